@@ -1,0 +1,1 @@
+"""double-booked: tells which events of a list conflict."""

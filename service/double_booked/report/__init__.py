@@ -1,0 +1,1 @@
+"""Conflicts for people and programs: text and JSON."""
