@@ -1,0 +1,180 @@
+"""Every setting of the service: each a flag and an environment variable of the same name."""
+
+import functools
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields
+from ipaddress import AddressValueError, IPv6Address
+from typing import Any, Self
+
+import click
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]*")
+_MAX_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens, written as Go writes it.
+
+    Attributes:
+        host: A name, an IPv4 address or an IPv6 address without brackets; empty
+            for all interfaces, IPv6 too.
+        port: 0 for any port that is free.
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads "host:port", "[::1]:port" or ":port".
+
+        Raises:
+            ValueError: The text is no such address; the message says why.
+        """
+        host, colon, port = text.strip().rpartition(":")
+        if not colon:
+            raise ValueError("it has no port; write :7070, 127.0.0.1:7070 or [::1]:7070")
+        if not (port.isascii() and port.isdecimal() and int(port) <= _MAX_PORT):
+            raise ValueError(f"the port is not a number from 0 to {_MAX_PORT}")
+        return cls(_parse_host(host), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _parse_host(host: str) -> str:
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return str(IPv6Address(host[1:-1]))
+        except AddressValueError:
+            raise ValueError(f"{host} is not an IPv6 address in brackets") from None
+    if ":" in host:
+        raise ValueError("an IPv6 address stands in brackets, as in [::1]:7070")
+    if not _HOST_NAME.fullmatch(host):
+        raise ValueError("the host is neither a name nor an IP address")
+    return host
+
+
+class AddressType(click.ParamType[Address]):
+    """Makes an Address of what the user wrote."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """Answers the address, or says in one line what is wrong with it."""
+        if isinstance(value, Address):
+            return value
+        try:
+            return Address.parse(str(value))
+        except ValueError as error:
+            self.fail(f"'{value}' is not an address to listen on: {error}.", param, ctx)
+
+
+class SecondsType(click.ParamType[float]):
+    """A finite duration in seconds, zero or more; a FloatRange lets NaN and infinity through."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Answers the duration, or says that it is none."""
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds >= 0):
+            self.fail(f"'{value}' is not a number of seconds, zero or more.", param, ctx)
+        return seconds
+
+
+def _option(kind: click.ParamType[Any], text: str) -> dict[str, Any]:
+    return {"kind": kind, "help": text}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the service runs. Durations are in seconds, sizes in bytes."""
+
+    service_host: Address = field(
+        default=Address("", 7070),
+        metadata=_option(AddressType(), "Where gRPC listens: [HOST]:PORT, no host for all."),
+    )
+    health_check_host: Address = field(
+        default=Address("", 8080),
+        metadata=_option(AddressType(), "Where /healthz, /readyz and /metrics listen."),
+    )
+    drain_delay: float = field(
+        default=5.0,
+        metadata=_option(
+            SecondsType(),
+            "On a stop signal, go on serving as not ready for so long, so that callers move away.",
+        ),
+    )
+    shutdown_grace: float = field(
+        default=10.0,
+        metadata=_option(
+            SecondsType(), "Then let calls in flight finish for so long, before cutting them off."
+        ),
+    )
+    max_message_bytes: int = field(
+        default=64 * 1024 * 1024,
+        metadata=_option(
+            click.IntRange(1, 2**31 - 1), "Refuse requests larger than this, decompressed."
+        ),
+    )
+    worker_threads: int = field(
+        default=os.cpu_count() or 1,
+        metadata=_option(click.IntRange(min=1), "How many large lists to work on at a time."),
+    )
+    reflection: bool = field(
+        default=True, metadata=_option(click.BOOL, "Describe the API to callers that reflect.")
+    )
+    log_level: str = field(
+        default="info",
+        metadata=_option(
+            click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+            "Log nothing below this.",
+        ),
+    )
+    log_format: str = field(
+        default="auto",
+        metadata=_option(
+            click.Choice(["auto", "json", "console"], case_sensitive=False),
+            "How to log; auto is console on a terminal and JSON elsewhere.",
+        ),
+    )
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a click command an option for each setting, and passes it a `Settings` first."""
+
+    @functools.wraps(command)
+    def with_settings(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - click passes any
+        chosen = {each.name: values.pop(each.name) for each in fields(Settings)}
+        return command(Settings(**chosen), *arguments, **values)
+
+    decorated: Callable[..., Any] = with_settings
+    for each in reversed(fields(Settings)):
+        decorated = _click_option(each)(decorated)
+    return decorated
+
+
+def _click_option(setting: Field[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    flag = "--" + setting.name.replace("_", "-")
+    switch = f"{flag}/--no-{flag[2:]}" if setting.metadata["kind"] is click.BOOL else flag
+    return click.option(
+        switch,
+        type=setting.metadata["kind"],
+        default=setting.default,
+        envvar=setting.name.upper(),
+        help=setting.metadata["help"],
+        show_default=True,
+        show_envvar=True,
+    )

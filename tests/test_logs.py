@@ -1,0 +1,58 @@
+"""Logs go to standard error, one line an event, as the settings say."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from double_booked.settings import Settings
+
+PROGRAM = """
+import logging, structlog
+from double_booked import logs
+from double_booked.settings import Settings
+logs.configure(Settings(log_level={level!r}, log_format={form!r}))
+structlog.get_logger().debug("detail")
+structlog.get_logger().info("hello", answer=42)
+logging.getLogger("some.library").warning("from %s", "afar")
+try:
+    1 / 0
+except ZeroDivisionError:
+    structlog.get_logger().exception("failed")
+"""
+
+
+def lines(settings: Settings) -> list[str]:
+    """The lines that a process logs to a pipe; it must print nothing else."""
+    program = PROGRAM.format(level=settings.log_level, form=settings.log_format)
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == ""
+    return run.stderr.splitlines()
+
+
+def test_away_from_a_terminal_each_line_is_json_the_standard_librarys_too() -> None:
+    hello, afar, failed = map(json.loads, lines(Settings()))
+    assert hello["event"] == "hello"
+    assert hello["answer"] == 42
+    assert hello["level"] == "info"
+    assert hello["timestamp"].endswith("Z")
+    assert (afar["event"], afar["level"], afar["logger"]) == (
+        "from afar",
+        "warning",
+        "some.library",
+    )
+    assert "ZeroDivisionError" in failed["exception"]
+
+
+@pytest.mark.parametrize(("level", "count"), [("debug", 4), ("info", 3), ("warning", 2)])
+def test_nothing_below_the_level_is_logged(level: str, count: int) -> None:
+    assert len(lines(Settings(log_level=level))) == count
+
+
+def test_the_console_format_can_be_had_without_a_terminal_and_is_then_without_colour() -> None:
+    text = "\n".join(lines(Settings(log_format="console")))
+    assert "answer=42" in text
+    assert "\x1b" not in text
