@@ -1,0 +1,118 @@
+"""The protobuf JSON form of an EventList in, messages out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor
+
+from double_booked.api.scheduling_pb2 import Event, EventList
+
+MAX_FAULTS = 100
+"""How many faults an InvalidCalendar names."""
+
+
+class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
+    """Text that is not a list of events.
+
+    Attributes:
+        faults: What is wrong, each with the line and column or the path of the field.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(*faults)
+
+
+def parse(content: bytes) -> EventList:
+    """Reads an EventList in its JSON form (protobuf.dev/programming-guides/json).
+
+    Whether the events' times can be used is not looked at.
+
+    Raises:
+        InvalidCalendar: The bytes are not UTF-8, not JSON, or not an EventList.
+    """
+    text = _decode(content)
+    try:
+        events = json_format.Parse(text, EventList())
+    except json_format.ParseError as error:
+        # protobuf's words name neither the place of every fault nor how to mend it.
+        faults = list(islice(_faults(text), MAX_FAULTS))
+        raise InvalidCalendar(faults or [str(error)]) from error
+    if not text.lstrip().startswith("{"):
+        raise InvalidCalendar(list(_faults(text)))  # protobuf takes [] and "" for {}
+    return events
+
+
+def _decode(content: bytes) -> str:
+    if not content.strip():
+        raise InvalidCalendar(['it is empty; a list without events is {"events": []}'])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
+
+
+def _faults(text: str) -> Iterator[str]:
+    try:
+        document = json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        yield f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+    except RecursionError:
+        yield "not an EventList: it is nested too deeply"
+    except _DuplicateKey as error:
+        yield str(error)
+    except ValueError:
+        yield "not an EventList: a number has too many digits"
+    else:
+        yield from _document_faults(document)
+
+
+class _DuplicateKey(ValueError):  # noqa: N818 - as above
+    pass
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique: dict[str, object] = {}
+    for name, value in pairs:
+        if name in unique:
+            raise _DuplicateKey(f'an object has the field "{name}" twice')
+        unique[name] = value
+    return unique
+
+
+def _document_faults(document: object) -> Iterator[str]:
+    if not isinstance(document, dict):
+        yield 'not an EventList: the outermost value is not an object like {"events": [...]}'
+        return
+    events = document.pop("events", None)
+    yield from _field_faults(document, EventList, "")
+    if not isinstance(events, list | None):
+        yield "events: not a list"
+        return
+    for position, event in enumerate(events or ()):
+        if isinstance(event, dict):
+            yield from _field_faults(event, Event, f"events[{position}].")
+        else:
+            yield f"events[{position}]: not an object"
+
+
+def _field_faults(
+    fields: dict[str, object], message: type[Event | EventList], path: str
+) -> Iterator[str]:
+    for name, value in fields.items():
+        try:
+            json_format.ParseDict({name: value}, message())
+        except json_format.ParseError:
+            yield f"{path}{name}: {_wrong_with(name, message.DESCRIPTOR)}"
+
+
+def _wrong_with(name: str, message: Descriptor) -> str:
+    field = message.fields_by_name.get(name)
+    if field is None:
+        return f"no such field; {message.full_name} has {', '.join(message.fields_by_name)}"
+    if field.message_type:
+        return 'not a time like "2026-11-02T09:00:00Z" or "2026-11-02T10:00:00+01:00"'
+    return "not a text"

@@ -1,0 +1,138 @@
+"""What is read from JSON, and what is said where it cannot be read."""
+
+import json
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.calendars.json_events import MAX_FAULTS, InvalidCalendar, parse
+
+
+def faults_of(content: bytes) -> tuple[str, ...]:
+    with pytest.raises(InvalidCalendar) as caught:
+        parse(content)
+    return caught.value.faults
+
+
+def faults_of_event(**fields: object) -> tuple[str, ...]:
+    return faults_of(json.dumps({"events": [{}, fields]}).encode())
+
+
+def test_every_field_of_an_event_is_read() -> None:
+    content = b"""{"events": [{"id": "a", "title": "Stand-up", "description": "Daily",
+        "start": "2026-11-16T09:30:00Z", "end": "2026-11-16T10:45:00.5+01:00"}]}"""
+    assert parse(content) == EventList(
+        events=[
+            Event(
+                id="a",
+                title="Stand-up",
+                description="Daily",
+                start=Timestamp(seconds=1794821400),
+                end=Timestamp(seconds=1794822300, nanos=500_000_000),
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("content", [b"{}", b' {"events": []}', b'{"events": null}'])
+def test_a_list_may_be_empty(content: bytes) -> None:
+    assert parse(content) == EventList()
+
+
+def test_a_byte_order_mark_is_no_fault() -> None:
+    assert parse(b"\xef\xbb\xbf{}") == EventList()
+
+
+def test_a_missing_time_is_left_to_the_engine() -> None:
+    assert parse(b'{"events": [{"end": null}]}') == EventList(events=[Event()])
+
+
+def test_broken_json_is_named_by_line_and_column() -> None:
+    (fault,) = faults_of(b'{"events": [\n  {"id": "a" "title"}\n]}')
+    assert fault.startswith("line 2, column 14: not JSON: ")
+
+
+def test_text_that_is_not_utf_8_is_named_by_line() -> None:
+    assert faults_of(b'{"events":\n\xff[]}') == ("line 2: the text is not UTF-8",)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n"])
+def test_empty_content_is_told_how_an_empty_list_is_written(content: bytes) -> None:
+    assert faults_of(content) == ('it is empty; a list without events is {"events": []}',)
+
+
+@pytest.mark.parametrize("content", [b"[]", b'""', b"5", b"null", b'[{"id": "a"}]', b"NaN"])
+def test_the_outermost_value_must_be_an_object(content: bytes) -> None:
+    (fault,) = faults_of(content)
+    assert "the outermost value is not an object" in fault
+
+
+@pytest.mark.parametrize("events", [b"5", b"{}", b'"a"', b"NaN"])
+def test_events_must_be_a_list(events: bytes) -> None:
+    assert faults_of(b'{"events": %s}' % events) == ("events: not a list",)
+
+
+@pytest.mark.parametrize("event", [b"5", b"null", b'"a"', b"[5]"])
+def test_an_event_must_be_an_object(event: bytes) -> None:
+    assert faults_of(b'{"events": [{}, %s]}' % event) == ("events[1]: not an object",)
+
+
+def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
+    assert faults_of_event(begin="2026-11-16T09:30:00Z") == (
+        "events[1].begin: no such field; Scheduling.Event has id, title, description, start, end",
+    )
+    assert faults_of(b'{"event": []}') == ("event: no such field; Scheduling.EventList has events",)
+
+
+@pytest.mark.parametrize("title", [5, True, [], {}, float("nan"), "\ud800"])
+def test_a_title_must_be_a_text(title: object) -> None:
+    assert faults_of_event(title=title) == ("events[1].title: not a text",)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        5,
+        {"seconds": 5},
+        "",
+        "tomorrow",
+        "2026-11-16",
+        "2026-11-16T09:30:00",
+        "2026-02-30T09:30:00Z",
+        "10000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "2026-11-16T09:30:00.0123456789Z",
+    ],
+)
+def test_a_time_must_be_written_as_protobuf_has_it(time: object) -> None:
+    (fault,) = faults_of_event(start=time)
+    assert fault.startswith('events[1].start: not a time like "2026-11-02T09:00:00Z"')
+
+
+def test_every_fault_is_named() -> None:
+    content = b'{"events": [{"title": 1, "start": 2}, {"end": 3}]}'
+    assert [fault.split(":")[0] for fault in faults_of(content)] == [
+        "events[0].title",
+        "events[0].start",
+        "events[1].end",
+    ]
+
+
+def test_faults_without_end_are_cut_off() -> None:
+    assert len(faults_of(b'{"events": [%s5]}' % (b"5," * MAX_FAULTS))) == MAX_FAULTS
+
+
+def test_a_field_twice_in_an_object_is_refused() -> None:
+    content = b'{"events": [{"title": "a", "title": "b"}]}'
+    assert faults_of(content) == ('an object has the field "title" twice',)
+
+
+@pytest.mark.parametrize("content", [b"[" * 200_000, b'{"events":' * 200_000])
+def test_deep_nesting_is_refused(content: bytes) -> None:
+    assert faults_of(content) == ("not an EventList: it is nested too deeply",)
+
+
+def test_a_huge_number_is_refused() -> None:
+    (fault,) = faults_of(b'{"events": [{"title": %s}]}' % (b"1" * 5000))
+    assert fault == "not an EventList: a number has too many digits"
