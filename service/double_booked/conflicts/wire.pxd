@@ -1,0 +1,203 @@
+# cython: language_level=3
+"""Reads and writes the protobuf wire format, as protobuf's own runtime does.
+
+Source: https://protobuf.dev/programming-guides/encoding/. Where that leaves a
+choice (how long a tag may be, how deep groups may nest) this follows upb, the
+runtime under Python's protobuf, so that both accept and refuse the same bytes.
+Every read is checked against the end of its message; False means malformed.
+"""
+
+from libc.stdint cimport INT32_MAX, UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+cdef enum WireType:
+    VARINT = 0
+    FIXED64 = 1
+    LENGTH_DELIMITED = 2
+    START_GROUP = 3
+    END_GROUP = 4
+    FIXED32 = 5
+
+# How many messages and groups may nest in one another, the outermost included.
+cdef enum:
+    MAX_DEPTH = 100
+
+
+cdef struct Reader:
+    const uint8_t *at
+    const uint8_t *end
+
+
+cdef inline bint read_long_varint(Reader *reader, uint64_t *value, int longest) noexcept nogil:
+    cdef uint64_t result = 0
+    cdef int count = 0
+    cdef uint8_t byte
+    while count < longest and reader.at < reader.end:
+        byte = reader.at[0]
+        reader.at += 1
+        result |= <uint64_t>(byte & 0x7F) << (7 * count)
+        if byte < 0x80:
+            value[0] = result
+            return True
+        count += 1
+    return False
+
+
+cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
+    """A varint of up to 10 bytes; bits over 64 are dropped, as upb drops them."""
+    if reader.at < reader.end and reader.at[0] < 0x80:
+        value[0] = reader.at[0]
+        reader.at += 1
+        return True
+    return read_long_varint(reader, value, 10)
+
+
+cdef inline bint read_tag(Reader *reader, uint32_t *tag) noexcept nogil:
+    """A tag of up to 5 bytes, (field number << 3) | wire type."""
+    cdef uint64_t value
+    if reader.at < reader.end and reader.at[0] < 0x80:
+        tag[0] = reader.at[0]
+        reader.at += 1
+        return tag[0] >> 3 != 0
+    if not read_long_varint(reader, &value, 5) or value > UINT32_MAX:
+        return False
+    tag[0] = <uint32_t>value
+    return value >> 3 != 0
+
+
+cdef inline bint read_delimited(Reader *reader, Reader *content) noexcept nogil:
+    """A length of up to 5 bytes, and as many bytes of content."""
+    cdef uint64_t length
+    if reader.at < reader.end and reader.at[0] < 0x80:
+        length = reader.at[0]
+        reader.at += 1
+    elif not read_long_varint(reader, &length, 5) or length > INT32_MAX:
+        return False
+    if length > <uint64_t>(reader.end - reader.at):
+        return False
+    content.at = reader.at
+    content.end = reader.at + length
+    reader.at = content.end
+    return True
+
+
+cdef inline bint skip_bytes(Reader *reader, int count) noexcept nogil:
+    if reader.end - reader.at < count:
+        return False
+    reader.at += count
+    return True
+
+
+cdef inline bint skip_scalar(Reader *reader, uint32_t tag) noexcept nogil:
+    """Skips a value that holds no other fields."""
+    cdef uint64_t value
+    cdef Reader content
+    cdef uint32_t wire_type = tag & 7
+    if wire_type == VARINT:
+        return read_varint(reader, &value)
+    if wire_type == FIXED64:
+        return skip_bytes(reader, 8)
+    if wire_type == LENGTH_DELIMITED:
+        return read_delimited(reader, &content)
+    if wire_type == FIXED32:
+        return skip_bytes(reader, 4)
+    return False
+
+
+cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept nogil:
+    """Skips a value of any type.
+
+    `depth` is how many groups may still nest in one another here.
+    """
+    cdef uint32_t open_groups[MAX_DEPTH]
+    cdef int count = 0
+    while True:
+        if tag & 7 == START_GROUP:
+            if count == depth:
+                return False
+            open_groups[count] = tag >> 3
+            count += 1
+        elif tag & 7 == END_GROUP:
+            if count == 0 or open_groups[count - 1] != tag >> 3:
+                return False
+            count -= 1
+        elif not skip_scalar(reader, tag):
+            return False
+        if count == 0:
+            return True
+        if not read_tag(reader, &tag):
+            return False
+
+
+cdef inline bint is_utf8(Reader text) noexcept nogil:
+    """Whether the bytes are UTF-8 as RFC 3629 has it: no surrogates, nothing overlong."""
+    cdef uint64_t word
+    cdef uint8_t lead, low, high
+    cdef int rest
+    while text.at < text.end:
+        if text.end - text.at >= 8:
+            memcpy(&word, text.at, 8)
+            if not word & 0x8080808080808080ULL:
+                text.at += 8
+                continue
+        lead = text.at[0]
+        text.at += 1
+        if lead < 0x80:
+            continue
+        # The first byte says how many follow, and narrows the range of the second.
+        low = 0x80
+        high = 0xBF
+        if 0xC2 <= lead <= 0xDF:
+            rest = 1
+        elif 0xE0 <= lead <= 0xEF:
+            rest = 2
+            if lead == 0xE0:
+                low = 0xA0
+            elif lead == 0xED:
+                high = 0x9F
+        elif 0xF0 <= lead <= 0xF4:
+            rest = 3
+            if lead == 0xF0:
+                low = 0x90
+            elif lead == 0xF4:
+                high = 0x8F
+        else:
+            return False
+        if text.end - text.at < rest or not low <= text.at[0] <= high:
+            return False
+        text.at += 1
+        rest -= 1
+        while rest > 0:
+            if text.at[0] & 0xC0 != 0x80:
+                return False
+            text.at += 1
+            rest -= 1
+    return True
+
+
+cdef inline int varint_size(uint64_t value) noexcept nogil:
+    cdef int size = 1
+    while value >= 0x80:
+        value >>= 7
+        size += 1
+    return size
+
+
+cdef inline uint64_t delimited_size(uint64_t length) noexcept nogil:
+    """The size of a length-delimited field of a number up to 15: tag, length, content."""
+    return 1 + varint_size(length) + length
+
+
+cdef inline uint8_t *write_varint(uint8_t *at, uint64_t value) noexcept nogil:
+    while value >= 0x80:
+        at[0] = <uint8_t>(value | 0x80)
+        value >>= 7
+        at += 1
+    at[0] = <uint8_t>value
+    return at + 1
+
+
+cdef inline uint8_t *write_header(uint8_t *at, uint32_t field, uint64_t length) noexcept nogil:
+    """Writes the tag and the length of a length-delimited field of a number up to 15."""
+    at[0] = <uint8_t>(field << 3 | LENGTH_DELIMITED)
+    return write_varint(at + 1, length)
