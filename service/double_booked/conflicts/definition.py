@@ -33,10 +33,11 @@ def find_groups(events: Sequence[Event]) -> list[list[int]]:
         member's start; members by start, ties in the order they came in. Events
         that conflict with nothing are in no group.
     """
+    occupied = [occupied_time(event) for event in events]
     groups: list[list[int]] = []
     reach = 0
-    for position in sorted(range(len(events)), key=lambda each: nanoseconds(events[each].start)):
-        start, end = occupied_time(events[position])
+    for position in sorted(range(len(events)), key=lambda position: occupied[position][0]):
+        start, end = occupied[position]
         if not groups or start >= reach:
             groups.append([])
             reach = end

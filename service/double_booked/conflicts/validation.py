@@ -105,7 +105,7 @@ def invalid_request(faults: Sequence[Fault], count: int) -> InvalidRequest:
 
 
 def check(request: EventList) -> None:
-    """Raises InvalidRequest where an event's times are not those of section "What a conflict is"."""
+    """Raises InvalidRequest where an event's times cannot be used."""
     faults = find_faults(request)
     first = list(islice(faults, MAX_VIOLATIONS))
     if first:

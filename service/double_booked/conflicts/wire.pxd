@@ -52,17 +52,22 @@ cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
     return read_long_varint(reader, value, 10)
 
 
-cdef inline bint read_tag(Reader *reader, uint32_t *tag) noexcept nogil:
-    """A tag of up to 5 bytes, (field number << 3) | wire type."""
+cdef inline bint read_any_tag(Reader *reader, uint32_t *tag) noexcept nogil:
+    """A tag of up to 5 bytes, (field number << 3) | wire type; the number may be 0."""
     cdef uint64_t value
     if reader.at < reader.end and reader.at[0] < 0x80:
         tag[0] = reader.at[0]
         reader.at += 1
-        return tag[0] >> 3 != 0
+        return True
     if not read_long_varint(reader, &value, 5) or value > UINT32_MAX:
         return False
     tag[0] = <uint32_t>value
-    return value >> 3 != 0
+    return True
+
+
+cdef inline bint read_tag(Reader *reader, uint32_t *tag) noexcept nogil:
+    """The tag of a message's field, whose number may not be 0."""
+    return read_any_tag(reader, tag) and tag[0] >> 3 != 0
 
 
 cdef inline bint read_delimited(Reader *reader, Reader *content) noexcept nogil:
@@ -125,7 +130,8 @@ cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept no
             return False
         if count == 0:
             return True
-        if not read_tag(reader, &tag):
+        # upb lets a field number of 0 pass within a group that it skips.
+        if not read_any_tag(reader, &tag):
             return False
 
 

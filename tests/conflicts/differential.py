@@ -1,0 +1,68 @@
+"""Compares the kernel with the definition on the same bytes."""
+
+from google.protobuf.message import DecodeError
+
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.conflicts import definition, kernel
+from double_booked.conflicts.validation import InvalidRequest
+
+
+def assert_kernel_equals_definition(request: bytes) -> None:
+    """Asserts that both refuse the request for the same faults, or both answer the same."""
+    try:
+        parsed = EventList.FromString(request)
+    except DecodeError:
+        _assert_refused(request)
+        return
+    try:
+        expected = definition.get_conflicts(parsed)
+    except InvalidRequest as expected_error:
+        refused = _assert_refused(request)
+        assert_same_faults(refused, expected_error)
+        return
+    answer = kernel.get_conflicts(request)
+    assert ConflictList.FromString(answer.content) == expected
+    assert answer.events == len(parsed.events)
+    assert answer.groups == len(expected.conflicts)
+    _assert_verbatim(request, answer.content)
+
+
+def assert_same_faults(left: InvalidRequest, right: InvalidRequest) -> None:
+    """Asserts that both errors name the same faults, and count as many."""
+    assert (left.violations, left.count) == (right.violations, right.count)
+
+
+def _assert_refused(request: bytes) -> InvalidRequest:
+    try:
+        kernel.get_conflicts(request)
+    except InvalidRequest as error:
+        return error
+    raise AssertionError(f"the kernel answers what the definition refuses: {request!r}")
+
+
+def _assert_verbatim(request: bytes, answer: bytes) -> None:
+    """Asserts that each event of the answer is a slice of the request."""
+    for group in fields(answer):
+        for event in fields(group):
+            assert event in request
+
+
+def fields(message: bytes) -> list[bytes]:
+    """The contents of a message that holds nothing but length-delimited fields 1."""
+    contents = []
+    at = 0
+    while at < len(message):
+        assert message[at] == 1 << 3 | 2
+        length, at = _varint(message, at + 1)
+        contents.append(message[at : at + length])
+        at += length
+    return contents
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while message[at] >= 0x80:
+        value |= (message[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+    return value | message[at] << shift, at + 1

@@ -1,0 +1,240 @@
+"""The kernel answers as the definition does, on any bytes that there are."""
+
+import random
+import threading
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from conflicts import wire
+from conflicts.differential import assert_kernel_equals_definition
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.conflicts import kernel
+from double_booked.conflicts.validation import InvalidRequest
+
+CLASHING = wire.event(10, 20)
+PAIR = wire.event_list(CLASHING, wire.event(15, 25))
+
+unknown_fields = {
+    "varint": wire.number(99, 5),
+    "fixed64": wire.tag(99, 1) + bytes(8),
+    "delimited": wire.delimited(99, b"\xff text"),
+    "group": wire.group(99, wire.number(1, 1) + wire.group(3)),
+    "fixed32": wire.tag(99, 5) + bytes(4),
+    "known number, other type": wire.number(1, 5),
+    "a start that is a group": wire.group(4, wire.number(1, 77)),
+    "highest field number": wire.number(2**29 - 1, 1),
+    "long tag": b"\x98\x86\x80\x80\x00\x01",
+}
+
+cases = {
+    "empty": b"",
+    "one event": wire.event_list(CLASHING),
+    "two that clash": PAIR,
+    "an empty event": wire.event_list(b""),
+    "present but empty times": wire.event_list(b"\x22\x00\x2a\x00", b"\x22\x00\x2a\x00"),
+    "negative seconds": wire.event_list(wire.event(-20, -10), wire.event(-15, 5)),
+    "a split start, merged": wire.event_list(
+        wire.delimited(4, wire.number(1, 15))
+        + wire.delimited(5, wire.timestamp(30))
+        + wire.delimited(4, wire.number(2, 7)),
+        CLASHING,
+    ),
+    "a repeated start, the last counts": wire.event_list(
+        wire.event(900, 1000, wire.delimited(4, wire.timestamp(12))), CLASHING
+    ),
+    "fields in reverse": wire.event_list(
+        wire.delimited(5, wire.number(2, 3) + wire.number(1, 20))
+        + wire.delimited(4, wire.timestamp(1))
+        + wire.delimited(1, b"id"),
+        CLASHING,
+    ),
+    "non-minimal varint": wire.event_list(
+        wire.delimited(4, wire.tag(1, 0) + wire.varint(12, 9)) + wire.delimited(5, b"\x08\x0d"),
+        CLASHING,
+    ),
+    "non-minimal tag and length": b"\x8a\x80\x00"
+    + wire.varint(len(CLASHING), 5)
+    + CLASHING
+    + PAIR,
+    "tag of six bytes": b"\x8a\x80\x80\x80\x80\x00" + PAIR,
+    "tag over 32 bits": b"\x8a\x80\x80\x80\x10\x00" + PAIR,
+    "length of six bytes": b"\x0a" + wire.varint(0, 6),
+    "length over 31 bits": b"\x0a" + wire.varint(2**31) + PAIR,
+    "seconds of ten bytes, the top bits dropped": wire.event_list(
+        wire.delimited(4, b"\x08" + b"\x8f" + b"\x80" * 8 + b"\x7e")
+        + wire.delimited(5, wire.timestamp(16)),
+        CLASHING,
+    ),
+    "seconds of eleven bytes": wire.event_list(wire.delimited(4, b"\x08" + b"\x80" * 10 + b"\x01")),
+    "nanos over 32 bits, the top bits dropped": wire.event_list(
+        wire.delimited(4, wire.number(2, 2**32 + 5)) + wire.delimited(5, wire.timestamp(1))
+    ),
+    "nanos -1": wire.event_list(
+        wire.delimited(4, wire.timestamp(0, -1)) + wire.delimited(5, wire.timestamp(1))
+    ),
+    "nanos 1e9": wire.event_list(
+        wire.delimited(4, wire.timestamp(0)) + wire.delimited(5, wire.timestamp(0, 10**9))
+    ),
+    "year 0": wire.event_list(wire.event(-62135596801, 0)),
+    "year 10000": wire.event_list(wire.event(0, 253402300800)),
+    "seconds near the ends of 64 bits": wire.event_list(wire.event(-(2**63), 2**63 - 1)),
+    "end before start": wire.event_list(wire.event(5, 4)),
+    "field number 0": wire.event_list(CLASHING + b"\x02\x00"),
+    "field number 0 in the list": b"\x00\x01",
+    "field number 0 in an unknown group": wire.group(2, b"\x00\x05") + PAIR,
+    "a group of number 0 in an unknown group": wire.group(2, b"\x03\x04") + PAIR,
+    "wire type 6": wire.event_list(CLASHING + b"\x0e"),
+    "wire type 7": b"\x0f",
+    "a lone end of a group": wire.event_list(CLASHING + wire.tag(9, 4)),
+    "a group that ends as another": wire.event_list(CLASHING + wire.tag(9, 3) + wire.tag(8, 4)),
+    "a group that does not end": wire.event_list(CLASHING + wire.tag(9, 3)),
+    "a length past the end of the event": wire.event_list(CLASHING + b"\x0a\x05abcd"),
+    "a time past the end of the event": wire.event_list(b"\x22\x05\x08\x01"),
+    "id not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(1, b"\xff"))),
+    "title not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(2, b"ok \xc3"))),
+    "description not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(3, b"\xed\xa0\x80"))),
+    **{f"unknown in an event: {name}": wire.event_list(CLASHING + field, CLASHING)
+       for name, field in unknown_fields.items()},
+    **{f"unknown in a time: {name}": wire.event_list(
+        wire.delimited(4, field + wire.timestamp(12)) + wire.delimited(5, wire.timestamp(15)),
+        CLASHING)
+       for name, field in unknown_fields.items()},
+    **{f"unknown in the list: {name}": wire.delimited(77, field) + field + PAIR
+       for name, field in unknown_fields.items() if "known number" not in name},
+    **{f"groups {depth} deep in the list": wire.nested_groups(depth) + PAIR
+       for depth in (99, 100, 101)},
+    **{f"groups {depth} deep in an event": wire.event_list(CLASHING + wire.nested_groups(depth))
+       for depth in (98, 99, 100)},
+    **{f"groups {depth} deep in a time": wire.event_list(
+        wire.event(1, 2, wire.delimited(4, wire.nested_groups(depth))))
+       for depth in (97, 98, 99)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "request_bytes", [pytest.param(case, id=name) for name, case in cases.items()]
+)
+def test_a_case_is_answered_or_refused_as_the_definition_does(request_bytes: bytes) -> None:
+    assert_kernel_equals_definition(request_bytes)
+
+
+@pytest.mark.parametrize("name", cases)
+def test_a_case_cut_short_at_any_byte_is_answered_or_refused_as_the_definition_does(
+    name: str,
+) -> None:
+    for end in range(len(cases[name])):
+        assert_kernel_equals_definition(cases[name][:end])
+
+
+texts = st.binary(max_size=6).map(lambda content: wire.delimited(2, content)) | st.sampled_from(
+    [b"", *unknown_fields.values(), wire.delimited(1, "Jour fixe, ça va, 会議, 🎉".encode())]
+)
+times = st.integers(0, 40) | st.sampled_from([-62135596801, -62135596800, 253402300799])
+timestamps = st.builds(wire.timestamp, times, st.sampled_from([0, 0, 1, 999999999, 10**9, -1]))
+any_events = st.builds(
+    lambda start, end, text: wire.delimited(4, start) + text + wire.delimited(5, end),
+    timestamps,
+    timestamps,
+    texts,
+)
+ordered_events = st.builds(
+    lambda start, length, text: wire.event(start, start + length, text),
+    st.integers(0, 400),
+    st.integers(0, 20),
+    st.text(max_size=6).map(lambda text: wire.delimited(2, text.encode())),
+)
+
+
+@given(st.lists(ordered_events, max_size=120))
+def test_lists_that_are_valid_are_answered_as_the_definition_does(some: list[bytes]) -> None:
+    assert_kernel_equals_definition(wire.event_list(*some))
+
+
+@given(st.lists(any_events, max_size=8))
+def test_lists_that_may_be_invalid_are_answered_or_refused_as_the_definition_does(
+    some: list[bytes],
+) -> None:
+    assert_kernel_equals_definition(wire.event_list(*some))
+
+
+@given(st.lists(any_events | ordered_events, min_size=1, max_size=4), st.data())
+def test_bytes_changed_anywhere_are_answered_or_refused_as_the_definition_does(
+    some: list[bytes], data: st.DataObject
+) -> None:
+    mutated = bytearray(wire.event_list(*some))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(mutated) - 1))
+        mutated[at] = data.draw(st.integers(0, 255))
+    assert_kernel_equals_definition(bytes(mutated))
+
+
+@given(st.binary(max_size=40))
+@example(b"\xf0\x90\x80")
+def test_text_is_utf8_where_the_runtime_says_so(text: bytes) -> None:
+    assert_kernel_equals_definition(wire.event_list(wire.event(1, 2, wire.delimited(2, text))))
+
+
+def test_every_sequence_of_two_bytes_is_utf8_where_the_runtime_says_so() -> None:
+    for lead in range(0xC0, 0x100):
+        for second in range(0x70, 0xD0):
+            for rest in (b"", b"\x80", b"\x80\x80", b"\xbf\xc0"):
+                text = bytes([lead, second]) + rest
+                event = wire.event(1, 2, wire.delimited(2, text))
+                assert_kernel_equals_definition(wire.event_list(event))
+
+
+@pytest.mark.parametrize("nanos", [0, 1], ids=["whole seconds", "nanoseconds"])
+def test_a_long_list_in_random_order_is_answered_as_the_definition_does(nanos: int) -> None:
+    chance = random.Random(20261123)  # noqa: S311 - a list, not a secret
+    request = EventList()
+    for _ in range(3000):
+        added = request.events.add()
+        added.start.seconds = chance.randrange(-(10**10), 10**10, 10**6)
+        added.start.nanos = chance.randrange(10**9) * nanos
+        added.end.seconds = added.start.seconds + chance.randrange(1, 10**7)
+    assert_kernel_equals_definition(request.SerializeToString())
+
+
+def test_a_million_events_that_all_overlap_are_one_group() -> None:
+    answer = kernel.get_conflicts(PAIR * 500_000)
+    assert (answer.events, answer.groups) == (1_000_000, 1)
+    assert len(ConflictList.FromString(answer.content).conflicts[0].conflict_group) == 1_000_000
+
+
+def test_counts_are_those_of_the_request_and_the_answer() -> None:
+    answer = kernel.get_conflicts(PAIR + wire.event_list(wire.event(90, 91), wire.event(80, 81)))
+    assert (answer.events, answer.groups) == (4, 1)
+
+
+def test_faults_of_a_list_that_is_malformed_are_not_named_one_by_one() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        kernel.get_conflicts(wire.event_list(b"", b"\x0f"))
+    assert str(refused.value) == "the bytes are not a Scheduling.EventList"
+
+
+@pytest.mark.parametrize("request_object", [None, "text", bytearray(PAIR), 5])
+def test_what_is_not_bytes_is_a_type_error(request_object: object) -> None:
+    with pytest.raises(TypeError):
+        kernel.get_conflicts(request_object)  # type: ignore[arg-type] # that is the point
+
+
+def test_other_threads_run_while_the_kernel_works() -> None:
+    large = PAIR * 500_000
+    answering = threading.Event()
+    done = threading.Event()
+
+    def answer() -> None:
+        answering.set()
+        kernel.get_conflicts(large)
+        done.set()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    answering.wait(timeout=10)
+    steps = 0
+    while not done.is_set():
+        steps += 1
+    thread.join()
+    assert steps > 1000, "the other thread hardly ran, as if the GIL had been held"

@@ -1,0 +1,63 @@
+"""Every fault of a request is named, in order."""
+
+import pytest
+
+from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.conflicts.validation import MAX_VIOLATIONS, InvalidRequest, Violation, check
+
+SECONDS = "the seconds are outside 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
+NANOS = "the nanos are outside 0 to 999999999"
+FIRST = -62135596800
+LAST = 253402300799
+
+
+def timed(start: tuple[int, int], end: tuple[int, int]) -> Event:
+    event = Event()
+    event.start.seconds, event.start.nanos = start
+    event.end.seconds, event.end.nanos = end
+    return event
+
+
+def refusal(*events: Event) -> InvalidRequest:
+    with pytest.raises(InvalidRequest) as refused:
+        check(EventList(events=events))
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("event", "violations"),
+    [
+        pytest.param(
+            Event(),
+            [("start", "the start is missing"), ("end", "the end is missing")],
+            id="no times",
+        ),
+        pytest.param(timed((FIRST - 1, 0), (0, 0)), [("start", SECONDS)], id="year 0"),
+        pytest.param(timed((0, 0), (LAST + 1, 0)), [("end", SECONDS)], id="year 10000"),
+        pytest.param(timed((0, -1), (1, 0)), [("start", NANOS)], id="nanos -1"),
+        pytest.param(timed((0, 0), (1, 10**9)), [("end", NANOS)], id="nanos 1e9"),
+        pytest.param(
+            timed((LAST + 1, -1), (0, 0)), [("start", SECONDS), ("start", NANOS)], id="both"
+        ),
+        pytest.param(
+            timed((5, 1), (5, 0)), [("end", "the end is before the start")], id="end before start"
+        ),
+    ],
+)
+def test_a_fault_is_named_by_the_path_of_its_field(
+    event: Event, violations: list[tuple[str, str]]
+) -> None:
+    assert refusal(timed((0, 0), (1, 0)), event).violations == tuple(
+        Violation(f"events[1].{field}", description) for field, description in violations
+    )
+
+
+def test_the_first_and_the_last_instant_are_accepted() -> None:
+    check(EventList(events=[timed((FIRST, 0), (LAST, 999999999))]))
+
+
+def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
+    refused = refusal(*[Event()] * MAX_VIOLATIONS)
+    assert len(refused.violations) == MAX_VIOLATIONS
+    assert refused.count == 2 * MAX_VIOLATIONS
+    assert str(refused) == "events[0].start: the start is missing (the first of 200 faults)"
