@@ -1,14 +1,18 @@
 """Where events are read from; several sources make one list."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 import click
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.calendars import json_events
 
+_STANDARD_INPUT = 0
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 
 
@@ -27,9 +31,14 @@ def read(path: str) -> Source:
         json_events.InvalidCalendar: The content is no list of events.
         OSError: The file cannot be read.
     """
-    with click.open_file(path, "rb") as file:
+    with _open(path) as file:
         events = json_events.parse(file.read())
     return Source(name_of(path), events)
+
+
+def _open(path: str) -> BinaryIO:
+    # A copy of the descriptor, so that standard input itself stays open.
+    return os.fdopen(os.dup(_STANDARD_INPUT), "rb") if path == "-" else Path(path).open("rb")
 
 
 def name_of(path: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -128,7 +128,7 @@ def _event_faults(event: Event) -> Iterator[FaultKind]:
         yield FaultKind.END_BEFORE_START
 
 
-def _timestamp_faults(event: Event, field: str) -> Iterator[FaultKind]:
+def _timestamp_faults(event: Event, field: Literal["start", "end"]) -> Iterator[FaultKind]:
     if not event.HasField(field):
         yield FaultKind[f"{field.upper()}_MISSING"]
         return

@@ -1,0 +1,5 @@
+"""`python -m double_booked` is the `double-booked` command."""
+
+from double_booked.cli import main
+
+main(prog_name="double-booked")

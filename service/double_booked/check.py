@@ -1,0 +1,106 @@
+"""Reads events, asks which of them conflict, and tells."""
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import IO, Any
+
+import click
+from rich.console import Console
+
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.calendars import json_events
+from double_booked.calendars.sources import Source, join, locate, name_of, read
+from double_booked.conflicts import kernel
+from double_booked.conflicts.validation import InvalidRequest
+from double_booked.report import json_conflicts, text
+from double_booked.report.printable import printable
+
+NO_CONFLICT = 0
+CONFLICTS = 1
+ERROR = 2
+
+
+class Failure(click.ClickException):
+    """Ends the command with one line on standard error for each fault."""
+
+    exit_code = ERROR
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Writes the faults."""
+        for fault in self.faults:
+            click.echo(f"Error: {printable(fault)}", file, err=file is None)
+
+
+def run(files: Sequence[str], server: str | None, output_format: str) -> int:
+    """Tells which events of the files conflict.
+
+    Args:
+        files: Their paths; "-" is standard input.
+        server: HOST:PORT of the service to ask; without it, this process finds out.
+        output_format: "text" or "json".
+
+    Returns:
+        The exit code: NO_CONFLICT or CONFLICTS.
+
+    Raises:
+        Failure: A file cannot be read or used, or the service does not answer.
+    """
+    sources = [_read(path) for path in files]
+    asked = join(sources)
+    try:
+        conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server)
+    except InvalidRequest as error:
+        raise _refused(error, sources) from error
+    try:
+        _write(conflicts, asked, sources, output_format)
+    except BrokenPipeError:
+        raise  # who reads has seen enough; click ends the command quietly
+    except OSError as error:
+        raise Failure(f"standard output: {error.strerror}") from error
+    return CONFLICTS if conflicts.conflicts else NO_CONFLICT
+
+
+def _read(path: str) -> Source:
+    try:
+        return read(path)
+    except json_events.InvalidCalendar as error:
+        raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
+    except OSError as error:
+        raise Failure(f"{name_of(path)}: {error.strerror}") from error
+
+
+def _ask_engine(asked: EventList) -> ConflictList:
+    return ConflictList.FromString(kernel.get_conflicts(asked.SerializeToString()).content)
+
+
+def _ask_server(asked: EventList, server: str) -> ConflictList:
+    from double_booked import client  # which takes long
+
+    try:
+        return client.get_conflicts(server, asked)
+    except client.ServerError as error:
+        raise Failure(str(error)) from error
+
+
+def _refused(error: InvalidRequest, sources: Sequence[Source]) -> Failure:
+    faults = [f"{locate(each.field, sources)}: {each.description}" for each in error.violations]
+    unnamed = error.count - len(faults)
+    return Failure(*faults, *([f"there are {unnamed} more faults"] if unnamed else []))
+
+
+def _write(
+    conflicts: ConflictList, asked: EventList, sources: Sequence[Source], output_format: str
+) -> None:
+    if output_format == "json":
+        click.echo(json_conflicts.render(conflicts))
+        return
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Titles may hold what the terminal's encoding does not.
+        sys.stdout.reconfigure(errors="replace")
+    console = Console(highlight=False)
+    text.write(console, conflicts, asked, lambda position: locate(f"events[{position}]", sources))

@@ -1,0 +1,87 @@
+"""The `double-booked` command.
+
+Each command imports what it alone needs, so that all start quickly.
+"""
+
+import sys
+
+import click
+
+from double_booked import settings
+
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Tells which events of a list conflict."""
+
+
+@main.command()
+@settings.options
+def serve(chosen: settings.Settings) -> None:
+    """Serve over gRPC until SIGTERM or Ctrl-C."""
+    from double_booked.server import lifecycle
+
+    lifecycle.serve(chosen)
+
+
+@main.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option(
+    "--server", metavar="HOST:PORT", help="Ask this service; without it, the answer is found here."
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Text for people, or the JSON form of a Scheduling.ConflictList.",
+)
+def check(files: tuple[str, ...], server: str | None, output_format: str) -> None:
+    """Tell which events of the FILEs conflict.
+
+    A FILE holds the JSON form of a Scheduling.EventList, {"events": [...]}. Several
+    FILEs are one list. Without a FILE, or where it is -, standard input is read.
+
+    The exit code is 0 without a conflict, 1 with one, and 2 after an error.
+    """
+    from double_booked import check
+
+    try:
+        sys.exit(check.run(files or ("-",), server, output_format))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    envvar="SERVICE_HOST",
+    default=":7070",
+    show_default=True,
+    show_envvar=True,
+    help="Ask this service; without a host, the one on this machine.",
+)
+def healthcheck(server: str) -> None:
+    """Ask a service for its health, by grpc.health.v1.
+
+    The exit code is 0 if it is serving, otherwise 1, for a container's probe.
+    """
+    from double_booked import client
+
+    try:
+        click.echo(f"{server} is {client.check_health(server)}")
+    except client.ServerError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+@main.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    click.echo(f"double-booked {version_of('double-booked')}")

@@ -1,0 +1,10 @@
+"""Conflicts as JSON, for programs."""
+
+from google.protobuf import json_format
+
+from double_booked.api.scheduling_pb2 import ConflictList
+
+
+def render(conflicts: ConflictList) -> str:
+    """The protobuf JSON of a ConflictList, in ASCII; the same conflicts give the same text."""
+    return json_format.MessageToJson(conflicts)

@@ -1,0 +1,68 @@
+"""Sockets to listen on, or the reason why there is none."""
+
+import errno
+import os
+import socket
+
+from double_booked.settings import Address
+
+_NOT_ON_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class CannotListen(Exception):  # noqa: N818 - it reads as what it says
+    """An address cannot be listened on; the message says which, whose and why."""
+
+    def __init__(self, address: Address, setting: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {address} ({setting}): {reason}")
+
+
+def listen(address: Address, setting: str) -> list[socket.socket]:
+    """Listens on every IP address of a host that this machine has, on one port.
+
+    Args:
+        address: Where to listen.
+        setting: The setting that says so, for the error.
+
+    Raises:
+        CannotListen: The host is unknown or elsewhere, or the port is taken or
+            not allowed.
+    """
+    try:
+        return _listen_everywhere(address.port) if not address.host else _listen_on(address)
+    except socket.gaierror as error:
+        raise CannotListen(address, setting, error.strerror or "unknown host") from error
+    except UnicodeError as error:
+        raise CannotListen(address, setting, "not a host name") from error
+    except OSError as error:
+        raise CannotListen(address, setting, os.strerror(error.errno or 0)) from error
+
+
+def close(sockets: list[socket.socket]) -> None:
+    """Closes them all."""
+    for each in sockets:
+        each.close()
+
+
+def _listen_everywhere(port: int) -> list[socket.socket]:
+    if socket.has_dualstack_ipv6():
+        return [socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)]
+    return [socket.create_server(("", port))]
+
+
+def _listen_on(address: Address) -> list[socket.socket]:
+    listening: list[socket.socket] = []
+    port = address.port
+    elsewhere = None
+    for family, _, _, _, found in socket.getaddrinfo(address.host, None, type=socket.SOCK_STREAM):
+        try:
+            listening.append(socket.create_server((str(found[0]), port), family=family))
+        except OSError as error:
+            if error.errno not in _NOT_ON_THIS_MACHINE:
+                close(listening)
+                raise
+            elsewhere = error
+        else:
+            port = listening[0].getsockname()[1]
+    if elsewhere and not listening:
+        raise elsewhere
+    return listening
