@@ -89,8 +89,9 @@ def _ask_server(asked: EventList, server: str) -> ConflictList:
 
 def _refused(error: InvalidRequest, sources: Sequence[Source]) -> Failure:
     faults = [f"{locate(each.field, sources)}: {each.description}" for each in error.violations]
-    unnamed = error.count - len(faults)
-    return Failure(*faults, *([f"there are {unnamed} more faults"] if unnamed else []))
+    if error.count > len(faults):
+        faults.append(f"these are the first {len(faults)} of {error.count} faults")
+    return Failure(*faults)
 
 
 def _write(

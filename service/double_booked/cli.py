@@ -8,6 +8,7 @@ import sys
 import click
 
 from double_booked import settings
+from double_booked.report.printable import printable
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
@@ -75,7 +76,7 @@ def healthcheck(server: str) -> None:
     try:
         click.echo(f"{server} is {client.check_health(server)}")
     except client.ServerError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)
 
 

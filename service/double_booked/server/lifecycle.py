@@ -18,7 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from double_booked import logs
 from double_booked.conflicts import kernel
-from double_booked.server import sockets
+from double_booked.server import memory, sockets
 from double_booked.server.http import HttpServer
 from double_booked.server.interceptors import CallObserver
 from double_booked.server.metrics import Metrics
@@ -39,6 +39,7 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
         SystemExit: An address cannot be listened on; it says so in one line.
     """
     logs.configure(settings)
+    memory.share_one_arena()
     try:
         asyncio.run(_serve(settings, engine))
     except sockets.CannotListen as error:

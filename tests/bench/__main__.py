@@ -1,0 +1,32 @@
+"""Prints the benchmark tables: `python tests/bench [SUBJECT...]`."""
+
+import sys
+
+import engine
+import latency
+import memory
+import overhead
+import rpc
+from tables import show_machine
+
+SUBJECTS = {
+    "engine": engine.measure,
+    "rpc": rpc.measure,
+    "overhead": overhead.measure,
+    "latency": latency.measure,
+    "memory": memory.measure,
+}
+
+
+def main(names: list[str]) -> None:
+    """Measures the subjects of the names, or all."""
+    unknown = set(names) - SUBJECTS.keys()
+    if unknown:
+        sys.exit(f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")
+    show_machine()
+    for name in names or SUBJECTS:
+        SUBJECTS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,25 @@
+"""Lists of events to measure with."""
+
+import random
+
+from double_booked.api.scheduling_pb2 import EventList
+
+HOUR = 3600
+
+
+def make_list(count: int, *, is_sorted: bool = False, all_overlap: bool = False) -> bytes:
+    """A serialized EventList whose events last up to an hour, about one starting each hour.
+
+    Args:
+        count: How many events it has.
+        is_sorted: Whether they are in the order of their starts.
+        all_overlap: Whether all of them share an instant, and so are one group.
+    """
+    chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
+    starts = [1_767_225_600 + chance.randrange(count * HOUR) for _ in range(count)]
+    made = EventList()
+    for number, start in enumerate(sorted(starts) if is_sorted else starts):
+        event = made.events.add(id=f"event-{number}", title="Planning meeting")
+        event.start.seconds = start
+        event.end.seconds = start + (count * HOUR if all_overlap else chance.randrange(1, HOUR))
+    return made.SerializeToString()

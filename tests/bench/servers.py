@@ -1,0 +1,151 @@
+"""Servers to measure, each in a process of its own.
+
+Run as a program with a kind and a setting of LOG_LEVEL, it serves until its standard
+input ends.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from double_booked import logs
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts import definition, kernel
+from double_booked.server import memory
+from double_booked.server.lifecycle import Server
+from double_booked.server.service import ConflictService
+from double_booked.settings import Address, Settings
+
+METHOD = "/Scheduling.ConflictService/GetConflicts"
+FREE = Address("127.0.0.1", 0)
+MAX_BYTES = 512 * 1024 * 1024
+TICKS = os.sysconf("SC_CLK_TCK")
+UNLIMITED = [
+    ("grpc.max_receive_message_length", MAX_BYTES),
+    ("grpc.max_send_message_length", MAX_BYTES),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs, and what it has used."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """User and system time so far, in steps of 10 ms."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def peak_bytes(self) -> int:
+        """The most memory that was resident at once."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def channel(self) -> grpc.Channel:
+        """A connection of its own."""
+        options = [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1)]
+        return grpc.insecure_channel(f"127.0.0.1:{self.port}", options)
+
+
+@contextmanager
+def running(kind: str, log_level: str = "error", **variables: str) -> Iterator[Running]:
+    """Runs a server of a kind named in KINDS; its log goes to a file that nobody reads."""
+    with subprocess.Popen(
+        [sys.executable, __file__, kind, log_level],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | variables,
+        text=True,
+    ) as process:
+        assert process.stdout
+        yield Running(process.pid, int(process.stdout.readline()))
+        process.kill()
+
+
+def answer_by_definition(request: bytes) -> kernel.Answer:
+    """What kernel.get_conflicts answers, found in plain Python."""
+    parsed = EventList.FromString(request)
+    answer = definition.get_conflicts(parsed)
+    return Found(answer.SerializeToString(), len(parsed.events), len(answer.conflicts))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """As kernel.Answer."""
+
+    content: bytes
+    events: int
+    groups: int
+
+
+async def serve_bare(behavior: Callable[[bytes], bytes]) -> int:
+    """Starts a grpc.aio server that does nothing besides."""
+
+    async def respond(request: bytes, _context: object) -> bytes:
+        return behavior(request)
+
+    handlers = {"GetConflicts": grpc.unary_unary_rpc_method_handler(respond)}
+    return await start(grpc.method_handlers_generic_handler("Scheduling.ConflictService", handlers))
+
+
+async def start(handler: grpc.GenericRpcHandler) -> int:
+    """Starts a server without interceptors."""
+    server = grpc.aio.server(options=[*UNLIMITED, ("grpc.so_reuseport", 0)])
+    server.add_generic_rpc_handlers([handler])
+    port: int = server.add_insecure_port(str(FREE))
+    await server.start()
+    kept.append(server)
+    return port
+
+
+async def serve_whole(engine: Callable[[bytes], kernel.Answer], settings: Settings) -> int:
+    """Starts the server as it ships."""
+    server = Server(settings, engine)
+    await server.start()
+    kept.append(server)
+    return server.port
+
+
+kept: list[object] = []
+
+KINDS = {
+    "echo": lambda _: serve_bare(lambda request: request),
+    # As many bytes as the request has, from a buffer that is new each time.
+    "fresh": lambda _: serve_bare(lambda request: bytes(bytearray(request))),
+    "service": lambda _: start(
+        ConflictService(kernel.get_conflicts, ThreadPoolExecutor(2)).handler()
+    ),
+    "whole": lambda settings: serve_whole(kernel.get_conflicts, settings),
+    "definition": lambda settings: serve_whole(answer_by_definition, settings),
+}
+
+
+async def main(kind: str, log_level: str) -> None:
+    """Serves, and says on which port."""
+    settings = Settings(
+        service_host=FREE,
+        health_check_host=FREE,
+        log_level=log_level,
+        log_format="json",
+        max_message_bytes=MAX_BYTES,
+    )
+    logs.configure(settings)
+    if kind == "whole":
+        memory.share_one_arena()
+    print(await KINDS[kind](settings), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

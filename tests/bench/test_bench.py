@@ -1,0 +1,29 @@
+"""Each benchmark runs; what it measures is for people to read."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SMALL = {
+    "engine": "measure((10,))",
+    "rpc": "measure((10,), seconds=0.05)",
+    "overhead": "measure(rounds=1, calls=20)",
+    "latency": "measure(large=100_000, calls=5)",
+    "memory": "measure(1_000)",
+}
+
+
+@pytest.mark.parametrize("subject", SMALL)
+def test_a_subject_prints_a_table(subject: str) -> None:
+    program = f"import {subject}; {subject}.{SMALL[subject]}"
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stderr == ""
+    assert "| --- |" in ran.stdout
