@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
 
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from double_booked import client
@@ -21,10 +22,16 @@ from double_booked.report import text
 WEEK = Path(__file__).with_name("week.json")
 SECONDS_TO_STOP = 20
 METRICS = (
-    'grpc_server_handled_total{grpc_code="OK",grpc_method="GetConflicts"',
+    "grpc_server_handled_total",
     "double_booked_events_total",
     "double_booked_conflict_groups_total",
 )
+ANSWERED = {
+    "grpc_type": "unary",
+    "grpc_service": "Scheduling.ConflictService",
+    "grpc_method": "GetConflicts",
+    "grpc_code": "OK",
+}
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -102,9 +109,10 @@ def show_health(service: Service) -> None:
     """Reads back what load balancers and Prometheus read."""
     tell("grpc.health.v1", client.check_health(service.grpc))
     tell("GET /readyz", get(service.http, "/readyz"))
-    for line in get(service.http, "/metrics").splitlines():
-        if line.startswith(METRICS):
-            tell("GET /metrics", line)
+    for family in text_string_to_metric_families(get(service.http, "/metrics")):
+        for name, labels, value, *_ in family.samples:
+            if name in METRICS and labels.items() <= ANSWERED.items():
+                tell("GET /metrics", f"{name} {value:g}")
 
 
 def get(address: str, path: str) -> str:

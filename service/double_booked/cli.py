@@ -48,9 +48,9 @@ def check(files: tuple[str, ...], server: str | None, output_format: str) -> Non
 
     The exit code is 0 without a conflict, 1 with one, and 2 after an error.
     """
-    from double_booked import check
-
     try:
+        from double_booked import check
+
         sys.exit(check.run(files or ("-",), server, output_format))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -1,0 +1,350 @@
+"""The command, run as people, scripts and probes run it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from double_booked import cli
+
+WEEK = Path(__file__).parent.parent / "examples" / "week.json"
+COMMAND = [sys.executable, "-m", "double_booked"]
+SUMMARY = "5 groups of conflicting events, 12 of 30 events."
+UNREACHABLE = "127.0.0.1:1"  # tcpmux, which nobody serves
+EVENT_FIELDS = "Scheduling.Event has id, title, description, start, end"
+
+WITH_CONFLICT = b"""{"events": [
+    {"title": "A", "start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"},
+    {"title": "B", "start": "2026-11-16T10:00:00Z", "end": "2026-11-16T12:00:00Z"}]}"""
+WITHOUT_CONFLICT = b"""{"events": [
+    {"title": "C", "start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}]}"""
+WITH_FAULTS = b"""{"events": [
+    {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"},
+    {"start": "2026-11-16T12:00:00Z"},
+    {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T11:00:00Z"}]}"""
+
+
+def environment(**variables: str) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    return plain | {"PYTHONIOENCODING": "utf-8"} | variables
+
+
+def run(
+    *arguments: str | Path, content: bytes = b"", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    finished = subprocess.run(
+        [*COMMAND, *arguments],
+        input=content,
+        capture_output=True,
+        env=environment(**variables),
+        timeout=60,
+        check=False,
+    )
+    return subprocess.CompletedProcess(
+        finished.args, finished.returncode, finished.stdout.decode(), finished.stderr.decode()
+    )
+
+
+def error_of(*arguments: str | Path, content: bytes = b"") -> str:
+    """What a command that must fail says on standard error, less its first word."""
+    failed = run(*arguments, content=content)
+    assert (failed.stdout, failed.returncode) == ("", 2)
+    assert all(line.startswith("Error: ") for line in failed.stderr.splitlines())
+    return failed.stderr.replace("Error: ", "").strip()
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A service on free ports, and its address; it is gone afterwards."""
+    hosts = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0"}
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--drain-delay", "0", "--log-format", "json", *options],
+        env=environment(**hosts),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            log = (json.loads(line) for line in process.stderr or ())
+            listening = next(entry for entry in log if entry["event"] == "listening")
+            yield process, f"127.0.0.1:{listening['grpc_port']}"
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving() as (_, address):
+        yield address
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a file of each kind."""
+    (tmp_path / "conflict.json").write_bytes(WITH_CONFLICT)
+    (tmp_path / "free.json").write_bytes(WITHOUT_CONFLICT)
+    (tmp_path / "faults.json").write_bytes(WITH_FAULTS)
+    (tmp_path / "broken.json").write_bytes(b'{"events": [\n{"id" 5}]}')
+    (tmp_path / "empty.json").write_bytes(b"")
+    (tmp_path / "latin.json").write_bytes('{"events": [{"title": "Zoë"}]}'.encode("latin-1"))
+    (tmp_path / "field.json").write_bytes(b'{"events": [{"begin": "2026-11-16T12:00:00Z"}]}')
+    return tmp_path
+
+
+def test_conflicts_are_told_and_the_exit_code_is_1() -> None:
+    checked = run("check", WEEK)
+    assert (checked.stderr, checked.returncode) == ("", 1)
+    assert "  11:30-12:30  Interview: backend engineer" in checked.stdout
+    assert checked.stdout.splitlines()[-1] == SUMMARY
+
+
+def test_no_conflict_is_told_and_the_exit_code_is_0(files: Path) -> None:
+    checked = run("check", files / "free.json")
+    assert (checked.stdout, checked.returncode) == ("No conflicts among 1 event.\n", 0)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_standard_input_is_read(arguments: tuple[str, ...]) -> None:
+    checked = run("check", *arguments, content=WITH_CONFLICT)
+    assert checked.stdout.splitlines()[-1] == "1 group of conflicting events, 2 of 2 events."
+
+
+def test_several_files_are_one_list(files: Path) -> None:
+    checked = run("check", files / "free.json", "-", content=WITHOUT_CONFLICT)
+    assert checked.stdout.splitlines()[-1] == "1 group of conflicting events, 2 of 2 events."
+
+
+def test_an_event_without_a_name_is_told_by_its_place_in_its_file(files: Path) -> None:
+    nameless = WITHOUT_CONFLICT.replace(b'"C"', b'""')
+    checked = run("check", files / "free.json", "-", content=nameless)
+    assert "standard input: events[0]" in checked.stdout
+
+
+def test_a_pipe_gets_neither_colours_nor_lines_over_80_columns() -> None:
+    checked = run("check", WEEK)
+    assert "\x1b" not in checked.stdout
+    assert max(map(len, checked.stdout.splitlines())) <= 80
+
+
+def test_columns_sets_the_width() -> None:
+    checked = run("check", WEEK, COLUMNS="40")
+    assert max(map(len, checked.stdout.splitlines())) <= 40
+
+
+def test_titles_that_the_encoding_lacks_do_not_stop_the_answer() -> None:
+    content = WITH_CONFLICT.replace(b'"A"', '"Zoë ☕"'.encode())
+    checked = run("check", content=content, PYTHONIOENCODING="ascii")
+    assert (checked.stderr, checked.returncode) == ("", 1)
+    assert "Zo? ?" in checked.stdout
+
+
+def test_json_is_that_of_a_conflict_list(files: Path) -> None:
+    checked = run("check", "--format", "json", files / "conflict.json")
+    assert checked.returncode == 1
+    assert json.loads(checked.stdout) == {
+        "conflicts": [{"conflictGroup": json.loads(WITH_CONFLICT)["events"]}]
+    }
+    assert run("check", "--format", "json", files / "free.json").stdout == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("broken.json", "line 2, column 7: not JSON: Expecting ':' delimiter"),
+        ("empty.json", 'it is empty; a list without events is {"events": []}'),
+        ("latin.json", "line 1: the text is not UTF-8"),
+        ("missing.json", "No such file or directory"),
+        (".", "Is a directory"),
+        ("field.json", f"events[0].begin: no such field; {EVENT_FIELDS}"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_reason(
+    files: Path, name: str, said: str
+) -> None:
+    assert error_of("check", files / "free.json", files / name) == f"{files / name}: {said}"
+
+
+def test_faults_of_times_are_told_one_a_line_by_file_and_field(files: Path) -> None:
+    faults = files / "faults.json"
+    assert error_of("check", files / "conflict.json", faults).splitlines() == [
+        f"{faults}: events[1].end: the end is missing",
+        f"{faults}: events[2].end: the end is before the start",
+    ]
+
+
+def test_faults_over_the_first_hundred_are_counted() -> None:
+    events = json.dumps({"events": [{"start": "2026-11-16T12:00:00Z"}] * 250})
+    lines = error_of("check", content=events.encode()).splitlines()
+    assert lines[-1] == "these are the first 100 of 250 faults"
+
+
+def test_a_file_name_cannot_take_over_the_terminal(tmp_path: Path) -> None:
+    assert "\x1b" not in error_of("check", tmp_path / "\x1b[31m.json")
+
+
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"1" * 10_000, b'{"events": NaN}', b"\0"])
+def test_hostile_json_gets_one_line(content: bytes) -> None:
+    assert error_of("check", content=content).startswith("standard input: ")
+    assert len(error_of("check", content=content).splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("--format", "xml"), ("--nonsense",)])
+def test_wrong_usage_is_an_error(arguments: tuple[str, ...]) -> None:
+    checked = run("check", *arguments)
+    assert checked.returncode == 2
+    assert checked.stderr.splitlines()[-1].startswith("Error: ")
+
+
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path, output_format: str) -> None:
+    event = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}
+    file = tmp_path / "many.json"
+    file.write_text(json.dumps({"events": [event] * 2000}))
+    with subprocess.Popen(
+        [*COMMAND, "check", "--format", output_format, file],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize("output_format", ["text", "json"])
+def test_output_that_cannot_be_written_is_an_error(output_format: str) -> None:
+    with Path(os.devnull).open("rb") as only_for_reading:
+        failed = subprocess.run(
+            [*COMMAND, "check", "--format", output_format, WEEK],
+            stdout=only_for_reading,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert failed.stderr == "Error: standard output: Bad file descriptor\n"
+    assert failed.returncode == 2
+
+
+def test_an_interrupt_is_not_taken_for_conflicts() -> None:
+    with subprocess.Popen(
+        [*COMMAND, "check"],
+        env=environment(PYTHONVERBOSE="1"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        # The last module that the command loads; then it reads.
+        next(line for line in process.stderr if "import 'double_booked.check'" in line)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == cli.INTERRUPTED
+
+
+def test_a_service_gives_the_same_answer(server: str) -> None:
+    asked = run("check", "--server", server, WEEK)
+    assert (asked.stdout, asked.stderr) == (run("check", WEEK).stdout, "")
+    assert asked.returncode == 1
+
+
+def test_a_services_refusal_is_told_by_file_and_field(server: str, files: Path) -> None:
+    faults = files / "faults.json"
+    said = error_of("check", "--server", server, files / "free.json", faults)
+    assert said == error_of("check", files / "free.json", faults)
+
+
+def test_another_error_of_a_service_is_told_with_its_code() -> None:
+    with serving("--max-message-bytes", "100") as (_, address):
+        said = error_of("check", "--server", address, WEEK)
+    assert said.startswith(f"{address}: RESOURCE_EXHAUSTED: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    said = error_of("check", "--server", UNREACHABLE, WEEK)
+    assert said.startswith(f"{UNREACHABLE}: UNAVAILABLE: ")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("address", ["nonsense", "host:port", "host:99999", "::1", ""])
+def test_an_address_that_is_none_is_told(address: str) -> None:
+    assert error_of("check", "--server", address, WEEK).startswith(f"'{address}' is not HOST:PORT")
+
+
+def test_a_service_that_serves_is_healthy(server: str) -> None:
+    probed = run("healthcheck", "--server", server)
+    assert (probed.stdout, probed.stderr) == (f"{server} is SERVING\n", "")
+    assert probed.returncode == 0
+
+
+def test_the_probe_asks_where_the_service_was_told_to_listen(server: str) -> None:
+    port = server.rpartition(":")[2]
+    assert run("healthcheck", SERVICE_HOST=f":{port}").returncode == 0
+    assert run("healthcheck", SERVICE_HOST=UNREACHABLE).returncode == 1
+
+
+@pytest.mark.parametrize("address", [UNREACHABLE, "nonsense"])
+def test_a_service_that_does_not_answer_is_not_healthy(address: str) -> None:
+    probed = run("healthcheck", "--server", address)
+    assert (probed.stdout, probed.returncode) == ("", 1)
+    assert len(probed.stderr.splitlines()) == 1
+
+
+def test_a_service_that_stops_is_not_healthy() -> None:
+    with serving("--drain-delay", "60") as (process, address):
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr
+        next(line for line in process.stderr if json.loads(line)["event"] == "stopping")
+        probed = run("healthcheck", "--server", address)
+    assert (probed.stderr, probed.returncode) == (f"Error: {address} is NOT_SERVING\n", 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_told_to_stop_ends_well(number: signal.Signals) -> None:
+    with serving() as (process, _):
+        process.send_signal(number)
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run("version").stdout == f"double-booked {version('double-booked')}\n"
+
+
+def test_the_installed_command_is_the_same() -> None:
+    installed = Path(sys.executable).with_name("double-booked")
+    help_text = subprocess.check_output([installed, "--help"], text=True)
+    assert help_text == run("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unloaded"),
+    [
+        (("check", str(WEEK)), {"grpc", "aiohttp", "structlog", "prometheus_client"}),
+        (("version",), {"grpc", "aiohttp", "google.protobuf", "rich.console"}),
+    ],
+)
+def test_a_command_loads_only_what_it_needs(arguments: tuple[str, ...], unloaded: set[str]) -> None:
+    program = f"""
+import sys
+from double_booked import cli
+try:
+    cli.main({list(arguments)})
+finally:
+    print(*sys.modules, sep="\\n", file=sys.stderr)
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert not unloaded & set(finished.stderr.splitlines())
