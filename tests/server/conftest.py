@@ -1,0 +1,53 @@
+"""Servers to test, over real sockets."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+
+from double_booked.conflicts import kernel
+from double_booked.server.lifecycle import Server
+from double_booked.server.service import Answer
+from double_booked.settings import Address, Settings
+
+LOOPBACK = Address("127.0.0.1", 0)
+QUICK: dict[str, Any] = {
+    "service_host": LOOPBACK,
+    "health_check_host": LOOPBACK,
+    "drain_delay": 0.0,
+    "shutdown_grace": 5.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that serves, and a channel to it."""
+
+    server: Server
+    channel: grpc.aio.Channel
+    http: str
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@asynccontextmanager
+async def serve(
+    engine: Callable[[bytes], Answer] = kernel.get_conflicts, **settings: Any
+) -> AsyncIterator[Served]:
+    """Serves inside the block, with these settings."""
+    async with (
+        Server(Settings(**QUICK | settings), engine) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        yield Served(server, channel, f"http://127.0.0.1:{server.http_port}")
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    """A server as it ships, but on free ports, and quick to stop."""
+    async with serve() as each:
+        yield each

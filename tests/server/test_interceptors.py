@@ -1,0 +1,168 @@
+"""Every call is counted, timed and logged, also one that is refused."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from io import StringIO
+from threading import Event as ThreadEvent
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+from double_booked import logs
+from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts import kernel
+from double_booked.server.interceptors import request_id
+from double_booked.settings import Settings
+from server.conftest import Served, serve
+from server.test_service import PAIR
+
+
+async def metric(served: Served, name: str, **labels: str) -> float:
+    """The value of a sample; 0 where there is none."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{served.http}/metrics") as answer,
+    ):
+        families = text_string_to_metric_families(await answer.text())
+    for sample in (sample for family in families for sample in family.samples):
+        if sample.name == name and labels.items() <= sample.labels.items():
+            return sample.value
+    return 0
+
+
+async def handled(served: Served, code: str, method: str = "GetConflicts") -> float:
+    return await metric(served, "grpc_server_handled_total", grpc_code=code, grpc_method=method)
+
+
+async def until_handled(served: Served, code: str, method: str = "GetConflicts") -> None:
+    """A call's end is noted just after its answer is sent."""
+    async with asyncio.timeout(5):
+        while not await handled(served, code, method):
+            await asyncio.sleep(0)
+
+
+async def test_a_call_that_is_answered_is_counted_with_its_events_and_groups(
+    served: Served,
+) -> None:
+    await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+    await until_handled(served, "OK")
+    labels = {
+        "grpc_type": "unary",
+        "grpc_service": "Scheduling.ConflictService",
+        "grpc_method": "GetConflicts",
+    }
+    for name in (
+        "grpc_server_started_total",
+        "grpc_server_handled_total",
+        "grpc_server_msg_received_total",
+        "grpc_server_msg_sent_total",
+        "grpc_server_handling_seconds_count",
+    ):
+        assert await metric(served, name, **labels) == 1, name
+    assert await metric(served, "double_booked_events_total") == 3
+    assert await metric(served, "double_booked_conflict_groups_total") == 1
+    assert await metric(served, "double_booked_events_per_list_bucket", le="3.0") == 1
+    assert await metric(served, "double_booked_build_info") == 1
+
+
+async def test_an_invalid_request_is_counted_as_one(served: Served) -> None:
+    with pytest.raises(grpc.aio.AioRpcError):
+        await ConflictServiceStub(served.channel).GetConflicts(EventList(events=[Event()]))
+    await until_handled(served, "INVALID_ARGUMENT")
+    assert await metric(served, "double_booked_events_total") == 0
+
+
+async def test_a_message_over_the_limit_is_counted() -> None:
+    async with serve(max_message_bytes=10) as served:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+        await until_handled(served, "RESOURCE_EXHAUSTED")
+
+
+async def test_methods_that_are_not_served_are_counted_under_one_name(served: Served) -> None:
+    for name in ("one", "two"):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.channel.unary_unary(f"/no.Such/{name}")(b"")
+    await until_handled(served, "UNIMPLEMENTED", "unknown")
+    assert await handled(served, "UNIMPLEMENTED", "one") == 0
+
+
+async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled() -> None:
+    started, release = ThreadEvent(), ThreadEvent()
+
+    def slow(request: bytes) -> kernel.Answer:
+        started.set()
+        release.wait(10)
+        return kernel.get_conflicts(request)
+
+    async with serve(slow) as served:
+        large = EventList(events=[*PAIR.events] * 4000)
+        call = ConflictServiceStub(served.channel).GetConflicts(large)
+        await asyncio.to_thread(started.wait, 10)
+        call.cancel()
+        await until_handled(served, "CANCELLED")
+        release.set()
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Reads what was logged, as JSON."""
+    written = StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    logs.configure(Settings(log_format="json"))
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    structlog.reset_defaults()
+    logging.basicConfig(force=True)
+
+
+@pytest.fixture
+async def logged(log_lines: object) -> AsyncIterator[Served]:  # noqa: ARG001 - the order matters
+    async with serve() as each:
+        yield each
+
+
+async def test_a_call_leaves_one_line_that_tells_all_but_the_events_text(
+    log_lines: Any, logged: Served
+) -> None:
+    request = EventList(events=[Event(id="secret", title="secret", start={}, end={})])
+    await ConflictServiceStub(logged.channel).GetConflicts(
+        request, metadata=[("x-request-id", "abc-1")]
+    )
+    await until_handled(logged, "OK")
+    text = log_lines()
+    [line] = [each for each in text if each["event"] == "rpc"]
+    assert line["method"] == "/Scheduling.ConflictService/GetConflicts"
+    assert line["code"] == "OK"
+    assert 0 < line["duration"] < 5
+    assert (line["events"], line["groups"]) == (1, 0)
+    assert line["peer"].startswith("ipv4:127.0.0.1:")
+    assert line["request_id"] == "abc-1"
+    assert "secret" not in json.dumps(text)
+
+
+async def test_the_text_of_an_event_is_in_no_line_of_an_error(
+    log_lines: Any, logged: Served
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError):
+        await ConflictServiceStub(logged.channel).GetConflicts(
+            EventList(events=[Event(id="secret", title="secret")])
+        )
+    await until_handled(logged, "INVALID_ARGUMENT")
+    text = log_lines()
+    assert any(each.get("code") == "INVALID_ARGUMENT" for each in text)
+    assert "secret" not in json.dumps(text)
+
+
+@pytest.mark.parametrize("value", ["", "a b", "x" * 129, "a\nb", "ä"])
+def test_a_request_id_that_is_not_short_and_plain_is_replaced(value: str) -> None:
+    replaced = request_id([("x-request-id", value)])
+    assert replaced != value
+    assert len(replaced) == 16

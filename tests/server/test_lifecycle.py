@@ -1,0 +1,208 @@
+"""How the server starts, drains and stops, as a process too."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from threading import Event as ThreadEvent
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts import kernel
+from server.conftest import serve
+from server.test_service import PAIR
+
+LARGE = EventList(events=[*PAIR.events] * 4000)
+"""Large enough for a worker thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A server in a process of its own, and where it listens."""
+
+    popen: subprocess.Popen[str]
+    grpc_port: int
+    http_port: int
+
+    def next_log(self, event: str) -> dict[str, object]:
+        """Reads the log up to a line of this event."""
+        assert self.popen.stderr
+        for line in self.popen.stderr:
+            entry: dict[str, object] = json.loads(line)
+            if entry["event"] == event:
+                return entry
+        raise AssertionError(f"no {event!r} in the log")
+
+
+def command(**settings: str) -> subprocess.Popen[str]:
+    quick = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0", "DRAIN_DELAY": "0"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "double_booked", "serve"],
+        env=os.environ | quick | {"LOG_FORMAT": "json"} | settings,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def process(**settings: str) -> Iterator[Process]:
+    with command(**settings) as popen:
+        try:
+            unbound = Process(popen, 0, 0)
+            ports = unbound.next_log("listening")
+            yield Process(popen, int(str(ports["grpc_port"])), int(str(ports["http_port"])))
+        finally:
+            popen.kill()
+
+
+def refusal(**settings: str) -> tuple[int, str]:
+    """The exit code and standard error of a server that cannot start."""
+    with command(**settings) as popen:
+        _, error = popen.communicate(timeout=20)
+    return popen.returncode, error
+
+
+def readyz(port: int) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/readyz")
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_stop_signal_makes_it_unready_while_it_serves_on_for_the_drain_delay() -> None:
+    with (
+        process(DRAIN_DELAY="60") as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        assert readyz(server.http_port) == 200
+        server.popen.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert readyz(server.http_port) == 503
+        assert len(ConflictServiceStub(channel).GetConflicts(PAIR).conflicts) == 1
+        server.popen.send_signal(signal.SIGTERM)
+        assert server.popen.wait(10) == 128 + signal.SIGTERM, "the second signal ends it at once"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_ends_it_well_however_long_a_watch_is_open(number: signal.Signals) -> None:
+    with (
+        process(SHUTDOWN_GRACE="60") as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        server.popen.send_signal(number)
+        assert server.next_log("stopped")["level"] == "info"
+        assert server.popen.wait(10) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEngine:
+    """The kernel, which waits until it is released."""
+
+    started: ThreadEvent
+    release: ThreadEvent
+
+    def __call__(self, request: bytes) -> kernel.Answer:
+        self.started.set()
+        self.release.wait(20)
+        return kernel.get_conflicts(request)
+
+
+@pytest.fixture
+def held() -> Iterator[HeldEngine]:
+    engine = HeldEngine(ThreadEvent(), ThreadEvent())
+    yield engine
+    engine.release.set()
+
+
+async def started(held: HeldEngine) -> None:
+    assert await asyncio.to_thread(held.started.wait, 10)
+
+
+async def test_a_call_under_way_finishes_within_the_grace(held: HeldEngine) -> None:
+    async with serve(held, shutdown_grace=20.0) as served:
+        call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
+        await started(held)
+        stop = asyncio.create_task(served.server.stop())
+        await until_refused(served.channel)
+        held.release.set()
+        assert len((await call).conflicts) == 1
+        await stop
+
+
+async def until_refused(channel: grpc.aio.Channel) -> None:
+    """Waits until the server takes no new calls."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+            except grpc.aio.AioRpcError as error:
+                assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - not what is tested
+                return
+
+
+async def test_a_call_longer_than_the_grace_ends_as_unavailable(held: HeldEngine) -> None:
+    async with serve(held, shutdown_grace=0.05) as served:
+        call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
+        await started(held)
+        await served.server.stop()
+        with pytest.raises(grpc.aio.AioRpcError) as cut_off:
+            await call
+    assert cut_off.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+@contextmanager
+def port_of_another_program() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@contextmanager
+def port_of_another_double_booked() -> Iterator[int]:
+    with process() as other:
+        yield other.grpc_port
+
+
+@pytest.mark.parametrize("taken", [port_of_another_program, port_of_another_double_booked])
+@pytest.mark.parametrize("setting", ["SERVICE_HOST", "HEALTH_CHECK_HOST"])
+def test_a_port_that_is_taken_is_told_in_one_line(
+    taken: Callable[[], AbstractContextManager[int]],
+    setting: str,
+) -> None:
+    with taken() as port:
+        code, error = refusal(**{setting: f"127.0.0.1:{port}"})
+    assert code == 1
+    assert error == (
+        f"double-booked: cannot listen on 127.0.0.1:{port} ({setting}): Address already in use\n"
+    )
+
+
+def test_a_host_that_is_not_of_this_machine_is_told_in_one_line() -> None:
+    code, error = refusal(SERVICE_HOST="192.0.2.1:7070")
+    assert code == 1
+    assert error.startswith("double-booked: cannot listen on 192.0.2.1:7070 (SERVICE_HOST): ")
+    assert error.count("\n") == 1
+
+
+def test_a_setting_that_makes_no_sense_is_an_error_of_usage() -> None:
+    code, error = refusal(SERVICE_HOST="nonsense")
+    assert code == 2
+    assert "'--service-host'" in error
+    assert "SERVICE_HOST" in error
+    assert "it has no port; write :7070" in error
+    assert "Traceback" not in error

@@ -1,0 +1,174 @@
+"""What a caller gets over a real connection."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from google.rpc.error_details_pb2 import BadRequest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+
+from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.server.service import MAX_INLINE_BYTES
+from server.conftest import Served, serve
+
+ORIGINAL = """
+syntax = "proto3";
+package Scheduling;
+import "google/protobuf/timestamp.proto";
+message Event {
+  string id = 1; string title = 2; string description = 3;
+  google.protobuf.Timestamp start = 4; google.protobuf.Timestamp end = 5;
+}
+message EventList { repeated Event events = 1; }
+message ConflictGroup { repeated Event conflict_group = 1; }
+message ConflictList { repeated ConflictGroup conflicts = 1; }
+service ConflictService { rpc GetConflicts(EventList) returns (ConflictList); }
+"""
+
+
+def event(name: str, start: int, end: int) -> Event:
+    made = Event(id=name)
+    made.start.seconds, made.end.seconds = start, end
+    return made
+
+
+PAIR = EventList(events=[event("a", 10, 20), event("b", 15, 25), event("c", 25, 26)])
+
+
+async def test_get_conflicts_answers_the_groups_that_overlap(served: Served) -> None:
+    answer = await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+    assert [[each.id for each in group.conflict_group] for group in answer.conflicts] == [
+        ["a", "b"]
+    ]
+
+
+async def test_a_list_without_events_gets_an_empty_answer(served: Served) -> None:
+    assert await ConflictServiceStub(served.channel).GetConflicts(EventList()) == ConflictList()
+
+
+async def test_a_list_too_large_for_the_event_loop_is_answered_too(served: Served) -> None:
+    count = 20 * MAX_INLINE_BYTES // PAIR.ByteSize() // 20
+    many = EventList(events=[each for _ in range(count) for each in PAIR.events[:2]])
+    answer = await ConflictServiceStub(served.channel).GetConflicts(many)
+    assert len(answer.conflicts[0].conflict_group) == 2 * count
+
+
+async def test_a_client_that_knows_only_the_original_contract_gets_right_answers(
+    served: Served, tmp_path: Path
+) -> None:
+    original = compile_original(tmp_path)
+    request = original["EventList"].FromString(PAIR.SerializeToString())
+    call = served.channel.unary_unary(
+        "/Scheduling.ConflictService/GetConflicts",
+        request_serializer=original["EventList"].SerializeToString,
+        response_deserializer=original["ConflictList"].FromString,
+    )
+    answer = await call(request)
+    assert str(answer) == str(await ConflictServiceStub(served.channel).GetConflicts(PAIR))
+
+
+def compile_original(folder: Path) -> dict[str, type[Message]]:
+    """The original's messages, in a pool that knows nothing else."""
+    (folder / "original.proto").write_text(ORIGINAL)
+    arguments = ["-I", folder, "--include_imports", f"--descriptor_set_out={folder}/set"]
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", *arguments, "original.proto"], check=True
+    )
+    pool = DescriptorPool()
+    for file in FileDescriptorSet.FromString((folder / "set").read_bytes()).file:
+        pool.Add(file)
+    return {
+        name: GetMessageClass(pool.FindMessageTypeByName(f"Scheduling.{name}"))
+        for name in ("EventList", "ConflictList")
+    }
+
+
+async def test_an_invalid_request_is_told_every_fault_in_order(served: Served) -> None:
+    request = EventList(events=[event("a", 1, 2), Event(id="secret"), event("c", 5, 4)])
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await ConflictServiceStub(served.channel).GetConflicts(request)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == (
+        "events[1].start: the start is missing (the first of 3 faults)"
+    )
+    bad_request = BadRequest()
+    status = rpc_status.from_call(refused.value)  # type: ignore[no-untyped-call] # has no types
+    assert status.details[0].Unpack(bad_request)
+    assert [violation.field for violation in bad_request.field_violations] == [
+        "events[1].start",
+        "events[1].end",
+        "events[2].end",
+    ]
+
+
+async def test_bytes_that_are_not_the_message_are_an_invalid_argument(served: Served) -> None:
+    call = served.channel.unary_unary("/Scheduling.ConflictService/GetConflicts")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call(b"\x0f garbage")
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details() == "the bytes are not a Scheduling.EventList"
+
+
+async def test_a_message_over_the_limit_is_refused_and_later_calls_are_not() -> None:
+    async with serve(max_message_bytes=1000) as served:
+        stub = ConflictServiceStub(served.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.GetConflicts(EventList(events=[Event(id="x" * 1000)]))
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert len((await stub.GetConflicts(PAIR)).conflicts) == 1
+
+
+async def test_an_error_of_ours_is_told_without_what_it_says() -> None:
+    def fail(_request: bytes) -> None:
+        raise RuntimeError("secret")
+
+    async with serve(fail) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+    assert refused.value.code() is grpc.StatusCode.INTERNAL
+    assert refused.value.details() == "internal error"
+
+
+@pytest.mark.parametrize("service", ["", "Scheduling.ConflictService"])
+async def test_health_is_serving(served: Served, service: str) -> None:
+    health = health_pb2_grpc.HealthStub(served.channel)
+    answer = await health.Check(health_pb2.HealthCheckRequest(service=service))
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_health_watch_tells_when_the_server_drains() -> None:
+    async with serve() as served:
+        health = health_pb2_grpc.HealthStub(served.channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        await served.server.drain()
+        fallen = await asyncio.wait_for(watch.read(), 5)
+        assert fallen.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def reflected(served: Served) -> set[str]:
+    reflection = reflection_pb2_grpc.ServerReflectionStub(served.channel)
+    request = reflection_pb2.ServerReflectionRequest(list_services="")
+    answer = await reflection.ServerReflectionInfo(iter([request])).read()
+    return {service.name for service in answer.list_services_response.service}
+
+
+async def test_reflection_names_the_services(served: Served) -> None:
+    assert {"Scheduling.ConflictService", "grpc.health.v1.Health"} <= await reflected(served)
+
+
+async def test_reflection_can_be_turned_off() -> None:
+    async with serve(reflection=False) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await reflected(served)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
