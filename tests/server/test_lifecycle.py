@@ -141,7 +141,7 @@ async def test_a_call_under_way_finishes_within_the_grace(held: HeldEngine) -> N
         stop = asyncio.create_task(served.server.stop())
         await until_refused(served.channel)
         held.release.set()
-        assert len((await call).conflicts) == 1
+        assert len((await call).conflicts) == 2
         await stop
 
 
