@@ -16,6 +16,9 @@ import structlog
 from double_booked.server.metrics import MethodMetrics
 from double_booked.server.service import CONFLICT_SERVICE, Context
 
+_SECONDS_TO_SEND = 0.5
+"""What a caller that reads has for the message that is being sent when its call is cut off."""
+
 _T = TypeVar("_T")
 # grpc.RpcMethodHandler, whose type arguments exist for type checkers alone.
 Handler: TypeAlias = Any
@@ -192,7 +195,13 @@ class _CountingContext:
         self._metrics = metrics
 
     async def write(self, message: object) -> None:
-        await self._context.write(message)
+        writing = asyncio.ensure_future(self._context.write(message))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # How the call ends can be told only once the message is sent.
+            await asyncio.wait([writing], timeout=_SECONDS_TO_SEND)
+            raise
         self._metrics.sent.inc()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the context has

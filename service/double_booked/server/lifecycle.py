@@ -130,25 +130,20 @@ class Server:
         """Refuses new calls, lets those under way finish within the grace, then ends them."""
         grace = self._settings.shutdown_grace
         closing = asyncio.create_task(self._grpc.stop(grace + _CUT_OFF_SECONDS))
-        ending = asyncio.create_task(self._end_endless_calls())
+        self._end_endless_calls()
         await self._finish_calls(grace)
-        await closing
-        ending.cancel()
+        # What still has not ended has a caller that does not read.
+        await asyncio.wait([closing], timeout=_CUT_OFF_SECONDS)
+        await self._grpc.stop(None)
         self._workers.shutdown(wait=False, cancel_futures=True)
         await self._http.stop()
         structlog.get_logger().info("stopped")
 
-    async def _end_endless_calls(self) -> None:
-        """Ends what is open for health and reflection; it would last as long as its caller.
-
-        More than once, because a call that is writing at that moment takes no notice.
-        """
-        while endless := [
-            call for call in self._observer.calls if call.method.service != CONFLICT_SERVICE
-        ]:
-            for call in endless:
+    def _end_endless_calls(self) -> None:
+        """Ends what is open for health and reflection; it would last as long as its caller."""
+        for call in self._observer.calls:
+            if call.method.service != CONFLICT_SERVICE:
                 call.end()
-            await asyncio.wait([call.task for call in endless], timeout=_CUT_OFF_SECONDS / 10)
 
     async def _finish_calls(self, grace: float) -> None:
         if self._observer.calls:
