@@ -136,7 +136,8 @@ def overloaded_segments(occupied: list[Occupied], capacity: int) -> Iterator[Seg
     present: dict[int, Occupied] = {}
     last = 0
     starting = {
-        instant: list(several) for instant, several in groupby(occupied, key=lambda each: each.start)
+        instant: list(several)
+        for instant, several in groupby(occupied, key=lambda each: each.start)
     }
     ends = {each.end for each in occupied if not each.is_instant}
     for now in sorted(starting.keys() | ends):

@@ -226,12 +226,14 @@ cdef class SweepStep:
 
     Attributes:
         chunks: The groups that the message closes.
+        options: The feed's options, as fields of an EventList.
         held: The events that later ones may yet conflict with, as fields of an EventList.
         held_events: How many those are.
         last_start: The start of the feed's last event, for the next step.
     """
 
     cdef readonly Chunks chunks
+    cdef readonly bytes options
     cdef readonly bytes held
     cdef readonly size_t held_events
     cdef readonly tuple last_start
@@ -283,7 +285,9 @@ def sweep(
     size_t held_events,
     tuple last_start,
     *,
-    bint is_last=False,
+    size_t events_before,
+    bint is_first,
+    bint is_last,
     limits=DEFAULT_LIMITS,
     Cancellation cancellation=None,
 ):
@@ -295,18 +299,21 @@ def sweep(
         message_at: Where in it the message begins.
         held_events: How many events are held.
         last_start: That of the step before; None at first.
+        events_before: How many events the feed had before the message.
+        is_first: Whether the message is the first, and may have options.
         is_last: Whether the feed ends here, so that all groups close.
         limits: How much may be asked for.
         cancellation: Ends the search.
 
-    Raises what get_conflicts raises, positions counted from the first event of
-    the message, and for events that go back in time and options after the first
-    message.
+    Raises what get_conflicts raises, positions counted over the whole feed; also
+    for events that go back in time, and for options after the first message.
     """
     cdef Search search = Search(request, limits, cancellation)
     cdef SweepStep step = SweepStep.__new__(SweepStep)
     search.is_feed = True
     search.message_at = message_at
+    search.events_before = events_before
+    search.may_have_options = is_first
     search.held_events = held_events
     if last_start is not None:
         search.was_started = True
@@ -314,6 +321,7 @@ def sweep(
         search.last_start.nanos = last_start[1]
     search.is_last = is_last
     search.run()
+    step.options = search.options
     step.held = search.take_held()
     step.held_events = search.now_held
     step.last_start = search.new_last_start()
@@ -357,6 +365,7 @@ cdef class Search:
     cdef size_t use_count
     cdef Reader *option_fields
     cdef size_t option_field_count
+    cdef bytes options
 
     cdef Instant gap
     cdef bint explain
@@ -377,8 +386,8 @@ cdef class Search:
     # Where the next chunk begins.
     cdef size_t next_group, next_member
 
-    cdef bint is_feed, was_started, is_last
-    cdef size_t message_at, held_events
+    cdef bint is_feed, may_have_options, was_started, is_last
+    cdef size_t message_at, held_events, events_before
     cdef Instant last_start
     # For each event, whether it stays; and how many do.
     cdef uint8_t *held
@@ -393,6 +402,8 @@ cdef class Search:
         self.content.at = self.begin
         self.content.end = self.content.at + PyBytes_GET_SIZE(request)
         self.depth = MAX_DEPTH
+        self.options = b""
+        self.may_have_options = True
         self.default_capacity = 1
         self.max_events = limits.max_events_per_list
         self.max_resources = limits.max_resources_per_event
@@ -653,7 +664,7 @@ cdef class Search:
             return []
         return [
             validation.Fault(
-                self.faults[i].position, validation.FaultKind(self.faults[i].kind)
+                self.events_before + self.faults[i].position, validation.FaultKind(self.faults[i].kind)
             )
             for i in range(min(self.fault_count, <size_t>MAX_FAULTS))
         ]
@@ -670,12 +681,13 @@ cdef class Search:
         fields = []
         for i in range(self.option_field_count):
             field = self.option_fields[i]
-            if self.is_feed and field.at - self.begin >= <Py_ssize_t>self.message_at > 0:
+            if not self.may_have_options and field.at >= self.begin + self.message_at:
                 self.violations = [validation.LATE_OPTIONS]
                 return
             fields.append((<const char *>field.at)[: field.end - field.at])
+        self.options = b"".join(fields)
         try:
-            options = EventList.FromString(b"".join(fields)).options
+            options = EventList.FromString(self.options).options
         except DecodeError:
             raise validation.malformed("EventList") from None
         self.violations = list(validation.check_options(options))
