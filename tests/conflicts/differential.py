@@ -48,13 +48,15 @@ def _assert_verbatim(request: bytes, answer: bytes) -> None:
 
 
 def fields(message: bytes) -> list[bytes]:
-    """The contents of a message that holds nothing but length-delimited fields 1."""
+    """The contents of the fields 1 of a message whose fields are all length-delimited."""
     contents = []
     at = 0
     while at < len(message):
-        assert message[at] == 1 << 3 | 2
+        field = message[at] >> 3
+        assert message[at] & 7 == 2
         length, at = _varint(message, at + 1)
-        contents.append(message[at : at + length])
+        if field == 1:
+            contents.append(message[at : at + length])
         at += length
     return contents
 

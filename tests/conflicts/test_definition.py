@@ -1,47 +1,76 @@
 """What a conflict is, against a reading of the rules that compares every pair of events."""
 
-from itertools import combinations
+from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts import definition
 from double_booked.conflicts.validation import InvalidRequest
 
+NO_OPTIONS = ConflictOptions()
 
-def event(start: int, end: int, nanos: int = 0, end_nanos: int | None = None) -> Event:
-    made = Event()
+
+def event(
+    start: int,
+    end: int,
+    nanos: int = 0,
+    end_nanos: int | None = None,
+    resources: Sequence[str] = (),
+) -> Event:
+    made = Event(resources=resources)
     made.start.seconds, made.start.nanos = start, nanos
     made.end.seconds, made.end.nanos = end, nanos if end_nanos is None else end_nanos
     return made
 
 
-def present(each: Event, instant: int) -> bool:
-    start, end = definition.nanoseconds(each.start), definition.nanoseconds(each.end)
+def positions(events: Sequence[Event], options: ConflictOptions = NO_OPTIONS) -> list[list[int]]:
+    return [group.members for group in definition.find_groups(events, options)]
+
+
+def present(each: Event, instant: int, gap: int) -> bool:
+    start, end = definition.nanoseconds(each.start), definition.nanoseconds(each.end) + gap
     return start <= instant < end or start == end == instant
 
 
-def clash(left: Event, right: Event) -> bool:
-    """Two events share an instant; if they do, one of their starts is such an instant."""
-    starts = (definition.nanoseconds(each.start) for each in (left, right))
-    return any(present(left, start) and present(right, start) for start in starts)
+def groups_by_pairs(
+    events: list[Event], options: ConflictOptions
+) -> list[tuple[int, str, list[int]]]:
+    """The groups with the start of their first member and their resource, in order."""
+    resources = {resource for each in events for resource in each.resources or [""]}
+    groups = [
+        (definition.nanoseconds(events[group[0]].start), resource, group)
+        for resource in resources
+        for group in groups_of(resource, events, options)
+    ]
+    return sorted(groups, key=lambda group: (group[0], group[1].encode()))
 
 
-def groups_by_pairs(events: list[Event]) -> list[list[int]]:
-    group_of = {position: {position} for position in range(len(events))}
-    for left, right in combinations(range(len(events)), 2):
-        if clash(events[left], events[right]):
-            merged = group_of[left] | group_of[right]
-            for position in merged:
-                group_of[position] = merged
-    order = sorted(range(len(events)), key=lambda at: definition.nanoseconds(events[at].start))
-    groups: list[list[int]] = []
-    for position in order:
-        if len(group_of[position]) > 1 and not any(position in group for group in groups):
-            groups.append([member for member in order if member in group_of[position]])
-    return groups
+def groups_of(resource: str, events: list[Event], options: ConflictOptions) -> list[list[int]]:
+    users = [at for at, each in enumerate(events) if resource in (each.resources or [""])]
+    gap = definition.nanoseconds(
+        Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos)
+    )
+    capacity = options.capacity.get(resource, 1)
+    group_of = {position: {position} for position in users}
+    # No more are present at an instant than were at the last start before it.
+    for instant in {definition.nanoseconds(events[at].start) for at in users}:
+        crowd = [at for at in users if present(events[at], instant, gap)]
+        if len(crowd) > capacity:
+            for left, right in pairwise(crowd):
+                merged = group_of[left] | group_of[right]
+                for position in merged:
+                    group_of[position] = merged
+    unique = {min(group): group for group in group_of.values() if len(group) > 1}
+    return [
+        sorted(group, key=lambda at: (definition.nanoseconds(events[at].start), at))
+        for group in unique.values()
+    ]
 
 
 seconds = st.integers(0, 12) | st.sampled_from([-62135596800, 253402300799])
@@ -52,12 +81,48 @@ def events(draw: st.DrawFn) -> Event:
     start, end = sorted(
         draw(st.tuples(*[st.tuples(seconds, st.sampled_from([0, 1, 2, 999999999]))] * 2))
     )
-    return event(start[0], end[0], start[1], end[1])
+    resources = draw(st.lists(st.sampled_from(["", "a", "b"]), max_size=2))
+    return event(start[0], end[0], start[1], end[1], resources)
 
 
-@given(st.lists(events(), max_size=12))
-def test_groups_are_the_connected_components_of_the_pairs_that_clash(some: list[Event]) -> None:
-    assert definition.find_groups(some) == groups_by_pairs(some)
+options = st.builds(
+    ConflictOptions,
+    capacity=st.dictionaries(st.sampled_from(["", "a", "c"]), st.integers(1, 3)),
+    min_gap=st.builds(Duration, seconds=st.integers(0, 2), nanos=st.sampled_from([0, 1])),
+)
+
+
+@given(st.lists(events(), max_size=12), options)
+def test_groups_are_the_connected_components_of_the_pairs_that_clash(
+    some: list[Event], options: ConflictOptions
+) -> None:
+    found = definition.find_groups(some, options)
+    assert [(group.resource, group.members) for group in found] == [
+        (resource, group) for _, resource, group in groups_by_pairs(some, options)
+    ]
+
+
+@given(st.lists(events(), max_size=12), options)
+def test_segments_tell_who_is_present_when_it_is_too_many(
+    some: list[Event], options: ConflictOptions
+) -> None:
+    gap = definition.nanoseconds(
+        Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos)
+    )
+    for group in definition.find_groups(some, options):
+        capacity = options.capacity.get(group.resource, 1)
+        for segment in group.segments:
+            assert len(segment.members) > capacity
+            inside = {segment.start} | ({segment.end - 1} if segment.end > segment.start else set())
+            for instant in inside:
+                crowd = {
+                    at
+                    for at, each in enumerate(some)
+                    if group.resource in (each.resources or [""]) and present(each, instant, gap)
+                }
+                instants = {at for at in crowd if some[at].start == some[at].end and not gap}
+                is_instant = segment.start == segment.end
+                assert set(segment.members) == (crowd if is_instant else crowd - instants)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +146,7 @@ def test_groups_are_the_connected_components_of_the_pairs_that_clash(some: list[
     ],
 )
 def test_groups(some: list[Event], groups: list[list[int]]) -> None:
-    assert definition.find_groups(some) == groups
+    assert positions(some) == groups
 
 
 def test_an_answer_holds_the_events_of_each_group() -> None:
@@ -95,3 +160,109 @@ def test_an_answer_holds_the_events_of_each_group() -> None:
 def test_times_that_cannot_be_used_are_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"events\[1\]\.start: the start is missing"):
         definition.get_conflicts(EventList(events=[event(1, 2), Event()]))
+
+
+ROOM_OF_TWO = ConflictOptions(capacity={"room": 2})
+
+
+def in_room(start: int, end: int) -> Event:
+    return event(start, end, resources=["room"])
+
+
+@pytest.mark.parametrize(
+    ("some", "options", "groups"),
+    [
+        pytest.param(
+            [event(1, 3, resources=["a", "b"]), event(2, 4, resources=["b"])],
+            NO_OPTIONS,
+            [("b", [0, 1])],
+            id="only the resource that both occupy",
+        ),
+        pytest.param(
+            [event(1, 3, resources=["a", "b"]), event(2, 4, resources=["b", "a"])],
+            NO_OPTIONS,
+            [("a", [0, 1]), ("b", [0, 1])],
+            id="a group a resource",
+        ),
+        pytest.param(
+            [event(1, 3, resources=["a", "a"])],
+            NO_OPTIONS,
+            [],
+            id="a name listed twice counts once",
+        ),
+        pytest.param(
+            [event(1, 3), event(2, 4, resources=[""])],
+            NO_OPTIONS,
+            [("", [0, 1])],
+            id="the unnamed resource, explicit or not",
+        ),
+        pytest.param([in_room(1, 3), in_room(2, 4)], ROOM_OF_TWO, [], id="two in a room of two"),
+        pytest.param(
+            [in_room(1, 4), in_room(2, 5), in_room(3, 6), in_room(5, 7)],
+            ROOM_OF_TWO,
+            [("room", [0, 1, 2])],
+            id="three in a room of two, the fourth when one has left",
+        ),
+        pytest.param(
+            [in_room(1, 9), in_room(1, 3), in_room(2, 4), in_room(6, 9), in_room(7, 8)],
+            ROOM_OF_TWO,
+            [("room", [0, 1, 2, 3, 4])],
+            id="two crowds joined by one who is in both",
+        ),
+        pytest.param(
+            [in_room(5, 5), in_room(5, 5), in_room(4, 6)],
+            ROOM_OF_TWO,
+            [("room", [2, 0, 1])],
+            id="instants count against the capacity",
+        ),
+        pytest.param(
+            [event(1, 2), event(2, 3)],
+            ConflictOptions(min_gap=Duration(nanos=1)),
+            [("", [0, 1])],
+            id="a gap makes touching events clash",
+        ),
+        pytest.param(
+            [event(1, 2), event(3, 4)],
+            ConflictOptions(min_gap=Duration(seconds=1)),
+            [],
+            id="just the gap between is enough",
+        ),
+        pytest.param(
+            [event(1, 2), event(1, 2)],
+            ConflictOptions(capacity={"other": 5}),
+            [("", [0, 1])],
+            id="a capacity of a resource that no event names changes nothing",
+        ),
+    ],
+)
+def test_groups_by_resource_capacity_and_gap(
+    some: list[Event], options: ConflictOptions, groups: list[tuple[str, list[int]]]
+) -> None:
+    found = definition.find_groups(some, options)
+    assert [(group.resource, group.members) for group in found] == groups
+
+
+def test_explain_tells_each_time_in_which_too_many_are_present() -> None:
+    request = EventList(events=[event(0, 10), event(2, 6), event(4, 4), event(5, 12)])
+    request.options.explain = True
+    [group] = definition.get_conflicts(request).conflicts
+    assert [
+        (each.start.seconds, each.end.seconds, each.depth, list(each.members))
+        for each in group.overlaps
+    ] == [
+        (2, 4, 2, [0, 1]),
+        (4, 4, 3, [0, 1, 2]),
+        (4, 5, 2, [0, 1]),
+        (5, 6, 3, [0, 1, 3]),
+        (6, 10, 2, [0, 3]),
+    ]
+
+
+def test_an_overlap_ends_with_the_last_instant_that_there_is() -> None:
+    last = 253402300799
+    request = EventList(events=[event(last, last), event(last, last)])
+    request.options.explain = True
+    request.options.min_gap.seconds = 5
+    [overlap] = definition.get_conflicts(request).conflicts[0].overlaps
+    assert (overlap.start.seconds, overlap.start.nanos) == (last, 0)
+    assert (overlap.end.seconds, overlap.end.nanos) == (last, 999999999)

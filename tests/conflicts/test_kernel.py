@@ -2,16 +2,18 @@
 
 import random
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from conflicts import wire
-from conflicts.differential import assert_kernel_equals_definition
+from conflicts.differential import assert_kernel_equals_definition, fields
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import kernel
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.limits import LimitExceeded, Limits
+from double_booked.conflicts.validation import InvalidRequest, Violation
 
 CLASHING = wire.event(10, 20)
 PAIR = wire.event_list(CLASHING, wire.event(15, 25))
@@ -85,6 +87,32 @@ cases = {
     "field number 0 in the list": b"\x00\x01",
     "field number 0 in an unknown group": wire.group(2, b"\x00\x05") + PAIR,
     "a group of number 0 in an unknown group": wire.group(2, b"\x03\x04") + PAIR,
+    "a resource twice, and another": wire.event_list(
+        *[wire.event(1, 5, *(wire.delimited(6, name) for name in (b"a", b"b", b"a")))] * 2
+    ),
+    "a resource not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(6, b"\xff"))),
+    "a resource that is a number": wire.event_list(wire.event(1, 2, wire.number(6, 1)), CLASHING),
+    "the unnamed resource, explicit": wire.event_list(
+        wire.event(10, 20, wire.delimited(6, b"")), CLASHING
+    ),
+    "options after the events": PAIR + wire.delimited(2, wire.capacity(b"", 2)),
+    "options in two parts, merged": wire.delimited(2, wire.capacity(b"", 2))
+    + PAIR
+    + wire.delimited(2, wire.number(3, 1)),
+    "a capacity given twice, the last counts": PAIR
+    + wire.delimited(2, wire.capacity(b"", 2) + wire.capacity(b"", 1)),
+    "a capacity without a name": PAIR + wire.delimited(2, wire.delimited(1, wire.number(2, 2))),
+    "a capacity without a number": PAIR + wire.delimited(2, wire.delimited(1, b"")),
+    "a capacity over 32 bits": PAIR + wire.delimited(2, wire.capacity(b"", 2**32)),
+    "a capacity not UTF-8": PAIR + wire.delimited(2, wire.capacity(b"\xff", 2)),
+    "a gap": PAIR + wire.delimited(2, wire.delimited(2, wire.number(1, 100))),
+    "a gap of negative nanos": PAIR + wire.delimited(2, wire.delimited(2, wire.number(2, -1))),
+    "explained": PAIR + wire.delimited(2, wire.number(3, 1)),
+    "explained by a number over 1": PAIR + wire.delimited(2, wire.number(3, 2**63)),
+    "options cut short": PAIR + wire.delimited(2, b"\x0a\x05"),
+    "groups 98 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(98)),
+    "groups 99 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(99)),
+    "groups 100 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(100)),
     "wire type 6": wire.event_list(CLASHING + b"\x0e"),
     "wire type 7": b"\x0f",
     "a lone end of a group": wire.event_list(CLASHING + wire.tag(9, 4)),
@@ -139,17 +167,36 @@ any_events = st.builds(
     timestamps,
     texts,
 )
+resources = st.lists(st.sampled_from(["", "a", "b", "ä"]), max_size=3).map(
+    lambda names: b"".join(wire.delimited(6, name.encode()) for name in names)
+)
 ordered_events = st.builds(
-    lambda start, length, text: wire.event(start, start + length, text),
+    lambda start, length, text, resources: wire.event(start, start + length, text, resources),
     st.integers(0, 400),
     st.integers(0, 20),
     st.text(max_size=6).map(lambda text: wire.delimited(2, text.encode())),
+    st.just(b"") | resources,
+)
+options = st.builds(
+    lambda *parts: wire.delimited(2, b"".join(parts)),
+    st.lists(
+        st.builds(wire.capacity, st.sampled_from([b"", b"a", b"c"]), st.integers(1, 4)), max_size=3
+    ).map(b"".join),
+    st.integers(0, 3).map(lambda gap: wire.delimited(2, wire.timestamp(gap))),
+    st.booleans().map(lambda explain: wire.number(3, explain)),
 )
 
 
 @given(st.lists(ordered_events, max_size=120))
 def test_lists_that_are_valid_are_answered_as_the_definition_does(some: list[bytes]) -> None:
     assert_kernel_equals_definition(wire.event_list(*some))
+
+
+@given(st.lists(ordered_events, max_size=60), options)
+def test_resources_capacities_gaps_and_overlaps_are_those_of_the_definition(
+    some: list[bytes], options: bytes
+) -> None:
+    assert_kernel_equals_definition(wire.event_list(*some) + options)
 
 
 @given(st.lists(any_events, max_size=8))
@@ -238,3 +285,113 @@ def test_other_threads_run_while_the_kernel_works() -> None:
         steps += 1
     thread.join()
     assert steps > 1000, "the other thread hardly ran, as if the GIL had been held"
+
+
+def limits(**changed: int) -> Limits:
+    return replace(Limits(), **changed)
+
+
+def test_more_events_than_the_limit_are_refused() -> None:
+    with pytest.raises(LimitExceeded, match="2 events, more than MAX_EVENTS_PER_LIST = 1"):
+        kernel.get_conflicts(PAIR, limits(max_events_per_list=1))
+
+
+def test_more_resources_of_an_event_than_the_limit_are_refused() -> None:
+    request = wire.event_list(CLASHING, wire.event(1, 2, wire.delimited(6, b"a") * 3))
+    with pytest.raises(
+        LimitExceeded, match=r"events\[1\].resources: .*MAX_RESOURCES_PER_EVENT = 2"
+    ):
+        kernel.get_conflicts(request, limits(max_resources_per_event=2))
+
+
+def test_overlaps_that_list_more_members_than_the_limit_are_refused() -> None:
+    request = PAIR + wire.delimited(2, wire.number(3, 1))
+    with pytest.raises(LimitExceeded, match="MAX_EXPLAINED_MEMBERS = 1"):
+        kernel.get_conflicts(request, limits(max_explained_members=1))
+    kernel.get_conflicts(request, limits(max_explained_members=2))
+
+
+def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
+    size = len(kernel.get_conflicts(PAIR).content)
+    kernel.get_conflicts(PAIR, limits(max_answer_bytes=size))
+    with pytest.raises(LimitExceeded, match=r"MAX_ANSWER_BYTES = .*StreamConflicts"):
+        kernel.get_conflicts(PAIR, limits(max_answer_bytes=size - 1))
+    assert kernel.stream_conflicts(PAIR, limits(max_answer_bytes=1)).next(1000) is not None
+
+
+def test_a_search_that_is_cancelled_ends() -> None:
+    cancellation = kernel.Cancellation()
+    cancellation.cancel()
+    with pytest.raises(kernel.Cancelled):
+        kernel.get_conflicts(PAIR, Limits(), cancellation)
+
+
+def joined(chunks: list[bytes]) -> ConflictList:
+    """The groups of a stream, its pieces put together."""
+    whole = ConflictList()
+    goes_on = False
+    for piece in (piece for chunk in chunks for piece in ConflictList.FromString(chunk).conflicts):
+        if goes_on:
+            assert not piece.overlaps
+            assert not piece.resource
+            whole.conflicts[-1].conflict_group.extend(piece.conflict_group)
+        else:
+            whole.conflicts.append(piece)
+        goes_on = piece.continued
+        whole.conflicts[-1].ClearField("continued")
+    assert not goes_on
+    return whole
+
+
+@given(st.lists(ordered_events, max_size=60), options, st.integers(1, 3000))
+def test_chunks_put_together_are_the_answer_and_none_is_larger_than_it_may_be(
+    some: list[bytes], options: bytes, size: int
+) -> None:
+    request = wire.event_list(*some) + options
+    answer = kernel.stream_conflicts(request)
+    chunks = list(iter(lambda: answer.next(size), None))
+    assert joined(chunks) == ConflictList.FromString(kernel.get_conflicts(request).content)
+    assert answer.next(size) is None
+    for chunk in chunks:
+        groups = ConflictList.FromString(chunk).conflicts
+        is_single = len(groups) == 1 and len(groups[0].conflict_group) == 1
+        assert len(chunk) <= size or is_single or groups[0].overlaps
+
+
+@given(st.lists(st.lists(any_events | ordered_events, max_size=5), max_size=5))
+def test_a_batch_answers_as_its_lists_do_one_by_one(lists: list[list[bytes]]) -> None:
+    requests = [wire.event_list(*some) for some in lists]
+    batch = wire.event_list(*requests)
+    faults: list[Violation] = []
+    results = []
+    for number, request in enumerate(requests):
+        try:
+            results.append(kernel.get_conflicts(request).content)
+        except InvalidRequest as error:
+            faults += [each.within(f"lists[{number}]") for each in error.violations]
+    if faults:
+        with pytest.raises(InvalidRequest) as refused:
+            kernel.batch_get_conflicts(batch)
+        is_malformed = not refused.value.violations[0].field
+        assert is_malformed or list(refused.value.violations) == faults
+        return
+    answer = kernel.batch_get_conflicts(batch)
+    assert fields(answer.content) == results
+    assert answer.events == sum(map(len, lists))
+
+
+def test_a_fault_of_a_batch_tells_the_list() -> None:
+    batch = wire.event_list(PAIR, wire.event_list(CLASHING, wire.event(5, 4)))
+    with pytest.raises(InvalidRequest, match=r"^lists\[1\].events\[1\].end: "):
+        kernel.batch_get_conflicts(batch)
+
+
+@pytest.mark.parametrize("batch", [b"\x0f", b"\x0a\x05", b"\x00", wire.event_list(b"\x0f")])
+def test_bytes_that_are_no_batch_are_refused(batch: bytes) -> None:
+    with pytest.raises(InvalidRequest, match=r"not a Scheduling\.BatchGetConflictsRequest"):
+        kernel.batch_get_conflicts(batch)
+
+
+def test_more_lists_than_the_limit_are_refused() -> None:
+    with pytest.raises(LimitExceeded, match="MAX_LISTS_PER_BATCH = 1"):
+        kernel.batch_get_conflicts(wire.event_list(PAIR, PAIR), limits(max_lists_per_batch=1))

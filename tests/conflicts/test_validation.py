@@ -1,8 +1,9 @@
 """Every fault of a request is named, in order."""
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
-from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.validation import MAX_VIOLATIONS, InvalidRequest, Violation, check
 
 SECONDS = "the seconds are outside 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
@@ -61,3 +62,46 @@ def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
     assert len(refused.violations) == MAX_VIOLATIONS
     assert refused.count == 2 * MAX_VIOLATIONS
     assert str(refused) == "events[0].start: the start is missing (the first of 200 faults)"
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "description"),
+    [
+        pytest.param(
+            ConflictOptions(capacity={"room-a": 0}),
+            'options.capacity["room-a"]',
+            "the capacity is 0; it is at least 1",
+            id="capacity 0",
+        ),
+        pytest.param(
+            ConflictOptions(capacity={"caf\u00e9 " + "x" * 100: 0}),
+            'options.capacity["caf\\u00e9 ' + "x" * 55 + '"]',
+            "the capacity is 0; it is at least 1",
+            id="a name that is long and not ASCII",
+        ),
+        pytest.param(
+            ConflictOptions(min_gap=Duration(seconds=-1)),
+            "options.min_gap",
+            "the gap is negative",
+            id="negative gap",
+        ),
+        pytest.param(
+            ConflictOptions(min_gap=Duration(seconds=1, nanos=-1)),
+            "options.min_gap",
+            "the gap is not a Duration: seconds and nanos are out of range or differ in sign",
+            id="signs that differ",
+        ),
+        pytest.param(
+            ConflictOptions(min_gap=Duration(seconds=315_576_000_000)),
+            "options.min_gap",
+            "the gap is over 9999 years",
+            id="ten thousand years",
+        ),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_named(
+    options: ConflictOptions, field: str, description: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        check(EventList(options=options))
+    assert refused.value.violations == (Violation(field, description),)

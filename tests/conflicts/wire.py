@@ -43,3 +43,8 @@ def event(start: int, end: int, *more: bytes) -> bytes:
 
 def event_list(*events: bytes) -> bytes:
     return b"".join(delimited(1, each) for each in events)
+
+
+def capacity(resource: bytes, number_of_events: int) -> bytes:
+    """An entry of ConflictOptions.capacity."""
+    return delimited(1, delimited(1, resource) + number(2, number_of_events))

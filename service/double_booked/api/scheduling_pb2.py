@@ -22,24 +22,37 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"double_booked/api/scheduling.proto\x12\nScheduling\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x01\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\".\n\tEventList\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.Scheduling.Event\":\n\rConflictGroup\x12)\n\x0e\x63onflict_group\x18\x01 \x03(\x0b\x32\x11.Scheduling.Event\"<\n\x0c\x43onflictList\x12,\n\tconflicts\x18\x01 \x03(\x0b\x32\x19.Scheduling.ConflictGroup2R\n\x0f\x43onflictService\x12?\n\x0cGetConflicts\x12\x15.Scheduling.EventList\x1a\x18.Scheduling.ConflictListb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"double_booked/api/scheduling.proto\x12\nScheduling\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x01\n\x05\x45vent\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12)\n\x05start\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tresources\x18\x06 \x03(\t\"\\\n\tEventList\x12!\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x11.Scheduling.Event\x12,\n\x07options\x18\x02 \x01(\x0b\x32\x1b.Scheduling.ConflictOptions\"\xbc\x01\n\x0f\x43onflictOptions\x12;\n\x08\x63\x61pacity\x18\x01 \x03(\x0b\x32).Scheduling.ConflictOptions.CapacityEntry\x12*\n\x07min_gap\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x65xplain\x18\x03 \x01(\x08\x1a/\n\rCapacityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\x86\x01\n\rConflictGroup\x12)\n\x0e\x63onflict_group\x18\x01 \x03(\x0b\x32\x11.Scheduling.Event\x12\x10\n\x08resource\x18\x02 \x01(\t\x12%\n\x08overlaps\x18\x03 \x03(\x0b\x32\x13.Scheduling.Overlap\x12\x11\n\tcontinued\x18\x04 \x01(\x08\"}\n\x07Overlap\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\x12\x0f\n\x07members\x18\x04 \x03(\r\"<\n\x0c\x43onflictList\x12,\n\tconflicts\x18\x01 \x03(\x0b\x32\x19.Scheduling.ConflictGroup\"@\n\x18\x42\x61tchGetConflictsRequest\x12$\n\x05lists\x18\x01 \x03(\x0b\x32\x15.Scheduling.EventList\"F\n\x19\x42\x61tchGetConflictsResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.Scheduling.ConflictList2\xc1\x02\n\x0f\x43onflictService\x12?\n\x0cGetConflicts\x12\x15.Scheduling.EventList\x1a\x18.Scheduling.ConflictList\x12\x44\n\x0fStreamConflicts\x12\x15.Scheduling.EventList\x1a\x18.Scheduling.ConflictList0\x01\x12\x45\n\x0eSweepConflicts\x12\x15.Scheduling.EventList\x1a\x18.Scheduling.ConflictList(\x01\x30\x01\x12`\n\x11\x42\x61tchGetConflicts\x12$.Scheduling.BatchGetConflictsRequest\x1a%.Scheduling.BatchGetConflictsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'double_booked.api.scheduling_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENT']._serialized_start=84
-  _globals['_EVENT']._serialized_end=223
-  _globals['_EVENTLIST']._serialized_start=225
-  _globals['_EVENTLIST']._serialized_end=271
-  _globals['_CONFLICTGROUP']._serialized_start=273
-  _globals['_CONFLICTGROUP']._serialized_end=331
-  _globals['_CONFLICTLIST']._serialized_start=333
-  _globals['_CONFLICTLIST']._serialized_end=393
-  _globals['_CONFLICTSERVICE']._serialized_start=395
-  _globals['_CONFLICTSERVICE']._serialized_end=477
+  _globals['_CONFLICTOPTIONS_CAPACITYENTRY']._loaded_options = None
+  _globals['_CONFLICTOPTIONS_CAPACITYENTRY']._serialized_options = b'8\001'
+  _globals['_EVENT']._serialized_start=116
+  _globals['_EVENT']._serialized_end=274
+  _globals['_EVENTLIST']._serialized_start=276
+  _globals['_EVENTLIST']._serialized_end=368
+  _globals['_CONFLICTOPTIONS']._serialized_start=371
+  _globals['_CONFLICTOPTIONS']._serialized_end=559
+  _globals['_CONFLICTOPTIONS_CAPACITYENTRY']._serialized_start=512
+  _globals['_CONFLICTOPTIONS_CAPACITYENTRY']._serialized_end=559
+  _globals['_CONFLICTGROUP']._serialized_start=562
+  _globals['_CONFLICTGROUP']._serialized_end=696
+  _globals['_OVERLAP']._serialized_start=698
+  _globals['_OVERLAP']._serialized_end=823
+  _globals['_CONFLICTLIST']._serialized_start=825
+  _globals['_CONFLICTLIST']._serialized_end=885
+  _globals['_BATCHGETCONFLICTSREQUEST']._serialized_start=887
+  _globals['_BATCHGETCONFLICTSREQUEST']._serialized_end=951
+  _globals['_BATCHGETCONFLICTSRESPONSE']._serialized_start=953
+  _globals['_BATCHGETCONFLICTSRESPONSE']._serialized_end=1023
+  _globals['_CONFLICTSERVICE']._serialized_start=1026
+  _globals['_CONFLICTSERVICE']._serialized_end=1347
 # @@protoc_insertion_point(module_scope)

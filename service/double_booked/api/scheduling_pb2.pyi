@@ -7,6 +7,7 @@ added to, never changed.
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -32,6 +33,7 @@ class Event(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     START_FIELD_NUMBER: _builtins.int
     END_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Names the event to the caller; it need be neither unique nor set."""
     title: _builtins.str
@@ -48,6 +50,12 @@ class Event(_message.Message):
         and not before start.
         """
 
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the event occupies: rooms, people, machines. A name listed twice counts
+        once. None is the same as "", the one unnamed resource.
+        """
+
     def __init__(
         self,
         *,
@@ -56,10 +64,11 @@ class Event(_message.Message):
         description: _builtins.str = ...,
         start: _timestamp_pb2.Timestamp | None = ...,
         end: _timestamp_pb2.Timestamp | None = ...,
+        resources: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "end", b"end", "id", b"id", "start", b"start", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "end", b"end", "id", b"id", "resources", b"resources", "start", b"start", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -72,49 +81,166 @@ class EventList(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @_builtins.property
+    def options(self) -> Global___ConflictOptions:
+        """What counts as a conflict, and how much is told of it."""
+
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___Event] | None = ...,
+        options: Global___ConflictOptions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "options", b"options"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EventList: _TypeAlias = EventList  # noqa: Y015
 
 @_typing.final
+class ConflictOptions(_message.Message):
+    """What counts as a conflict, and how much is told of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CapacityEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    MIN_GAP_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
+    explain: _builtins.bool
+    """Whether groups tell their overlaps."""
+    @_builtins.property
+    def capacity(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """How many events may overlap on a resource: 1 where nothing is said, never 0."""
+
+    @_builtins.property
+    def min_gap(self) -> _duration_pb2.Duration:
+        """How much time an event occupies after its end. Not negative."""
+
+    def __init__(
+        self,
+        *,
+        capacity: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        min_gap: _duration_pb2.Duration | None = ...,
+        explain: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["min_gap", b"min_gap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "explain", b"explain", "min_gap", b"min_gap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConflictOptions: _TypeAlias = ConflictOptions  # noqa: Y015
+
+@_typing.final
 class ConflictGroup(_message.Message):
-    """Events that conflict with one another, directly or through others of the
-    group, by start; those that start together are in the order they came in.
+    """Events that conflict with one another on a resource, directly or through
+    others of the group, by start; those that start together are in the order
+    they came in.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONFLICT_GROUP_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    OVERLAPS_FIELD_NUMBER: _builtins.int
+    CONTINUED_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """The resource on which they conflict."""
+    continued: _builtins.bool
+    """In streams only: the next group of the stream goes on with this one.
+    The resource and the overlaps are in the first piece.
+    """
     @_builtins.property
     def conflict_group(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @_builtins.property
+    def overlaps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Overlap]:
+        """When more events than the capacity are present, if that was asked for."""
+
     def __init__(
         self,
         *,
         conflict_group: _abc.Iterable[Global___Event] | None = ...,
+        resource: _builtins.str = ...,
+        overlaps: _abc.Iterable[Global___Overlap] | None = ...,
+        continued: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_group", b"conflict_group"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflict_group", b"conflict_group", "continued", b"continued", "overlaps", b"overlaps", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConflictGroup: _TypeAlias = ConflictGroup  # noqa: Y015
 
 @_typing.final
+class Overlap(_message.Message):
+    """A time in which the same events are present, more of them than the capacity."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    MEMBERS_FIELD_NUMBER: _builtins.int
+    depth: _builtins.int
+    """How many events are present."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """The end is not part of the time, unless it is the start: then the time is
+        that instant.
+        """
+
+    @_builtins.property
+    def members(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Their positions in the whole group, ascending."""
+
+    def __init__(
+        self,
+        *,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        depth: _builtins.int = ...,
+        members: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depth", b"depth", "end", b"end", "members", b"members", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Overlap: _TypeAlias = Overlap  # noqa: Y015
+
+@_typing.final
 class ConflictList(_message.Message):
-    """Groups by the start of their first event. An event of no group conflicts
-    with nothing.
+    """Groups by the start of their first event, then by resource. An event of no
+    group conflicts with nothing.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -134,3 +260,47 @@ class ConflictList(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConflictList: _TypeAlias = ConflictList  # noqa: Y015
+
+@_typing.final
+class BatchGetConflictsRequest(_message.Message):
+    """Lists to answer one by one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def lists(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventList]: ...
+    def __init__(
+        self,
+        *,
+        lists: _abc.Iterable[Global___EventList] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lists", b"lists"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetConflictsRequest: _TypeAlias = BatchGetConflictsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetConflictsResponse(_message.Message):
+    """The answers to the lists, in their order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConflictList]: ...
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___ConflictList] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetConflictsResponse: _TypeAlias = BatchGetConflictsResponse  # noqa: Y015

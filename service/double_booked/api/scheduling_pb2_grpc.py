@@ -40,6 +40,21 @@ class ConflictServiceStub:
                 request_serializer=double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
                 response_deserializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
                 _registered_method=True)
+        self.StreamConflicts = channel.unary_stream(
+                '/Scheduling.ConflictService/StreamConflicts',
+                request_serializer=double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
+                response_deserializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
+                _registered_method=True)
+        self.SweepConflicts = channel.stream_stream(
+                '/Scheduling.ConflictService/SweepConflicts',
+                request_serializer=double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
+                response_deserializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
+                _registered_method=True)
+        self.BatchGetConflicts = channel.unary_unary(
+                '/Scheduling.ConflictService/BatchGetConflicts',
+                request_serializer=double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsRequest.SerializeToString,
+                response_deserializer=double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsResponse.FromString,
+                _registered_method=True)
 
 
 class ConflictServiceServicer:
@@ -54,6 +69,30 @@ class ConflictServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamConflicts(self, request, context):
+        """Returns the same groups in messages of about 1 MiB, so that a large answer
+        needs no large limit at the client. No conflicts: no message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SweepConflicts(self, request_iterator, context):
+        """Answers a feed of events in the order of their starts, however long: a group
+        is returned as soon as no later event can join it. The first message may
+        have options.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetConflicts(self, request, context):
+        """Answers many lists that have nothing to do with one another.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConflictServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +100,21 @@ def add_ConflictServiceServicer_to_server(servicer, server):
                     servicer.GetConflicts,
                     request_deserializer=double__booked_dot_api_dot_scheduling__pb2.EventList.FromString,
                     response_serializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.SerializeToString,
+            ),
+            'StreamConflicts': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamConflicts,
+                    request_deserializer=double__booked_dot_api_dot_scheduling__pb2.EventList.FromString,
+                    response_serializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.SerializeToString,
+            ),
+            'SweepConflicts': grpc.stream_stream_rpc_method_handler(
+                    servicer.SweepConflicts,
+                    request_deserializer=double__booked_dot_api_dot_scheduling__pb2.EventList.FromString,
+                    response_serializer=double__booked_dot_api_dot_scheduling__pb2.ConflictList.SerializeToString,
+            ),
+            'BatchGetConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetConflicts,
+                    request_deserializer=double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsRequest.FromString,
+                    response_serializer=double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +145,87 @@ class ConflictService:
             '/Scheduling.ConflictService/GetConflicts',
             double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
             double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/Scheduling.ConflictService/StreamConflicts',
+            double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
+            double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SweepConflicts(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/Scheduling.ConflictService/SweepConflicts',
+            double__booked_dot_api_dot_scheduling__pb2.EventList.SerializeToString,
+            double__booked_dot_api_dot_scheduling__pb2.ConflictList.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/Scheduling.ConflictService/BatchGetConflicts',
+            double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsRequest.SerializeToString,
+            double__booked_dot_api_dot_scheduling__pb2.BatchGetConflictsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,17 @@ class ConflictServiceStub:
     """Returns the groups of conflicting events, each event as it was sent,
     unknown fields included.
     """
+    StreamConflicts: _grpc.UnaryStreamMultiCallable[_scheduling_pb2.EventList, _scheduling_pb2.ConflictList]
+    """Returns the same groups in messages of about 1 MiB, so that a large answer
+    needs no large limit at the client. No conflicts: no message.
+    """
+    SweepConflicts: _grpc.StreamStreamMultiCallable[_scheduling_pb2.EventList, _scheduling_pb2.ConflictList]
+    """Answers a feed of events in the order of their starts, however long: a group
+    is returned as soon as no later event can join it. The first message may
+    have options.
+    """
+    BatchGetConflicts: _grpc.UnaryUnaryMultiCallable[_scheduling_pb2.BatchGetConflictsRequest, _scheduling_pb2.BatchGetConflictsResponse]
+    """Answers many lists that have nothing to do with one another."""
 
 @_typing.type_check_only
 class ConflictServiceAsyncStub(ConflictServiceStub):
@@ -49,6 +60,17 @@ class ConflictServiceAsyncStub(ConflictServiceStub):
     """Returns the groups of conflicting events, each event as it was sent,
     unknown fields included.
     """
+    StreamConflicts: _aio.UnaryStreamMultiCallable[_scheduling_pb2.EventList, _scheduling_pb2.ConflictList]  # type: ignore[assignment]
+    """Returns the same groups in messages of about 1 MiB, so that a large answer
+    needs no large limit at the client. No conflicts: no message.
+    """
+    SweepConflicts: _aio.StreamStreamMultiCallable[_scheduling_pb2.EventList, _scheduling_pb2.ConflictList]  # type: ignore[assignment]
+    """Answers a feed of events in the order of their starts, however long: a group
+    is returned as soon as no later event can join it. The first message may
+    have options.
+    """
+    BatchGetConflicts: _aio.UnaryUnaryMultiCallable[_scheduling_pb2.BatchGetConflictsRequest, _scheduling_pb2.BatchGetConflictsResponse]  # type: ignore[assignment]
+    """Answers many lists that have nothing to do with one another."""
 
 class ConflictServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells which events of a list conflict."""
@@ -62,5 +84,34 @@ class ConflictServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns the groups of conflicting events, each event as it was sent,
         unknown fields included.
         """
+
+    @_abc_1.abstractmethod
+    def StreamConflicts(
+        self,
+        request: _scheduling_pb2.EventList,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_scheduling_pb2.ConflictList], _abc.AsyncIterator[_scheduling_pb2.ConflictList]]:
+        """Returns the same groups in messages of about 1 MiB, so that a large answer
+        needs no large limit at the client. No conflicts: no message.
+        """
+
+    @_abc_1.abstractmethod
+    def SweepConflicts(
+        self,
+        request_iterator: _MaybeAsyncIterator[_scheduling_pb2.EventList],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_scheduling_pb2.ConflictList], _abc.AsyncIterator[_scheduling_pb2.ConflictList]]:
+        """Answers a feed of events in the order of their starts, however long: a group
+        is returned as soon as no later event can join it. The first message may
+        have options.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetConflicts(
+        self,
+        request: _scheduling_pb2.BatchGetConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_scheduling_pb2.BatchGetConflictsResponse, _abc.Awaitable[_scheduling_pb2.BatchGetConflictsResponse]]:
+        """Answers many lists that have nothing to do with one another."""
 
 def add_ConflictServiceServicer_to_server(servicer: ConflictServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,10 +7,13 @@ definition.py.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
+from double_booked.conflicts.memory cimport make_room
+from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
 from double_booked.conflicts.order cimport Key, sort_keys
 from double_booked.conflicts.wire cimport (
     LENGTH_DELIMITED,
@@ -19,52 +22,72 @@ from double_booked.conflicts.wire cimport (
     Reader,
     delimited_size,
     is_utf8,
+    likely,
+    number_size,
     read_delimited,
     read_tag,
     read_varint,
     skip_value,
+    unlikely,
+    varint_size,
     write_header,
+    write_number,
+    write_varint,
 )
 
+from google.protobuf.message import DecodeError
+
+from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import validation
+from double_booked.conflicts.limits import Limits, LimitExceeded
 
 cdef enum:
     # The numbers of validation.FaultKind.
-    MALFORMED = 0
     ID_NOT_UTF8 = 1
     START_MISSING = 4
     START_SECONDS = 5
     START_NANOS = 6
     END_MISSING = 7
-    END_SECONDS = 8
-    END_NANOS = 9
     END_BEFORE_START = 10
+    RESOURCE_NOT_UTF8 = 11
+    BACK_IN_TIME = 12
 
 cdef enum:
     MAX_FAULTS = 100  # validation.MAX_VIOLATIONS
     MAX_NANOS = 999_999_999
-
-cdef extern from *:
-    void prefetch "__builtin_prefetch"(const void *) noexcept nogil
-
-cdef enum:
+    NANOS_PER_SECOND = 1_000_000_000
+    # How many events pass between two looks at whether the call was cancelled.
+    CHECK_EVERY = 4096
     # How many events ahead of its use to fetch one's interval, and then its bytes:
     # sorted, they lie all over memory. Measured at 1,000,000 events: 207 -> 168 ns each.
     INTERVALS_AHEAD = 16
     BYTES_AHEAD = 8
+    # What a piece of a group needs besides its content: two headers, and `continued`.
+    PIECE_OVERHEAD = 24
+
+cdef enum Outcome:
+    GOING_ON
+    NO_MEMORY
+    MALFORMED
+    CANCELLED
+    TOO_MANY_EVENTS
+    TOO_MANY_RESOURCES
+    TOO_MANY_MEMBERS
+
+cdef extern from *:
+    ctypedef int Flag "volatile int"
+    void prefetch "__builtin_prefetch"(const void *) noexcept nogil
 
 cdef int64_t MIN_SECONDS = validation.MIN_SECONDS
 cdef int64_t MAX_SECONDS = validation.MAX_SECONDS
+cdef const uint8_t *UNNAMED = b""
+
+DEFAULT_LIMITS = Limits()
 
 
 cdef struct Fault:
     uint32_t position
     uint32_t kind
-
-
-cdef struct Faults:
-    Fault first[MAX_FAULTS]
-    size_t count
 
 
 cdef struct Timestamp:
@@ -73,8 +96,13 @@ cdef struct Timestamp:
     bint present
 
 
-cdef struct Interval:
+cdef struct Instant:
     # Seconds since 0001-01-01, so that none is negative.
+    int64_t seconds
+    uint32_t nanos
+
+
+cdef struct Interval:
     int64_t start_seconds
     int64_t end_seconds
     uint32_t start_nanos
@@ -84,20 +112,86 @@ cdef struct Interval:
     uint32_t length
 
 
+cdef struct Use:
+    uint32_t event
+    uint32_t resource
+
+
 cdef struct Group:
-    uint32_t first  # in the sorted order
+    uint64_t events_size
+    # Its events, a run of Search.members.
+    uint32_t first
     uint32_t count
-    uint64_t size  # of the ConflictGroup's content, in bytes
+    uint32_t resource
+
+
+cdef struct Explanation:
+    # The overlaps of a group, a run of Search.segments.
+    size_t first
+    size_t count
+    uint64_t size
+
+
+cdef struct Segment:
+    Instant start
+    Instant end
+    # Who is present, a run of Search.present.
+    size_t first
+    uint32_t depth
+    uint64_t members_size
+    uint64_t size
+
+
+cdef enum Standing:
+    GONE
+    WAITING
+    MEMBER
+
+
+cdef struct Crowd:
+    # The open group: a run of Search.members from `first` to `filled`.
+    size_t first
+    size_t filled
+    uint64_t size
+    size_t members_present
+    # Those who came since more were last present than the capacity; some may be gone.
+    uint32_t *waiting
+    size_t waiting_count
+    # Of all that are present.
+    Ends ends
+    uint8_t *standing
+
+
+cdef struct Presence:
+    # Who is present, ascending: a ring through the number of members, which is nobody's.
+    uint32_t *next
+    uint32_t *previous
+    uint32_t count
+    Ends ends
+
+
+class Cancelled(Exception):
+    """The search was told to end."""
+
+
+cdef class Cancellation:
+    """Tells a search, from another thread, to end."""
+
+    cdef Flag flag
+
+    def cancel(self):
+        """Makes searches that were given this raise Cancelled soon."""
+        self.flag = 1
 
 
 cdef class Answer:
     """The answer to one request.
 
     Attributes:
-        content: The serialized ConflictList. Each event is the slice of the
-            request that it came as.
+        content: The serialized response. Each event is the slice of the request
+            that it came as.
         events: How many events the request holds.
-        groups: How many groups of conflicting events the answer holds.
+        groups: How many groups of conflicting events the response holds.
     """
 
     cdef readonly bytes content
@@ -105,130 +199,426 @@ cdef class Answer:
     cdef readonly size_t groups
 
 
-def get_conflicts(bytes request not None):
-    """Finds the groups of conflicting events of a serialized EventList.
+cdef class Chunks:
+    """The answer to one request, in messages of a bounded size.
+
+    Attributes:
+        events: How many events the request holds.
+        groups: How many groups of conflicting events the messages hold in all.
+    """
+
+    cdef readonly size_t events
+    cdef readonly size_t groups
+    cdef Search search
+
+    def next(self, size_t size):
+        """The next serialized ConflictList, of at most `size` bytes; None after the last.
+
+        A group of more than `size` bytes comes in pieces, all but the last marked
+        `continued`. An event, or the overlaps of a group, of more than `size` bytes
+        make a message that is larger.
+        """
+        return self.search.next_chunk(size)
+
+
+cdef class SweepStep:
+    """What is known of a feed after one more message.
+
+    Attributes:
+        chunks: The groups that the message closes.
+        options: The feed's options, as fields of an EventList.
+        held: The events that later ones may yet conflict with, as fields of an EventList.
+        held_events: How many those are.
+        last_start: The start of the feed's last event, for the next step.
+    """
+
+    cdef readonly Chunks chunks
+    cdef readonly bytes options
+    cdef readonly bytes held
+    cdef readonly size_t held_events
+    cdef readonly tuple last_start
+
+
+def get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
+    """Answers a serialized EventList with a serialized ConflictList.
 
     The GIL is released while it works.
 
     Raises:
         double_booked.conflicts.validation.InvalidRequest: The bytes are not an
-            EventList, or an event's times cannot be used.
+            EventList, or an option or an event's times cannot be used.
+        double_booked.conflicts.limits.LimitExceeded: It asks for too much.
+        Cancelled: The cancellation was used.
     """
-    cdef Search search = Search(request)
-    cdef Answer answer = Answer.__new__(Answer)
+    cdef Search search = Search(request, limits, cancellation)
     search.run()
+    check_answer_size(search.answer_size(), limits)
+    cdef Answer answer = Answer.__new__(Answer)
     answer.content = search.answer()
     answer.events = search.event_count
     answer.groups = search.group_count
     return answer
 
 
+def stream_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
+    """Answers a serialized EventList in chunks; raises what get_conflicts raises.
+
+    The size of the answer is not limited.
+    """
+    cdef Search search = Search(request, limits, cancellation)
+    search.run()
+    return search.chunks()
+
+
+def batch_get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
+    """Answers a serialized BatchGetConflictsRequest with its Response.
+
+    Raises what get_conflicts raises; a fault's path tells the list, too.
+    """
+    cdef Batch batch = Batch(request, limits, cancellation)
+    return batch.run()
+
+
+def sweep(
+    bytes request not None,
+    size_t message_at,
+    size_t held_events,
+    tuple last_start,
+    *,
+    size_t events_before,
+    bint is_first,
+    bint is_last,
+    limits=DEFAULT_LIMITS,
+    Cancellation cancellation=None,
+):
+    """Takes one more message of a feed; see sweep.py.
+
+    Args:
+        request: The feed's options, the events held and the message, as one
+            serialized EventList.
+        message_at: Where in it the message begins.
+        held_events: How many events are held.
+        last_start: That of the step before; None at first.
+        events_before: How many events the feed had before the message.
+        is_first: Whether the message is the first, and may have options.
+        is_last: Whether the feed ends here, so that all groups close.
+        limits: How much may be asked for.
+        cancellation: Ends the search.
+
+    Raises what get_conflicts raises, positions counted over the whole feed; also
+    for events that go back in time, and for options after the first message.
+    """
+    cdef Search search = Search(request, limits, cancellation)
+    cdef SweepStep step = SweepStep.__new__(SweepStep)
+    search.is_feed = True
+    search.message_at = message_at
+    search.events_before = events_before
+    search.may_have_options = is_first
+    search.held_events = held_events
+    if last_start is not None:
+        search.was_started = True
+        search.last_start.seconds = last_start[0]
+        search.last_start.nanos = last_start[1]
+    search.is_last = is_last
+    search.run()
+    step.options = search.options
+    step.held = search.take_held()
+    step.held_events = search.now_held
+    step.last_start = search.new_last_start()
+    step.chunks = search.chunks()
+    step.chunks.events = search.event_count - held_events
+    return step
+
+
+cdef check_answer_size(uint64_t size, limits):
+    if size > limits.max_answer_bytes:
+        raise LimitExceeded(
+            f"the answer takes {size} bytes, more than MAX_ANSWER_BYTES = "
+            f"{limits.max_answer_bytes}; StreamConflicts gives it in parts"
+        )
+
+
 cdef class Search:
-    """One request, and what is found out about it step by step."""
+    """One EventList, and what is found out about it step by step."""
 
     cdef bytes request
+    cdef object limits
+    cdef Cancellation cancellation
+    cdef Flag *cancelled
+    # Where the request begins, from which offsets count; what of it is the EventList,
+    # and how deep messages may nest in that.
     cdef const uint8_t *begin
-    cdef Interval *intervals
-    cdef uint32_t *order
-    cdef Group *groups
-    cdef size_t event_count, group_count
-    cdef bint sorted
-    cdef Faults faults
+    cdef Reader content
+    cdef int depth
 
-    def __cinit__(self, bytes request):
+    cdef Outcome outcome
+    cdef size_t culprit
+    cdef Fault *faults
+    cdef size_t fault_count
+    cdef list violations
+
+    cdef Interval *intervals
+    cdef size_t event_count
+    cdef bint sorted
+    cdef Names names
+    cdef Use *uses
+    cdef size_t use_count
+    cdef Reader *option_fields
+    cdef size_t option_field_count
+    cdef bytes options
+
+    cdef Instant gap
+    cdef bint explain
+    cdef uint32_t default_capacity
+    cdef size_t max_events, max_resources, max_members
+
+    # Positions of events by start, resource by resource where there are several.
+    cdef uint32_t *members
+    cdef Group *groups
+    cdef size_t group_count
+    # For each group, where they were asked for; and what they consist of.
+    cdef Explanation *explanations
+    cdef Segment *segments
+    cdef size_t segment_count
+    cdef uint32_t *present
+    cdef size_t present_count
+
+    # Where the next chunk begins.
+    cdef size_t next_group, next_member
+
+    cdef bint is_feed, may_have_options, was_started, is_last
+    cdef size_t message_at, held_events, events_before
+    cdef Instant last_start
+    # For each event, whether it stays; and how many do.
+    cdef uint8_t *held
+    cdef size_t now_held
+
+    def __cinit__(self, bytes request, limits, Cancellation cancellation):
         self.request = request
+        self.limits = limits
+        self.cancellation = Cancellation() if cancellation is None else cancellation
+        self.cancelled = &self.cancellation.flag
         self.begin = <const uint8_t *>PyBytes_AS_STRING(request)
+        self.content.at = self.begin
+        self.content.end = self.content.at + PyBytes_GET_SIZE(request)
+        self.depth = MAX_DEPTH
+        self.options = b""
+        self.may_have_options = True
+        self.default_capacity = 1
+        self.max_events = limits.max_events_per_list
+        self.max_resources = limits.max_resources_per_event
+        self.max_members = limits.max_explained_members
 
     def __dealloc__(self):
+        free(self.faults)
         free(self.intervals)
-        free(self.order)
+        free(self.names.items)
+        free(self.names.slots)
+        free(self.uses)
+        free(self.option_fields)
+        free(self.members)
         free(self.groups)
+        free(self.explanations)
+        free(self.segments)
+        free(self.present)
+        free(self.held)
 
     cdef run(self):
-        cdef Reader reader
-        cdef bint enough_memory = False
-        if PyBytes_GET_SIZE(self.request) > INT32_MAX:
-            self.malformed()
-        else:
-            reader.at = self.begin
-            reader.end = reader.at + PyBytes_GET_SIZE(self.request)
-            with nogil:
-                enough_memory = self.parse(reader) and self.sort() and self.find_groups()
-        if self.faults.count:
+        """Fills `groups`, and `segments` where they were asked for."""
+        self.read()
+        if self.fault_count or self.violations:
             raise self.invalid_request()
-        if not enough_memory:
-            raise MemoryError
+        self.solve()
 
-    cdef bint parse(self, Reader reader) noexcept nogil:
-        """Fills `intervals` and `faults`; False where memory ran out."""
+    cdef read(self):
+        """Reads the request, notes its faults."""
+        cdef bint is_read = False
+        self.violations = []
+        if self.content.end - self.content.at > INT32_MAX:
+            self.fail(MALFORMED)
+        else:
+            with nogil:
+                is_read = self.parse()
+        if not is_read:
+            raise self.error()
+        if self.option_field_count:
+            self.take_options()
+
+    cdef solve(self):
+        """Fills `groups`, and what explains them."""
+        cdef bint is_solved
+        with nogil:
+            is_solved = self.find_all_groups()
+        if is_solved and self.is_feed:
+            self.keep_closed()
+        if is_solved and self.explain:
+            with nogil:
+                is_solved = self.explain_groups()
+        if not is_solved:
+            raise self.error()
+
+    cdef error(self):
+        if self.outcome == MALFORMED:
+            return validation.malformed("EventList")
+        if self.outcome == CANCELLED:
+            return Cancelled()
+        if self.outcome == NO_MEMORY:
+            return MemoryError()
+        return LimitExceeded(self.exceeded())
+
+    cdef str exceeded(self):
+        if self.outcome == TOO_MANY_EVENTS:
+            return f"the list has {self.event_count} events, more than MAX_EVENTS_PER_LIST = {self.max_events}"
+        if self.outcome == TOO_MANY_RESOURCES:
+            return (
+                f"events[{self.culprit}].resources: more than "
+                f"MAX_RESOURCES_PER_EVENT = {self.max_resources}"
+            )
+        return f"the overlaps list more members than MAX_EXPLAINED_MEMBERS = {self.max_members}"
+
+    cdef bint fail(self, Outcome outcome) noexcept nogil:
+        """Notes why the search ends; False, for its callers to pass on."""
+        self.outcome = outcome
+        return False
+
+    cdef bint goes_on(self) noexcept nogil:
+        """Whether the search has not been cancelled."""
+        return self.fail(CANCELLED) if self.cancelled[0] else True
+
+    # Reading
+
+    cdef bint parse(self) noexcept nogil:
+        cdef Reader reader = self.content
+        cdef Reader event
+        cdef const uint8_t *field
         cdef size_t i = 0
         cdef uint32_t tag
-        cdef Reader event
-        if not self.count_events(reader):
-            self.malformed()
-            return True
+        if not self.count_events():
+            return False
         self.intervals = <Interval *>malloc((self.event_count + 1) * sizeof(Interval))
         if self.intervals == NULL:
-            return False
+            return self.fail(NO_MEMORY)
         self.sorted = True
         while reader.at < reader.end:
+            field = reader.at
             # count_events has read the same tags and lengths.
             read_tag(&reader, &tag)
             if tag != (1 << 3 | LENGTH_DELIMITED):
-                skip_value(&reader, tag, MAX_DEPTH)
+                skip_value(&reader, tag, self.depth)
+                if tag == (2 << 3 | LENGTH_DELIMITED) and not self.note_options(field, reader.at):
+                    return False
                 continue
             read_delimited(&reader, &event)
-            self.intervals[i].offset = <uint32_t>(event.at - self.begin)
-            self.intervals[i].length = <uint32_t>(event.end - event.at)
+            if i % CHECK_EVERY == 0 and not self.goes_on():
+                return False
             if not self.parse_event(event, i):
-                self.malformed()
-                return True
-            if i > 0 and starts_before(&self.intervals[i], &self.intervals[i - 1]):
-                self.sorted = False
+                return False
+            self.note_order(i)
             i += 1
         return True
 
-    cdef bint count_events(self, Reader reader) noexcept nogil:
-        cdef uint32_t tag
+    cdef bint count_events(self) noexcept nogil:
+        cdef Reader reader = self.content
         cdef Reader event
+        cdef uint32_t tag
         self.event_count = 0
         while reader.at < reader.end:
             if not read_tag(&reader, &tag):
-                return False
+                return self.fail(MALFORMED)
             if tag == (1 << 3 | LENGTH_DELIMITED):
                 if not read_delimited(&reader, &event):
-                    return False
+                    return self.fail(MALFORMED)
                 self.event_count += 1
-            elif not skip_value(&reader, tag, MAX_DEPTH):
-                return False
+            elif not skip_value(&reader, tag, self.depth):
+                return self.fail(MALFORMED)
+        # What a feed holds is counted apart.
+        if self.event_count > self.max_events + self.held_events:
+            return self.fail(TOO_MANY_EVENTS)
         return True
 
+    cdef bint note_options(self, const uint8_t *begin, const uint8_t *end) noexcept nogil:
+        if not make_room(
+            <void **>&self.option_fields, self.option_field_count, sizeof(Reader)
+        ):
+            return self.fail(NO_MEMORY)
+        self.option_fields[self.option_field_count].at = begin
+        self.option_fields[self.option_field_count].end = end
+        self.option_field_count += 1
+        return True
+
+    cdef void note_order(self, size_t i) noexcept nogil:
+        """Notes whether the event starts before the one before it."""
+        cdef const Interval *interval = &self.intervals[i]
+        cdef Instant before
+        if self.is_feed and i == self.held_events:
+            if not self.was_started:
+                return
+            before = self.last_start
+        elif i:
+            before.seconds = self.intervals[i - 1].start_seconds
+            before.nanos = self.intervals[i - 1].start_nanos
+        else:
+            return
+        if is_earlier(interval.start_seconds, interval.start_nanos, before.seconds, before.nanos):
+            self.sorted = False
+            if self.is_feed:
+                self.fault(i, BACK_IN_TIME)
+
     cdef bint parse_event(self, Reader event, size_t position) noexcept nogil:
-        """Fills the interval at `position`; False where the bytes are not an Event."""
-        cdef uint32_t tag, field
+        """Fills the interval at `position`, and adds to the uses."""
+        cdef Interval *interval = &self.intervals[position]
+        cdef uint32_t tag, field, resources = 0
         cdef Reader content
         cdef Timestamp start, end
+        interval.offset = <uint32_t>(event.at - self.begin)
+        interval.length = <uint32_t>(event.end - event.at)
         start.seconds = start.nanos = start.present = 0
         end.seconds = end.nanos = end.present = 0
         while event.at < event.end:
             if not read_tag(&event, &tag):
-                return False
+                return self.fail(MALFORMED)
             field = tag >> 3
-            if field > 5 or tag & 7 != LENGTH_DELIMITED:
-                if not skip_value(&event, tag, MAX_DEPTH - 1):
-                    return False
+            if unlikely(field > 6 or tag & 7 != LENGTH_DELIMITED):
+                if not skip_value(&event, tag, self.depth - 1):
+                    return self.fail(MALFORMED)
                 continue
             if not read_delimited(&event, &content):
-                return False
+                return self.fail(MALFORMED)
             if field == 4:
-                if not merge_timestamp(content, &start):
-                    return False
+                if not merge_timestamp(content, &start, self.depth - 2):
+                    return self.fail(MALFORMED)
             elif field == 5:
-                if not merge_timestamp(content, &end):
+                if not merge_timestamp(content, &end, self.depth - 2):
+                    return self.fail(MALFORMED)
+            elif field == 6:
+                resources += 1
+                if not self.parse_resource(content, position, resources):
                     return False
             elif not is_utf8(content):
                 self.fault(position, ID_NOT_UTF8 + field - 1)
         self.take_times(position, &start, &end)
+        return True
+
+    cdef bint parse_resource(self, Reader text, size_t position, uint32_t number) noexcept nogil:
+        cdef Name *name
+        if number > self.max_resources:
+            self.culprit = position
+            return self.fail(TOO_MANY_RESOURCES)
+        if not is_utf8(text):
+            self.fault(position, RESOURCE_NOT_UTF8)
+            return True
+        name = add_name(&self.names, text.at, <uint32_t>(text.end - text.at))
+        if name == NULL:
+            return self.fail(NO_MEMORY)
+        if name.last_user == position:
+            return True
+        if not make_room(<void **>&self.uses, self.use_count, sizeof(Use)):
+            return self.fail(NO_MEMORY)
+        self.uses[self.use_count].event = <uint32_t>position
+        self.uses[self.use_count].resource = name.number
+        self.use_count += 1
+        name.last_user = <uint32_t>position
+        name.uses += 1
         return True
 
     cdef void take_times(
@@ -251,7 +641,7 @@ cdef class Search:
         self, size_t position, const Timestamp *timestamp, uint32_t missing
     ) noexcept nogil:
         """Notes the faults of a timestamp, whose kinds count from `missing` on."""
-        cdef size_t before = self.faults.count
+        cdef size_t before = self.fault_count
         if not timestamp.present:
             self.fault(position, missing)
             return False
@@ -259,129 +649,866 @@ cdef class Search:
             self.fault(position, missing + START_SECONDS - START_MISSING)
         if not 0 <= timestamp.nanos <= MAX_NANOS:
             self.fault(position, missing + START_NANOS - START_MISSING)
-        return self.faults.count == before
+        return self.fault_count == before
 
     cdef void fault(self, size_t position, uint32_t kind) noexcept nogil:
-        if self.faults.count < MAX_FAULTS:
-            self.faults.first[self.faults.count].position = <uint32_t>position
-            self.faults.first[self.faults.count].kind = kind
-        self.faults.count += 1
+        if self.faults == NULL:
+            self.faults = <Fault *>malloc(MAX_FAULTS * sizeof(Fault))
+        if self.faults != NULL and self.fault_count < MAX_FAULTS:
+            self.faults[self.fault_count].position = <uint32_t>(position - self.held_events)
+            self.faults[self.fault_count].kind = kind
+        self.fault_count += 1
 
-    cdef void malformed(self) noexcept nogil:
-        """Bytes that are not the message are the only fault of a request."""
-        self.faults.count = 0
-        self.fault(0, MALFORMED)
+    cdef list first_faults(self):
+        if self.faults == NULL:
+            return []
+        return [
+            validation.Fault(
+                self.events_before + self.faults[i].position, validation.FaultKind(self.faults[i].kind)
+            )
+            for i in range(min(self.fault_count, <size_t>MAX_FAULTS))
+        ]
 
     cdef invalid_request(self):
-        named = min(self.faults.count, <size_t>MAX_FAULTS)
-        faults = [
-            validation.Fault(
-                self.faults.first[i].position, validation.FaultKind(self.faults.first[i].kind)
-            )
-            for i in range(named)
-        ]
-        return validation.invalid_request(faults, self.faults.count)
+        named = self.violations + [validation.describe(each) for each in self.first_faults()]
+        return validation.InvalidRequest(
+            named[:MAX_FAULTS], len(self.violations) + self.fault_count
+        )
+
+    cdef take_options(self):
+        """Reads the options, which are few, as a message, and notes their faults."""
+        cdef size_t i
+        fields = []
+        for i in range(self.option_field_count):
+            field = self.option_fields[i]
+            if not self.may_have_options and field.at >= self.begin + self.message_at:
+                self.violations = [validation.LATE_OPTIONS]
+                return
+            fields.append((<const char *>field.at)[: field.end - field.at])
+        self.options = b"".join(fields)
+        try:
+            options = EventList.FromString(self.options).options
+        except DecodeError:
+            raise validation.malformed("EventList") from None
+        self.violations = list(validation.check_options(options))
+        if not self.violations:
+            self.set_options(options)
+
+    cdef set_options(self, options):
+        cdef uint32_t number
+        cdef bytes name
+        self.explain = options.explain
+        self.gap.seconds = options.min_gap.seconds
+        self.gap.nanos = options.min_gap.nanos
+        self.default_capacity = options.capacity.get("", 1)
+        for resource, capacity in options.capacity.items():
+            name = resource.encode()
+            number = find_name(&self.names, <const uint8_t *>PyBytes_AS_STRING(name), len(name))
+            if number != NO_NAME:
+                self.names.items[number].capacity = capacity
+
+    # Finding
+
+    cdef bint find_all_groups(self) noexcept nogil:
+        self.pad_ends()
+        if not self.sort():
+            return False
+        if self.names.count:
+            if not (self.find_by_resource() and self.sort_groups()):
+                return False
+            return True
+        return self.find_groups(0, self.event_count, NO_NAME, self.default_capacity)
+
+    cdef void pad_ends(self) noexcept nogil:
+        """Adds the gap to the ends, so that what is after it deals with them alone."""
+        cdef size_t i
+        cdef Interval *interval
+        if self.gap.seconds == 0 and self.gap.nanos == 0:
+            return
+        for i in range(self.event_count):
+            interval = &self.intervals[i]
+            interval.end_seconds += self.gap.seconds
+            interval.end_nanos += self.gap.nanos
+            if interval.end_nanos >= NANOS_PER_SECOND:
+                interval.end_nanos -= NANOS_PER_SECOND
+                interval.end_seconds += 1
 
     cdef bint sort(self) noexcept nogil:
-        """Fills `order` with positions by start; False where memory ran out."""
+        """Fills `members` with the positions of all events, by start."""
         cdef size_t i, count = self.event_count
         cdef Key *keys
         cdef Key *in_order
-        if self.faults.count:
-            return True
-        self.order = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
-        if self.order == NULL:
-            return False
+        self.members = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
+        if self.members == NULL:
+            return self.fail(NO_MEMORY)
         if self.sorted:
             for i in range(count):
-                self.order[i] = <uint32_t>i
+                self.members[i] = <uint32_t>i
             return True
         keys = <Key *>malloc(2 * count * sizeof(Key))
         if keys == NULL:
-            return False
+            return self.fail(NO_MEMORY)
         for i in range(count):
             keys[i].seconds = self.intervals[i].start_seconds
             keys[i].nanos = self.intervals[i].start_nanos
             keys[i].position = <uint32_t>i
         in_order = sort_keys(keys, keys + count, count)
         for i in range(count):
-            self.order[i] = in_order[i].position
+            self.members[i] = in_order[i].position
         free(keys)
+        return self.goes_on()
+
+    cdef bint find_by_resource(self) noexcept nogil:
+        """Deals the events out to their resources, and finds the groups of each."""
+        cdef size_t i, begin = 0, count
+        cdef Name *name
+        cdef Name **in_order
+        cdef bint found = self.use_unnamed()
+        if not found:
+            return False
+        count = self.names.count
+        in_order = <Name **>malloc(count * sizeof(Name *))
+        if in_order == NULL:
+            return self.fail(NO_MEMORY)
+        for i in range(count):
+            in_order[i] = &self.names.items[i]
+        sort_names(in_order, count)
+        found = self.deal(in_order)
+        for i in range(count):
+            name = in_order[i]
+            if not found:
+                break
+            found = self.find_groups(begin, begin + name.uses, name.number, name.capacity)
+            begin += name.uses
+        free(in_order)
+        return found
+
+    cdef bint use_unnamed(self) noexcept nogil:
+        """Lets the events that name no resource use the unnamed one."""
+        cdef size_t i, event = 0
+        cdef uint32_t named = 0
+        cdef Name *name
+        for i in range(self.use_count):
+            named += i == 0 or self.uses[i].event != self.uses[i - 1].event
+        if named == self.event_count:
+            return True
+        name = add_name(&self.names, UNNAMED, 0)
+        if name == NULL:
+            return self.fail(NO_MEMORY)
+        name.capacity = self.default_capacity
+        name.uses += <uint32_t>self.event_count - named
         return True
 
-    cdef bint find_groups(self) noexcept nogil:
-        """Fills `groups` with runs of `order` that overlap; False where memory ran out."""
-        cdef size_t i, first = 0
+    cdef bint deal(self, Name **in_order) noexcept nogil:
+        """Fills `members` anew: resource by resource, the positions of its events by start."""
+        cdef size_t i, event, total = 0
+        cdef uint32_t unnamed = find_name(&self.names, UNNAMED, 0)
+        cdef size_t *first_use = <size_t *>calloc(self.event_count + 2, sizeof(size_t))
+        cdef size_t *place = <size_t *>malloc(self.names.count * sizeof(size_t))
+        cdef uint32_t *dealt = NULL
+        for i in range(self.names.count):
+            if place != NULL:
+                place[in_order[i].number] = total
+            total += in_order[i].uses
+        dealt = <uint32_t *>malloc((total + 1) * sizeof(uint32_t))
+        if first_use == NULL or place == NULL or dealt == NULL:
+            free(first_use)
+            free(place)
+            free(dealt)
+            return self.fail(NO_MEMORY)
+        for i in range(self.use_count):
+            first_use[self.uses[i].event + 1] += 1
+        for i in range(self.event_count):
+            first_use[i + 1] += first_use[i]
+        for i in range(self.event_count):
+            event = self.members[i]
+            if first_use[event] == first_use[event + 1]:
+                dealt[place[unnamed]] = <uint32_t>event
+                place[unnamed] += 1
+            for use in range(first_use[event], first_use[event + 1]):
+                dealt[place[self.uses[use].resource]] = <uint32_t>event
+                place[self.uses[use].resource] += 1
+        free(first_use)
+        free(place)
+        free(self.members)
+        self.members = dealt
+        return self.goes_on()
+
+    cdef bint find_groups(
+        self, size_t begin, size_t end, uint32_t resource, uint32_t capacity
+    ) noexcept nogil:
+        """Finds the groups of a resource, whose events are a run of `members`."""
+        if capacity == 1:
+            return self.find_runs(begin, end, resource)
+        if end - begin <= capacity:
+            return True
+        return self.find_crowds(begin, end, resource, capacity)
+
+    cdef bint find_runs(self, size_t begin, size_t end, uint32_t resource) noexcept nogil:
+        """Groups at capacity 1: runs in which each event starts before the reach of those before."""
+        cdef size_t i, first = begin
         cdef uint64_t size = 0
         cdef const Interval *interval
-        cdef int64_t reach_seconds = -1
-        cdef uint32_t reach_nanos = 0
-        if self.faults.count:
-            return True
-        for i in range(self.event_count):
-            interval = &self.intervals[self.order[i]]
-            self.prefetch_interval(i + INTERVALS_AHEAD)
+        cdef Instant reach
+        reach.seconds = -1
+        reach.nanos = 0
+        for i in range(begin, end):
+            if i + INTERVALS_AHEAD < end:
+                prefetch(&self.intervals[self.members[i + INTERVALS_AHEAD]])
+            interval = &self.intervals[self.members[i]]
+            if i % CHECK_EVERY == 0 and not self.goes_on():
+                return False
             if not is_earlier(
-                interval.start_seconds, interval.start_nanos, reach_seconds, reach_nanos
+                interval.start_seconds, interval.start_nanos, reach.seconds, reach.nanos
             ):
-                if not self.add_group(first, i - first, size):
+                if not self.add_group(first, i, size, resource):
                     return False
                 first = i
                 size = 0
             size += delimited_size(interval.length)
-            extend_reach(interval, &reach_seconds, &reach_nanos)
-        return self.add_group(first, self.event_count - first, size)
+            extend_reach(interval, &reach)
+        return self.add_group(first, end, size, resource)
 
-    cdef void prefetch_interval(self, size_t i) noexcept nogil:
-        if i < self.event_count:
-            prefetch(&self.intervals[self.order[i]])
+    cdef bint find_crowds(
+        self, size_t begin, size_t end, uint32_t resource, uint32_t capacity
+    ) noexcept nogil:
+        """Groups at a capacity over 1."""
+        cdef Crowd crowd
+        cdef bint found
+        crowd.waiting = <uint32_t *>malloc((end - begin) * sizeof(uint32_t))
+        crowd.ends.items = <End *>malloc((end - begin) * sizeof(End))
+        crowd.standing = <uint8_t *>calloc(self.event_count + 1, 1)
+        if crowd.waiting == NULL or crowd.ends.items == NULL or crowd.standing == NULL:
+            found = self.fail(NO_MEMORY)
+        else:
+            found = self.sweep_crowds(begin, end, resource, capacity, &crowd)
+        free(crowd.waiting)
+        free(crowd.ends.items)
+        free(crowd.standing)
+        return found
 
-    cdef bint add_group(self, size_t first, size_t count, uint64_t size) noexcept nogil:
-        """Notes a group, if it is one; False where memory ran out."""
-        cdef Group *groups
-        cdef size_t filled = self.group_count
-        if count < 2:
-            return True
-        # The capacity is a power of two, and full whenever the count is one.
-        if filled & (filled - 1) == 0:
-            groups = <Group *>realloc(self.groups, max(2 * filled, <size_t>1) * sizeof(Group))
-            if groups == NULL:
+    cdef bint sweep_crowds(
+        self, size_t begin, size_t end, uint32_t resource, uint32_t capacity, Crowd *crowd
+    ) noexcept nogil:
+        """Sweeps over the starts and keeps who is present.
+
+        When more are present than the capacity, all of them are of one group. Those
+        that are members already are of the same one, for they have been present
+        since: so there is one group open at a time. The members take the place in
+        `members` of the events that the sweep has passed.
+        """
+        cdef size_t i, waiting
+        cdef uint32_t event
+        crowd.first = crowd.filled = begin
+        crowd.ends.count = crowd.waiting_count = crowd.members_present = 0
+        crowd.size = 0
+        for i in range(begin, end):
+            event = self.members[i]
+            if i % CHECK_EVERY == 0 and not self.goes_on():
                 return False
-            self.groups = groups
-        self.groups[filled].first = <uint32_t>first
-        self.groups[filled].count = <uint32_t>count
-        self.groups[filled].size = size
+            self.leave(&self.intervals[event], crowd)
+            if crowd.members_present == 0 and crowd.filled > crowd.first:
+                if not self.add_group(crowd.first, crowd.filled, crowd.size, resource):
+                    return False
+                crowd.first = crowd.filled
+                crowd.size = 0
+            push_end(&crowd.ends, end_of(&self.intervals[event], event))
+            crowd.standing[event] = WAITING
+            crowd.waiting[crowd.waiting_count] = event
+            crowd.waiting_count += 1
+            if crowd.ends.count > capacity:
+                for waiting in range(crowd.waiting_count):
+                    self.join(crowd.waiting[waiting], crowd)
+                crowd.waiting_count = 0
+        return self.add_group(crowd.first, crowd.filled, crowd.size, resource)
+
+    cdef void leave(self, const Interval *now, Crowd *crowd) noexcept nogil:
+        """Lets those go that are over when the interval starts."""
+        cdef uint32_t event
+        while crowd.ends.count and not is_earlier(
+            now.start_seconds,
+            now.start_nanos,
+            crowd.ends.items[0].seconds,
+            crowd.ends.items[0].nanos,
+        ):
+            event = pop_end(&crowd.ends)
+            if crowd.standing[event] == MEMBER:
+                crowd.members_present -= 1
+            crowd.standing[event] = GONE
+
+    cdef void join(self, uint32_t event, Crowd *crowd) noexcept nogil:
+        """Makes one that is present a member of the open group."""
+        if crowd.standing[event] == GONE:
+            return
+        crowd.standing[event] = MEMBER
+        crowd.members_present += 1
+        crowd.size += delimited_size(self.intervals[event].length)
+        self.members[crowd.filled] = event
+        crowd.filled += 1
+
+    cdef bint add_group(
+        self, size_t first, size_t end, uint64_t size, uint32_t resource
+    ) noexcept nogil:
+        """Notes a group, if it is one."""
+        cdef Group *group
+        if end - first < 2:
+            return True
+        if not make_room(<void **>&self.groups, self.group_count, sizeof(Group)):
+            return self.fail(NO_MEMORY)
+        group = &self.groups[self.group_count]
+        group.events_size = size
+        group.first = <uint32_t>first
+        group.count = <uint32_t>(end - first)
+        group.resource = resource
         self.group_count += 1
         return True
 
-    cdef bytes answer(self):
-        """The serialized ConflictList."""
+    cdef bint sort_groups(self) noexcept nogil:
+        """Puts the groups, by resource so far, in the order of their first member's start."""
+        cdef size_t i
+        cdef const Interval *interval
+        cdef Key *keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
+        if keys == NULL:
+            return self.fail(NO_MEMORY)
+        for i in range(self.group_count):
+            interval = &self.intervals[self.members[self.groups[i].first]]
+            keys[i].seconds = interval.start_seconds
+            keys[i].nanos = interval.start_nanos
+        return self.reorder_groups(keys)
+
+    cdef bint reorder_groups(self, Key *keys) noexcept nogil:
+        """Sorts the groups, stably, by keys that stand in their order; frees the keys."""
+        cdef size_t i, count = self.group_count
+        cdef Key *in_order
+        cdef Group *groups
+        for i in range(count):
+            keys[i].position = <uint32_t>i
+        in_order = sort_keys(keys, keys + count, count)
+        groups = self.groups
+        self.groups = NULL
+        for i in range(count):
+            if not make_room(<void **>&self.groups, i, sizeof(Group)):
+                self.group_count = 0
+                free(groups)
+                free(keys)
+                return self.fail(NO_MEMORY)
+            self.groups[i] = groups[in_order[i].position]
+        free(groups)
+        free(keys)
+        return True
+
+    # Explaining
+
+    cdef bint explain_groups(self) noexcept nogil:
+        cdef size_t i, longest = 0
+        cdef Presence presence
+        cdef bint explained = True
+        self.explanations = <Explanation *>calloc(self.group_count + 1, sizeof(Explanation))
+        for i in range(self.group_count):
+            longest = max(longest, <size_t>self.groups[i].count)
+        presence.ends.items = <End *>malloc((longest + 1) * sizeof(End))
+        presence.next = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
+        presence.previous = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
+        if (
+            self.explanations == NULL
+            or presence.ends.items == NULL
+            or presence.next == NULL
+            or presence.previous == NULL
+        ):
+            explained = self.fail(NO_MEMORY)
+        for i in range(self.group_count):
+            if not explained:
+                break
+            explained = self.explain_group(&self.groups[i], &self.explanations[i], &presence)
+        free(presence.ends.items)
+        free(presence.next)
+        free(presence.previous)
+        return explained
+
+    cdef uint32_t capacity_of(self, uint32_t resource) noexcept nogil:
+        return self.default_capacity if resource == NO_NAME else self.names.items[resource].capacity
+
+    cdef bint explain_group(
+        self, const Group *group, Explanation *explanation, Presence *presence
+    ) noexcept nogil:
+        """Sweeps over the members of a group, and notes when more are present than the capacity.
+
+        Others need not be looked at: who is present when it is too many is a member.
+        """
+        cdef uint32_t capacity = self.capacity_of(group.resource)
+        cdef size_t next_member = 0
+        cdef Instant now, before
+        explanation.first = self.segment_count
+        presence.count = presence.ends.count = 0
+        presence.next[group.count] = presence.previous[group.count] = <uint32_t>group.count
+        now.seconds = now.nanos = 0
+        while next_member < group.count or presence.ends.count:
+            before = now
+            now = self.next_boundary(group, next_member, &presence.ends)
+            if presence.count > capacity:
+                if not self.add_segment(explanation, before, now, presence, group.count):
+                    return False
+            while presence.ends.count and not is_earlier(
+                now.seconds,
+                now.nanos,
+                presence.ends.items[0].seconds,
+                presence.ends.items[0].nanos,
+            ):
+                remove_present(presence, pop_end(&presence.ends))
+            if not self.enter(group, explanation, &next_member, now, capacity, presence):
+                return False
+        return True
+
+    cdef Instant next_boundary(
+        self, const Group *group, size_t next_member, const Ends *ends
+    ) noexcept nogil:
+        """When the next member starts, or the next one present ends."""
+        cdef Instant start, end
+        cdef const Interval *interval
+        if ends.count:
+            end.seconds = ends.items[0].seconds
+            end.nanos = ends.items[0].nanos
+            if next_member == group.count:
+                return end
+        interval = &self.intervals[self.members[group.first + next_member]]
+        start.seconds = interval.start_seconds
+        start.nanos = interval.start_nanos
+        if ends.count and is_earlier(end.seconds, end.nanos, start.seconds, start.nanos):
+            return end
+        return start
+
+    cdef bint enter(
+        self,
+        const Group *group,
+        Explanation *explanation,
+        size_t *next_member,
+        Instant now,
+        uint32_t capacity,
+        Presence *presence,
+    ) noexcept nogil:
+        """Lets those in that start now; those that are instants go again at once."""
+        cdef const Interval *interval
+        cdef size_t first = next_member[0], member
+        cdef bint any_instant = False
+        while next_member[0] < group.count:
+            interval = &self.intervals[self.members[group.first + next_member[0]]]
+            if interval.start_seconds != now.seconds or interval.start_nanos != now.nanos:
+                break
+            add_present(presence, <uint32_t>next_member[0], <uint32_t>group.count)
+            if is_instant(interval):
+                any_instant = True
+            else:
+                push_end(&presence.ends, end_of(interval, <uint32_t>next_member[0]))
+            next_member[0] += 1
+        if not any_instant:
+            return True
+        if presence.count > capacity and not self.add_segment(
+            explanation, now, now, presence, group.count
+        ):
+            return False
+        for member in range(first, next_member[0]):
+            if is_instant(&self.intervals[self.members[group.first + member]]):
+                remove_present(presence, <uint32_t>member)
+        return True
+
+    cdef bint add_segment(
+        self,
+        Explanation *explanation,
+        Instant start,
+        Instant end,
+        const Presence *presence,
+        uint32_t nobody,
+    ) noexcept nogil:
+        """Notes that those present are too many from `start` to `end`."""
+        cdef Segment *segment
+        cdef uint32_t member
+        if not self.goes_on():
+            return False
+        if self.present_count + presence.count > self.max_members:
+            return self.fail(TOO_MANY_MEMBERS)
+        if not make_room(<void **>&self.segments, self.segment_count, sizeof(Segment)):
+            return self.fail(NO_MEMORY)
+        segment = &self.segments[self.segment_count]
+        segment.start = cut(start)
+        segment.end = cut(end)
+        segment.first = self.present_count
+        segment.depth = presence.count
+        segment.members_size = 0
+        member = presence.next[nobody]
+        while member != nobody:
+            if not make_room(<void **>&self.present, self.present_count, sizeof(uint32_t)):
+                return self.fail(NO_MEMORY)
+            self.present[self.present_count] = member
+            self.present_count += 1
+            segment.members_size += varint_size(member)
+            member = presence.next[member]
+        segment.size = overlap_size(segment)
+        self.segment_count += 1
+        explanation.count += 1
+        explanation.size += delimited_size(segment.size)
+        return True
+
+    # Answering
+
+    cdef uint64_t head_size(self, size_t number) noexcept nogil:
+        """The size of what a group says once: the resource and the overlaps."""
+        cdef const Group *group = &self.groups[number]
+        cdef uint64_t size = self.explanations[number].size if self.explain else 0
+        if group.resource != NO_NAME and self.names.items[group.resource].length:
+            size += delimited_size(self.names.items[group.resource].length)
+        return size
+
+    cdef uint64_t group_size(self, size_t number) noexcept nogil:
+        return delimited_size(self.groups[number].events_size + self.head_size(number))
+
+    cdef uint64_t answer_size(self):
         cdef uint64_t size = 0
         cdef size_t i
-        cdef bytes answer
-        cdef uint8_t *at
         for i in range(self.group_count):
-            size += delimited_size(self.groups[i].size)
-        answer = PyBytes_FromStringAndSize(NULL, size)
-        at = <uint8_t *>PyBytes_AS_STRING(answer)
+            size += self.group_size(i)
+        return size
+
+    cdef bytes answer(self):
+        """The serialized ConflictList."""
+        cdef bytes answer = PyBytes_FromStringAndSize(NULL, self.answer_size())
+        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(answer)
         with nogil:
-            for i in range(self.group_count):
-                at = self.write_group(at, &self.groups[i])
+            self.write_groups(at)
         return answer
 
-    cdef uint8_t *write_group(self, uint8_t *at, const Group *group) noexcept nogil:
+    cdef uint8_t *write_groups(self, uint8_t *at) noexcept nogil:
+        cdef size_t i
+        for i in range(self.group_count):
+            at = self.write_group(at, i)
+        return at
+
+    cdef uint8_t *write_group(self, uint8_t *at, size_t number) noexcept nogil:
+        cdef const Group *group = &self.groups[number]
+        at = write_header(at, 1, group.events_size + self.head_size(number))
+        at = self.write_events(at, group, 0, group.count)
+        return self.write_head(at, number)
+
+    cdef uint8_t *write_events(
+        self, uint8_t *at, const Group *group, size_t begin, size_t end
+    ) noexcept nogil:
+        cdef const uint8_t *request = self.begin
+        cdef const uint32_t *members = self.members + group.first
         cdef const Interval *interval
         cdef size_t i
-        at = write_header(at, 1, group.size)
-        for i in range(group.first, group.first + group.count):
-            interval = &self.intervals[self.order[i]]
-            self.prefetch_interval(i + INTERVALS_AHEAD)
-            if i + BYTES_AHEAD < self.event_count:
-                prefetch(self.begin + self.intervals[self.order[i + BYTES_AHEAD]].offset)
+        for i in range(begin, end):
+            if i + INTERVALS_AHEAD < end:
+                prefetch(&self.intervals[members[i + INTERVALS_AHEAD]])
+            if i + BYTES_AHEAD < end:
+                prefetch(request + self.intervals[members[i + BYTES_AHEAD]].offset)
+            interval = &self.intervals[members[i]]
             at = write_header(at, 1, interval.length)
-            memcpy(at, self.begin + interval.offset, interval.length)
+            memcpy(at, request + interval.offset, interval.length)
             at += interval.length
         return at
+
+    cdef uint8_t *write_head(self, uint8_t *at, size_t number) noexcept nogil:
+        cdef const Group *group = &self.groups[number]
+        cdef const Explanation *explanation
+        cdef const Name *name
+        cdef size_t i
+        if group.resource != NO_NAME and self.names.items[group.resource].length:
+            name = &self.names.items[group.resource]
+            at = write_header(at, 2, name.length)
+            memcpy(at, name.at, name.length)
+            at += name.length
+        if self.explain:
+            explanation = &self.explanations[number]
+            for i in range(explanation.first, explanation.first + explanation.count):
+                at = self.write_overlap(at, &self.segments[i])
+        return at
+
+    cdef uint8_t *write_overlap(self, uint8_t *at, const Segment *segment) noexcept nogil:
+        cdef size_t i
+        at = write_header(at, 3, segment.size)
+        at = write_timestamp(at, 1, segment.start)
+        at = write_timestamp(at, 2, segment.end)
+        at = write_number(at, 3, segment.depth)
+        at = write_header(at, 4, segment.members_size)
+        for i in range(segment.first, segment.first + segment.depth):
+            at = write_varint(at, self.present[i])
+        return at
+
+    # Answering in chunks
+
+    cdef Chunks chunks(self):
+        cdef Chunks chunks = Chunks.__new__(Chunks)
+        chunks.search = self
+        chunks.events = self.event_count
+        chunks.groups = self.group_count
+        return chunks
+
+    cdef bytes next_chunk(self, size_t size):
+        """The next ConflictList of at most `size` bytes; see Chunks.next."""
+        if self.cancelled[0]:
+            raise Cancelled
+        if self.next_group == self.group_count:
+            return None
+        if self.next_member or self.group_size(self.next_group) > size:
+            return self.next_piece(size)
+        return self.next_groups(size)
+
+    cdef bytes next_groups(self, size_t size):
+        """As many whole groups as fit."""
+        cdef uint64_t total = 0, more
+        cdef size_t end = self.next_group, i
+        cdef bytes chunk
+        cdef uint8_t *at
+        with nogil:
+            while end < self.group_count:
+                more = self.group_size(end)
+                if total + more > size:
+                    break
+                total += more
+                end += 1
+        chunk = PyBytes_FromStringAndSize(NULL, total)
+        at = <uint8_t *>PyBytes_AS_STRING(chunk)
+        with nogil:
+            for i in range(self.next_group, end):
+                at = self.write_group(at, i)
+        self.next_group = end
+        return chunk
+
+    cdef bytes next_piece(self, size_t size):
+        """A group of the events that fit of one that is too large; at least one event."""
+        cdef Group *group = &self.groups[self.next_group]
+        cdef size_t begin = self.next_member, end = begin
+        cdef uint64_t content = 0 if begin else self.head_size(self.next_group)
+        cdef uint64_t more = 0
+        cdef bytes chunk
+        cdef uint8_t *at
+        with nogil:
+            while end < group.count:
+                more = delimited_size(self.intervals[self.members[group.first + end]].length)
+                if end > begin and content + more + PIECE_OVERHEAD > size:
+                    break
+                content += more
+                end += 1
+        content += number_size(end < group.count)
+        chunk = PyBytes_FromStringAndSize(NULL, delimited_size(content))
+        at = <uint8_t *>PyBytes_AS_STRING(chunk)
+        with nogil:
+            at = write_header(at, 1, content)
+            at = self.write_events(at, group, begin, end)
+            if begin == 0:
+                at = self.write_head(at, self.next_group)
+            write_number(at, 4, end < group.count)
+        self.next_member = end
+        if end == group.count:
+            self.next_group += 1
+            self.next_member = 0
+        return chunk
+
+    # Feeding
+
+    cdef tuple new_last_start(self):
+        """The start of the feed's last event; None where there was none yet."""
+        cdef const Interval *last
+        if self.event_count:
+            last = &self.intervals[self.event_count - 1]
+            if not self.was_started or is_earlier(
+                self.last_start.seconds, self.last_start.nanos, last.start_seconds, last.start_nanos
+            ):
+                return (last.start_seconds, last.start_nanos)
+        return (self.last_start.seconds, self.last_start.nanos) if self.was_started else None
+
+    cdef Instant closing_time(self):
+        """Groups that reach no further than this are closed."""
+        cdef Instant closing
+        last_start = self.new_last_start()
+        closing.seconds, closing.nanos = last_start or (-1, 0)
+        if self.is_last:
+            closing.seconds = INT64_MAX
+        return closing
+
+    cdef keep_closed(self):
+        """Keeps the groups to send now, in the order in which they closed; notes who is held."""
+        cdef size_t i, kept = 0
+        cdef Group *group
+        cdef Instant reach, closing = self.closing_time()
+        cdef Key *keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
+        self.held = <uint8_t *>calloc(self.event_count + 1, 1)
+        if keys == NULL or self.held == NULL:
+            free(keys)
+            raise MemoryError
+        for i in range(self.group_count):
+            group = &self.groups[i]
+            reach = self.reach_of(group)
+            if is_later(reach, closing):
+                self.hold_members(group)
+            elif not self.was_started or is_later(reach, self.last_start):
+                keys[kept].seconds = self.closed_by(reach)
+                keys[kept].nanos = 0
+                self.groups[kept] = group[0]
+                kept += 1
+            # The others were closed, and sent, before; some of their members are still held.
+        self.group_count = kept
+        if not self.reorder_groups(keys):
+            raise MemoryError
+
+    cdef Instant reach_of(self, const Group *group) noexcept nogil:
+        """From when on nothing can join the group."""
+        cdef Instant reach
+        cdef size_t i
+        reach.seconds = -1
+        reach.nanos = 0
+        for i in range(group.first, group.first + group.count):
+            extend_reach(&self.intervals[self.members[i]], &reach)
+        return reach
+
+    cdef void hold_members(self, const Group *group) noexcept nogil:
+        cdef size_t i
+        for i in range(group.first, group.first + group.count):
+            self.held[self.members[i]] = True
+
+    cdef size_t closed_by(self, Instant reach) noexcept nogil:
+        """The position of the first new event that starts no earlier than `reach`."""
+        cdef size_t low = self.held_events, high = self.event_count, middle
+        cdef const Interval *interval
+        while low < high:
+            middle = (low + high) // 2
+            interval = &self.intervals[middle]
+            if is_earlier(interval.start_seconds, interval.start_nanos, reach.seconds, reach.nanos):
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    cdef bytes take_held(self):
+        """The events that later ones may yet conflict with, as fields of an EventList."""
+        cdef size_t i, count = 0
+        cdef uint64_t size = 0
+        cdef End end
+        cdef Instant closing = self.closing_time()
+        cdef bytes held
+        cdef uint8_t *at
+        for i in range(self.event_count):
+            end = end_of(&self.intervals[i], 0)
+            if self.held[i] or is_earlier(closing.seconds, closing.nanos, end.seconds, end.nanos):
+                self.held[i] = True
+                count += 1
+                size += delimited_size(self.intervals[i].length)
+        held = PyBytes_FromStringAndSize(NULL, size)
+        at = <uint8_t *>PyBytes_AS_STRING(held)
+        for i in range(self.event_count):
+            if self.held[i]:
+                at = write_header(at, 1, self.intervals[i].length)
+                memcpy(at, self.begin + self.intervals[i].offset, self.intervals[i].length)
+                at += self.intervals[i].length
+        self.now_held = count
+        return held
+
+
+cdef class Batch:
+    """A BatchGetConflictsRequest: a search for each of its lists."""
+
+    cdef bytes request
+    cdef object limits
+    cdef Cancellation cancellation
+    cdef list searches
+
+    def __cinit__(self, bytes request, limits, Cancellation cancellation):
+        self.request = request
+        self.limits = limits
+        self.cancellation = cancellation
+        self.searches = []
+
+    cdef Answer run(self):
+        cdef Search search
+        cdef Answer answer = Answer.__new__(Answer)
+        self.split()
+        self.read()
+        for search in self.searches:
+            search.solve()
+            answer.events += search.event_count
+            answer.groups += search.group_count
+        answer.content = self.write()
+        return answer
+
+    cdef split(self):
+        """Makes a search for each list."""
+        cdef Search search
+        cdef Reader reader, content
+        cdef uint32_t tag
+        reader.at = <const uint8_t *>PyBytes_AS_STRING(self.request)
+        reader.end = reader.at + PyBytes_GET_SIZE(self.request)
+        while reader.at < reader.end:
+            if not read_tag(&reader, &tag):
+                raise malformed_batch()
+            if tag != (1 << 3 | LENGTH_DELIMITED):
+                if not skip_value(&reader, tag, MAX_DEPTH):
+                    raise malformed_batch()
+                continue
+            if not read_delimited(&reader, &content):
+                raise malformed_batch()
+            search = Search(self.request, self.limits, self.cancellation)
+            search.content = content
+            search.depth = MAX_DEPTH - 1
+            self.searches.append(search)
+            if len(self.searches) > self.limits.max_lists_per_batch:
+                raise LimitExceeded(
+                    f"the batch has more lists than MAX_LISTS_PER_BATCH = "
+                    f"{self.limits.max_lists_per_batch}"
+                )
+
+    cdef read(self):
+        """Reads all lists, and raises for the faults of all of them."""
+        cdef Search search
+        cdef size_t count = 0
+        violations = []
+        for number, search in enumerate(self.searches):
+            try:
+                search.read()
+            except validation.InvalidRequest:
+                raise malformed_batch() from None
+            except LimitExceeded as error:
+                raise LimitExceeded(f"lists[{number}]: {error}") from None
+            if search.fault_count or search.violations:
+                refused = search.invalid_request()
+                count += refused.count
+                violations += [each.within(f"lists[{number}]") for each in refused.violations]
+                del violations[MAX_FAULTS:]
+        if count:
+            raise validation.InvalidRequest(violations, count)
+
+    cdef bytes write(self):
+        """The serialized BatchGetConflictsResponse."""
+        cdef Search search
+        cdef uint64_t total = 0
+        cdef bytes answer
+        cdef uint8_t *at
+        for search in self.searches:
+            total += delimited_size(search.answer_size())
+        check_answer_size(total, self.limits)
+        answer = PyBytes_FromStringAndSize(NULL, total)
+        at = <uint8_t *>PyBytes_AS_STRING(answer)
+        for search in self.searches:
+            at = write_header(at, 1, search.answer_size())
+            at = search.write_groups(at)
+        return answer
+
+
+cdef malformed_batch():
+    return validation.malformed("BatchGetConflictsRequest")
+
+
+cdef inline void add_present(Presence *presence, uint32_t member, uint32_t nobody) noexcept nogil:
+    cdef uint32_t last = presence.previous[nobody]
+    presence.next[last] = member
+    presence.previous[member] = last
+    presence.next[member] = nobody
+    presence.previous[nobody] = member
+    presence.count += 1
+
+
+cdef inline void remove_present(Presence *presence, uint32_t member) noexcept nogil:
+    presence.next[presence.previous[member]] = presence.next[member]
+    presence.previous[presence.next[member]] = presence.previous[member]
+    presence.count -= 1
 
 
 cdef inline bint is_earlier(
@@ -390,29 +1517,67 @@ cdef inline bint is_earlier(
     return seconds < other_seconds or (seconds == other_seconds and nanos < other_nanos)
 
 
-cdef inline bint starts_before(const Interval *interval, const Interval *other) noexcept nogil:
-    return is_earlier(
-        interval.start_seconds, interval.start_nanos, other.start_seconds, other.start_nanos
+cdef inline bint is_later(Instant left, Instant right) noexcept nogil:
+    return is_earlier(right.seconds, right.nanos, left.seconds, left.nanos)
+
+
+cdef inline bint is_instant(const Interval *interval) noexcept nogil:
+    return (
+        interval.end_seconds == interval.start_seconds
+        and interval.end_nanos == interval.start_nanos
     )
 
 
-cdef inline void extend_reach(
-    const Interval *interval, int64_t *seconds, uint32_t *nanos
-) noexcept nogil:
-    """Moves the end of a group to that of the interval, if that is later.
-
-    An instant ends one nanosecond on, as in definition.occupied_time; the
-    nanosecond may come to 1e9, which compares as the next second does.
-    """
-    cdef uint32_t end_nanos = interval.end_nanos
-    if interval.end_seconds == interval.start_seconds and end_nanos == interval.start_nanos:
-        end_nanos += 1
-    if is_earlier(seconds[0], nanos[0], interval.end_seconds, end_nanos):
-        seconds[0] = interval.end_seconds
-        nanos[0] = end_nanos
+cdef inline End end_of(const Interval *interval, uint32_t member) noexcept nogil:
+    """When an event is over; an instant is one nanosecond on, as in definition.Occupied."""
+    cdef End end
+    end.seconds = interval.end_seconds
+    end.nanos = interval.end_nanos
+    end.member = member
+    if is_instant(interval):
+        end.nanos += 1
+        if end.nanos == NANOS_PER_SECOND:
+            end.nanos = 0
+            end.seconds += 1
+    return end
 
 
-cdef bint merge_timestamp(Reader reader, Timestamp *timestamp) noexcept nogil:
+cdef inline void extend_reach(const Interval *interval, Instant *reach) noexcept nogil:
+    """Moves the end of a group to that of the interval, if that is later."""
+    cdef End end = end_of(interval, 0)
+    if is_earlier(reach.seconds, reach.nanos, end.seconds, end.nanos):
+        reach.seconds = end.seconds
+        reach.nanos = end.nanos
+
+
+cdef inline Instant cut(Instant instant) noexcept nogil:
+    """The instant, or the last one that a Timestamp tells if that is earlier."""
+    if instant.seconds > MAX_SECONDS - MIN_SECONDS:
+        instant.seconds = MAX_SECONDS - MIN_SECONDS
+        instant.nanos = MAX_NANOS
+    return instant
+
+
+cdef inline uint64_t timestamp_size(Instant instant) noexcept nogil:
+    return number_size(<uint64_t>(instant.seconds + MIN_SECONDS)) + number_size(instant.nanos)
+
+
+cdef inline uint64_t overlap_size(const Segment *segment) noexcept nogil:
+    return (
+        delimited_size(timestamp_size(segment.start))
+        + delimited_size(timestamp_size(segment.end))
+        + number_size(segment.depth)
+        + delimited_size(segment.members_size)
+    )
+
+
+cdef inline uint8_t *write_timestamp(uint8_t *at, uint32_t field, Instant instant) noexcept nogil:
+    at = write_header(at, field, timestamp_size(instant))
+    at = write_number(at, 1, <uint64_t>(instant.seconds + MIN_SECONDS))
+    return write_number(at, 2, instant.nanos)
+
+
+cdef bint merge_timestamp(Reader reader, Timestamp *timestamp, int depth) noexcept nogil:
     """Reads a Timestamp over what was read before; False where the bytes are none."""
     cdef uint32_t tag
     cdef uint64_t value
@@ -420,14 +1585,14 @@ cdef bint merge_timestamp(Reader reader, Timestamp *timestamp) noexcept nogil:
     while reader.at < reader.end:
         if not read_tag(&reader, &tag):
             return False
-        if tag == (1 << 3 | VARINT):
+        if likely(tag == (1 << 3 | VARINT)):
             if not read_varint(&reader, &value):
                 return False
             timestamp.seconds = <int64_t>value
-        elif tag == (2 << 3 | VARINT):
+        elif likely(tag == (2 << 3 | VARINT)):
             if not read_varint(&reader, &value):
                 return False
             timestamp.nanos = <int32_t>value
-        elif not skip_value(&reader, tag, MAX_DEPTH - 2):
+        elif not skip_value(&reader, tag, depth):
             return False
     return True

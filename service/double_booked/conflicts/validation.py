@@ -1,14 +1,16 @@
 """Faults of a request, and the field violations that tell a caller of them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, NamedTuple
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 
 MAX_VIOLATIONS = 100
 """How many violations an InvalidRequest names; it counts them all."""
@@ -23,10 +25,19 @@ MAX_NANOS = 999_999_999
 """The most nanoseconds that a Timestamp counts within its second."""
 
 
+MAX_GAP_SECONDS = 9999 * 31_556_952
+"""9999 years of the Gregorian calendar's mean length, 365.2425 days."""
+
+MAX_DURATION_SECONDS = 315_576_000_000
+"""The most seconds of a Duration (google/protobuf/duration.proto)."""
+
+MAX_NAME_IN_PATH = 60
+"""How many characters of a resource's name a path quotes."""
+
+
 class FaultKind(IntEnum):
     """What can be wrong with a request; the kernel knows these by number."""
 
-    MALFORMED = 0
     ID_NOT_UTF8 = 1
     TITLE_NOT_UTF8 = 2
     DESCRIPTION_NOT_UTF8 = 3
@@ -37,6 +48,8 @@ class FaultKind(IntEnum):
     END_SECONDS = 8
     END_NANOS = 9
     END_BEFORE_START = 10
+    RESOURCE_NOT_UTF8 = 11
+    BACK_IN_TIME = 12
 
 
 class Fault(NamedTuple):
@@ -52,6 +65,10 @@ class Violation:
 
     field: str
     description: str
+
+    def within(self, path: str) -> "Violation":
+        """The same fault of a message that is itself the field at `path`."""
+        return Violation(f"{path}.{self.field}", self.description)
 
 
 class InvalidRequest(ValueError):  # noqa: N818 - named as the status that it becomes
@@ -73,6 +90,8 @@ class InvalidRequest(ValueError):  # noqa: N818 - named as the status that it be
         return f"{first.field}: {first.description}{more}" if first.field else first.description
 
 
+LATE_OPTIONS = Violation("options", "only the first message of a feed may have options")
+
 _SECONDS = "the seconds are outside 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
 _NANOS = "the nanos are outside 0 to 999999999"
 _UTF8 = "the text is not UTF-8"
@@ -88,28 +107,50 @@ _WORDS = {
     FaultKind.END_SECONDS: ("end", _SECONDS),
     FaultKind.END_NANOS: ("end", _NANOS),
     FaultKind.END_BEFORE_START: ("end", "the end is before the start"),
+    FaultKind.RESOURCE_NOT_UTF8: ("resources", _UTF8),
+    FaultKind.BACK_IN_TIME: ("start", "the start is before that of the event before it"),
 }
 
 
 def describe(fault: Fault) -> Violation:
-    """Puts a fault in words."""
-    if fault.kind is FaultKind.MALFORMED:
-        return Violation("", "the bytes are not a Scheduling.EventList")
+    """Puts a fault of an event in words."""
     field, description = _WORDS[fault.kind]
     return Violation(f"events[{fault.position}].{field}", description)
 
 
-def invalid_request(faults: Sequence[Fault], count: int) -> InvalidRequest:
-    """The error that names `faults`, the first of `count`."""
-    return InvalidRequest([describe(fault) for fault in faults], count)
+def malformed(message: str) -> InvalidRequest:
+    """The error of bytes that are not a message of the name."""
+    return InvalidRequest([Violation("", f"the bytes are not a Scheduling.{message}")], 1)
 
 
 def check(request: EventList) -> None:
-    """Raises InvalidRequest where an event's times cannot be used."""
-    faults = find_faults(request)
+    """Raises InvalidRequest where an option or an event's times cannot be used."""
+    faults = chain(check_options(request.options), map(describe, find_faults(request)))
     first = list(islice(faults, MAX_VIOLATIONS))
     if first:
-        raise invalid_request(first, len(first) + sum(1 for _ in faults))
+        raise InvalidRequest(first, len(first) + sum(1 for _ in faults))
+
+
+def check_options(options: ConflictOptions) -> Iterator[Violation]:
+    """Yields what is wrong with options, capacities in the order of their resources."""
+    for resource in sorted(options.capacity):
+        if options.capacity[resource] == 0:
+            name = json.dumps(resource[:MAX_NAME_IN_PATH])
+            yield Violation(f"options.capacity[{name}]", "the capacity is 0; it is at least 1")
+    fault = _gap_fault(options.min_gap)
+    if fault:
+        yield Violation("options.min_gap", fault)
+
+
+def _gap_fault(gap: Duration) -> str | None:
+    in_range = abs(gap.seconds) <= MAX_DURATION_SECONDS and abs(gap.nanos) <= MAX_NANOS
+    if not in_range or gap.seconds * gap.nanos < 0:
+        return "the gap is not a Duration: seconds and nanos are out of range or differ in sign"
+    if gap.seconds < 0 or gap.nanos < 0:
+        return "the gap is negative"
+    if (gap.seconds, gap.nanos) > (MAX_GAP_SECONDS, 0):
+        return "the gap is over 9999 years"
+    return None
 
 
 def find_faults(request: EventList) -> Iterator[Fault]:

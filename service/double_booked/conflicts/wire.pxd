@@ -10,6 +10,11 @@ Every read is checked against the end of its message; False means malformed.
 from libc.stdint cimport INT32_MAX, UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+cdef extern from *:
+    # Cython's own macros: they keep what is rare out of the way of what is not.
+    bint likely(bint condition) noexcept nogil
+    bint unlikely(bint condition) noexcept nogil
+
 cdef enum WireType:
     VARINT = 0
     FIXED64 = 1
@@ -45,7 +50,7 @@ cdef inline bint read_long_varint(Reader *reader, uint64_t *value, int longest) 
 
 cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
     """A varint of up to 10 bytes; bits over 64 are dropped, as upb drops them."""
-    if reader.at < reader.end and reader.at[0] < 0x80:
+    if likely(reader.at < reader.end and reader.at[0] < 0x80):
         value[0] = reader.at[0]
         reader.at += 1
         return True
@@ -55,7 +60,7 @@ cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
 cdef inline bint read_any_tag(Reader *reader, uint32_t *tag) noexcept nogil:
     """A tag of up to 5 bytes, (field number << 3) | wire type; the number may be 0."""
     cdef uint64_t value
-    if reader.at < reader.end and reader.at[0] < 0x80:
+    if likely(reader.at < reader.end and reader.at[0] < 0x80):
         tag[0] = reader.at[0]
         reader.at += 1
         return True
@@ -73,7 +78,7 @@ cdef inline bint read_tag(Reader *reader, uint32_t *tag) noexcept nogil:
 cdef inline bint read_delimited(Reader *reader, Reader *content) noexcept nogil:
     """A length of up to 5 bytes, and as many bytes of content."""
     cdef uint64_t length
-    if reader.at < reader.end and reader.at[0] < 0x80:
+    if likely(reader.at < reader.end and reader.at[0] < 0x80):
         length = reader.at[0]
         reader.at += 1
     elif not read_long_varint(reader, &length, 5) or length > INT32_MAX:
@@ -207,3 +212,16 @@ cdef inline uint8_t *write_header(uint8_t *at, uint32_t field, uint64_t length) 
     """Writes the tag and the length of a length-delimited field of a number up to 15."""
     at[0] = <uint8_t>(field << 3 | LENGTH_DELIMITED)
     return write_varint(at + 1, length)
+
+
+cdef inline uint8_t *write_number(uint8_t *at, uint32_t field, uint64_t value) noexcept nogil:
+    """Writes a varint field of a number up to 15, but for 0, which proto3 leaves out."""
+    if value == 0:
+        return at
+    at[0] = <uint8_t>(field << 3 | VARINT)
+    return write_varint(at + 1, value)
+
+
+cdef inline int number_size(uint64_t value) noexcept nogil:
+    """The size of a varint field of a number up to 15."""
+    return 1 + varint_size(value) if value else 0

@@ -1,0 +1,27 @@
+"""How much one request may ask for, and the error of one that asks for more."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one request may ask for.
+
+    Attributes:
+        max_answer_bytes: The size of a unary answer, and of a feed's events held.
+        max_events_per_list: The events of a list, and those that a feed holds.
+        max_resources_per_event: The resources of an event, repeated names counted.
+        max_explained_members: The members that all overlaps of an answer list.
+        max_lists_per_batch: The lists of a batch.
+    """
+
+    max_message_bytes: int = 64 * 1024 * 1024
+    max_answer_bytes: int = 4 * 64 * 1024 * 1024
+    max_events_per_list: int = 2_000_000
+    max_resources_per_event: int = 100
+    max_explained_members: int = 1_000_000
+    max_lists_per_batch: int = 10_000
+
+
+class LimitExceeded(ValueError):  # noqa: N818 - named as the status that it becomes
+    """A request that asks for more than a limit allows; its text names the setting."""

@@ -1,0 +1,143 @@
+"""A feed's groups are those of the whole list, sent as soon as they are closed."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conflicts import wire
+from conflicts.test_kernel import joined, options, resources
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.conflicts import definition
+from double_booked.conflicts.limits import LimitExceeded, Limits
+from double_booked.conflicts.sweep import Sweep
+from double_booked.conflicts.validation import InvalidRequest
+
+events = st.tuples(st.integers(0, 60), st.integers(0, 12), resources)
+
+
+def names(chunks: list[bytes]) -> list[list[str]]:
+    return [[each.id for each in group.conflict_group] for group in joined(chunks).conflicts]
+
+
+def named(name: str, start: int, end: int, *names: str) -> bytes:
+    more = b"".join(wire.delimited(6, each.encode()) for each in names)
+    return wire.event(start, end, wire.delimited(1, name.encode()), more)
+
+
+def feed(*messages: bytes, limits: Limits = Limits()) -> list[list[list[str]]]:  # noqa: B008 - frozen
+    """What each message closes, and what the end does."""
+    sweep = Sweep(limits)
+    return [*(names(list(sweep.take(each))) for each in messages), names(list(sweep.finish()))]
+
+
+@given(
+    st.lists(events, max_size=40), options, st.lists(st.integers(0, 4), min_size=41, max_size=41)
+)
+def test_however_it_is_cut_a_feed_gets_the_groups_of_the_whole_list(
+    some: list[tuple[int, int, bytes]], options: bytes, cuts: list[int]
+) -> None:
+    rest = [
+        wire.event(start, start + length, more)
+        for start, length, more in sorted(some, key=lambda each: each[0])
+    ]
+    whole = wire.event_list(*rest) + options
+    sweep = Sweep(Limits())
+    chunks = list(sweep.take(options))
+    for cut in cuts:
+        chunks += sweep.take(wire.event_list(*rest[:cut]))
+        del rest[:cut]
+    chunks += sweep.take(wire.event_list(*rest))
+    chunks += sweep.finish()
+    expected = definition.get_conflicts(EventList.FromString(whole))
+    found = sorted(
+        joined(chunks).conflicts,
+        key=lambda group: (
+            definition.nanoseconds(group.conflict_group[0].start),
+            group.resource.encode(),
+        ),
+    )
+    assert ConflictList(conflicts=found) == expected
+    assert (sweep.events, sweep.groups) == (len(some), len(expected.conflicts))
+
+
+def test_a_group_is_sent_when_an_event_starts_at_its_end() -> None:
+    assert feed(
+        wire.event_list(named("a", 1, 5), named("b", 2, 4)),
+        wire.event_list(named("c", 4, 5)),
+        wire.event_list(named("d", 5, 6)),
+    ) == [[], [], [["a", "b", "c"]], []]
+
+
+def test_a_group_is_closed_by_an_event_on_another_resource() -> None:
+    assert feed(
+        wire.event_list(named("a", 1, 5, "x"), named("b", 2, 4, "x")),
+        wire.event_list(named("c", 9, 10, "y")),
+    ) == [[], [["a", "b"]], []]
+
+
+def test_a_group_that_ends_with_an_instant_is_open_at_that_instant() -> None:
+    assert feed(
+        wire.event_list(named("a", 5, 5), named("b", 5, 5)),
+        wire.event_list(named("c", 5, 6)),
+        wire.event_list(named("d", 6, 7)),
+    ) == [[], [], [["a", "b", "c"]], []]
+
+
+def test_groups_are_sent_in_the_order_in_which_they_close() -> None:
+    assert feed(
+        wire.event_list(
+            named("a", 1, 20, "x"),
+            named("b", 2, 20, "x"),
+            named("c", 3, 5, "y"),
+            named("d", 4, 5, "y"),
+            named("e", 6, 7, "z"),
+            named("f", 20, 21, "z"),
+        )
+    ) == [[["c", "d"], ["a", "b"]], []]
+
+
+def test_the_end_of_a_feed_closes_what_is_open() -> None:
+    assert feed(wire.event_list(named("a", 1, 5), named("b", 2, 4))) == [[], [["a", "b"]]]
+
+
+def refusal(*messages: bytes) -> str:
+    with pytest.raises(InvalidRequest) as refused:
+        feed(*messages)
+    return str(refused.value)
+
+
+def test_an_event_that_goes_back_in_time_is_named_by_its_place_in_the_whole_feed() -> None:
+    back = "events[3].start: the start is before that of the event before it"
+    later = wire.event_list(named("a", 1, 2), named("b", 5, 6))
+    assert refusal(later, wire.event_list(named("c", 5, 6), named("d", 4, 9))) == back
+    assert (
+        refusal(later, wire.event_list(named("c", 9, 9)), wire.event_list(named("d", 8, 9))) == back
+    )
+
+
+def test_options_after_the_first_message_are_refused() -> None:
+    option = wire.delimited(2, wire.number(3, 1))
+    assert refusal(b"", option).startswith("options: only the first message")
+    assert refusal(wire.event_list(named("a", 1, 5)), option).startswith("options: only the first")
+
+
+def test_what_is_over_is_not_held() -> None:
+    sweep = Sweep(replace(Limits(), max_events_per_list=2, max_message_bytes=100))
+    for start in range(1000):
+        list(sweep.take(wire.event_list(named("a", start, start + 1, f"resource {start}"))))
+    assert sweep.events == 1000
+
+
+EVERLASTING = [wire.event_list(named("a", start, 1000)) for start in range(20)]
+
+
+def test_an_everlasting_group_meets_the_limit_of_events() -> None:
+    with pytest.raises(LimitExceeded, match=r"11 events .* MAX_EVENTS_PER_LIST = 10"):
+        feed(*EVERLASTING, limits=replace(Limits(), max_events_per_list=10))
+
+
+def test_an_everlasting_group_meets_the_limit_of_bytes() -> None:
+    with pytest.raises(LimitExceeded, match="MAX_MESSAGE_BYTES = 100"):
+        feed(*EVERLASTING, limits=replace(Limits(), max_message_bytes=100))
