@@ -8,7 +8,8 @@ class Limits:
     """How much one request may ask for.
 
     Attributes:
-        max_answer_bytes: The size of a unary answer, and of a feed's events held.
+        max_message_bytes: The bytes of the events that a feed holds.
+        max_answer_bytes: The size of a unary answer.
         max_events_per_list: The events of a list, and those that a feed holds.
         max_resources_per_event: The resources of an event, repeated names counted.
         max_explained_members: The members that all overlaps of an answer list.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
-from double_booked.conflicts.definition import nanoseconds, occupied_time
+from double_booked.conflicts.definition import nanoseconds
 from double_booked.report.printable import printable
 from double_booked.report.times import day_of, format_day, format_span
 
@@ -96,7 +96,7 @@ def _write_group(console: Console, group: ConflictGroup, name: Callable[[Event],
         Row(
             format_span(nanoseconds(event.start), nanoseconds(event.end), day),
             name(event),
-            occupied_time(event),
+            _span(event),
         )
         for event in events
     ]
@@ -107,6 +107,12 @@ def _write_group(console: Console, group: ConflictGroup, name: Callable[[Event],
         line.truncate(console.width, overflow="ellipsis")
         console.print(line, no_wrap=True)
     console.print()
+
+
+def _span(event: Event) -> Span:
+    """The time of an event; that of an instant is a nanosecond, as in conflicts/definition.py."""
+    start, end = nanoseconds(event.start), nanoseconds(event.end)
+    return start, max(end, start + 1)
 
 
 def find_clashes(occupied: Sequence[Span]) -> list[Span]:
