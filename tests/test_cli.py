@@ -18,7 +18,7 @@ WEEK = Path(__file__).parent.parent / "examples" / "week.json"
 COMMAND = [sys.executable, "-m", "double_booked"]
 SUMMARY = "5 groups of conflicting events, 12 of 30 events."
 UNREACHABLE = "127.0.0.1:1"  # tcpmux, which nobody serves
-EVENT_FIELDS = "Scheduling.Event has id, title, description, start, end"
+EVENT_FIELDS = "Scheduling.Event has id, title, description, start, end, resources"
 
 WITH_CONFLICT = b"""{"events": [
     {"title": "A", "start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"},

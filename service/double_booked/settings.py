@@ -11,8 +11,11 @@ from typing import Any, Self
 
 import click
 
+from double_booked.conflicts.limits import Limits
+
 _HOST_NAME = re.compile(r"[A-Za-z0-9._-]*")
 _MAX_PORT = 65535
+_ANSWER_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,53 @@ class Settings:
             click.IntRange(1, 2**31 - 1), "Refuse requests larger than this, decompressed."
         ),
     )
+    max_answer_bytes: int = field(
+        default=0,
+        metadata=_option(
+            click.IntRange(min=0),
+            "Refuse to answer with more in one message; 0 for 4 times MAX_MESSAGE_BYTES.",
+        ),
+    )
+    max_events_per_list: int = field(
+        default=2_000_000,
+        metadata=_option(
+            click.IntRange(min=1), "Refuse lists of more events, and feeds that hold more."
+        ),
+    )
+    max_resources_per_event: int = field(
+        default=100,
+        metadata=_option(click.IntRange(min=1), "Refuse events that list more resources."),
+    )
+    max_explained_members: int = field(
+        default=1_000_000,
+        metadata=_option(
+            click.IntRange(min=1), "Refuse to explain with overlaps that list more members in all."
+        ),
+    )
+    max_lists_per_batch: int = field(
+        default=10_000, metadata=_option(click.IntRange(min=1), "Refuse batches of more lists.")
+    )
+    max_concurrent_rpcs: int = field(
+        default=1_000,
+        metadata=_option(
+            click.IntRange(min=1),
+            "Refuse more calls at a time; health and reflection do not count.",
+        ),
+    )
+    max_connections: int = field(
+        default=10_000, metadata=_option(click.IntRange(min=1), "Accept no more connections.")
+    )
+    max_connection_age: float = field(
+        default=0.0,
+        metadata=_option(
+            SecondsType(),
+            "Ask callers to connect anew after so long, to spread them; 0 for never.",
+        ),
+    )
+    max_connection_age_grace: float = field(
+        default=3600.0,
+        metadata=_option(SecondsType(), "Then end what is still open on the old connection."),
+    )
     worker_threads: int = field(
         default=os.cpu_count() or 1,
         metadata=_option(click.IntRange(min=1), "How many large lists to work on at a time."),
@@ -150,6 +200,17 @@ class Settings:
             "How to log; auto is console on a terminal and JSON elsewhere.",
         ),
     )
+
+    def limits(self) -> Limits:
+        """How much one request may ask for."""
+        return Limits(
+            max_message_bytes=self.max_message_bytes,
+            max_answer_bytes=self.max_answer_bytes or _ANSWER_FACTOR * self.max_message_bytes,
+            max_events_per_list=self.max_events_per_list,
+            max_resources_per_event=self.max_resources_per_event,
+            max_explained_members=self.max_explained_members,
+            max_lists_per_batch=self.max_lists_per_batch,
+        )
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from double_booked.conflicts import kernel
 from double_booked.server.lifecycle import Server
-from double_booked.server.service import Answer
+from double_booked.server.service import Engine
 from double_booked.settings import Address, Settings
 
 LOOPBACK = Address("127.0.0.1", 0)
@@ -35,9 +35,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 
 @asynccontextmanager
-async def serve(
-    engine: Callable[[bytes], Answer] = kernel.get_conflicts, **settings: Any
-) -> AsyncIterator[Served]:
+async def serve(engine: Engine = kernel.get_conflicts, **settings: Any) -> AsyncIterator[Served]:
     """Serves inside the block, with these settings."""
     async with (
         Server(Settings(**QUICK | settings), engine) as server,

@@ -98,7 +98,7 @@ async def test_methods_that_are_not_served_are_counted_under_one_name(served: Se
 async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled() -> None:
     started, release = ThreadEvent(), ThreadEvent()
 
-    def slow(request: bytes) -> kernel.Answer:
+    def slow(request: bytes, *_: object) -> kernel.Answer:
         started.set()
         release.wait(10)
         return kernel.get_conflicts(request)

@@ -117,7 +117,7 @@ class HeldEngine:
     started: ThreadEvent
     release: ThreadEvent
 
-    def __call__(self, request: bytes) -> kernel.Answer:
+    def __call__(self, request: bytes, *_: object) -> kernel.Answer:
         self.started.set()
         self.release.wait(20)
         return kernel.get_conflicts(request)

@@ -129,7 +129,7 @@ async def test_a_message_over_the_limit_is_refused_and_later_calls_are_not() -> 
 
 
 async def test_an_error_of_ours_is_told_without_what_it_says() -> None:
-    def fail(_request: bytes) -> None:
+    def fail(*_: object) -> None:
         raise RuntimeError("secret")
 
     async with serve(fail) as served:

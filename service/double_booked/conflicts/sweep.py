@@ -23,6 +23,7 @@ class Sweep:
     def __init__(self, limits: Limits, cancellation: kernel.Cancellation | None = None) -> None:
         self.events = 0
         self.groups = 0
+        self._noted = (0, 0)
         self._limits = limits
         self._cancellation = cancellation
         self._options = b""
@@ -41,6 +42,16 @@ class Sweep:
             LimitExceeded: It holds, or the message has, more than the limits allow.
         """
         yield from self._step(message, is_last=False)
+
+    @property
+    def held_bytes(self) -> int:
+        """The size of the events held."""
+        return len(self._held)
+
+    def last_step(self) -> tuple[int, int]:
+        """How many events and groups there are more than when this was asked last."""
+        before, self._noted = self._noted, (self.events, self.groups)
+        return self.events - before[0], self.groups - before[1]
 
     def finish(self) -> Iterator[bytes]:
         """Yields the ConflictLists of the groups that are still open; the feed ends."""

@@ -14,7 +14,8 @@ import grpc
 import structlog
 
 from double_booked.server.metrics import MethodMetrics
-from double_booked.server.service import CONFLICT_SERVICE, Context
+from double_booked.server.service import Context
+from double_booked.server.tally import Tally
 
 _SECONDS_TO_SEND = 0.5
 """What a caller that reads has for the message that is being sent when its call is cut off."""
@@ -50,8 +51,7 @@ class Call:
         name: The full name of the method, as the caller wrote it.
         context: Its context, once its handler runs.
         code: The code that it ended with, once its handler has ended.
-        events: How many events it asked about, once answered.
-        groups: How many groups of conflicting events its answer holds.
+        tally: What it was about, in numbers.
     """
 
     name: str
@@ -61,8 +61,7 @@ class Call:
     started: float = field(default_factory=perf_counter)
     context: Context | None = None
     code: grpc.StatusCode | None = None
-    events: int | None = None
-    groups: int | None = None
+    tally: Tally = field(default_factory=Tally)
     _ended: bool = False
 
     def end(self) -> None:
@@ -119,7 +118,7 @@ current_call: ContextVar[Call] = ContextVar("current_call")
 """The call of the running task."""
 
 
-def observed(handler: Handler, service: str, metrics: MethodMetrics) -> Handler:
+def observed(handler: Handler, metrics: MethodMetrics) -> Handler:
     """The same handler, whose calls note their messages, answers and codes."""
     behavior = (
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
@@ -128,7 +127,7 @@ def observed(handler: Handler, service: str, metrics: MethodMetrics) -> Handler:
     if handler.response_streaming:
         respond = _responses(_writer(behavior), received, metrics)
     else:
-        respond = _response(behavior, received, metrics, is_answer=service == CONFLICT_SERVICE)
+        respond = _response(behavior, received, metrics)
     make = _MAKERS[handler.request_streaming, handler.response_streaming]
     return make(respond, handler.request_deserializer, handler.response_serializer)
 
@@ -141,15 +140,11 @@ _MAKERS: dict[tuple[bool, bool], Callable[..., Handler]] = {
 }
 
 
-def _response(
-    behavior: _Behavior, received: _Received, metrics: MethodMetrics, *, is_answer: bool
-) -> _Behavior:
+def _response(behavior: _Behavior, received: _Received, metrics: MethodMetrics) -> _Behavior:
     async def respond(request: Any, context: Context) -> Any:  # noqa: ANN401 - any message
         call = current_call.get()
         response = await call.run(behavior(received(request, metrics), context), context)
         metrics.sent.inc()
-        if is_answer:
-            call.events, call.groups = response.events, response.groups
         return response
 
     return respond

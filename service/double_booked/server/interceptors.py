@@ -13,6 +13,7 @@ import structlog
 
 from double_booked.server.calls import Call, Handler, Method, current_call, observed
 from double_booked.server.metrics import MethodMetrics, Metrics
+from double_booked.server.tally import current_tally
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _MAX_NAME_LENGTH = 200
@@ -58,6 +59,7 @@ class CallObserver(grpc.aio.ServerInterceptor):
         task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # gRPC's own
         call = Call(name, method, handler_call_details.invocation_metadata, task)
         current_call.set(call)
+        current_tally.set(call.tally)
         self.calls.add(call)
         method.metrics.started.inc()
         task.add_done_callback(lambda _: self._finish(call))
@@ -69,7 +71,7 @@ class CallObserver(grpc.aio.ServerInterceptor):
         service, method = name.removeprefix("/").split("/")
         kind = _KINDS[handler.request_streaming, handler.response_streaming]
         metrics = MethodMetrics(self._metrics, kind, service, method)
-        added = Method(service, metrics, observed(handler, service, metrics))
+        added = Method(service, metrics, observed(handler, metrics))
         self._methods[name] = added
         return added
 
@@ -79,10 +81,11 @@ class CallObserver(grpc.aio.ServerInterceptor):
         code = call.end_code() if call.method.handler else grpc.StatusCode.UNIMPLEMENTED
         call.method.metrics.seconds.observe(seconds)
         call.method.metrics.handled[code].inc()
-        if call.events is not None and call.groups is not None:
-            self._metrics.events.inc(call.events)
-            self._metrics.events_per_list.observe(call.events)
-            self._metrics.groups.inc(call.groups)
+        tally = call.tally
+        if tally.events is not None and tally.groups is not None:
+            self._metrics.events.inc(tally.events)
+            self._metrics.events_per_list.observe(tally.events)
+            self._metrics.groups.inc(tally.groups)
         if self._log.is_enabled_for(20):
             self._log.info("rpc", **_canonical(call, code, seconds))
 
@@ -93,8 +96,8 @@ def _canonical(call: Call, code: grpc.StatusCode, seconds: float) -> dict[str, o
         "method": call.name[:_MAX_NAME_LENGTH],
         "code": code.name,
         "duration": round(seconds, 6),
-        "events": call.events,
-        "groups": call.groups,
+        "events": call.tally.events,
+        "groups": call.tally.groups,
         "peer": unquote(call.context.peer()) if call.context else None,
         "request_id": request_id(call.metadata),
     }

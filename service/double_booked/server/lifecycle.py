@@ -28,6 +28,8 @@ from double_booked.settings import Settings
 _CUT_OFF_SECONDS = 1.0
 """What calls that are being cut off have to tell their callers so."""
 
+_HANDSHAKE_SECONDS = 20.0
+
 _SERVICES_WITH_HEALTH = ("", CONFLICT_SERVICE)
 _HealthStatus = health_pb2.HealthCheckResponse
 
@@ -93,7 +95,10 @@ class Server:
         self._grpc = grpc.aio.server(
             interceptors=[self._observer], options=_channel_options(settings)
         )
-        self._grpc.add_generic_rpc_handlers([ConflictService(engine, self._workers).handler()])
+        service = ConflictService(
+            engine, self._workers, settings.limits(), settings.max_concurrent_rpcs
+        )
+        self._grpc.add_generic_rpc_handlers([service.handler()])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
         if settings.reflection:
             services = (CONFLICT_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
@@ -182,6 +187,16 @@ class Server:
         await self.stop()
 
 
+def _connection_age(settings: Settings) -> list[tuple[str, int]]:
+    """How old connections may become, where that is limited at all."""
+    if not settings.max_connection_age:
+        return []
+    return [
+        ("grpc.max_connection_age_ms", round(settings.max_connection_age * 1000)),
+        ("grpc.max_connection_age_grace_ms", round(settings.max_connection_age_grace * 1000)),
+    ]
+
+
 def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -194,4 +209,8 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         # Callers may ask as often as every 10 seconds whether we are still there.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        # Who connects and says nothing is let go.
+        ("grpc.server_handshake_timeout_ms", round(_HANDSHAKE_SECONDS * 1000)),
+        *_connection_age(settings),
     ]

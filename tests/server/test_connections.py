@@ -1,0 +1,89 @@
+"""What the server does with connections that are old, silent or a nuisance."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.server import lifecycle
+from server.conftest import serve
+from server.test_service import PAIR
+
+# RFC 9113: the preface of section 3.4, and the frames of section 6.
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = bytes(3) + b"\x04" + bytes(5)
+PING = b"\x00\x00\x08\x06" + bytes(5) + bytes(8)
+GOAWAY = 7
+ENHANCE_YOUR_CALM = 11
+
+
+@asynccontextmanager
+async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def goaway(reader: asyncio.StreamReader) -> int:
+    """Reads up to the frame that tells to go away; returns its error code."""
+    async with asyncio.timeout(10):
+        while True:
+            head = await reader.readexactly(9)
+            content = await reader.readexactly(int.from_bytes(head[:3]))
+            if head[3] == GOAWAY:
+                return int.from_bytes(content[4:8])
+
+
+async def test_a_connection_that_is_too_old_is_told_to_go_away() -> None:
+    async with (
+        serve(max_connection_age=0.1) as served,
+        connection(served.server.port) as (reader, writer),
+    ):
+        writer.write(PREFACE + SETTINGS)
+        assert await goaway(reader) == 0
+
+
+async def test_calls_go_on_while_connections_are_replaced() -> None:
+    async with serve(max_connection_age=0.05) as served:
+        async with asyncio.timeout(10):
+            for _ in range(300):
+                await ConflictServiceStub(served.channel).GetConflicts(PAIR, wait_for_ready=True)
+
+
+async def test_who_pings_too_often_is_told_to_calm_down() -> None:
+    async with serve() as served, connection(served.server.port) as (reader, writer):
+        writer.write(PREFACE + SETTINGS + 10 * PING)
+        assert await goaway(reader) == ENHANCE_YOUR_CALM
+
+
+async def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "_HANDSHAKE_SECONDS", 0.3)
+    async with serve() as served:
+        silent = [
+            await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(100)
+        ]
+        assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
+        async with asyncio.timeout(10):
+            for reader, writer in silent:
+                assert await at_end(reader)
+                writer.close()
+
+
+async def at_end(reader: asyncio.StreamReader) -> bool:
+    """Reads all that comes; whether the server closed the connection."""
+    await reader.read()
+    return reader.at_eof()
+
+
+async def test_headers_over_the_limit_fail_their_call_alone() -> None:
+    async with serve() as served:
+        stub = ConflictServiceStub(served.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.GetConflicts(PAIR, metadata=[("big", "x" * 100_000)])
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await stub.GetConflicts(PAIR)).conflicts

@@ -1,0 +1,193 @@
+"""The calls that stream, batches, options, and the limits of all calls."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from conflicts.test_kernel import joined
+from double_booked.api.scheduling_pb2 import (
+    BatchGetConflictsRequest,
+    ConflictOptions,
+    Event,
+    EventList,
+)
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts.sweep import CHUNK_BYTES
+from server.conftest import Served, serve
+from server.test_interceptors import handled, metric, until_handled
+from server.test_lifecycle import HeldEngine, held, started  # noqa: F401 - a fixture
+from server.test_service import PAIR, event
+
+
+def padded(name: str, start: int, end: int) -> Event:
+    made = event(name, start, end)
+    made.description = "x" * 10_000
+    return made
+
+
+async def test_stream_conflicts_sends_a_large_answer_in_small_messages(served: Served) -> None:
+    large = EventList(events=[padded(str(number), 1, 2) for number in range(500)])
+    chunks = [chunk async for chunk in ConflictServiceStub(served.channel).StreamConflicts(large)]
+    assert len(chunks) == 5
+    assert all(chunk.ByteSize() <= CHUNK_BYTES for chunk in chunks)
+    [group] = joined([chunk.SerializeToString() for chunk in chunks]).conflicts
+    assert list(group.conflict_group) == list(large.events)
+
+
+async def test_stream_conflicts_sends_nothing_where_nothing_conflicts(served: Served) -> None:
+    call = ConflictServiceStub(served.channel).StreamConflicts(EventList(events=[PAIR.events[0]]))
+    assert [chunk async for chunk in call] == []
+    assert await call.code() is grpc.StatusCode.OK
+
+
+async def test_sweep_conflicts_answers_a_message_before_the_next_is_sent(served: Served) -> None:
+    call = ConflictServiceStub(served.channel).SweepConflicts()
+    await call.write(PAIR)
+    answer = await asyncio.wait_for(call.read(), 10)
+    assert [each.id for each in answer.conflicts[0].conflict_group] == ["a", "b"]
+    await call.write(EventList(events=[event("d", 25, 30)]))
+    await call.done_writing()
+    answer = await asyncio.wait_for(call.read(), 10)
+    assert [each.id for each in answer.conflicts[0].conflict_group] == ["c", "d"]
+    assert await call.read() is grpc.aio.EOF
+
+
+async def test_a_feed_that_goes_back_in_time_is_told_where(served: Served) -> None:
+    call = ConflictServiceStub(served.channel).SweepConflicts(
+        iter([PAIR, EventList(events=[event("d", 30, 31), event("e", 29, 30)])])
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        [answer async for answer in call]
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.value.details().startswith("events[4].start: the start is before")
+
+
+async def test_batch_get_conflicts_answers_each_list(served: Served) -> None:
+    request = BatchGetConflictsRequest(lists=[PAIR, EventList(), PAIR])
+    answer = await ConflictServiceStub(served.channel).BatchGetConflicts(request)
+    assert [len(result.conflicts) for result in answer.results] == [1, 0, 1]
+
+
+async def test_options_hold_over_the_wire(served: Served) -> None:
+    options = ConflictOptions(capacity={"": 2}, explain=True)
+    request = EventList(events=[*PAIR.events, event("d", 16, 17)], options=options)
+    answer = await ConflictServiceStub(served.channel).GetConflicts(request)
+    [overlap] = answer.conflicts[0].overlaps
+    assert (overlap.start.seconds, overlap.end.seconds, overlap.depth) == (16, 17, 3)
+
+
+async def test_what_is_streamed_is_counted(served: Served) -> None:
+    stub = ConflictServiceStub(served.channel)
+    assert [chunk async for chunk in stub.StreamConflicts(PAIR)]
+    assert [chunk async for chunk in stub.SweepConflicts(iter([PAIR, EventList()]))]
+    await until_handled(served, "OK", "StreamConflicts")
+    await until_handled(served, "OK", "SweepConflicts")
+    assert await metric(served, "double_booked_events_total") == 6
+    assert await metric(served, "double_booked_conflict_groups_total") == 2
+    sweeps = {"grpc_method": "SweepConflicts", "grpc_type": "bidi_stream"}
+    assert await metric(served, "grpc_server_msg_received_total", **sweeps) == 2
+    assert await metric(served, "grpc_server_msg_sent_total", **sweeps) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "request_message"),
+    [
+        ("max_events_per_list", PAIR),
+        (
+            "max_resources_per_event",
+            EventList(events=[Event(start={}, end={}, resources=["a", "b"])]),
+        ),
+        (
+            "max_explained_members",
+            EventList(events=PAIR.events, options=ConflictOptions(explain=True)),
+        ),
+        ("max_answer_bytes", PAIR),
+    ],
+)
+async def test_a_request_over_a_limit_is_refused_by_the_name_of_the_setting(
+    setting: str, request_message: EventList
+) -> None:
+    async with serve(**{setting: 1}) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ConflictServiceStub(served.channel).GetConflicts(request_message)
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert f"{setting.upper()} = 1" in refused.value.details()
+
+
+async def test_a_batch_of_too_many_lists_is_refused() -> None:
+    async with serve(max_lists_per_batch=1) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ConflictServiceStub(served.channel).BatchGetConflicts(
+                BatchGetConflictsRequest(lists=[PAIR, PAIR])
+            )
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "MAX_LISTS_PER_BATCH = 1" in refused.value.details()
+
+
+async def test_a_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
+    async with serve(max_message_bytes=100_000) as served:
+        bomb = EventList(events=[Event(description="x" * 1_000_000)])
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ConflictServiceStub(served.channel).GetConflicts(
+                bomb, compression=grpc.Compression.Gzip
+            )
+    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(
+    held: HeldEngine,  # noqa: F811 - the fixture
+) -> None:
+    async with serve(held, max_concurrent_rpcs=1) as served:
+        stub = ConflictServiceStub(served.channel)
+        first = stub.GetConflicts(EventList(events=[*PAIR.events] * 4000))
+        await started(held)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.BatchGetConflicts(BatchGetConflictsRequest())
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "MAX_CONCURRENT_RPCS = 1" in refused.value.details()
+        held.release.set()
+        await first
+        await stub.BatchGetConflicts(BatchGetConflictsRequest())
+
+
+async def test_connections_over_the_limit_are_not_served() -> None:
+    async with serve(max_connections=1) as served:
+        await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        address = f"127.0.0.1:{served.server.port}"
+        async with grpc.aio.insecure_channel(address, options) as second:
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await ConflictServiceStub(second).GetConflicts(PAIR, timeout=1)
+        assert refused.value.code() in {
+            grpc.StatusCode.UNAVAILABLE,
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+        }
+        await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+
+
+async def test_a_reader_that_does_not_read_holds_the_server_back(served: Served) -> None:
+    """Only what flow control lets through is made; the rest waits for the reader."""
+    large = EventList(events=[padded(str(number), 1, 2) for number in range(2_000)])
+    call = ConflictServiceStub(served.channel).StreamConflicts(large)
+    await call.read()
+    sent = await metric(served, "grpc_server_msg_sent_total", grpc_method="StreamConflicts")
+    assert sent < 20
+    call.cancel()
+    await until_handled(served, "CANCELLED", "StreamConflicts")
+
+
+async def test_a_feed_that_its_caller_drops_ends(served: Served) -> None:
+    async def endless() -> AsyncIterator[EventList]:
+        yield PAIR
+        await asyncio.Event().wait()
+
+    call = ConflictServiceStub(served.channel).SweepConflicts(endless())
+    await call.read()
+    call.cancel()
+    # gRPC tells the handler now of the cancellation, now just of the end of the feed.
+    codes = ("OK", "CANCELLED")
+    async with asyncio.timeout(10):
+        while not [code for code in codes if await handled(served, code, "SweepConflicts")]:
+            await asyncio.sleep(0)
