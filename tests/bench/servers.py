@@ -8,9 +8,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +18,9 @@ import grpc
 from double_booked import logs
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition, kernel
-from double_booked.server import memory
+from double_booked.server import memory, service
 from double_booked.server.lifecycle import Server
-from double_booked.server.service import ConflictService
+from double_booked.server.service import Engine
 from double_booked.settings import Address, Settings
 
 METHOD = "/Scheduling.ConflictService/GetConflicts"
@@ -57,9 +56,16 @@ class Running:
         return grpc.insecure_channel(f"127.0.0.1:{self.port}", options)
 
 
+def pin(pid: int, cores: Collection[int]) -> None:
+    """Keeps all threads of a process on some cores."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(ProcessLookupError):  # a thread may end meanwhile
+            os.sched_setaffinity(int(task.name), cores)
+
+
 @contextmanager
 def running(kind: str, log_level: str = "error", **variables: str) -> Iterator[Running]:
-    """Runs a server of a kind named in KINDS; its log goes to a file that nobody reads."""
+    """Runs a server of a kind named in KINDS; its log goes to /dev/null, as cheap as a pipe."""
     with subprocess.Popen(
         [sys.executable, __file__, kind, log_level],
         stdin=subprocess.PIPE,
@@ -73,13 +79,6 @@ def running(kind: str, log_level: str = "error", **variables: str) -> Iterator[R
         process.kill()
 
 
-def answer_by_definition(request: bytes) -> kernel.Answer:
-    """What kernel.get_conflicts answers, found in plain Python."""
-    parsed = EventList.FromString(request)
-    answer = definition.get_conflicts(parsed)
-    return Found(answer.SerializeToString(), len(parsed.events), len(answer.conflicts))
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """As kernel.Answer."""
@@ -89,6 +88,13 @@ class Found:
     groups: int
 
 
+def answer_by_definition(request: bytes, *_: object) -> Found:
+    """What kernel.get_conflicts answers, found in plain Python."""
+    parsed = EventList.FromString(request)
+    answer = definition.get_conflicts(parsed)
+    return Found(answer.SerializeToString(), len(parsed.events), len(answer.conflicts))
+
+
 async def serve_bare(behavior: Callable[[bytes], bytes]) -> int:
     """Starts a grpc.aio server that does nothing besides."""
 
@@ -96,25 +102,42 @@ async def serve_bare(behavior: Callable[[bytes], bytes]) -> int:
         return behavior(request)
 
     handlers = {"GetConflicts": grpc.unary_unary_rpc_method_handler(respond)}
-    return await start(grpc.method_handlers_generic_handler("Scheduling.ConflictService", handlers))
-
-
-async def start(handler: grpc.GenericRpcHandler) -> int:
-    """Starts a server without interceptors."""
     server = grpc.aio.server(options=[*UNLIMITED, ("grpc.so_reuseport", 0)])
-    server.add_generic_rpc_handlers([handler])
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("Scheduling.ConflictService", handlers)]
+    )
     port: int = server.add_insecure_port(str(FREE))
     await server.start()
     kept.append(server)
     return port
 
 
-async def serve_whole(engine: Callable[[bytes], kernel.Answer], settings: Settings) -> int:
+async def serve_whole(
+    settings: Settings,
+    engine: Engine = kernel.get_conflicts,
+    *,
+    one_arena: bool = True,
+) -> int:
     """Starts the server as it ships."""
+    if one_arena:
+        memory.share_one_arena()
     server = Server(settings, engine)
     await server.start()
     kept.append(server)
     return server.port
+
+
+async def serve_unobserved(settings: Settings) -> int:
+    """Starts the server without what observes its calls: neither metrics nor log."""
+    make = grpc.aio.server
+    grpc.aio.server = lambda interceptors, **others: make(**others)  # noqa: ARG005 - left out
+    return await serve_whole(settings)
+
+
+async def serve_inline(settings: Settings) -> int:
+    """Starts the server so that it answers lists of any size on the event loop."""
+    service.MAX_INLINE_BYTES = MAX_BYTES
+    return await serve_whole(settings)
 
 
 kept: list[object] = []
@@ -122,12 +145,12 @@ kept: list[object] = []
 KINDS = {
     "echo": lambda _: serve_bare(lambda request: request),
     # As many bytes as the request has, from a buffer that is new each time.
-    "fresh": lambda _: serve_bare(lambda request: bytes(bytearray(request))),
-    "service": lambda _: start(
-        ConflictService(kernel.get_conflicts, ThreadPoolExecutor(2)).handler()
-    ),
-    "whole": lambda settings: serve_whole(kernel.get_conflicts, settings),
-    "definition": lambda settings: serve_whole(answer_by_definition, settings),
+    "fresh": lambda _: serve_bare(lambda request: bytes(memoryview(request))),
+    "unobserved": serve_unobserved,
+    "whole": serve_whole,
+    "many arenas": lambda settings: serve_whole(settings, one_arena=False),
+    "inline": serve_inline,
+    "definition": lambda settings: serve_whole(settings, answer_by_definition),
 }
 
 
@@ -141,8 +164,6 @@ async def main(kind: str, log_level: str) -> None:
         max_message_bytes=MAX_BYTES,
     )
     logs.configure(settings)
-    if kind == "whole":
-        memory.share_one_arena()
     print(await KINDS[kind](settings), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 SMALL = {
-    "engine": "measure((10,))",
+    "engine": "measure((10,), rounds=1)",
     "rpc": "measure((10,), seconds=0.05)",
-    "overhead": "measure(rounds=1, calls=20)",
-    "latency": "measure(large=100_000, calls=5)",
-    "memory": "measure(1_000)",
+    "overhead": "measure(rounds=1, calls=300)",
+    "latency": "measure(large=1_000, calls=5)",
+    "memory": "measure(1_000, rounds=1)",
 }
 
 
