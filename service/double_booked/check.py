@@ -8,10 +8,11 @@ from typing import IO, Any
 import click
 from rich.console import Console
 
-from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import json_events
 from double_booked.calendars.sources import Source, join, locate, name_of, read
 from double_booked.conflicts import kernel
+from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
 from double_booked.report import json_conflicts, text
 from double_booked.report.printable import printable
@@ -19,6 +20,11 @@ from double_booked.report.printable import printable
 NO_CONFLICT = 0
 CONFLICTS = 1
 ERROR = 2
+
+UNLIMITED = Limits(
+    max_answer_bytes=sys.maxsize, max_events_per_list=sys.maxsize, max_resources_per_event=2**31
+)
+"""What a person asks of their own machine; overlaps are bounded all the same, or they explode."""
 
 
 class Failure(click.ClickException):
@@ -36,11 +42,14 @@ class Failure(click.ClickException):
             click.echo(f"Error: {printable(fault)}", file, err=file is None)
 
 
-def run(files: Sequence[str], server: str | None, output_format: str) -> int:
+def run(
+    files: Sequence[str], options: ConflictOptions, server: str | None, output_format: str
+) -> int:
     """Tells which events of the files conflict.
 
     Args:
         files: Their paths; "-" is standard input.
+        options: What counts as a conflict; it goes before what the files say of that.
         server: HOST:PORT of the service to ask; without it, this process finds out.
         output_format: "text" or "json".
 
@@ -51,7 +60,10 @@ def run(files: Sequence[str], server: str | None, output_format: str) -> int:
         Failure: A file cannot be read or used, or the service does not answer.
     """
     sources = [_read(path) for path in files]
-    asked = join(sources)
+    asked = join(sources, options)
+    if output_format == "text" and (asked.options.capacity or asked.options.HasField("min_gap")):
+        # Only the answer knows then when it is too much.
+        asked.options.explain = True
     try:
         conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server)
     except InvalidRequest as error:
@@ -65,6 +77,20 @@ def run(files: Sequence[str], server: str | None, output_format: str) -> int:
     return CONFLICTS if conflicts.conflicts else NO_CONFLICT
 
 
+def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:
+    """The message of what was asked for; what was left out is not set.
+
+    Args:
+        min_gap: In seconds.
+        capacity: How many events may overlap, by resource.
+        explain: Whether to tell who overlaps when.
+    """
+    options = ConflictOptions(capacity=capacity, explain=explain)
+    if min_gap:
+        options.min_gap.seconds = min_gap
+    return options
+
+
 def _read(path: str) -> Source:
     try:
         return read(path)
@@ -75,7 +101,11 @@ def _read(path: str) -> Source:
 
 
 def _ask_engine(asked: EventList) -> ConflictList:
-    return ConflictList.FromString(kernel.get_conflicts(asked.SerializeToString()).content)
+    try:
+        answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
+    except LimitExceeded as error:
+        raise Failure(str(error)) from error
+    return ConflictList.FromString(answer.content)
 
 
 def _ask_server(asked: EventList, server: str) -> ConflictList:

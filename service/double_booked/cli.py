@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from double_booked import settings
+from double_booked import conflict_options, settings
 from double_booked.report.printable import printable
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
@@ -40,7 +40,29 @@ def serve(chosen: settings.Settings) -> None:
     show_default=True,
     help="Text for people, or the JSON form of a Scheduling.ConflictList.",
 )
-def check(files: tuple[str, ...], server: str | None, output_format: str) -> None:
+@click.option(
+    "--min-gap",
+    type=conflict_options.DurationType(),
+    default="0s",
+    show_default=True,
+    help="How long an event occupies its resources after its end, like 15m.",
+)
+@click.option(
+    "--capacity",
+    metavar="RESOURCE=NUMBER",
+    type=conflict_options.CapacityType(),
+    multiple=True,
+    help="How many events may overlap on a resource; =NUMBER is for events that name none.",
+)
+@click.option("--explain", is_flag=True, help="Tell who overlaps when.")
+def check(  # noqa: PLR0917 - click passes them by name
+    files: tuple[str, ...],
+    server: str | None,
+    output_format: str,
+    min_gap: int,
+    capacity: tuple[tuple[str, int], ...],
+    explain: bool,  # noqa: FBT001 - as above
+) -> None:
     """Tell which events of the FILEs conflict.
 
     A FILE holds the JSON form of a Scheduling.EventList, {"events": [...]}. Several
@@ -51,7 +73,8 @@ def check(files: tuple[str, ...], server: str | None, output_format: str) -> Non
     try:
         from double_booked import check
 
-        sys.exit(check.run(files or ("-",), server, output_format))
+        options = check.make_options(min_gap, dict(capacity), explain=explain)
+        sys.exit(check.run(files or ("-",), options, server, output_format))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

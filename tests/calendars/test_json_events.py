@@ -80,9 +80,14 @@ def test_an_event_must_be_an_object(event: bytes) -> None:
 
 def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
     assert faults_of_event(begin="2026-11-16T09:30:00Z") == (
-        "events[1].begin: no such field; Scheduling.Event has id, title, description, start, end",
+        (
+            "events[1].begin: no such field; "
+            "Scheduling.Event has id, title, description, start, end, resources"
+        ),
     )
-    assert faults_of(b'{"event": []}') == ("event: no such field; Scheduling.EventList has events",)
+    assert faults_of(b'{"event": []}') == (
+        "event: no such field; Scheduling.EventList has events, options",
+    )
 
 
 @pytest.mark.parametrize("title", [5, True, [], {}, float("nan"), "\ud800"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.sources import Source, join, locate, read
 
 TWO = Source("a.json", EventList(events=[Event(id="1"), Event(id="2")]))
@@ -24,7 +24,14 @@ def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
 
 
 def test_sources_are_joined_in_order() -> None:
-    assert [event.id for event in join([TWO, NONE, ONE]).events] == ["1", "2", "3"]
+    joined = join([TWO, NONE, ONE], ConflictOptions())
+    assert [event.id for event in joined.events] == ["1", "2", "3"]
+
+
+def test_the_callers_options_go_before_those_of_the_sources() -> None:
+    source = Source("a", EventList(options=ConflictOptions(capacity={"a": 2, "b": 2})))
+    joined = join([source], ConflictOptions(capacity={"b": 3}, explain=True))
+    assert joined.options == ConflictOptions(capacity={"a": 2, "b": 3}, explain=True)
 
 
 @pytest.mark.parametrize(

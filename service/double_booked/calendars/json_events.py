@@ -7,7 +7,7 @@ from itertools import islice
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor
 
-from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 
 MAX_FAULTS = 100
 """How many faults an InvalidCalendar names."""
@@ -113,6 +113,8 @@ def _wrong_with(name: str, message: Descriptor) -> str:
     field = message.fields_by_name.get(name)
     if field is None:
         return f"no such field; {message.full_name} has {', '.join(message.fields_by_name)}"
+    if field.message_type is ConflictOptions.DESCRIPTOR:
+        return f"not a {field.message_type.full_name}"
     if field.message_type:
         return 'not a time like "2026-11-02T09:00:00Z" or "2026-11-02T10:00:00+01:00"'
-    return "not a text"
+    return "not a list of texts" if field.is_repeated else "not a text"

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from double_booked.api.scheduling_pb2 import EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
 from double_booked.calendars import json_events
 
 _STANDARD_INPUT = 0
@@ -46,9 +46,13 @@ def name_of(path: str) -> str:
     return "standard input" if path == "-" else click.format_filename(path)
 
 
-def join(sources: Sequence[Source]) -> EventList:
-    """All the sources' events in one list, in their order."""
-    return EventList(events=[event for source in sources for event in source.events.events])
+def join(sources: Sequence[Source], options: ConflictOptions) -> EventList:
+    """All the sources' events in one list, in their order; `options` go before the sources' own."""
+    joined = EventList()
+    for source in sources:
+        joined.MergeFrom(source.events)
+    joined.options.MergeFrom(options)
+    return joined
 
 
 def locate(field: str, sources: Sequence[Source]) -> str:

@@ -100,13 +100,34 @@ def _write_group(console: Console, group: ConflictGroup, name: Callable[[Event],
         )
         for event in events
     ]
-    clashes = find_clashes([row.occupied for row in rows])
-    told = f" (UTC): {len(events)} events, double-booked {_format_clashes(clashes, day)}"
-    console.print(Text.assemble((format_day(day), "bold"), told))
+    clashes = _overlap_spans(group) or find_clashes([row.occupied for row in rows])
+    where = f", {printable(group.resource)}" if group.resource else ""
+    told = f" (UTC){where}: {len(events)} events, double-booked {_format_clashes(clashes, day)}"
+    heading = Text.assemble((format_day(day), "bold"), told)
+    console.print(heading)
     for line in _render_rows(rows, clashes, console):
         line.truncate(console.width, overflow="ellipsis")
         console.print(line, no_wrap=True)
+    for overlap in group.overlaps:
+        present = ", ".join(rows[member].name for member in overlap.members)
+        span = format_span(nanoseconds(overlap.start), nanoseconds(overlap.end), day)
+        line = Text.assemble(_GAP, (span, "cyan"), f"{_GAP}{overlap.depth} at once: {present}")
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line, no_wrap=True)
     console.print()
+
+
+def _overlap_spans(group: ConflictGroup) -> list[Span]:
+    """When too many are present, as the answer tells it, adjacent times put together."""
+    spans: list[Span] = []
+    for overlap in group.overlaps:
+        start, end = nanoseconds(overlap.start), nanoseconds(overlap.end)
+        end = max(end, start + 1)
+        if spans and start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
+        else:
+            spans.append((start, end))
+    return spans
 
 
 def _span(event: Event) -> Span:

@@ -1,0 +1,43 @@
+"""What counts as a conflict, as people write it at a command line."""
+
+import re
+
+import click
+
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", re.ASCII)
+_SECONDS = (86_400, 3_600, 60, 1)
+_MAX_CAPACITY = 2**32 - 1
+
+
+class DurationType(click.ParamType[int]):
+    """A duration in seconds, written like 1d, 1h30m, 15m or 90s; zero is 0s."""
+
+    name = "duration"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Answers the seconds, or says what a duration looks like."""
+        match = _DURATION.fullmatch(str(value))
+        if not match or not any(match.groups()):
+            self.fail(f"'{value}' is not a duration like 1h30m, 15m or 90s.", param, ctx)
+        return sum(
+            int(count or 0) * unit for count, unit in zip(match.groups(), _SECONDS, strict=True)
+        )
+
+
+class CapacityType(click.ParamType[tuple[str, int]]):
+    """A resource and how many events may overlap on it, written like room-a=2."""
+
+    name = "capacity"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Answers both, or says what a capacity looks like."""
+        resource, _, count = str(value).rpartition("=")
+        if not (count.isascii() and count.isdecimal() and 1 <= int(count) <= _MAX_CAPACITY):
+            self.fail(
+                f"'{value}' is not RESOURCE=NUMBER with a number from 1, like room-a=2.", param, ctx
+            )
+        return resource, int(count)
