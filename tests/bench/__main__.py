@@ -2,6 +2,7 @@
 
 import sys
 
+import calls
 import engine
 import latency
 import memory
@@ -15,6 +16,7 @@ SUBJECTS = {
     "overhead": overhead.measure,
     "latency": latency.measure,
     "memory": memory.measure,
+    "calls": calls.measure,
 }
 
 

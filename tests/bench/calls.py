@@ -1,0 +1,130 @@
+"""The calls and options beside GetConflicts on plain lists."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from engine import sample
+from lists import HOUR, make_list
+from servers import Running, running
+from tables import show
+
+from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest, EventList
+from double_booked.conflicts import kernel
+
+SERVICE = "/Scheduling.ConflictService/"
+ROUNDS = 5
+ROOMS = 50
+
+
+def measure(count: int = 100_000, seconds: float = 2.0, messages: int = 2_000) -> None:
+    """Prints what options cost the engine, and what batches and feeds gain or cost."""
+    show_options(count)
+    with running("whole") as server:
+        show_batch(server, seconds)
+        show_feed(server, seconds, messages)
+
+
+def show_options(count: int) -> None:
+    """Prints the time an event with each option, beside that without."""
+    requests = {
+        "plain": make_list(count),
+        "explain": with_options(make_list(count), explain=True),
+        "50 rooms": in_rooms(count, capacity=1),
+        "50 rooms, capacity 2": in_rooms(count, capacity=2),
+    }
+    samples = [
+        [sample(kernel.get_conflicts, request, count) for request in requests.values()]
+        for _ in range(ROUNDS)
+    ]
+    times = dict(zip(requests, map(median, zip(*samples, strict=True)), strict=True))
+    goals = ("", "3x", "2x", "2x")
+    rows = [
+        (name, f"{time:.0f}", f"{time / times['plain']:.2f}x", goal)
+        for (name, time), goal in zip(times.items(), goals, strict=True)
+    ]
+    show(f"Options, {count:,} events, in process", ("", "ns an event", "of plain", "goal"), rows)
+
+
+def with_options(request: bytes, *, explain: bool) -> bytes:
+    """The list with options."""
+    made = EventList.FromString(request)
+    made.options.explain = explain
+    return made.SerializeToString()
+
+
+def in_rooms(count: int, capacity: int) -> bytes:
+    """A list whose events each occupy one of some rooms, as full as the plain list."""
+    chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
+    made = EventList.FromString(make_list(count))
+    first = min(event.start.seconds for event in made.events)
+    for event in made.events:
+        length = event.end.seconds - event.start.seconds
+        event.start.seconds = first + (event.start.seconds - first) // ROOMS
+        event.end.seconds = event.start.seconds + length
+        event.resources.append(f"room-{chance.randrange(ROOMS)}")
+    for room in range(ROOMS):
+        made.options.capacity[f"room-{room}"] = capacity
+    return made.SerializeToString()
+
+
+def show_batch(server: Running, seconds: float) -> None:
+    """Prints lists a second in batches and one by one."""
+    small = make_list(10)
+    batch = BatchGetConflictsRequest(lists=[EventList.FromString(small)] * 1_000)
+    with server.channel() as channel:
+        one = channel.unary_unary(f"{SERVICE}GetConflicts")
+        many = channel.unary_unary(f"{SERVICE}BatchGetConflicts")
+        request = batch.SerializeToString()
+        alone = a_second(lambda: one(small), seconds)
+        together = a_second(lambda: many(request), seconds) * 1_000
+    rows = [(f"{alone:,.0f}", f"{together:,.0f}", f"{together / alone:.0f}x")]
+    head = ("lists/s, one a call", "lists/s, 1,000 a call", "ratio (goal 60x)")
+    show("Batches of lists of 10 events", head, rows)
+
+
+def show_feed(server: Running, seconds: float, messages: int) -> None:
+    """Prints events a second of a feed, and the memory that the server takes meanwhile."""
+    count = 20_000
+    request = make_list(count)
+    before = resident_mebibytes(server)
+    with server.channel() as channel:
+        whole = channel.unary_unary(f"{SERVICE}GetConflicts")
+        lists = a_second(lambda: whole(request), seconds) * count
+        sweep = channel.stream_stream(f"{SERVICE}SweepConflicts")
+        feed = list(make_feed(messages))
+        begin = perf_counter()
+        most = max(resident_mebibytes(server) for _ in sweep(iter(feed)))
+        events = messages * 1_000 / (perf_counter() - begin)
+    rows = [(f"{lists:,.0f}", f"{events:,.0f}", f"{events / lists:.0%}", f"{most - before:+} MiB")]
+    head = ("GetConflicts, events/s", "SweepConflicts, events/s", "share (goal 70 %)", "memory")
+    show(f"A feed of {messages:,} messages of 1,000 events", head, rows)
+
+
+def make_feed(messages: int) -> Iterator[bytes]:
+    """Messages in which the same 1,000 events come again, each time later."""
+    made = EventList.FromString(make_list(1_000, is_sorted=True))
+    for _ in range(messages):
+        yield made.SerializeToString()
+        for event in made.events:
+            event.start.seconds += 1_000 * HOUR
+            event.end.seconds += 1_000 * HOUR
+
+
+def resident_mebibytes(server: Running) -> int:
+    """The memory that is resident now."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) // 1024
+
+
+def a_second(call: Callable[[], object], seconds: float) -> float:
+    """How often a call succeeds in a second."""
+    call()
+    calls = 0
+    begin = perf_counter()
+    while perf_counter() - begin < seconds:
+        call()
+        calls += 1
+    return calls / (perf_counter() - begin)

@@ -1,0 +1,76 @@
+"""What the pages for users show works as it stands there."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts import definition
+from double_booked.settings import Settings
+from server.conftest import serve
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", "docs/calling.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+async def test_the_python_of_a_page_runs(page: str) -> None:
+    [program] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    async with serve() as served:
+        here = program.replace("localhost:7070", f"127.0.0.1:{served.server.port}")
+        ran = await run(here)
+    assert ran.stderr == ""
+    assert "'Stand-up', 'Dentist'" in ran.stdout or "room-a" in ran.stdout
+
+
+async def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program beside the server, which shares this process's event loop."""
+    return await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+
+def lab_day(capacity: int) -> EventList:
+    made = EventList()
+    for name, start, end in [
+        ("A", "09:00", "12:00"),
+        ("B", "09:00", "10:00"),
+        ("C", "10:00", "12:00"),
+        ("D", "11:00", "13:00"),
+        ("E", "12:30", "13:30"),
+    ]:
+        event = made.events.add(id=name, resources=["lab"])
+        event.start.FromJsonString(f"2026-11-23T{start}:00Z")
+        event.end.FromJsonString(f"2026-11-23T{end}:00Z")
+    made.options.capacity["lab"] = capacity
+    made.options.explain = True
+    return made
+
+
+def test_the_worked_example_is_answered_as_the_page_says() -> None:
+    [group] = definition.get_conflicts(lab_day(2)).conflicts
+    assert [event.id for event in group.conflict_group] == ["A", "C", "D"]
+    [overlap] = group.overlaps
+    assert overlap.start.ToJsonString() == "2026-11-23T11:00:00Z"
+    assert overlap.end.ToJsonString() == "2026-11-23T12:00:00Z"
+    assert (overlap.depth, list(overlap.members)) == (3, [0, 1, 2])
+    [group] = definition.get_conflicts(lab_day(1)).conflicts
+    assert [event.id for event in group.conflict_group] == ["A", "B", "C", "D", "E"]
+
+
+def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
+    request = lab_day(2)
+    request.options.min_gap.seconds = 15 * 60
+    [group] = definition.get_conflicts(request).conflicts
+    assert [event.id for event in group.conflict_group][:3] == ["A", "B", "C"]
+    assert group.overlaps[0].end.ToJsonString() == "2026-11-23T10:15:00Z"
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [each.name for each in fields(Settings) if f"`{each.name.upper()}`" not in readme] == []
