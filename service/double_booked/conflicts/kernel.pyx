@@ -492,7 +492,7 @@ cdef class Search:
         cdef Reader event
         cdef const uint8_t *field
         cdef size_t i = 0
-        cdef uint32_t tag
+        cdef uint32_t tag = 0
         if not self.count_events():
             return False
         self.intervals = <Interval *>malloc((self.event_count + 1) * sizeof(Interval))
