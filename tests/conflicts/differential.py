@@ -4,7 +4,16 @@ from google.protobuf.message import DecodeError
 
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import definition, kernel
+from double_booked.conflicts.limits import Limits
 from double_booked.conflicts.validation import InvalidRequest
+
+UNLIMITED = Limits(
+    max_answer_bytes=2**62,
+    max_events_per_list=2**62,
+    max_resources_per_event=2**31,
+    max_explained_members=2**62,
+)
+"""The definition knows no limits."""
 
 
 def assert_kernel_equals_definition(request: bytes) -> None:
@@ -20,7 +29,7 @@ def assert_kernel_equals_definition(request: bytes) -> None:
         refused = _assert_refused(request)
         assert_same_faults(refused, expected_error)
         return
-    answer = kernel.get_conflicts(request)
+    answer = kernel.get_conflicts(request, UNLIMITED)
     assert ConflictList.FromString(answer.content) == expected
     assert answer.events == len(parsed.events)
     assert answer.groups == len(expected.conflicts)
@@ -34,7 +43,7 @@ def assert_same_faults(left: InvalidRequest, right: InvalidRequest) -> None:
 
 def _assert_refused(request: bytes) -> InvalidRequest:
     try:
-        kernel.get_conflicts(request)
+        kernel.get_conflicts(request, UNLIMITED)
     except InvalidRequest as error:
         return error
     raise AssertionError(f"the kernel answers what the definition refuses: {request!r}")
