@@ -65,8 +65,9 @@ def check(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Tell which events of the FILEs conflict.
 
-    A FILE holds the JSON form of a Scheduling.EventList, {"events": [...]}. Several
-    FILEs are one list. Without a FILE, or where it is -, standard input is read.
+    A FILE holds the JSON form of a Scheduling.EventList, {"events": [...]}, or JSON
+    lines: that of a Scheduling.Event on each. Several FILEs are one list. Without a
+    FILE, or where it is -, standard input is read.
 
     The exit code is 0 without a conflict, 1 with one, and 2 after an error.
     """

@@ -1,12 +1,13 @@
 """What is read from JSON, and what is said where it cannot be read."""
 
 import json
+from io import BytesIO
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.calendars.json_events import MAX_FAULTS, InvalidCalendar, parse
+from double_booked.calendars.json_events import MAX_FAULTS, InvalidCalendar, load, parse
 
 
 def faults_of(content: bytes) -> tuple[str, ...]:
@@ -141,3 +142,43 @@ def test_deep_nesting_is_refused(content: bytes) -> None:
 def test_a_huge_number_is_refused() -> None:
     (fault,) = faults_of(b'{"events": [{"title": %s}]}' % (b"1" * 5000))
     assert fault == "not an EventList: a number has too many digits"
+
+
+EVENT_LINE = b'{"id": "1", "start": "2026-11-23T09:00:00Z"}\n'
+
+
+def test_json_lines_are_an_event_each() -> None:
+    events = load(BytesIO(EVENT_LINE + b"\n" + EVENT_LINE.replace(b"1", b"2", 1)))
+    assert [event.id for event in events.events] == ["1", "2"]
+
+
+def test_a_list_on_one_line_is_a_list() -> None:
+    assert len(load(BytesIO(b'{"events": [{"id": "1"}]}\n')).events) == 1
+    assert load(BytesIO(b"{}")) == EventList()
+
+
+def test_json_lines_are_read_one_at_a_time() -> None:
+    class Lines(BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise AssertionError(f"read({size}) takes more than a line")
+
+    assert len(load(Lines(EVENT_LINE * 1000)).events) == 1000
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (b'{"id": 5}', "id: not a text"),
+        (b'{"id": "1"', "column 11: not JSON: Expecting ',' delimiter"),
+        (b'{"begin": "1"}', "begin: no such field; Scheduling.Event has id, title,"),
+        (b'{"id": "\xff"}', "the text is not UTF-8"),
+        (b"[]", "not an object"),
+        (b'{"id": "1", "id": "2"}', 'an object has the field "id" twice'),
+        (b"[" * 100_000, "not an Event: it is nested too deeply"),
+    ],
+)
+def test_a_fault_of_json_lines_is_named_by_its_line(line: bytes, fault: str) -> None:
+    with pytest.raises(InvalidCalendar) as refused:
+        load(BytesIO(EVENT_LINE + line + b"\n" + EVENT_LINE + line))
+    assert [each.partition(": ")[0] for each in refused.value.faults] == ["line 2", "line 4"]
+    assert refused.value.faults[0].startswith(f"line 2: {fault}")

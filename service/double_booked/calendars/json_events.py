@@ -1,8 +1,9 @@
 """The protobuf JSON form of an EventList in, messages out."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import BinaryIO
 
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor
@@ -11,6 +12,8 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 
 MAX_FAULTS = 100
 """How many faults an InvalidCalendar names."""
+
+_EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
 
 
 class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
@@ -23,6 +26,73 @@ class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__(*faults)
+
+
+def load(file: BinaryIO) -> EventList:
+    """Reads an EventList in its JSON form, or JSON lines: the JSON form of an Event on each.
+
+    Of JSON lines one at a time is held as text. Blank lines are passed over.
+
+    Raises:
+        InvalidCalendar: The content is neither; faults of lines name the line.
+        OSError: The file cannot be read.
+    """
+    first = file.readline()
+    if _is_event(first):
+        return _parse_lines(chain([first], file))
+    return parse(first + file.read())
+
+
+def _is_event(line: bytes) -> bool:
+    """Whether a line by itself is an object that is an Event rather than an EventList."""
+    try:
+        document = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and not document.keys().isdisjoint(_EVENT_FIELDS)
+
+
+def _parse_lines(lines: Iterable[bytes]) -> EventList:
+    events = EventList()
+    faults: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                events.events.append(_parse_line(line.strip()))
+            except InvalidCalendar as error:
+                faults += [f"line {number}: {fault}" for fault in error.faults]
+        if len(faults) >= MAX_FAULTS:
+            break
+    if faults:
+        raise InvalidCalendar(faults[:MAX_FAULTS])
+    return events
+
+
+def _parse_line(line: bytes) -> Event:
+    if line.startswith((b"[", b'"')):
+        raise InvalidCalendar(list(_line_faults(line)))  # protobuf takes [] and "" for {}
+    try:
+        return json_format.Parse(line.decode(), Event())
+    except UnicodeDecodeError as error:
+        raise InvalidCalendar(["the text is not UTF-8"]) from error
+    except json_format.ParseError as error:
+        raise InvalidCalendar(list(_line_faults(line)) or [str(error)]) from error
+
+
+def _line_faults(line: bytes) -> Iterator[str]:
+    try:
+        document = json.loads(line, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        yield f"column {error.colno}: not JSON: {error.msg}"
+    except RecursionError:
+        yield "not an Event: it is nested too deeply"
+    except ValueError as error:
+        yield str(error)
+    else:
+        if isinstance(document, dict):
+            yield from _field_faults(document, Event, "")
+        else:
+            yield "not an object"
 
 
 def parse(content: bytes) -> EventList:

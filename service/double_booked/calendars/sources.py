@@ -25,14 +25,14 @@ class Source:
 
 
 def read(path: str) -> Source:
-    """Reads a file of protobuf JSON; "-" is standard input.
+    """Reads a file of protobuf JSON, or of JSON lines; "-" is standard input.
 
     Raises:
         json_events.InvalidCalendar: The content is no list of events.
         OSError: The file cannot be read.
     """
     with _open(path) as file:
-        events = json_events.parse(file.read())
+        events = json_events.load(file)
     return Source(name_of(path), events)
 
 
