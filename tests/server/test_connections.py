@@ -65,7 +65,7 @@ async def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.Monke
     monkeypatch.setattr(lifecycle, "_HANDSHAKE_SECONDS", 0.3)
     async with serve() as served:
         silent = [
-            await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(100)
+            await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(400)
         ]
         assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
         async with asyncio.timeout(10):
