@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from double_booked import cli
+from double_booked.settings import Settings
 
 WEEK = Path(__file__).parent.parent / "examples" / "week.json"
 COMMAND = [sys.executable, "-m", "double_booked"]
@@ -318,6 +319,26 @@ def test_a_service_told_to_stop_ends_well(number: signal.Signals) -> None:
         process.send_signal(number)
         process.communicate(timeout=60)
         assert process.returncode == 0
+
+
+def test_help_of_serve_names_every_setting_with_its_variable() -> None:
+    words = run("serve", "--help").stdout.split()
+    for name in Settings.__dataclass_fields__:
+        assert any(word.startswith(f"--{name.replace('_', '-')}") for word in words)
+        assert f"{name.upper()};" in words
+
+
+@pytest.mark.parametrize("variable", ["SERVICE_HOST", "HEALTH_CHECK_HOST"])
+def test_a_service_with_nonsense_for_an_address_does_not_start(variable: str) -> None:
+    refused = run("serve", **{variable: "nonsense"})
+    assert (refused.stdout, refused.returncode) == ("", 2)
+    assert "'nonsense' is not an address to listen on" in " ".join(refused.stderr.split())
+    assert "Traceback" not in refused.stderr
+
+
+def test_half_a_character_is_not_taken_for_conflicts() -> None:
+    said = error_of("check", content=b'{"events": [{"\\ud800": 1}]}')
+    assert said == f"standard input: events[0].\\ud800: no such field; {EVENT_FIELDS}"
 
 
 def test_the_version_is_that_of_the_package() -> None:

@@ -1,5 +1,6 @@
 """The protobuf JSON form of an EventList in, messages out."""
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -14,6 +15,9 @@ MAX_FAULTS = 100
 """How many faults an InvalidCalendar names."""
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
+
+# What protobuf raises for JSON of another form; SystemError where a name has a lone surrogate.
+_NOT_THE_MESSAGE = (json_format.ParseError, SystemError)
 
 
 class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
@@ -37,7 +41,7 @@ def load(file: BinaryIO) -> EventList:
         InvalidCalendar: The content is neither; faults of lines name the line.
         OSError: The file cannot be read.
     """
-    first = file.readline()
+    first = file.readline().removeprefix(codecs.BOM_UTF8)
     if _is_event(first):
         return _parse_lines(chain([first], file))
     return parse(first + file.read())
@@ -75,7 +79,7 @@ def _parse_line(line: bytes) -> Event:
         return json_format.Parse(line.decode(), Event())
     except UnicodeDecodeError as error:
         raise InvalidCalendar(["the text is not UTF-8"]) from error
-    except json_format.ParseError as error:
+    except _NOT_THE_MESSAGE as error:
         raise InvalidCalendar(list(_line_faults(line)) or [str(error)]) from error
 
 
@@ -86,8 +90,10 @@ def _line_faults(line: bytes) -> Iterator[str]:
         yield f"column {error.colno}: not JSON: {error.msg}"
     except RecursionError:
         yield "not an Event: it is nested too deeply"
-    except ValueError as error:
+    except _DuplicateKey as error:
         yield str(error)
+    except ValueError:
+        yield "not an Event: a number has too many digits"
     else:
         if isinstance(document, dict):
             yield from _field_faults(document, Event, "")
@@ -106,7 +112,7 @@ def parse(content: bytes) -> EventList:
     text = _decode(content)
     try:
         events = json_format.Parse(text, EventList())
-    except json_format.ParseError as error:
+    except _NOT_THE_MESSAGE as error:
         # protobuf's words name neither the place of every fault nor how to mend it.
         faults = list(islice(_faults(text), MAX_FAULTS))
         raise InvalidCalendar(faults or [str(error)]) from error
@@ -175,12 +181,12 @@ def _field_faults(
     for name, value in fields.items():
         try:
             json_format.ParseDict({name: value}, message())
-        except json_format.ParseError:
+        except _NOT_THE_MESSAGE:
             yield f"{path}{name}: {_wrong_with(name, message.DESCRIPTOR)}"
 
 
 def _wrong_with(name: str, message: Descriptor) -> str:
-    field = message.fields_by_name.get(name)
+    field = dict(message.fields_by_name).get(name)  # itself, it takes no lone surrogates
     if field is None:
         return f"no such field; {message.full_name} has {', '.join(message.fields_by_name)}"
     if field.message_type is ConflictOptions.DESCRIPTOR:

@@ -1,0 +1,138 @@
+"""What `check` answers, writes and refuses, within this process."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from double_booked import check
+from double_booked.api.scheduling_pb2 import ConflictOptions
+
+MORNING = {"start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"}
+NOON = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}
+BACKWARDS = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T11:00:00Z"}
+LINE = json.dumps(MORNING | {"id": "a"}).encode() + b"\n"
+
+
+def file_of(folder: Path, *events: dict[str, object]) -> str:
+    path = folder / f"{len(list(folder.iterdir()))}.json"
+    path.write_text(json.dumps({"events": events}))
+    return str(path)
+
+
+def run(*files: str, output_format: str = "text") -> int:
+    return check.run(files, ConflictOptions(), None, output_format)
+
+
+def faults(*files: str) -> tuple[str, ...]:
+    """What a check that must fail finds."""
+    with pytest.raises(check.Failure) as raised:
+        run(*files)
+    return raised.value.faults
+
+
+def faults_of(folder: Path, content: bytes) -> list[str]:
+    """The faults of one file's content, less its name."""
+    path = folder / "content"
+    path.write_bytes(content)
+    return [fault.removeprefix(f"{path}: ") for fault in faults(str(path))]
+
+
+def test_the_exit_code_tells_whether_there_is_a_conflict(tmp_path: Path) -> None:
+    assert run(file_of(tmp_path, MORNING, NOON)) == check.NO_CONFLICT == 0
+    assert run(file_of(tmp_path, MORNING, MORNING)) == check.CONFLICTS == 1
+    assert check.Failure.exit_code == 2
+
+
+def test_events_of_two_files_conflict(tmp_path: Path) -> None:
+    assert run(file_of(tmp_path, MORNING), file_of(tmp_path, MORNING)) == check.CONFLICTS
+
+
+def test_the_same_file_twice_conflicts_with_itself(tmp_path: Path) -> None:
+    path = file_of(tmp_path, NOON)
+    assert run(path, path) == check.CONFLICTS
+
+
+@pytest.mark.parametrize("output_format", ["text", "json"])
+@pytest.mark.parametrize("field", ["id", "title"])
+def test_no_text_of_an_event_reaches_the_output_raw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, output_format: str
+) -> None:
+    raw = "\x1b]0;x\x07\x9b31m\u202e[b]z[/q]:cat:"
+    hostile = MORNING | {field: raw}
+    assert run(file_of(tmp_path, hostile, hostile), output_format=output_format) == 1
+    output = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(output)
+    assert "[b]z[/q]" in output
+
+
+def test_json_gives_hostile_text_back_unchanged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = MORNING | {"title": "\x1b[31m[b]Zoë\u202e"}
+    run(file_of(tmp_path, hostile, hostile), output_format="json")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer == {"conflicts": [{"conflictGroup": [hostile, hostile]}]}
+
+
+def test_faults_of_several_files_are_told_by_file(tmp_path: Path) -> None:
+    good, bad = file_of(tmp_path, NOON, NOON), file_of(tmp_path, MORNING, BACKWARDS)
+    assert faults(bad, good, bad) == (
+        f"{bad}: events[1].end: the end is before the start",
+        f"{bad}: events[1].end: the end is before the start",
+    )
+
+
+def test_a_fault_is_one_line_that_the_terminal_only_shows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check.Failure("a\x1b[2J\nb", "c").show()
+    assert capsys.readouterr().err == "Error: a\\x1b[2J b\nError: c\n"
+
+
+def test_a_failure_is_one_that_click_shows() -> None:
+    assert issubclass(check.Failure, click.ClickException)
+
+
+@pytest.mark.parametrize("content", [b'{"events": [{"\\ud800": 1}]}', b'{"\\udfff": 1}'])
+def test_half_a_character_in_a_name_is_no_such_field(tmp_path: Path, content: bytes) -> None:
+    (fault,) = faults_of(tmp_path, content)
+    assert ": no such field; Scheduling.Event" in fault
+
+
+def test_half_a_character_in_a_line_is_told_with_the_line(tmp_path: Path) -> None:
+    (fault,) = faults_of(tmp_path, LINE + b'{"\\ud800": 1}')
+    assert fault.startswith("line 2: \ud800: no such field")
+
+
+def test_half_a_character_in_a_capacity_is_told(tmp_path: Path) -> None:
+    content = b'{"options": {"capacity": {"\\ud800": 1}}}'
+    assert faults_of(tmp_path, content) == ["options: not a Scheduling.ConflictOptions"]
+
+
+def test_a_huge_number_in_a_line_is_told_with_the_line(tmp_path: Path) -> None:
+    said = faults_of(tmp_path, LINE + b'{"id": ' + b"1" * 10_000 + b"}")
+    assert said == ["line 2: not an Event: a number has too many digits"]
+
+
+def test_a_field_twice_in_a_line_is_told_with_the_line(tmp_path: Path) -> None:
+    said = faults_of(tmp_path, LINE + b'{"id": "a", "id": "b"}')
+    assert said == ['line 2: an object has the field "id" twice']
+
+
+def test_deep_nesting_in_a_line_is_told_with_the_line(tmp_path: Path) -> None:
+    said = faults_of(tmp_path, LINE + b'{"id": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    assert said == ["line 2: not an Event: it is nested too deeply"]
+
+
+def test_lines_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "marked.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + LINE * 2)
+    assert run(str(path)) == check.CONFLICTS
+
+
+def test_only_what_was_asked_for_is_an_option() -> None:
+    assert check.make_options(0, {}, explain=False) == ConflictOptions()
+    asked = check.make_options(90, {"room": 2}, explain=True)
+    assert (asked.min_gap.seconds, dict(asked.capacity), asked.explain) == (90, {"room": 2}, True)
