@@ -1,0 +1,125 @@
+"""The client against real servers."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from double_booked import client
+from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.server.lifecycle import Server
+from double_booked.settings import Address, Settings
+
+LOOPBACK = Address("127.0.0.1", 0)
+SECONDS_TO_START = 20
+
+
+def event(start: int, end: int) -> Event:
+    return Event(start=Timestamp(seconds=start), end=Timestamp(seconds=end))
+
+
+PAIR = EventList(events=[event(10, 20), event(15, 25)])
+
+
+@contextmanager
+def serving(max_message_bytes: int = 2**20) -> Iterator[Server]:
+    """A server in a thread with a loop of its own."""
+    settings = Settings(
+        service_host=LOOPBACK,
+        health_check_host=LOOPBACK,
+        drain_delay=0,
+        max_message_bytes=max_message_bytes,
+    )
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        server = asyncio.run_coroutine_threadsafe(_start(settings), loop).result(SECONDS_TO_START)
+        yield server
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(SECONDS_TO_START)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _start(settings: Settings) -> Server:
+    server = Server(settings)
+    await server.start()
+    return server
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with serving() as server:
+        yield server.port
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port where nobody listens; it is bound, so that none can begin to."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_the_groups_are_answered(port: int) -> None:
+    answer = client.get_conflicts(f"127.0.0.1:{port}", PAIR)
+    assert [list(group.conflict_group) for group in answer.conflicts] == [list(PAIR.events)]
+
+
+def test_field_violations_come_back_as_an_invalid_request(port: int) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        client.get_conflicts(f"127.0.0.1:{port}", EventList(events=[event(10, 20), event(9, 8)]))
+    assert raised.value.violations == (Violation("events[1].end", "the end is before the start"),)
+    assert raised.value.count == 1
+
+
+def test_another_refusal_is_told_with_server_and_code() -> None:
+    with serving(max_message_bytes=10) as server:
+        address = f"127.0.0.1:{server.port}"
+        with pytest.raises(client.ServerError, match=f"^{address}: RESOURCE_EXHAUSTED: "):
+            client.get_conflicts(address, PAIR)
+
+
+def test_a_server_that_is_not_there_is_unavailable(free_port: int) -> None:
+    address = f"127.0.0.1:{free_port}"
+    with pytest.raises(client.ServerError, match=f"^{address}: UNAVAILABLE: "):
+        client.get_conflicts(address, PAIR)
+    with pytest.raises(client.ServerError, match=f"^{address}: UNAVAILABLE: "):
+        client.check_health(address)
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "HEALTH_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(client.ServerError, match=f"^{address}: (DEADLINE_EXCEEDED|UNAVAIL)"):
+            client.check_health(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "host:port", "host:99999", "::1", "", "a b:1", "dns:///x:1"]
+)
+def test_an_address_that_is_none_is_told_without_asking(address: str) -> None:
+    with pytest.raises(client.ServerError) as raised:
+        client.get_conflicts(address, PAIR)
+    assert str(raised.value).startswith(f"'{address}' is not HOST:PORT: ")
+
+
+def test_an_address_without_a_host_is_this_machine(port: int) -> None:
+    assert client.check_health(f":{port}") == "SERVING"
+
+
+def test_a_proxy_of_the_environment_is_not_asked(
+    port: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port}")
+    monkeypatch.setenv("no_proxy", "")
+    assert client.check_health(f"127.0.0.1:{port}") == "SERVING"
