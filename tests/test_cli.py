@@ -14,6 +14,7 @@ import pytest
 
 from double_booked import cli
 from double_booked.settings import Settings
+from server.certificate_authority import Authority
 
 WEEK = Path(__file__).parent.parent / "examples" / "week.json"
 COMMAND = [sys.executable, "-m", "double_booked"]
@@ -304,6 +305,58 @@ def test_a_service_that_does_not_answer_is_not_healthy(address: str) -> None:
     assert len(probed.stderr.splitlines()) == 1
 
 
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
+    """A service with mutual TLS, and the options of a caller that it lets in."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = Authority("authority")
+    ca = folder / "ca.crt"
+    ca.write_bytes(authority.pem())
+    server, caller = (authority.issue(folder / name, name) for name in ("server", "caller"))
+    server_files = ["--tls-cert-file", str(server.certificate), "--tls-key-file", str(server.key)]
+    with serving(*server_files, "--tls-client-ca-file", str(ca)) as (_, address):
+        pair = ["--cert-file", str(caller.certificate), "--key-file", str(caller.key)]
+        yield address, ["--ca-file", str(ca), *pair]
+
+
+def test_a_service_with_tls_answers_who_has_the_files(secured: tuple[str, list[str]]) -> None:
+    address, files = secured
+    probed = run("healthcheck", "--server", address, *files)
+    assert (probed.stdout, probed.stderr) == (f"{address} is SERVING\n", "")
+    asked = run("check", "--server", address, *files, WEEK)
+    assert (asked.stdout, asked.stderr) == (run("check", WEEK).stdout, "")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_service_with_tls_refuses_who_lacks_files(
+    secured: tuple[str, list[str]], count: int
+) -> None:
+    address, files = secured
+    said = error_of("check", "--server", address, *files[:count], WEEK)
+    assert said.startswith(f"{address}: UNAVAILABLE: ")
+    assert len(said.splitlines()) == 1
+
+
+def test_a_file_of_a_caller_that_cannot_be_used_is_told() -> None:
+    said = error_of("check", "--server", UNREACHABLE, "--ca-file", WEEK, WEEK)
+    assert said == f"cannot use {WEEK} (--ca-file): it holds no certificate in PEM form"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--cert-file", "c"], "TLS needs both --cert-file and --key-file; only one is set."),
+        (["--cert-file", "c", "--key-file", "k"], "--cert-file and --key-file need --ca-file too."),
+        (["--ca-file", "c"], "--ca-file needs --server too."),
+    ],
+)
+def test_files_of_a_caller_that_need_more_are_an_error_of_usage(
+    options: list[str], said: str
+) -> None:
+    checked = run("check", *options, WEEK)
+    assert (checked.returncode, checked.stderr.splitlines()[-1]) == (2, f"Error: {said}")
+
+
 def test_a_service_that_stops_is_not_healthy() -> None:
     with serving("--drain-delay", "60") as (process, address):
         process.send_signal(signal.SIGTERM)
@@ -355,7 +408,7 @@ def test_the_installed_command_is_the_same() -> None:
     ("arguments", "unloaded"),
     [
         (("check", str(WEEK)), {"grpc", "aiohttp", "structlog", "prometheus_client"}),
-        (("version",), {"grpc", "aiohttp", "google.protobuf", "rich.console"}),
+        (("version",), {"grpc", "ssl", "aiohttp", "google.protobuf", "rich.console"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: tuple[str, ...], unloaded: set[str]) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -16,6 +16,9 @@ from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
 from double_booked.report import json_conflicts, text
 from double_booked.report.printable import printable
+
+if TYPE_CHECKING:
+    from double_booked.certificates import CallerFiles
 
 NO_CONFLICT = 0
 CONFLICTS = 1
@@ -43,7 +46,11 @@ class Failure(click.ClickException):
 
 
 def run(
-    files: Sequence[str], options: ConflictOptions, server: str | None, output_format: str
+    files: Sequence[str],
+    options: ConflictOptions,
+    server: str | None,
+    tls: "CallerFiles | None",
+    output_format: str,
 ) -> int:
     """Tells which events of the files conflict.
 
@@ -51,6 +58,7 @@ def run(
         files: Their paths; "-" is standard input.
         options: What counts as a conflict; it goes before what the files say of that.
         server: HOST:PORT of the service to ask; without it, this process finds out.
+        tls: What to ask it with; without that, it is asked in plain text.
         output_format: "text" or "json".
 
     Returns:
@@ -65,7 +73,7 @@ def run(
         # Only the answer knows then when it is too much.
         asked.options.explain = True
     try:
-        conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server)
+        conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server, tls)
     except InvalidRequest as error:
         raise _refused(error, sources) from error
     try:
@@ -108,11 +116,11 @@ def _ask_engine(asked: EventList) -> ConflictList:
     return ConflictList.FromString(answer.content)
 
 
-def _ask_server(asked: EventList, server: str) -> ConflictList:
+def _ask_server(asked: EventList, server: str, tls: "CallerFiles | None") -> ConflictList:
     from double_booked import client  # which takes long
 
     try:
-        return client.get_conflicts(server, asked)
+        return client.get_conflicts(server, asked, tls)
     except client.ServerError as error:
         raise Failure(str(error)) from error
 

@@ -3,14 +3,56 @@
 Each command imports what it alone needs, so that all start quickly.
 """
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from double_booked import conflict_options, settings
 from double_booked.report.printable import printable
 
+if TYPE_CHECKING:
+    from double_booked.certificates import CallerFiles
+
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
+
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a click command the options of who asks with TLS, and passes it them as `tls`."""
+
+    @click.option("--ca-file", metavar="PEM", help="Ask with TLS; this proves the service.")
+    @click.option("--cert-file", metavar="PEM", help="What proves you, if the service wants that.")
+    @click.option("--key-file", metavar="PEM", help="Its private key.")
+    @functools.wraps(command)
+    def with_tls(
+        *arguments: Any,  # noqa: ANN401 - click passes any
+        ca_file: str | None,
+        cert_file: str | None,
+        key_file: str | None,
+        **values: Any,  # noqa: ANN401 - as above
+    ) -> Any:  # noqa: ANN401 - as above
+        return command(*arguments, tls=_caller_files(ca_file, cert_file, key_file), **values)
+
+    decorated: Callable[..., Any] = with_tls
+    return decorated
+
+
+def _caller_files(ca: str | None, certificate: str | None, key: str | None) -> "CallerFiles | None":
+    if bool(certificate) != bool(key):
+        raise click.UsageError("TLS needs both --cert-file and --key-file; only one is set.")
+    if not ca:
+        if certificate:
+            raise click.UsageError("--cert-file and --key-file need --ca-file too.")
+        return None
+    from double_booked.certificates import CallerFiles, PemFile
+
+    return CallerFiles(
+        PemFile(ca, "--ca-file"),
+        PemFile(certificate, "--cert-file") if certificate else None,
+        PemFile(key, "--key-file") if key else None,
+    )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,6 +74,7 @@ def serve(chosen: settings.Settings) -> None:
 @click.option(
     "--server", metavar="HOST:PORT", help="Ask this service; without it, the answer is found here."
 )
+@tls_options
 @click.option(
     "--format",
     "output_format",
@@ -58,6 +101,7 @@ def serve(chosen: settings.Settings) -> None:
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
+    tls: "CallerFiles | None",
     output_format: str,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
@@ -71,11 +115,13 @@ def check(  # noqa: PLR0917 - click passes them by name
 
     The exit code is 0 without a conflict, 1 with one, and 2 after an error.
     """
+    if tls and server is None:
+        raise click.UsageError("--ca-file needs --server too.")
     try:
         from double_booked import check
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
-        sys.exit(check.run(files or ("-",), options, server, output_format))
+        sys.exit(check.run(files or ("-",), options, server, tls, output_format))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -90,7 +136,8 @@ def check(  # noqa: PLR0917 - click passes them by name
     show_envvar=True,
     help="Ask this service; without a host, the one on this machine.",
 )
-def healthcheck(server: str) -> None:
+@tls_options
+def healthcheck(server: str, tls: "CallerFiles | None") -> None:
     """Ask a service for its health, by grpc.health.v1.
 
     The exit code is 0 if it is serving, otherwise 1, for a container's probe.
@@ -98,7 +145,7 @@ def healthcheck(server: str) -> None:
     from double_booked import client
 
     try:
-        click.echo(f"{server} is {client.check_health(server)}")
+        click.echo(f"{server} is {client.check_health(server, tls)}")
     except client.ServerError as error:
         click.echo(f"Error: {printable(str(error))}", err=True)
         sys.exit(1)

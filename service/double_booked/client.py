@@ -10,8 +10,10 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
+from double_booked import certificates
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.certificates import BadCertificate, CallerFiles
 from double_booked.conflicts.validation import InvalidRequest, Violation
 from double_booked.settings import Address
 
@@ -20,27 +22,31 @@ HEALTH_SECONDS = 3
 
 
 class ServerError(Exception):
-    """The service did not answer, or refused to; the text says which and why."""
+    """The service cannot be asked, did not answer, or refused to; the text says which and why."""
 
 
-def get_conflicts(server: str, request: EventList) -> ConflictList:
+def get_conflicts(server: str, request: EventList, tls: CallerFiles | None = None) -> ConflictList:
     """Asks the service at HOST:PORT for the groups of conflicting events.
+
+    Without files for TLS, what is said is not encrypted.
 
     Raises:
         InvalidRequest: The service names fields that it cannot use.
         ServerError: It answers otherwise, or not at all.
     """
-    with _connect(server) as channel:
+    with _connect(server, tls) as channel:
         return ConflictServiceStub(channel).GetConflicts(request, timeout=ANSWER_SECONDS)
 
 
-def check_health(server: str) -> str:
+def check_health(server: str, tls: CallerFiles | None = None) -> str:
     """Asks the service at HOST:PORT whether it is well, and answers SERVING.
+
+    Without files for TLS, what is said is not encrypted.
 
     Raises:
         ServerError: It is not serving, or does not answer.
     """
-    with _connect(server) as channel:
+    with _connect(server, tls) as channel:
         answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=HEALTH_SECONDS)
     status: str = HealthCheckResponse.ServingStatus.Name(answer.status)
     if answer.status != HealthCheckResponse.SERVING:
@@ -49,7 +55,7 @@ def check_health(server: str) -> str:
 
 
 @contextmanager
-def _connect(server: str) -> Iterator[grpc.Channel]:
+def _connect(server: str, tls: CallerFiles | None) -> Iterator[grpc.Channel]:
     options = [
         # The server bounds its answers; this side takes what comes.
         ("grpc.max_receive_message_length", -1),
@@ -57,11 +63,28 @@ def _connect(server: str) -> Iterator[grpc.Channel]:
         ("grpc.enable_http_proxy", 0),
     ]
     try:
-        with grpc.insecure_channel(_target(server), options) as channel:
+        with _channel(_target(server), tls, options) as channel:
             yield channel
     except grpc.RpcError as error:
         # What a finished call raises is the Call too.
         raise _explain(cast("grpc.Call", error), server) from error
+
+
+def _channel(target: str, tls: CallerFiles | None, options: list[tuple[str, int]]) -> grpc.Channel:
+    if tls:
+        return grpc.secure_channel(target, _credentials(tls), options)
+    return grpc.insecure_channel(target, options)
+
+
+def _credentials(files: CallerFiles) -> grpc.ChannelCredentials:
+    try:
+        authorities = certificates.load_authorities(files.ca)
+        if not (files.certificate and files.key):
+            return grpc.ssl_channel_credentials(authorities)
+        pair = certificates.load_pair(files.certificate, files.key)
+    except BadCertificate as error:
+        raise ServerError(str(error)) from error
+    return grpc.ssl_channel_credentials(authorities, pair.key, pair.certificate)
 
 
 def _target(server: str) -> str:

@@ -179,6 +179,23 @@ class Settings:
         default=3600.0,
         metadata=_option(SecondsType(), "Then end what is still open on the old connection."),
     )
+    tls_cert_file: str = field(
+        default="",
+        metadata=_option(
+            click.Path(readable=False), "Serve gRPC with TLS and this certificate, a PEM chain."
+        ),
+    )
+    tls_key_file: str = field(
+        default="",
+        metadata=_option(click.Path(readable=False), "Its private key, PEM without a password."),
+    )
+    tls_client_ca_file: str = field(
+        default="",
+        metadata=_option(
+            click.Path(readable=False),
+            "Let in only callers with a certificate of one of these authorities, PEM.",
+        ),
+    )
     worker_threads: int = field(
         default=os.cpu_count() or 1,
         metadata=_option(click.IntRange(min=1), "How many large lists to work on at a time."),
@@ -201,6 +218,17 @@ class Settings:
         ),
     )
 
+    def __post_init__(self) -> None:
+        """Refuses files of TLS that are of no use without others.
+
+        Raises:
+            ValueError: Others are missing.
+        """
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set.")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("TLS_CLIENT_CA_FILE needs TLS_CERT_FILE and TLS_KEY_FILE too.")
+
     def limits(self) -> Limits:
         """How much one request may ask for."""
         return Limits(
@@ -219,7 +247,11 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def with_settings(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - click passes any
         chosen = {each.name: values.pop(each.name) for each in fields(Settings)}
-        return command(Settings(**chosen), *arguments, **values)
+        try:
+            settings = Settings(**chosen)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        return command(settings, *arguments, **values)
 
     decorated: Callable[..., Any] = with_settings
     for each in reversed(fields(Settings)):

@@ -17,12 +17,14 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
 from double_booked import logs
+from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
 from double_booked.server import memory, sockets
 from double_booked.server.http import HttpServer
 from double_booked.server.interceptors import CallObserver
 from double_booked.server.metrics import Metrics
 from double_booked.server.service import CONFLICT_SERVICE, ConflictService, Engine
+from double_booked.server.tls import IdentityFiles, ServerTls
 from double_booked.settings import Settings
 
 _CUT_OFF_SECONDS = 1.0
@@ -38,13 +40,14 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
     """Serves until SIGTERM or SIGINT, then drains and stops.
 
     Raises:
-        SystemExit: An address cannot be listened on; it says so in one line.
+        SystemExit: An address cannot be listened on, or a certificate not used; it
+            says so in one line.
     """
     logs.configure(settings)
     memory.share_one_arena()
     try:
         asyncio.run(_serve(settings, engine))
-    except sockets.CannotListen as error:
+    except (sockets.CannotListen, BadCertificate) as error:
         sys.exit(f"double-booked: {error}")
 
 
@@ -77,11 +80,15 @@ def _first_stop_signal() -> asyncio.Event:
 class Server:
     """The gRPC service and its HTTP side.
 
-    As an asynchronous context manager it serves inside the block.
+    As an asynchronous context manager it serves inside the block. With TLS, gRPC has it and
+    HTTP stays plain: that is for probes and Prometheus, inside the cluster.
 
     Attributes:
         port: Where gRPC listens, once started.
         http_port: Where HTTP listens, once started.
+
+    Raises:
+        BadCertificate: TLS is asked for, and a file cannot be used.
     """
 
     def __init__(self, settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
@@ -90,6 +97,8 @@ class Server:
         self._ready = False
         metrics = Metrics()
         self._observer = CallObserver(metrics)
+        files = IdentityFiles.of(settings)
+        self._tls = ServerTls(files, metrics.tls_reloads) if files else None
         self._workers = ThreadPoolExecutor(settings.worker_threads, "engine")
         self._health = health.HealthServicer()
         self._grpc = grpc.aio.server(
@@ -118,6 +127,7 @@ class Server:
         except sockets.CannotListen:
             await self._http.stop()
             raise
+        self._renewal = asyncio.create_task(self._tls.watch()) if self._tls else None
         self.http_port = self._http.port
         await self._grpc.start()
         await self._set_health(_HealthStatus.SERVING)
@@ -140,6 +150,8 @@ class Server:
         # What still has not ended has a caller that does not read.
         await asyncio.wait([closing], timeout=_CUT_OFF_SECONDS)
         await self._grpc.stop(None)
+        if self._renewal:
+            self._renewal.cancel()
         self._workers.shutdown(wait=False, cancel_futures=True)
         await self._http.stop()
         structlog.get_logger().info("stopped")
@@ -165,9 +177,14 @@ class Server:
         address = self._settings.service_host
         sockets.close(sockets.listen(address, "SERVICE_HOST"))
         try:
-            return self._grpc.add_insecure_port(str(address) if address.host else f"[::]{address}")
+            return self._add_port(str(address) if address.host else f"[::]{address}")
         except RuntimeError as error:
             raise sockets.CannotListen(address, "SERVICE_HOST", str(error)) from error
+
+    def _add_port(self, address: str) -> int:
+        if self._tls:
+            return self._grpc.add_secure_port(address, self._tls.credentials())
+        return self._grpc.add_insecure_port(address)
 
     async def _set_health(self, status: int) -> None:
         for service in _SERVICES_WITH_HEALTH:

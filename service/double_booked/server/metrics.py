@@ -66,6 +66,14 @@ class Metrics:
             buckets=_EVENTS_BUCKETS,
             registry=registry,
         )
+        self.tls_reloads = Counter(
+            "double_booked_tls_reloads_total",
+            "Certificates replaced on disk: served, or ignored as unusable.",
+            ("result",),
+            registry=registry,
+        )
+        for result in ("success", "failure"):
+            self.tls_reloads.labels(result)
         Info("double_booked_build", "What is running.", registry=registry).info(
             {"version": version("double-booked")}
         )

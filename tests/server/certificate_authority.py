@@ -1,0 +1,88 @@
+"""A certificate authority for tests."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import NameOID
+
+NO_PASSWORD = NoEncryption()
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(
+    key: ec.EllipticCurvePrivateKey, encryption: KeySerializationEncryption = NO_PASSWORD
+) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def encrypted_key_pem() -> bytes:
+    return key_pem(new_key(), BestAvailableEncryption(b"password"))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a certificate and its key are."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """Signs certificates for 127.0.0.1."""
+
+    name: str
+    key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
+
+    def certificate(self, name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
+        """A certificate of a key, or of this authority itself."""
+        now = dt.datetime.now(dt.UTC)
+        is_authority = key is self.key
+        return (
+            x509.CertificateBuilder()
+            .subject_name(common_name(name))
+            .issuer_name(common_name(self.name))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(hours=1))
+            .not_valid_after(now + dt.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+                critical=False,
+            )
+            .sign(self.key, hashes.SHA256())
+            .public_bytes(Encoding.PEM)
+        )
+
+    def pem(self) -> bytes:
+        """Its own certificate, to be trusted."""
+        return self.certificate(self.name, self.key)
+
+    def issue(self, folder: Path, name: str) -> Files:
+        """Writes tls.crt and tls.key, named as in a Secret of Kubernetes."""
+        folder.mkdir(exist_ok=True)
+        files = Files(folder / "tls.crt", folder / "tls.key")
+        key = new_key()
+        files.certificate.write_bytes(self.certificate(name, key))
+        files.key.write_bytes(key_pem(key))
+        return files
+
+
+def common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

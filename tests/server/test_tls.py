@@ -1,0 +1,295 @@
+"""TLS over real sockets: who gets in, what is served after a replacement, what is refused."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Event as ThreadEvent
+from typing import Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+from cryptography import x509
+from structlog.testing import capture_logs
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.server import tls
+from server.certificate_authority import Authority, Files, encrypted_key_pem, key_pem, new_key
+from server.conftest import Served, serve
+from server.test_lifecycle import LARGE, HeldEngine, refusal
+from server.test_service import PAIR
+
+SERVED_WITHIN = 10.0
+"""Seconds after which a replacement must be served."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are looked at more often than they are by default."""
+    monkeypatch.setattr(tls, "_LOOK_SECONDS", 0.1)
+
+
+@pytest.fixture
+def authority() -> Authority:
+    return Authority("authority")
+
+
+@pytest.fixture
+def files(authority: Authority, tmp_path: Path) -> Files:
+    return authority.issue(tmp_path / "server", "first")
+
+
+def settings(files: Files, **more: Any) -> dict[str, Any]:
+    return {"tls_cert_file": str(files.certificate), "tls_key_file": str(files.key)} | more
+
+
+def variables(files: Files) -> dict[str, str]:
+    return {name.upper(): value for name, value in settings(files).items()}
+
+
+@asynccontextmanager
+async def stub(
+    served: Served, authority: Authority, caller: Files | None = None
+) -> AsyncIterator[ConflictServiceStub]:
+    """Calls over TLS, with the caller's certificate if there is one."""
+    credentials = grpc.ssl_channel_credentials(
+        authority.pem(),
+        caller.key.read_bytes() if caller else None,
+        caller.certificate.read_bytes() if caller else None,
+    )
+    address = f"127.0.0.1:{served.server.port}"
+    async with grpc.aio.secure_channel(address, credentials) as channel:
+        yield ConflictServiceStub(channel)
+
+
+def new_connection(served: Served) -> tuple[str, str | None]:
+    """Whose certificate a new connection is shown, and the protocol that is agreed on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(("127.0.0.1", served.server.port), timeout=10) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        shown = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+        return str(shown.subject.rfc4514_string()), connection.selected_alpn_protocol()
+
+
+async def shown_name(served: Served) -> str:
+    name, _ = await asyncio.to_thread(new_connection, served)
+    return name.removeprefix("CN=")
+
+
+async def until_shown(served: Served, name: str) -> None:
+    async with asyncio.timeout(SERVED_WITHIN):
+        while await shown_name(served) != name:
+            await asyncio.sleep(0.05)
+
+
+async def page(served: Served, path: str) -> str:
+    def read() -> str:
+        with urlopen(served.http + path, timeout=10) as answer:  # noqa: S310 - our own server
+            return str(answer.read().decode())
+
+    return await asyncio.to_thread(read)
+
+
+async def until_counted(served: Served, result: str) -> None:
+    counted = f'double_booked_tls_reloads_total{{result="{result}"}} 1.0'
+    async with asyncio.timeout(SERVED_WITHIN):
+        while counted not in await page(served, "/metrics"):
+            await asyncio.sleep(0.05)
+
+
+async def test_calls_are_answered_over_tls_and_http_stays_plain(
+    files: Files, authority: Authority
+) -> None:
+    async with serve(**settings(files)) as served, stub(served, authority) as service:
+        assert len((await service.GetConflicts(PAIR)).conflicts) == 1
+        assert await page(served, "/readyz") == "ok\n"
+
+
+async def test_http2_is_agreed_on_by_alpn(files: Files) -> None:
+    async with serve(**settings(files)) as served:
+        assert await asyncio.to_thread(new_connection, served) == ("CN=first", "h2")
+
+
+async def test_a_caller_in_plain_text_or_of_another_authority_does_not_get_in(
+    files: Files,
+) -> None:
+    async with serve(**settings(files)) as served:
+        await assert_not_let_in(ConflictServiceStub(served.channel))
+        async with stub(served, Authority("another")) as service:
+            await assert_not_let_in(service)
+
+
+async def assert_not_let_in(service: ConflictServiceStub) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await service.GetConflicts(PAIR)
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_with_a_client_ca_only_callers_with_its_certificates_get_in(
+    files: Files, authority: Authority, tmp_path: Path
+) -> None:
+    clients = Authority("clients")
+    client_ca = tmp_path / "ca.crt"
+    client_ca.write_bytes(clients.pem())
+    known = clients.issue(tmp_path / "known", "known")
+    stranger = authority.issue(tmp_path / "stranger", "stranger")
+    async with serve(**settings(files, tls_client_ca_file=str(client_ca))) as served:
+        async with stub(served, authority, known) as service:
+            assert len((await service.GetConflicts(PAIR)).conflicts) == 1
+        for nobody in (None, stranger):
+            async with stub(served, authority, nobody) as service:
+                await assert_not_let_in(service)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_replaced_client_ca_decides_who_gets_in(
+    files: Files, authority: Authority, tmp_path: Path
+) -> None:
+    before, after = Authority("before"), Authority("after")
+    client_ca = tmp_path / "ca.crt"
+    client_ca.write_bytes(before.pem())
+    async with serve(**settings(files, tls_client_ca_file=str(client_ca))) as served:
+        client_ca.write_bytes(after.pem())
+        await until_counted(served, "success")
+        async with stub(served, authority, after.issue(tmp_path / "new", "new")) as service:
+            assert len((await service.GetConflicts(PAIR)).conflicts) == 1
+        async with stub(served, authority, before.issue(tmp_path / "old", "old")) as service:
+            await assert_not_let_in(service)
+
+
+async def test_a_replaced_pair_is_served_to_new_connections_without_dropping_a_call(
+    files: Files, authority: Authority, tmp_path: Path
+) -> None:
+    held = HeldEngine(ThreadEvent(), ThreadEvent())
+    async with serve(held, **settings(files)) as served, stub(served, authority) as service:
+        call = service.GetConflicts(LARGE)
+        assert await asyncio.to_thread(held.started.wait, 10)
+        authority.issue(tmp_path / "server", "second")
+        await until_shown(served, "second")
+        held.release.set()
+        assert len((await call).conflicts) == 2
+        assert len((await service.GetConflicts(PAIR)).conflicts) == 1
+        await until_counted(served, "success")
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_volume_of_kubernetes_that_swaps_a_link_is_followed(
+    authority: Authority, tmp_path: Path
+) -> None:
+    # As kubelet's AtomicWriter does: tls.crt -> ..data/tls.crt, and ..data is swapped.
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    authority.issue(volume / "..1", "first")
+    swap_data(volume, "..1")
+    linked = Files(volume / "tls.crt", volume / "tls.key")
+    for file in (linked.certificate, linked.key):
+        file.symlink_to(Path("..data") / file.name)
+    async with serve(**settings(linked)) as served:
+        assert await shown_name(served) == "first"
+        authority.issue(volume / "..2", "second")
+        swap_data(volume, "..2")
+        await until_shown(served, "second")
+
+
+def swap_data(volume: Path, target: str) -> None:
+    link = volume / "..data_tmp"
+    link.symlink_to(target)
+    link.rename(volume / "..data")
+
+
+def garbage(files: Files) -> None:
+    files.certificate.write_text("garbage")
+
+
+def another_key(files: Files) -> None:
+    files.key.write_bytes(key_pem(new_key()))
+
+
+def no_file(files: Files) -> None:
+    files.key.unlink()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("breaks", [garbage, another_key, no_file])
+async def test_a_broken_replacement_is_logged_counted_and_ignored_until_it_is_mended(
+    files: Files, authority: Authority, tmp_path: Path, breaks: Callable[[Files], None]
+) -> None:
+    with capture_logs() as logs:
+        async with serve(**settings(files)) as served:
+            breaks(files)
+            await until_counted(served, "failure")
+            assert await shown_name(served) == "first"
+            authority.issue(tmp_path / "server", "mended")
+            await until_shown(served, "mended")
+    [told] = [entry for entry in logs if entry["event"] == "certificate not replaced"]
+    assert told["log_level"] == "error"
+    assert str(tmp_path) in told["reason"]
+    assert "PRIVATE" not in str(logs)
+
+
+def encrypted(files: Files) -> None:
+    files.key.write_bytes(encrypted_key_pem())
+
+
+def folder_for_a_key(files: Files) -> None:
+    files.key.unlink()
+    files.key.mkdir()
+
+
+def no_key(files: Files) -> None:
+    files.key.write_text("garbage")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [
+        (garbage, "{certificate} (TLS_CERT_FILE): it holds no certificate in PEM form"),
+        (no_key, "{key} (TLS_KEY_FILE): it holds no private key in PEM form"),
+        (no_file, "{key} (TLS_KEY_FILE): No such file or directory"),
+        (folder_for_a_key, "{key} (TLS_KEY_FILE): Is a directory"),
+        (
+            another_key,
+            "{key} (TLS_KEY_FILE): the key is not that of the certificate in {certificate}",
+        ),
+        (
+            encrypted,
+            "{key} (TLS_KEY_FILE): the key is encrypted; the file must hold it without a password",
+        ),
+    ],
+)
+def test_files_that_cannot_be_used_at_the_start_are_told_in_one_line(
+    files: Files, breaks: Callable[[Files], None], said: str
+) -> None:
+    breaks(files)
+    code, error = refusal(**variables(files))
+    expected = said.format(certificate=files.certificate, key=files.key)
+    assert error == f"double-booked: cannot use {expected}\n"
+    assert code == 1
+
+
+def test_a_client_ca_that_is_none_is_told_in_one_line(files: Files, tmp_path: Path) -> None:
+    code, error = refusal(**variables(files), TLS_CLIENT_CA_FILE=str(tmp_path / "none"))
+    said = f"cannot use {tmp_path}/none (TLS_CLIENT_CA_FILE): No such file or directory"
+    assert (code, error) == (1, f"double-booked: {said}\n")
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        ("TLS_CERT_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
+        ("TLS_KEY_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
+        ("TLS_CLIENT_CA_FILE", "TLS_CLIENT_CA_FILE needs TLS_CERT_FILE and TLS_KEY_FILE too."),
+    ],
+)
+def test_a_file_without_those_it_needs_is_an_error_of_usage(one: str, said: str) -> None:
+    code, error = refusal(**{one: "file.pem"})
+    assert code == 2
+    assert error.splitlines()[-1] == f"Error: {said}"
