@@ -337,6 +337,26 @@ def test_a_service_with_tls_refuses_who_lacks_files(
     assert len(said.splitlines()) == 1
 
 
+def test_a_service_that_the_authority_does_not_prove_is_told_in_one_line(
+    secured: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "other.crt").write_bytes(Authority("other").pem())
+    said = error_of("check", "--server", secured[0], "--ca-file", tmp_path / "other.crt", WEEK)
+    assert "CERTIFICATE_VERIFY_FAILED" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_handshake_that_fails_leaves_no_foreign_line_in_the_log(tmp_path: Path) -> None:
+    files = Authority("authority").issue(tmp_path, "server")
+    options = ["--tls-cert-file", str(files.certificate), "--tls-key-file", str(files.key)]
+    with serving(*options) as (process, address):
+        assert run("healthcheck", "--server", address).returncode == 1
+        process.terminate()
+        _, log = process.communicate(timeout=60)
+    assert json.loads(log.splitlines()[-1])["event"] == "stopped"
+    assert all(line.startswith("{") for line in log.splitlines())
+
+
 def test_a_file_of_a_caller_that_cannot_be_used_is_told() -> None:
     said = error_of("check", "--server", UNREACHABLE, "--ca-file", WEEK, WEEK)
     assert said == f"cannot use {WEEK} (--ca-file): it holds no certificate in PEM form"

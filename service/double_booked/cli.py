@@ -4,6 +4,7 @@ Each command imports what it alone needs, so that all start quickly.
 """
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,8 @@ def _caller_files(ca: str | None, certificate: str | None, key: str | None) -> "
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Tells which events of a list conflict."""
+    # Else gRPC's core writes a line of its own for each handshake that fails, whoever tries.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 
 @main.command()
