@@ -49,8 +49,8 @@ def run(
     files: Sequence[str],
     options: ConflictOptions,
     server: str | None,
-    tls: "CallerFiles | None",
     output_format: str,
+    tls: "CallerFiles | None" = None,
 ) -> int:
     """Tells which events of the files conflict.
 
@@ -58,8 +58,8 @@ def run(
         files: Their paths; "-" is standard input.
         options: What counts as a conflict; it goes before what the files say of that.
         server: HOST:PORT of the service to ask; without it, this process finds out.
-        tls: What to ask it with; without that, it is asked in plain text.
         output_format: "text" or "json".
+        tls: What to ask the service with; without that, it is asked in plain text.
 
     Returns:
         The exit code: NO_CONFLICT or CONFLICTS.

@@ -124,7 +124,7 @@ def check(  # noqa: PLR0917 - click passes them by name
         from double_booked import check
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
-        sys.exit(check.run(files or ("-",), options, server, tls, output_format))
+        sys.exit(check.run(files or ("-",), options, server, output_format, tls))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
