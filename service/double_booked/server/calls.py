@@ -63,11 +63,35 @@ class Call:
     code: grpc.StatusCode | None = None
     tally: Tally = field(default_factory=Tally)
     _ended: bool = False
+    _is_sending: bool = False
+    _cut_off: asyncio.TimerHandle | None = None
 
     def end(self) -> None:
-        """Ends the call from the server's side, with UNAVAILABLE."""
+        """Ends the call from the server's side, with UNAVAILABLE.
+
+        A message that is being sent goes first, as only then can gRPC tell how the call ends.
+        """
         self._ended = True
-        self.task.cancel()
+        if self._is_sending:
+            loop = self.task.get_loop()
+            self._cut_off = loop.call_later(_SECONDS_TO_SEND, self.task.cancel)
+        else:
+            self.task.cancel()
+
+    async def send(self, message: object, context: Context) -> None:
+        """Sends a message of a stream.
+
+        Raises:
+            asyncio.CancelledError: The call was ended meanwhile.
+        """
+        self._is_sending = True
+        try:
+            await context.write(message)
+        finally:
+            self._is_sending = False
+        if self._cut_off:
+            self._cut_off.cancel()
+            raise asyncio.CancelledError
 
     def end_code(self) -> grpc.StatusCode:
         """The code that the call ended with.
@@ -152,8 +176,9 @@ def _response(behavior: _Behavior, received: _Received, metrics: MethodMetrics) 
 
 def _responses(behavior: _Behavior, received: _Received, metrics: MethodMetrics) -> _Behavior:
     async def respond(request: Any, context: Context) -> None:  # noqa: ANN401 - any message
-        work = behavior(received(request, metrics), _CountingContext(context, metrics))
-        await current_call.get().run(work, context)
+        call = current_call.get()
+        work = behavior(received(request, metrics), _CountingContext(context, call))
+        await call.run(work, context)
 
     return respond
 
@@ -185,19 +210,13 @@ async def _count_all(requests: AsyncIterator[_T], metrics: MethodMetrics) -> Asy
 class _CountingContext:
     """A context that counts the messages which a handler writes."""
 
-    def __init__(self, context: Context, metrics: MethodMetrics) -> None:
+    def __init__(self, context: Context, call: Call) -> None:
         self._context = context
-        self._metrics = metrics
+        self._call = call
 
     async def write(self, message: object) -> None:
-        writing = asyncio.ensure_future(self._context.write(message))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            # How the call ends can be told only once the message is sent.
-            await asyncio.wait([writing], timeout=_SECONDS_TO_SEND)
-            raise
-        self._metrics.sent.inc()
+        await self._call.send(message, self._context)
+        self._call.method.metrics.sent.inc()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the context has
         return getattr(self._context, name)
