@@ -327,6 +327,28 @@ def test_a_service_with_tls_answers_who_has_the_files(secured: tuple[str, list[s
     assert (asked.stdout, asked.stderr) == (run("check", WEEK).stdout, "")
 
 
+def test_a_service_may_be_proven_under_another_name(secured: tuple[str, list[str]]) -> None:
+    address, files = secured
+    asked = run("healthcheck", "--server", address, *files, "--server-name", "server")
+    assert (asked.stderr, asked.returncode) == ("", 0)
+    said = error_of("check", "--server", address, *files, "--server-name", "other", WEEK)
+    assert "Hostname Verification Check failed" in said
+
+
+def test_who_wants_no_proof_asks_whoever_answers(secured: tuple[str, list[str]]) -> None:
+    address, files = secured
+    asked = run("healthcheck", "--server", address, "--insecure", *files[2:])
+    assert (asked.stderr, asked.returncode) == ("", 0)
+    with serving("--tls-self-signed") as (_, address):
+        asked = run("healthcheck", "--server", address, "--insecure")
+    assert (asked.stderr, asked.returncode) == ("", 0)
+
+
+def test_a_service_without_tls_shows_no_certificate(server: str) -> None:
+    said = error_of("check", "--server", server, "--insecure", WEEK)
+    assert said.startswith(f"{server}: it shows no certificate: ")
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_service_with_tls_refuses_who_lacks_files(
     secured: tuple[str, list[str]], count: int
@@ -366,8 +388,14 @@ def test_a_file_of_a_caller_that_cannot_be_used_is_told() -> None:
     ("options", "said"),
     [
         (["--cert-file", "c"], "TLS needs both --cert-file and --key-file; only one is set."),
-        (["--cert-file", "c", "--key-file", "k"], "--cert-file and --key-file need --ca-file too."),
-        (["--ca-file", "c"], "--ca-file needs --server too."),
+        (
+            ["--cert-file", "c", "--key-file", "k"],
+            "--cert-file and --key-file need --ca-file or --insecure too.",
+        ),
+        (["--ca-file", "c"], "TLS needs --server too."),
+        (["--insecure"], "TLS needs --server too."),
+        (["--ca-file", "c", "--insecure"], "--ca-file and --insecure exclude each other."),
+        (["--server-name", "n"], "--server-name needs --ca-file too."),
     ],
 )
 def test_files_of_a_caller_that_need_more_are_an_error_of_usage(

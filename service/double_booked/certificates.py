@@ -1,12 +1,30 @@
 """PEM files of certificates and keys, checked before gRPC gets them: it tells no reasons."""
 
-import ssl
+import datetime as dt
+import socket
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Never
 
-_OTHER_KEY = {"KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
-"""What OpenSSL says of another key, and of one of another kind."""
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import NameOID
+
+KEYS_TAKEN = "RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519"
+"""The kinds of keys that gRPC serves; OpenSSL knows more."""
+
+_MIN_RSA_BITS = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+_SELF_SIGNED_DAYS = 3650
 
 
 class BadCertificate(Exception):  # noqa: N818 - it reads as what it says
@@ -43,25 +61,15 @@ class PemFile:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate with the chain that proves it, and its private key, both PEM."""
+    """A certificate with the chain that proves it, and its private key, both PEM.
+
+    Attributes:
+        expiry: When the certificate itself ceases to be valid.
+    """
 
     certificate: bytes = field(repr=False)
     key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CallerFiles:
-    """What a caller needs for TLS.
-
-    Attributes:
-        ca: Authorities that prove the service.
-        certificate: What proves the caller, where the service asks for that.
-        key: Its private key; there if the certificate is.
-    """
-
-    ca: PemFile
-    certificate: PemFile | None
-    key: PemFile | None
+    expiry: dt.datetime
 
 
 def load_authorities(file: PemFile) -> bytes:
@@ -71,12 +79,7 @@ def load_authorities(file: PemFile) -> bytes:
         BadCertificate: The file cannot be read, or holds no certificate.
     """
     content = file.read()
-    try:
-        # Around the PEM blocks stands any text; this function of ssl takes ASCII.
-        text = content.decode("ascii", "ignore")
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError) as error:
-        raise file.fault("it holds no certificate in PEM form") from error
+    _certificates(content, file)
     return content
 
 
@@ -84,33 +87,66 @@ def load_pair(certificate: PemFile, key: PemFile) -> Pair:
     """Reads a certificate and its private key.
 
     Raises:
-        BadCertificate: A file cannot be read or used, the key is encrypted or that
-            of another certificate, or the files change meanwhile.
+        BadCertificate: A file cannot be read or used, the key is encrypted, that of
+            another certificate, or of a kind that gRPC does not serve.
     """
-    pair = Pair(load_authorities(certificate), key.read())
-    _check_pair(certificate, key)
-    # ssl reads files itself, so what it checked is sure only if they are still the same.
-    if pair != Pair(certificate.read(), key.read()):
-        raise certificate.fault("it is being replaced")
-    return pair
+    chain, key_content = certificate.read(), key.read()
+    leaf = _certificates(chain, certificate)[0]
+    private_key = _private_key(key_content, key)
+    if private_key.public_key() != leaf.public_key():
+        raise key.fault(f"the key is not that of the certificate in {certificate.path}")
+    if not _is_taken(private_key):
+        raise key.fault(f"gRPC serves no key of this kind; it takes {KEYS_TAKEN}")
+    return Pair(chain, key_content, leaf.not_valid_after_utc)
 
 
-def _check_pair(certificate: PemFile, key: PemFile) -> None:
-    def refuse_password() -> Never:
-        raise key.fault("the key is encrypted; the file must hold it without a password")
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+def _certificates(content: bytes, file: PemFile) -> list[x509.Certificate]:
     try:
-        context.load_cert_chain(certificate.path, key.path, refuse_password)
-    except ssl.SSLError as error:
-        raise _pair_fault(certificate, key, error.reason) from error
-    except OSError as error:
-        raise certificate.fault(error.strerror or str(error)) from error
+        return x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise file.fault("it holds no certificate in PEM form") from error
 
 
-def _pair_fault(certificate: PemFile, key: PemFile, reason: str | None) -> BadCertificate:
-    if reason in _OTHER_KEY:
-        return key.fault(f"the key is not that of the certificate in {certificate.path}")
-    if reason:
-        return certificate.fault(reason.lower().replace("_", " "))
-    return key.fault("it holds no private key in PEM form")
+def _private_key(content: bytes, file: PemFile) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(content, password=None)
+    except TypeError as error:
+        reason = "the key is encrypted; the file must hold it without a password"
+        raise file.fault(reason) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise file.fault("it holds no private key in PEM form") from error
+
+
+def _is_taken(key: PrivateKeyTypes) -> bool:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return isinstance(key.curve, _CURVES)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.key_size >= _MIN_RSA_BITS
+    return isinstance(key, ed25519.Ed25519PrivateKey)
+
+
+def self_signed_pair() -> Pair:
+    """Makes a certificate that proves nothing, for callers who verify none.
+
+    It names this host and loopback, and outlives any process.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    host = socket.gethostname()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double-booked")])
+    now = dt.datetime.now(dt.UTC)
+    expiry = now + dt.timedelta(days=_SELF_SIGNED_DAYS)
+    names = [
+        *(x509.DNSName(name) for name in dict.fromkeys(("localhost", host))),
+        *(x509.IPAddress(address) for address in (IPv4Address("127.0.0.1"), IPv6Address("::1"))),
+    ]
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key())
+        .serial_number(x509.random_serial_number())
+        # Callers' clocks may be behind.
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(expiry)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Pair(certificate.public_bytes(Encoding.PEM), private, expiry)

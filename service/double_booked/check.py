@@ -18,7 +18,7 @@ from double_booked.report import json_conflicts, text
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
-    from double_booked.certificates import CallerFiles
+    from double_booked.client import CallerTls
 
 NO_CONFLICT = 0
 CONFLICTS = 1
@@ -50,7 +50,7 @@ def run(
     options: ConflictOptions,
     server: str | None,
     output_format: str,
-    tls: "CallerFiles | None" = None,
+    tls: "CallerTls | None" = None,
 ) -> int:
     """Tells which events of the files conflict.
 
@@ -116,7 +116,7 @@ def _ask_engine(asked: EventList) -> ConflictList:
     return ConflictList.FromString(answer.content)
 
 
-def _ask_server(asked: EventList, server: str, tls: "CallerFiles | None") -> ConflictList:
+def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> ConflictList:
     from double_booked import client  # which takes long
 
     try:

@@ -15,7 +15,7 @@ from double_booked import conflict_options, settings
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
-    from double_booked.certificates import CallerFiles
+    from double_booked.client import CallerTls
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
@@ -24,33 +24,54 @@ def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a click command the options of who asks with TLS, and passes it them as `tls`."""
 
     @click.option("--ca-file", metavar="PEM", help="Ask with TLS; this proves the service.")
+    @click.option("--insecure", is_flag=True, help="Ask with TLS, and believe whoever answers.")
+    @click.option(
+        "--server-name", metavar="NAME", help="Whom its certificate names, if not the host asked."
+    )
     @click.option("--cert-file", metavar="PEM", help="What proves you, if the service wants that.")
     @click.option("--key-file", metavar="PEM", help="Its private key.")
     @functools.wraps(command)
     def with_tls(
         *arguments: Any,  # noqa: ANN401 - click passes any
         ca_file: str | None,
+        insecure: bool,
+        server_name: str | None,
         cert_file: str | None,
         key_file: str | None,
         **values: Any,  # noqa: ANN401 - as above
     ) -> Any:  # noqa: ANN401 - as above
-        return command(*arguments, tls=_caller_files(ca_file, cert_file, key_file), **values)
+        _check_tls(ca_file, server_name, cert_file, key_file, insecure=insecure)
+        tls = None
+        if ca_file or insecure:
+            tls = _caller_tls(ca_file, server_name, cert_file, key_file)
+        return command(*arguments, tls=tls, **values)
 
     decorated: Callable[..., Any] = with_tls
     return decorated
 
 
-def _caller_files(ca: str | None, certificate: str | None, key: str | None) -> "CallerFiles | None":
+def _check_tls(
+    ca: str | None, name: str | None, certificate: str | None, key: str | None, *, insecure: bool
+) -> None:
     if bool(certificate) != bool(key):
         raise click.UsageError("TLS needs both --cert-file and --key-file; only one is set.")
-    if not ca:
-        if certificate:
-            raise click.UsageError("--cert-file and --key-file need --ca-file too.")
-        return None
-    from double_booked.certificates import CallerFiles, PemFile
+    if ca and insecure:
+        raise click.UsageError("--ca-file and --insecure exclude each other.")
+    if certificate and not (ca or insecure):
+        raise click.UsageError("--cert-file and --key-file need --ca-file or --insecure too.")
+    if name and not ca:
+        raise click.UsageError("--server-name needs --ca-file too.")
 
-    return CallerFiles(
-        PemFile(ca, "--ca-file"),
+
+def _caller_tls(
+    ca: str | None, name: str | None, certificate: str | None, key: str | None
+) -> "CallerTls":
+    from double_booked.certificates import PemFile
+    from double_booked.client import CallerTls
+
+    return CallerTls(
+        PemFile(ca, "--ca-file") if ca else None,
+        name,
         PemFile(certificate, "--cert-file") if certificate else None,
         PemFile(key, "--key-file") if key else None,
     )
@@ -104,7 +125,7 @@ def serve(chosen: settings.Settings) -> None:
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
-    tls: "CallerFiles | None",
+    tls: "CallerTls | None",
     output_format: str,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
@@ -119,7 +140,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     The exit code is 0 without a conflict, 1 with one, and 2 after an error.
     """
     if tls and server is None:
-        raise click.UsageError("--ca-file needs --server too.")
+        raise click.UsageError("TLS needs --server too.")
     try:
         from double_booked import check
 
@@ -140,7 +161,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     help="Ask this service; without a host, the one on this machine.",
 )
 @tls_options
-def healthcheck(server: str, tls: "CallerFiles | None") -> None:
+def healthcheck(server: str, tls: "CallerTls | None") -> None:
     """Ask a service for its health, by grpc.health.v1.
 
     The exit code is 0 if it is serving, otherwise 1, for a container's probe.

@@ -1,10 +1,14 @@
 """Asks a running service over gRPC."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import cast
 
 import grpc
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from google.rpc.error_details_pb2 import BadRequest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
@@ -13,7 +17,7 @@ from grpc_status import rpc_status
 from double_booked import certificates
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.certificates import BadCertificate, CallerFiles
+from double_booked.certificates import BadCertificate, PemFile
 from double_booked.conflicts.validation import InvalidRequest, Violation
 from double_booked.settings import Address
 
@@ -25,10 +29,27 @@ class ServerError(Exception):
     """The service cannot be asked, did not answer, or refused to; the text says which and why."""
 
 
-def get_conflicts(server: str, request: EventList, tls: CallerFiles | None = None) -> ConflictList:
+@dataclass(frozen=True, slots=True)
+class CallerTls:
+    """How a caller asks with TLS.
+
+    Attributes:
+        ca: Authorities that prove the service; None to believe whatever it shows.
+        server_name: Whom the service's certificate names, where that is not the host asked.
+        certificate: What proves the caller, where the service asks for that.
+        key: Its private key; there if the certificate is.
+    """
+
+    ca: PemFile | None
+    server_name: str | None = None
+    certificate: PemFile | None = None
+    key: PemFile | None = None
+
+
+def get_conflicts(server: str, request: EventList, tls: CallerTls | None = None) -> ConflictList:
     """Asks the service at HOST:PORT for the groups of conflicting events.
 
-    Without files for TLS, what is said is not encrypted.
+    Without TLS, what is said is not encrypted.
 
     Raises:
         InvalidRequest: The service names fields that it cannot use.
@@ -38,10 +59,10 @@ def get_conflicts(server: str, request: EventList, tls: CallerFiles | None = Non
         return ConflictServiceStub(channel).GetConflicts(request, timeout=ANSWER_SECONDS)
 
 
-def check_health(server: str, tls: CallerFiles | None = None) -> str:
+def check_health(server: str, tls: CallerTls | None = None) -> str:
     """Asks the service at HOST:PORT whether it is well, and answers SERVING.
 
-    Without files for TLS, what is said is not encrypted.
+    Without TLS, what is said is not encrypted.
 
     Raises:
         ServerError: It is not serving, or does not answer.
@@ -55,45 +76,68 @@ def check_health(server: str, tls: CallerFiles | None = None) -> str:
 
 
 @contextmanager
-def _connect(server: str, tls: CallerFiles | None) -> Iterator[grpc.Channel]:
-    options = [
-        # The server bounds its answers; this side takes what comes.
-        ("grpc.max_receive_message_length", -1),
-        # HOST:PORT means that very address, whatever http_proxy is set to.
-        ("grpc.enable_http_proxy", 0),
-    ]
+def _connect(server: str, tls: CallerTls | None) -> Iterator[grpc.Channel]:
     try:
-        with _channel(_target(server), tls, options) as channel:
+        with _channel(_address(server), tls) as channel:
             yield channel
+    except BadCertificate as error:
+        raise ServerError(str(error)) from error
     except grpc.RpcError as error:
         # What a finished call raises is the Call too.
         raise _explain(cast("grpc.Call", error), server) from error
 
 
-def _channel(target: str, tls: CallerFiles | None, options: list[tuple[str, int]]) -> grpc.Channel:
-    if tls:
-        return grpc.secure_channel(target, _credentials(tls), options)
-    return grpc.insecure_channel(target, options)
+def _channel(address: Address, tls: CallerTls | None) -> grpc.Channel:
+    options: list[tuple[str, int | str]] = [
+        # The server bounds its answers; this side takes what comes.
+        ("grpc.max_receive_message_length", -1),
+        # HOST:PORT means that very address, whatever http_proxy is set to.
+        ("grpc.enable_http_proxy", 0),
+    ]
+    if not tls:
+        return grpc.insecure_channel(str(address), options)
+    if tls.ca:
+        authorities, name = certificates.load_authorities(tls.ca), tls.server_name
+    else:
+        authorities, name = _shown(address)
+    if name:
+        options.append(("grpc.ssl_target_name_override", name))
+    return grpc.secure_channel(str(address), _credentials(authorities, tls), options)
 
 
-def _credentials(files: CallerFiles) -> grpc.ChannelCredentials:
+def _shown(address: Address) -> tuple[bytes, str]:
+    """The certificate that a service shows, PEM, and whom it names."""
     try:
-        authorities = certificates.load_authorities(files.ca)
-        if not (files.certificate and files.key):
-            return grpc.ssl_channel_credentials(authorities)
-        pair = certificates.load_pair(files.certificate, files.key)
-    except BadCertificate as error:
-        raise ServerError(str(error)) from error
+        shown = ssl.get_server_certificate((address.host, address.port), timeout=HEALTH_SECONDS)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ServerError(f"{address}: it shows no certificate: {reason}") from error
+    certificate = x509.load_pem_x509_certificate(shown.encode())
+    return shown.encode(), _name(certificate)
+
+
+def _name(certificate: x509.Certificate) -> str:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return str(next(iter(names.value)).value)
+    except x509.ExtensionNotFound:
+        return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def _credentials(authorities: bytes, tls: CallerTls) -> grpc.ChannelCredentials:
+    if not (tls.certificate and tls.key):
+        return grpc.ssl_channel_credentials(authorities)
+    pair = certificates.load_pair(tls.certificate, tls.key)
     return grpc.ssl_channel_credentials(authorities, pair.key, pair.certificate)
 
 
-def _target(server: str) -> str:
-    """What gRPC connects to; an address without a host is on this machine."""
+def _address(server: str) -> Address:
+    """What to connect to; an address without a host is on this machine."""
     try:
         address = Address.parse(server)
     except ValueError as error:
         raise ServerError(f"'{server}' is not HOST:PORT: {error}") from error
-    return str(address) if address.host else f"127.0.0.1{address}"
+    return address if address.host else Address("127.0.0.1", address.port)
 
 
 def _explain(call: grpc.Call, server: str) -> InvalidRequest | ServerError:

@@ -189,6 +189,13 @@ class Settings:
         default="",
         metadata=_option(click.Path(readable=False), "Its private key, PEM without a password."),
     )
+    tls_self_signed: bool = field(
+        default=False,
+        metadata=_option(
+            click.BOOL,
+            "Serve gRPC with TLS and a certificate made at the start, that proves nothing.",
+        ),
+    )
     tls_client_ca_file: str = field(
         default="",
         metadata=_option(
@@ -219,15 +226,17 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
-        """Refuses files of TLS that are of no use without others.
+        """Refuses settings of TLS that are of no use without others, or beside them.
 
         Raises:
-            ValueError: Others are missing.
+            ValueError: They are; the message names them.
         """
         if bool(self.tls_cert_file) != bool(self.tls_key_file):
             raise ValueError("TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set.")
-        if self.tls_client_ca_file and not self.tls_cert_file:
-            raise ValueError("TLS_CLIENT_CA_FILE needs TLS_CERT_FILE and TLS_KEY_FILE too.")
+        if self.tls_self_signed and self.tls_cert_file:
+            raise ValueError("TLS_SELF_SIGNED and TLS_CERT_FILE exclude each other.")
+        if self.tls_client_ca_file and not (self.tls_cert_file or self.tls_self_signed):
+            raise ValueError("TLS_CLIENT_CA_FILE needs TLS_CERT_FILE or TLS_SELF_SIGNED too.")
 
     def limits(self) -> Limits:
         """How much one request may ask for."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -25,7 +26,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def key_pem(
-    key: ec.EllipticCurvePrivateKey, encryption: KeySerializationEncryption = NO_PASSWORD
+    key: CertificateIssuerPrivateKeyTypes, encryption: KeySerializationEncryption = NO_PASSWORD
 ) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
@@ -49,7 +50,7 @@ class Authority:
     name: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
 
-    def certificate(self, name: str, key: ec.EllipticCurvePrivateKey) -> bytes:
+    def certificate(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> bytes:
         """A certificate of a key, or of this authority itself."""
         now = dt.datetime.now(dt.UTC)
         is_authority = key is self.key
@@ -63,7 +64,9 @@ class Authority:
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]),
+                x509.SubjectAlternativeName(
+                    [x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.1"))]
+                ),
                 critical=False,
             )
             .sign(self.key, hashes.SHA256())
@@ -74,11 +77,13 @@ class Authority:
         """Its own certificate, to be trusted."""
         return self.certificate(self.name, self.key)
 
-    def issue(self, folder: Path, name: str) -> Files:
+    def issue(
+        self, folder: Path, name: str, key: CertificateIssuerPrivateKeyTypes | None = None
+    ) -> Files:
         """Writes tls.crt and tls.key, named as in a Secret of Kubernetes."""
         folder.mkdir(exist_ok=True)
         files = Files(folder / "tls.crt", folder / "tls.key")
-        key = new_key()
+        key = key or new_key()
         files.certificate.write_bytes(self.certificate(name, key))
         files.key.write_bytes(key_pem(key))
         return files

@@ -13,12 +13,16 @@ from urllib.request import urlopen
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from structlog.testing import capture_logs
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.server import tls
+from double_booked.server.metrics import Metrics
+from double_booked.settings import Settings
 from server.certificate_authority import Authority, Files, encrypted_key_pem, key_pem, new_key
 from server.conftest import Served, serve
+from server.test_interceptors import metric
 from server.test_lifecycle import LARGE, HeldEngine, refusal
 from server.test_service import PAIR
 
@@ -217,8 +221,12 @@ def no_file(files: Files) -> None:
     files.key.unlink()
 
 
+def key_that_grpc_does_not_serve(files: Files) -> None:
+    Authority("authority").issue(files.key.parent, "odd", ec.generate_private_key(ec.SECP256K1()))
+
+
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("breaks", [garbage, another_key, no_file])
+@pytest.mark.parametrize("breaks", [garbage, another_key, no_file, key_that_grpc_does_not_serve])
 async def test_a_broken_replacement_is_logged_counted_and_ignored_until_it_is_mended(
     files: Files, authority: Authority, tmp_path: Path, breaks: Callable[[Files], None]
 ) -> None:
@@ -233,6 +241,46 @@ async def test_a_broken_replacement_is_logged_counted_and_ignored_until_it_is_me
     assert told["log_level"] == "error"
     assert str(tmp_path) in told["reason"]
     assert "PRIVATE" not in str(logs)
+
+
+async def test_half_of_a_replacement_is_neither_served_nor_counted(
+    files: Files, authority: Authority, tmp_path: Path
+) -> None:
+    metrics = Metrics()
+    source = tls.IdentitySource.of(Settings(**settings(files)))
+    assert source
+    served = tls.ServerTls(source, metrics)
+    another_key(files)
+    await served.look()
+    authority.issue(tmp_path / "server", "second")
+    await served.look()
+    await served.look()
+    results = {result: reloads(metrics, result) for result in ("failure", "success")}
+    assert results == {"failure": 0, "success": 1}
+
+
+def reloads(metrics: Metrics, result: str) -> float | None:
+    return metrics.registry.get_sample_value("double_booked_tls_reloads_total", {"result": result})
+
+
+async def test_the_expiry_of_what_is_served_is_a_metric(files: Files, served: Served) -> None:
+    name = "double_booked_tls_expiry_timestamp_seconds"
+    certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+    async with serve(**settings(files)) as secured:
+        assert await metric(secured, name) == certificate.not_valid_after_utc.timestamp()
+    assert name not in await page(served, "/metrics")
+
+
+async def test_a_self_signed_server_makes_a_certificate_of_its_own_at_each_start() -> None:
+    shown = []
+    for _ in range(2):
+        async with serve(tls_self_signed=True) as served:
+            address = ("127.0.0.1", served.server.port)
+            shown.append(await asyncio.to_thread(ssl.get_server_certificate, address))
+            own = grpc.ssl_channel_credentials(shown[-1].encode())
+            async with grpc.aio.secure_channel(f"localhost:{address[1]}", own) as channel:
+                assert len((await ConflictServiceStub(channel).GetConflicts(PAIR)).conflicts) == 1
+    assert shown[0] != shown[1]
 
 
 def encrypted(files: Files) -> None:
@@ -286,10 +334,16 @@ def test_a_client_ca_that_is_none_is_told_in_one_line(files: Files, tmp_path: Pa
     [
         ("TLS_CERT_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
         ("TLS_KEY_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
-        ("TLS_CLIENT_CA_FILE", "TLS_CLIENT_CA_FILE needs TLS_CERT_FILE and TLS_KEY_FILE too."),
+        ("TLS_CLIENT_CA_FILE", "TLS_CLIENT_CA_FILE needs TLS_CERT_FILE or TLS_SELF_SIGNED too."),
     ],
 )
 def test_a_file_without_those_it_needs_is_an_error_of_usage(one: str, said: str) -> None:
     code, error = refusal(**{one: "file.pem"})
     assert code == 2
     assert error.splitlines()[-1] == f"Error: {said}"
+
+
+def test_a_certificate_from_files_and_a_self_signed_one_exclude_each_other(files: Files) -> None:
+    code, error = refusal(**variables(files), TLS_SELF_SIGNED="true")
+    said = "Error: TLS_SELF_SIGNED and TLS_CERT_FILE exclude each other."
+    assert (code, error.splitlines()[-1]) == (2, said)

@@ -24,7 +24,7 @@ from double_booked.server.http import HttpServer
 from double_booked.server.interceptors import CallObserver
 from double_booked.server.metrics import Metrics
 from double_booked.server.service import CONFLICT_SERVICE, ConflictService, Engine
-from double_booked.server.tls import IdentityFiles, ServerTls
+from double_booked.server.tls import IdentitySource, ServerTls
 from double_booked.settings import Settings
 
 _CUT_OFF_SECONDS = 1.0
@@ -97,8 +97,8 @@ class Server:
         self._ready = False
         metrics = Metrics()
         self._observer = CallObserver(metrics)
-        files = IdentityFiles.of(settings)
-        self._tls = ServerTls(files, metrics.tls_reloads) if files else None
+        identity = IdentitySource.of(settings)
+        self._tls = ServerTls(identity, metrics) if identity else None
         self._workers = ThreadPoolExecutor(settings.worker_threads, "engine")
         self._health = health.HealthServicer()
         self._grpc = grpc.aio.server(

@@ -1,11 +1,14 @@
 """What Prometheus is told: go-grpc-prometheus' metrics of every RPC, and ours of the answers."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 
 import grpc
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     GCCollector,
     Histogram,
     Info,
@@ -24,59 +27,69 @@ class Metrics:
     """The metrics of one server, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
-        self.started = Counter(
-            "grpc_server_started_total", "RPCs started.", _METHOD_LABELS, registry=registry
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._add_rpcs()
+        self._add_answers()
+        self._add_tls()
+        Info("double_booked_build", "What is running.", registry=self.registry).info(
+            {"version": version("double-booked")}
         )
-        self.handled = Counter(
-            "grpc_server_handled_total",
-            "RPCs ended, whatever the code.",
-            (*_METHOD_LABELS, "grpc_code"),
-            registry=registry,
+
+    def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _add_rpcs(self) -> None:
+        labels = _METHOD_LABELS
+        self.started = self._counter("grpc_server_started_total", "RPCs started.", labels)
+        self.handled = self._counter(
+            "grpc_server_handled_total", "RPCs ended, whatever the code.", (*labels, "grpc_code")
         )
+        self.received = self._counter(
+            "grpc_server_msg_received_total", "Messages received.", labels
+        )
+        self.sent = self._counter("grpc_server_msg_sent_total", "Messages sent.", labels)
         self.seconds = Histogram(
             "grpc_server_handling_seconds",
             "How long RPCs took, until their answer was sent.",
-            _METHOD_LABELS,
-            registry=registry,
+            labels,
+            registry=self.registry,
         )
-        self.received = Counter(
-            "grpc_server_msg_received_total",
-            "Messages received.",
-            _METHOD_LABELS,
-            registry=registry,
-        )
-        self.sent = Counter(
-            "grpc_server_msg_sent_total", "Messages sent.", _METHOD_LABELS, registry=registry
-        )
-        self.events = Counter(
-            "double_booked_events_total", "Events in lists answered.", registry=registry
-        )
-        self.groups = Counter(
-            "double_booked_conflict_groups_total",
-            "Groups of conflicting events.",
-            registry=registry,
+
+    def _add_answers(self) -> None:
+        self.events = self._counter("double_booked_events_total", "Events in lists answered.")
+        self.groups = self._counter(
+            "double_booked_conflict_groups_total", "Groups of conflicting events."
         )
         self.events_per_list = Histogram(
             "double_booked_events_per_list",
             "Sizes of lists answered.",
             buckets=_EVENTS_BUCKETS,
-            registry=registry,
+            registry=self.registry,
         )
-        self.tls_reloads = Counter(
+
+    def _add_tls(self) -> None:
+        self.tls_reloads = self._counter(
             "double_booked_tls_reloads_total",
             "Certificates replaced on disk: served, or ignored as unusable.",
             ("result",),
-            registry=registry,
         )
         for result in ("success", "failure"):
             self.tls_reloads.labels(result)
-        Info("double_booked_build", "What is running.", registry=registry).info(
-            {"version": version("double-booked")}
-        )
+        self._tls_expiry: Gauge | None = None
+
+    def show_tls_expiry(self, expiry: datetime) -> None:
+        """Tells when the certificate that is served expires, from its first on."""
+        if not self._tls_expiry:
+            # Without TLS there is none, and no expiry of 1970 that raises an alarm.
+            self._tls_expiry = Gauge(
+                "double_booked_tls_expiry_timestamp_seconds",
+                "When the certificate that is served expires.",
+                registry=self.registry,
+            )
+        self._tls_expiry.set(expiry.timestamp())
 
 
 class MethodMetrics:

@@ -1,0 +1,98 @@
+"""Which certificates and keys are taken: those that gRPC serves, and no others."""
+
+import datetime as dt
+from pathlib import Path
+
+import grpc
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+
+from double_booked.certificates import (
+    KEYS_TAKEN,
+    BadCertificate,
+    Pair,
+    PemFile,
+    load_authorities,
+    load_pair,
+    self_signed_pair,
+)
+from server.certificate_authority import Authority, Files
+
+AUTHORITY = Authority("authority")
+NOW = dt.datetime.now(dt.UTC)
+
+
+def load(files: Files) -> Pair:
+    return load_pair(PemFile(str(files.certificate), "cert"), PemFile(str(files.key), "key"))
+
+
+def is_served(pair: Pair) -> bool:
+    """Whether gRPC itself can serve it."""
+    server = grpc.server(None)
+    try:
+        credentials = grpc.ssl_server_credentials([(pair.key, pair.certificate)])
+        return bool(server.add_secure_port("127.0.0.1:0", credentials))
+    except RuntimeError:
+        return False
+    finally:
+        server.stop(None)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP384R1()),
+        ec.generate_private_key(ec.SECP521R1()),
+        ed25519.Ed25519PrivateKey.generate(),
+        rsa.generate_private_key(65537, 2048),
+    ],
+    ids=["P-256", "P-384", "P-521", "Ed25519", "RSA 2048"],
+)
+def test_a_kind_of_key_that_is_taken_is_served(
+    key: CertificateIssuerPrivateKeyTypes, tmp_path: Path
+) -> None:
+    pair = load(AUTHORITY.issue(tmp_path / "pair", "server", key))
+    assert is_served(pair)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP256K1()),
+        ec.generate_private_key(ec.SECP224R1()),
+        ed448.Ed448PrivateKey.generate(),
+        dsa.generate_private_key(2048),
+    ],
+    ids=["secp256k1", "P-224", "Ed448", "DSA"],
+)
+def test_a_kind_of_key_that_grpc_does_not_serve_is_refused_before_grpc_sees_it(
+    key: CertificateIssuerPrivateKeyTypes, tmp_path: Path
+) -> None:
+    files = AUTHORITY.issue(tmp_path / "pair", "server", key)
+    with pytest.raises(BadCertificate) as refused:
+        load(files)
+    said = f"gRPC serves no key of this kind; it takes {KEYS_TAKEN}"
+    assert str(refused.value) == f"cannot use {files.key} (key): {said}"
+    assert not is_served(Pair(files.certificate.read_bytes(), files.key.read_bytes(), NOW))
+
+
+def test_a_self_signed_pair_is_served_and_names_this_machine() -> None:
+    assert is_served(self_signed_pair())
+
+
+def test_a_chain_with_text_around_its_certificates_is_taken(tmp_path: Path) -> None:
+    files = AUTHORITY.issue(tmp_path / "pair", "server")
+    told = b"subject=/CN=\xc3\xa4\n" + files.certificate.read_bytes() + AUTHORITY.pem()
+    files.certificate.write_bytes(told)
+    assert load(files).certificate == told
+    assert load_authorities(PemFile(str(files.certificate), "ca")) == told
+
+
+def test_a_chain_that_ends_in_garbage_is_refused(tmp_path: Path) -> None:
+    files = AUTHORITY.issue(tmp_path / "pair", "server")
+    half = AUTHORITY.pem()[:200] + b"\n-----END CERTIFICATE-----\n"
+    files.certificate.write_bytes(files.certificate.read_bytes() + half)
+    with pytest.raises(BadCertificate, match="holds no certificate in PEM form"):
+        load(files)
