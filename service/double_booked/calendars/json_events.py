@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -84,21 +84,12 @@ def _parse_line(line: bytes) -> Event:
 
 
 def _line_faults(line: bytes) -> Iterator[str]:
-    try:
-        document = json.loads(line, object_pairs_hook=_without_duplicates)
-    except json.JSONDecodeError as error:
-        yield f"column {error.colno}: not JSON: {error.msg}"
-    except RecursionError:
-        yield "not an Event: it is nested too deeply"
-    except _DuplicateKey as error:
-        yield str(error)
-    except ValueError:
-        yield "not an Event: a number has too many digits"
-    else:
+    def check(document: object) -> Iterator[str]:
         if isinstance(document, dict):
-            yield from _field_faults(document, Event, "")
-        else:
-            yield "not an object"
+            return _field_faults(document, Event, "")
+        return iter(["not an object"])
+
+    return _json_faults(line, "Event", lambda error: f"column {error.colno}", check)
 
 
 def parse(content: bytes) -> EventList:
@@ -132,18 +123,31 @@ def _decode(content: bytes) -> str:
 
 
 def _faults(text: str) -> Iterator[str]:
+    def place(error: json.JSONDecodeError) -> str:
+        return f"line {error.lineno}, column {error.colno}"
+
+    return _json_faults(text, "EventList", place, _document_faults)
+
+
+def _json_faults(
+    text: str | bytes,
+    message: str,
+    place: Callable[[json.JSONDecodeError], str],
+    check: Callable[[object], Iterator[str]],
+) -> Iterator[str]:
+    """What keeps the text from being JSON, or else what `check` finds in the document."""
     try:
         document = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        yield f"line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+        yield f"{place(error)}: not JSON: {error.msg}"
     except RecursionError:
-        yield "not an EventList: it is nested too deeply"
+        yield f"not an {message}: it is nested too deeply"
     except _DuplicateKey as error:
         yield str(error)
     except ValueError:
-        yield "not an EventList: a number has too many digits"
+        yield f"not an {message}: a number has too many digits"
     else:
-        yield from _document_faults(document)
+        yield from check(document)
 
 
 class _DuplicateKey(ValueError):  # noqa: N818 - as above
