@@ -1,8 +1,10 @@
 """Servers to test, over real sockets."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from threading import Event as ThreadEvent
 from typing import Any
 
 import grpc
@@ -49,3 +51,27 @@ async def served() -> AsyncIterator[Served]:
     """A server as it ships, but on free ports, and quick to stop."""
     async with serve() as each:
         yield each
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEngine:
+    """The kernel, which waits until it is released."""
+
+    started: ThreadEvent
+    release: ThreadEvent
+
+    def __call__(self, request: bytes, *_: object) -> kernel.Answer:
+        self.started.set()
+        self.release.wait(20)
+        return kernel.get_conflicts(request)
+
+
+@pytest.fixture
+def held() -> Iterator[HeldEngine]:
+    engine = HeldEngine(ThreadEvent(), ThreadEvent())
+    yield engine
+    engine.release.set()
+
+
+async def started(held: HeldEngine) -> None:
+    assert await asyncio.to_thread(held.started.wait, 10)

@@ -1,7 +1,8 @@
 """What the server does with connections that are old, silent or a nuisance."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import grpc
@@ -61,11 +62,21 @@ async def test_who_pings_too_often_is_told_to_calm_down() -> None:
         assert await goaway(reader) == ENHANCE_YOUR_CALM
 
 
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """As many open files as the machine allows, for a thousand connections with two ends."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
 async def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "_HANDSHAKE_SECONDS", 0.3)
     async with serve() as served:
         silent = [
-            await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(400)
+            await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(1_000)
         ]
         assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
         async with asyncio.timeout(10):

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
 from io import StringIO
-from threading import Event as ThreadEvent
 from typing import Any
 
 import aiohttp
@@ -18,11 +17,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from double_booked import logs
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.conflicts import kernel
+from double_booked.server import lifecycle
 from double_booked.server.interceptors import request_id
+from double_booked.server.metrics import Metrics
 from double_booked.settings import Settings
-from server.conftest import Served, serve
-from server.test_service import PAIR
+from server.conftest import HeldEngine, Served, serve, started
+from server.test_service import LARGE, PAIR
 
 
 async def metric(served: Served, name: str, **labels: str) -> float:
@@ -95,21 +95,15 @@ async def test_methods_that_are_not_served_are_counted_under_one_name(served: Se
     assert await handled(served, "UNIMPLEMENTED", "one") == 0
 
 
-async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled() -> None:
-    started, release = ThreadEvent(), ThreadEvent()
-
-    def slow(request: bytes, *_: object) -> kernel.Answer:
-        started.set()
-        release.wait(10)
-        return kernel.get_conflicts(request)
-
-    async with serve(slow) as served:
-        large = EventList(events=[*PAIR.events] * 4000)
-        call = ConflictServiceStub(served.channel).GetConflicts(large)
-        await asyncio.to_thread(started.wait, 10)
+async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled(
+    held: HeldEngine,
+) -> None:
+    async with serve(held) as served:
+        call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
+        await started(held)
         call.cancel()
         await until_handled(served, "CANCELLED")
-        release.set()
+        held.release.set()
 
 
 @pytest.fixture
@@ -156,9 +150,69 @@ async def test_the_text_of_an_event_is_in_no_line_of_an_error(
             EventList(events=[Event(id="secret", title="secret")])
         )
     await until_handled(logged, "INVALID_ARGUMENT")
-    text = log_lines()
-    assert any(each.get("code") == "INVALID_ARGUMENT" for each in text)
-    assert "secret" not in json.dumps(text)
+    [line] = rpc_lines(log_lines)
+    assert line["code"] == "INVALID_ARGUMENT"
+    assert "secret" not in json.dumps(log_lines())
+
+
+def rpc_lines(log_lines: Any) -> list[dict[str, Any]]:
+    return [each for each in log_lines() if each["event"] == "rpc"]
+
+
+async def test_a_call_that_takes_longer_than_its_deadline_is_counted_and_logged_once(
+    log_lines: Any,
+    held: HeldEngine,
+) -> None:
+    async with serve(held) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as late:
+            await ConflictServiceStub(served.channel).GetConflicts(LARGE, timeout=0.2)
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        await until_handled(served, "DEADLINE_EXCEEDED")
+        held.release.set()
+    assert [line["code"] for line in rpc_lines(log_lines)] == ["DEADLINE_EXCEEDED"]
+
+
+async def test_a_call_that_is_cut_off_is_counted_and_logged_as_such(
+    log_lines: Any,
+    held: HeldEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    metrics = Metrics()
+    monkeypatch.setattr(lifecycle, "Metrics", lambda: metrics)
+    async with serve(held, shutdown_grace=0.05) as served:
+        call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
+        await started(held)
+        await served.server.stop()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
+    [code] = [
+        sample.labels["grpc_code"]
+        for sample in next(iter(metrics.handled.collect())).samples
+        if sample.name.endswith("_total") and sample.value
+    ]
+    assert code == "UNAVAILABLE"
+    assert [line["code"] for line in rpc_lines(log_lines)] == ["UNAVAILABLE"]
+    [told] = [each for each in log_lines() if each["event"] == "cut off"]
+    assert (told["calls"], told["methods"]) == (1, {"/Scheduling.ConflictService/GetConflicts": 1})
+
+
+async def test_a_method_that_is_not_served_leaves_one_line(log_lines: Any, logged: Served) -> None:
+    with pytest.raises(grpc.aio.AioRpcError):
+        await logged.channel.unary_unary("/no.Such/method")(b"")
+    await until_handled(logged, "UNIMPLEMENTED", "unknown")
+    [line] = rpc_lines(log_lines)
+    assert (line["method"], line["code"]) == ("/no.Such/method", "UNIMPLEMENTED")
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(128, True), (129, False)])
+async def test_a_request_id_is_kept_up_to_128_characters(
+    log_lines: Any, logged: Served, length: int, *, is_kept: bool
+) -> None:
+    sent = "x" * length
+    await ConflictServiceStub(logged.channel).GetConflicts(PAIR, metadata=[("x-request-id", sent)])
+    await until_handled(logged, "OK")
+    [line] = rpc_lines(log_lines)
+    assert (line["request_id"] == sent) is is_kept
 
 
 @pytest.mark.parametrize("value", ["", "a b", "x" * 129, "a\nb", "ä"])

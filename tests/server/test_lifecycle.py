@@ -11,20 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from threading import Event as ThreadEvent
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.conflicts import kernel
-from server.conftest import serve
-from server.test_service import PAIR
-
-LARGE = EventList(events=[*PAIR.events] * 4000)
-"""Large enough for a worker thread."""
+from server.conftest import HeldEngine, serve, started
+from server.test_service import LARGE, PAIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +102,6 @@ def test_a_stop_signal_ends_it_well_however_long_a_watch_is_open(number: signal.
         server.popen.send_signal(number)
         assert server.next_log("stopped")["level"] == "info"
         assert server.popen.wait(10) == 0
-
-
-@dataclass(frozen=True, slots=True)
-class HeldEngine:
-    """The kernel, which waits until it is released."""
-
-    started: ThreadEvent
-    release: ThreadEvent
-
-    def __call__(self, request: bytes, *_: object) -> kernel.Answer:
-        self.started.set()
-        self.release.wait(20)
-        return kernel.get_conflicts(request)
-
-
-@pytest.fixture
-def held() -> Iterator[HeldEngine]:
-    engine = HeldEngine(ThreadEvent(), ThreadEvent())
-    yield engine
-    engine.release.set()
-
-
-async def started(held: HeldEngine) -> None:
-    assert await asyncio.to_thread(held.started.wait, 10)
 
 
 async def test_a_call_under_way_finishes_within_the_grace(held: HeldEngine) -> None:

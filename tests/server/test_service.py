@@ -44,6 +44,9 @@ def event(name: str, start: int, end: int) -> Event:
 
 PAIR = EventList(events=[event("a", 10, 20), event("b", 15, 25), event("c", 25, 26)])
 
+LARGE = EventList(events=[*PAIR.events] * 4000)
+"""Large enough for a worker thread."""
+
 
 async def test_get_conflicts_answers_the_groups_that_overlap(served: Served) -> None:
     answer = await ConflictServiceStub(served.channel).GetConflicts(PAIR)

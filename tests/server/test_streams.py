@@ -15,10 +15,9 @@ from double_booked.api.scheduling_pb2 import (
 )
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.sweep import CHUNK_BYTES
-from server.conftest import Served, serve
+from server.conftest import HeldEngine, Served, serve, started
 from server.test_interceptors import handled, metric, until_handled
-from server.test_lifecycle import HeldEngine, held, started  # noqa: F401 - a fixture
-from server.test_service import PAIR, event
+from server.test_service import LARGE, PAIR, event
 
 
 def padded(name: str, start: int, end: int) -> Event:
@@ -137,11 +136,11 @@ async def test_a_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
 
 
 async def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(
-    held: HeldEngine,  # noqa: F811 - the fixture
+    held: HeldEngine,
 ) -> None:
     async with serve(held, max_concurrent_rpcs=1) as served:
         stub = ConflictServiceStub(served.channel)
-        first = stub.GetConflicts(EventList(events=[*PAIR.events] * 4000))
+        first = stub.GetConflicts(LARGE)
         await started(held)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.BatchGetConflicts(BatchGetConflictsRequest())

@@ -21,10 +21,10 @@ from double_booked.server import tls
 from double_booked.server.metrics import Metrics
 from double_booked.settings import Settings
 from server.certificate_authority import Authority, Files, encrypted_key_pem, key_pem, new_key
-from server.conftest import Served, serve
+from server.conftest import HeldEngine, Served, serve
 from server.test_interceptors import metric
-from server.test_lifecycle import LARGE, HeldEngine, refusal
-from server.test_service import PAIR
+from server.test_lifecycle import refusal
+from server.test_service import LARGE, PAIR
 
 SERVED_WITHIN = 10.0
 """Seconds after which a replacement must be served."""

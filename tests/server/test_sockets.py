@@ -1,0 +1,89 @@
+"""Where a server listens, and what it says when it cannot."""
+
+import errno
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from double_booked.server import sockets
+from double_booked.settings import Address
+
+
+def ports(listening: list[socket.socket]) -> set[int]:
+    return {each.getsockname()[1] for each in listening}
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
+    """What every host name resolves to."""
+    found: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    yield found
+    found.clear()
+
+
+def test_without_a_host_it_listens_on_ipv4_and_ipv6_on_one_port() -> None:
+    [listening] = sockets.listen(Address("", 0), "SETTING")
+    port = listening.getsockname()[1]
+    for host in ("127.0.0.1", "::1"):
+        with socket.create_connection((host, port), timeout=5) as caller:
+            assert caller.getpeername()[1] == port
+    sockets.close([listening])
+
+
+def test_every_address_of_a_host_is_listened_on_with_one_port() -> None:
+    listening = sockets.listen(Address("localhost", 0), "SETTING")
+    assert len(ports(listening)) == 1
+    sockets.close(listening)
+
+
+def test_an_address_that_this_machine_lacks_is_passed_over_if_there_is_another(
+    resolver: list[tuple[Any, ...]],
+) -> None:
+    resolver += [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("192.0.2.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 0)),
+    ]
+    [listening] = sockets.listen(Address("host", 0), "SETTING")
+    assert listening.getsockname()[0] == "127.0.0.1"
+    sockets.close([listening])
+
+
+def test_what_already_listens_is_closed_when_a_further_address_is_taken(
+    resolver: list[tuple[Any, ...]],
+) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as taken:
+        port = taken.getsockname()[1]
+        resolver += [
+            (socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0))
+            for host in ("127.0.0.1", "127.0.0.2")
+        ]
+        with pytest.raises(sockets.CannotListen) as refused:
+            sockets.listen(Address("host", port), "SETTING")
+        socket.create_server(("127.0.0.1", port)).close()
+    assert str(refused.value) == f"cannot listen on host:{port} (SETTING): Address already in use"
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64, "a..b"])
+def test_a_host_that_is_none_is_told(host: str) -> None:
+    with pytest.raises(sockets.CannotListen) as refused:
+        sockets.listen(Address(host, 7070), "SETTING")
+    assert str(refused.value).startswith(f"cannot listen on {host}:7070 (SETTING): ")
+
+
+def test_without_ipv6_all_interfaces_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    [listening] = sockets.listen(Address("", 0), "SETTING")
+    assert listening.family is socket.AF_INET
+    sockets.close([listening])
+
+
+def test_a_port_that_is_not_allowed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(sockets.CannotListen, match=r":80 \(SETTING\): Permission denied$"):
+        sockets.listen(Address("127.0.0.1", 80), "SETTING")
