@@ -21,6 +21,9 @@ demo: install ## start a server, ask it about a week's events, show the answer
 run: install ## serve on :7070 and :8080 until Ctrl-C
 	$(BIN)/double-booked serve
 
+dev: install ## serve on :7070 and :8080, anew whenever a source is saved
+	$(BIN)/python tools/dev.py
+
 test: install lint ## prove that the project works
 	$(BIN)/pytest
 
@@ -56,4 +59,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run test lint format proto bench fuzz lock clean
+.PHONY: help install demo run dev test lint format proto bench fuzz lock clean

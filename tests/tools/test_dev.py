@@ -1,0 +1,187 @@
+"""The inner loop follows what is saved, and survives what is broken."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from threading import Thread
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from server.test_service import PAIR
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
+SECONDS = 60.0
+"""More than a restart takes on a busy machine, kernel and all."""
+
+
+def copy_sources(folder: Path) -> None:
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.c")
+            shutil.copytree(source, folder / name, ignore=leave_out)
+        else:
+            shutil.copy(source, folder / name)
+
+
+def free_port() -> int:
+    """A port that stays the same over restarts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@dataclass(slots=True)
+class Loop:
+    """The loop at work on a copy of the sources."""
+
+    root: Path
+    port: int
+    process: subprocess.Popen[str]
+    said: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Gathers what it says, as long as it runs."""
+        assert self.process.stderr
+        self.said.extend(iter(self.process.stderr.readline, ""))
+
+    def source(self, name: str) -> Path:
+        return self.root / "service" / "double_booked" / name
+
+    def save(self, file: Path, old: str, new: str) -> int:
+        """Edits a file; answers how much the loop had said before."""
+        text = file.read_text()
+        assert old in text
+        before = len(self.said)
+        file.write_text(text.replace(old, new, 1))
+        return before
+
+    def until_said(self, what: str, since: int = 0) -> str:
+        """Waits for a line."""
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            for line in self.said[since:]:
+                if what in line:
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"it never said {what!r}, but:\n{''.join(self.said)}")
+
+    def until_listening(self, since: int = 0) -> None:
+        self.until_said('"event":"listening"', since)
+
+    @contextmanager
+    def channel(self) -> Iterator[grpc.Channel]:
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+            yield channel
+
+    def groups(self) -> int:
+        with self.channel() as channel:
+            return len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=SECONDS).conflicts)
+
+    def fields_of_event(self) -> list[str]:
+        """What reflection says of Event."""
+        request = ServerReflectionRequest(file_containing_symbol="Scheduling.Event")
+        with self.channel() as channel:
+            stub = ServerReflectionStub(channel)
+            [answer] = stub.ServerReflectionInfo(iter([request]), timeout=SECONDS)
+        files = map(
+            FileDescriptorProto.FromString, answer.file_descriptor_response.file_descriptor_proto
+        )
+        messages = chain.from_iterable(file.message_type for file in files)
+        [event] = [message for message in messages if message.name == "Event"]
+        return [each.name for each in event.field]
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Iterator[Loop]:
+    copy_sources(tmp_path)
+    port = free_port()
+    addresses = [f"--service-host=127.0.0.1:{port}", "--health-check-host=127.0.0.1:0"]
+    with subprocess.Popen(
+        [sys.executable, "tools/dev.py", "--log-format=json", *addresses],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        loop = Loop(tmp_path, port, process)
+        listener = Thread(target=loop.listen)
+        listener.start()
+        try:
+            loop.until_said("dev: watching")
+            loop.until_listening()
+            yield loop
+        finally:
+            process.send_signal(signal.SIGTERM)
+            listener.join()
+    assert process.returncode == 0
+
+
+def test_saved_code_is_served_and_broken_code_is_told_of_until_it_is_mended(loop: Loop) -> None:
+    assert loop.groups() == 1
+    service = loop.source("server/service.py")
+    since = loop.save(service, "return answer.content", 'return b""')
+    loop.until_listening(since)
+    assert loop.groups() == 0
+
+    since = loop.save(service, 'return b""', "return (")
+    loop.until_said("SyntaxError", since)
+    loop.until_said("dev: not restarted after service.py", since)
+    assert loop.groups() == 0
+
+    since = loop.save(service, "return (", "return answer.content")
+    loop.until_listening(since)
+    assert loop.groups() == 1
+
+
+def test_a_saved_proto_is_served_and_a_broken_one_is_told_of_until_it_is_mended(
+    loop: Loop,
+) -> None:
+    proto = loop.root / "proto" / "double_booked" / "api" / "scheduling.proto"
+    since = loop.save(proto, "message Event {", "message Event {\n  string color = 99")
+    loop.until_said("scheduling.proto:", since)
+    loop.until_said("dev: not restarted after scheduling.proto", since)
+    assert "color" not in loop.fields_of_event()
+
+    since = loop.save(proto, "string color = 99", "string color = 99;")
+    loop.until_listening(since)
+    assert "color" in loop.fields_of_event()
+
+
+def test_a_saved_source_of_the_kernel_is_compiled(loop: Loop) -> None:
+    kernel = loop.source("conflicts/kernel.pyx")
+    since = loop.save(kernel, "def get_conflicts(", "def broken get_conflicts(")
+    loop.until_said("dev: not restarted after kernel.pyx", since)
+    since = loop.save(
+        kernel, "def broken get_conflicts(", "compiled_anew = True\n\n\ndef get_conflicts("
+    )
+    loop.until_listening(since)
+    assert loop.groups() == 1
+    imports = "from double_booked.conflicts.kernel import compiled_anew"
+    command = [sys.executable, "-c", imports]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(loop.root / "service")})
+
+
+def test_a_client_that_waits_sees_no_failure_while_the_server_restarts(loop: Loop) -> None:
+    since = len(loop.said)
+    loop.source("server/service.py").touch()
+    with loop.channel() as channel:
+        service = ConflictServiceStub(channel)
+        answered = 0
+        while not any("dev: restarted" in line for line in loop.said[since:]) or answered < 10:
+            service.GetConflicts(PAIR, wait_for_ready=True, timeout=SECONDS)
+            answered += 1

@@ -1,0 +1,105 @@
+"""Serves from the sources, and anew whenever one is saved: `dev.py [OPTION OF SERVE]...`.
+
+A saved proto is generated from first, a saved source of the kernel compiled. What fails is
+shown, and the server goes on as it was until the source is mended.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from threading import Event
+from time import perf_counter
+
+from watchfiles import Change, DefaultFilter, watch
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE = ROOT / "service"
+GENERATED = SERVICE / "double_booked" / "api"
+SOURCES = {".py", ".proto", ".pyx", ".pxd"}
+
+GENERATE = ("tools/generate_api.py", "service")
+COMPILE = ("setup.py", "--quiet", "build_ext", "--inplace")
+
+
+class SourceFilter(DefaultFilter):
+    """Passes what a person writes, not what is generated or compiled from it."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        """Whether the file is a source."""
+        file = Path(path)
+        is_source = file.suffix in SOURCES and GENERATED not in file.parents
+        return is_source and super().__call__(change, path)
+
+
+class Serving:
+    """The server, in a process of its own."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._options = options
+        self._start()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "double_booked", "serve", *self._options],
+            # Nobody is told to go elsewhere, so nobody has to be waited for.
+            env={"DRAIN_DELAY": "0"} | os.environ | {"PYTHONPATH": str(SERVICE)},
+        )
+
+    def restart(self) -> None:
+        """Lets calls in flight finish, then starts what the sources say now."""
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        """Has it drain, and waits for its end."""
+        self._process.terminate()
+        self._process.wait()
+
+
+def prepare(changed: Collection[Path]) -> bool:
+    """Makes what the server needs of changed sources; False, and the reason is shown, if it fails.
+
+    Deleted sources need nothing made of themselves, but of the others.
+    """
+    suffixes = {file.suffix for file in changed}
+    if ".proto" in suffixes and not _succeeds(*GENERATE):
+        return False
+    if suffixes & {".pyx", ".pxd"} and not _succeeds(*COMPILE):
+        return False
+    modules = [str(file) for file in changed if file.suffix == ".py" and file.exists()]
+    return not modules or _succeeds("-m", "py_compile", *modules)
+
+
+def _succeeds(*arguments: str) -> bool:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode == 0
+
+
+def tell(text: str) -> None:
+    """Writes a line of the loop's own."""
+    print(f"dev: {text}", file=sys.stderr, flush=True)
+
+
+def main(options: Sequence[str]) -> None:
+    """Serves and watches until SIGTERM or Ctrl-C."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serving = Serving(options)
+    tell(f"watching {SERVICE} and {ROOT / 'proto'}")
+    for changes in watch(SERVICE, ROOT / "proto", watch_filter=SourceFilter(), stop_event=stop):
+        begin = perf_counter()
+        changed = {Path(path) for _, path in changes}
+        names = ", ".join(sorted(file.name for file in changed))
+        if prepare(changed):
+            serving.restart()
+            tell(f"restarted after {names}, {perf_counter() - begin:.1f} s")
+        else:
+            tell(f"not restarted after {names}: mend it and save")
+    serving.stop()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
