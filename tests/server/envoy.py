@@ -1,0 +1,167 @@
+"""A real Envoy in front of servers: HTTP/2 on both sides, and active gRPC health checks."""
+
+import json
+import socket
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+BINARY = Path(sysconfig.get_path("scripts")) / "envoy"
+SECONDS = 30.0
+_CHECK_INTERVAL = "0.1s"
+_TYPES = "type.googleapis.com/envoy.extensions"
+
+
+def free_port() -> int:
+    """A port for a server that keeps it over restarts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True, slots=True)
+class Envoy:
+    """A proxy that runs; its own answers come from the admin port."""
+
+    port: int
+    admin: str
+
+    def healthy(self) -> set[int]:
+        """The ports of the servers that it sends calls to."""
+        with urlopen(f"{self.admin}/clusters?format=json", timeout=SECONDS) as answer:  # noqa: S310
+            [cluster] = json.load(answer)["cluster_statuses"]
+        return {
+            host["address"]["socket_address"]["port_value"]
+            for host in cluster.get("host_statuses", ())
+            if "failed_active_health_check" not in host["health_status"]
+            and host["health_status"].get("eds_health_status") == "HEALTHY"
+        }
+
+    def until_healthy(self, ports: set[int]) -> None:
+        """Waits until it sends calls to these servers and no others."""
+        deadline = time.monotonic() + SECONDS
+        while self.healthy() != ports:
+            assert time.monotonic() < deadline, f"healthy are {self.healthy()}, not {ports}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def envoy(servers: Sequence[int], folder: Path) -> Iterator[Envoy]:
+    """Runs Envoy in front of the servers on these ports of loopback."""
+    port, admin = free_port(), folder / "admin"
+    config = json.dumps(configuration(port, servers))
+    options = ["--config-yaml", config, "--admin-address-path", str(admin), "--log-level", "error"]
+    single = ["--use-dynamic-base-id", "--concurrency", "1"]
+    with subprocess.Popen([BINARY, *options, *single]) as process:
+        try:
+            proxy = Envoy(port, f"http://{_content(admin)}")
+            proxy.until_healthy(set(servers))
+            yield proxy
+        finally:
+            process.terminate()
+
+
+def _content(file: Path) -> str:
+    deadline = time.monotonic() + SECONDS
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < deadline, f"{file} was never written"
+        time.sleep(0.02)
+    return file.read_text()
+
+
+def configuration(port: int, servers: Sequence[int]) -> dict[str, Any]:
+    """What Envoy is told (envoyproxy.io, v3 API)."""
+    return {
+        "admin": {"address": _address(0)},
+        "static_resources": {
+            "listeners": [{"address": _address(port), "filter_chains": [_filters()]}],
+            "clusters": [_cluster(servers)],
+        },
+    }
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _filters() -> dict[str, Any]:
+    router = {"@type": f"{_TYPES}.filters.http.router.v3.Router"}
+    # A call that reached no server may go to another; one that did is never sent twice.
+    retries = {
+        "retry_on": "connect-failure,refused-stream",
+        "num_retries": 3,
+        "retry_host_predicate": [
+            {
+                "name": "envoy.retry_host_predicates.previous_hosts",
+                "typed_config": {
+                    "@type": f"{_TYPES}.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+                },
+            }
+        ],
+        "host_selection_retry_max_attempts": 3,
+    }
+    route = {"cluster": "double-booked", "timeout": "0s", "retry_policy": retries}
+    manager = {
+        "@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "grpc",
+        "codec_type": "HTTP2",
+        "route_config": {
+            "virtual_hosts": [
+                {
+                    "name": "all",
+                    "domains": ["*"],
+                    "routes": [{"match": {"prefix": "/"}, "route": route}],
+                }
+            ]
+        },
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
+    }
+    return {
+        "filters": [
+            {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+        ]
+    }
+
+
+def _cluster(servers: Sequence[int]) -> dict[str, Any]:
+    endpoints = [{"endpoint": {"address": _address(port)}} for port in servers]
+    protocol = f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions"
+    return {
+        "name": "double-booked",
+        "type": "STATIC",
+        "load_assignment": {
+            "cluster_name": "double-booked",
+            "endpoints": [{"lb_endpoints": endpoints}],
+        },
+        "typed_extension_protocol_options": {
+            protocol.partition("/")[2]: {
+                "@type": protocol,
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+        # By default, three calls at most may look for another server at a time.
+        "circuit_breakers": {"thresholds": [{"max_retries": 1_000}]},
+        "common_lb_config": {
+            # It never falls back on servers that are not healthy.
+            "healthy_panic_threshold": {"value": 0},
+            # By default, what a health check finds may wait a second until calls heed it.
+            "update_merge_window": "0s",
+        },
+        "health_checks": [
+            {
+                "timeout": "2s",
+                "interval": _CHECK_INTERVAL,
+                # By default, servers without calls are asked once a minute.
+                "no_traffic_interval": _CHECK_INTERVAL,
+                "unhealthy_threshold": 1,
+                "healthy_threshold": 1,
+                "grpc_health_check": {"service_name": "Scheduling.ConflictService"},
+            }
+        ],
+    }

@@ -1,0 +1,97 @@
+"""Steady load from several clients, each call with an id of its own."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import grpc
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from server.test_service import LARGE, PAIR
+
+CLIENTS = 4
+_REQUESTS = (PAIR, PAIR, PAIR, LARGE)
+_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that ended; times are of the monotonic clock, in seconds."""
+
+    request_id: str
+    started: float
+    code: grpc.StatusCode
+    details: str
+
+
+@dataclass(slots=True)
+class Load:
+    """What came of the calls so far."""
+
+    ended: list[Ended] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def failed(self) -> list[Ended]:
+        """The calls that were not answered."""
+        return [call for call in self.ended if call.code is not grpc.StatusCode.OK]
+
+    def until_more(self, calls: int) -> None:
+        """Waits until so many more have ended."""
+        target = len(self.ended) + calls
+        deadline = time.monotonic() + _SECONDS
+        while len(self.ended) < target:
+            assert time.monotonic() < deadline, f"only {len(self.ended)} of {target} calls ended"
+            time.sleep(0.01)
+
+    def run(self, client: int, channel: grpc.Channel) -> None:
+        """Calls, one after the other, until it is told to stop."""
+        service = ConflictServiceStub(channel)
+        for number in itertools.count():
+            if self._stop.is_set():
+                return
+            self.ended.append(self._call(service, f"{client}-{number}"))
+
+    def _call(self, service: ConflictServiceStub, request_id: str) -> Ended:
+        request = _REQUESTS[hash(request_id) % len(_REQUESTS)]
+        started = time.monotonic()
+        try:
+            service.GetConflicts(request, timeout=_SECONDS, metadata=[("x-request-id", request_id)])
+        except grpc.RpcError as error:
+            return Ended(request_id, started, error.code(), str(error.details()))
+        return Ended(request_id, started, grpc.StatusCode.OK, "")
+
+    def stop(self) -> None:
+        """Has the clients end after the call that each is in."""
+        self._stop.set()
+
+
+@contextmanager
+def load(port: int) -> Iterator[Load]:
+    """Keeps several clients calling, each over a connection of its own."""
+    running = Load()
+    with ExitStack() as stack:
+        channels = [stack.enter_context(_connect(port)) for _ in range(CLIENTS)]
+        threads = [
+            threading.Thread(target=running.run, args=(client, channel))
+            for client, channel in enumerate(channels)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            running.until_more(CLIENTS)
+            yield running
+        finally:
+            running.stop()
+            for thread in threads:
+                thread.join()
+
+
+def _connect(port: int) -> grpc.Channel:
+    return grpc.insecure_channel(
+        f"127.0.0.1:{port}",
+        # Else retries of gRPC's own would hide what the test looks for.
+        [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)],
+    )

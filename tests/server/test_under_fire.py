@@ -1,0 +1,193 @@
+"""Nothing that was accepted is lost when servers stop, start and die under load."""
+
+import asyncio
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts import kernel
+from double_booked.server.service import MAX_INLINE_BYTES
+from server.conftest import HeldEngine, Served, serve, started
+from server.envoy import Envoy, envoy, free_port
+from server.load import CLIENTS, load
+from server.test_connections import PREFACE, SETTINGS
+from server.test_interceptors import handled, metric
+from server.test_lifecycle import Process, process
+from server.test_service import LARGE, PAIR
+
+END_HEADERS = 4
+HEADERS = (
+    (b":method", b"POST"),
+    (b":scheme", b"http"),
+    (b":path", b"/Scheduling.ConflictService/GetConflicts"),
+    (b":authority", b"localhost"),
+    (b"te", b"trailers"),
+    (b"content-type", b"application/grpc"),
+)
+
+DRAIN_DELAY = "0.5"
+"""Longer than the proxy's health checks are apart, so that it stops to send calls first."""
+
+
+class Instance:
+    """A server that keeps its port over restarts."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.start()
+
+    def start(self) -> None:
+        """Starts it; it takes calls then."""
+        self._stack = ExitStack()
+        address = f"127.0.0.1:{self.port}"
+        self._process: Process = self._stack.enter_context(
+            process(SERVICE_HOST=address, DRAIN_DELAY=DRAIN_DELAY, LOG_LEVEL="info")
+        )
+        assert self._process.popen.stderr
+        # Its log is read, or the pipe would fill and hold it up.
+        threading.Thread(target=self._process.popen.stderr.read, daemon=True).start()
+
+    def end(self, number: signal.Signals) -> int:
+        """Signals it, and waits for its end; answers its exit code."""
+        self._process.popen.send_signal(number)
+        code = self._process.popen.wait(20)
+        self._stack.close()
+        return code
+
+
+@pytest.fixture
+def instances() -> Iterator[list[Instance]]:
+    made = [Instance(), Instance()]
+    yield made
+    for instance in made:
+        instance.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def proxy(instances: list[Instance], tmp_path: Path) -> Iterator[Envoy]:
+    with envoy([instance.port for instance in instances], tmp_path) as running:
+        yield running
+
+
+def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: Envoy) -> None:
+    everyone = {instance.port for instance in instances}
+    with load(proxy.port) as running:
+        for instance in instances * 2:
+            assert instance.end(signal.SIGTERM) == 0
+            running.until_more(20)
+            instance.start()
+            proxy.until_healthy(everyone)
+            running.until_more(20)
+    assert [(call.code.name, call.details) for call in running.failed()] == []
+
+
+def test_a_server_that_is_killed_behind_a_proxy_loses_only_its_calls_in_flight(
+    instances: list[Instance], proxy: Envoy
+) -> None:
+    with load(proxy.port) as running:
+        for kills in range(1, 4):
+            instances[0].end(signal.SIGKILL)
+            running.until_more(50)
+            # Each client has one call in flight at a time.
+            assert len(running.failed()) <= kills * CLIENTS
+            instances[0].start()
+            proxy.until_healthy({instance.port for instance in instances})
+    assert {call.code for call in running.failed()} <= {grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_any_work() -> None:
+    with process(DRAIN_DELAY="0.2", SHUTDOWN_GRACE="20") as server:
+        lines: list[str] = []
+        assert server.popen.stderr
+        reader = threading.Thread(target=lines.extend, args=(server.popen.stderr,))
+        reader.start()
+        with load(server.grpc_port) as running:
+            running.until_more(50)
+            server.popen.send_signal(signal.SIGTERM)
+            assert server.popen.wait(30) == 0
+        reader.join()
+    worked_on = {
+        entry["request_id"]
+        for entry in map(json.loads, lines)
+        if entry["event"] == "rpc" and entry["events"] is not None
+    }
+    answered = {call.request_id for call in running.ended if call.code is grpc.StatusCode.OK}
+    assert worked_on == answered
+    # A call that arrives while gRPC's core sends its GOAWAY is CANCELLED by core itself.
+    codes = {call.code for call in running.failed()}
+    assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+async def test_a_full_thread_pool_holds_up_neither_health_nor_small_calls(
+    held: HeldEngine,
+) -> None:
+    def engine(request: bytes, *_: object) -> kernel.Answer:
+        return held(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+
+    async with serve(engine, worker_threads=1, shutdown_grace=20.0) as served:
+        service = ConflictServiceStub(served.channel)
+        waiting = [asyncio.ensure_future(service.GetConflicts(LARGE)) for _ in range(8)]
+        await started(held)
+        health = await HealthStub(served.channel).Check(HealthCheckRequest())
+        assert health.status == HealthCheckResponse.SERVING
+        assert len((await service.GetConflicts(PAIR)).conflicts) == 1
+        assert not any(call.done() for call in waiting)
+        held.release.set()
+        answers = await asyncio.gather(*waiting)
+        assert [len(answer.conflicts) for answer in answers] == [2] * 8
+
+
+async def test_a_client_that_vanishes_in_the_middle_of_a_message_leaves_nothing() -> None:
+    async with serve() as served:
+        before = open_files()
+        for _ in range(20):
+            await vanish(served.server.port)
+        labels = {"grpc_method": "GetConflicts"}
+        async with asyncio.timeout(10):
+            while await metric(served, "grpc_server_started_total", **labels) < 20:
+                await asyncio.sleep(0.01)
+            while await under_way(served) or open_files() > before:
+                await asyncio.sleep(0.01)
+        assert len((await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts) == 1
+
+
+async def vanish(port: int) -> None:
+    """Begins a call, sends half of its message, and is gone."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    headers = b"".join(map(literal_header, HEADERS))
+    message = b"\x00" + (1_000).to_bytes(4) + bytes(500)
+    writer.write(PREFACE + SETTINGS + frame(1, END_HEADERS, headers) + frame(0, 0, message))
+    await writer.drain()
+    writer.transport.abort()
+
+
+def frame(kind: int, flags: int, content: bytes) -> bytes:
+    """A frame of stream 1 (RFC 9113, section 4.1)."""
+    return len(content).to_bytes(3) + bytes([kind, flags]) + (1).to_bytes(4) + content
+
+
+def literal_header(header: tuple[bytes, bytes]) -> bytes:
+    """A literal header field without indexing (RFC 7541, section 6.2.2)."""
+    name, value = header
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def open_files() -> int:
+    """How many this process has, which is the server's too."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def under_way(served: Served) -> float:
+    """How many calls of GetConflicts have started and not ended."""
+    started_calls = await metric(served, "grpc_server_started_total", grpc_method="GetConflicts")
+    codes = [code.name for code in grpc.StatusCode]
+    return started_calls - sum([await handled(served, code) for code in codes])
