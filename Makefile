@@ -46,6 +46,9 @@ proto: install ## regenerate the Python API from proto/
 bench: install ## print the benchmark tables
 	$(BIN)/python tests/bench
 
+soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
+	$(BIN)/python tests/soak $(or $(SOAK_SECONDS),1800)
+
 fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-fuzz.txt
 	$(BIN)/python tests/fuzz_kernel.py -max_total_time=$(or $(FUZZ_SECONDS),600)
@@ -59,4 +62,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev test lint format proto bench fuzz lock clean
+.PHONY: help install demo run dev test lint format proto bench soak fuzz lock clean

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -317,6 +318,18 @@ def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
     with pytest.raises(LimitExceeded, match=r"MAX_ANSWER_BYTES = .*StreamConflicts"):
         kernel.get_conflicts(PAIR, limits(max_answer_bytes=size - 1))
     assert kernel.stream_conflicts(PAIR, limits(max_answer_bytes=1)).next(1000) is not None
+
+
+def test_a_search_that_is_cancelled_at_any_moment_answers_all_or_nothing() -> None:
+    request = wire.event_list(*[wire.event(5, 7), wire.event(4, 7)] * 50_000)
+    whole = kernel.get_conflicts(request).content
+    for moment in range(30):
+        cancellation = kernel.Cancellation()
+        timer = threading.Timer(moment / 1_000, cancellation.cancel)
+        timer.start()
+        with suppress(kernel.Cancelled):
+            assert kernel.get_conflicts(request, Limits(), cancellation).content == whole
+        timer.join()
 
 
 def test_a_search_that_is_cancelled_ends() -> None:

@@ -13,6 +13,7 @@ from libc.string cimport memcpy
 
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.memory cimport make_room
+from double_booked.conflicts.cancellation cimport Flag
 from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
 from double_booked.conflicts.order cimport Key, sort_keys
 from double_booked.conflicts.wire cimport (
@@ -75,7 +76,6 @@ cdef enum Outcome:
     TOO_MANY_MEMBERS
 
 cdef extern from *:
-    ctypedef int Flag "volatile int"
     void prefetch "__builtin_prefetch"(const void *) noexcept nogil
 
 cdef int64_t MIN_SECONDS = validation.MIN_SECONDS
@@ -752,7 +752,7 @@ cdef class Search:
             keys[i].seconds = self.intervals[i].start_seconds
             keys[i].nanos = self.intervals[i].start_nanos
             keys[i].position = <uint32_t>i
-        in_order = sort_keys(keys, keys + count, count)
+        in_order = sort_keys(keys, keys + count, count, self.cancelled)
         for i in range(count):
             self.members[i] = in_order[i].position
         free(keys)
@@ -853,6 +853,8 @@ cdef class Search:
         reach.seconds = -1
         reach.nanos = 0
         for i in range(begin, end):
+            if i % CHECK_EVERY == 0 and self.cancelled[0]:
+                break
             if i + INTERVALS_AHEAD < end:
                 prefetch(&self.intervals[self.members[i + INTERVALS_AHEAD]])
             interval = &self.intervals[self.members[i]]
@@ -983,7 +985,7 @@ cdef class Search:
         cdef Group *groups
         for i in range(count):
             keys[i].position = <uint32_t>i
-        in_order = sort_keys(keys, keys + count, count)
+        in_order = sort_keys(keys, keys + count, count, self.cancelled)
         groups = self.groups
         self.groups = NULL
         for i in range(count):
@@ -995,7 +997,7 @@ cdef class Search:
             self.groups[i] = groups[in_order[i].position]
         free(groups)
         free(keys)
-        return True
+        return self.goes_on()
 
     # Explaining
 
@@ -1174,7 +1176,13 @@ cdef class Search:
         cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(answer)
         with nogil:
             self.write_groups(at)
+        self.check_cancelled()
         return answer
+
+    cdef check_cancelled(self):
+        """What was written under cancellation is not whole."""
+        if self.cancelled[0]:
+            raise Cancelled
 
     cdef uint8_t *write_groups(self, uint8_t *at) noexcept nogil:
         cdef size_t i
@@ -1196,6 +1204,8 @@ cdef class Search:
         cdef const Interval *interval
         cdef size_t i
         for i in range(begin, end):
+            if i % CHECK_EVERY == 0 and self.cancelled[0]:
+                break
             if i + INTERVALS_AHEAD < end:
                 prefetch(&self.intervals[members[i + INTERVALS_AHEAD]])
             if i + BYTES_AHEAD < end:
@@ -1244,13 +1254,15 @@ cdef class Search:
 
     cdef bytes next_chunk(self, size_t size):
         """The next ConflictList of at most `size` bytes; see Chunks.next."""
-        if self.cancelled[0]:
-            raise Cancelled
-        if self.next_group == self.group_count:
-            return None
-        if self.next_member or self.group_size(self.next_group) > size:
-            return self.next_piece(size)
-        return self.next_groups(size)
+        cdef bytes chunk = None
+        if self.next_member or (
+            self.next_group < self.group_count and self.group_size(self.next_group) > size
+        ):
+            chunk = self.next_piece(size)
+        elif self.next_group < self.group_count:
+            chunk = self.next_groups(size)
+        self.check_cancelled()
+        return chunk
 
     cdef bytes next_groups(self, size_t size):
         """As many whole groups as fit."""
@@ -1489,6 +1501,7 @@ cdef class Batch:
         for search in self.searches:
             at = write_header(at, 1, search.answer_size())
             at = search.write_groups(at)
+            search.check_cancelled()
         return answer
 
 

@@ -4,6 +4,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
+from double_booked.conflicts.cancellation cimport Flag
+
 
 cdef struct Key:
     int64_t seconds
@@ -60,8 +62,13 @@ cdef inline void scatter(const Key *source, Key *target, size_t count, int place
         next_place[value] += 1
 
 
-cdef inline Key *sort_keys(Key *keys, Key *scratch, size_t count) noexcept nogil:
-    """Sorts keys whose seconds are 0 to 2**40 - 1; returns the array that holds them, of the two."""
+cdef inline Key *sort_keys(
+    Key *keys, Key *scratch, size_t count, const Flag *cancelled
+) noexcept nogil:
+    """Sorts keys whose seconds are 0 to 2**40 - 1; returns the array that holds them, of the two.
+
+    Once it is cancelled, it returns them in any order.
+    """
     cdef int64_t seconds = 0
     cdef uint32_t nanos = 0
     cdef size_t i
@@ -78,7 +85,7 @@ cdef inline Key *sort_keys(Key *keys, Key *scratch, size_t count) noexcept nogil
     differing.nanos = nanos
     for place in range(9):
         # A digit that all keys share orders nothing.
-        if digit(&differing, place):
+        if digit(&differing, place) and not cancelled[0]:
             scatter(keys, scratch, count, place)
             swap = keys
             keys = scratch

@@ -114,6 +114,11 @@ class Server:
             reflection.enable_server_reflection(services, self._grpc)
         self._http = HttpServer(metrics.registry, lambda: self._ready)
 
+    @property
+    def calls_under_way(self) -> int:
+        """How many calls have begun and not ended, of all services."""
+        return len(self._observer.calls)
+
     async def start(self) -> None:
         """Listens, and takes traffic once all does.
 

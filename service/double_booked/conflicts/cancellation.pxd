@@ -1,0 +1,6 @@
+# cython: language_level=3
+"""What tells a search, in whatever thread it is, that nobody waits for it any more."""
+
+cdef extern from *:
+    # Read anew at each look, as another thread sets it.
+    ctypedef int Flag "volatile int"

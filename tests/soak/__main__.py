@@ -1,0 +1,124 @@
+"""Mixed valid and hostile traffic on one server: `python tests/soak [SECONDS]`; tells what leaked.
+
+The exit code is 1 if anything did, or if a good call failed.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from traffic import Counts, run
+
+WARM_UP_SECONDS = 5.0
+SETTLE_SECONDS = 60.0
+MAX_GROWTH_MEBIBYTES = 24
+"""Memory that allocators keep at most, however long it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a server holds."""
+
+    memory_mebibytes: int
+    open_files: int
+    threads: int
+    tasks: int
+    calls: int
+
+
+class Soaked:
+    """A server in a process of its own, which tells what it holds when asked."""
+
+    def __init__(self) -> None:
+        server = Path(__file__).parent / "server.py"
+        self._process = subprocess.Popen(
+            [sys.executable, server],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.port = int(self._ask()["port"])
+
+    def _ask(self) -> dict[str, int]:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        answer: dict[str, int] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def figures(self) -> Figures:
+        """What it holds now."""
+        own = self._ask()
+        process = Path(f"/proc/{self._process.pid}")
+        status = process.joinpath("status").read_text()
+        return Figures(
+            memory_mebibytes=int(status.partition("VmRSS:")[2].split()[0]) // 1024,
+            open_files=len(list(process.joinpath("fd").iterdir())),
+            threads=len(list(process.joinpath("task").iterdir())),
+            tasks=own["tasks"],
+            calls=own["calls"],
+        )
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._process.kill()
+        self._process.wait()
+
+
+def leaks(before: Figures, after: Figures) -> list[str]:
+    """The names of the figures that grew."""
+    grown = []
+    for name, was in asdict(before).items():
+        allowed = MAX_GROWTH_MEBIBYTES if name == "memory_mebibytes" else 0
+        if asdict(after)[name] > was + allowed:
+            grown.append(name)
+    return grown
+
+
+def settled(server: Soaked, before: Figures) -> Figures:
+    """The figures once what is closing is closed, or after SETTLE_SECONDS."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while leaks(before, after := server.figures()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return after
+
+
+def soak(seconds: float) -> bool:
+    """Prints what the server holds before and after; answers whether all is well."""
+    server = Soaked()
+    try:
+        # What is made once, at first use, is no leak.
+        asyncio.run(run(server.port, min(WARM_UP_SECONDS, seconds)))
+        time.sleep(1)
+        before = server.figures()
+        begin = time.monotonic()
+        counts = asyncio.run(run(server.port, seconds))
+        took = time.monotonic() - begin
+        after = settled(server, before)
+    finally:
+        server.stop()
+    return _report(before, after, counts, took)
+
+
+def _report(before: Figures, after: Figures, counts: Counts, seconds: float) -> bool:
+    print(
+        f"{seconds:.0f} s of traffic: "
+        + ", ".join(f"{n:,} {kind}" for kind, n in counts.done.items())
+    )
+    print("\n|  | before | after |\n| --- | --- | --- |")
+    for name, was in asdict(before).items():
+        print(f"| {name.replace('_', ' ')} | {was} | {asdict(after)[name]} |")
+    grown = leaks(before, after)
+    for fault in [*(f"leaked: {name}" for name in grown), *counts.faults]:
+        print(fault)
+    return not (grown or counts.faults)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if soak(float(sys.argv[1]) if len(sys.argv) > 1 else 1800.0) else 1)

@@ -1,0 +1,41 @@
+"""The server to soak: it answers each line on standard input with what it holds, as JSON."""
+
+import asyncio
+import json
+import sys
+
+from double_booked import logs
+from double_booked.server import memory
+from double_booked.server.lifecycle import Server
+from double_booked.settings import Address, Settings
+
+FREE = Address("127.0.0.1", 0)
+SETTINGS = Settings(
+    service_host=FREE,
+    health_check_host=FREE,
+    log_level="error",
+    log_format="json",
+    max_message_bytes=8 * 1024 * 1024,
+    max_connection_age=5.0,
+    max_connection_age_grace=5.0,
+)
+
+
+async def main() -> None:
+    """Serves until standard input ends."""
+    server = Server(SETTINGS)
+    await server.start()
+    reading = asyncio.get_running_loop()
+    while await reading.run_in_executor(None, sys.stdin.readline):
+        held = {
+            "port": server.port,
+            "tasks": len(asyncio.all_tasks()),
+            "calls": server.calls_under_way,
+        }
+        print(json.dumps(held), flush=True)
+
+
+if __name__ == "__main__":
+    logs.configure(SETTINGS)
+    memory.share_one_arena()
+    asyncio.run(main())
