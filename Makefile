@@ -3,6 +3,8 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 KERNEL := service/double_booked/conflicts
+TOOLS := build/tools
+CHART := charts/double-booked
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +28,16 @@ dev: install ## serve on :7070 and :8080, anew whenever a source is saved
 
 test: install lint ## prove that the project works
 	$(BIN)/pytest
+
+$(TOOLS)/built: tools/go.mod tools/go.sum
+	cd tools && go build $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm $(GO_TOOLS)
+	cd tools && go build $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
+	touch $@
+GO_BUILD := -trimpath -buildvcs=false -ldflags "-s -w"
+GO_TOOLS := github.com/fullstorydev/grpcurl/cmd/grpcurl github.com/norwoodj/helm-docs/cmd/helm-docs \
+	github.com/yannh/kubeconform/cmd/kubeconform
+
+tools: $(TOOLS)/built ## build helm, helm3, kubeconform, helm-docs and grpcurl into build/tools (needs Go)
 
 lint: install ## check style, types, layers and the contract
 	$(BIN)/ruff check
@@ -62,4 +74,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev test tools lint format proto bench soak fuzz lock clean
