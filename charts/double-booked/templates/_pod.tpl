@@ -1,0 +1,53 @@
+{{/* The kubelet speaks gRPC without TLS only. */}}
+{{- define "double-booked.readyCheck" -}}
+{{- if .Values.tls.enabled -}}
+httpGet:
+  path: /readyz
+  port: http
+{{- else -}}
+grpc:
+  port: 7070
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.env" -}}
+- name: SERVICE_HOST
+  value: ":7070"
+- name: HEALTH_CHECK_HOST
+  value: ":8080"
+- name: DRAIN_DELAY
+  value: {{ include "double-booked.drainDelay" . | quote }}
+{{- range $name, $value := omit .Values.settings "drainDelay" }}
+{{- if not (kindIs "invalid" $value) }}
+- name: {{ $name | snakecase | upper }}
+  value: {{ ternary (int64 $value) $value (kindIs "float64" $value) | quote }}
+{{- end }}
+{{- end }}
+{{- if kindIs "invalid" .Values.settings.workerThreads }}
+- name: WORKER_THREADS
+  valueFrom:
+    resourceFieldRef:
+      containerName: double-booked
+      resource: limits.cpu
+{{- end }}
+{{- include "double-booked.tlsEnv" . }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "double-booked.tlsEnv" -}}
+{{- if include "double-booked.tlsSecret" . }}
+- name: TLS_CERT_FILE
+  value: /tls/tls.crt
+- name: TLS_KEY_FILE
+  value: /tls/tls.key
+{{- else if .Values.tls.enabled }}
+- name: TLS_SELF_SIGNED
+  value: "true"
+{{- end }}
+{{- if include "double-booked.clientCASecret" . }}
+- name: TLS_CLIENT_CA_FILE
+  value: /client-ca/{{ .Values.tls.clientCA.key }}
+{{- end }}
+{{- end -}}

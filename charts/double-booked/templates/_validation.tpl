@@ -1,0 +1,78 @@
+{{/* Refuses what a schema cannot: values that contradict each other. */}}
+{{- define "double-booked.validate" -}}
+{{- include "double-booked.validateTls" . -}}
+{{- include "double-booked.validateRoutes" . -}}
+{{- include "double-booked.validateApis" . -}}
+{{- end -}}
+
+{{- define "double-booked.validateTls" -}}
+{{- $tls := .Values.tls -}}
+{{- $protocol := .Values.service.backendProtocol -}}
+{{- if and $tls.enabled (eq $tls.source "existingSecret") (not $tls.existingSecret) -}}
+{{- fail "tls.source is existingSecret, but tls.existingSecret is empty: name a Secret of type kubernetes.io/tls." -}}
+{{- end -}}
+{{- if and $tls.enabled (eq $tls.source "certManager") (not $tls.certManager.issuerRef.name) -}}
+{{- fail "tls.source is certManager, but tls.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
+{{- end -}}
+{{- if and $tls.existingSecret (ne $tls.source "existingSecret") -}}
+{{- fail (printf "tls.existingSecret is set, but tls.source is %s: set tls.source=existingSecret, or leave the Secret out." $tls.source) -}}
+{{- end -}}
+{{- if and $tls.clientCA.existingSecret (not $tls.enabled) -}}
+{{- fail "tls.clientCA.existingSecret needs tls.enabled=true: callers can show a certificate only over TLS." -}}
+{{- end -}}
+{{- if and (eq $protocol "HTTP2") (not $tls.enabled) -}}
+{{- fail "service.backendProtocol=HTTP2 is HTTP/2 over TLS, but tls.enabled is false: turn TLS on, or use h2c." -}}
+{{- end -}}
+{{- if and (eq $protocol "h2c") $tls.enabled -}}
+{{- fail "service.backendProtocol=h2c is HTTP/2 without TLS, but tls.enabled is true: turn TLS off, or use HTTP2." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.validateRoutes" -}}
+{{- if and .Values.ingress.enabled (not .Values.tls.enabled) -}}
+{{- fail "ingress.enabled needs tls.enabled=true: GKE's Ingress speaks HTTP/2 to pods only over TLS, so without it every call would end in a 502. A self-signed certificate will do." -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled .Values.tls.clientCA.existingSecret -}}
+{{- fail "ingress.enabled and tls.clientCA.existingSecret exclude each other: GKE's load balancer shows the pods no certificate." -}}
+{{- end -}}
+{{- if and .Values.ingress.managedCertificate (not .Values.ingress.host) -}}
+{{- fail "ingress.managedCertificate needs ingress.host: Google makes a certificate for a name." -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled (not .Values.gateway.parentRefs) -}}
+{{- fail "gateway.enabled needs gateway.parentRefs: name the Gateway to attach to, as in [{name: my-gateway}]." -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.validateApis" -}}
+{{- $required := list -}}
+{{- if .Values.ingress.enabled -}}
+{{- $required = append $required (list "ingress.enabled" "cloud.google.com/v1/BackendConfig" "it is part of GKE") -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled .Values.ingress.managedCertificate -}}
+{{- $required = append $required (list "ingress.managedCertificate" "networking.gke.io/v1/ManagedCertificate" "it is part of GKE") -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled .Values.ingress.sslPolicy -}}
+{{- $required = append $required (list "ingress.sslPolicy" "networking.gke.io/v1beta1/FrontendConfig" "it is part of GKE") -}}
+{{- end -}}
+{{- if .Values.gateway.enabled -}}
+{{- $required = append $required (list "gateway.enabled" (printf "gateway.networking.k8s.io/v1/%s" .Values.gateway.routeKind) "install the Gateway API, or turn it on in GKE") -}}
+{{- end -}}
+{{- if and .Values.gateway.enabled .Values.gateway.gkePolicies -}}
+{{- $required = append $required (list "gateway.gkePolicies" "networking.gke.io/v1/HealthCheckPolicy" "it is part of GKE, so set gateway.gkePolicies=false elsewhere") -}}
+{{- end -}}
+{{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
+{{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
+{{- if .Values.metrics.serviceMonitor.enabled -}}
+{{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
+{{- end -}}
+{{- if .Values.metrics.prometheusRule.enabled -}}
+{{- $required = append $required (list "metrics.prometheusRule.enabled" "monitoring.coreos.com/v1/PrometheusRule" "install the Prometheus operator") -}}
+{{- end -}}
+{{- if .Values.metrics.podMonitoring.enabled -}}
+{{- $required = append $required (list "metrics.podMonitoring.enabled" "monitoring.googleapis.com/v1/PodMonitoring" "turn managed collection on in GKE") -}}
+{{- end -}}
+{{- range $required -}}
+{{- include "double-booked.requireApi" (dict "root" $ "value" (index . 0) "api" (index . 1) "help" (index . 2)) -}}
+{{- end -}}
+{{- end -}}
