@@ -1,8 +1,19 @@
 {{/* Refuses what a schema cannot: values that contradict each other. */}}
 {{- define "double-booked.validate" -}}
+{{- include "double-booked.validateLabels" . -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
 {{- include "double-booked.validateApis" . -}}
+{{- end -}}
+
+{{- define "double-booked.validateLabels" -}}
+{{- range $name, $labels := pick .Values "podLabels" "commonLabels" -}}
+{{- range $label := list "app" "app.kubernetes.io/instance" -}}
+{{- if hasKey $labels $label -}}
+{{- fail (printf "%s sets %s, but Services and the Deployment select pods by that label: choose another name." $name $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "double-booked.validateTls" -}}
