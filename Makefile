@@ -40,6 +40,18 @@ format: install ## put code and proto in the standard form
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
 
+IMAGE := docker.io/library/double-booked:dev
+BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
+COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
+BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct)
+
+image: ## build the production image, with docker or buildah, and save it as build/image.tar (BUILD_FLAGS=...)
+	mkdir -p build
+	rm -f build/image.tar
+	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) --tag $(IMAGE) .
+	$(if $(filter docker,$(BUILDER)),docker save --output build/image.tar $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:build/image.tar:$(IMAGE))
+
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
 
@@ -55,6 +67,7 @@ fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements.txt pyproject.toml
+	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --group dev pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -62,4 +75,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev image test lint format proto bench soak fuzz lock clean

@@ -443,7 +443,7 @@ def test_half_a_character_is_not_taken_for_conflicts() -> None:
 
 
 def test_the_version_is_that_of_the_package() -> None:
-    assert run("version").stdout == f"double-booked {version('double-booked')}\n"
+    assert run("version").stdout == f"double-booked {version('double-booked')}, commit unknown\n"
 
 
 def test_the_installed_command_is_the_same() -> None:
