@@ -52,6 +52,12 @@ image: ## build the production image, with docker or buildah, and save it as bui
 	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) --tag $(IMAGE) .
 	$(if $(filter docker,$(BUILDER)),docker save --output build/image.tar $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:build/image.tar:$(IMAGE))
 
+image-size: ## tell what takes the room in build/image.tar
+	@python3 tools/image_size.py build/image.tar
+
+test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
+	$(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra" tests/image
+
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
 
@@ -75,4 +81,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev image test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev image image-size test-image test lint format proto bench soak fuzz lock clean
