@@ -40,23 +40,33 @@ format: install ## put code and proto in the standard form
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
 
+ARCHIVE := build/image.tar
 IMAGE := docker.io/library/double-booked:dev
 BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
 BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
 	--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct)
 
-image: ## build the production image, with docker or buildah, and save it as build/image.tar (BUILD_FLAGS=...)
+dev-image: ## build the dev stage likewise, as build/dev-image.tar
+	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
+
+image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar
 	mkdir -p build
-	rm -f build/image.tar
+	rm -f $(ARCHIVE)
 	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) --tag $(IMAGE) .
-	$(if $(filter docker,$(BUILDER)),docker save --output build/image.tar $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:build/image.tar:$(IMAGE))
+	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
 
 image-size: ## tell what takes the room in build/image.tar
 	@python3 tools/image_size.py build/image.tar
 
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
-	$(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra" tests/image
+	$(PYTEST_ALL) tests/image
+
+PYTEST_ALL := $(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra"
+
+e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+	$(PYTEST_ALL) --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
+	@sed -n 's/.*property name="\(seconds[^"]*\)" value="\([0-9.]*\)".*/\1: \2/gp' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
@@ -81,4 +91,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev image image-size test-image test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image e2e test lint format proto bench soak fuzz lock clean

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from threading import Event
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICE = ROOT / "service"
 GENERATED = SERVICE / "double_booked" / "api"
 SOURCES = {".py", ".proto", ".pyx", ".pxd"}
+
+COMPILED = SERVICE / f"double_booked/conflicts/kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 GENERATE = ("tools/generate_api.py", "service")
 COMPILE = ("setup.py", "--quiet", "build_ext", "--inplace")
@@ -87,6 +90,8 @@ def main(options: Sequence[str]) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    if not COMPILED.exists() and not _succeeds(*COMPILE):
+        sys.exit("dev: the kernel does not compile")
     serving = Serving(options)
     tell(f"watching {SERVICE} and {ROOT / 'proto'}")
     for changes in watch(SERVICE, ROOT / "proto", watch_filter=SourceFilter(), stop_event=stop):
@@ -102,4 +107,6 @@ def main(options: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    if os.environ.get("TEST") == "1":
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", "--teamcity"])  # noqa: S606
     main(sys.argv[1:])
