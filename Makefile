@@ -37,6 +37,15 @@ GO_BUILD := -trimpath -buildvcs=false -ldflags "-s -w"
 GO_TOOLS := github.com/fullstorydev/grpcurl/cmd/grpcurl github.com/norwoodj/helm-docs/cmd/helm-docs \
 	github.com/yannh/kubeconform/cmd/kubeconform
 
+chart-docs: $(TOOLS)/built ## write the chart's README from its values
+	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning
+
+kustomize: install $(TOOLS)/built ## write kustomize/base from the chart
+	$(BIN)/python tools/kustomize_base.py
+
+test-chart: install $(TOOLS)/built ## prove the chart and kustomize without a cluster (needs kubectl and promtool)
+	$(PYTEST_ALL) tests/chart
+
 tools: $(TOOLS)/built ## build helm, helm3, kubeconform, helm-docs and grpcurl into build/tools (needs Go)
 
 lint: install ## check style, types, layers and the contract
@@ -51,6 +60,35 @@ format: install ## put code and proto in the standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
+
+ARCHIVE := build/image.tar
+IMAGE := docker.io/library/double-booked:dev
+BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
+COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
+BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct)
+
+dev-image: ## build the dev stage likewise, as build/dev-image.tar
+	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
+
+image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar
+	mkdir -p build
+	rm -f $(ARCHIVE)
+	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) --tag $(IMAGE) .
+	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
+
+image-size: ## tell what takes the room in build/image.tar
+	@python3 tools/image_size.py build/image.tar
+
+test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
+	$(PYTEST_ALL) tests/image
+
+PYTEST_ALL := $(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra"
+
+export LOAD_IMAGE
+e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+	$(PYTEST_ALL) --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
+	@sed -n 's/.*property name="\(seconds[^"]*\)" value="\([0-9.]*\)".*/\1: \2/gp' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
@@ -67,6 +105,7 @@ fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements.txt pyproject.toml
+	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --group dev pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
@@ -74,4 +113,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev test tools lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean

@@ -177,7 +177,7 @@ def healthcheck(server: str, tls: "CallerTls | None") -> None:
 
 @main.command()
 def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as version_of
+    """Print the version, and the commit that it was built from."""
+    from double_booked.version import VERSION, commit
 
-    click.echo(f"double-booked {version_of('double-booked')}")
+    click.echo(f"double-booked {VERSION}, commit {commit()}")

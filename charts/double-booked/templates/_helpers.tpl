@@ -27,7 +27,9 @@ labels:
 {{- end -}}
 
 {{- define "double-booked.image" -}}
-{{- if .Values.image.digest -}}
+{{- if .Values.image.reference -}}
+{{ .Values.image.reference }}
+{{- else if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
 {{- else -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}

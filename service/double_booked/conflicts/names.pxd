@@ -16,7 +16,7 @@ cdef extern from *:
     #if PY_VERSION_HEX >= 0x030E0000
     #define hash_bytes Py_HashBuffer
     #else
-    #define hash_bytes _Py_HashBytes
+    #define hash_bytes(content, length) (PyHash_GetFuncDef()->hash(content, length))
     #endif
     """
     Py_ssize_t hash_bytes(const void *content, Py_ssize_t length) noexcept nogil

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib.metadata import version
 
 import grpc
 from prometheus_client import (
@@ -16,6 +15,8 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+
+from double_booked.version import VERSION, commit
 
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _EVENTS_BUCKETS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
@@ -35,7 +36,7 @@ class Metrics:
         self._add_answers()
         self._add_tls()
         Info("double_booked_build", "What is running.", registry=self.registry).info(
-            {"version": version("double-booked")}
+            {"version": VERSION, "commit": commit()}
         )
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:

@@ -1,0 +1,59 @@
+# Builds alike with docker, podman and buildah. The last stage, production, is the default.
+ARG BASE=docker.io/library/debian:trixie-slim
+
+# What compiles the kernel and runs the tools; all later stages but production stand on it.
+FROM ${BASE} AS toolchain
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        binutils ca-certificates gcc libc6-dev python3 python3-dev python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN python3 -m venv /venv
+ENV PATH=/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /source
+
+# The sources and all tools; serves, and anew whenever a source is saved.
+FROM toolchain AS dev
+COPY requirements-dev.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --quiet --require-hashes --requirement requirements-dev.txt
+# Whoever syncs files into the container does it as its user, so they are that user's.
+COPY --chown=65532:65532 . .
+RUN pip install --quiet --no-deps --no-build-isolation --editable . && chown -R 65532:65532 .
+USER 65532:65532
+ENV HOME=/tmp
+EXPOSE 7070 8080
+CMD ["python", "tools/dev.py"]
+
+# Runs the unit tests, and says how they go in TeamCity's words.
+FROM dev AS test
+CMD ["pytest", "--teamcity", "-p", "no:cacheprovider"]
+
+# Puts together what production holds.
+FROM toolchain AS build
+ARG SOURCE_DATE_EPOCH=0
+ARG COMMIT=unknown
+COPY requirements.txt requirements-build.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --quiet --require-hashes --requirement requirements-build.txt \
+    && pip install --quiet --require-hashes --no-compile --target /packages --requirement requirements.txt
+COPY pyproject.toml setup.py LICENSE README.md ./
+COPY service service
+RUN pip install --quiet --no-deps --no-build-isolation --no-compile --target /packages .
+COPY tools/image_root.py tools/
+RUN PYTHONHASHSEED=0 python tools/image_root.py /packages /image "${COMMIT}" "${SOURCE_DATE_EPOCH}"
+
+# Interpreter, libraries, packages: no shell, no package manager, no source.
+FROM scratch AS production
+ARG COMMIT=unknown
+ARG VERSION=0.0.0
+LABEL org.opencontainers.image.title="double-booked" \
+      org.opencontainers.image.description="Tells which events of a list conflict" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}"
+COPY --from=build /image/ /
+ENV PATH=/usr/bin PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+EXPOSE 7070 8080
+ENTRYPOINT ["double-booked"]
+CMD ["serve"]

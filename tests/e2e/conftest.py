@@ -1,0 +1,108 @@
+"""A namespace of a real cluster, with the chart installed in it.
+
+KUBECONFIG names the cluster; LOAD_IMAGE is the command that puts a docker-archive into it,
+`kind load image-archive` for one. helm and kubectl are taken from PATH.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts/double-booked"
+RELEASE = "double-booked"
+SECONDS = 180
+
+
+def tool(name: str) -> str:
+    """The path of a program that these tests need."""
+    found = shutil.which(name)
+    assert found, f"these tests need {name} on PATH"
+    return found
+
+
+def run(*command: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess has it
+    """What a command says; its complaint is the error."""
+    done = subprocess.run(
+        command, input=input, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A namespace that admits restricted pods alone."""
+
+    name: str
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as above
+        """What kubectl says in it."""
+        return run(tool("kubectl"), "--namespace", self.name, *arguments, input=input)
+
+    def helm(self, *arguments: str) -> str:
+        """What helm says in it."""
+        return run(tool("helm"), "--namespace", self.name, *arguments)
+
+    def install(self, *options: str) -> None:
+        """Installs the chart, or changes what is installed, and waits until it serves."""
+        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", *options)
+
+    def node_address(self, service: str) -> str:
+        """Where a node answers for a Service of type NodePort; it stays over restarts."""
+        port = self.kubectl(
+            "get", "service", service, "--output=jsonpath={.spec.ports[0].nodePort}"
+        )
+        internal = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
+        return f"{self.kubectl('get', 'nodes', f'--output=jsonpath={internal}')}:{port}"
+
+    def pod(self) -> str:
+        """The name of the pod that runs."""
+        running = ("--field-selector=status.phase=Running", "--output=name")
+        [name] = self.kubectl("get", "pods", *running).split()
+        return name
+
+    @contextmanager
+    def forwarded(self, target: str, port: str) -> Iterator[str]:
+        """An address on this machine that leads to a port of a pod or a Service."""
+        forward = [tool("kubectl"), "--namespace", self.name, "port-forward", target, f":{port}"]
+        with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout
+                found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
+                assert found, f"{target} cannot be reached"
+                yield found[0]
+            finally:
+                process.terminate()
+
+
+@pytest.fixture(scope="session")
+def loaded() -> None:
+    """Both images are in the cluster."""
+    command = os.environ.get("LOAD_IMAGE")
+    assert command, "LOAD_IMAGE is not set: the command that puts an archive into the cluster"
+    for archive in ("image.tar", "dev-image.tar"):
+        path = ROOT / "build" / archive
+        assert path.exists(), f"there is no {path}; `make image dev-image` makes it"
+        run(*shlex.split(command), str(path))
+
+
+@pytest.fixture
+def namespace(loaded: None) -> Iterator[Namespace]:  # noqa: ARG001 - the images are there then
+    made = Namespace(f"double-booked-{uuid4().hex[:8]}")
+    run(tool("kubectl"), "create", "namespace", made.name)
+    label = "pod-security.kubernetes.io/enforce=restricted"
+    run(tool("kubectl"), "label", "namespace", made.name, label)
+    try:
+        yield made
+    finally:
+        run(tool("kubectl"), "delete", "namespace", made.name, "--wait=false")

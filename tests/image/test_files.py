@@ -1,0 +1,80 @@
+"""What is in the image, and above all what is not."""
+
+import gzip
+import stat
+import subprocess
+from importlib.metadata import Distribution
+from pathlib import Path
+
+import pytest
+
+from image.conftest import ARCHIVE, Image
+
+MAX_MEGABYTES = 85
+MAX_MEGABYTES_COMPRESSED = 31
+SITE = "usr/lib/python3/dist-packages"
+
+
+def test_it_is_tagged_and_says_what_it_is(image: Image) -> None:
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git there is
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ARCHIVE.parent,
+    ).stdout.strip()
+    assert image.tag == "docker.io/library/double-booked:dev"
+    labels = image.config["Labels"]
+    assert labels["org.opencontainers.image.revision"].removesuffix("-modified") == commit
+    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+
+
+def test_it_runs_the_server_as_a_user_without_rights(image: Image) -> None:
+    assert image.config["User"] == "65532:65532"
+    assert image.config["Entrypoint"] == ["double-booked"]
+    assert image.config["Cmd"] == ["serve"]
+
+
+def test_it_holds_no_shell_no_package_manager_and_no_compiler(image: Image) -> None:
+    programs = {path.name for path in (image.root / "usr/bin").iterdir()}
+    assert programs == {"double-booked", "python3.13"}
+    names = {path.name for path in image.root.rglob("*")}
+    assert not names & {"sh", "bash", "pip", "apt", "dpkg", "gcc", "ensurepip", "busybox"}
+
+
+def test_no_file_lends_rights_and_none_may_be_changed_by_its_user(image: Image) -> None:
+    for path in image.root.rglob("*"):
+        mode = path.lstat().st_mode
+        assert not mode & (stat.S_ISUID | stat.S_ISGID), path
+        assert path.is_symlink() or not mode & stat.S_IWOTH, path
+        assert path.lstat().st_uid == 0, path
+
+
+def test_it_holds_byte_code_but_no_source_and_no_tests(image: Image) -> None:
+    packages = image.root / SITE
+    assert (packages / "double_booked/server/service.pyc").exists()
+    assert list(packages.glob("double_booked/conflicts/kernel.*.so"))
+    suffixes = {".py", ".pyx", ".pxd", ".pyi", ".c", ".h", ".proto"}
+    assert [path for path in image.root.rglob("*") if path.suffix in suffixes] == []
+    assert not [path for path in image.root.rglob("tests") if path.is_dir()]
+
+
+def test_it_is_small(image: Image) -> None:
+    files = (path for path in image.root.rglob("*") if path.is_file() and not path.is_symlink())
+    assert sum(path.stat().st_size for path in files) < MAX_MEGABYTES * 1e6
+    assert len(gzip.compress(ARCHIVE.read_bytes(), 6)) < MAX_MEGABYTES_COMPRESSED * 1e6
+
+
+def test_everybodys_licence_is_there(image: Image) -> None:
+    for folder in (image.root / SITE).glob("*.dist-info"):
+        told = Distribution.at(folder).metadata
+        names = " ".join(str(path.relative_to(folder)).lower() for path in folder.rglob("*"))
+        assert "licen" in names or told.get("License-Expression") or told.get("License"), folder
+    debian = {path.name for path in (image.root / "usr/share/doc").iterdir()}
+    assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "python3.13-minimal"} <= debian
+
+
+@pytest.mark.parametrize("library", ["libc.so.6", "libssl.so.3"])
+def test_libraries_are_where_programs_look_for_them(image: Image, library: str) -> None:
+    assert list(Path(image.root, "usr/lib").glob(f"*/{library}"))

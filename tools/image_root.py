@@ -1,0 +1,170 @@
+"""Puts together the file tree of the production image.
+
+`image_root.py PACKAGES TARGET COMMIT EPOCH`: from installed packages and this machine's
+interpreter, with the libraries that they need, as byte code without source, and with
+everybody's licence.
+"""
+
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+SITE = Path("usr/lib/python3/dist-packages")
+USER = "65532"
+
+# Of the standard library, what a service and a command line never use.
+NEVER_USED = re.compile(
+    r"(test|tests|idlelib|tkinter|turtledemo|turtle\.py|ensurepip|venv|pydoc_data|config-.*"
+    r"|sqlite3|_sqlite3.*\.so|dbm|_dbm.*\.so|_gdbm.*\.so|curses|_curses.*\.so|readline.*\.so"
+    r"|_test.*\.so|xxlimited.*\.so|__pycache__|_pyrepl|__phello__)"
+)
+# Of packages, what only their makers use, and sources of what is compiled.
+NEVER_SHIPPED = re.compile(
+    r"(tests?|__pycache__|bin|.*\.(pyi|pyx|pxd|pxi|c|h|cc|cpp|proto)|py\.typed|RECORD|INSTALLER"
+    r"|REQUESTED|direct_url\.json)"
+)
+# Parts of packages that nothing here imports; the rest of each is needed.
+UNUSED_PARTS = (
+    re.compile(r"google/(?!protobuf/|rpc/)[a-z]+/"),
+    re.compile(r"pygments/(lexers|styles|formatters)/(?!__init__|_mapping)"),
+    re.compile(r"cffi/|pycparser/"),
+)
+LICENCE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors|copyright).*")
+
+
+def is_shipped(path: str, never: re.Pattern[str]) -> bool:
+    """Whether a file of a package or of the standard library goes into the image.
+
+    Args:
+        path: Relative to where the packages or the library are.
+        never: Names of files and folders that do not.
+    """
+    parts = Path(path).parts
+    if LICENCE.fullmatch(parts[-1]):
+        return True
+    if any(unused.match(path) for unused in UNUSED_PARTS):
+        return False
+    return not any(never.fullmatch(part) for part in parts)
+
+
+def copy_tree(source: Path, target: Path, never: re.Pattern[str]) -> None:
+    """Copies what is shipped of a tree."""
+    for file in sorted(source.rglob("*")):
+        relative = file.relative_to(source)
+        if file.is_file() and is_shipped(str(relative), never):
+            copy(file, target / relative)
+
+
+def copy(file: Path, target: Path) -> None:
+    """Copies a file, of which links are followed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
+    target.chmod(0o755 if os.access(file, os.X_OK) else 0o644)
+
+
+def compile_tree(folder: Path, root: Path) -> None:
+    """Leaves byte code in the place of source."""
+    compiled = compileall.compile_dir(
+        folder,
+        maxlevels=50,
+        quiet=1,
+        legacy=True,
+        stripdir=str(root),
+        prependdir="/",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not compiled:
+        sys.exit(f"not all of {folder} compiles")
+    for file in folder.rglob("*.py"):
+        file.unlink()
+
+
+def programs(root: Path) -> Iterator[Path]:
+    """All files that are compiled to machine code."""
+    for file in sorted(root.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            with file.open("rb") as opened:
+                if opened.read(4) == b"\x7fELF":
+                    yield file
+
+
+def libraries(needing: Iterable[Path]) -> set[Path]:
+    """The shared libraries of this machine that the programs are linked to."""
+    found = set()
+    for program in needing:
+        ldd = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+        found |= {Path(path) for path in re.findall(r"(?:=> )?(/\S+) \(0x", ldd.stdout)}
+    return found
+
+
+def copy_system(target: Path) -> None:
+    """Copies the interpreter and its library."""
+    interpreter = Path(sys.executable).resolve()
+    copy(interpreter, target / "usr/bin" / interpreter.name)
+    library = Path(sysconfig.get_path("stdlib"))
+    copy_tree(library, target / library.relative_to("/"), NEVER_USED)
+
+
+def copy_libraries(target: Path) -> None:
+    """Copies the libraries of what is there, and the loader where programs look for it."""
+    for link, real in (("lib", "usr/lib"), ("lib64", "usr/lib64")):
+        (target / real).mkdir(parents=True, exist_ok=True)
+        (target / link).symlink_to(real)
+    for library in sorted(libraries(programs(target))):
+        if not library.is_relative_to(target):
+            folder = library.parent.resolve().relative_to("/")
+            copy(library, target / folder / library.name)
+
+
+def copy_licences(target: Path) -> None:
+    """Copies what Debian says of the rights to each of its packages that something is from."""
+    shipped = ["/" + str(file.relative_to(target)) for file in programs(target)]
+    # Of libraries, dpkg knows the path without /usr.
+    paths = [*shipped, *(path.removeprefix("/usr") for path in shipped)]
+    found = subprocess.run(["dpkg", "-S", *paths], capture_output=True, text=True, check=False)
+    for name in sorted(set(re.findall(r"^([a-z0-9.+-]+)(?=:)", found.stdout, re.MULTILINE))):
+        licence = Path("/usr/share/doc", name, "copyright")
+        copy(licence, target / licence.relative_to("/"))
+
+
+def write_own(target: Path, commit: str) -> None:
+    """Writes the command, the user, and the commit that all was made from."""
+    command = target / "usr/bin/double-booked"
+    command.write_text(
+        f"#!/usr/bin/{Path(sys.executable).resolve().name} -s\n"
+        "import sys\n\nfrom double_booked.cli import main\n\nsys.exit(main())\n"
+    )
+    command.chmod(0o755)
+    (target / "etc").mkdir()
+    (target / "etc/passwd").write_text(f"double-booked:x:{USER}:{USER}::/:/none\n")
+    (target / "etc/group").write_text(f"double-booked:x:{USER}:\n")
+    (target / SITE / "double_booked/commit.txt").write_text(f"{commit}\n")
+
+
+def set_times(target: Path, epoch: int) -> None:
+    """Gives all files one time, so that the same commit makes the same image."""
+    for path in [target, *target.rglob("*")]:
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+def main(packages: Path, target: Path, commit: str, epoch: int) -> None:
+    """Makes the tree."""
+    copy_system(target)
+    copy_tree(packages, target / SITE, NEVER_SHIPPED)
+    compile_tree(target / "usr/lib", target)
+    copy_libraries(target)
+    subprocess.run(["strip", "--strip-unneeded", *programs(target)], check=True)
+    copy_licences(target)
+    write_own(target, commit)
+    set_times(target, epoch)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

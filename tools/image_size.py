@@ -1,0 +1,43 @@
+"""Tells what takes the room in an image: `image_size.py build/image.tar`."""
+
+import gzip
+import json
+import sys
+import tarfile
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+SHOWN = 12
+_DEPTH = {"usr/lib/python3/dist-packages": 5}
+
+
+def part_of(path: str) -> str:
+    """The part that a file is told under: a package, a library, or a folder."""
+    parts = PurePosixPath(path).parts
+    depth = next((depth for start, depth in _DEPTH.items() if path.startswith(start)), 4)
+    return "/".join(parts[:depth])
+
+
+def sizes(archive: Path) -> Counter[str]:
+    """Bytes by part, of all layers of a docker-archive."""
+    found: Counter[str] = Counter()
+    with tarfile.open(archive) as image:
+        manifest = json.load(image.extractfile("manifest.json"))  # type: ignore[arg-type]
+        for layer in manifest[0]["Layers"]:
+            with tarfile.open(fileobj=image.extractfile(layer)) as files:
+                for file in files:
+                    found[part_of(file.name)] += file.size
+    return found
+
+
+def main(archive: Path) -> None:
+    """Prints the largest parts, and the whole."""
+    found = sizes(archive)
+    for part, size in found.most_common(SHOWN):
+        print(f"{size / 1e6:7.1f} MB  {part}")
+    compressed = len(gzip.compress(archive.read_bytes(), 6))
+    print(f"{found.total() / 1e6:7.1f} MB  in all, {compressed / 1e6:.1f} MB gzipped")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
