@@ -60,13 +60,11 @@ image-size: ## tell what takes the room in build/image.tar
 	@python3 tools/image_size.py build/image.tar
 
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
-	$(PYTEST_ALL) tests/image
-
-PYTEST_ALL := $(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra"
+	$(BIN)/pytest tests/image
 
 export LOAD_IMAGE
 e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
-	$(PYTEST_ALL) --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
+	$(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
 	@sed -n 's/.*property name="\(seconds[^"]*\)" value="\([0-9.]*\)".*/\1: \2/gp' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
@@ -76,7 +74,7 @@ bench: install ## print the benchmark tables
 	$(BIN)/python tests/bench
 
 soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
-	$(BIN)/python tests/soak $(or $(SOAK_SECONDS),1800)
+	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
 fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-fuzz.txt

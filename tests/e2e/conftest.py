@@ -30,11 +30,9 @@ def tool(name: str) -> str:
     return found
 
 
-def run(*command: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess has it
+def run(*command: str) -> str:
     """What a command says; its complaint is the error."""
-    done = subprocess.run(
-        command, input=input, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
 
@@ -45,9 +43,13 @@ class Namespace:
 
     name: str
 
-    def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as above
+    def command(self, *arguments: str) -> list[str]:
+        """The kubectl command in it, to be run otherwise than by `kubectl`."""
+        return [tool("kubectl"), "--namespace", self.name, *arguments]
+
+    def kubectl(self, *arguments: str) -> str:
         """What kubectl says in it."""
-        return run(tool("kubectl"), "--namespace", self.name, *arguments, input=input)
+        return run(*self.command(*arguments))
 
     def helm(self, *arguments: str) -> str:
         """What helm says in it."""
@@ -55,7 +57,8 @@ class Namespace:
 
     def install(self, *options: str) -> None:
         """Installs the chart, or changes what is installed, and waits until it serves."""
-        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", *options)
+        image = "--set=image.repository=docker.io/library/double-booked"
+        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", image, *options)
 
     def node_address(self, service: str) -> str:
         """Where a node answers for a Service of type NodePort; it stays over restarts."""
@@ -74,7 +77,7 @@ class Namespace:
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
         """An address on this machine that leads to a port of a pod or a Service."""
-        forward = [tool("kubectl"), "--namespace", self.name, "port-forward", target, f":{port}"]
+        forward = self.command("port-forward", target, f":{port}")
         with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout
@@ -99,10 +102,9 @@ def loaded() -> None:
 @pytest.fixture
 def namespace(loaded: None) -> Iterator[Namespace]:  # noqa: ARG001 - the images are there then
     made = Namespace(f"double-booked-{uuid4().hex[:8]}")
-    run(tool("kubectl"), "create", "namespace", made.name)
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    run(tool("kubectl"), "label", "namespace", made.name, label)
+    made.kubectl("create", "namespace", made.name)
+    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=restricted")
     try:
         yield made
     finally:
-        run(tool("kubectl"), "delete", "namespace", made.name, "--wait=false")
+        made.kubectl("delete", "namespace", made.name, "--wait=false")

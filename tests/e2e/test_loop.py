@@ -3,7 +3,6 @@
 Files are synced as skaffold does it: tar, run in the container as its user.
 """
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,9 +13,9 @@ import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import CHART, ROOT, Namespace, tool
+from e2e.conftest import CHART, RELEASE, Namespace, tool
 from server.test_service import PAIR
-from tools.test_dev import fields_of_event
+from tools.test_dev import copy_sources, fields_of_event
 
 SECONDS = 60.0
 SERVICE = "service/double_booked/server/service.py"
@@ -44,9 +43,10 @@ class Loop:
             capture_output=True,
             check=True,
         )
-        unpack = ["exec", "--stdin", self.pod, "--", "tar", "xmf", "-", "-C", "/source"]
-        kubectl = [tool("kubectl"), "--namespace", self.namespace.name]
-        subprocess.run([*kubectl, *unpack], input=packed.stdout, check=True, capture_output=True)
+        unpack = self.namespace.command(
+            "exec", "--stdin", self.pod, "--", "tar", "xmf", "-", "-C", "/source"
+        )
+        subprocess.run(unpack, input=packed.stdout, check=True, capture_output=True)
         return saved
 
     def until(self, holds: Callable[[grpc.Channel], bool]) -> None:
@@ -77,15 +77,13 @@ def groups(channel: grpc.Channel) -> int:
 
 @pytest.fixture
 def loop(namespace: Namespace, tmp_path: Path) -> Loop:
-    for name in ("service", "proto"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "*.c"))
+    copy_sources(tmp_path)
     namespace.install(
         f"--values={CHART}/ci/dev-values.yaml",
-        "--set=image.repository=docker.io/library/double-booked",
         "--set=image.tag=dev-loop",
         "--set=service.type=NodePort",
     )
-    return Loop(namespace, tmp_path, namespace.node_address("double-booked"))
+    return Loop(namespace, tmp_path, namespace.node_address(RELEASE))
 
 
 def test_code_and_proto_that_are_saved_are_served(
