@@ -27,6 +27,16 @@ dev: install ## serve on :7070 and :8080, anew whenever a source is saved
 test: install lint ## prove that the project works
 	$(BIN)/pytest
 
+TOOLS := build/tools
+GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
+$(TOOLS)/built: tools/go.mod tools/go.sum
+	cd tools && $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm github.com/fullstorydev/grpcurl/cmd/grpcurl \
+		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform
+	cd tools && $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
+	touch $@
+
+tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs and kubeconform into build/tools (needs Go)
+
 lint: install ## check style, types, layers and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -63,8 +73,8 @@ test-image: install ## prove build/image.tar: what is in it, and how it runs (ne
 	$(BIN)/pytest tests/image
 
 export LOAD_IMAGE
-e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
-	$(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
+e2e: install tools image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
 	@grep --only-matching 'seconds [^/]*' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
@@ -90,4 +100,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image e2e test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image e2e test tools lint format proto bench soak fuzz lock clean

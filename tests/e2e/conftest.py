@@ -1,18 +1,22 @@
 """A namespace of a real cluster, with the chart installed in it.
 
 KUBECONFIG names the cluster; LOAD_IMAGE is the command that puts a docker-archive into it,
-`kind load image-archive` for one. helm and kubectl are taken from PATH.
+`kind load image-archive` for one. helm and kubectl are taken from PATH, as is skaffold, which
+need not be there; SKAFFOLD_FLAGS says how it builds and pushes.
 """
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
 SECONDS = 180
+MAX_SECONDS = 600
+"""What the unit tests may take in a pod."""
 
 
 def tool(name: str) -> str:
@@ -30,11 +36,32 @@ def tool(name: str) -> str:
     return found
 
 
-def run(*command: str) -> str:
-    """What a command says; its complaint is the error."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+def run(*command: str, text: str | None = None) -> str:
+    """What a command says, given a text to read; its complaint is the error."""
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+@contextmanager
+def started_skaffold(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs skaffold in a copy of the sources."""
+    flags = shlex.split(os.environ.get("SKAFFOLD_FLAGS", ""))
+    quiet = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
+    with subprocess.Popen(
+        [tool("skaffold"), *arguments, *flags],
+        cwd=folder,
+        env=os.environ | quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +100,21 @@ class Namespace:
         running = ("--field-selector=status.phase=Running", "--output=name")
         [name] = self.kubectl("get", "pods", *running).split()
         return name
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Creates objects, or changes them."""
+        everything = {"apiVersion": "v1", "kind": "List", "items": objects}
+        run(*self.command("apply", "--filename=-"), text=json.dumps(everything))
+
+    def until_pod_ended(self, name: str) -> str:
+        """Waits for the end of a pod that is not restarted; answers its phase."""
+        deadline = time.monotonic() + MAX_SECONDS
+        while time.monotonic() < deadline:
+            phase = self.kubectl("get", "pod", name, "--output=jsonpath={.status.phase}")
+            if phase in {"Succeeded", "Failed"}:
+                return phase
+            time.sleep(1)
+        raise AssertionError(f"{name} does not end: {self.kubectl('logs', name, '--tail=20')}")
 
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
