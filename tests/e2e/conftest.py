@@ -2,7 +2,8 @@
 
 KUBECONFIG names the cluster; LOAD_IMAGE is the command that puts a docker-archive into it,
 `kind load image-archive` for one. helm and kubectl are taken from PATH, as is skaffold, which
-need not be there; SKAFFOLD_FLAGS says how it builds and pushes.
+need not be there; it builds with docker where a daemon answers, else with buildah, and reads
+SKAFFOLD_DEFAULT_REPO and SKAFFOLD_INSECURE_REGISTRY by itself.
 """
 
 import json
@@ -45,13 +46,20 @@ def run(*command: str, text: str | None = None) -> str:
     return done.stdout
 
 
+def has_docker() -> bool:
+    """Whether a daemon answers."""
+    docker = shutil.which("docker")
+    if not docker:
+        return False
+    return subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+
+
 @contextmanager
 def started_skaffold(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Runs skaffold in a copy of the sources."""
-    flags = shlex.split(os.environ.get("SKAFFOLD_FLAGS", ""))
     quiet = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
     with subprocess.Popen(
-        [tool("skaffold"), *arguments, *flags],
+        [tool("skaffold"), *arguments],
         cwd=folder,
         env=os.environ | quiet,
         stdout=subprocess.PIPE,

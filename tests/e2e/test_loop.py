@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import CHART, RELEASE, ROOT, Namespace, run, started_skaffold, tool
+from e2e.conftest import CHART, RELEASE, ROOT, Namespace, has_docker, run, started_skaffold, tool
 from server.test_service import PAIR
 from tools.test_dev import copy_sources, fields_of_event
 
@@ -92,7 +92,8 @@ def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
 def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
     """Has skaffold build, install and sync."""
     run(tool("git"), "clone", "--quiet", str(ROOT), str(folder))
-    with started_skaffold(folder, "dev", f"--namespace={namespace.name}") as process:
+    builder = () if has_docker() else ("--profile=buildah",)
+    with started_skaffold(folder, "dev", f"--namespace={namespace.name}", *builder) as process:
         assert process.stdout
         said = []
         for line in process.stdout:
