@@ -29,24 +29,24 @@ dev: install ## serve on :7070 and :8080, anew whenever a source is saved
 test: install lint ## prove that the project works
 	$(BIN)/pytest
 
+TOOLS := build/tools
+GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
 $(TOOLS)/built: tools/go.mod tools/go.sum
-	cd tools && go build $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm $(GO_TOOLS)
-	cd tools && go build $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
+	cd tools && $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm github.com/fullstorydev/grpcurl/cmd/grpcurl \
+		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform
+	cd tools && $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
 	touch $@
-GO_BUILD := -trimpath -buildvcs=false -ldflags "-s -w"
-GO_TOOLS := github.com/fullstorydev/grpcurl/cmd/grpcurl github.com/norwoodj/helm-docs/cmd/helm-docs \
-	github.com/yannh/kubeconform/cmd/kubeconform
+
+tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs and kubeconform into build/tools (needs Go)
 
 chart-docs: $(TOOLS)/built ## write the chart's README from its values
 	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning
 
-kustomize: install $(TOOLS)/built ## write kustomize/base from the chart
+kustomize: install $(TOOLS)/built ## write kustomize/base and its components from the chart
 	$(BIN)/python tools/kustomize_base.py
 
-test-chart: install $(TOOLS)/built ## prove the chart and kustomize without a cluster (needs kubectl and promtool)
-	$(PYTEST_ALL) tests/chart
-
-tools: $(TOOLS)/built ## build helm, helm3, kubeconform, helm-docs and grpcurl into build/tools (needs Go)
+test-chart: install $(TOOLS)/built ## prove chart and kustomize without a cluster (needs kubectl and promtool)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart
 
 lint: install ## check style, types, layers and the contract
 	$(BIN)/ruff check
@@ -81,14 +81,12 @@ image-size: ## tell what takes the room in build/image.tar
 	@python3 tools/image_size.py build/image.tar
 
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
-	$(PYTEST_ALL) tests/image
-
-PYTEST_ALL := $(BIN)/pytest --override-ini addopts="--strict-markers --import-mode=importlib -ra"
+	$(BIN)/pytest tests/image
 
 export LOAD_IMAGE
-e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
-	$(PYTEST_ALL) --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
-	@sed -n 's/.*property name="\(seconds[^"]*\)" value="\([0-9.]*\)".*/\1: \2/gp' build/e2e.xml
+e2e: install tools image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
+	@grep --only-matching 'seconds [^/]*' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
@@ -97,7 +95,7 @@ bench: install ## print the benchmark tables
 	$(BIN)/python tests/bench
 
 soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
-	$(BIN)/python tests/soak $(or $(SOAK_SECONDS),1800)
+	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
 fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-fuzz.txt

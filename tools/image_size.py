@@ -8,14 +8,13 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 SHOWN = 12
-_DEPTH = {"usr/lib/python3/dist-packages": 5}
+SITE = "usr/lib/python3/dist-packages"
 
 
 def part_of(path: str) -> str:
     """The part that a file is told under: a package, a library, or a folder."""
-    parts = PurePosixPath(path).parts
-    depth = next((depth for start, depth in _DEPTH.items() if path.startswith(start)), 4)
-    return "/".join(parts[:depth])
+    depth = 5 if path.startswith(SITE) else 4
+    return "/".join(PurePosixPath(path).parts[:depth])
 
 
 def sizes(archive: Path) -> Counter[str]:

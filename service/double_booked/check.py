@@ -1,5 +1,6 @@
 """Reads events, asks which of them conflict, and tells."""
 
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -81,6 +82,7 @@ def run(
     except BrokenPipeError:
         raise  # who reads has seen enough; click ends the command quietly
     except OSError as error:
+        _drop_standard_output()
         raise Failure(f"standard output: {error.strerror}") from error
     return CONFLICTS if conflicts.conflicts else NO_CONFLICT
 
@@ -123,6 +125,13 @@ def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> Confl
         return client.get_conflicts(server, asked, tls)
     except client.ServerError as error:
         raise Failure(str(error)) from error
+
+
+def _drop_standard_output() -> None:
+    """Sends what is still to be written nowhere; else Python complains of it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _refused(error: InvalidRequest, sources: Sequence[Source]) -> Failure:

@@ -1,18 +1,23 @@
 """A namespace of a real cluster, with the chart installed in it.
 
 KUBECONFIG names the cluster; LOAD_IMAGE is the command that puts a docker-archive into it,
-`kind load image-archive` for one. helm and kubectl are taken from PATH.
+`kind load image-archive` for one. helm and kubectl are taken from PATH, as is skaffold, which
+need not be there; it builds with docker where a daemon answers, else with buildah, and reads
+SKAFFOLD_DEFAULT_REPO and SKAFFOLD_INSECURE_REGISTRY by itself.
 """
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -21,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
 SECONDS = 180
+MAX_SECONDS = 600
+"""What the unit tests may take in a pod."""
 
 
 def tool(name: str) -> str:
@@ -30,13 +37,39 @@ def tool(name: str) -> str:
     return found
 
 
-def run(*command: str, input: str | None = None) -> str:  # noqa: A002 - as subprocess has it
-    """What a command says; its complaint is the error."""
+def run(*command: str, text: str | None = None) -> str:
+    """What a command says, given a text to read; its complaint is the error."""
     done = subprocess.run(
-        command, input=input, capture_output=True, text=True, check=False, timeout=SECONDS
+        command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+def has_docker() -> bool:
+    """Whether a daemon answers."""
+    docker = shutil.which("docker")
+    if not docker:
+        return False
+    return subprocess.run([docker, "info"], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def started_skaffold(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Runs skaffold in a copy of the sources."""
+    quiet = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
+    with subprocess.Popen(
+        [tool("skaffold"), *arguments],
+        cwd=folder,
+        env=os.environ | quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +78,13 @@ class Namespace:
 
     name: str
 
-    def kubectl(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as above
+    def command(self, *arguments: str) -> list[str]:
+        """The kubectl command in it, to be run otherwise than by `kubectl`."""
+        return [tool("kubectl"), "--namespace", self.name, *arguments]
+
+    def kubectl(self, *arguments: str) -> str:
         """What kubectl says in it."""
-        return run(tool("kubectl"), "--namespace", self.name, *arguments, input=input)
+        return run(*self.command(*arguments))
 
     def helm(self, *arguments: str) -> str:
         """What helm says in it."""
@@ -55,7 +92,8 @@ class Namespace:
 
     def install(self, *options: str) -> None:
         """Installs the chart, or changes what is installed, and waits until it serves."""
-        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", *options)
+        image = "--set=image.repository=docker.io/library/double-booked"
+        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", image, *options)
 
     def node_address(self, service: str) -> str:
         """Where a node answers for a Service of type NodePort; it stays over restarts."""
@@ -71,10 +109,25 @@ class Namespace:
         [name] = self.kubectl("get", "pods", *running).split()
         return name
 
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Creates objects, or changes them."""
+        everything = {"apiVersion": "v1", "kind": "List", "items": objects}
+        run(*self.command("apply", "--filename=-"), text=json.dumps(everything))
+
+    def until_pod_ended(self, name: str) -> str:
+        """Waits for the end of a pod that is not restarted; answers its phase."""
+        deadline = time.monotonic() + MAX_SECONDS
+        while time.monotonic() < deadline:
+            phase = self.kubectl("get", "pod", name, "--output=jsonpath={.status.phase}")
+            if phase in {"Succeeded", "Failed"}:
+                return phase
+            time.sleep(1)
+        raise AssertionError(f"{name} does not end: {self.kubectl('logs', name, '--tail=20')}")
+
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
         """An address on this machine that leads to a port of a pod or a Service."""
-        forward = [tool("kubectl"), "--namespace", self.name, "port-forward", target, f":{port}"]
+        forward = self.command("port-forward", target, f":{port}")
         with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout
@@ -99,10 +152,9 @@ def loaded() -> None:
 @pytest.fixture
 def namespace(loaded: None) -> Iterator[Namespace]:  # noqa: ARG001 - the images are there then
     made = Namespace(f"double-booked-{uuid4().hex[:8]}")
-    run(tool("kubectl"), "create", "namespace", made.name)
-    label = "pod-security.kubernetes.io/enforce=restricted"
-    run(tool("kubectl"), "label", "namespace", made.name, label)
+    made.kubectl("create", "namespace", made.name)
+    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=restricted")
     try:
         yield made
     finally:
-        run(tool("kubectl"), "delete", "namespace", made.name, "--wait=false")
+        made.kubectl("delete", "namespace", made.name, "--wait=false")

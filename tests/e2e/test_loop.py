@@ -1,22 +1,21 @@
-"""The inner loop in a pod: what is saved here is served there, without an image build.
-
-Files are synced as skaffold does it: tar, run in the container as its user.
-"""
+"""The inner loop in a pod: what is saved here is served there, without an image build."""
 
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 
 import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import CHART, ROOT, Namespace, tool
+from e2e.conftest import CHART, RELEASE, ROOT, Namespace, has_docker, run, started_skaffold, tool
 from server.test_service import PAIR
-from tools.test_dev import fields_of_event
+from tools.test_dev import copy_sources, fields_of_event
 
 SECONDS = 60.0
 SERVICE = "service/double_booked/server/service.py"
@@ -24,29 +23,24 @@ PROTO = "proto/double_booked/api/scheduling.proto"
 
 
 class Loop:
-    """A copy of the sources, and the pod that they are synced into."""
+    """A copy of the sources, and a pod that they are synced into."""
 
-    def __init__(self, namespace: Namespace, folder: Path, address: str) -> None:
+    def __init__(
+        self, namespace: Namespace, folder: Path, sync: Callable[[Path, str], None]
+    ) -> None:
         self.namespace = namespace
         self.folder = folder
-        self.address = address
-        self.pod = namespace.pod()
+        self.sync = sync
+        self.address = namespace.node_address(RELEASE)
 
     def save(self, name: str, old: str, new: str) -> float:
-        """Edits a file and syncs it; answers when, by the monotonic clock."""
+        """Edits a file and has it synced; answers when, by the monotonic clock."""
         file = self.folder / name
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new, 1))
         saved = time.monotonic()
-        packed = subprocess.run(
-            [tool("tar"), "--create", "--directory", self.folder, name],
-            capture_output=True,
-            check=True,
-        )
-        unpack = ["exec", "--stdin", self.pod, "--", "tar", "xmf", "-", "-C", "/source"]
-        kubectl = [tool("kubectl"), "--namespace", self.namespace.name]
-        subprocess.run([*kubectl, *unpack], input=packed.stdout, check=True, capture_output=True)
+        self.sync(self.folder, name)
         return saved
 
     def until(self, holds: Callable[[grpc.Channel], bool]) -> None:
@@ -61,7 +55,7 @@ class Loop:
 
     def log(self) -> str:
         """What the loop says in the pod."""
-        return self.namespace.kubectl("logs", self.pod, "--tail=50")
+        return self.namespace.kubectl("logs", self.namespace.pod(), "--tail=50")
 
     def until_said(self, what: str) -> None:
         """Waits until the log has it."""
@@ -75,17 +69,57 @@ def groups(channel: grpc.Channel) -> int:
     return len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=5).conflicts)
 
 
+@contextmanager
+def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
+    """Syncs as skaffold does it: by tar, run in the container as its user."""
+
+    def sync(folder: Path, name: str) -> None:
+        packed = subprocess.run(
+            [tool("tar"), "--create", "--directory", folder, name],
+            capture_output=True,
+            check=True,
+        )
+        unpack = ("tar", "xmf", "-", "-C", "/source")
+        command = namespace.command("exec", "--stdin", namespace.pod(), "--", *unpack)
+        subprocess.run(command, input=packed.stdout, check=True, capture_output=True)
+
+    copy_sources(folder)
+    namespace.install(f"--values={CHART}/ci/dev-values.yaml", "--set=image.tag=dev-loop")
+    yield Loop(namespace, folder, sync)
+
+
+@contextmanager
+def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
+    """Has skaffold build, install and sync."""
+    run(tool("git"), "clone", "--quiet", str(ROOT), str(folder))
+    builder = () if has_docker() else ("--profile=buildah",)
+    with started_skaffold(folder, "dev", f"--namespace={namespace.name}", *builder) as process:
+        assert process.stdout
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Watching for changes" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        rest = Thread(target=process.stdout.read)
+        rest.start()
+        yield Loop(namespace, folder, lambda *_: None)
+        process.send_signal(signal.SIGINT)
+        rest.join()
+
+
 @pytest.fixture
-def loop(namespace: Namespace, tmp_path: Path) -> Loop:
-    for name in ("service", "proto"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "*.c"))
-    namespace.install(
-        f"--values={CHART}/ci/dev-values.yaml",
-        "--set=image.repository=docker.io/library/double-booked",
-        "--set=image.tag=dev-loop",
-        "--set=service.type=NodePort",
-    )
-    return Loop(namespace, tmp_path, namespace.node_address("double-booked"))
+def loop(
+    namespace: Namespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Loop]:
+    """By skaffold where it is on PATH, else without it, and that is said."""
+    if not shutil.which("skaffold"):
+        with capsys.disabled():
+            print("\nskaffold is not on PATH: the loop is proven with kubectl in its place")  # noqa: T201
+    make_loop = skaffold_loop if shutil.which("skaffold") else kubectl_loop
+    with make_loop(namespace, tmp_path / "sources") as made:
+        yield made
 
 
 def test_code_and_proto_that_are_saved_are_served(
@@ -107,3 +141,35 @@ def test_code_and_proto_that_are_saved_are_served(
     saved = loop.save(PROTO, "message Event {", "message Event {\n  string color = 99;")
     loop.until(lambda channel: "color" in fields_of_event(channel))
     record_property("seconds from a saved proto to its reflection", time.monotonic() - saved)
+
+
+def test_test_1_has_the_container_run_the_unit_tests_in_teamcitys_words(
+    namespace: Namespace,
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "unit-tests"},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "unit-tests",
+                    "image": "docker.io/library/double-booked:dev-loop",
+                    "imagePullPolicy": "IfNotPresent",
+                    "env": [{"name": "TEST", "value": "1"}],
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                    },
+                }
+            ],
+        },
+    }
+    namespace.apply(pod)
+    ended = namespace.until_pod_ended("unit-tests")
+    log = namespace.kubectl("logs", "unit-tests")
+    assert ended == "Succeeded", log[-5000:]
+    assert "##teamcity[testFinished " in log

@@ -7,14 +7,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import RELEASE, Namespace, tool
+from e2e.conftest import RELEASE, Namespace
 from server.test_service import PAIR
-
-IMAGE = ("--set=image.repository=docker.io/library/double-booked",)
 
 
 def test_it_answers_and_drains_in_a_restricted_pod(namespace: Namespace) -> None:
-    namespace.install(*IMAGE, "--set=drainDelay=1")
+    namespace.install("--set=drainDelay=1")
     with (
         namespace.forwarded(f"service/{RELEASE}", "double-booked-port") as address,
         grpc.insecure_channel(address) as channel,
@@ -23,7 +21,7 @@ def test_it_answers_and_drains_in_a_restricted_pod(namespace: Namespace) -> None
         health = HealthStub(channel).Check(HealthCheckRequest())
         assert health.status == HealthCheckResponse.SERVING
     pod = namespace.pod()
-    follow = [tool("kubectl"), "--namespace", namespace.name, "logs", "--follow", pod]
+    follow = namespace.command("logs", "--follow", pod)
     with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as logs:
         namespace.kubectl("delete", pod)
         log, _ = logs.communicate(timeout=60)
@@ -31,7 +29,7 @@ def test_it_answers_and_drains_in_a_restricted_pod(namespace: Namespace) -> None
 
 
 def test_an_uninstall_leaves_nothing(namespace: Namespace) -> None:
-    namespace.install(*IMAGE, "--set=drainDelay=0")
+    namespace.install("--set=drainDelay=0")
     namespace.helm("uninstall", RELEASE, "--wait")
     namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
     assert namespace.kubectl("get", "deployments,services,pods", "--output=name") == ""

@@ -1,6 +1,7 @@
 """Servers to test, over real sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -31,6 +32,13 @@ class Served:
     server: Server
     channel: grpc.aio.Channel
     http: str
+
+
+def free_port() -> int:
+    """A port for a server that keeps it over restarts."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+        return port
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]

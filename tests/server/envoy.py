@@ -1,7 +1,6 @@
 """A real Envoy in front of servers: HTTP/2 on both sides, and active gRPC health checks."""
 
 import json
-import socket
 import subprocess
 import sysconfig
 import time
@@ -12,17 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from server.conftest import free_port
+
 BINARY = Path(sysconfig.get_path("scripts")) / "envoy"
 SECONDS = 30.0
 _CHECK_INTERVAL = "0.1s"
 _TYPES = "type.googleapis.com/envoy.extensions"
-
-
-def free_port() -> int:
-    """A port for a server that keeps it over restarts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

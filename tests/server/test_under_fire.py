@@ -16,23 +16,13 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts import kernel
 from double_booked.server.service import MAX_INLINE_BYTES
-from server.conftest import HeldEngine, Served, serve, started
-from server.envoy import Envoy, envoy, free_port
+from server.conftest import HeldEngine, Served, free_port, serve, started
+from server.envoy import Envoy, envoy
 from server.load import CLIENTS, load
-from server.test_connections import PREFACE, SETTINGS
 from server.test_interceptors import handled, metric
 from server.test_lifecycle import Process, process
 from server.test_service import LARGE, PAIR
-
-END_HEADERS = 4
-HEADERS = (
-    (b":method", b"POST"),
-    (b":scheme", b"http"),
-    (b":path", b"/Scheduling.ConflictService/GetConflicts"),
-    (b":authority", b"localhost"),
-    (b"te", b"trailers"),
-    (b"content-type", b"application/grpc"),
-)
+from soak.traffic import vanishing
 
 DRAIN_DELAY = "0.5"
 """Longer than the proxy's health checks are apart, so that it stops to send calls first."""
@@ -50,7 +40,7 @@ class Instance:
         self._stack = ExitStack()
         address = f"127.0.0.1:{self.port}"
         self._process: Process = self._stack.enter_context(
-            process(SERVICE_HOST=address, DRAIN_DELAY=DRAIN_DELAY, LOG_LEVEL="info")
+            process(SERVICE_HOST=address, DRAIN_DELAY=DRAIN_DELAY)
         )
         assert self._process.popen.stderr
         # Its log is read, or the pipe would fill and hold it up.
@@ -149,8 +139,7 @@ async def test_a_full_thread_pool_holds_up_neither_health_nor_small_calls(
 async def test_a_client_that_vanishes_in_the_middle_of_a_message_leaves_nothing() -> None:
     async with serve() as served:
         before = open_files()
-        for _ in range(20):
-            await vanish(served.server.port)
+        await asyncio.gather(*(vanishing(served.server.port) for _ in range(20)))
         labels = {"grpc_method": "GetConflicts"}
         async with asyncio.timeout(10):
             while await metric(served, "grpc_server_started_total", **labels) < 20:
@@ -158,27 +147,6 @@ async def test_a_client_that_vanishes_in_the_middle_of_a_message_leaves_nothing(
             while await under_way(served) or open_files() > before:
                 await asyncio.sleep(0.01)
         assert len((await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts) == 1
-
-
-async def vanish(port: int) -> None:
-    """Begins a call, sends half of its message, and is gone."""
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    headers = b"".join(map(literal_header, HEADERS))
-    message = b"\x00" + (1_000).to_bytes(4) + bytes(500)
-    writer.write(PREFACE + SETTINGS + frame(1, END_HEADERS, headers) + frame(0, 0, message))
-    await writer.drain()
-    writer.transport.abort()
-
-
-def frame(kind: int, flags: int, content: bytes) -> bytes:
-    """A frame of stream 1 (RFC 9113, section 4.1)."""
-    return len(content).to_bytes(3) + bytes([kind, flags]) + (1).to_bytes(4) + content
-
-
-def literal_header(header: tuple[bytes, bytes]) -> bytes:
-    """A literal header field without indexing (RFC 7541, section 6.2.2)."""
-    name, value = header
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
 def open_files() -> int:

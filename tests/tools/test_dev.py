@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,9 +20,10 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from server.conftest import free_port
 from server.test_service import PAIR
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
 SECONDS = 60.0
 """More than a restart takes on a busy machine, kernel and all."""
@@ -37,13 +37,6 @@ def copy_sources(folder: Path) -> None:
             shutil.copytree(source, folder / name, ignore=leave_out)
         else:
             shutil.copy(source, folder / name)
-
-
-def free_port() -> int:
-    """A port that stays the same over restarts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)

@@ -11,9 +11,9 @@ from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint8_t, uint32
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
+from double_booked.conflicts.cancellation cimport Flag
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.memory cimport make_room
-from double_booked.conflicts.cancellation cimport Flag
 from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
 from double_booked.conflicts.order cimport Key, sort_keys
 from double_booked.conflicts.wire cimport (
@@ -853,8 +853,6 @@ cdef class Search:
         reach.seconds = -1
         reach.nanos = 0
         for i in range(begin, end):
-            if i % CHECK_EVERY == 0 and self.cancelled[0]:
-                break
             if i + INTERVALS_AHEAD < end:
                 prefetch(&self.intervals[self.members[i + INTERVALS_AHEAD]])
             interval = &self.intervals[self.members[i]]
@@ -1255,12 +1253,11 @@ cdef class Search:
     cdef bytes next_chunk(self, size_t size):
         """The next ConflictList of at most `size` bytes; see Chunks.next."""
         cdef bytes chunk = None
-        if self.next_member or (
-            self.next_group < self.group_count and self.group_size(self.next_group) > size
-        ):
-            chunk = self.next_piece(size)
-        elif self.next_group < self.group_count:
-            chunk = self.next_groups(size)
+        if self.next_group < self.group_count:
+            if self.next_member or self.group_size(self.next_group) > size:
+                chunk = self.next_piece(size)
+            else:
+                chunk = self.next_groups(size)
         self.check_cancelled()
         return chunk
 

@@ -1,0 +1,52 @@
+"""kustomize/ and the chart are two ways to the same objects."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.programs import ROOT, Objects, run, tool, values
+
+sys.path.insert(0, str(ROOT / "tools"))
+import kustomize_base
+
+HELM = Path(tool("helm"))
+
+
+def built(folder: str) -> Objects:
+    return kustomize_base.by_name(
+        yaml.safe_load_all(run(tool("kubectl"), "kustomize", f"kustomize/{folder}"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "feature"),
+    [
+        ("base", "default"),
+        ("overlays/dev", "dev"),
+        ("overlays/gke", "gke-ingress"),
+        ("overlays/gateway", "gke-gateway"),
+    ],
+)
+def test_it_makes_the_objects_that_the_chart_makes(folder: str, feature: str) -> None:
+    """Run `make kustomize` after a change of the chart; patches are mended by hand."""
+    objects, rendered = built(folder), kustomize_base.render(HELM, values(feature))
+    assert objects.keys() == rendered.keys()
+    for key, each in objects.items():
+        assert each == rendered[key]
+
+
+@pytest.mark.parametrize("component", [*kustomize_base.COMPONENTS, "plaintext"])
+def test_a_component_makes_the_objects_that_the_chart_makes(component: str, tmp_path: Path) -> None:
+    kustomize = ROOT / "kustomize"
+    kustomization = {
+        "resources": [str((kustomize / "base").relative_to(tmp_path, walk_up=True))],
+    }
+    del kustomization
+
+
+def test_the_generated_resources_are_up_to_date() -> None:
+    """Run `make kustomize` if they are not."""
+    kustomize_base.main()
+    assert run("git", "status", "--porcelain", "kustomize") == ""

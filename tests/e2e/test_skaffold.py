@@ -1,0 +1,50 @@
+"""skaffold.yaml, as skaffold itself reads it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import ROOT, Namespace, has_docker, run, started_skaffold, tool
+
+PRODUCTION = "--profile=production" if has_docker() else "--profile=buildah-production"
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("skaffold"), reason="skaffold is not on PATH: its configuration is not proven"
+)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    run(tool("git"), "clone", "--quiet", str(ROOT), str(tmp_path / "sources"))
+    return tmp_path / "sources"
+
+
+def skaffold(folder: Path, *arguments: str) -> str:
+    with started_skaffold(folder, *arguments) as process:
+        said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    return said
+
+
+def test_the_configuration_is_of_the_current_schema(sources: Path) -> None:
+    assert "already version" in skaffold(sources, "fix")
+
+
+@pytest.mark.parametrize("profile", ["", "production", "gke", "buildah", "buildah-production"])
+def test_every_profile_renders_the_chart(sources: Path, profile: str) -> None:
+    rendered = skaffold(sources, "render", "--digest-source=tag", f"--profile={profile}")
+    assert "kind: Deployment" in rendered
+    is_production = profile in {"production", "gke", "buildah-production"}
+    assert ("tools/dev.py" in rendered) is not is_production
+
+
+def test_what_is_run_for_production_answers_to_its_verification(
+    sources: Path, namespace: Namespace
+) -> None:
+    there = (PRODUCTION, f"--namespace={namespace.name}")
+    skaffold(sources, "build", PRODUCTION, "--file-output=build.json")
+    skaffold(sources, "run", *there)
+    said = skaffold(sources, "verify", *there, "--build-artifacts=build.json")
+    assert "is SERVING" in said
+    skaffold(sources, "delete", *there)

@@ -1,0 +1,85 @@
+"""Writes what the chart renders as plain resources into kustomize/.
+
+The base is the chart's defaults; a component has the objects that its values add to them. What a
+component changes of the base is written by hand, and compared with the chart by the tests.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMPONENTS = {
+    "headless-service": ("headlessService.enabled=true",),
+    "network-policy": ("networkPolicy.enabled=true",),
+    "ingress": ("--values", "ci/gke-ingress-values.yaml", "networkPolicy.enabled=false"),
+    "gateway": ("--values", "ci/gke-gateway-values.yaml", "networkPolicy.enabled=false"),
+    # Its alerts name the namespace, which kustomize cannot set in them: they are the chart's alone.
+    "prometheus-operator": (
+        "--values",
+        "ci/prometheus-operator-values.yaml",
+        "metrics.prometheusRule.enabled=false",
+    ),
+}
+"""Components by the values that make them: assignments, or an option of helm and its file."""
+
+_OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
+
+
+def options(values: tuple[str, ...]) -> list[str]:
+    """What helm is told of the values of a component."""
+    assignments = [f"--set={each}" for each in values if "=" in each]
+    return [*(each for each in values if "=" not in each), *assignments]
+
+
+def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The chart's objects by kind and name, without what only Helm has a use for.
+
+    Args:
+        helm: The program.
+        arguments: For `helm template`.
+    """
+    command = [helm, "template", "double-booked", ".", "--no-hooks", *arguments]
+    chart = ROOT / "charts/double-booked"
+    text = subprocess.run(command, cwd=chart, check=True, capture_output=True, text=True).stdout
+    return by_name(yaml.safe_load_all(text))
+
+
+def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN401 - any YAML
+    """Objects by kind and name, without labels of Helm and without a namespace."""
+    found = {}
+    for each in filter(None, objects):
+        metadata = each["metadata"]
+        metadata.pop("namespace", None)
+        for label in _OF_HELM:
+            metadata["labels"].pop(label, None)
+        found[each["kind"], metadata["name"]] = each
+    return found
+
+
+def write(folder: Path, objects: list[dict[str, Any]]) -> None:
+    """Writes each object into a file of its own, named by its kind."""
+    for old in folder.glob("resources/*.yaml"):
+        old.unlink()
+    (folder / "resources").mkdir(parents=True, exist_ok=True)
+    for each in objects:
+        name = each["metadata"]["name"].removeprefix("double-booked").removeprefix("-")
+        file = "-".join(filter(None, (name, each["kind"].lower()))) + ".yaml"
+        (folder / "resources" / file).write_text(yaml.safe_dump(each, sort_keys=False, width=200))
+
+
+def main() -> None:
+    """Writes the base and the components."""
+    helm = ROOT / "build/tools/helm"
+    base = render(helm)
+    write(ROOT / "kustomize/base", list(base.values()))
+    for component, values in COMPONENTS.items():
+        objects = render(helm, *options(values))
+        added = [each for key, each in objects.items() if key not in base]
+        write(ROOT / "kustomize/components" / component, added)
+
+
+if __name__ == "__main__":
+    main()
