@@ -14,7 +14,7 @@ CHART = ROOT / "charts/double-booked"
 NAMES = sorted(each.name.removesuffix("-values.yaml") for each in CHART.glob("ci/*-values.yaml"))
 """The features that have values in ci/."""
 
-OLDEST, NEWEST = "1.31.14", "1.37.2"
+OLDEST, NEWEST = "1.31.14", "1.34.4"
 """The Kubernetes that the chart is for."""
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -31,14 +31,16 @@ def tool(name: str) -> str:
     """The path of a program: from build/tools, else from PATH."""
     built = ROOT / "build/tools" / name
     found = str(built) if built.exists() else shutil.which(name)
-    assert found, f"these tests need {name}: `make tools`, or apt-get install prometheus for promtool"
+    assert found, (
+        f"these tests need {name}; `make tools` builds some, promtool is Debian's prometheus"
+    )
     return found
 
 
-def run(*command: str, cwd: Path = ROOT) -> str:
-    """What a command says; its complaint is the error."""
+def run(*command: str, cwd: Path = ROOT, text: str | None = None) -> str:
+    """What a command says, given a text to read; its complaint is the error."""
     done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=cwd, input=text, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout

@@ -1,0 +1,102 @@
+"""The schemas that rendered objects are checked against: Kubernetes' own, and those of CRDs.
+
+They come out of Go modules, which hold them as they were released: `go mod download` reads them.
+"""
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chart.programs import ROOT, run, tool
+
+LOCATION = ROOT / "build/schemas"
+TEMPLATE = (
+    "{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}_{{.Group}}_{{.ResourceAPIVersion}}.json"
+)
+PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+CRDS = (
+    ("sigs.k8s.io/gateway-api@v1.4.0", "config/crd/standard/*_*routes.yaml"),
+    ("github.com/cert-manager/cert-manager@v1.19.1", "deploy/crds/*_certificates.yaml"),
+    (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_servicemonitors.yaml"),
+    (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_prometheusrules.yaml"),
+)
+"""Go modules, and where the definitions are in them; those of GKE are in no module."""
+
+Schema = dict[str, Any]
+
+
+def crd_files() -> list[Path]:
+    """The files of all definitions that the chart may need."""
+    found = [file for module, pattern in CRDS for file in module_folder(module).glob(pattern)]
+    return [*found, ROOT / "tests/chart/crds/gke.yaml"]
+
+
+@cache
+def module_folder(module: str) -> Path:
+    """Where Go keeps a module, which it downloads once."""
+    told = json.loads(run(tool("go"), "mod", "download", "-json", module, cwd=Path("/")))
+    return Path(told["Dir"])
+
+
+@cache
+def write_schemas(version: str) -> str:
+    """Writes the schemas of a Kubernetes; answers where kubeconform finds them."""
+    folder = LOCATION / f"v{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in (*kubernetes_schemas(version), *crd_schemas()):
+        (folder / name).write_text(json.dumps(schema))
+    return f"{LOCATION}/{TEMPLATE}"
+
+
+def kubernetes_schemas(version: str) -> Iterator[tuple[str, Schema]]:
+    """File names and schemas of the kinds of Kubernetes itself."""
+    folder = module_folder(f"k8s.io/kubernetes@v{version}")
+    definitions = json.loads((folder / "api/openapi-spec/swagger.json").read_text())["definitions"]
+    definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = {"type": ["integer", "string"]}
+    strict = {name: refuse_unknown(each) for name, each in definitions.items()}
+    for name, each in definitions.items():
+        for kind in each.get("x-kubernetes-group-version-kind", ()):
+            used = reachable(name, strict)
+            file = (
+                f"{kind['kind'].lower()}_{kind['group'] or kind['version']}_{kind['version']}.json"
+            )
+            yield file, {"$ref": f"#/definitions/{name}", "definitions": used}
+
+
+def crd_schemas() -> Iterator[tuple[str, Schema]]:
+    """File names and schemas of what CRDs define."""
+    for file in crd_files():
+        for document in filter(None, yaml.safe_load_all(file.read_text())):
+            spec = document["spec"]
+            for version in spec["versions"]:
+                name = f"{spec['names']['kind'].lower()}_{spec['group']}_{version['name']}.json"
+                yield name, refuse_unknown(version["schema"]["openAPIV3Schema"])
+
+
+def refuse_unknown(schema: Any) -> Any:
+    """The schema, but with no properties that it does not name, as an API server warns of them."""
+    if isinstance(schema, list):
+        return [refuse_unknown(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: refuse_unknown(each) for key, each in schema.items()}
+    is_closed = isinstance(schema.get("properties"), dict) and "type" in schema
+    if is_closed and not schema.get("x-kubernetes-preserve-unknown-fields"):
+        strict.setdefault("additionalProperties", False)
+    return strict
+
+
+def reachable(name: str, definitions: Schema) -> Schema:
+    """The definitions that one of them refers to, itself included."""
+    found: Schema = {}
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        found[current] = definitions[current]
+        texts = json.dumps(found[current]).split("#/definitions/")[1:]
+        waiting += [other for other in (text.split('"')[0] for text in texts) if other not in found]
+    return found

@@ -1,0 +1,198 @@
+"""What the chart renders, by feature."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.programs import (
+    CHART,
+    NAMES,
+    NEWEST,
+    OLDEST,
+    ROOT,
+    Objects,
+    container,
+    environment,
+    render,
+    run,
+    template,
+    tool,
+    values,
+)
+from chart.schemas import write_schemas
+
+KEY = "double-booked"
+
+
+def pod(objects: Objects) -> dict[str, Any]:
+    return dict(objects["Deployment", KEY]["spec"]["template"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_helm_finds_nothing_to_complain_of(helm: str, name: str) -> None:
+    run(tool(helm), "lint", "--strict", "--quiet", str(CHART), values(name))
+
+
+@pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
+@pytest.mark.parametrize("name", NAMES)
+def test_kubernetes_knows_every_field(name: str, kubernetes: str) -> None:
+    location = f"-schema-location={write_schemas(kubernetes)}"
+    check = (tool("kubeconform"), "-strict", location, f"-kubernetes-version={kubernetes}", "-")
+    run(*check, text=template(values(name), kubernetes=kubernetes))
+
+
+def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
+    location = f"-schema-location={write_schemas(NEWEST)}"
+    check = (tool("kubeconform"), "-strict", location, f"-kubernetes-version={NEWEST}", "-")
+    with pytest.raises(AssertionError, match="minReadySecond"):
+        run(*check, text=template().replace("minReadySeconds", "minReadySecond"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_helms_render_the_same_and_always_the_same(name: str) -> None:
+    first, second = template(values(name)), template(values(name))
+    assert first == second
+    by_helm3 = yaml.safe_load_all(template(values(name), helm="helm3"))
+    assert list(filter(None, yaml.safe_load_all(first))) == list(filter(None, by_helm3))
+
+
+def test_the_service_is_the_originals() -> None:
+    service = render()["Service", KEY]
+    assert service["spec"]["type"] == "NodePort"
+    assert service["spec"]["selector"]["app"] == service["metadata"]["labels"]["app"] == KEY
+    [port] = service["spec"]["ports"]
+    assert (port["name"], port["port"], port["targetPort"]) == ("double-booked-port", 443, 7070)
+    protocols = json.loads(service["metadata"]["annotations"]["cloud.google.com/app-protocols"])
+    assert protocols == {"double-booked-port": "HTTP2"}
+
+
+def test_tls_is_on_and_needs_no_secret() -> None:
+    objects = render()
+    assert environment(objects)["TLS_SELF_SIGNED"] == "true"
+    assert container(objects)["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert {kind for kind, _ in objects}.isdisjoint({"Secret", "Certificate"})
+
+
+def test_without_tls_the_service_says_h2c() -> None:
+    objects = render(values("plaintext"))
+    service = objects["Service", KEY]
+    assert "annotations" not in service["metadata"]
+    assert service["spec"]["ports"][0]["appProtocol"] == "kubernetes.io/h2c"
+    assert container(objects)["readinessProbe"]["grpc"] == {"port": 7070}
+    assert not [name for name in environment(objects) if name.startswith("TLS_")]
+
+
+@pytest.mark.parametrize(
+    ("name", "delay"), [("default", 15), ("gke-ingress", 30), ("gke-gateway", 30), ("spot", 5)]
+)
+def test_a_pod_has_the_time_that_its_drain_takes(name: str, delay: int) -> None:
+    objects = render(values(name))
+    told = environment(objects)
+    assert told["DRAIN_DELAY"] == str(delay)
+    grace = delay + int(told["SHUTDOWN_GRACE"]) + 5
+    assert pod(objects)["spec"]["terminationGracePeriodSeconds"] == grace
+    assert objects["Deployment", KEY]["spec"]["minReadySeconds"] == 10
+
+
+def test_pods_may_do_nothing_but_serve() -> None:
+    spec = pod(render())["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert container(render())["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_no_version_of_the_chart_is_in_a_pod() -> None:
+    text = yaml.safe_dump(pod(render()))
+    assert "helm.sh/chart" not in text
+    assert "app.kubernetes.io/version" not in text
+
+
+@pytest.mark.parametrize("name", ["autoscaling", "scaled-by-others"])
+def test_replicas_are_left_to_who_scales(name: str) -> None:
+    assert "replicas" not in render(values(name))["Deployment", KEY]["spec"]
+
+
+def test_an_image_is_named_by_reference_before_digest_before_tag() -> None:
+    digest = f"sha256:{'0' * 64}"
+    assert container(render())["image"] == "double-booked:0.1.0"
+    assert container(render("--set=image.tag=2"))["image"] == "double-booked:2"
+    by_digest = ("--set=image.tag=2", f"--set=image.digest={digest}")
+    assert container(render(*by_digest))["image"] == f"double-booked@{digest}"
+    assert container(render(*by_digest, "--set=image.reference=a/b:c@d"))["image"] == "a/b:c@d"
+
+
+def test_worker_threads_follow_the_cpu_limit() -> None:
+    [found] = [each for each in container(render())["env"] if each["name"] == "WORKER_THREADS"]
+    assert found["valueFrom"]["resourceFieldRef"]["resource"] == "limits.cpu"
+
+
+@pytest.mark.parametrize("name", ["gke-ingress", "gke-gateway"])
+def test_googles_load_balancers_reach_both_ports(name: str) -> None:
+    """The rules as rendered: whether they are enforced is the network's affair."""
+    spec = render(values(name))["NetworkPolicy", KEY]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    for port, rule in zip((7070, 8080), spec["ingress"], strict=True):
+        assert rule["ports"] == [{"port": port}]
+        ranges = [each["ipBlock"]["cidr"] for each in rule["from"] if "ipBlock" in each]
+        assert {"130.211.0.0/22", "35.191.0.0/16"} <= set(ranges)
+        assert ("10.129.0.0/23" in ranges) is (name == "gke-gateway")
+
+
+def test_a_policy_lets_pods_reach_dns_alone() -> None:
+    """The rules as rendered, as above."""
+    spec = render("--set=networkPolicy.enabled=true")["NetworkPolicy", KEY]["spec"]
+    assert [port["port"] for rule in spec["egress"] for port in rule["ports"]] == [53, 53]
+    assert {port["port"] for rule in spec["ingress"] for port in rule["ports"]} == {7070, 8080}
+
+
+def test_ingress_comes_with_what_grpc_needs_on_gke() -> None:
+    objects = render(values("gke-ingress"))
+    annotations = objects["Service", KEY]["metadata"]["annotations"]
+    assert json.loads(annotations["cloud.google.com/neg"]) == {"ingress": True}
+    config = objects[
+        "BackendConfig", json.loads(annotations["cloud.google.com/backend-config"])["default"]
+    ]
+    check = config["spec"]["healthCheck"]
+    assert (check["type"], check["port"], check["requestPath"]) == ("HTTP", 8080, "/readyz")
+    assert config["spec"]["timeoutSec"] == 3600
+    assert ("FrontendConfig", KEY) in objects
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("gke-gateway", "HTTPRoute"), ("grpc-route", "GRPCRoute")]
+)
+def test_a_route_names_the_services_methods(name: str, kind: str) -> None:
+    objects = render(values(name))
+    text = json.dumps(objects[kind, KEY]["spec"]["rules"])
+    assert "Scheduling.ConflictService" in text
+    assert (("HealthCheckPolicy", KEY) in objects) is (name == "gke-gateway")
+
+
+def test_by_default_nothing_optional_is_made() -> None:
+    kinds = {kind for kind, _ in render("--no-hooks")}
+    assert kinds == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"}
+
+
+def test_mutual_tls_takes_authorities_from_a_secret() -> None:
+    told = environment(render(values("mutual-tls")))
+    assert told["TLS_CLIENT_CA_FILE"] == "/client-ca/ca.crt"
+    assert told["TLS_CERT_FILE"] == "/tls/tls.crt"
+
+
+def test_the_readme_tells_of_every_value() -> None:
+    """Run `make chart-docs` if it does not."""
+    written = (CHART / "README.md").read_text()
+    told = run(tool("helm-docs"), "--chart-search-root=charts", "--dry-run", "--log-level=error")
+    assert told.strip() == written.strip()
+
+
+def test_the_chart_is_of_the_projects_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert f'version = "{chart["appVersion"]}"' in (ROOT / "pyproject.toml").read_text()

@@ -1,0 +1,49 @@
+"""Values that make no sense are refused, and the refusal helps."""
+
+import pytest
+
+from chart.programs import refusal, values
+
+A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("--set=replicaCounts=2", "replicaCounts"),
+        ("--set=service.typ=ClusterIP", "typ"),
+        ("--set=service.type=clusterip", "service"),
+        ("--set-string=replicaCount=2", "replicaCount"),
+        ("--set=service.port=0", "port"),
+        ("--set=settings.maxEventPerList=1", "maxEventPerList"),
+        ("--set-string=settings.drainDelay=15s", "drainDelay"),
+        ("--set=image.digest=latest", "digest"),
+        ("--set=tls.source=letsencrypt", "source"),
+        ("--set-string=tls.enabled=false", "enabled"),
+        ("--set=tls.source=existingSecret", "tls.existingSecret is empty: name a Secret"),
+        ("--set=tls.source=certManager", "tls.certManager.issuerRef.name is empty"),
+        ("--set=tls.existingSecret=mine", "set tls.source=existingSecret"),
+        ("--set=service.backendProtocol=h2c", "turn TLS off, or use HTTP2"),
+        ("--set=service.backendProtocol=HTTP2,tls.enabled=false", "turn TLS on, or use h2c"),
+        ("--set=ingress.enabled=true,tls.enabled=false", "speaks HTTP/2 to pods only over TLS"),
+        ("--set=ingress.enabled=true,ingress.managedCertificate=true", "needs ingress.host"),
+        ("--set=gateway.enabled=true", "name the Gateway to attach to"),
+        ("--set=podLabels.app=mine", "select pods by that label"),
+    ],
+)
+def test_a_mistake_is_refused(mistake: str, told: str) -> None:
+    assert told in refusal(mistake)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("gke-ingress", "needs cloud.google.com/v1/BackendConfig"),
+        ("gke-gateway", "needs gateway.networking.k8s.io/v1/HTTPRoute"),
+        ("cert-manager", "install cert-manager"),
+        ("prometheus-operator", "install the Prometheus operator"),
+        ("google-managed-prometheus", "turn managed collection on"),
+    ],
+)
+def test_a_feature_that_the_cluster_lacks_is_refused(name: str, told: str) -> None:
+    assert told in refusal(values(name), A_CLUSTER)
