@@ -103,8 +103,9 @@ def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_
         with load(server.grpc_port) as running:
             running.until_more(50)
             server.popen.send_signal(signal.SIGTERM)
-            assert server.popen.wait(30) == 0
+            code = server.popen.wait(30)
         reader.join()
+    assert code == 0, "".join(lines[-30:])
     worked_on = {
         entry["request_id"]
         for entry in map(json.loads, lines)

@@ -49,7 +49,7 @@ class Call:
 
     Attributes:
         name: The full name of the method, as the caller wrote it.
-        context: Its context, once its handler runs.
+        peer: Who calls, percent-encoded as gRPC has it, once its handler runs.
         code: The code that it ended with, once its handler has ended.
         tally: What it was about, in numbers.
     """
@@ -59,7 +59,7 @@ class Call:
     metadata: Any
     task: asyncio.Task[Any]
     started: float = field(default_factory=perf_counter)
-    context: Context | None = None
+    peer: str | None = None
     code: grpc.StatusCode | None = None
     tally: Tally = field(default_factory=Tally)
     _ended: bool = False
@@ -105,7 +105,8 @@ class Call:
 
     async def run(self, work: Awaitable[_T], context: Context) -> _T:
         """Awaits the handler's own work, and notes the code that it ends with."""
-        self.context = context
+        # Of a call that was cut off, gRPC's core may not be asked any more: it would crash.
+        self.peer = context.peer()
         try:
             result = await work
         except grpc.aio.AbortError:

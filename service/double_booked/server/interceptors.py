@@ -98,7 +98,7 @@ def _canonical(call: Call, code: grpc.StatusCode, seconds: float) -> dict[str, o
         "duration": round(seconds, 6),
         "events": call.tally.events,
         "groups": call.tally.groups,
-        "peer": unquote(call.context.peer()) if call.context else None,
+        "peer": unquote(call.peer) if call.peer else None,
         "request_id": request_id(call.metadata),
     }
 
