@@ -122,8 +122,8 @@ def test_replicas_are_left_to_who_scales(name: str) -> None:
 def test_an_image_is_named_by_reference_before_digest_before_tag() -> None:
     digest = f"sha256:{'0' * 64}"
     assert container(render())["image"] == "double-booked:0.1.0"
-    assert container(render("--set=image.tag=2"))["image"] == "double-booked:2"
-    by_digest = ("--set=image.tag=2", f"--set=image.digest={digest}")
+    assert container(render("--set-string=image.tag=2"))["image"] == "double-booked:2"
+    by_digest = ("--set-string=image.tag=2", f"--set=image.digest={digest}")
     assert container(render(*by_digest))["image"] == f"double-booked@{digest}"
     assert container(render(*by_digest, "--set=image.reference=a/b:c@d"))["image"] == "a/b:c@d"
 
