@@ -27,7 +27,7 @@ CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
 SECONDS = 180
 MAX_SECONDS = 600
-"""What the unit tests may take in a pod."""
+"""What an image build, or the unit tests in a pod, may take."""
 
 
 def tool(name: str) -> str:
@@ -44,6 +44,11 @@ def run(*command: str, text: str | None = None) -> str:
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+def clone_sources(folder: Path) -> None:
+    """Makes a copy of the sources as they were committed."""
+    run(tool("git"), "clone", "--quiet", str(ROOT), str(folder))
 
 
 def has_docker() -> bool:

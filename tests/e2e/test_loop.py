@@ -13,7 +13,15 @@ import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import CHART, RELEASE, ROOT, Namespace, has_docker, run, started_skaffold, tool
+from e2e.conftest import (
+    CHART,
+    RELEASE,
+    Namespace,
+    clone_sources,
+    has_docker,
+    started_skaffold,
+    tool,
+)
 from server.test_service import PAIR
 from tools.test_dev import copy_sources, fields_of_event
 
@@ -25,9 +33,7 @@ PROTO = "proto/double_booked/api/scheduling.proto"
 class Loop:
     """A copy of the sources, and a pod that they are synced into."""
 
-    def __init__(
-        self, namespace: Namespace, folder: Path, sync: Callable[[Path, str], None]
-    ) -> None:
+    def __init__(self, namespace: Namespace, folder: Path, sync: Callable[[str], None]) -> None:
         self.namespace = namespace
         self.folder = folder
         self.sync = sync
@@ -40,7 +46,7 @@ class Loop:
         assert old in text
         file.write_text(text.replace(old, new, 1))
         saved = time.monotonic()
-        self.sync(self.folder, name)
+        self.sync(name)
         return saved
 
     def until(self, holds: Callable[[grpc.Channel], bool]) -> None:
@@ -73,7 +79,7 @@ def groups(channel: grpc.Channel) -> int:
 def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
     """Syncs as skaffold does it: by tar, run in the container as its user."""
 
-    def sync(folder: Path, name: str) -> None:
+    def sync(name: str) -> None:
         packed = subprocess.run(
             [tool("tar"), "--create", "--directory", folder, name],
             capture_output=True,
@@ -91,7 +97,7 @@ def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
 @contextmanager
 def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
     """Has skaffold build, install and sync."""
-    run(tool("git"), "clone", "--quiet", str(ROOT), str(folder))
+    clone_sources(folder)
     builder = () if has_docker() else ("--profile=buildah",)
     with started_skaffold(folder, "dev", f"--namespace={namespace.name}", *builder) as process:
         assert process.stdout
@@ -104,7 +110,7 @@ def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
             raise AssertionError("".join(said))
         rest = Thread(target=process.stdout.read)
         rest.start()
-        yield Loop(namespace, folder, lambda *_: None)
+        yield Loop(namespace, folder, lambda _: None)
         process.send_signal(signal.SIGINT)
         rest.join()
 
@@ -114,10 +120,11 @@ def loop(
     namespace: Namespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Loop]:
     """By skaffold where it is on PATH, else without it, and that is said."""
+    make_loop = skaffold_loop
     if not shutil.which("skaffold"):
+        make_loop = kubectl_loop
         with capsys.disabled():
             print("\nskaffold is not on PATH: the loop is proven with kubectl in its place")  # noqa: T201
-    make_loop = skaffold_loop if shutil.which("skaffold") else kubectl_loop
     with make_loop(namespace, tmp_path / "sources") as made:
         yield made
 

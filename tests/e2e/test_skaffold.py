@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.conftest import ROOT, Namespace, has_docker, run, started_skaffold, tool
-
-PRODUCTION = "--profile=production" if has_docker() else "--profile=buildah-production"
+from e2e.conftest import MAX_SECONDS, Namespace, clone_sources, has_docker, started_skaffold
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("skaffold"), reason="skaffold is not on PATH: its configuration is not proven"
@@ -16,13 +14,13 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    run(tool("git"), "clone", "--quiet", str(ROOT), str(tmp_path / "sources"))
+    clone_sources(tmp_path / "sources")
     return tmp_path / "sources"
 
 
 def skaffold(folder: Path, *arguments: str) -> str:
     with started_skaffold(folder, *arguments) as process:
-        said, _ = process.communicate(timeout=600)
+        said, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 0, said
     return said
 
@@ -42,8 +40,9 @@ def test_every_profile_renders_the_chart(sources: Path, profile: str) -> None:
 def test_what_is_run_for_production_answers_to_its_verification(
     sources: Path, namespace: Namespace
 ) -> None:
-    there = (PRODUCTION, f"--namespace={namespace.name}")
-    skaffold(sources, "build", PRODUCTION, "--file-output=build.json")
+    profile = "--profile=production" if has_docker() else "--profile=buildah-production"
+    there = (profile, f"--namespace={namespace.name}")
+    skaffold(sources, "build", profile, "--file-output=build.json")
     skaffold(sources, "run", *there)
     said = skaffold(sources, "verify", *there, "--build-artifacts=build.json")
     assert "is SERVING" in said
