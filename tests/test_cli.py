@@ -1,16 +1,20 @@
 """The command, run as people, scripts and probes run it."""
 
 import fcntl
+import itertools
 import json
 import os
 import signal
+import socket
+import socketserver
 import subprocess
 import sys
 import termios
+import threading
 import time
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -350,6 +354,45 @@ def test_who_wants_no_proof_asks_whoever_answers(secured: tuple[str, list[str]])
     asked = run("healthcheck", "--server", address, "--insecure", *files[2:])
     assert (asked.stderr, asked.returncode) == ("", 0)
     with serving("--tls-self-signed") as (_, address):
+        asked = run("healthcheck", "--server", address, "--insecure")
+    assert (asked.stderr, asked.returncode) == ("", 0)
+
+
+@contextmanager
+def balanced(first: str, others: str) -> Iterator[str]:
+    """An address whose first connection leads to one server, and every other one to another."""
+    targets = itertools.chain([first], itertools.repeat(others))
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            host, _, port = next(targets).rpartition(":")
+            with socket.create_connection((host, int(port))) as upstream:
+                back = threading.Thread(target=pump, args=(upstream, self.request))
+                back.start()
+                pump(self.request, upstream)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Passes on what one side says, until it has ended."""
+    with suppress(OSError):
+        while content := source.recv(65536):
+            sink.sendall(content)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_who_wants_no_proof_may_ask_several_services_behind_one_address() -> None:
+    with (
+        serving("--tls-self-signed") as (_, first),
+        serving("--tls-self-signed") as (_, other),
+        balanced(first, other) as address,
+    ):
         asked = run("healthcheck", "--server", address, "--insecure")
     assert (asked.stderr, asked.returncode) == ("", 0)
 

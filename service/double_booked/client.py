@@ -1,10 +1,9 @@
 """Asks a running service over gRPC."""
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import grpc
 from cryptography import x509
@@ -23,6 +22,8 @@ from double_booked.settings import Address
 
 ANSWER_SECONDS = 60
 HEALTH_SECONDS = 3
+_ATTEMPTS = 100
+_T = TypeVar("_T")
 
 
 class ServerError(Exception):
@@ -55,8 +56,11 @@ def get_conflicts(server: str, request: EventList, tls: CallerTls | None = None)
         InvalidRequest: The service names fields that it cannot use.
         ServerError: It answers otherwise, or not at all.
     """
-    with _connect(server, tls) as channel:
+
+    def question(channel: grpc.Channel) -> ConflictList:
         return ConflictServiceStub(channel).GetConflicts(request, timeout=ANSWER_SECONDS)
+
+    return _ask(server, tls, question)
 
 
 def check_health(server: str, tls: CallerTls | None = None) -> str:
@@ -67,19 +71,26 @@ def check_health(server: str, tls: CallerTls | None = None) -> str:
     Raises:
         ServerError: It is not serving, or does not answer.
     """
-    with _connect(server, tls) as channel:
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=HEALTH_SECONDS)
+
+    def question(channel: grpc.Channel) -> HealthCheckResponse:
+        return HealthStub(channel).Check(HealthCheckRequest(), timeout=HEALTH_SECONDS)
+
+    answer = _ask(server, tls, question)
     status: str = HealthCheckResponse.ServingStatus.Name(answer.status)
     if answer.status != HealthCheckResponse.SERVING:
         raise ServerError(f"{server} is {status}")
     return status
 
 
-@contextmanager
-def _connect(server: str, tls: CallerTls | None) -> Iterator[grpc.Channel]:
+def _ask(server: str, tls: CallerTls | None, question: Callable[[grpc.Channel], _T]) -> _T:
+    address = _address(server)
     try:
-        with _channel(_address(server), tls) as channel:
-            yield channel
+        if not tls:
+            return _ask_over(address, None, None, question)
+        if not tls.ca:
+            return _ask_whoever_answers(address, tls, question)
+        credentials = _credentials(certificates.load_authorities(tls.ca), tls)
+        return _ask_over(address, credentials, tls.server_name, question)
     except BadCertificate as error:
         raise ServerError(str(error)) from error
     except grpc.RpcError as error:
@@ -87,22 +98,45 @@ def _connect(server: str, tls: CallerTls | None) -> Iterator[grpc.Channel]:
         raise _explain(cast("grpc.Call", error), server) from error
 
 
-def _channel(address: Address, tls: CallerTls | None) -> grpc.Channel:
+def _ask_whoever_answers(
+    address: Address, tls: CallerTls, question: Callable[[grpc.Channel], _T]
+) -> _T:
+    """Believes the certificate shown on one connection on the next one.
+
+    gRPC has no way to verify nothing. Behind one address there may be several servers, each with a
+    certificate of its own, so that it takes more than one attempt to reach the same one twice.
+    """
+    for _ in range(_ATTEMPTS):
+        authority, name = _shown(address)
+        try:
+            return _ask_over(address, _credentials(authority, tls), name, question)
+        except grpc.RpcError as error:
+            if "CERTIFICATE_VERIFY_FAILED" not in str(cast("grpc.Call", error).details()):
+                raise
+    raise ServerError(f"{address}: it shows another certificate every time")
+
+
+def _ask_over(
+    address: Address,
+    credentials: grpc.ChannelCredentials | None,
+    name: str | None,
+    question: Callable[[grpc.Channel], _T],
+) -> _T:
     options: list[tuple[str, int | str]] = [
         # The server bounds its answers; this side takes what comes.
         ("grpc.max_receive_message_length", -1),
         # HOST:PORT means that very address, whatever http_proxy is set to.
         ("grpc.enable_http_proxy", 0),
     ]
-    if not tls:
-        return grpc.insecure_channel(str(address), options)
-    if tls.ca:
-        authorities, name = certificates.load_authorities(tls.ca), tls.server_name
-    else:
-        authorities, name = _shown(address)
     if name:
         options.append(("grpc.ssl_target_name_override", name))
-    return grpc.secure_channel(str(address), _credentials(authorities, tls), options)
+    target = str(address)
+    with (
+        grpc.secure_channel(target, credentials, options)
+        if credentials
+        else grpc.insecure_channel(target, options)
+    ) as channel:
+        return question(channel)
 
 
 def _shown(address: Address) -> tuple[bytes, str]:
