@@ -21,10 +21,16 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import yaml
+
+from chart.schemas import crd_files
+from server.certificate_authority import Files
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
+IMAGE = "docker.io/library/double-booked:dev"
+DEV_IMAGE = f"{IMAGE}-loop"
 SECONDS = 180
 MAX_SECONDS = 600
 """What an image build, or the unit tests in a pod, may take."""
@@ -97,8 +103,16 @@ class Namespace:
 
     def install(self, *options: str) -> None:
         """Installs the chart, or changes what is installed, and waits until it serves."""
-        image = "--set=image.repository=docker.io/library/double-booked"
+        image = f"--set=image.reference={IMAGE}"
         self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", image, *options)
+
+    def objects(self) -> set[str]:
+        """All that is in it but Events, as kind and name."""
+        kinds = run(
+            tool("kubectl"), "api-resources", "--namespaced", "--verbs=list", "--output=name"
+        )
+        wanted = ",".join(kind for kind in kinds.split() if kind.partition(".")[0] != "events")
+        return set(self.kubectl("get", wanted, "--output=name", "--ignore-not-found").split())
 
     def node_address(self, service: str) -> str:
         """Where a node answers for a Service of type NodePort; it stays over restarts."""
@@ -129,6 +143,11 @@ class Namespace:
             time.sleep(1)
         raise AssertionError(f"{name} does not end: {self.kubectl('logs', name, '--tail=20')}")
 
+    def keep_pair(self, name: str, files: Files) -> None:
+        """Makes a Secret of type kubernetes.io/tls."""
+        pair = (f"--cert={files.certificate}", f"--key={files.key}")
+        self.kubectl("create", "secret", "tls", name, *pair)
+
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
         """An address on this machine that leads to a port of a pod or a Service."""
@@ -141,6 +160,26 @@ class Namespace:
                 yield found[0]
             finally:
                 process.terminate()
+
+
+@pytest.fixture(scope="session")
+def definitions() -> Iterator[None]:
+    """The cluster knows the kinds that the chart may need; those it lacked go again."""
+    there = run(tool("kubectl"), "get", "crds", "--output=name")
+    lacking = [
+        each
+        for file in crd_files()
+        for each in yaml.safe_load_all(file.read_text())
+        if each and each["metadata"]["name"] not in there
+    ]
+    everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": lacking})
+    if lacking:
+        run(tool("kubectl"), "create", "--filename=-", text=everything)
+        wait = ("wait", "--for=condition=Established", "--timeout=60s", "--filename=-")
+        run(tool("kubectl"), *wait, text=everything)
+    yield
+    if lacking:
+        run(tool("kubectl"), "delete", "--wait=false", "--filename=-", text=everything)
 
 
 @pytest.fixture(scope="session")

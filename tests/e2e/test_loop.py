@@ -15,6 +15,7 @@ import pytest
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from e2e.conftest import (
     CHART,
+    DEV_IMAGE,
     RELEASE,
     Namespace,
     clone_sources,
@@ -90,7 +91,7 @@ def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
         subprocess.run(command, input=packed.stdout, check=True, capture_output=True)
 
     copy_sources(folder)
-    namespace.install(f"--values={CHART}/ci/dev-values.yaml", "--set=image.tag=dev-loop")
+    namespace.install(f"--values={CHART}/ci/dev-values.yaml", f"--set=image.reference={DEV_IMAGE}")
     yield Loop(namespace, folder, sync)
 
 
@@ -164,7 +165,7 @@ def test_test_1_has_the_container_run_the_unit_tests_in_teamcitys_words(
             "containers": [
                 {
                     "name": "unit-tests",
-                    "image": "docker.io/library/double-booked:dev-loop",
+                    "image": DEV_IMAGE,
                     "imagePullPolicy": "IfNotPresent",
                     "env": [{"name": "TEST", "value": "1"}],
                     "securityContext": {

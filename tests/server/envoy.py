@@ -15,7 +15,8 @@ from server.conftest import free_port
 
 BINARY = Path(sysconfig.get_path("scripts")) / "envoy"
 SECONDS = 30.0
-_CHECK_INTERVAL = "0.1s"
+Address = tuple[str, int]
+CHECK_INTERVAL = "0.1s"
 _TYPES = "type.googleapis.com/envoy.extensions"
 
 
@@ -23,7 +24,7 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 class Envoy:
     """A proxy that runs; its own answers come from the admin port."""
 
-    port: int
+    address: str
     admin: str
 
     def healthy(self) -> set[int]:
@@ -49,12 +50,15 @@ class Envoy:
 def envoy(servers: Sequence[int], folder: Path) -> Iterator[Envoy]:
     """Runs Envoy in front of the servers on these ports of loopback."""
     port, admin = free_port(), folder / "admin"
-    config = json.dumps(configuration(port, servers))
+    hosts = [("127.0.0.1", each) for each in servers]
+    config = json.dumps(
+        configuration(("127.0.0.1", port), cluster(hosts, "STATIC", CHECK_INTERVAL))
+    )
     options = ["--config-yaml", config, "--admin-address-path", str(admin), "--log-level", "error"]
     single = ["--use-dynamic-base-id", "--concurrency", "1"]
     with subprocess.Popen([BINARY, *options, *single]) as process:
         try:
-            proxy = Envoy(port, f"http://{_content(admin)}")
+            proxy = Envoy(f"127.0.0.1:{port}", f"http://{_content(admin)}")
             proxy.until_healthy(set(servers))
             yield proxy
         finally:
@@ -69,19 +73,19 @@ def _content(file: Path) -> str:
     return file.read_text()
 
 
-def configuration(port: int, servers: Sequence[int]) -> dict[str, Any]:
-    """What Envoy is told (envoyproxy.io, v3 API)."""
+def configuration(listener: Address, servers: dict[str, Any]) -> dict[str, Any]:
+    """What Envoy is told, of where it listens and of a cluster (envoyproxy.io, v3 API)."""
     return {
-        "admin": {"address": _address(0)},
+        "admin": {"address": _address("127.0.0.1", 0)},
         "static_resources": {
-            "listeners": [{"address": _address(port), "filter_chains": [_filters()]}],
-            "clusters": [_cluster(servers)],
+            "listeners": [{"address": _address(*listener), "filter_chains": [_filters()]}],
+            "clusters": [servers],
         },
     }
 
 
-def _address(port: int) -> dict[str, Any]:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def _address(host: str, port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": host, "port_value": port}}
 
 
 def _filters() -> dict[str, Any]:
@@ -123,12 +127,13 @@ def _filters() -> dict[str, Any]:
     }
 
 
-def _cluster(servers: Sequence[int]) -> dict[str, Any]:
-    endpoints = [{"endpoint": {"address": _address(port)}} for port in servers]
+def cluster(servers: Sequence[Address], discovery: str, check_interval: str) -> dict[str, Any]:
+    """Servers, found by a discovery type of Envoy's, and asked for their health."""
+    endpoints = [{"endpoint": {"address": _address(*each)}} for each in servers]
     protocol = f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": "double-booked",
-        "type": "STATIC",
+        "type": discovery,
         "load_assignment": {
             "cluster_name": "double-booked",
             "endpoints": [{"lb_endpoints": endpoints}],
@@ -150,9 +155,9 @@ def _cluster(servers: Sequence[int]) -> dict[str, Any]:
         "health_checks": [
             {
                 "timeout": "2s",
-                "interval": _CHECK_INTERVAL,
+                "interval": check_interval,
                 # By default, servers without calls are asked once a minute.
-                "no_traffic_interval": _CHECK_INTERVAL,
+                "no_traffic_interval": check_interval,
                 "unhealthy_threshold": 1,
                 "healthy_threshold": 1,
                 "grpc_health_check": {"service_name": "Scheduling.ConflictService"},

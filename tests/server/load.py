@@ -68,11 +68,11 @@ class Load:
 
 
 @contextmanager
-def load(port: int) -> Iterator[Load]:
+def load(address: str) -> Iterator[Load]:
     """Keeps several clients calling, each over a connection of its own."""
     running = Load()
     with ExitStack() as stack:
-        channels = [stack.enter_context(_connect(port)) for _ in range(CLIENTS)]
+        channels = [stack.enter_context(_connect(address)) for _ in range(CLIENTS)]
         threads = [
             threading.Thread(target=running.run, args=(client, channel))
             for client, channel in enumerate(channels)
@@ -88,9 +88,9 @@ def load(port: int) -> Iterator[Load]:
                 thread.join()
 
 
-def _connect(port: int) -> grpc.Channel:
+def _connect(address: str) -> grpc.Channel:
     return grpc.insecure_channel(
-        f"127.0.0.1:{port}",
+        address,
         # Else retries of gRPC's own would hide what the test looks for.
         [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)],
     )

@@ -70,7 +70,7 @@ def proxy(instances: list[Instance], tmp_path: Path) -> Iterator[Envoy]:
 
 def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: Envoy) -> None:
     everyone = {instance.port for instance in instances}
-    with load(proxy.port) as running:
+    with load(proxy.address) as running:
         for instance in instances * 2:
             assert instance.end(signal.SIGTERM) == 0
             running.until_more(20)
@@ -83,7 +83,7 @@ def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: 
 def test_a_server_that_is_killed_behind_a_proxy_loses_only_its_calls_in_flight(
     instances: list[Instance], proxy: Envoy
 ) -> None:
-    with load(proxy.port) as running:
+    with load(proxy.address) as running:
         for kills in range(1, 4):
             instances[0].end(signal.SIGKILL)
             running.until_more(50)
@@ -100,7 +100,7 @@ def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_
         assert server.popen.stderr
         reader = threading.Thread(target=lines.extend, args=(server.popen.stderr,))
         reader.start()
-        with load(server.grpc_port) as running:
+        with load(f"127.0.0.1:{server.grpc_port}") as running:
             running.until_more(50)
             server.popen.send_signal(signal.SIGTERM)
             code = server.popen.wait(30)

@@ -1,0 +1,77 @@
+"""The chart: installed, changed, rolled back and removed with helm, in a real cluster."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chart.programs import NAMES, values
+from e2e.client import check
+from e2e.conftest import CHART, DEV_IMAGE, IMAGE, RELEASE, Namespace, run, tool
+from server.certificate_authority import Authority
+
+QUICK = "--set=minReadySeconds=0,settings.drainDelay=0"
+SPOT = "cloud.google.com/gke-spot"
+STAND_INS = {
+    "dev": f"--set=image.reference={DEV_IMAGE}",
+    # It waits for a load balancer, a registry and a Deployment of another name.
+    "everything-else": (
+        "--set=service.type=NodePort,image.pullPolicy=IfNotPresent,fullnameOverride=double-booked"
+    ),
+}
+"""What this cluster needs instead of what the values of a feature ask for."""
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_an_install_passes_its_own_test_and_an_uninstall_leaves_nothing(
+    namespace: Namespace, helm: str
+) -> None:
+    before = namespace.objects()
+    here = (tool(helm), "--namespace", namespace.name)
+    image = f"--set=image.reference={IMAGE}"
+    run(*here, "install", RELEASE, str(CHART), "--wait", image, QUICK)
+    assert "is SERVING" in run(*here, "test", RELEASE, "--logs")
+    assert check(namespace.node_address(RELEASE), "--insecure") == 5
+    run(*here, "uninstall", RELEASE, "--wait")
+    namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
+    left = namespace.objects() - before
+    # The control plane removes what belongs to a Service a moment later.
+    assert {each for each in left if not each.startswith("endpoint")} == set()
+
+
+@pytest.fixture
+def prepared(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator[Namespace]:  # noqa: ARG001
+    """What the values of the features take for granted."""
+    authority = Authority("Clients")
+    (tmp_path / "ca.crt").write_bytes(authority.pem())
+    namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", "server"))
+    namespace.keep_pair(f"{RELEASE}-client", authority.issue(tmp_path / "client", "client"))
+    authorities = f"--from-file={tmp_path}/ca.crt"
+    namespace.kubectl("create", "secret", "generic", f"{RELEASE}-clients", authorities)
+    namespace.kubectl("create", "serviceaccount", "existing")
+    namespace.kubectl("label", "nodes", "--all", f"{SPOT}=true")
+    yield namespace
+    namespace.kubectl("label", "nodes", "--all", f"{SPOT}-")
+
+
+def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Namespace) -> None:
+    prepared.install(QUICK, values("scaled-by-others"))
+    prepared.kubectl("scale", "deployment", RELEASE, "--replicas=2")
+    for name in NAMES:
+        stand_in = STAND_INS.get(name, QUICK)
+        ours = "--set=replicaCount=null,helmTest.enabled=true"
+        prepared.install(values(name), QUICK, ours, stand_in)
+        replicas = ("get", "deployment", RELEASE, "--output=jsonpath={.status.readyReplicas}")
+        assert prepared.kubectl(*replicas) == "2", name
+        # The image for development is none that could test.
+        if name != "dev":
+            assert "is SERVING" in prepared.helm("test", RELEASE, "--logs"), name
+
+
+def test_a_rollback_brings_back_what_was_before(namespace: Namespace) -> None:
+    namespace.install(QUICK)
+    address = namespace.node_address(RELEASE)
+    namespace.install(QUICK, values("plaintext"))
+    assert check(address) == 5
+    namespace.helm("rollback", RELEASE, "--wait")
+    assert check(address, "--insecure") == 5
