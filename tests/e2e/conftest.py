@@ -11,10 +11,11 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,16 @@ def run(*command: str, text: str | None = None) -> str:
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout
+
+
+def until_connected(host: str, port: int) -> None:
+    """Waits until somebody listens: nodes learn of a Service a moment after it was made."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nobody listens at {host}:{port}")
 
 
 def clone_sources(folder: Path) -> None:
@@ -115,12 +126,17 @@ class Namespace:
         return set(self.kubectl("get", wanted, "--output=name", "--ignore-not-found").split())
 
     def node_address(self, service: str) -> str:
-        """Where a node answers for a Service of type NodePort; it stays over restarts."""
+        """Where a node answers for a Service of type NodePort, as it does by now.
+
+        The address stays over restarts of the pods.
+        """
         port = self.kubectl(
             "get", "service", service, "--output=jsonpath={.spec.ports[0].nodePort}"
         )
         internal = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
-        return f"{self.kubectl('get', 'nodes', f'--output=jsonpath={internal}')}:{port}"
+        host = self.kubectl("get", "nodes", f"--output=jsonpath={internal}")
+        until_connected(host, int(port))
+        return f"{host}:{port}"
 
     def pod(self) -> str:
         """The name of the pod that runs."""

@@ -2,22 +2,29 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import grpc
 
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from e2e.client import check
 from e2e.conftest import DEV_IMAGE, RELEASE, Namespace, run, tool
 from server.envoy import cluster, configuration
 from server.load import load
+from server.test_service import PAIR
 
 PROXY = "envoy"
 PORT = 10_000
+SECONDS = 30.0
 _UPSTREAM_TLS = {
     "name": "envoy.transport_sockets.tls",
     "typed_config": {
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        # Else the pods refuse the connection: gRPC is spoken over h2 alone.
+        "common_tls_context": {"alpn_protocols": ["h2"]},
     },
 }
 
@@ -54,6 +61,19 @@ def proxy() -> list[dict[str, Any]]:
     return [pod, service]
 
 
+def until_proxied(address: str) -> None:
+    """Waits until the proxy has found a pod that is well."""
+    deadline = time.monotonic() + SECONDS
+    with grpc.insecure_channel(address) as channel:
+        while time.monotonic() < deadline:
+            with suppress(grpc.RpcError):
+                ConflictServiceStub(channel).GetConflicts(
+                    PAIR, wait_for_ready=True, timeout=SECONDS
+                )
+                return
+    raise AssertionError("the proxy finds no pod")
+
+
 def test_a_rolling_update_behind_a_proxy_loses_no_call(
     namespace: Namespace, record_property: Callable[[str, object], None]
 ) -> None:
@@ -64,8 +84,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
     pods = ("get", "pods", f"--selector=app={RELEASE}", "--output=name")
     old = namespace.kubectl(*pods).split()
     address = namespace.node_address(PROXY)
-    with grpc.insecure_channel(address) as channel:
-        grpc.channel_ready_future(channel).result(timeout=30)
+    until_proxied(address)
     with load(address) as running:
         running.until_more(200)
         namespace.install(three, "--set=podAnnotations.rolled=again")
