@@ -3,8 +3,6 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 BIN := .venv/bin
 KERNEL := service/double_booked/conflicts
-TOOLS := build/tools
-CHART := charts/double-booked
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -84,9 +82,9 @@ test-image: install ## prove build/image.tar: what is in it, and how it runs (ne
 	$(BIN)/pytest tests/image
 
 export LOAD_IMAGE
-e2e: install tools image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
-	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
-	@grep --only-matching 'seconds [^/]*' build/e2e.xml
+e2e: install tools image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/chart tests/image tests/e2e
+	@grep --only-matching --extended-regexp '(seconds|calls) [^/]*' build/e2e.xml
 
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service

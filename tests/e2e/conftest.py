@@ -30,6 +30,7 @@ from server.certificate_authority import Files
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
+WAIT = "--timeout=150s"
 IMAGE = "docker.io/library/double-booked:dev"
 DEV_IMAGE = f"{IMAGE}-loop"
 SECONDS = 180
@@ -115,7 +116,7 @@ class Namespace:
     def install(self, *options: str) -> None:
         """Installs the chart, or changes what is installed, and waits until it serves."""
         image = f"--set=image.reference={IMAGE}"
-        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", image, *options)
+        self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", WAIT, image, *options)
 
     def objects(self) -> set[str]:
         """All that is in it but Events, as kind and name."""

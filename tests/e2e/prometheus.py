@@ -1,0 +1,194 @@
+"""A real Prometheus, which reads pods' metrics through the API server."""
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+from e2e.conftest import Namespace, tool
+from server.conftest import free_port
+
+SECONDS = 60.0
+META = "__meta_kubernetes_"
+OF_SERVICE = "kubernetes.io/service-name"
+Labels = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """One that runs, and what it knows."""
+
+    address: str
+
+    def ask(self, path: str) -> Any:
+        """The data of an answer of its HTTP API."""
+        with urlopen(f"http://{self.address}/api/v1/{path}", timeout=SECONDS) as answer:
+            return json.load(answer)["data"]
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """What a query finds now."""
+        return list(self.ask(f"query?query={quote(expression)}")["result"])
+
+    def rules(self) -> list[dict[str, Any]]:
+        """All rules, with how they fare."""
+        return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
+
+    def firing(self) -> set[str]:
+        """The alerts that fire."""
+        return {each["labels"]["alertname"] for each in self.ask("alerts")["alerts"]}
+
+
+@contextmanager
+def prometheus(
+    namespace: Namespace, folder: Path, monitor: dict[str, Any], groups: list[dict[str, Any]]
+) -> Iterator[Prometheus]:
+    """Scrapes by pods' annotations and by a ServiceMonitor, and evaluates groups of rules."""
+    (folder / "rules.json").write_text(json.dumps({"groups": groups}))
+    port = free_port()
+    with api(namespace) as server:
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["rules.json"],
+            "scrape_configs": [
+                by_annotations(pods(namespace), server),
+                by_monitor(endpoints(namespace), server, monitor),
+            ],
+        }
+        (folder / "prometheus.json").write_text(json.dumps(config))
+        options = (f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={folder}/data")
+        command = [tool("prometheus"), f"--config.file={folder}/prometheus.json", *options]
+        with subprocess.Popen([*command, "--log.level=warn"]) as process:
+            try:
+                yield started(f"127.0.0.1:{port}")
+            finally:
+                process.terminate()
+
+
+@contextmanager
+def api(namespace: Namespace) -> Iterator[str]:
+    """An address on this machine where the API server answers without credentials."""
+    command = namespace.command("proxy", "--port=0")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
+            assert found
+            yield found[0]
+        finally:
+            process.terminate()
+
+
+def started(address: str) -> Prometheus:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        with suppress(URLError), urlopen(f"http://{address}/-/ready"):
+            return Prometheus(address)
+        time.sleep(0.1)
+    raise AssertionError("Prometheus does not start")
+
+
+def pods(namespace: Namespace) -> list[Labels]:
+    """What Prometheus' discovery of role `pod` finds; Debian's is built without it."""
+    listed = json.loads(namespace.kubectl("get", "pods", "--output=json"))["items"]
+    return [
+        pod_labels(pod)
+        | prefixed("pod_annotation_", pod["metadata"].get("annotations", {}))
+        | {f"{META}pod_container_port_number": str(port["containerPort"])}
+        for pod in listed
+        for container in pod["spec"]["containers"]
+        for port in container["ports"]
+    ]
+
+
+def endpoints(namespace: Namespace) -> list[Labels]:
+    """What the discovery of role `endpoints` finds, as far as it is used here."""
+    services, slices, listed = (
+        json.loads(namespace.kubectl("get", kind, "--output=json"))["items"]
+        for kind in ("services", "endpointslices", "pods")
+    )
+    of_service = {each["metadata"]["name"]: each["metadata"]["labels"] for each in services}
+    of_pod = {each["metadata"]["name"]: each for each in listed}
+    return [
+        pod_labels(of_pod[endpoint["targetRef"]["name"]])
+        | prefixed("service_label_", of_service[each["metadata"]["labels"][OF_SERVICE]])
+        | {
+            f"{META}endpoint_port_name": port["name"],
+            f"{META}pod_container_port_number": str(port["port"]),
+        }
+        for each in slices
+        for endpoint in each["endpoints"]
+        for port in each["ports"]
+    ]
+
+
+def pod_labels(pod: dict[str, Any]) -> Labels:
+    metadata = pod["metadata"]
+    return {f"{META}namespace": metadata["namespace"], f"{META}pod_name": metadata["name"]}
+
+
+def prefixed(prefix: str, labels: Labels) -> Labels:
+    return {f"{META}{prefix}{snake(key)}": value for key, value in labels.items()}
+
+
+def by_annotations(targets: list[Labels], server: str) -> dict[str, Any]:
+    """The job that most clusters have for pods with prometheus.io/ annotations."""
+    annotation = f"{META}pod_annotation_prometheus_io"
+    return job("annotations", targets) | {
+        "relabel_configs": [
+            keep(f"{annotation}_scrape", "true"),
+            *through_api(server, f"{annotation}_port", f"{annotation}_path"),
+        ]
+    }
+
+
+def by_monitor(targets: list[Labels], server: str, monitor: dict[str, Any]) -> dict[str, Any]:
+    """The job that the Prometheus operator makes of a ServiceMonitor with one endpoint."""
+    [endpoint] = monitor["spec"]["endpoints"]
+    selector = prefixed("service_label_", monitor["spec"]["selector"]["matchLabels"])
+    return job("monitor", targets) | {
+        "relabel_configs": [
+            *(keep(label, value) for label, value in selector.items()),
+            keep(f"{META}endpoint_port_name", endpoint["port"]),
+            {"target_label": "__metrics_path__", "replacement": endpoint["path"]},
+            *through_api(server, f"{META}pod_container_port_number", "__metrics_path__"),
+        ],
+    }
+
+
+def snake(label: str) -> str:
+    """A label's name, as Prometheus has it in its own."""
+    return re.sub(r"[^a-zA-Z0-9]", "_", label)
+
+
+def job(name: str, targets: list[Labels]) -> dict[str, Any]:
+    found = [{"targets": ["pod"], "labels": labels} for labels in targets]
+    return {"job_name": name, "static_configs": found}
+
+
+def keep(label: str, value: str) -> dict[str, Any]:
+    return {"source_labels": [label], "regex": re.escape(value), "action": "keep"}
+
+
+def through_api(server: str, port: str, path: str) -> list[dict[str, Any]]:
+    """Reaches a pod by way of the API server, which works outside of the cluster too."""
+    name, space = f"{META}pod_name", f"{META}namespace"
+    return [
+        {
+            "source_labels": [space, name, port, path],
+            "regex": "(.+);(.+);(.+);(.+)",
+            "target_label": "__metrics_path__",
+            "replacement": "/api/v1/namespaces/$1/pods/$2:$3/proxy$4",
+        },
+        {"source_labels": [name, port], "separator": ":", "target_label": "instance"},
+        {"source_labels": [space], "target_label": "namespace"},
+        {"source_labels": [name], "target_label": "pod"},
+        {"target_label": "__address__", "replacement": server},
+    ]

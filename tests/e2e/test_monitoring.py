@@ -1,0 +1,109 @@
+"""Metrics, alerts and dashboard of what runs, seen by a real Prometheus."""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from chart.programs import CHART, values
+from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from e2e.conftest import RELEASE, Namespace
+from e2e.prometheus import Prometheus, prometheus
+from server.test_service import PAIR
+
+SECONDS = 90.0
+BROKEN = """
+from double_booked import cli
+from double_booked.conflicts import kernel
+kernel.batch_get_conflicts = lambda *_: 1 / 0
+cli.main()
+"""
+"""A server in which one of the calls fails."""
+PYTHON = ["python3.13", "-c", BROKEN]
+"""The image's interpreter goes by this name alone."""
+
+
+@pytest.fixture
+def watched(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator[Prometheus]:  # noqa: ARG001
+    """A pod with TLS, that answers all calls but those in batches."""
+    namespace.install(
+        values("prometheus-operator"),
+        "--set=metrics.scrapeAnnotations=true,replicaCount=1,minReadySeconds=0,settings.drainDelay=0",
+        f"--set-json=command={json.dumps(PYTHON)}",
+        '--set-json=extraArgs=["serve"]',
+    )
+    monitor, rule = (
+        json.loads(namespace.kubectl("get", kind, RELEASE, "--output=json"))
+        for kind in ("servicemonitor", "prometheusrule")
+    )
+    with prometheus(namespace, tmp_path, monitor, at_once(rule["spec"]["groups"])) as running:
+        yield running
+
+
+def at_once(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same rules; how long they wait until they fire, promtool tests."""
+    for group in groups:
+        for rule in group["rules"]:
+            rule.pop("for", None)
+    return groups
+
+
+def until(holds: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.2)
+
+
+def expressions(namespace: Namespace) -> list[str]:
+    """The queries of the dashboard, for a namespace."""
+    dashboard = json.loads((CHART / "files/dashboard.json").read_text())
+    found = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    assert found
+    return [
+        each.replace("$namespace", namespace.name).replace("$__rate_interval", "1m")
+        for each in found
+    ]
+
+
+def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
+    namespace: Namespace, watched: Prometheus
+) -> None:
+    for job in ("annotations", "monitor"):
+        pod = f'double_booked_build_info{{namespace="{namespace.name}",job="{job}"}}'
+        until(lambda asked=pod: watched.query(asked), f"scraped by {job}")
+
+    with calls(namespace) as service:
+        for expression in expressions(namespace):
+            until(
+                lambda asked=expression: service.GetConflicts(PAIR) and watched.query(asked),
+                expression,
+            )
+        until(lambda: {each["health"] for each in watched.rules()} == {"ok"}, "all rules evaluate")
+        assert watched.firing() == set()
+
+        def fails() -> bool:
+            with pytest.raises(grpc.RpcError, match="internal error"):
+                service.BatchGetConflicts(BatchGetConflictsRequest(lists=[PAIR]))
+            return bool(watched.firing())
+
+        until(fails, "an alert fires")
+        assert watched.firing() == {"DoubleBookedErrors"}
+
+
+@contextmanager
+def calls(namespace: Namespace) -> Iterator[ConflictServiceStub]:
+    """Calls to the one pod, whose certificate is believed as it is shown."""
+    address = namespace.node_address(RELEASE)
+    host, _, port = address.rpartition(":")
+    shown = ssl.get_server_certificate((host, int(port))).encode()
+    options = [("grpc.ssl_target_name_override", "localhost")]
+    with grpc.secure_channel(address, grpc.ssl_channel_credentials(shown), options) as channel:
+        yield ConflictServiceStub(channel)
