@@ -39,6 +39,28 @@ def test_every_address_of_a_host_is_listened_on_with_one_port() -> None:
     sockets.close(listening)
 
 
+def test_where_the_system_chooses_a_port_that_is_taken_elsewhere_it_chooses_again(
+    resolver: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver += [
+        (socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0))
+        for host in ("127.0.0.1", "127.0.0.2")
+    ]
+    create = socket.create_server
+    refusals = [OSError(errno.EADDRINUSE, "taken")]
+
+    def create_once_taken(address: tuple[str, int], **options: Any) -> socket.socket:
+        if address[0] == "127.0.0.2" and refusals:
+            raise refusals.pop()
+        return create(address, **options)
+
+    monkeypatch.setattr(socket, "create_server", create_once_taken)
+    listening = sockets.listen(Address("host", 0), "SETTING")
+    assert len(listening) == 2
+    assert len(ports(listening)) == 1
+    sockets.close(listening)
+
+
 def test_an_address_that_this_machine_lacks_is_passed_over_if_there_is_another(
     resolver: list[tuple[Any, ...]],
 ) -> None:

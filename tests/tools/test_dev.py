@@ -1,5 +1,6 @@
 """The inner loop follows what is saved, and survives what is broken."""
 
+import json
 import os
 import shutil
 import signal
@@ -27,6 +28,22 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
 SECONDS = 60.0
 """More than a restart takes on a busy machine, kernel and all."""
+
+RETRY = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+"""A call that is sent while the server's GOAWAY is under way ends with UNAVAILABLE."""
 
 
 def copy_sources(folder: Path) -> None:
@@ -79,7 +96,8 @@ class Loop:
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:
-        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+        options = [("grpc.service_config", json.dumps(RETRY))]
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}", options) as channel:
             yield channel
 
     def groups(self) -> int:
@@ -169,7 +187,7 @@ def test_a_saved_source_of_the_kernel_is_compiled(loop: Loop) -> None:
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(loop.root / "service")})
 
 
-def test_a_client_that_waits_sees_no_failure_while_the_server_restarts(loop: Loop) -> None:
+def test_a_client_that_waits_and_retries_sees_no_failure_in_a_restart(loop: Loop) -> None:
     since = len(loop.said)
     loop.source("server/service.py").touch()
     with loop.channel() as channel:

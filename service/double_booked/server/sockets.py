@@ -7,6 +7,7 @@ import socket
 from double_booked.settings import Address
 
 _NOT_ON_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+_PORTS_TRIED = 10
 
 
 class CannotListen(Exception):  # noqa: N818 - it reads as what it says
@@ -28,7 +29,7 @@ def listen(address: Address, setting: str) -> list[socket.socket]:
             not allowed.
     """
     try:
-        return _listen_everywhere(address.port) if not address.host else _listen_on(address)
+        return _listen_everywhere(address.port) if not address.host else _listen_on_any(address)
     except socket.gaierror as error:
         raise CannotListen(address, setting, error.strerror or "unknown host") from error
     except UnicodeError as error:
@@ -47,6 +48,17 @@ def _listen_everywhere(port: int) -> list[socket.socket]:
     if socket.has_dualstack_ipv6():
         return [socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)]
     return [socket.create_server(("", port))]
+
+
+def _listen_on_any(address: Address) -> list[socket.socket]:
+    """Listens as `_listen_on`; a port that the system chose may be taken on the next address."""
+    for _ in range(_PORTS_TRIED - 1 if address.port == 0 else 0):
+        try:
+            return _listen_on(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    return _listen_on(address)
 
 
 def _listen_on(address: Address) -> list[socket.socket]:
