@@ -38,12 +38,12 @@ RETRY = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
+                "retryableStatusCodes": ["CANCELLED", "UNAVAILABLE"],
             },
         }
     ]
 }
-"""A call that is sent while the server's GOAWAY is under way ends with UNAVAILABLE."""
+"""With these codes gRPC's core ends a call that crosses the GOAWAY of a server."""
 
 
 def copy_sources(folder: Path) -> None:
