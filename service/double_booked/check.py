@@ -17,7 +17,7 @@ from double_booked.calendars.sources import Source, join, locate, name_of, read
 from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
-from double_booked.report import json_conflicts, text
+from double_booked.report import html, json_conflicts, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, gather
 from double_booked.report.printable import printable
 
@@ -186,5 +186,8 @@ def _write(
     if isinstance(sys.stdout, TextIOWrapper):
         # Titles may hold what the terminal's encoding does not.
         sys.stdout.reconfigure(errors="replace")
+    if output.format == "html":
+        click.echo(html.render(findings, output.zone), nl=False)
+        return
     console = Console(highlight=False)
     text.write(console, findings, output.zone, all_overlaps=all_overlaps)

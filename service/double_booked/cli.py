@@ -104,7 +104,7 @@ def serve(chosen: settings.Settings) -> None:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "html"]),
     default="text",
     show_default=True,
     help="Text for people, or the JSON form of a Scheduling.ConflictList.",

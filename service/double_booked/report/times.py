@@ -58,7 +58,7 @@ def format_span(start: int, end: int, day: date, zone: tzinfo | None) -> str:
         day: The day that the reader knows of.
         zone: Where the reader is.
     """
-    first, last = day_of(start, zone), day_of(end - 1, zone)
+    first, last = day_of(start, zone), day_of(max(start, end - 1), zone)
     clock = _clock(end, zone) if day_of(end, zone) == last else "24:00"
     if moment_of(start, zone).utcoffset() != moment_of(end, zone).utcoffset():
         clock += f" {name_of_zone(end, zone)}"
