@@ -62,6 +62,9 @@ image-size: ## tell what takes the room in build/image.tar
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
 	$(BIN)/pytest tests/image
 
+test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
+	$(BIN)/pytest tests/report/test_page.py
+
 export LOAD_IMAGE
 e2e: install image dev-image ## prove images and chart in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
 	$(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/image tests/e2e
@@ -90,4 +93,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image e2e test lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page e2e test lint format proto bench soak fuzz lock clean

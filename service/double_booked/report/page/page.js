@@ -5,6 +5,8 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const LANE_HEIGHT = 26;
 const TABLE_PAGE = 500;
 const MAX_TICKS = 12;
+const MAX_EXPLAINED = 20;
+const NARROWEST_NAMED = 0.015; // of the time shown; in less, no name can be read
 
 const find = (id) => document.getElementById(id);
 const state = { day: 0, days: 1, chosen: null, tableRows: TABLE_PAGE };
@@ -88,7 +90,8 @@ function laneFinder() {
 }
 
 function drawEvent(event, time, lane, resource) {
-  const button = make("button", event.name, "event");
+  const isNamed = event.end - event.start > NARROWEST_NAMED * (time.to - time.from);
+  const button = make("button", isNamed ? event.name : "", "event");
   const clashes = event.groups.some((group) => group.resource === resource);
   button.type = "button";
   button.tabIndex = -1;
@@ -103,6 +106,17 @@ function drawEvent(event, time, lane, resource) {
   return button;
 }
 
+// A band for each overlap would be thousands to paint where adjacent ones look as one.
+function merged(inOrder) {
+  const spans = [];
+  for (const { start, end } of inOrder) {
+    const last = spans.at(-1);
+    if (last && start <= last.end) last.end = Math.max(last.end, end);
+    else spans.push({ start, end });
+  }
+  return spans;
+}
+
 function drawRow(resource, events, time) {
   const row = make("section", "", "row");
   const clashing = overlaps.filter(
@@ -115,9 +129,9 @@ function drawRow(resource, events, time) {
     place(tick, { start, end: start }, time);
     lanes.append(tick);
   }
-  for (const overlap of clashing) {
+  for (const span of merged(clashing)) {
     const band = make("div", "", "band");
-    place(band, overlap, time);
+    place(band, span, time);
     lanes.append(band);
   }
   const laneOf = laneFinder();
@@ -224,7 +238,8 @@ function onKey(press) {
 function choose(event) {
   state.chosen = event;
   for (const button of buttons()) {
-    button.setAttribute("aria-pressed", String(button.shownEvent === event));
+    const pressed = String(button.shownEvent === event);
+    if (button.ariaPressed !== pressed) button.ariaPressed = pressed;
   }
   explain(event);
 }
@@ -244,11 +259,16 @@ function linkTo(event) {
   return link;
 }
 
+function atMost(several, explained, tag = "p") {
+  const more = several.length - MAX_EXPLAINED;
+  const told = several.slice(0, MAX_EXPLAINED).map(explained);
+  return more > 0 ? [...told, make(tag, `and ${more} more`)] : told;
+}
+
 function explainOverlap(overlap, event) {
   const item = make("li", `${overlap.time}: ${overlap.lasts}, ${overlap.depth} at once`);
-  for (const index of overlap.members) {
-    if (data.events[index] !== event) item.append(linkTo(data.events[index]));
-  }
+  const others = overlap.members.map((index) => data.events[index]).filter((one) => one !== event);
+  item.append(...atMost(others, linkTo));
   return item;
 }
 
@@ -259,7 +279,7 @@ function explainGroup(group, event) {
       ? overlap.members.some((index) => data.events[index] === event)
       : isWithin(overlap, { from: event.start, to: event.end }));
   const list = make("ul");
-  list.append(...mine.map((overlap) => explainOverlap(overlap, event)));
+  list.append(...atMost(mine, (overlap) => explainOverlap(overlap, event), "li"));
   return [make("h3", where ? `Double-booked: ${where}` : "Double-booked"), list];
 }
 
