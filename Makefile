@@ -81,6 +81,9 @@ image-size: ## tell what takes the room in build/image.tar
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
 	$(BIN)/pytest tests/image
 
+test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
+	$(BIN)/pytest tests/report/test_page.py
+
 export LOAD_IMAGE
 e2e: install tools image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/chart tests/image tests/e2e
@@ -109,4 +112,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
@@ -16,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from double_booked import client
-from double_booked.calendars.sources import Source, locate, read
+from double_booked.calendars.sources import Source, read
 from double_booked.report import text
+from double_booked.report.findings import Place, gather
 
 WEEK = Path(__file__).with_name("week.json")
 SECONDS_TO_STOP = 20
@@ -91,17 +93,16 @@ def read_ports(process: subprocess.Popen[str]) -> dict[str, int]:
 def show_conflicts(service: Service, week: Source) -> None:
     """Asks over gRPC which events conflict."""
     begin = perf_counter()
+    week.events.options.explain = True
     conflicts = client.get_conflicts(service.grpc, week.events)
     milliseconds = 1000 * (perf_counter() - begin)
     asked = f"{len(week.events.events)} events of {WEEK.name}, answered in {milliseconds:.1f} ms"
     tell("GetConflicts", asked)
     console.print()
-    text.write(
-        Console(highlight=False),
-        conflicts,
-        week.events,
-        lambda position: locate(f"events[{position}]", [week]),
+    findings = gather(
+        conflicts, week.events, lambda position: Place(week.name, None, f"events[{position}]")
     )
+    text.write(Console(highlight=False), findings, UTC, all_overlaps=False)
     console.print()
 
 

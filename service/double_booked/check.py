@@ -2,7 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import partial
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,7 +18,8 @@ from double_booked.calendars.sources import Source, join, locate, name_of, read
 from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
-from double_booked.report import json_conflicts, text
+from double_booked.report import html, json_conflicts, text
+from double_booked.report.findings import Findings, ForeignEvent, Place, gather
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -46,11 +50,28 @@ class Failure(click.ClickException):
             click.echo(f"Error: {printable(fault)}", file, err=file is None)
 
 
+class TooMuch(Failure):
+    """What was asked for is over a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What to tell, and how.
+
+    Attributes:
+        format: "text" or "json".
+        zone: Where the reader is; None is where this machine is.
+    """
+
+    format: str = "text"
+    zone: tzinfo | None = None
+
+
 def run(
     files: Sequence[str],
     options: ConflictOptions,
     server: str | None,
-    output_format: str,
+    output: Output,
     tls: "CallerTls | None" = None,
 ) -> int:
     """Tells which events of the files conflict.
@@ -59,7 +80,7 @@ def run(
         files: Their paths; "-" is standard input.
         options: What counts as a conflict; it goes before what the files say of that.
         server: HOST:PORT of the service to ask; without it, this process finds out.
-        output_format: "text" or "json".
+        output: What to tell, and how.
         tls: What to ask the service with; without that, it is asked in plain text.
 
     Returns:
@@ -70,15 +91,16 @@ def run(
     """
     sources = [_read(path) for path in files]
     asked = join(sources, options)
-    if output_format == "text" and (asked.options.capacity or asked.options.HasField("min_gap")):
-        # Only the answer knows then when it is too much.
-        asked.options.explain = True
+    ask = _ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     try:
-        conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server, tls)
+        conflicts = ask(asked) if output.format == "json" else _ask_explained(asked, ask)
+        findings = gather(conflicts, asked, _place(sources))
     except InvalidRequest as error:
         raise _refused(error, sources) from error
+    except ForeignEvent as error:
+        raise Failure(f"{server}: {error}") from error
     try:
-        _write(conflicts, asked, sources, output_format)
+        _write(conflicts, findings, output, all_overlaps=options.explain)
     except BrokenPipeError:
         raise  # who reads has seen enough; click ends the command quietly
     except OSError as error:
@@ -110,11 +132,23 @@ def _read(path: str) -> Source:
         raise Failure(f"{name_of(path)}: {error.strerror}") from error
 
 
+def _ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
+    """The answer with who overlaps when; without, if nobody asked for that and it is too much."""
+    if asked.options.explain:
+        return ask(asked)
+    asked.options.explain = True
+    try:
+        return ask(asked)
+    except TooMuch:
+        asked.options.explain = False
+        return ask(asked)
+
+
 def _ask_engine(asked: EventList) -> ConflictList:
     try:
         answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
     except LimitExceeded as error:
-        raise Failure(str(error)) from error
+        raise TooMuch(str(error)) from error
     return ConflictList.FromString(answer.content)
 
 
@@ -123,6 +157,8 @@ def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> Confl
 
     try:
         return client.get_conflicts(server, asked, tls)
+    except client.TooMuch as error:
+        raise TooMuch(str(error)) from error
     except client.ServerError as error:
         raise Failure(str(error)) from error
 
@@ -141,14 +177,26 @@ def _refused(error: InvalidRequest, sources: Sequence[Source]) -> Failure:
     return Failure(*faults)
 
 
+def _place(sources: Sequence[Source]) -> Callable[[int], Place]:
+    places = [
+        Place(source.name, None, f"events[{position}]", is_file=source.name != name_of("-"))
+        for source in sources
+        for position in range(len(source.events.events))
+    ]
+    return places.__getitem__
+
+
 def _write(
-    conflicts: ConflictList, asked: EventList, sources: Sequence[Source], output_format: str
+    conflicts: ConflictList, findings: Findings, output: Output, *, all_overlaps: bool
 ) -> None:
-    if output_format == "json":
+    if output.format == "json":
         click.echo(json_conflicts.render(conflicts))
         return
     if isinstance(sys.stdout, TextIOWrapper):
         # Titles may hold what the terminal's encoding does not.
         sys.stdout.reconfigure(errors="replace")
+    if output.format == "html":
+        click.echo(html.render(findings, output.zone), nl=False)
+        return
     console = Console(highlight=False)
-    text.write(console, conflicts, asked, lambda position: locate(f"events[{position}]", sources))
+    text.write(console, findings, output.zone, all_overlaps=all_overlaps)

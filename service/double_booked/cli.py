@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, settings
+from double_booked import conflict_options, report_options, settings
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from double_booked.client import CallerTls
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
@@ -102,7 +104,7 @@ def serve(chosen: settings.Settings) -> None:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "html"]),
     default="text",
     show_default=True,
     help="Text for people, or the JSON form of a Scheduling.ConflictList.",
@@ -121,7 +123,13 @@ def serve(chosen: settings.Settings) -> None:
     multiple=True,
     help="How many events may overlap on a resource; =NUMBER is for events that name none.",
 )
-@click.option("--explain", is_flag=True, help="Tell who overlaps when.")
+@click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
+@click.option(
+    "--timezone",
+    "zone",
+    type=report_options.ZoneType(),
+    help="The zone to tell times in, like Europe/Berlin; by default that of this machine.",
+)
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
@@ -130,6 +138,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
+    zone: "ZoneInfo | None",
 ) -> None:
     """Tell which events of the FILEs conflict.
 
@@ -145,7 +154,8 @@ def check(  # noqa: PLR0917 - click passes them by name
         from double_booked import check
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
-        sys.exit(check.run(files or ("-",), options, server, output_format, tls))
+        output = check.Output(output_format, zone)
+        sys.exit(check.run(files or ("-",), options, server, output, tls))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
