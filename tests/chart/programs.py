@@ -37,10 +37,10 @@ def tool(name: str) -> str:
     return found
 
 
-def run(*command: str, cwd: Path = ROOT, text: str | None = None) -> str:
+def run(*command: str, cwd: Path = ROOT, text: str | None = None, seconds: int = 300) -> str:
     """What a command says, given a text to read; its complaint is the error."""
     done = subprocess.run(
-        command, cwd=cwd, input=text, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=cwd, input=text, capture_output=True, text=True, check=False, timeout=seconds
     )
     assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
     return done.stdout

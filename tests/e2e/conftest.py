@@ -14,9 +14,10 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,13 +25,16 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from chart import programs
+from chart.programs import CHART, ROOT, tool
 from chart.schemas import crd_files
-from server.certificate_authority import Files
+from server.certificate_authority import Authority, Files
 
-ROOT = Path(__file__).parents[2]
-CHART = ROOT / "charts/double-booked"
 RELEASE = "double-booked"
 WAIT = "--timeout=150s"
+QUICK = "--set=minReadySeconds=0,settings.drainDelay=0"
+"""For tests of anything but how pods are replaced."""
+
 IMAGE = "docker.io/library/double-booked:dev"
 DEV_IMAGE = f"{IMAGE}-loop"
 SECONDS = 180
@@ -38,30 +42,39 @@ MAX_SECONDS = 600
 """What an image build, or the unit tests in a pod, may take."""
 
 
-def tool(name: str) -> str:
-    """The path of a program that these tests need."""
-    found = shutil.which(name)
-    assert found, f"these tests need {name} on PATH"
-    return found
+run = partial(programs.run, seconds=SECONDS)
 
 
-def run(*command: str, text: str | None = None) -> str:
-    """What a command says, given a text to read; its complaint is the error."""
-    done = subprocess.run(
-        command, input=text, capture_output=True, text=True, check=False, timeout=SECONDS
-    )
-    assert done.returncode == 0, f"{shlex.join(command)}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def until_connected(host: str, port: int) -> None:
-    """Waits until somebody listens: nodes learn of a Service a moment after it was made."""
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((host, port), timeout=1):
-            return
+def until(holds: Callable[[], object], what: str, seconds: float) -> None:
+    """Waits until something holds, and fails if it does not within the seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"never: {what}"
         time.sleep(0.1)
-    raise AssertionError(f"nobody listens at {host}:{port}")
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether a connection is taken."""
+    with suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def restricted_pod(name: str, container: dict[str, Any]) -> dict[str, Any]:
+    """A pod of a container that any namespace admits; its label `role` is its name."""
+    rights = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"role": name}},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container | {"name": name, "securityContext": rights}],
+        },
+    }
 
 
 def clone_sources(folder: Path) -> None:
@@ -136,7 +149,8 @@ class Namespace:
         )
         internal = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
         host = self.kubectl("get", "nodes", f"--output=jsonpath={internal}")
-        until_connected(host, int(port))
+        # Nodes learn of a Service a moment after it was made.
+        until(lambda: listens(host, int(port)), f"{host}:{port} listens", SECONDS)
         return f"{host}:{port}"
 
     def pod(self) -> str:
@@ -165,15 +179,30 @@ class Namespace:
         pair = (f"--cert={files.certificate}", f"--key={files.key}")
         self.kubectl("create", "secret", "tls", name, *pair)
 
+    def keep_authority(self, name: str, authority: Authority) -> None:
+        """Makes a Secret with the certificate of an authority."""
+        literal = f"--from-literal=ca.crt={authority.pem().decode()}"
+        self.kubectl("create", "secret", "generic", name, literal)
+
+    def get(self, *what: str) -> Any:
+        """An object, or a list of them."""
+        return json.loads(self.kubectl("get", *what, "--output=json"))
+
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
         """An address on this machine that leads to a port of a pod or a Service."""
-        forward = self.command("port-forward", target, f":{port}")
-        with subprocess.Popen(forward, stdout=subprocess.PIPE, text=True) as process:
+        with self.listening("port-forward", target, f":{port}") as address:
+            yield address
+
+    @contextmanager
+    def listening(self, *arguments: str) -> Iterator[str]:
+        """The address on this machine where a kubectl that goes on says that it listens."""
+        command = self.command(*arguments)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout
                 found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
-                assert found, f"{target} cannot be reached"
+                assert found, f"{shlex.join(arguments)} does not listen"
                 yield found[0]
             finally:
                 process.terminate()

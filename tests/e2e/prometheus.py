@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from e2e.conftest import Namespace, tool
+from e2e.conftest import Namespace, tool, until
 from server.conftest import free_port
 
 SECONDS = 60.0
@@ -53,7 +52,8 @@ def prometheus(
     """Scrapes by pods' annotations and by a ServiceMonitor, and evaluates groups of rules."""
     (folder / "rules.json").write_text(json.dumps({"groups": groups}))
     port = free_port()
-    with api(namespace) as server:
+    # There, the API server answers without credentials.
+    with namespace.listening("proxy", "--port=0") as server:
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": ["rules.json"],
@@ -67,42 +67,26 @@ def prometheus(
         command = [tool("prometheus"), f"--config.file={folder}/prometheus.json", *options]
         with subprocess.Popen([*command, "--log.level=warn"]) as process:
             try:
-                yield started(f"127.0.0.1:{port}")
+                address = f"127.0.0.1:{port}"
+                until(lambda: is_ready(address), "Prometheus is ready", SECONDS)
+                yield Prometheus(address)
             finally:
                 process.terminate()
 
 
-@contextmanager
-def api(namespace: Namespace) -> Iterator[str]:
-    """An address on this machine where the API server answers without credentials."""
-    command = namespace.command("proxy", "--port=0")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            found = re.search(r"127\.0\.0\.1:\d+", process.stdout.readline())
-            assert found
-            yield found[0]
-        finally:
-            process.terminate()
-
-
-def started(address: str) -> Prometheus:
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        with suppress(URLError), urlopen(f"http://{address}/-/ready"):
-            return Prometheus(address)
-        time.sleep(0.1)
-    raise AssertionError("Prometheus does not start")
+def is_ready(address: str) -> bool:
+    with suppress(URLError), urlopen(f"http://{address}/-/ready"):
+        return True
+    return False
 
 
 def pods(namespace: Namespace) -> list[Labels]:
     """What Prometheus' discovery of role `pod` finds; Debian's is built without it."""
-    listed = json.loads(namespace.kubectl("get", "pods", "--output=json"))["items"]
     return [
         pod_labels(pod)
         | prefixed("pod_annotation_", pod["metadata"].get("annotations", {}))
         | {f"{META}pod_container_port_number": str(port["containerPort"])}
-        for pod in listed
+        for pod in namespace.get("pods")["items"]
         for container in pod["spec"]["containers"]
         for port in container["ports"]
     ]
@@ -111,8 +95,7 @@ def pods(namespace: Namespace) -> list[Labels]:
 def endpoints(namespace: Namespace) -> list[Labels]:
     """What the discovery of role `endpoints` finds, as far as it is used here."""
     services, slices, listed = (
-        json.loads(namespace.kubectl("get", kind, "--output=json"))["items"]
-        for kind in ("services", "endpointslices", "pods")
+        namespace.get(kind)["items"] for kind in ("services", "endpointslices", "pods")
     )
     of_service = {each["metadata"]["name"]: each["metadata"]["labels"] for each in services}
     of_pod = {each["metadata"]["name"]: each for each in listed}

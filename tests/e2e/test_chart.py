@@ -7,10 +7,9 @@ import pytest
 
 from chart.programs import NAMES, values
 from e2e.client import check
-from e2e.conftest import CHART, DEV_IMAGE, IMAGE, RELEASE, Namespace, run, tool
+from e2e.conftest import CHART, DEV_IMAGE, IMAGE, QUICK, RELEASE, Namespace, run, tool
 from server.certificate_authority import Authority
 
-QUICK = "--set=minReadySeconds=0,settings.drainDelay=0"
 SPOT = "cloud.google.com/gke-spot"
 STAND_INS = {
     "dev": f"--set=image.reference={DEV_IMAGE}",
@@ -43,11 +42,9 @@ def test_an_install_passes_its_own_test_and_an_uninstall_leaves_nothing(
 def prepared(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator[Namespace]:  # noqa: ARG001
     """What the values of the features take for granted."""
     authority = Authority("Clients")
-    (tmp_path / "ca.crt").write_bytes(authority.pem())
+    namespace.keep_authority(f"{RELEASE}-clients", authority)
     namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", "server"))
     namespace.keep_pair(f"{RELEASE}-client", authority.issue(tmp_path / "client", "client"))
-    authorities = f"--from-file={tmp_path}/ca.crt"
-    namespace.kubectl("create", "secret", "generic", f"{RELEASE}-clients", authorities)
     namespace.kubectl("create", "serviceaccount", "existing")
     namespace.kubectl("label", "nodes", "--all", f"{SPOT}=true")
     yield namespace

@@ -20,6 +20,7 @@ from e2e.conftest import (
     Namespace,
     clone_sources,
     has_docker,
+    restricted_pod,
     started_skaffold,
     tool,
 )
@@ -154,29 +155,12 @@ def test_code_and_proto_that_are_saved_are_served(
 def test_test_1_has_the_container_run_the_unit_tests_in_teamcitys_words(
     namespace: Namespace,
 ) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "unit-tests"},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": "unit-tests",
-                    "image": DEV_IMAGE,
-                    "imagePullPolicy": "IfNotPresent",
-                    "env": [{"name": "TEST", "value": "1"}],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                }
-            ],
-        },
+    container = {
+        "image": DEV_IMAGE,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": "TEST", "value": "1"}],
     }
-    namespace.apply(pod)
+    namespace.apply(restricted_pod("unit-tests", container))
     ended = namespace.until_pod_ended("unit-tests")
     log = namespace.kubectl("logs", "unit-tests")
     assert ended == "Succeeded", log[-5000:]

@@ -2,8 +2,7 @@
 
 import json
 import ssl
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from chart.programs import CHART, values
 from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import RELEASE, Namespace
+from e2e.conftest import QUICK, RELEASE, Namespace, until
 from e2e.prometheus import Prometheus, prometheus
 from server.test_service import PAIR
 
@@ -35,14 +34,12 @@ def watched(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator
     """A pod with TLS, that answers all calls but those in batches."""
     namespace.install(
         values("prometheus-operator"),
-        "--set=metrics.scrapeAnnotations=true,replicaCount=1,minReadySeconds=0,settings.drainDelay=0",
+        QUICK,
+        "--set=metrics.scrapeAnnotations=true,replicaCount=1",
         f"--set-json=command={json.dumps(PYTHON)}",
         '--set-json=extraArgs=["serve"]',
     )
-    monitor, rule = (
-        json.loads(namespace.kubectl("get", kind, RELEASE, "--output=json"))
-        for kind in ("servicemonitor", "prometheusrule")
-    )
+    monitor, rule = (namespace.get(kind, RELEASE) for kind in ("servicemonitor", "prometheusrule"))
     with prometheus(namespace, tmp_path, monitor, at_once(rule["spec"]["groups"])) as running:
         yield running
 
@@ -53,13 +50,6 @@ def at_once(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for rule in group["rules"]:
             rule.pop("for", None)
     return groups
-
-
-def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.2)
 
 
 def expressions(namespace: Namespace) -> list[str]:
@@ -78,15 +68,20 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
 ) -> None:
     for job in ("annotations", "monitor"):
         pod = f'double_booked_build_info{{namespace="{namespace.name}",job="{job}"}}'
-        until(lambda asked=pod: watched.query(asked), f"scraped by {job}")
+        until(lambda asked=pod: watched.query(asked), f"scraped by {job}", SECONDS)
 
     with calls(namespace) as service:
         for expression in expressions(namespace):
             until(
                 lambda asked=expression: service.GetConflicts(PAIR) and watched.query(asked),
                 expression,
+                SECONDS,
             )
-        until(lambda: {each["health"] for each in watched.rules()} == {"ok"}, "all rules evaluate")
+        until(
+            lambda: {each["health"] for each in watched.rules()} == {"ok"},
+            "all rules evaluate",
+            SECONDS,
+        )
         assert watched.firing() == set()
 
         def fails() -> bool:
@@ -94,7 +89,7 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
                 service.BatchGetConflicts(BatchGetConflictsRequest(lists=[PAIR]))
             return bool(watched.firing())
 
-        until(fails, "an alert fires")
+        until(fails, "an alert fires", SECONDS)
         assert watched.firing() == {"DoubleBookedErrors"}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -11,7 +10,16 @@ import grpc
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from e2e.client import check
-from e2e.conftest import DEV_IMAGE, RELEASE, Namespace, run, tool
+from e2e.conftest import (
+    DEV_IMAGE,
+    QUICK,
+    RELEASE,
+    Namespace,
+    restricted_pod,
+    run,
+    tool,
+    until,
+)
 from server.envoy import cluster, configuration
 from server.load import load
 from server.test_service import PAIR
@@ -34,23 +42,10 @@ def proxy() -> list[dict[str, Any]]:
     servers = cluster([(f"{RELEASE}-headless", 7070)], "STRICT_DNS", "1s")
     config = configuration(("0.0.0.0", PORT), servers | {"transport_socket": _UPSTREAM_TLS})  # noqa: S104
     container = {
-        "name": PROXY,
         "image": DEV_IMAGE,
         "command": ["envoy", "--config-yaml", json.dumps(config), "--log-level", "error"],
         "args": ["--use-dynamic-base-id", "--concurrency", "1"],
         "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": PROXY, "labels": {"role": PROXY}},
-        "spec": {
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-        },
     }
     service = {
         "apiVersion": "v1",
@@ -58,20 +53,14 @@ def proxy() -> list[dict[str, Any]]:
         "metadata": {"name": PROXY},
         "spec": {"type": "NodePort", "selector": {"role": PROXY}, "ports": [{"port": PORT}]},
     }
-    return [pod, service]
+    return [restricted_pod(PROXY, container), service]
 
 
-def until_proxied(address: str) -> None:
-    """Waits until the proxy has found a pod that is well."""
-    deadline = time.monotonic() + SECONDS
-    with grpc.insecure_channel(address) as channel:
-        while time.monotonic() < deadline:
-            with suppress(grpc.RpcError):
-                ConflictServiceStub(channel).GetConflicts(
-                    PAIR, wait_for_ready=True, timeout=SECONDS
-                )
-                return
-    raise AssertionError("the proxy finds no pod")
+def answers(channel: grpc.Channel) -> bool:
+    with suppress(grpc.RpcError):
+        ConflictServiceStub(channel).GetConflicts(PAIR, wait_for_ready=True, timeout=SECONDS)
+        return True
+    return False
 
 
 def test_a_rolling_update_behind_a_proxy_loses_no_call(
@@ -84,7 +73,8 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
     pods = ("get", "pods", f"--selector=app={RELEASE}", "--output=name")
     old = namespace.kubectl(*pods).split()
     address = namespace.node_address(PROXY)
-    until_proxied(address)
+    with grpc.insecure_channel(address) as channel:
+        until(lambda: answers(channel), "the proxy finds a pod that is well", SECONDS)
     with load(address) as running:
         running.until_more(200)
         namespace.install(three, "--set=podAnnotations.rolled=again")
@@ -97,7 +87,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
 
 def test_a_drain_of_the_node_leaves_as_many_pods_as_the_budget_says(namespace: Namespace) -> None:
     """One node: the pod that would replace the first stays pending, so the second may not go."""
-    namespace.install("--set=minReadySeconds=0,settings.drainDelay=0")
+    namespace.install(QUICK)
     [node] = run(tool("kubectl"), "get", "nodes", "--output=name").split()
     selector = f"--pod-selector=app={RELEASE}"
     drain = [tool("kubectl"), "drain", node, selector, "--ignore-daemonsets", "--timeout=20s"]

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import grpc
 import pytest
-import yaml
 
-from chart.programs import values
+from chart.programs import render, values
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import RELEASE, Namespace
+from e2e.conftest import QUICK, RELEASE, Namespace
 from server.certificate_authority import Authority, Files
 from server.test_service import PAIR
 
-ONE_POD = "--set=minReadySeconds=0,settings.drainDelay=0,replicaCount=1"
+ONE_POD = (QUICK, "--set=replicaCount=1")
 
 
 def groups(namespace: Namespace, name: str, authority: Authority, own: Files | None = None) -> int:
@@ -28,7 +27,7 @@ def groups(namespace: Namespace, name: str, authority: Authority, own: Files | N
 def test_a_certificate_of_a_secret_is_verified(namespace: Namespace, tmp_path: Path) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"
     namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
-    namespace.install(ONE_POD, values("tls-existing-secret"))
+    namespace.install(*ONE_POD, values("tls-existing-secret"))
     assert groups(namespace, name, authority) == 1
     with pytest.raises(grpc.RpcError, match="CERTIFICATE_VERIFY_FAILED"):
         groups(namespace, name, Authority("Somebody else"))
@@ -39,15 +38,11 @@ def test_a_certificate_that_cert_manager_makes_is_verified(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     """This cluster has its API but no cert-manager, so the test does its work."""
-    namespace.install(ONE_POD, "--set=tls.source=selfSigned")
-    wanted = namespace.helm("template", RELEASE, "charts/double-booked", values("cert-manager"))
-    [asked] = [each for each in yaml.safe_load_all(wanted) if each["kind"] == "Certificate"]
-    authority = Authority("Authority")
-    for number, name in enumerate(asked["spec"]["dnsNames"]):
-        assert name
-        files = authority.issue(tmp_path / str(number), name)
-    namespace.keep_pair(asked["spec"]["secretName"], files)
-    namespace.install(ONE_POD, values("cert-manager"))
+    asked = render(values("cert-manager"))["Certificate", RELEASE]["spec"]
+    assert all(asked["dnsNames"])
+    authority, name = Authority("Authority"), asked["dnsNames"][-1]
+    namespace.keep_pair(asked["secretName"], authority.issue(tmp_path / "server", name))
+    namespace.install(*ONE_POD, values("cert-manager"))
     assert namespace.kubectl("get", "certificates", "--output=name").split()
     assert groups(namespace, name, authority) == 1
 
@@ -56,13 +51,11 @@ def test_mutual_tls_refuses_callers_without_a_certificate(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"
-    (tmp_path / "ca.crt").write_bytes(authority.pem())
+    namespace.keep_authority(f"{RELEASE}-clients", authority)
     client = authority.issue(tmp_path / "client", "client")
     namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
     namespace.keep_pair(f"{RELEASE}-client", client)
-    authorities = f"--from-file={tmp_path}/ca.crt"
-    namespace.kubectl("create", "secret", "generic", f"{RELEASE}-clients", authorities)
-    namespace.install(ONE_POD, values("mutual-tls"))
+    namespace.install(*ONE_POD, values("mutual-tls"))
     assert groups(namespace, name, authority, client) == 1
     with pytest.raises(grpc.RpcError) as refused:
         groups(namespace, name, authority)
