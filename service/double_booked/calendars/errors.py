@@ -7,7 +7,7 @@ MAX_FAULTS = 100
 
 
 class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
-    """Text that is not a list of events.
+    """Content that is not a list of events.
 
     Attributes:
         faults: What is wrong, each with the line and column or the path of the field.

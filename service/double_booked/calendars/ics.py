@@ -1,9 +1,9 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
-from typing import TypeVar
+from datetime import datetime, timedelta, tzinfo
 
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.ics_lines import Component, Property, parse_components
@@ -18,11 +18,11 @@ from double_booked.calendars.recurrence import Length, Occurrence, Part, When, W
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 from double_booked.calendars.zones import UnknownZone, find_zone
 
-MAX_STEPS = 5_000_000
+MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
-T = TypeVar("T")
+_SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class _Reader:
         each = component.first("SEQUENCE")
         if each is None:
             return 0
-        if not (each.value.isascii() and each.value.isdecimal() and len(each.value) < 20):
+        if not _SEQUENCE.fullmatch(each.value):
             self._note(each, ValueError(f"SEQUENCE '{each.value}' is no number"))
             return 0
         return int(each.value)
@@ -241,22 +241,22 @@ class _Reader:
     def _length(self, component: Component, start: When) -> Length:
         """How long it lasts: a date without an end is that day, a time an instant (3.6.1)."""
         end, duration = component.first("DTEND"), component.first("DURATION")
-        at = end or duration
+        if end and duration:
+            self._note(duration, ValueError("DTEND and DURATION exclude each other"))
         try:
-            if end and duration:
-                raise ValueError("DTEND and DURATION exclude each other")
             if end:
-                return length_between(start, self._clock.when(end.value, end.parameters.get("TZID")))
+                until = self._clock.when(end.value, end.parameters.get("TZID"))
+                return length_between(start, until)
             if duration:
                 return _checked(parse_duration(duration.value), start)
         except (ValueError, OverflowError) as error:
-            assert at  # noqa: S101 - one of them was wrong
-            self._note(at, ValueError(error))
+            self._note(end or duration or component.properties[0], ValueError(error))
         return Length(1) if start.is_date else Length()
 
     def _is_for_future(self, component: Component) -> bool:
         replaces = component.first("RECURRENCE-ID")
-        return bool(replaces) and replaces.parameters.get("RANGE", "").upper() == "THISANDFUTURE"
+        extent = replaces.parameters.get("RANGE", "") if replaces else ""
+        return extent.upper() == "THISANDFUTURE"
 
     def _takes_time(self, component: Component) -> bool:
         status, transparent, busy = (
@@ -308,7 +308,8 @@ def _checked(length: Length, start: When) -> Length:
     return Length(max(length.days, 1)) if start.is_date else length
 
 
-def _after(window: Window):  # noqa: ANN202 - a local time
+def _after(window: Window) -> datetime:
+    """A local time up to which the changes of clocks must be known."""
     return window.end.replace(tzinfo=None) + timedelta(days=366)
 
 

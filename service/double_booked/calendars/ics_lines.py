@@ -1,6 +1,7 @@
 """iCalendar's physical lines in, components out, each property with the line it is on."""
 
 import codecs
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +11,12 @@ from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longer content lines are refused; the longest in use are pictures within a line."""
+
+
+# Nearly all lines; those with quotes, escapes or doubtful characters are left to icalendar.
+_PLAIN = re.compile(
+    r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[A-Za-z0-9/_.@ +-]+)*):([^\x00-\x08\x0a-\x1f\x7f]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +111,11 @@ def _property(line: bytes, number: int) -> Property:
         text = line.decode()
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        return Property(plain[1].upper(), _parameters(plain[2]), plain[3], number)
     try:
-        name, parameters, value = Contentline(text).parts()
+        name, parameters, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError("not NAME:VALUE, as lines of a calendar are") from None
     joined = {
@@ -113,6 +123,11 @@ def _property(line: bytes, number: int) -> Property:
         for key, each in parameters.items()
     }
     return Property(name.upper(), joined, value, number)
+
+
+def _parameters(text: str) -> dict[str, str]:
+    pairs = (each.partition("=") for each in text.split(";")[1:])
+    return {name.upper(): value for name, _, value in pairs}
 
 
 def _take(each: Property, stack: list[Component]) -> None:

@@ -66,7 +66,7 @@ class Clock:
 
 def _decode(text: str) -> datetime:
     try:
-        decoded: datetime = vDDDTypes.from_ical(text)
+        decoded: datetime = vDDDTypes.from_ical(text)  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError(f"'{text}' is not in the calendar") from None
     return decoded

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from double_booked.calendars.rules import Rule, Steps, expand
 
 _A_DAY = timedelta(days=1)
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - local times
 T = TypeVar("T")
 
 
@@ -250,8 +251,8 @@ def _moved(part: Part[T]) -> timedelta:
 
 
 def _sooner(moment: datetime, by: timedelta) -> datetime:
-    return moment - by if moment - datetime.min > by else datetime.min
+    return moment - by if moment - _FIRST > by else _FIRST
 
 
 def _later(moment: datetime, by: timedelta) -> datetime:
-    return moment + by if datetime.max - moment > by else datetime.max.replace(microsecond=0)
+    return moment + by if _LAST - moment > by else _LAST

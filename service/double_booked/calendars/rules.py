@@ -6,7 +6,7 @@ nothing can stop it from outside. Here every step is counted.
 
 import re
 from calendar import isleap, monthrange
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from itertools import product
@@ -15,6 +15,8 @@ from typing import Any
 from icalendar import vRecur
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_MAX_WEEKS = 53
+_DAYS_OF_WEEK = 7
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _RANGES = {
     "BYMONTH": (1, 12),
@@ -111,10 +113,16 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
         _positive(parts, "INTERVAL") or 1,
         _positive(parts, "COUNT"),
         parts.get("UNTIL", [None])[0],
-        *(_numbers(parts, name) for name in ("BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY")),
-        tuple(_weekday(str(each)) for each in parts.get("BYDAY", ())),
-        *(_numbers(parts, name) for name in ("BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS")),
-        WEEKDAYS.index(str(parts.get("WKST", ["MO"])[0])),
+        by_month=_numbers(parts, "BYMONTH"),
+        by_week_no=_numbers(parts, "BYWEEKNO"),
+        by_year_day=_numbers(parts, "BYYEARDAY"),
+        by_month_day=_numbers(parts, "BYMONTHDAY"),
+        by_day=tuple(_weekday(str(each)) for each in parts.get("BYDAY", ())),
+        by_hour=_numbers(parts, "BYHOUR"),
+        by_minute=_numbers(parts, "BYMINUTE"),
+        by_second=_numbers(parts, "BYSECOND"),
+        by_set_pos=_numbers(parts, "BYSETPOS"),
+        week_start=WEEKDAYS.index(str(parts.get("WKST", ["MO"])[0])),
     )
     _check_parts(rule, parts)
     if not of_dates:
@@ -125,10 +133,12 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
 
 
 def _positive(parts: dict[str, Any], name: str) -> int | None:
-    [value] = parts.get(name, [None])
-    if value is not None and value < 1:
-        raise ValueError(f"{name}={value} is less than 1")
-    return value
+    values = parts.get(name)
+    if values is None:
+        return None
+    if len(values) != 1 or values[0] < 1:
+        raise ValueError(f"{name} is not a number from 1")
+    return int(values[0])
 
 
 def _numbers(parts: dict[str, Any], name: str) -> tuple[int, ...]:
@@ -142,7 +152,7 @@ def _numbers(parts: dict[str, Any], name: str) -> tuple[int, ...]:
 
 def _weekday(text: str) -> tuple[int, int]:
     match = _DAY.fullmatch(text)
-    if not match or (match[1] and not 1 <= abs(int(match[1])) <= 53):
+    if not match or (match[1] and not 1 <= abs(int(match[1])) <= _MAX_WEEKS):
         raise ValueError(f"BYDAY={text} is no day")
     return int(match[1] or 0), WEEKDAYS.index(match[2])
 
@@ -157,9 +167,7 @@ def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
     has_ordinals = any(ordinal for ordinal, _ in rule.by_day)
     if has_ordinals and (rule.freq not in {"MONTHLY", "YEARLY"} or rule.by_week_no):
         raise ValueError("BYDAY with a number needs FREQ=MONTHLY, or YEARLY without BYWEEKNO")
-    if rule.by_set_pos and not any(
-        name.startswith("BY") and name != "BYSETPOS" for name in parts
-    ):
+    if rule.by_set_pos and not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
         raise ValueError("BYSETPOS needs another BY part")
 
 
@@ -243,7 +251,7 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
     if rule.freq == "YEARLY":
         begin = start.year + _skipped(first.year - start.year, rule.interval)
         for year in range(begin, last.year + 1, rule.interval):
-            yield _days(date(year, 1, 1), 366 if isleap(year) else 365)
+            yield _days_of_year(year, rule.by_month or range(1, 13))
     elif rule.freq == "MONTHLY":
         month = start.year * 12 + start.month - 1
         begin = month + _skipped(first.year * 12 + first.month - 1 - month, rule.interval)
@@ -251,8 +259,8 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
             year, month = each // 12, each % 12 + 1
             yield _days(date(year, month, 1), monthrange(year, month)[1])
     else:
-        unit = 7 if rule.freq == "WEEKLY" else 1
-        back = (start.weekday() - rule.week_start) % 7 if unit == 7 else 0
+        unit = _DAYS_OF_WEEK if rule.freq == "WEEKLY" else 1
+        back = (start.weekday() - rule.week_start) % unit
         origin = start.toordinal() - back
         distance = unit * rule.interval
         begin = origin + _skipped(first.toordinal() - origin, distance)
@@ -263,6 +271,14 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
 def _skipped(length: int, distance: int) -> int:
     """The most steps of a distance that do not go beyond a length."""
     return max(0, length) // distance * distance
+
+
+def _days_of_year(year: int, months: Iterable[int]) -> list[date]:
+    return [
+        date(year, month, day)
+        for month in months
+        for day in range(1, monthrange(year, month)[1] + 1)
+    ]
 
 
 def _days(first: date, count: int) -> list[date]:

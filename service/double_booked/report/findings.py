@@ -224,6 +224,6 @@ def summarize(findings: Findings) -> str:
     return f"{count(groups, 'group')} of conflicting events, {members} of {total} events."
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, nouns: str = "") -> str:
     """Like "1 event" and "2 events"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"
