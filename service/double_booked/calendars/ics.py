@@ -13,6 +13,7 @@ from double_booked.calendars.ics_values import (
     parse_duration,
     read_zones,
     text_of,
+    texts_of,
 )
 from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
@@ -272,14 +273,14 @@ class _Reader:
 
     def _describe(self, uid: str, component: Component, *, recurs: bool) -> Description:
         attendees = [each for each in component.all("ATTENDEE") if not _has_declined(each)]
-        resources = [text_of(each) for each in component.all("RESOURCES")]
+        resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
             uid,
             text_of(component.first("SUMMARY")),
             text_of(component.first("DESCRIPTION")),
             text_of(component.first("LOCATION")).strip(),
-            tuple(name.strip() for each in resources for name in each.split(",") if name.strip()),
+            tuple(name.strip() for name in resources if name.strip()),
             tuple(dict.fromkeys(_address(each) for each in attendees)),
             component.line,
             created.value if created else "",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from icalendar import vDDDTypes, vText
+from icalendar import vDDDTypes
 
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.recurrence import Length, When
@@ -18,6 +18,8 @@ _DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
+_ESCAPED = re.compile(r"\\(.)")
+_LISTED = re.compile(r"(?:[^,\\]|\\.)+")
 _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})(\d{2})?")
 
 
@@ -73,8 +75,17 @@ def _decode(text: str) -> datetime:
 
 
 def text_of(each: Property | None) -> str:
-    """A TEXT, without its escapes."""
-    return str(vText.from_ical(each.value)) if each else ""
+    """A TEXT, without its escapes (section 3.3.11)."""
+    return _unescape(each.value) if each else ""
+
+
+def texts_of(each: Property) -> list[str]:
+    """A list of TEXTs, without their escapes."""
+    return [_unescape(match[0]) for match in _LISTED.finditer(each.value)]
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)
 
 
 def parse_duration(text: str) -> Length:

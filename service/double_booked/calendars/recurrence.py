@@ -158,9 +158,7 @@ def _of_series(
     replaced = _Times(part.replaces for part in overrides if part.replaces)
     changes = _Changes(series, overrides)
     first, last = changes.reach(window)
-    excluded = _Times(
-        [*series.excluded, *_by_rules(series, series.excluded_rules, first, last, steps)]
-    )
+    excluded = _Times([*series.excluded, *_excluded_by_rules(series, first, last, steps)])
     for when, length in _times(series, first, last, steps):
         if not replaced.has(when) and not excluded.has(when):
             part, start = changes.apply(when)
@@ -182,7 +180,7 @@ def _times(
 ) -> Iterator[tuple[When, Length | None]]:
     """Yields each time of a series once: its start, further times, and when its rules fire."""
     seen: set[datetime] = set()
-    by_rules = _by_rules(series, series.rules, first, last, steps)
+    by_rules = _by_rules(series, first, last, steps)
     for when, length in (*series.more, (series.start, None), *((each, None) for each in by_rules)):
         moment = when.moment()
         if moment not in seen:
@@ -190,15 +188,25 @@ def _times(
             yield when, length
 
 
-def _by_rules(
-    series: Part[T], rules: Iterable[Rule], first: datetime, last: datetime, steps: Steps
+def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
+    for rule in series.rules:
+        times = expand(rule, series.start.local, first, last, steps)
+        yield from _up_to_until(rule, map(series.start.at, times))
+
+
+def _excluded_by_rules(
+    series: Part[T], first: datetime, last: datetime, steps: Steps
 ) -> Iterator[When]:
-    for rule in rules:
-        for local in expand(rule, series.start.local, first, last, steps):
-            when = series.start.at(local)
-            if rule.until and not _is_until(when, rule.until):
-                break
-            yield when
+    for rule in series.excluded_rules:
+        times = expand(rule, series.start.local, first, last, steps, starts_apart=False)
+        yield from _up_to_until(rule, map(series.start.at, times))
+
+
+def _up_to_until(rule: Rule, times: Iterable[When]) -> Iterator[When]:
+    for when in times:
+        if rule.until and not _is_until(when, rule.until):
+            return
+        yield when
 
 
 def _is_until(when: When, until: date | datetime) -> bool:

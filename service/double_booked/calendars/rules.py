@@ -172,11 +172,15 @@ def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
 
 
 def expand(
-    rule: Rule, start: datetime, first: datetime, last: datetime, steps: Steps
+    rule: Rule,
+    start: datetime,
+    first: datetime,
+    last: datetime,
+    steps: Steps,
+    *,
+    starts_apart: bool = True,
 ) -> Iterator[datetime]:
     """Yields when a rule fires, in order, all times local and without a zone.
-
-    The start of a series counts as its first occurrence, and is not yielded.
 
     Args:
         rule: The rule. UNTIL is for the caller to heed, who knows the zone.
@@ -184,17 +188,19 @@ def expand(
         first: What is before may be left out.
         last: Nothing after it is yielded.
         steps: Every candidate is counted there.
+        starts_apart: Whether the start counts as the first occurrence, even where the rule does not
+            fire then, and is not yielded.
 
     Raises:
         TooManySteps: It takes more than `steps` has left.
     """
-    left = None if rule.count is None else rule.count - 1
+    left = None if rule.count is None else rule.count - starts_apart
     full = _complete(rule, start)
     for period in _periods(full, start, start if rule.count else max(start, first), last, steps):
         for moment in _chosen(full, period):
             if moment > last or left == 0:
                 return
-            if moment > start:
+            if moment > start or (moment == start and not starts_apart):
                 yield moment
                 left = None if left is None else left - 1
 

@@ -13,6 +13,7 @@ from double_booked.report.times import day_of, moment_of
 DAYS_AROUND = 14
 """How many days before and after its own a time for an event is looked for."""
 
+_AROUND = DAYS_AROUND * 86_400 * NANOS_PER_SECOND
 _STEP_MINUTES = 15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PROBE = "probe"
@@ -136,8 +137,12 @@ class Suggester:
             starts |= {start - length for spans in taken for start, _ in spans}
             fits = self._is_within_hours
         duration = entry.end - entry.start
-        fitting = (start for start in starts if fits(start, start + duration))
-        return sorted(fitting, key=lambda start: (abs(start - entry.start), start))
+        fitting = (
+            start
+            for start in starts
+            if abs(start - entry.start) <= _AROUND and fits(start, start + duration)
+        )
+        return sorted(fitting, key=lambda start: (abs(start - entry.start), -start))
 
     def _is_of_days(self, instant: int) -> bool:
         return moment_of(instant, self.wish.zone).time() == time()
