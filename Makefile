@@ -15,7 +15,7 @@ help: ## list the commands
 
 install: .venv/installed ## install the project and its tools into .venv
 
-demo: install ## start a server, ask it about a week's events, show the answer
+demo: install ## start a server, ask it about a team's calendars, show the answer and draw build/demo.html
 	$(BIN)/python examples/demo.py
 
 run: install ## serve on :7070 and :8080 until Ctrl-C

@@ -62,7 +62,7 @@ def test_a_gap_that_is_kept_is_no_conflict(file: Path) -> None:
 def test_explain_tells_who_overlaps_when(file: Path) -> None:
     said = check("--explain", file).stdout
     assert "room-a: 3 events, double-booked for 30m" in said
-    assert "09:45-09:50  3 at once: Stand-up, Review, Call" in said
+    assert "09:45-09:50  5m, 3 at once: Stand-up, Review, Call" in said
 
 
 def test_only_what_is_over_the_capacity_is_double_booked(file: Path) -> None:

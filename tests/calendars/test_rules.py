@@ -79,7 +79,10 @@ def rules(draw: st.DrawFn) -> tuple[str, datetime]:
 
 def fires_for_dateutil(text: str, start: datetime, last: datetime) -> list[datetime]:
     """When dateutil has a rule fire after its start, to which alone COUNT may have come."""
-    rule = rrule.rrulestr(text, dtstart=start)
+    try:
+        rule = rrule.rrulestr(text, dtstart=start)
+    except ValueError:  # it finds that the rule never fires
+        return []
     assert isinstance(rule, rrule.rrule)
     count = parse_rule(text, of_dates=False).count
     # A rule that is counted and never fires would be followed up to year 9999.

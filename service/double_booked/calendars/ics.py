@@ -147,7 +147,7 @@ class _Reader:
                 self._faults.append(f"line {parts[0].of.line}: a time is not in years 1 to 9999")
                 continue
             events += found
-            outside += not found
+            outside += not found and not all(part.is_cancelled for part in parts)
         if self._faults:
             raise InvalidCalendar(self._faults[:MAX_FAULTS])
         return Calendar(text_of(self._calendar.first("X-WR-CALNAME")), events, outside)

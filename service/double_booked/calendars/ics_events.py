@@ -59,7 +59,7 @@ def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> F
         description=of.description,
         resources=resources,
     )
-    event.start.seconds = _seconds(occurrence.start)
+    event.start.seconds = _seconds(occurrence.start)  # slower if constructed
     event.end.seconds = _seconds(occurrence.end)
     return Found(event, of.line, of.created, is_shared=bool(of.uid))
 
@@ -71,7 +71,7 @@ def _identify(occurrence: Occurrence[Description]) -> str:
     when = occurrence.series_time
     if when.is_date:
         return f"{occurrence.of.uid} {when.local.date()}"
-    return f"{occurrence.of.uid} {when.moment().astimezone(when.zone).isoformat()}"
+    return f"{occurrence.of.uid} {when.local.replace(tzinfo=when.zone).isoformat()}"
 
 
 def _seconds(moment: datetime) -> int:

@@ -29,6 +29,8 @@ class When:
 
     def moment(self) -> datetime:
         """In UTC. A time that a change of the clocks skips has the offset before the change."""
+        if self.zone is UTC:
+            return self.local.replace(tzinfo=UTC)
         return self.local.replace(tzinfo=self.zone).astimezone(UTC)
 
     def at(self, local: datetime) -> "When":
@@ -46,9 +48,11 @@ class Length:
     days: int = 0
     exact: timedelta = timedelta(0)
 
-    def end(self, start: When) -> datetime:
-        """When an event ends that starts then, in UTC."""
-        return start.at(start.local + timedelta(self.days)).moment() + self.exact
+    def end(self, start: When, begin: datetime) -> datetime:
+        """When an event ends that starts then, in UTC; `begin` is the same in UTC."""
+        if self.days:
+            return start.at(start.local + timedelta(self.days)).moment() + self.exact
+        return begin + self.exact
 
     def longest(self) -> timedelta:
         """No less than what it is, whatever clocks do."""
@@ -125,8 +129,8 @@ class _Times:
             else:
                 self._moments.add(each.moment())
 
-    def has(self, when: When) -> bool:
-        return when.local.date() in self._dates or when.moment() in self._moments
+    def has(self, when: When, moment: datetime) -> bool:
+        return moment in self._moments or (bool(self._dates) and when.local.date() in self._dates)
 
 
 def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Iterator[Occurrence[T]]:
@@ -149,7 +153,8 @@ def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Itera
     latest = {part.replaces.moment(): part for part in overrides if part.replaces}
     for part in latest.values():
         if part.replaces and not part.is_cancelled:
-            yield from _within(part, part.start, part.length, part.replaces, window)
+            begin = part.start.moment()
+            yield from _within(part, part.start, begin, part.length, part.replaces, window)
 
 
 def _of_series(
@@ -159,25 +164,36 @@ def _of_series(
     changes = _Changes(series, overrides)
     first, last = changes.reach(window)
     excluded = _Times([*series.excluded, *_excluded_by_rules(series, first, last, steps)])
-    for when, length in _times(series, first, last, steps):
-        if not replaced.has(when) and not excluded.has(when):
-            part, start = changes.apply(when)
-            if not part.is_cancelled:
-                own = length if part is series and length else part.length
-                yield from _within(part, start, own, when, window)
+    for moment, when, length in _times(series, first, last, steps):
+        if replaced.has(when, moment) or excluded.has(when, moment):
+            continue
+        part = changes.part_at(moment)
+        if part.is_cancelled:
+            continue
+        if part is series:
+            yield from _within(part, when, moment, length or part.length, when, window)
+        else:
+            start = part.start.at(when.local + _moved(part))
+            yield from _within(part, start, start.moment(), part.length, when, window)
 
 
-def _within(
-    part: Part[T], start: When, length: Length, series_time: When, window: Window
+def _within(  # noqa: PLR0917 - called for every event
+    part: Part[T],
+    start: When,
+    begin: datetime,
+    length: Length,
+    series_time: When,
+    window: Window,
 ) -> Iterator[Occurrence[T]]:
-    begin, end = start.moment(), length.end(start)
-    if window.has(begin, end):
-        yield Occurrence(part.of, series_time, begin, end)
+    if begin < window.end:
+        end = length.end(start, begin)
+        if window.has(begin, end):
+            yield Occurrence(part.of, series_time, begin, end)
 
 
 def _times(
     series: Part[T], first: datetime, last: datetime, steps: Steps
-) -> Iterator[tuple[When, Length | None]]:
+) -> Iterator[tuple[datetime, When, Length | None]]:
     """Yields each time of a series once: its start, further times, and when its rules fire."""
     seen: set[datetime] = set()
     by_rules = _by_rules(series, first, last, steps)
@@ -185,7 +201,7 @@ def _times(
         moment = when.moment()
         if moment not in seen:
             seen.add(moment)
-            yield when, length
+            yield moment, when, length
 
 
 def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
@@ -232,13 +248,10 @@ class _Changes(Generic[T]):
         self._moments = [moment for moment, _ in found]
         self._parts = [part for _, part in found]
 
-    def apply(self, when: When) -> tuple[Part[T], When]:
-        """The component that describes a time of the series, and when that event starts."""
-        index = bisect_right(self._moments, when.moment())
-        if not index:
-            return self._series, when
-        part = self._parts[index - 1]
-        return part, part.start.at(when.local + _moved(part))
+    def part_at(self, moment: datetime) -> Part[T]:
+        """The component that describes a time of the series."""
+        index = bisect_right(self._moments, moment)
+        return self._parts[index - 1] if index else self._series
 
     def reach(self, window: Window) -> tuple[datetime, datetime]:
         """From and up to what local time of the series its events may lie in the window."""

@@ -17,6 +17,7 @@ from icalendar import vRecur
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MAX_WEEKS = 53
 _DAYS_OF_WEEK = 7
+_LAST_DAY = date.max.toordinal()
 _DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)")
 _RANGES = {
     "BYMONTH": (1, 12),
@@ -270,8 +271,12 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
         origin = start.toordinal() - back
         distance = unit * rule.interval
         begin = origin + _skipped(first.toordinal() - origin, distance)
-        for each in range(max(begin, 1), last.toordinal() + 1, distance):
-            yield _days(date.fromordinal(each), min(unit, date.max.toordinal() - each + 1))
+        # Of a week, only the days that are named are looked at.
+        days = sorted((weekday - rule.week_start) % unit for _, weekday in rule.by_day)
+        offsets = days if unit > 1 else [0]
+        for each in range(begin, last.toordinal() + 1, distance):
+            ordinals = (each + offset for offset in offsets)
+            yield [date.fromordinal(number) for number in ordinals if 0 < number <= _LAST_DAY]
 
 
 def _skipped(length: int, distance: int) -> int:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, ConflictOptions, EventList
 from double_booked.conflicts.definition import (
@@ -126,8 +127,31 @@ def gather(conflicts: ConflictList, asked: EventList, place: Callable[[int], Pla
         _gather_group(group, _find_members(group, positions), asked)
         for group in conflicts.conflicts
     ]
-    entries = [_entry(asked, position, place(position)) for position in range(len(asked.events))]
-    return Findings(entries, groups)
+    return Findings(_Entries(asked, place), groups)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries(Sequence[Entry]):
+    """The events of a request as entries, each made when first asked for; most never are."""
+
+    asked: EventList
+    place: Callable[[int], Place]
+    made: dict[int, Entry] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.asked.events)
+
+    @overload
+    def __getitem__(self, position: int) -> Entry: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Entry]: ...
+    def __getitem__(self, position: int | slice) -> Entry | list[Entry]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(len(self))[position]]
+        if position not in self.made:
+            number = range(len(self))[position]
+            self.made[position] = _entry(self.asked, number, self.place(number))
+        return self.made[position]
 
 
 def _entry(asked: EventList, position: int, place: Place) -> Entry:

@@ -51,12 +51,14 @@ def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_over
         zone: Where the reader is; None is where this machine is.
         all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
     """
-    _Writer(console, findings, zone, None if all_overlaps else MAX_OVERLAPS).write()
+    most = None if all_overlaps else MAX_OVERLAPS
+    _Writer(console, console.width, findings, zone, most).write()
 
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
     console: Console
+    width: int
     findings: Findings
     zone: tzinfo | None
     max_overlaps: int | None
@@ -78,8 +80,11 @@ class _Writer:
 
     def _print(self, line: Text) -> None:
         line.rstrip()
-        line.truncate(self.console.width, overflow="ellipsis")
-        self.console.print(line, no_wrap=True)
+        line.truncate(self.width, overflow="ellipsis")
+        if self.console.color_system:
+            self.console.print(line, no_wrap=True)
+        else:  # rich would take most of the time of a long report
+            self.console.file.write(f"{line.plain}\n")
 
     def _write_group(self, group: Group, day: date) -> None:
         self._print(Text(f"{_GAP}{_describe_group(group)}"))
@@ -92,12 +97,12 @@ class _Writer:
             self._print(Text(f"{_GAP}! and {count(untold, 'more overlap')}"))
         for position in group.members:
             self._write_slots(position, day)
-        self.console.print()
+        self._print(Text())
 
     def _write_slots(self, position: int, day: date) -> None:
         if position in self.findings.slots:
             slots = self.findings.slots[position]
-            name = _shorten(self.findings.entries[position].name, self.console.width // 3)
+            name = _shorten(self.findings.entries[position].name, self.width // 3)
             times = ", ".join(format_span(*slot, day, self.zone) for slot in slots)
             told = f"{name} could be {times}" if slots else f"{name}: no free time is near"
             self._print(Text.assemble((f"{_GAP}> ", "green"), told))
@@ -109,14 +114,14 @@ class _Writer:
         line = Text.assemble((f"{_GAP}! ", "red"), (span, "cyan"), f"{_GAP}{told}")
         if overlap.members:
             names = [self.findings.entries[position].name for position in overlap.members]
-            line.append(f": {_join_names(names, self.console.width - line.cell_len - 2)}")
+            line.append(f": {_join_names(names, self.width - line.cell_len - 2)}")
         return line
 
     def _rows(self, group: Group, day: date) -> Iterator[Text]:
         entries = self._entries(group)
         times = [format_span(entry.start, entry.end, day, self.zone) for entry in entries]
         time_width = max(map(len, times))
-        room = max(self.console.width - len(_INDENT) - time_width - 2 * len(_GAP), 2)
+        room = max(self.width - len(_INDENT) - time_width - 2 * len(_GAP), 2)
         bar_width = min(MAX_BAR_WIDTH, room // 2) if room // 2 >= MIN_BAR_WIDTH else 0
         name_width = min(max(cell_len(entry.name) for entry in entries), room - bar_width)
         draw = _bar_drawer(entries, merge_spans(group.overlaps), bar_width, self.console.encoding)
