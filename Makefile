@@ -15,7 +15,7 @@ help: ## list the commands
 
 install: .venv/installed ## install the project and its tools into .venv
 
-demo: install ## start a server, ask it about a week's events, show the answer
+demo: install ## start a server, ask it about a team's calendars, show the answer and draw build/demo.html
 	$(BIN)/python examples/demo.py
 
 run: install ## serve on :7070 and :8080 until Ctrl-C
@@ -81,6 +81,9 @@ image-size: ## tell what takes the room in build/image.tar
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
 	$(BIN)/pytest tests/image
 
+test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
+	$(BIN)/pytest tests/report/test_page.py
+
 export LOAD_IMAGE
 e2e: install tools image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/chart tests/image tests/e2e
@@ -100,13 +103,13 @@ fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 	$(BIN)/python tests/fuzz_kernel.py -max_total_time=$(or $(FUZZ_SECONDS),600)
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
-	uv pip compile $(LOCK) --output-file requirements.txt pyproject.toml
-	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --group dev pyproject.toml
+	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean

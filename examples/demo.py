@@ -1,4 +1,4 @@
-"""Starts the service, asks it about a week of a team, reads its health, and stops it."""
+"""Starts the service, asks it about the calendars of a team, reads its health, and stops it."""
 
 import json
 import os
@@ -8,18 +8,29 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from time import perf_counter
+from zoneinfo import ZoneInfo
 
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from double_booked import client
-from double_booked.calendars.sources import Source, locate, read
-from double_booked.report import text
+from double_booked.api.scheduling_pb2 import ConflictOptions
+from double_booked.calendars import ics
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.sources import Reading, find_files, join, read, resource_names
+from double_booked.report import html, text
+from double_booked.report.findings import Place, gather
 
-WEEK = Path(__file__).with_name("week.json")
+TEAM = Path(__file__).with_name("team")
+ROOT = TEAM.parent.parent
+PAGE = ROOT / "build" / "demo.html"
+BERLIN = ZoneInfo("Europe/Berlin")
+WEEK = Window(datetime(2026, 11, 16, tzinfo=BERLIN), datetime(2026, 11, 23, tzinfo=BERLIN))
+READING = Reading(ics.Reading(WEEK, BERLIN))
 SECONDS_TO_STOP = 20
 METRICS = (
     "grpc_server_handled_total",
@@ -49,7 +60,7 @@ def main() -> None:
     """Shows the service from start to stop."""
     with started() as service:
         tell("double-booked serve", f"gRPC on {service.grpc}, HTTP on {service.http}")
-        show_conflicts(service, read(str(WEEK)))
+        show_conflicts(service)
         show_health(service)
         stop(service)
 
@@ -88,21 +99,23 @@ def read_ports(process: subprocess.Popen[str]) -> dict[str, int]:
     sys.exit(f"The service did not start:\n{''.join(lines)}")
 
 
-def show_conflicts(service: Service, week: Source) -> None:
-    """Asks over gRPC which events conflict."""
+def show_conflicts(service: Service) -> None:
+    """Asks over gRPC which events of the team's calendars conflict, and draws the answer."""
+    files = find_files(str(TEAM))
+    names = resource_names(files)
+    week = join([read(file, names[file], READING) for file in files], ConflictOptions(explain=True))
     begin = perf_counter()
-    conflicts = client.get_conflicts(service.grpc, week.events)
+    conflicts = client.get_conflicts(service.grpc, week.asked)
     milliseconds = 1000 * (perf_counter() - begin)
-    asked = f"{len(week.events.events)} events of {WEEK.name}, answered in {milliseconds:.1f} ms"
-    tell("GetConflicts", asked)
+    asked = f"{len(week.asked.events)} events of {len(files)} calendars"
+    tell("GetConflicts", f"{asked}, answered in {milliseconds:.1f} ms")
     console.print()
-    text.write(
-        Console(highlight=False),
-        conflicts,
-        week.events,
-        lambda position: locate(f"events[{position}]", [week]),
-    )
+    findings = gather(conflicts, week.asked, lambda position: Place(*week.place(position)))
+    text.write(Console(highlight=False), findings, BERLIN, all_overlaps=False)
     console.print()
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(html.render(findings, BERLIN), "utf-8")
+    tell("as a picture", str(PAGE.relative_to(ROOT)))
 
 
 def show_health(service: Service) -> None:

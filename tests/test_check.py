@@ -22,7 +22,7 @@ def file_of(folder: Path, *events: dict[str, object]) -> str:
 
 
 def run(*files: str, output_format: str = "text") -> int:
-    return check.run(files, ConflictOptions(), None, output_format)
+    return check.run(files, ConflictOptions(), None, check.Output(output_format))
 
 
 def faults(*files: str) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def test_the_same_file_twice_conflicts_with_itself(tmp_path: Path) -> None:
 def test_no_text_of_an_event_reaches_the_output_raw(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], field: str, output_format: str
 ) -> None:
-    raw = "\x1b]0;x\x07\x9b31m\u202e[b]z[/q]:cat:"
+    raw = "\x1b]0\x07\x9b31m\u202e[b]z[/q]:cat:"
     hostile = MORNING | {field: raw}
     assert run(file_of(tmp_path, hostile, hostile), output_format=output_format) == 1
     output = capsys.readouterr().out
@@ -136,3 +136,20 @@ def test_only_what_was_asked_for_is_an_option() -> None:
     assert check.make_options(0, {}, explain=False) == ConflictOptions()
     asked = check.make_options(90, {"room": 2}, explain=True)
     assert (asked.min_gap.seconds, dict(asked.capacity), asked.explain) == (90, {"room": 2}, True)
+
+
+def test_too_much_to_explain_is_told_without_who_overlaps_when(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    staggered = [
+        {
+            "start": f"2026-11-16T09:{number // 60:02}:{number % 60:02}Z",
+            "end": f"2026-11-16T10:{number // 60:02}:{number % 60:02}Z",
+        }
+        for number in range(1500)
+    ]
+    path = file_of(tmp_path, *staggered)
+    assert run(path) == check.CONFLICTS
+    assert "  ! 09:00:01-09:00:02  1s, 2 at once\n" in capsys.readouterr().out
+    with pytest.raises(check.TooMuch, match="MAX_EXPLAINED_MEMBERS"):
+        check.run((path,), ConflictOptions(explain=True), None, check.Output())

@@ -61,12 +61,12 @@ def test_a_gap_that_is_kept_is_no_conflict(file: Path) -> None:
 
 def test_explain_tells_who_overlaps_when(file: Path) -> None:
     said = check("--explain", file).stdout
-    assert "room-a: 3 events, double-booked 09:30-10:00" in said
-    assert "09:45-09:50  3 at once: Stand-up, Review, Call" in said
+    assert "room-a: 3 events, double-booked for 30m" in said
+    assert "09:45-09:50  5m, 3 at once: Stand-up, Review, Call" in said
 
 
 def test_only_what_is_over_the_capacity_is_double_booked(file: Path) -> None:
-    assert "3 events, double-booked 09:45-09:50\n" in check("--capacity=room-a=2", file).stdout
+    assert "3 events, double-booked for 5m\n" in check("--capacity=room-a=2", file).stdout
 
 
 def test_options_in_a_file_hold(file: Path) -> None:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
+PAGE = DEMO.parent.parent / "build" / "demo.html"
 
 
 def test_the_demonstration_shows_the_service_from_start_to_stop() -> None:
@@ -13,12 +14,13 @@ def test_the_demonstration_shows_the_service_from_start_to_stop() -> None:
     )
     assert (demo.stderr, demo.returncode) == ("", 0)
     lines = demo.stdout.splitlines()
-    assert "5 groups of conflicting events, 12 of 30 events." in lines
+    assert "6 groups of conflicting events, 12 of 28 events." in lines
     assert [line.split(maxsplit=2) for line in lines if line.startswith("GET")] == [
         ["GET", "/readyz", "ok"],
         ["GET", "/metrics", "grpc_server_handled_total 1"],
-        ["GET", "/metrics", "double_booked_events_total 30"],
-        ["GET", "/metrics", "double_booked_conflict_groups_total 5"],
+        ["GET", "/metrics", "double_booked_events_total 28"],
+        ["GET", "/metrics", "double_booked_conflict_groups_total 6"],
     ]
+    assert "6 groups of conflicting events" in PAGE.read_text("utf-8")
     assert lines[-1].split(maxsplit=1) == ["SIGTERM", "exit code 0"]
     assert max(map(len, lines)) <= 80

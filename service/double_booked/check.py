@@ -2,21 +2,41 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from io import TextIOWrapper
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
-from double_booked.calendars import json_events
-from double_booked.calendars.sources import Source, join, locate, name_of, read
+from double_booked.calendars import ics as ics_files
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.sources import (
+    Joined,
+    Reading,
+    Source,
+    find_files,
+    join,
+    locate,
+    name_of,
+    read,
+    resource_names,
+)
 from double_booked.conflicts import kernel
+from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
-from double_booked.report import json_conflicts, text
+from double_booked.report import github, html, ics, json_conflicts, text
+from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
 from double_booked.report.printable import printable
+from double_booked.report.suggestions import Suggester, Wish
 
 if TYPE_CHECKING:
     from double_booked.client import CallerTls
@@ -24,6 +44,10 @@ if TYPE_CHECKING:
 NO_CONFLICT = 0
 CONFLICTS = 1
 ERROR = 2
+
+FORMATS = ("text", "json", "ics", "html", "github")
+DEFAULT_DAYS = 90
+"""How far calendars are looked at if nobody says."""
 
 UNLIMITED = Limits(
     max_answer_bytes=sys.maxsize, max_events_per_list=sys.maxsize, max_resources_per_event=2**31
@@ -46,21 +70,66 @@ class Failure(click.ClickException):
             click.echo(f"Error: {printable(fault)}", file, err=file is None)
 
 
-def run(
+class TooMuch(Failure):
+    """What was asked for is over a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What to read, and how.
+
+    Attributes:
+        format: "ics", "json" or "csv"; None to tell by the content.
+        by: What events take, as `sources.Reading` has it.
+        start: From when; with an end alone it is today. Without both, calendars are read from today
+            on, and other files are read whole.
+        end: Up to when, a day included; without, DEFAULT_DAYS after the start.
+        count_tentative: Whether tentative events take time.
+    """
+
+    format: str | None = None
+    by: str | None = None
+    start: date | None = None
+    end: date | None = None
+    count_tentative: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What to tell, and how.
+
+    Attributes:
+        format: One of FORMATS.
+        zone: Where the reader is, and floating times are; None is where this machine is.
+        fails: Whether a conflict makes the exit code CONFLICTS.
+        suggestions: How many free times to propose for an event.
+        hours: From and up to what hour of the day.
+    """
+
+    format: str = "text"
+    zone: tzinfo | None = None
+    fails: bool = True
+    suggestions: int = 0
+    hours: tuple[int, int] = (0, 24)
+
+
+def run(  # noqa: PLR0917 - the last two are rare
     files: Sequence[str],
     options: ConflictOptions,
     server: str | None,
-    output_format: str,
+    output: Output,
     tls: "CallerTls | None" = None,
+    wanted: Input | None = None,
 ) -> int:
     """Tells which events of the files conflict.
 
     Args:
-        files: Their paths; "-" is standard input.
+        files: Their paths, or those of folders; "-" is standard input.
         options: What counts as a conflict; it goes before what the files say of that.
         server: HOST:PORT of the service to ask; without it, this process finds out.
-        output_format: "text" or "json".
+        output: What to tell, and how.
         tls: What to ask the service with; without that, it is asked in plain text.
+        wanted: What to read, and how.
 
     Returns:
         The exit code: NO_CONFLICT or CONFLICTS.
@@ -68,23 +137,105 @@ def run(
     Raises:
         Failure: A file cannot be read or used, or the service does not answer.
     """
-    sources = [_read(path) for path in files]
-    asked = join(sources, options)
-    if output_format == "text" and (asked.options.capacity or asked.options.HasField("min_gap")):
-        # Only the answer knows then when it is too much.
-        asked.options.explain = True
+    reading = _reading(wanted or Input(), output.zone or machine_zone())
+    joined = join(_read_all(files, reading), options)
+    ask = _ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
+    explained = output.format != "json"
     try:
-        conflicts = _ask_engine(asked) if server is None else _ask_server(asked, server, tls)
+        conflicts = _ask_explained(joined.asked, ask) if explained else ask(joined.asked)
+        findings = gather(conflicts, joined.asked, partial(_place, joined))
+        if output.suggestions and explained:
+            findings = _with_suggestions(findings, joined, reading, output)
     except InvalidRequest as error:
-        raise _refused(error, sources) from error
+        raise _refused(error, joined) from error
+    except ForeignEvent as error:
+        raise Failure(f"{server}: {error}") from error
     try:
-        _write(conflicts, asked, sources, output_format)
+        _write(conflicts, findings, output, all_overlaps=options.explain)
     except BrokenPipeError:
         raise  # who reads has seen enough; click ends the command quietly
     except OSError as error:
         _drop_standard_output()
         raise Failure(f"standard output: {error.strerror}") from error
-    return CONFLICTS if conflicts.conflicts else NO_CONFLICT
+    return CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
+
+
+def _reading(wanted: Input, zone: tzinfo) -> Reading:
+    start = _moment(wanted.start or datetime.now(zone).date(), zone)
+    try:
+        last = wanted.end or start.astimezone(zone).date() + timedelta(DEFAULT_DAYS - 1)
+    except OverflowError as error:
+        raise Failure("--from must be in the years 1 to 9999") from error
+    window = Window(start, _moment(last, zone, is_end=True))
+    if window.end <= window.start:
+        raise Failure("--to is not after --from")
+    return Reading(
+        ics_files.Reading(window, zone, wanted.count_tentative),
+        window if wanted.start or wanted.end else None,
+        wanted.format,
+        wanted.by,
+    )
+
+
+def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
+    """A time in UTC; of a day its first moment, or as an end that of the next."""
+    try:
+        if not isinstance(day, datetime):
+            day = datetime.combine(day + timedelta(is_end), time())
+        return (day if day.tzinfo else day.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise Failure("--from and --to must be in the years 1 to 9999") from error
+
+
+def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
+    files = [file for path in paths for file in _find_files(path)]
+    names = resource_names(files)
+    console = Console(stderr=True)
+    shown = track(
+        files, "reading", console=console, transient=True, disable=not console.is_terminal
+    )
+    sources = [_read(file, names[file], reading) for file in shown]
+    _note(sources, reading)
+    return sources
+
+
+def _find_files(path: str) -> list[str]:
+    try:
+        return find_files(path)
+    except InvalidCalendar as error:
+        raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
+
+
+def _note(sources: Sequence[Source], reading: Reading) -> None:
+    """Tells on standard error what was read but is not looked at."""
+    outside = sum(source.outside for source in sources)
+    without = sum(source.without_resource for source in sources)
+    window, zone = reading.of_calendars.window, reading.of_calendars.zone
+    if outside:
+        span = " to ".join(
+            f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
+        )
+        told = count(outside, "event or series", "events or series")
+        click.echo(f"Note: {told} outside of {span}; --from and --to choose.", err=True)
+    if without:
+        told = f"{count(without, 'event')} without {reading.by}"
+        click.echo(f"Note: {told}, not looked at; --by chooses.", err=True)
+
+
+def _with_suggestions(
+    findings: Findings, joined: Joined, reading: Reading, output: Output
+) -> Findings:
+    booked = [joined.found(position)[1].created for position in range(len(findings.entries))]
+    window = reading.of_calendars.window
+    is_all_known = reading.window is None and not any(booked)
+    known = None if is_all_known else (_nanoseconds(window.start), _nanoseconds(window.end))
+    wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
+    ask = partial(_ask_explained, ask=_ask_engine)
+    return replace(findings, slots=Suggester(findings, joined.asked, booked, wish, ask).suggest())
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * NANOS_PER_SECOND
 
 
 def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:
@@ -101,20 +252,32 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
     return options
 
 
-def _read(path: str) -> Source:
+def _read(path: str, resource: str, reading: Reading) -> Source:
     try:
-        return read(path)
-    except json_events.InvalidCalendar as error:
+        return read(path, resource, reading)
+    except InvalidCalendar as error:
         raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
     except OSError as error:
         raise Failure(f"{name_of(path)}: {error.strerror}") from error
+
+
+def _ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
+    """The answer with who overlaps when; without, if nobody asked for that and it is too much."""
+    if asked.options.explain:
+        return ask(asked)
+    asked.options.explain = True
+    try:
+        return ask(asked)
+    except TooMuch:
+        asked.options.explain = False
+        return ask(asked)
 
 
 def _ask_engine(asked: EventList) -> ConflictList:
     try:
         answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
     except LimitExceeded as error:
-        raise Failure(str(error)) from error
+        raise TooMuch(str(error)) from error
     return ConflictList.FromString(answer.content)
 
 
@@ -123,6 +286,8 @@ def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> Confl
 
     try:
         return client.get_conflicts(server, asked, tls)
+    except client.TooMuch as error:
+        raise TooMuch(str(error)) from error
     except client.ServerError as error:
         raise Failure(str(error)) from error
 
@@ -134,21 +299,36 @@ def _drop_standard_output() -> None:
     os.close(nowhere)
 
 
-def _refused(error: InvalidRequest, sources: Sequence[Source]) -> Failure:
-    faults = [f"{locate(each.field, sources)}: {each.description}" for each in error.violations]
+def _refused(error: InvalidRequest, joined: Joined) -> Failure:
+    faults = [f"{locate(each.field, joined)}: {each.description}" for each in error.violations]
     if error.count > len(faults):
         faults.append(f"these are the first {len(faults)} of {error.count} faults")
     return Failure(*faults)
 
 
+def _place(joined: Joined, position: int) -> Place:
+    file, line, field = joined.place(position)
+    return Place(file, line, field, is_file=file != name_of("-"))
+
+
 def _write(
-    conflicts: ConflictList, asked: EventList, sources: Sequence[Source], output_format: str
+    conflicts: ConflictList, findings: Findings, output: Output, *, all_overlaps: bool
 ) -> None:
-    if output_format == "json":
+    if output.format == "json":
         click.echo(json_conflicts.render(conflicts))
+        return
+    if output.format == "ics":
+        click.echo(ics.render(findings, datetime.now(UTC)), nl=False)
         return
     if isinstance(sys.stdout, TextIOWrapper):
         # Titles may hold what the terminal's encoding does not.
         sys.stdout.reconfigure(errors="replace")
+    if output.format == "html":
+        click.echo(html.render(findings, output.zone), nl=False)
+        return
+    if output.format == "github":
+        for line in github.render(findings, output.zone, is_error=output.fails):
+            click.echo(line)
+        return
     console = Console(highlight=False)
-    text.write(console, conflicts, asked, lambda position: locate(f"events[{position}]", sources))
+    text.write(console, findings, output.zone, all_overlaps=all_overlaps)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, settings
+from double_booked import conflict_options, report_options, settings
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
+    from datetime import date
+    from zoneinfo import ZoneInfo
+
     from double_booked.client import CallerTls
 
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
@@ -102,10 +105,42 @@ def serve(chosen: settings.Settings) -> None:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(["text", "json", "ics", "html", "github"]),
     default="text",
     show_default=True,
-    help="Text for people, or the JSON form of a Scheduling.ConflictList.",
+    help="Text or a page for people, the JSON form of a Scheduling.ConflictList, a calendar of the"
+    " clashes, or annotations for a pull request.",
+)
+@click.option(
+    "--format-in",
+    "input_format",
+    type=click.Choice(["ics", "json", "csv"]),
+    help="What the FILEs are; by default their content tells.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(["file", "calendar", "attendee", "location", "resource"]),
+    help="What events take: one thing for each file or calendar, or what they name. By default a"
+    " calendar's events take the file, and those of JSON and CSV what they name.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=report_options.MomentType(),
+    help="Look at what is from then on, a day or a time; of calendars by default from today on.",
+)
+@click.option(
+    "--to",
+    "end",
+    type=report_options.MomentType(),
+    help="Look at what is up to then, that day included; by default 90 days.",
+)
+@click.option(
+    "--count-tentative",
+    type=click.Choice(["yes", "no"]),
+    default="yes",
+    show_default=True,
+    help="Whether tentative events take time.",
 )
 @click.option(
     "--min-gap",
@@ -121,21 +156,62 @@ def serve(chosen: settings.Settings) -> None:
     multiple=True,
     help="How many events may overlap on a resource; =NUMBER is for events that name none.",
 )
-@click.option("--explain", is_flag=True, help="Tell who overlaps when.")
+@click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
+@click.option(
+    "--timezone",
+    "zone",
+    type=report_options.ZoneType(),
+    help="The zone to tell times in, and of times that name none, like Europe/Berlin; by default"
+    " that of this machine.",
+)
+@click.option(
+    "--suggest",
+    "suggestions",
+    metavar="NUMBER",
+    type=click.IntRange(0, 100),
+    default=0,
+    help="Propose so many free times for each event of a clash but the first booked.",
+)
+@click.option(
+    "--hours",
+    metavar="FROM-TO",
+    type=report_options.HoursType(),
+    default="0-24",
+    show_default=True,
+    help="The hours of the day for --suggest, like 9-18.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["any", "none"]),
+    default="any",
+    show_default=True,
+    help="Which conflicts make the exit code 1.",
+)
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
     tls: "CallerTls | None",
     output_format: str,
+    input_format: str | None,
+    by: str | None,
+    start: "date | None",
+    end: "date | None",
+    count_tentative: str,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
+    zone: "ZoneInfo | None",
+    suggestions: int,
+    hours: tuple[int, int],
+    fail_on: str,
 ) -> None:
     """Tell which events of the FILEs conflict.
 
-    A FILE holds the JSON form of a Scheduling.EventList, {"events": [...]}, or JSON
-    lines: that of a Scheduling.Event on each. Several FILEs are one list. Without a
-    FILE, or where it is -, standard input is read.
+    A FILE is a calendar (.ics), a folder of calendars, CSV whose first line names
+    the columns id, title, description, start, end and resources, the JSON form of a
+    Scheduling.EventList, {"events": [...]}, or JSON lines: that of a Scheduling.Event
+    on each. Several FILEs are one list. Without a FILE, or where it is -, standard
+    input is read.
 
     The exit code is 0 without a conflict, 1 with one, and 2 after an error.
     """
@@ -145,7 +221,10 @@ def check(  # noqa: PLR0917 - click passes them by name
         from double_booked import check
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
-        sys.exit(check.run(files or ("-",), options, server, output_format, tls))
+        fails = fail_on == "any"
+        output = check.Output(output_format, zone, fails, suggestions, hours)
+        wanted = check.Input(input_format, by, start, end, count_tentative == "yes")
+        sys.exit(check.run(files or ("-",), options, server, output, tls, wanted))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -30,6 +30,10 @@ class ServerError(Exception):
     """The service cannot be asked, did not answer, or refused to; the text says which and why."""
 
 
+class TooMuch(ServerError):  # noqa: N818 - named for what to do about it
+    """The service refuses to do so much at once; asked for less, it may do it."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallerTls:
     """How a caller asks with TLS.
@@ -54,6 +58,7 @@ def get_conflicts(server: str, request: EventList, tls: CallerTls | None = None)
 
     Raises:
         InvalidRequest: The service names fields that it cannot use.
+        TooMuch: The request or the answer is over a limit.
         ServerError: It answers otherwise, or not at all.
     """
 
@@ -178,7 +183,8 @@ def _explain(call: grpc.Call, server: str) -> InvalidRequest | ServerError:
     violations = list(_violations(call))
     if violations:
         return InvalidRequest(violations, len(violations))
-    return ServerError(f"{server}: {call.code().name}: {call.details()}")
+    kind = TooMuch if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else ServerError
+    return kind(f"{server}: {call.code().name}: {call.details()}")
 
 
 def _violations(call: grpc.Call) -> Iterator[Violation]:

@@ -10,6 +10,8 @@ import overhead
 import rpc
 from tables import show_machine
 
+import calendars
+
 SUBJECTS = {
     "engine": engine.measure,
     "rpc": rpc.measure,
@@ -17,6 +19,7 @@ SUBJECTS = {
     "latency": latency.measure,
     "memory": memory.measure,
     "calls": calls.measure,
+    "calendars": calendars.measure,
 }
 
 

@@ -13,6 +13,7 @@ SMALL = {
     "latency": "measure(large=1_000, calls=5)",
     "memory": "measure(1_000, rounds=1)",
     "calls": "measure(count=1_000, seconds=0.05, messages=5)",
+    "calendars": "measure(2)",
 }
 
 

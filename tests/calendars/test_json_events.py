@@ -2,12 +2,18 @@
 
 import json
 from io import BytesIO
+from typing import BinaryIO
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.calendars.json_events import MAX_FAULTS, InvalidCalendar, load, parse
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.json_events import load, parse
+
+
+def read(file: BinaryIO) -> EventList:
+    return load(file.readline(), file)
 
 
 def faults_of(content: bytes) -> tuple[str, ...]:
@@ -148,13 +154,13 @@ EVENT_LINE = b'{"id": "1", "start": "2026-11-23T09:00:00Z"}\n'
 
 
 def test_json_lines_are_an_event_each() -> None:
-    events = load(BytesIO(EVENT_LINE + b"\n" + EVENT_LINE.replace(b"1", b"2", 1)))
+    events = read(BytesIO(EVENT_LINE + b"\n" + EVENT_LINE.replace(b"1", b"2", 1)))
     assert [event.id for event in events.events] == ["1", "2"]
 
 
 def test_a_list_on_one_line_is_a_list() -> None:
-    assert len(load(BytesIO(b'{"events": [{"id": "1"}]}\n')).events) == 1
-    assert load(BytesIO(b"{}")) == EventList()
+    assert len(read(BytesIO(b'{"events": [{"id": "1"}]}\n')).events) == 1
+    assert read(BytesIO(b"{}")) == EventList()
 
 
 def test_json_lines_are_read_one_at_a_time() -> None:
@@ -162,7 +168,7 @@ def test_json_lines_are_read_one_at_a_time() -> None:
         def read(self, size: int | None = -1, /) -> bytes:
             raise AssertionError(f"read({size}) takes more than a line")
 
-    assert len(load(Lines(EVENT_LINE * 1000)).events) == 1000
+    assert len(read(Lines(EVENT_LINE * 1000)).events) == 1000
 
 
 @pytest.mark.parametrize(
@@ -179,6 +185,6 @@ def test_json_lines_are_read_one_at_a_time() -> None:
 )
 def test_a_fault_of_json_lines_is_named_by_its_line(line: bytes, fault: str) -> None:
     with pytest.raises(InvalidCalendar) as refused:
-        load(BytesIO(EVENT_LINE + line + b"\n" + EVENT_LINE + line))
+        read(BytesIO(EVENT_LINE + line + b"\n" + EVENT_LINE + line))
     assert [each.partition(": ")[0] for each in refused.value.faults] == ["line 2", "line 4"]
     assert refused.value.faults[0].startswith(f"line 2: {fault}")

@@ -1,37 +1,209 @@
-"""Files are read by name, and several make one list."""
+"""Files are read by name and told apart by content, and several make one list."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-from double_booked.calendars.sources import Source, join, locate, read
+from double_booked.calendars import ics
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.ics_events import Found
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.sources import (
+    Reading,
+    Source,
+    find_files,
+    join,
+    locate,
+    read,
+    resource_names,
+)
 
-TWO = Source("a.json", EventList(events=[Event(id="1"), Event(id="2")]))
-NONE = Source("none.json", EventList())
-ONE = Source("b.json", EventList(events=[Event(id="3")]))
+CALENDARS = ics.Reading(ALL, BERLIN)
+READING = Reading(CALENDARS)
+JSON = b'{"events": [{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}]}'
+LINE = b'{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}\n'
+CSV = b"id,start,end\n1,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
+MEETING = "UID:1 | DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
+ICS = calendar_of(vevent(MEETING))
+
+
+def source_of(name: str, *ids: str) -> Source:
+    return Source(name, [Found(Event(id=each)) for each in ids], ConflictOptions())
+
+
+TWO, NONE, ONE = source_of("a.json", "1", "2"), source_of("none.json"), source_of("b.json", "3")
+
+
+def read_content(folder: Path, content: bytes, reading: Reading = READING) -> Source:
+    path = folder / "file"
+    path.write_bytes(content)
+    return read(str(path), "file", reading)
+
+
+def resources(source: Source) -> list[list[str]]:
+    return [list(each.event.resources) for each in source.found]
 
 
 def test_a_source_bears_the_name_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "week.json"
-    file.write_text('{"events": [{"id": "1"}]}')
-    assert read(str(file)) == Source(str(file), EventList(events=[Event(id="1")]))
+    file.write_text('{"events": [{"id": "1"}], "options": {"capacity": {"a": 2}}}')
+    wanted = Source(str(file), [Found(Event(id="1"))], ConflictOptions(capacity={"a": 2}))
+    assert read(str(file), "week", READING) == wanted
 
 
 def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read(str(tmp_path / "missing.json"))
+        read(str(tmp_path / "missing.json"), "missing", READING)
+
+
+@pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n", b"\r\n"])
+def test_formats_are_told_apart_by_content(tmp_path: Path, content: bytes, before: bytes) -> None:
+    if before.strip() or content is not CSV:
+        [found] = read_content(tmp_path, before + content).found
+        assert found.event.id == "1"
+        assert found.event.start.ToJsonString() == "2026-03-02T09:00:00Z"
+
+
+def test_a_format_can_be_forced(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCalendar) as refused:
+        read_content(tmp_path, b"BEGIN:VCALENDAR", Reading(CALENDARS, format="json"))
+    assert "not JSON" in refused.value.faults[0]
+
+
+def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCalendar) as refused:
+        read_content(tmp_path, b"Dear all, shall we meet?\n")
+    assert refused.value.faults[0].startswith("neither a calendar, which begins with BEGIN:")
+
+
+def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    found = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
+    assert found == ["a.ICS", "b.ics", "sub/c.ics"]
+
+
+def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCalendar, match=r"the folder has no \.ics file"):
+        find_files(str(tmp_path))
+
+
+def test_a_file_and_standard_input_are_themselves() -> None:
+    assert find_files("missing.ics") == ["missing.ics"]
+    assert find_files("-") == ["-"]
+
+
+def test_files_are_called_by_what_tells_them_apart() -> None:
+    assert resource_names(["x/anna.ics", "x/bruno.ics", "y/bruno.ics", "-"]) == {
+        "x/anna.ics": "anna",
+        "x/bruno.ics": "x/bruno.ics",
+        "y/bruno.ics": "y/bruno.ics",
+        "-": "standard input",
+    }
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        (None, ["file"]),
+        ("file", ["file"]),
+        ("calendar", ["Team"]),
+        ("attendee", ["anna@example.org", "bruno@example.org"]),
+        ("location", ["Room 1"]),
+        ("resource", ["Beamer", "Easel"]),
+    ],
+)
+def test_what_an_event_of_a_calendar_takes(
+    tmp_path: Path, by: str | None, expected: list[str]
+) -> None:
+    event = vevent(
+        f"{MEETING} | LOCATION:Room 1 | RESOURCES:Beamer | RESOURCES:Easel"
+        " | ATTENDEE:mailto:anna@example.org | ATTENDEE:mailto:bruno@example.org"
+    )
+    content = calendar_of("X-WR-CALNAME:Team", event)
+    assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [expected]
+
+
+@pytest.mark.parametrize("by", ["attendee", "location", "resource"])
+def test_events_that_take_nothing_of_what_is_asked_for_are_counted(tmp_path: Path, by: str) -> None:
+    source = read_content(tmp_path, ICS, Reading(CALENDARS, by=by))
+    assert (list(source.found), source.without_resource) == ([], 1)
+
+
+@pytest.mark.parametrize("content", [JSON, CSV])
+def test_other_formats_take_what_they_name_unless_files_are_asked_for(
+    tmp_path: Path, content: bytes
+) -> None:
+    assert resources(read_content(tmp_path, content)) == [[]]
+    for by in ("file", "calendar"):
+        assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [["file"]]
+    with pytest.raises(InvalidCalendar, match="does not tell of any attendee; try --by file"):
+        read_content(tmp_path, content, Reading(CALENDARS, by="attendee"))
+
+
+@pytest.mark.parametrize("content", [JSON, CSV])
+def test_other_formats_are_read_whole_unless_a_window_is_asked_for(
+    tmp_path: Path, content: bytes
+) -> None:
+    later = Window(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
+    assert read_content(tmp_path, content, Reading(ics.Reading(later, BERLIN))).outside == 0
+    assert read_content(tmp_path, content, Reading(CALENDARS, later)).outside == 1
+
+
+def test_an_event_of_a_series_is_named_by_series_and_date(tmp_path: Path) -> None:
+    weekly = "DTSTART;TZID=Europe/Berlin:20260323T090000 | RRULE:FREQ=WEEKLY;COUNT=2 | UID:s"
+    daily = "DTSTART;VALUE=DATE:20260323 | RRULE:FREQ=DAILY;COUNT=1 | UID:d"
+    source = read_content(tmp_path, calendar_of(vevent(weekly), vevent(daily)))
+    assert [each.event.id for each in source.found] == [
+        "s 2026-03-23T09:00:00+01:00",
+        "s 2026-03-30T09:00:00+02:00",
+        "d 2026-03-23",
+    ]
 
 
 def test_sources_are_joined_in_order() -> None:
-    joined = join([TWO, NONE, ONE], ConflictOptions())
+    joined = join([TWO, NONE, ONE], ConflictOptions()).asked
     assert [event.id for event in joined.events] == ["1", "2", "3"]
 
 
+def test_an_event_that_several_calendars_have_is_one(tmp_path: Path) -> None:
+    other = calendar_of(vevent("UID:2 | DTSTART:20260302T090000Z"), vevent(MEETING))
+    for name, content in (("anna.ics", ICS), ("bruno.ics", other)):
+        (tmp_path / name).write_bytes(content)
+    sources = [read(str(tmp_path / f"{name}.ics"), name, READING) for name in ("anna", "bruno")]
+    joined = join(sources, ConflictOptions())
+    assert [(each.id, list(each.resources)) for each in joined.asked.events] == [
+        ("1", ["anna", "bruno"]),
+        ("2", ["bruno"]),
+    ]
+    assert joined.place(0) == (str(tmp_path / "anna.ics"), 4, "events[0]")
+    assert joined.place(1) == (str(tmp_path / "bruno.ics"), 4, "events[0]")
+    assert list(sources[0].found[0].event.resources) == ["anna"]
+
+
+def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:
+    moved = [Found(Event(id="1"), is_shared=True), Found(Event(id="1"), is_shared=True)]
+    moved[1].event.start.seconds = 1
+    sources = [Source("a", [each], ConflictOptions()) for each in moved]
+    assert len(join(sources, ConflictOptions()).asked.events) == 2
+
+
+def test_equal_events_of_other_formats_stay_apart() -> None:
+    assert len(join([ONE, ONE], ConflictOptions()).asked.events) == 2
+
+
 def test_the_callers_options_go_before_those_of_the_sources() -> None:
-    source = Source("a", EventList(options=ConflictOptions(capacity={"a": 2, "b": 2})))
+    source = Source("a", [], ConflictOptions(capacity={"a": 2, "b": 2}))
     joined = join([source], ConflictOptions(capacity={"b": 3}, explain=True))
-    assert joined.options == ConflictOptions(capacity={"a": 2, "b": 3}, explain=True)
+    assert joined.asked == EventList(
+        options=ConflictOptions(capacity={"a": 2, "b": 3}, explain=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,4 +218,9 @@ def test_the_callers_options_go_before_those_of_the_sources() -> None:
     ],
 )
 def test_a_field_of_the_joined_list_is_found_in_its_source(field: str, place: str) -> None:
-    assert locate(field, [TWO, NONE, ONE]) == place
+    assert locate(field, join([TWO, NONE, ONE], ConflictOptions())) == place
+
+
+def test_a_field_is_found_by_its_line_where_that_is_known() -> None:
+    source = Source("a.csv", [Found(Event(), line=7)], ConflictOptions())
+    assert locate("events[0].end", join([source], ConflictOptions())) == "a.csv: line 7: end"

@@ -1,14 +1,18 @@
 """Conflicts are told so that a person sees who clashes, and when."""
 
 import io
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
-from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.report import text
+from double_booked.report.findings import Place, Span, gather
 
 HOUR = 3600
 
@@ -28,10 +32,15 @@ def written(
     *events: Event,
     width: int = 80,
     encoding: str = "utf-8",
-    conflicts: ConflictList | None = None,
     terminal: bool = False,
+    zone: tzinfo = UTC,
+    all_overlaps: bool = False,
+    slots: dict[int, list[Span]] | None = None,
 ) -> list[str]:
-    asked = EventList(events=events)
+    asked = EventList(events=events, options=ConflictOptions(explain=True))
+    findings = gather(
+        get_conflicts(asked), asked, lambda position: Place("a", None, f"events[{position}]")
+    )
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
     console = Console(
         file=file,
@@ -40,12 +49,7 @@ def written(
         force_terminal=terminal,
         color_system="standard" if terminal else None,
     )
-    text.write(
-        console,
-        get_conflicts(asked) if conflicts is None else conflicts,
-        asked,
-        lambda position: f"events[{position}]",
-    )
+    text.write(console, replace(findings, slots=slots or {}), zone, all_overlaps=all_overlaps)
     file.seek(0)
     return file.read().splitlines()
 
@@ -55,14 +59,55 @@ INTERVIEW = event(11.5, 12.5, "Interview")
 LUNCH = event(12.5, 13.5, "Lunch")
 
 
-def test_a_group_is_told_with_times_names_a_picture_and_a_summary() -> None:
+def test_a_group_is_told_by_day_with_times_names_a_picture_and_who_clashes_when() -> None:
     assert written(LUNCH, INTERVIEW, PLANNING, width=60) == [
-        "Mon 16 Nov 2026 (UTC): 2 events, double-booked 11:30-12:00",
-        "  10:00-12:00  Sprint planning  ━━━━━━━━━━━━█████",
-        "  11:30-12:30  Interview                    █████━━━━",
+        "Mon 16 Nov 2026 (UTC)",
+        "  2 events, double-booked for 30m",
+        "    10:00-12:00  Sprint planning  ━━━━━━━━━━━━████",
+        "    11:30-12:30  Interview                    ████━━━━",
+        "  ! 11:30-12:00  30m, 2 at once: Sprint planning, Interview",
         "",
         "1 group of conflicting events, 2 of 3 events.",
     ]
+
+
+def test_times_and_days_are_those_of_the_readers_zone() -> None:
+    lines = written(event(23, 24.5, "Late"), event(23.5, 25, "Later"), zone=ZoneInfo("Asia/Tokyo"))
+    assert lines[0] == "Tue 17 Nov 2026 (JST)"
+    assert lines[2].startswith("    08:00-09:30  Late")
+
+
+def test_groups_of_a_day_stand_under_it_once() -> None:
+    pairs = [event(hour, hour + 1, f"At {hour}") for hour in (9, 9, 12, 12, 33, 33)]
+    assert [line for line in written(*pairs) if "Nov" in line] == [
+        "Mon 16 Nov 2026 (UTC)",
+        "Tue 17 Nov 2026 (UTC)",
+    ]
+
+
+def test_the_resource_is_told() -> None:
+    pair = [event(9, 10, title) for title in "AB"]
+    for each in pair:
+        each.resources.append("room\x1b a")
+    assert written(*pair)[1] == "  room\\x1b a: 2 events, double-booked for 1h"
+
+
+def test_many_at_once_are_counted_after_the_first_names() -> None:
+    lines = written(*(event(9, 10, title) for title in "ABCDE"))
+    assert lines[-3] == "  ! 09:00-10:00  1h, 5 at once: A, B, C and 2 more"
+
+
+def test_names_share_the_room_of_a_line() -> None:
+    lines = written(event(9, 10, "Kilo" * 20), event(9, 10, "Lima" * 20), width=60)
+    assert lines[-3] == "  ! 09:00-10:00  1h, 2 at once: KiloKiloKilo…, LimaLimaLima…"
+
+
+def test_where_an_event_could_go_is_told_with_its_group() -> None:
+    hour = 3600 * 10**9
+    noon = 1_794_787_200 * 10**9 + 12 * hour
+    lines = written(PLANNING, INTERVIEW, slots={1: [(noon, noon + hour)]})
+    assert lines[-3] == "  > Interview could be 12:00-13:00"
+    assert written(PLANNING, INTERVIEW, slots={1: []})[-3] == "  > Interview: no free time is near"
 
 
 @pytest.mark.parametrize(
@@ -86,13 +131,13 @@ def test_an_event_is_named_by_title_else_id_else_position() -> None:
     lines = written(
         event(9, 12, "Title", "id-1"), event(9, 12, " ", "id-2"), event(9, 12), event(9, 12)
     )
-    assert [line.split()[1] for line in lines[1:5]] == ["Title", "id-2", "events[2]", "events[3]"]
+    assert [line.split()[1] for line in lines[2:6]] == ["Title", "id-2", "a:", "a:"]
 
 
 def test_titles_can_neither_colour_nor_mark_up_the_terminal() -> None:
     lines = written(event(9, 12, "[red]a[/red] :smile:"), event(9, 12, "\x1b[31mb\nc"))
-    assert "[red]a[/red] :smile:" in lines[1]
-    assert "\\x1b[31mb c" in lines[2]
+    assert "[red]a[/red] :smile:" in lines[2]
+    assert "\\x1b[31mb c" in lines[3]
     assert not any("\x1b" in line for line in lines)
 
 
@@ -109,41 +154,41 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
 
 def test_an_encoding_without_the_bars_characters_gets_plain_ones() -> None:
     lines = written(PLANNING, INTERVIEW, encoding="ascii")
-    assert "--##" in lines[1]
-    assert "##--" in lines[2]
+    assert "--##" in lines[2]
+    assert "##--" in lines[3]
 
 
 def test_an_instant_clashes_at_a_point() -> None:
     lines = written(event(10, 12, "Demo"), event(11, 11, "Freeze"))
-    assert lines[0] == "Mon 16 Nov 2026 (UTC): 2 events, double-booked 11:00"
-    assert lines[2].split() == ["11:00", "Freeze", "█"]
+    assert lines[1] == "  2 events, double-booked for an instant"
+    assert lines[3].split() == ["11:00", "Freeze", "█"]
+    assert lines[4] == "  ! 11:00  2 at once: Demo, Freeze"
 
 
 def test_two_at_one_instant_are_drawn() -> None:
     lines = written(event(11, 11, "Freeze"), event(11, 11, "Thaw"))
-    assert lines[1].split()[2] == "█" * text.MAX_BAR_WIDTH
+    assert lines[2].split()[2] == "█" * text.MAX_BAR_WIDTH
 
 
-def test_many_clashes_of_a_group_are_counted() -> None:
-    short = [event(hour, hour + 0.5, f"Call {hour}") for hour in range(9, 14)]
-    lines = written(event(8, 18, "Workshop"), *short, width=120)
-    assert lines[0].endswith("double-booked 09:00-09:30, 10:00-10:30, 11:00-11:30 and 2 more")
+def test_an_instant_at_the_end_of_its_group_is_drawn() -> None:
+    asked = EventList(events=[event(10, 11, "Demo"), event(11, 11, "Freeze")])
+    asked.options.min_gap.seconds = 60
+    console = Console(file=io.StringIO(), width=80, highlight=False)
+    findings = gather(get_conflicts(asked), asked, lambda _: Place("a"))
+    text.write(console, findings, UTC, all_overlaps=False)
+    assert isinstance(console.file, io.StringIO)
+    assert "Freeze" + " " * 29 + "█" in console.file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("occupied", "clashes"),
-    [
-        ([(0, 4), (2, 6)], [(2, 4)]),
-        ([(0, 9), (2, 3), (3, 5), (7, 8)], [(2, 5), (7, 8)]),
-        ([(0, 9), (2, 8), (3, 5)], [(2, 8)]),
-        ([(0, 3), (1, 5), (4, 7)], [(1, 3), (4, 5)]),
-        ([(0, 4), (0, 4), (0, 4)], [(0, 4)]),
-        ([(0, 4), (4, 6)], []),
-        ([(0, 4), (2, 3), (4, 6), (5, 7)], [(2, 3), (5, 6)]),
-        ([(0, 4), (1, 4), (4, 6), (5, 7)], [(1, 4), (5, 6)]),
-    ],
-)
-def test_clashes_are_when_more_than_one_is_present(
-    occupied: list[tuple[int, int]], clashes: list[tuple[int, int]]
-) -> None:
-    assert text.find_clashes(occupied) == clashes
+def test_a_terminal_too_narrow_for_bars_gets_none() -> None:
+    assert not any("█" in line for line in written(PLANNING, INTERVIEW, width=40))
+
+
+def test_many_overlaps_of_a_group_are_counted_unless_all_are_asked_for() -> None:
+    short = [event(hour, hour + 0.5, f"Call {hour}") for hour in range(1, 14)]
+    lines = written(event(0, 18, "Workshop"), *short)
+    assert sum("at once" in line for line in lines) == text.MAX_OVERLAPS
+    assert lines[-3] == "  ! and 3 more overlaps"
+    lines = written(event(0, 18, "Workshop"), *short, all_overlaps=True)
+    assert sum("at once" in line for line in lines) == 13
+    assert "  ! and" not in lines[-3]

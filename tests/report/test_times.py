@@ -1,11 +1,18 @@
 """Times are told compactly, with no more than the reader has to know."""
 
-from datetime import date
+from datetime import UTC, date
+from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.report.times import day_of, format_day, format_span
+from double_booked.report.times import (
+    day_of,
+    format_day,
+    format_duration,
+    format_span,
+    name_of_zone,
+)
 
 MONDAY = date(2026, 11, 16)
 
@@ -34,10 +41,62 @@ def nanoseconds(time: str) -> int:
 def test_a_span_names_only_days_that_the_reader_does_not_know(
     start: str, end: str, told: str
 ) -> None:
-    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY) == told
+    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, UTC) == told
 
 
 def test_the_first_and_the_last_instant_can_be_told() -> None:
     first, last = nanoseconds("0001-01-01T00:00:00"), nanoseconds("9999-12-31T23:59:59.999999999")
-    assert format_day(day_of(first)) == "Mon 1 Jan 0001"
-    assert format_span(first, last, day_of(first)) == "00:00-Fri 31 Dec 9999 23:59:59.999999999"
+    assert format_day(day_of(first, UTC)) == "Mon 1 Jan 0001"
+    assert (
+        format_span(first, last, day_of(first, UTC), UTC)
+        == "00:00-Fri 31 Dec 9999 23:59:59.999999999"
+    )
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("2026-11-16T09:00:00", "2026-11-16T10:30:00", "10:00-11:30"),
+        ("2026-11-16T22:00:00", "2026-11-16T23:00:00", "23:00-24:00"),
+        ("2026-11-16T23:30:00", "2026-11-17T00:30:00", "Tue 17 Nov 00:30-01:30"),
+    ],
+)
+def test_a_span_is_told_in_the_readers_zone(start: str, end: str, told: str) -> None:
+    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, BERLIN) == told
+
+
+def test_where_the_clocks_change_within_a_span_both_times_name_theirs() -> None:
+    start, end = nanoseconds("2026-10-25T00:30:00"), nanoseconds("2026-10-25T01:30:00")
+    told = format_span(start, end, date(2026, 10, 25), BERLIN)
+    assert told == "02:30 CEST-02:30 CET"
+
+
+def test_the_zone_is_told_as_it_is_called_then() -> None:
+    assert name_of_zone(nanoseconds("2026-07-01T00:00:00"), BERLIN) == "CEST"
+    assert name_of_zone(nanoseconds("2026-11-16T00:00:00"), BERLIN) == "CET"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_what_a_zone_cannot_tell_is_told_in_utc(zone: str) -> None:
+    first, last = nanoseconds("0001-01-01T00:00:00"), nanoseconds("9999-12-31T23:59:59")
+    assert day_of(first, ZoneInfo(zone)).year == 1
+    assert day_of(last, ZoneInfo(zone)).year == 9999
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0s"),
+        (90, "1m30s"),
+        (1800, "30m"),
+        (5400, "1h30m"),
+        (86_400, "1d"),
+        (0.25, "0.25s"),
+        (60.5, "1m0.5s"),
+    ],
+)
+def test_a_duration_is_told_in_its_units(seconds: float, told: str) -> None:
+    assert format_duration(int(seconds * 1_000_000_000)) == told

@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import BinaryIO
 
@@ -10,9 +10,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-
-MAX_FAULTS = 100
-"""How many faults an InvalidCalendar names."""
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
 
@@ -20,31 +18,23 @@ _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
 _NOT_THE_MESSAGE = (json_format.ParseError, SystemError)
 
 
-class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
-    """Text that is not a list of events.
-
-    Attributes:
-        faults: What is wrong, each with the line and column or the path of the field.
-    """
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
-        super().__init__(*faults)
-
-
-def load(file: BinaryIO) -> EventList:
+def load(head: bytes, file: BinaryIO) -> EventList:
     """Reads an EventList in its JSON form, or JSON lines: the JSON form of an Event on each.
 
     Of JSON lines one at a time is held as text. Blank lines are passed over.
+
+    Args:
+        head: Whole lines that were read from the file.
+        file: The rest.
 
     Raises:
         InvalidCalendar: The content is neither; faults of lines name the line.
         OSError: The file cannot be read.
     """
-    first = file.readline().removeprefix(codecs.BOM_UTF8)
-    if _is_event(first):
-        return _parse_lines(chain([first], file))
-    return parse(first + file.read())
+    head = head.removeprefix(codecs.BOM_UTF8)
+    if _is_event(head):
+        return _parse_lines(chain(head.splitlines(keepends=True), file))
+    return parse(head + file.read())
 
 
 def _is_event(line: bytes) -> bool:

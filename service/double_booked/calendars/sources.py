@@ -1,39 +1,153 @@
 """Where events are read from; several sources make one list."""
 
+import codecs
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
-from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
-from double_booked.calendars import json_events
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
+from double_booked.calendars import csv_events, ics, json_events
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
+from double_booked.calendars.recurrence import Window
 
 _STANDARD_INPUT = 0
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
+_NO_FORMAT = (
+    "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with {,"
+    " nor CSV, whose first line names the columns start and end; --format-in chooses one"
+)
+FORMATS = ("ics", "json", "csv")
+BY = ("file", "calendar", *RESOURCES)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        of_calendars: How .ics files are read; its zone is that of times of CSV without one.
+        window: If any, only what takes some of it is read of other files too.
+        format: One of FORMATS; None to tell by the content.
+        by: What events take, one of BY; None for files of .ics, and what the other formats say.
+    """
+
+    of_calendars: ics.Reading
+    window: Window | None = None
+    format: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Events, and the name of the file that they are from."""
+    """What was read of a file.
+
+    Attributes:
+        name: Under which people know it.
+        found: The events.
+        options: What the file says of what counts as a conflict.
+        outside: How many events and series have nothing in the window.
+        without_resource: How many events take nothing of what they were to be looked at by.
+    """
 
     name: str
-    events: EventList
+    found: Sequence[Found]
+    options: ConflictOptions
+    outside: int = 0
+    without_resource: int = 0
 
 
-def read(path: str) -> Source:
-    """Reads a file of protobuf JSON, or of JSON lines; "-" is standard input.
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """All the sources' events in one list.
+
+    Attributes:
+        asked: The list.
+        sources: Where they are from.
+        origins: Of each event, the number of its source, and its place among those found there.
+    """
+
+    asked: EventList
+    sources: Sequence[Source]
+    origins: Sequence[tuple[int, int]]
+
+    def found(self, position: int) -> tuple[Source, Found]:
+        """The source of an event of the list, and what was found there."""
+        number, index = self.origins[position]
+        return self.sources[number], self.sources[number].found[index]
+
+    def place(self, position: int) -> tuple[str, int | None, str]:
+        """The file of an event of the list, its line if known, and its field in the file."""
+        number, index = self.origins[position]
+        source = self.sources[number]
+        return source.name, source.found[index].line, f"events[{index}]"
+
+
+def find_files(path: str) -> list[str]:
+    """The .ics files of a folder and of those in it, by name, except hidden ones; a file is itself.
 
     Raises:
-        json_events.InvalidCalendar: The content is no list of events.
+        InvalidCalendar: The folder has none.
+    """
+    if path == "-" or not Path(path).is_dir():
+        return [path]
+    found = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        visible = sorted(name for name in files if not name.startswith("."))
+        found += [str(Path(folder, name)) for name in visible if name.lower().endswith(".ics")]
+    if not found:
+        raise InvalidCalendar(["the folder has no .ics file"])
+    return found
+
+
+def resource_names(paths: Iterable[str]) -> dict[str, str]:
+    """What each file is called among the resources.
+
+    That is its name without folder and suffix if no other has it, else the whole path.
+    """
+    short = {path: "standard input" if path == "-" else Path(path).stem for path in paths}
+    times = Counter(short.values())
+    return {path: name if times[name] == 1 else path for path, name in short.items()}
+
+
+def read(path: str, resource: str, reading: Reading) -> Source:
+    """Reads a file; "-" is standard input.
+
+    Args:
+        path: Where it is.
+        resource: What it is called among the resources.
+        reading: How it is read.
+
+    Raises:
+        InvalidCalendar: The content is no list of events.
         OSError: The file cannot be read.
     """
     with _open(path) as file:
-        events = json_events.load(file)
-    return Source(name_of(path), events)
+        head = _read_head(file)
+        found_format = reading.format or _detect(head)
+        if found_format == "ics":
+            calendar = ics.parse(head + file.read(), reading.of_calendars)
+            return _from_calendar(name_of(path), calendar, reading.by or "file", resource)
+        if found_format == "csv":
+            rows = csv_events.parse(head + file.read(), reading.of_calendars.zone)
+            found = [Found(event, line) for line, event in rows]
+            options = ConflictOptions()
+        else:
+            events = json_events.load(head, file)
+            found, options = [Found(event) for event in events.events], events.options
+    _check_by(reading.by, found_format)
+    if reading.by in {"file", "calendar"}:
+        for each in found:
+            each.event.resources[:] = [resource]
+    inside = [each for each in found if _is_within(each.event, reading.window)]
+    return Source(name_of(path), inside, options, len(found) - len(inside))
 
 
 def _open(path: str) -> BinaryIO:
@@ -46,23 +160,77 @@ def name_of(path: str) -> str:
     return "standard input" if path == "-" else click.format_filename(path)
 
 
-def join(sources: Sequence[Source], options: ConflictOptions) -> EventList:
-    """All the sources' events in one list, in their order; `options` go before the sources' own."""
-    joined = EventList()
-    for source in sources:
-        joined.MergeFrom(source.events)
-    joined.options.MergeFrom(options)
-    return joined
+def _read_head(file: BinaryIO) -> bytes:
+    """The lines up to the first that is not blank."""
+    head = line = file.readline()
+    while line and not line.removeprefix(codecs.BOM_UTF8).strip():
+        line = file.readline()
+        head += line
+    return head
 
 
-def locate(field: str, sources: Sequence[Source]) -> str:
+def _detect(head: bytes) -> str:
+    first = head.removeprefix(codecs.BOM_UTF8).strip()
+    if first[:6].upper() == b"BEGIN:":
+        return "ics"
+    if not first or first.startswith((b"{", b"[")):
+        return "json"
+    if csv_events.is_csv(first.decode(errors="replace")):
+        return "csv"
+    raise InvalidCalendar([_NO_FORMAT])
+
+
+def _check_by(by: str | None, found_format: str) -> None:
+    if by in {"attendee", "location"}:
+        raise InvalidCalendar([f"{found_format.upper()} does not tell of any {by}; try --by file"])
+
+
+def _from_calendar(name: str, calendar: ics.Calendar, by: str, resource: str) -> Source:
+    resources = resources_of(calendar, by, resource)
+    found = [to_found(each, resources(each.of)) for each in calendar.occurrences]
+    inside = [each for each in found if each.event.resources]
+    without = len(found) - len(inside)
+    return Source(name, inside, ConflictOptions(), calendar.outside, without)
+
+
+def _is_within(event: Event, window: Window | None) -> bool:
+    if window is None or not (event.HasField("start") and event.HasField("end")):
+        return True  # what is missing, the engine tells
+    first, last = int(window.start.timestamp()), int(window.end.timestamp())
+    start, end = event.start.seconds, event.end.seconds
+    return start < last and (end > first or start == end == first)
+
+
+def join(sources: Sequence[Source], options: ConflictOptions) -> Joined:
+    """All the sources' events in one list, in their order; `options` go before the sources' own.
+
+    An event that several calendars have, under one UID at one time, is one event, which takes the
+    resources of all.
+    """
+    asked = EventList()
+    origins = []
+    shared: dict[tuple[str, int, int], Event] = {}
+    for number, source in enumerate(sources):
+        asked.options.MergeFrom(source.options)
+        for index, each in enumerate(source.found):
+            event = each.event
+            key = event.id, event.start.seconds, event.end.seconds
+            if each.is_shared and key in shared:
+                shared[key].resources.extend(set(event.resources) - set(shared[key].resources))
+                continue
+            origins.append((number, index))
+            event = asked.events.add()
+            event.CopyFrom(each.event)
+            if each.is_shared:
+                shared[key] = event
+    asked.options.MergeFrom(options)
+    return Joined(asked, sources, origins)
+
+
+def locate(field: str, joined: Joined) -> str:
     """Tells whence a field of the joined list is: "events[7].end" -> "b.json: events[2].end"."""
     match = _EVENT_FIELD.fullmatch(field)
-    if not match:
+    if not match or int(match[1]) >= len(joined.origins):
         return field
-    position = int(match[1])
-    for source in sources:
-        if position < len(source.events.events):
-            return f"{source.name}: events[{position}]{match[2]}"
-        position -= len(source.events.events)
-    return field
+    file, line, own = joined.place(int(match[1]))
+    return f"{file}: line {line}: {match[2].lstrip('.')}" if line else f"{file}: {own}{match[2]}"

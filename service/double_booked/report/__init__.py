@@ -1,1 +1,1 @@
-"""Conflicts for people and programs: text and JSON."""
+"""Conflicts for people and programs: as text, as JSON, as a page."""

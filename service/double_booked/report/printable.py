@@ -12,7 +12,8 @@ def printable(text: str) -> str:
     White space becomes single spaces; control and format characters (Unicode's
     Cc and Cf) are written as Python's escape sequences.
     """
-    return "".join(map(_printable_character, " ".join(text.split())))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(map(_printable_character, line))
 
 
 def _printable_character(character: str) -> str:

@@ -1,190 +1,173 @@
 """Conflicts as text, for people."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from itertools import groupby
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
-from double_booked.conflicts.definition import nanoseconds
+from double_booked.report.findings import (
+    Entry,
+    Findings,
+    Group,
+    Overlap,
+    Span,
+    count,
+    merge_spans,
+    summarize,
+)
 from double_booked.report.printable import printable
-from double_booked.report.times import day_of, format_day, format_span
+from double_booked.report.times import (
+    day_of,
+    format_day,
+    format_duration,
+    format_span,
+    name_of_zone,
+)
 
-MAX_SPANS = 3
-"""How many spans of overlap the heading of a group tells."""
+MAX_OVERLAPS = 10
+"""How many overlaps of a group are told where not all are asked for."""
+
+MAX_NAMES = 3
+"""How many names an overlap tells before it counts the others."""
 
 MAX_BAR_WIDTH = 28
+MIN_BAR_WIDTH = 12
+"""Where a terminal has no room for so much, no bars are drawn."""
 
+_INDENT = "    "
 _GAP = "  "
 
-Span = tuple[int, int]
-"""From the first up to the second, in nanoseconds since 1970."""
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One event of a group, in words."""
-
-    time: str
-    name: str
-    occupied: Span
-
-
-def write(
-    console: Console, conflicts: ConflictList, asked: EventList, place: Callable[[int], str]
-) -> None:
-    """Writes which of the events that were asked about conflict, and a summary.
+def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_overlaps: bool) -> None:
+    """Writes which events conflict, group by group, day by day, and a summary.
 
     Args:
         console: Where to; no line is wider than it is. It should not highlight.
-        conflicts: The answer.
-        asked: The request, to find an event that has neither title nor id.
-        place: What to call such an event, by its position in the request.
+        findings: What to tell.
+        zone: Where the reader is; None is where this machine is.
+        all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
     """
-    name = _namer(asked, place)
-    for group in conflicts.conflicts:
-        _write_group(console, group, name)
-    console.print(summarize(conflicts, asked), style="bold")
+    most = None if all_overlaps else MAX_OVERLAPS
+    _Writer(console, console.width, findings, zone, most).write()
 
 
-def summarize(conflicts: ConflictList, asked: EventList) -> str:
-    """One sentence: how many groups and events conflict."""
-    total = len(asked.events)
-    groups = len(conflicts.conflicts)
-    if not groups:
-        return f"No conflicts among {_count(total, 'event')}."
-    members = sum(len(group.conflict_group) for group in conflicts.conflicts)
-    return f"{_count(groups, 'group')} of conflicting events, {members} of {total} events."
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    console: Console
+    width: int
+    findings: Findings
+    zone: tzinfo | None
+    max_overlaps: int | None
+
+    def write(self) -> None:
+        for day, groups in groupby(self.findings.groups, self._day):
+            several = list(groups)
+            zone = name_of_zone(self._entries(several[0])[0].start, self.zone)
+            self._print(Text.assemble((format_day(day), "bold"), f" ({zone})"))
+            for group in several:
+                self._write_group(group, day)
+        self.console.print(summarize(self.findings), style="bold")
+
+    def _day(self, group: Group) -> date:
+        return day_of(self._entries(group)[0].start, self.zone)
+
+    def _entries(self, group: Group) -> list[Entry]:
+        return [self.findings.entries[position] for position in group.members]
+
+    def _print(self, line: Text) -> None:
+        line.rstrip()
+        line.truncate(self.width, overflow="ellipsis")
+        if self.console.color_system:
+            self.console.print(line, no_wrap=True)
+        else:  # rich would take most of the time of a long report
+            self.console.file.write(f"{line.plain}\n")
+
+    def _write_group(self, group: Group, day: date) -> None:
+        self._print(Text(f"{_GAP}{_describe_group(group)}"))
+        for row in self._rows(group, day):
+            self._print(row)
+        for overlap in group.overlaps[: self.max_overlaps]:
+            self._print(self._overlap_line(overlap, day))
+        untold = len(group.overlaps[self.max_overlaps :]) if self.max_overlaps else 0
+        if untold:
+            self._print(Text(f"{_GAP}! and {count(untold, 'more overlap')}"))
+        for position in group.members:
+            self._write_slots(position, day)
+        self._print(Text())
+
+    def _write_slots(self, position: int, day: date) -> None:
+        if position in self.findings.slots:
+            slots = self.findings.slots[position]
+            name = _shorten(self.findings.entries[position].name, self.width // 3)
+            times = ", ".join(format_span(*slot, day, self.zone) for slot in slots)
+            told = f"{name} could be {times}" if slots else f"{name}: no free time is near"
+            self._print(Text.assemble((f"{_GAP}> ", "green"), told))
+
+    def _overlap_line(self, overlap: Overlap, day: date) -> Text:
+        span = format_span(overlap.start, overlap.end, day, self.zone)
+        lasts = format_duration(overlap.end - overlap.start)
+        told = f"{lasts}, {overlap.depth} at once" if lasts != "0s" else f"{overlap.depth} at once"
+        line = Text.assemble((f"{_GAP}! ", "red"), (span, "cyan"), f"{_GAP}{told}")
+        if overlap.members:
+            names = [self.findings.entries[position].name for position in overlap.members]
+            line.append(f": {_join_names(names, self.width - line.cell_len - 2)}")
+        return line
+
+    def _rows(self, group: Group, day: date) -> Iterator[Text]:
+        entries = self._entries(group)
+        times = [format_span(entry.start, entry.end, day, self.zone) for entry in entries]
+        time_width = max(map(len, times))
+        room = max(self.width - len(_INDENT) - time_width - 2 * len(_GAP), 2)
+        bar_width = min(MAX_BAR_WIDTH, room // 2) if room // 2 >= MIN_BAR_WIDTH else 0
+        name_width = min(max(cell_len(entry.name) for entry in entries), room - bar_width)
+        draw = _bar_drawer(entries, merge_spans(group.overlaps), bar_width, self.console.encoding)
+        for time, entry in zip(times, entries, strict=True):
+            name = Text(entry.name)
+            name.truncate(name_width, overflow="ellipsis", pad=True)
+            bar = draw((entry.start, entry.end)) if bar_width else ""
+            yield Text.assemble(_INDENT, (time.ljust(time_width), "cyan"), _GAP, name, _GAP, bar)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _describe_group(group: Group) -> str:
+    where = f"{printable(group.resource)}: " if group.resource else ""
+    lasts = sum(overlap.end - overlap.start for overlap in group.overlaps)
+    told = f"for {format_duration(lasts)}" if lasts else "for an instant"
+    return f"{where}{count(len(group.members), 'event')}, double-booked {told}"
 
 
-def _namer(asked: EventList, place: Callable[[int], str]) -> Callable[[Event], str]:
-    """Makes a function that names an event by its title, its id, or its position."""
-    positions: dict[bytes, deque[int]] = {}
-    for position, event in enumerate(asked.events):
-        if not _own_name(event):
-            positions.setdefault(event.SerializeToString(), deque()).append(position)
-
-    def name(event: Event) -> str:
-        own_name = _own_name(event)
-        if own_name:
-            return own_name
-        # Equal events come back in the order in which they were sent.
-        same = positions[event.SerializeToString()]
-        same.rotate(-1)
-        return printable(place(same[-1]))
-
-    return name
+def _shorten(name: str, width: int) -> str:
+    text = Text(name)
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text.plain
 
 
-def _own_name(event: Event) -> str:
-    return printable(event.title) or printable(event.id)
-
-
-def _write_group(console: Console, group: ConflictGroup, name: Callable[[Event], str]) -> None:
-    events = group.conflict_group
-    day = day_of(nanoseconds(events[0].start))
-    rows = [
-        Row(
-            format_span(nanoseconds(event.start), nanoseconds(event.end), day),
-            name(event),
-            _span(event),
-        )
-        for event in events
-    ]
-    clashes = _overlap_spans(group) or find_clashes([row.occupied for row in rows])
-    where = f", {printable(group.resource)}" if group.resource else ""
-    told = f" (UTC){where}: {len(events)} events, double-booked {_format_clashes(clashes, day)}"
-    heading = Text.assemble((format_day(day), "bold"), told)
-    console.print(heading)
-    for line in _render_rows(rows, clashes, console):
-        line.truncate(console.width, overflow="ellipsis")
-        console.print(line, no_wrap=True)
-    for overlap in group.overlaps:
-        present = ", ".join(rows[member].name for member in overlap.members)
-        span = format_span(nanoseconds(overlap.start), nanoseconds(overlap.end), day)
-        line = Text.assemble(_GAP, (span, "cyan"), f"{_GAP}{overlap.depth} at once: {present}")
-        line.truncate(console.width, overflow="ellipsis")
-        console.print(line, no_wrap=True)
-    console.print()
-
-
-def _overlap_spans(group: ConflictGroup) -> list[Span]:
-    """When too many are present, as the answer tells it, adjacent times put together."""
-    spans: list[Span] = []
-    for overlap in group.overlaps:
-        start, end = nanoseconds(overlap.start), nanoseconds(overlap.end)
-        end = max(end, start + 1)
-        if spans and start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(end, spans[-1][1])
-        else:
-            spans.append((start, end))
-    return spans
-
-
-def _span(event: Event) -> Span:
-    """The time of an event; that of an instant is a nanosecond, as in conflicts/definition.py."""
-    start, end = nanoseconds(event.start), nanoseconds(event.end)
-    return start, max(end, start + 1)
-
-
-def find_clashes(occupied: Sequence[Span]) -> list[Span]:
-    """Finds when more than one of the spans, which are by start, is present."""
-    clashes: list[Span] = []
-    reach = occupied[0][0]
-    for start, end in occupied:
-        overlap = start, min(end, reach)
-        if clashes and start <= clashes[-1][1]:
-            clashes[-1] = clashes[-1][0], max(clashes[-1][1], overlap[1])
-        elif start < reach:
-            clashes.append(overlap)
-        reach = max(reach, end)
-    return clashes
-
-
-def _format_clashes(clashes: Sequence[Span], day: date) -> str:
-    # A clash with an instant lasts a nanosecond, for people an instant too.
-    told = [
-        format_span(start, start if end == start + 1 else end, day)
-        for start, end in clashes[:MAX_SPANS]
-    ]
-    more = f" and {len(clashes) - MAX_SPANS} more" if len(clashes) > MAX_SPANS else ""
-    return ", ".join(told) + more
-
-
-def _render_rows(rows: Sequence[Row], clashes: Sequence[Span], console: Console) -> Iterator[Text]:
-    time_width = max(len(row.time) for row in rows)
-    room = max(console.width - time_width - 3 * len(_GAP), 2)
-    bar_width = min(MAX_BAR_WIDTH, room // 2)
-    name_width = min(max(cell_len(row.name) for row in rows), room - bar_width)
-    draw = _bar_drawer(rows, clashes, bar_width, console.encoding)
-    for row in rows:
-        name = Text(row.name)
-        name.truncate(name_width, overflow="ellipsis", pad=True)
-        time = row.time.ljust(time_width)
-        yield Text.assemble(_GAP, (time, "cyan"), _GAP, name, _GAP, draw(row.occupied))
+def _join_names(names: Sequence[str], room: int) -> str:
+    """As many names as are told, each shortened to its share of the room where that must be."""
+    told, untold = names[:MAX_NAMES], len(names[MAX_NAMES:])
+    more = f" and {untold} more" if untold else ""
+    joined = ", ".join(told) + more
+    if cell_len(joined) <= room:
+        return joined
+    share = (room - len(more) + 2) // len(told) - 2
+    return ", ".join(_shorten(name, share) for name in told) + more
 
 
 def _bar_drawer(
-    rows: Sequence[Row], clashes: Sequence[Span], width: int, encoding: str
+    entries: Sequence[Entry], clashes: Iterable[Span], width: int, encoding: str
 ) -> Callable[[Span], Text]:
     """Makes a function that draws a span within the group, and where it clashes."""
-    start = rows[0].occupied[0]
-    length = max(row.occupied[1] for row in rows) - start
+    start = entries[0].start
+    length = max(max(entry.end for entry in entries) - start, 1)
     alone_mark, clash_mark = "━█" if encoding.startswith("utf") else "-#"
 
     def cells(span: Span) -> range:
-        first = (span[0] - start) * width // length
-        last = -((start - span[1]) * width // length)  # rounded up
-        return range(first, max(last, first + 1))
+        first = min((span[0] - start) * width // length, width - 1)
+        last = -((start - max(span[1], span[0] + 1)) * width // length)  # rounded up
+        return range(first, min(max(last, first + 1), width))
 
     clashing = {cell for clash in clashes for cell in cells(clash)}
 

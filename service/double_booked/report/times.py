@@ -1,15 +1,33 @@
-"""Times as people write them, compactly. All are in UTC."""
+"""Times as people write them, compactly, in a zone; None is the zone of this machine."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
-def day_of(instant: int) -> date:
+def moment_of(instant: int, zone: tzinfo | None) -> datetime:
+    """The whole second of an instant, which is in nanoseconds since 1970, in the zone.
+
+    Where the zone's calendar would leave the years 1 to 9999, it is in UTC.
+    """
+    moment = _EPOCH + timedelta(seconds=instant // NANOS_PER_SECOND)
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError):
+        return moment
+
+
+def day_of(instant: int, zone: tzinfo | None) -> date:
     """The day in which an instant lies, given in nanoseconds since 1970."""
-    return (_EPOCH + timedelta(seconds=instant // NANOS_PER_SECOND)).date()
+    return moment_of(instant, zone).date()
+
+
+def name_of_zone(instant: int, zone: tzinfo | None) -> str:
+    """What clocks go by at an instant, like "CET", "+03" or "UTC"."""
+    return f"{moment_of(instant, zone):%Z}"
 
 
 def format_day(day: date) -> str:
@@ -17,20 +35,37 @@ def format_day(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b} {day.year:04}"
 
 
-def format_span(start: int, end: int, day: date) -> str:
+def format_duration(nanoseconds: int) -> str:
+    """Like "1h30m", "15m", "2d" or "0.25s"; nothing is "0s"."""
+    seconds, nanos = divmod(nanoseconds, NANOS_PER_SECOND)
+    told = ""
+    for unit, length in _UNITS:
+        count, seconds = divmod(seconds, length)
+        fraction = f".{nanos:09}".rstrip("0") if nanos and unit == "s" else ""
+        if count or fraction:
+            told += f"{count}{fraction}{unit}"
+    return told or "0s"
+
+
+def format_span(start: int, end: int, day: date, zone: tzinfo | None) -> str:
     """Like "09:00-10:30", with the days that are not `day`; an instant is like "09:00".
+
+    Where the clocks change within, both times name theirs: "01:30 CEST-02:30 CET".
 
     Args:
         start: In nanoseconds since 1970.
         end: The same; not before start. Midnight after a day is that day's 24:00.
         day: The day that the reader knows of.
+        zone: Where the reader is.
     """
-    begin = _format_point(day_of(start), _clock(start), day)
-    if start == end:
-        return begin
-    last = day_of(end - 1)
-    clock = _clock(end) if day_of(end) == last else "24:00"
-    return f"{begin}-{_format_point(last, clock, day_of(start))}"
+    first, last = day_of(start, zone), day_of(max(start, end - 1), zone)
+    clock = _clock(end, zone) if day_of(end, zone) == last else "24:00"
+    if moment_of(start, zone).utcoffset() != moment_of(end, zone).utcoffset():
+        clock += f" {name_of_zone(end, zone)}"
+        begin = _format_point(first, f"{_clock(start, zone)} {name_of_zone(start, zone)}", day)
+    else:
+        begin = _format_point(first, _clock(start, zone), day)
+    return begin if start == end else f"{begin}-{_format_point(last, clock, first)}"
 
 
 def _format_point(day: date, clock: str, known: date) -> str:
@@ -40,8 +75,7 @@ def _format_point(day: date, clock: str, known: date) -> str:
     return f"{day:%a} {day.day} {day:%b}{year} {clock}"
 
 
-def _clock(instant: int) -> str:
-    seconds, nanos = divmod(instant, NANOS_PER_SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
+def _clock(instant: int, zone: tzinfo | None) -> str:
+    moment, nanos = moment_of(instant, zone), instant % NANOS_PER_SECOND
     fraction = f".{nanos:09}".rstrip("0") if nanos else ""
     return f"{moment:%H:%M}" + (f":{moment:%S}{fraction}" if moment.second or nanos else "")

@@ -1,0 +1,18 @@
+"""What every reader of calendars raises."""
+
+from collections.abc import Sequence
+
+MAX_FAULTS = 100
+"""How many faults an InvalidCalendar names."""
+
+
+class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
+    """Content that is not a list of events.
+
+    Attributes:
+        faults: What is wrong, each with the line and column or the path of the field.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(*faults)

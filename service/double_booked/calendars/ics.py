@@ -1,0 +1,324 @@
+"""iCalendar files (RFC 5545) in, the events of a window out."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.ics_lines import Component, Property, parse_components
+from double_booked.calendars.ics_values import (
+    Clock,
+    length_between,
+    parse_duration,
+    read_zones,
+    text_of,
+    texts_of,
+)
+from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
+from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.calendars.zones import UnknownZone, find_zone
+
+MAX_STEPS = 1_000_000
+"""How many candidates the rules of a file may go through."""
+
+_BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
+_SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a component says of its events.
+
+    Attributes:
+        uid: What names the series.
+        title: SUMMARY.
+        description: DESCRIPTION.
+        location: LOCATION.
+        resources: RESOURCES.
+        attendees: The addresses of ATTENDEE that have not declined, in small letters.
+        line: Where the component begins, from 1.
+        created: CREATED as it stands there, which sorts by time; "" without.
+        recurs: Whether there is more than one event of that UID.
+    """
+
+    uid: str
+    title: str
+    description: str
+    location: str
+    resources: tuple[str, ...]
+    attendees: tuple[str, ...]
+    line: int
+    created: str
+    recurs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A file's events in the window.
+
+    Attributes:
+        name: X-WR-CALNAME of the first calendar that has it; "" without.
+        occurrences: In the order of the file's components.
+        outside: How many components have no event in the window.
+    """
+
+    name: str
+    occurrences: list[Occurrence[Description]]
+    outside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a calendar is read.
+
+    Attributes:
+        window: The time to look at.
+        zone: Where floating times are, and whole days of calendars that name no zone.
+        count_tentative: Whether tentative events take time.
+    """
+
+    window: Window
+    zone: tzinfo
+    count_tentative: bool = True
+
+
+def parse(content: bytes, reading: Reading) -> Calendar:
+    """Reads the events of a file, series expanded.
+
+    Events take no time if they are cancelled, transparent, free by Microsoft's property, or if all
+    attendees have declined. VTODO and VJOURNAL are passed over.
+
+    Raises:
+        InvalidCalendar: Each fault is named with its line.
+    """
+    calendars = parse_components(content)
+    wrong = [each for each in calendars if each.name != "VCALENDAR"]
+    if wrong or not calendars:
+        place = f"line {wrong[0].line}: BEGIN:{wrong[0].name}" if wrong else "it is empty"
+        raise InvalidCalendar([f"{place}: a calendar is what BEGIN:VCALENDAR begins"])
+    steps = Steps(MAX_STEPS)
+    found = [_Reader(each, reading, steps).read() for each in calendars]
+    name = next(filter(None, (each.name for each in found)), "")
+    events = [event for each in found for event in each.occurrences]
+    return Calendar(name, events, sum(each.outside for each in found))
+
+
+class _Reader:
+    """Reads a VCALENDAR."""
+
+    def __init__(self, calendar: Component, reading: Reading, steps: Steps) -> None:
+        self._calendar = calendar
+        self._reading = reading
+        self._steps = steps
+        self._faults: list[str] = []
+        self._clock = self._make_clock()
+
+    def _make_clock(self) -> Clock:
+        window, floating = self._reading.window, self._reading.zone
+        try:
+            zones = read_zones(self._calendar, _after(window), self._steps)
+        except ValueError as error:
+            raise InvalidCalendar([str(error)]) from error
+        except TooManySteps as error:
+            raise InvalidCalendar([f"a time zone has over {MAX_STEPS} changes"]) from error
+        named = self._calendar.first("X-WR-TIMEZONE")
+        try:
+            dates = find_zone(text_of(named), zones) if named else floating
+        except UnknownZone as error:
+            raise InvalidCalendar([f"line {named.line if named else 0}: {error}"]) from error
+        return Clock(floating, dates, zones)
+
+    def read(self) -> Calendar:
+        """The events of the window.
+
+        Raises:
+            InvalidCalendar: As `parse` has it.
+        """
+        events: list[Occurrence[Description]] = []
+        outside = 0
+        for parts in self._series():
+            try:
+                found = list(occurrences(parts, self._reading.window, self._steps))
+            except TooManySteps as error:
+                fault = f"its rule takes more than {MAX_STEPS:,} steps to follow"
+                raise InvalidCalendar([f"line {parts[0].of.line}: {fault}"]) from error
+            except (OverflowError, ValueError):
+                self._faults.append(f"line {parts[0].of.line}: a time is not in years 1 to 9999")
+                continue
+            events += found
+            outside += not found and not all(part.is_cancelled for part in parts)
+        if self._faults:
+            raise InvalidCalendar(self._faults[:MAX_FAULTS])
+        return Calendar(text_of(self._calendar.first("X-WR-CALNAME")), events, outside)
+
+    def _series(self) -> list[list[Part[Description]]]:
+        """The components that take time, those of a series together."""
+        by_uid: dict[str, list[Component]] = {}
+        busy = []
+        for component in self._calendar.components:
+            if component.name == "VEVENT":
+                uid = text_of(component.first("UID")) or f"line {component.line}"
+                by_uid.setdefault(uid, []).append(component)
+            elif component.name == "VFREEBUSY":
+                busy.append(component)
+        series = [self._parts(uid, components) for uid, components in by_uid.items()]
+        periods = [[part] for component in busy for part in self._busy_times(component)]
+        return [parts for parts in (*series, *periods) if parts]
+
+    def _parts(self, uid: str, components: list[Component]) -> list[Part[Description]]:
+        latest: dict[str, tuple[int, Component]] = {}
+        for component in components:
+            replaces = component.first("RECURRENCE-ID")
+            key = replaces.value if replaces else ""
+            sequence = self._sequence(component)
+            if key not in latest or sequence >= latest[key][0]:
+                latest[key] = sequence, component
+        several = len(latest) > 1
+        parts = [self._part(uid, component, several=several) for _, component in latest.values()]
+        return [part for part in parts if part]
+
+    def _sequence(self, component: Component) -> int:
+        each = component.first("SEQUENCE")
+        if each is None:
+            return 0
+        if not _SEQUENCE.fullmatch(each.value):
+            self._note(each, ValueError(f"SEQUENCE '{each.value}' is no number"))
+            return 0
+        return int(each.value)
+
+    def _part(self, uid: str, component: Component, *, several: bool) -> Part[Description] | None:
+        start = component.first("DTSTART")
+        faults = len(self._faults)
+        if not start:
+            self._faults.append(f"line {component.line}: an event without DTSTART")
+            return None
+        try:
+            begin = self._clock.when(start.value, start.parameters.get("TZID"))
+        except ValueError as error:
+            self._note(start, error)
+            return None
+        rules = self._rules(component, "RRULE", begin)
+        replaces = self._whens(component, "RECURRENCE-ID")
+        more, excluded = self._whens(component, "RDATE"), self._whens(component, "EXDATE")
+        length = self._length(component, begin)
+        if len(self._faults) > faults:
+            return None
+        recurs = several or bool(rules or more)
+        return Part(
+            self._describe(uid, component, recurs=recurs),
+            begin,
+            length,
+            rules,
+            self._rules(component, "EXRULE", begin),
+            tuple(more),
+            tuple(when for when, _ in excluded),
+            replaces[0][0] if replaces else None,
+            self._is_for_future(component),
+            not self._takes_time(component),
+        )
+
+    def _note(self, at: Property, error: ValueError) -> None:
+        self._faults.append(f"line {at.line}: {at.name}: {error}")
+
+    def _rules(self, component: Component, name: str, start: When) -> tuple[Rule, ...]:
+        found = []
+        for each in component.all(name):
+            try:
+                found.append(parse_rule(each.value, of_dates=start.is_date))
+            except ValueError as error:
+                self._note(each, error)
+        return tuple(found)
+
+    def _whens(self, component: Component, name: str) -> list[tuple[When, Length | None]]:
+        found = []
+        for each in component.all(name):
+            try:
+                found += list(self._clock.whens(each))
+            except (ValueError, OverflowError) as error:
+                self._note(each, ValueError(error))
+        return found
+
+    def _length(self, component: Component, start: When) -> Length:
+        """How long it lasts: a date without an end is that day, a time an instant (3.6.1)."""
+        end, duration = component.first("DTEND"), component.first("DURATION")
+        if end and duration:
+            self._note(duration, ValueError("DTEND and DURATION exclude each other"))
+        try:
+            if end:
+                until = self._clock.when(end.value, end.parameters.get("TZID"))
+                return length_between(start, until)
+            if duration:
+                return _checked(parse_duration(duration.value), start)
+        except (ValueError, OverflowError) as error:
+            self._note(end or duration or component.properties[0], ValueError(error))
+        return Length(1) if start.is_date else Length()
+
+    def _is_for_future(self, component: Component) -> bool:
+        replaces = component.first("RECURRENCE-ID")
+        extent = replaces.parameters.get("RANGE", "") if replaces else ""
+        return extent.upper() == "THISANDFUTURE"
+
+    def _takes_time(self, component: Component) -> bool:
+        status, transparent, busy = (
+            text_of(component.first(name)).upper() for name in ("STATUS", "TRANSP", _BUSY_STATUS)
+        )
+        if status == "CANCELLED" or transparent == "TRANSPARENT" or busy == "FREE":
+            return False
+        attendees = component.all("ATTENDEE")
+        if attendees and all(map(_has_declined, attendees)):
+            return False
+        is_tentative = status == "TENTATIVE" or busy == "TENTATIVE"
+        return self._reading.count_tentative or not is_tentative
+
+    def _describe(self, uid: str, component: Component, *, recurs: bool) -> Description:
+        attendees = [each for each in component.all("ATTENDEE") if not _has_declined(each)]
+        resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
+        created = component.first("CREATED")
+        return Description(
+            uid,
+            text_of(component.first("SUMMARY")),
+            text_of(component.first("DESCRIPTION")),
+            text_of(component.first("LOCATION")).strip(),
+            tuple(name.strip() for name in resources if name.strip()),
+            tuple(dict.fromkeys(_address(each) for each in attendees)),
+            component.line,
+            created.value if created else "",
+            recurs,
+        )
+
+    def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
+        """The periods of a VFREEBUSY that are not free."""
+        organizer = component.first("ATTENDEE") or component.first("ORGANIZER")
+        attendees = (_address(organizer),) if organizer else ()
+        for each in component.all("FREEBUSY"):
+            kind = each.parameters.get("FBTYPE", "BUSY").upper()
+            is_counted = kind != "BUSY-TENTATIVE" or self._reading.count_tentative
+            if kind != "FREE" and is_counted:
+                of = Description("", "busy", "", "", (), attendees, each.line, "", recurs=False)
+                try:
+                    for start, length in self._clock.whens(each):
+                        yield Part(of, start, length or Length())
+                except (ValueError, OverflowError) as error:
+                    self._note(each, ValueError(error))
+
+
+def _checked(length: Length, start: When) -> Length:
+    if start.is_date and length.exact:
+        raise ValueError("a whole day lasts days, not hours")
+    return Length(max(length.days, 1)) if start.is_date else length
+
+
+def _after(window: Window) -> datetime:
+    """A local time up to which the changes of clocks must be known."""
+    return window.end.replace(tzinfo=None) + timedelta(days=366)
+
+
+def _has_declined(attendee: Property) -> bool:
+    return attendee.parameters.get("PARTSTAT", "").upper() == "DECLINED"
+
+
+def _address(attendee: Property) -> str:
+    address = attendee.value.strip()
+    scheme, _, rest = address.partition(":")
+    return (rest if scheme.lower() == "mailto" else address).lower()

@@ -1,0 +1,79 @@
+"""A calendar's events as messages, each with the resources that it takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.ics import Calendar, Description
+from double_booked.calendars.recurrence import Occurrence
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event, and what the wire does not carry of it.
+
+    Attributes:
+        event: The message.
+        line: Where it begins in its file, from 1; None where the format has no lines.
+        created: When it was booked, in a form that sorts by time; "" if the file does not say.
+        is_shared: Whether the same event in another file is this one.
+    """
+
+    event: Event
+    line: int | None = None
+    created: str = ""
+    is_shared: bool = False
+
+
+RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
+    "attendee": lambda of: of.attendees,
+    "location": lambda of: (of.location,) if of.location else (),
+    "resource": lambda of: of.resources,
+}
+"""What an event takes, by the name of the choice; files and calendars do not need the event."""
+
+
+def resources_of(calendar: Calendar, by: str, file: str) -> Callable[[Description], Sequence[str]]:
+    """Tells the resources of an event.
+
+    Args:
+        calendar: Where it is.
+        by: "file", "calendar", or a name in RESOURCES.
+        file: What the file is called among the resources.
+    """
+    if by in RESOURCES:
+        return RESOURCES[by]
+    name = (calendar.name if by == "calendar" else "") or file
+    return lambda _: (name,)
+
+
+def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> Found:
+    """The message of one of a series' events."""
+    of = occurrence.of
+    event = Event(
+        id=_identify(occurrence),
+        title=of.title,
+        description=of.description,
+        resources=resources,
+    )
+    event.start.seconds = _seconds(occurrence.start)  # slower if constructed
+    event.end.seconds = _seconds(occurrence.end)
+    return Found(event, of.line, of.created, is_shared=bool(of.uid))
+
+
+def _identify(occurrence: Occurrence[Description]) -> str:
+    """The UID, and of a series also the date that the series has for it."""
+    if not occurrence.of.recurs:
+        return occurrence.of.uid
+    when = occurrence.series_time
+    if when.is_date:
+        return f"{occurrence.of.uid} {when.local.date()}"
+    return f"{occurrence.of.uid} {when.local.replace(tzinfo=when.zone).isoformat()}"
+
+
+def _seconds(moment: datetime) -> int:
+    passed = moment - _EPOCH
+    return passed.days * 86_400 + passed.seconds

@@ -1,0 +1,147 @@
+"""iCalendar's physical lines in, components out, each property with the line it is on."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from icalendar.parser import Contentline
+
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+
+MAX_LINE_BYTES = 16 * 2**20
+"""Longer content lines are refused; the longest in use are pictures within a line."""
+
+
+# Nearly all lines; those with quotes, escapes or doubtful characters are left to icalendar.
+_PLAIN = re.compile(
+    r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[A-Za-z0-9/_.@ +-]+)*):([^\x00-\x08\x0a-\x1f\x7f]*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A content line, in its parts.
+
+    Attributes:
+        name: In capitals.
+        parameters: By name, in capitals; several values are joined by commas.
+        value: As it stands there, still escaped.
+        line: The first physical line of it, from 1.
+    """
+
+    name: str
+    parameters: dict[str, str]
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What stands between BEGIN and END.
+
+    Attributes:
+        name: In capitals, such as "VEVENT".
+        line: Where it begins, from 1.
+        properties: Its own, in their order.
+        components: Those in it.
+    """
+
+    name: str
+    line: int
+    properties: list[Property] = field(default_factory=list)
+    components: list["Component"] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Property]:
+        """Its properties of a name."""
+        return [each for each in self.properties if each.name == name]
+
+    def first(self, name: str) -> Property | None:
+        """The first of a name, or None."""
+        return next((each for each in self.properties if each.name == name), None)
+
+
+def parse_components(content: bytes) -> list[Component]:
+    """The outermost components of a file.
+
+    Raises:
+        InvalidCalendar: Lines are no content lines, or do not nest.
+    """
+    faults: list[str] = []
+    top = Component("", 0)
+    stack = [top]
+    for number, line in unfold(content):
+        try:
+            _take(_property(line, number), stack)
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+            if len(faults) == MAX_FAULTS:
+                break
+    if not faults:
+        faults += [f"line {each.line}: BEGIN:{each.name} has no END" for each in stack[1:]]
+    if faults:
+        raise InvalidCalendar(faults)
+    return top.components
+
+
+def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yields the content lines, put together again (section 3.1), and the number of the first.
+
+    Raises:
+        InvalidCalendar: One is longer than MAX_LINE_BYTES.
+    """
+    first, parts, size = 0, [b""], 0
+    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
+        text = line.removesuffix(b"\r")
+        if text[:1] in {b" ", b"\t"} and first:
+            parts.append(text[1:])
+        else:
+            if any(parts):
+                yield first, b"".join(parts)
+            first, parts, size = number, [text], 0
+        size += len(text)
+        if size > MAX_LINE_BYTES:
+            raise InvalidCalendar([f"line {first}: longer than {MAX_LINE_BYTES} bytes"])
+    if any(parts):
+        yield first, b"".join(parts)
+
+
+def _property(line: bytes, number: int) -> Property:
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        raise ValueError("the text is not UTF-8") from None
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        return Property(plain[1].upper(), _parameters(plain[2]), plain[3], number)
+    try:
+        name, parameters, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
+    except ValueError:
+        raise ValueError("not NAME:VALUE, as lines of a calendar are") from None
+    joined = {
+        key.upper(): ",".join(each) if isinstance(each, list) else str(each)
+        for key, each in parameters.items()
+    }
+    return Property(name.upper(), joined, value, number)
+
+
+def _parameters(text: str) -> dict[str, str]:
+    pairs = (each.partition("=") for each in text.split(";")[1:])
+    return {name.upper(): value for name, _, value in pairs}
+
+
+def _take(each: Property, stack: list[Component]) -> None:
+    """Adds a property to the component it is in, which it may begin or end."""
+    if each.name == "BEGIN":
+        component = Component(each.value.upper(), each.line)
+        stack[-1].components.append(component)
+        stack.append(component)
+    elif each.name == "END":
+        if each.value.upper() != stack[-1].name:
+            begun = f"BEGIN:{stack[-1].name} of line {stack[-1].line}" if stack[1:] else "nothing"
+            raise ValueError(f"END:{each.value} ends {begun}")
+        stack.pop()
+    elif len(stack) == 1:
+        raise ValueError(f"{each.name} is outside of BEGIN:VCALENDAR and END:VCALENDAR")
+    else:
+        stack[-1].properties.append(each)

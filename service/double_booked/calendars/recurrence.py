@@ -1,0 +1,279 @@
+"""The recurrence set of a series: RFC 5545, section 3.8.5. Pure: no file, no format."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Generic, TypeVar
+
+from double_booked.calendars.rules import Rule, Steps, expand
+
+_A_DAY = timedelta(days=1)
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - local times
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A time as a calendar has it.
+
+    Attributes:
+        local: What the clock shows; midnight for a date.
+        zone: Whose clock.
+        is_date: Whether it is a whole day.
+    """
+
+    local: datetime
+    zone: tzinfo
+    is_date: bool = False
+
+    def moment(self) -> datetime:
+        """In UTC. A time that a change of the clocks skips has the offset before the change."""
+        if self.zone is UTC:
+            return self.local.replace(tzinfo=UTC)
+        return self.local.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def at(self, local: datetime) -> "When":
+        """Another time by the same clock."""
+        return When(local, self.zone, self.is_date)
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long an event lasts: days by the calendar, then an exact time.
+
+    DTEND repeats the exact length; of a DURATION, days and weeks are the calendar's (3.8.5.3).
+    """
+
+    days: int = 0
+    exact: timedelta = timedelta(0)
+
+    def end(self, start: When, begin: datetime) -> datetime:
+        """When an event ends that starts then, in UTC; `begin` is the same in UTC."""
+        if self.days:
+            return start.at(start.local + timedelta(self.days)).moment() + self.exact
+        return begin + self.exact
+
+    def longest(self) -> timedelta:
+        """No less than what it is, whatever clocks do."""
+        return timedelta(self.days + 1) + self.exact
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time that is looked at, in UTC; the end does not belong to it."""
+
+    start: datetime
+    end: datetime
+
+    def has(self, start: datetime, end: datetime) -> bool:
+        """Whether an event takes some of it; an event without length is an instant."""
+        return start < self.end and (end > self.start or start == end == self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence(Generic[T]):
+    """One of the events of a series.
+
+    Attributes:
+        of: The component that describes it: the series', or that of an override.
+        series_time: The time that the series had it at, which names it.
+        start: In UTC.
+        end: The same.
+    """
+
+    of: T
+    series_time: When
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """A component of a series: its description, or an override.
+
+    Attributes:
+        of: What it stands for.
+        start: When its first, or only, event starts.
+        length: How long each lasts.
+        rules: When it recurs.
+        excluded_rules: When it does not (EXRULE, of RFC 2445).
+        more: Further times, some with a length of their own (RDATE).
+        excluded: Times that are none (EXDATE).
+        replaces: The time in the series that this overrides (RECURRENCE-ID).
+        and_future: Whether it overrides those after it too.
+        is_cancelled: Whether it takes the event away.
+    """
+
+    of: T
+    start: When
+    length: Length
+    rules: tuple[Rule, ...] = ()
+    excluded_rules: tuple[Rule, ...] = ()
+    more: tuple[tuple[When, Length | None], ...] = ()
+    excluded: tuple[When, ...] = ()
+    replaces: When | None = None
+    and_future: bool = False
+    is_cancelled: bool = False
+
+
+class _Times:
+    """Times of a series, to be found by moment; a date stands for its whole day."""
+
+    def __init__(self, times: Iterable[When]) -> None:
+        self._moments: set[datetime] = set()
+        self._dates: set[date] = set()
+        for each in times:
+            if each.is_date:
+                self._dates.add(each.local.date())
+            else:
+                self._moments.add(each.moment())
+
+    def has(self, when: When, moment: datetime) -> bool:
+        return moment in self._moments or (bool(self._dates) and when.local.date() in self._dates)
+
+
+def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Iterator[Occurrence[T]]:
+    """Yields the events of one series that take some of the window, in no order.
+
+    Args:
+        parts: At most one that replaces nothing, and the overrides. Of two that replace the same,
+            the later one counts.
+        window: The time to look at.
+        steps: How far rules may be followed.
+
+    Raises:
+        TooManySteps: They go farther.
+        OverflowError: A time leaves the years 1 to 9999.
+    """
+    overrides = [part for part in parts if part.replaces]
+    for part in parts:
+        if not part.replaces:
+            yield from _of_series(part, overrides, window, steps)
+    latest = {part.replaces.moment(): part for part in overrides if part.replaces}
+    for part in latest.values():
+        if part.replaces and not part.is_cancelled:
+            begin = part.start.moment()
+            yield from _within(part, part.start, begin, part.length, part.replaces, window)
+
+
+def _of_series(
+    series: Part[T], overrides: Sequence[Part[T]], window: Window, steps: Steps
+) -> Iterator[Occurrence[T]]:
+    replaced = _Times(part.replaces for part in overrides if part.replaces)
+    changes = _Changes(series, overrides)
+    first, last = changes.reach(window)
+    excluded = _Times([*series.excluded, *_excluded_by_rules(series, first, last, steps)])
+    for moment, when, length in _times(series, first, last, steps):
+        if replaced.has(when, moment) or excluded.has(when, moment):
+            continue
+        part = changes.part_at(moment)
+        if part.is_cancelled:
+            continue
+        if part is series:
+            yield from _within(part, when, moment, length or part.length, when, window)
+        else:
+            start = part.start.at(when.local + _moved(part))
+            yield from _within(part, start, start.moment(), part.length, when, window)
+
+
+def _within(  # noqa: PLR0917 - called for every event
+    part: Part[T],
+    start: When,
+    begin: datetime,
+    length: Length,
+    series_time: When,
+    window: Window,
+) -> Iterator[Occurrence[T]]:
+    if begin < window.end:
+        end = length.end(start, begin)
+        if window.has(begin, end):
+            yield Occurrence(part.of, series_time, begin, end)
+
+
+def _times(
+    series: Part[T], first: datetime, last: datetime, steps: Steps
+) -> Iterator[tuple[datetime, When, Length | None]]:
+    """Yields each time of a series once: its start, further times, and when its rules fire."""
+    seen: set[datetime] = set()
+    by_rules = _by_rules(series, first, last, steps)
+    for when, length in (*series.more, (series.start, None), *((each, None) for each in by_rules)):
+        moment = when.moment()
+        if moment not in seen:
+            seen.add(moment)
+            yield moment, when, length
+
+
+def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
+    for rule in series.rules:
+        times = expand(rule, series.start.local, first, last, steps)
+        yield from _up_to_until(rule, map(series.start.at, times))
+
+
+def _excluded_by_rules(
+    series: Part[T], first: datetime, last: datetime, steps: Steps
+) -> Iterator[When]:
+    for rule in series.excluded_rules:
+        times = expand(rule, series.start.local, first, last, steps, starts_apart=False)
+        yield from _up_to_until(rule, map(series.start.at, times))
+
+
+def _up_to_until(rule: Rule, times: Iterable[When]) -> Iterator[When]:
+    for when in times:
+        if rule.until and not _is_until(when, rule.until):
+            return
+        yield when
+
+
+def _is_until(when: When, until: date | datetime) -> bool:
+    """Whether a time is no later; a date means that whole day."""
+    if not isinstance(until, datetime):
+        return when.local.date() <= until
+    if until.tzinfo is None or when.is_date:
+        return when.local <= until.replace(tzinfo=None)
+    return when.moment() <= until
+
+
+class _Changes(Generic[T]):
+    """What overrides with RANGE=THISANDFUTURE make of the times after them."""
+
+    def __init__(self, series: Part[T], overrides: Sequence[Part[T]]) -> None:
+        self._series = series
+        found = [
+            (part.replaces.moment(), part)
+            for part in overrides
+            if part.replaces and part.and_future
+        ]
+        found.sort(key=lambda each: each[0])
+        self._moments = [moment for moment, _ in found]
+        self._parts = [part for _, part in found]
+
+    def part_at(self, moment: datetime) -> Part[T]:
+        """The component that describes a time of the series."""
+        index = bisect_right(self._moments, moment)
+        return self._parts[index - 1] if index else self._series
+
+    def reach(self, window: Window) -> tuple[datetime, datetime]:
+        """From and up to what local time of the series its events may lie in the window."""
+        moved = [_moved(part) for part in self._parts]
+        lengths = [part.length.longest() for part in (self._series, *self._parts)]
+        lengths += [length.longest() for _, length in self._series.more if length]
+        zone = self._series.start.zone
+        before = max(lengths) + max((timedelta(0), *moved)) + _A_DAY
+        after = max(timedelta(0), *(-each for each in moved), timedelta(0)) + _A_DAY
+        start = window.start.astimezone(zone).replace(tzinfo=None, fold=0)
+        end = window.end.astimezone(zone).replace(tzinfo=None, fold=0)
+        return _sooner(start, before), _later(end, after)
+
+
+def _moved(part: Part[T]) -> timedelta:
+    assert part.replaces  # noqa: S101 - only overrides are asked
+    return part.start.local - part.replaces.local
+
+
+def _sooner(moment: datetime, by: timedelta) -> datetime:
+    return moment - by if moment - _FIRST > by else _FIRST
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    return moment + by if _LAST - moment > by else _LAST

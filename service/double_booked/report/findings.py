@@ -1,0 +1,253 @@
+"""What was found, gathered once for every format: who clashes with whom, when, and where."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, ConflictOptions, EventList
+from double_booked.conflicts.definition import (
+    NANOS_PER_SECOND,
+    Occupied,
+    nanoseconds,
+    occupied_time,
+)
+from double_booked.report.printable import printable
+
+Span = tuple[int, int]
+"""From the first up to the second, in nanoseconds since 1970; equal for an instant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an event is written.
+
+    Attributes:
+        file: The name under which people know it.
+        line: The first line of the event, from 1; None where that is not known.
+        field: What finds the event in a file without lines, like "events[3]".
+        is_file: Whether it is a file that has a path, rather than standard input.
+    """
+
+    file: str
+    line: int | None = None
+    field: str = ""
+    is_file: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.file}: {f'line {self.line}' if self.line else self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of the request, as people are told of it.
+
+    Attributes:
+        name: Its title, else its id, else its place; fit for a terminal.
+        start: Nanoseconds since 1970.
+        end: The same; what comes after it (`min_gap`) does not count.
+        resources: The names as they came, sorted; "" is the unnamed resource.
+        place: Where it is written.
+    """
+
+    name: str
+    start: int
+    end: int
+    resources: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A time in which more events are present on a resource than its capacity.
+
+    Attributes:
+        start: Nanoseconds since 1970.
+        end: The same; equal to the start where the overlap is an instant.
+        depth: How many are present.
+        members: Who: their positions in the request, by start. Empty where the
+            answer was not explained.
+    """
+
+    start: int
+    end: int
+    depth: int
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Events that conflict on a resource, directly or through one another.
+
+    Attributes:
+        resource: The name; "" is the unnamed resource.
+        members: Positions in the request, by start.
+        overlaps: When more of them are present than the capacity, in order.
+    """
+
+    resource: str
+    members: tuple[int, ...]
+    overlaps: tuple[Overlap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a report tells.
+
+    Attributes:
+        entries: Every event that was asked about, by its position in the request.
+        groups: Those that conflict, in the order of the answer.
+        slots: Where an event could go instead, nearest first, by its position.
+    """
+
+    entries: Sequence[Entry]
+    groups: Sequence[Group]
+    slots: Mapping[int, Sequence[Span]] = field(default_factory=dict)
+
+
+class ForeignEvent(ValueError):  # noqa: N818 - named as InvalidRequest is
+    """An answer holds an event that was not asked about."""
+
+
+def gather(conflicts: ConflictList, asked: EventList, place: Callable[[int], Place]) -> Findings:
+    """Gathers what an answer says of a request.
+
+    Args:
+        conflicts: The answer; where it is not explained, overlaps name no members.
+        asked: The request.
+        place: Where an event is written, by its position in the request.
+
+    Raises:
+        ForeignEvent: The answer is not one to the request.
+    """
+    positions: dict[bytes, list[int]] = {}
+    for position, event in enumerate(asked.events):
+        positions.setdefault(event.SerializeToString(), []).append(position)
+    groups = [
+        _gather_group(group, _find_members(group, positions), asked)
+        for group in conflicts.conflicts
+    ]
+    return Findings(_Entries(asked, place), groups)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries(Sequence[Entry]):
+    """The events of a request as entries, each made when first asked for; most never are."""
+
+    asked: EventList
+    place: Callable[[int], Place]
+    made: dict[int, Entry] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.asked.events)
+
+    @overload
+    def __getitem__(self, position: int) -> Entry: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Entry]: ...
+    def __getitem__(self, position: int | slice) -> Entry | list[Entry]:
+        if isinstance(position, slice):
+            return [self[each] for each in range(len(self))[position]]
+        if position not in self.made:
+            number = range(len(self))[position]
+            self.made[position] = _entry(self.asked, number, self.place(number))
+        return self.made[position]
+
+
+def _entry(asked: EventList, position: int, place: Place) -> Entry:
+    event = asked.events[position]
+    return Entry(
+        printable(event.title) or printable(event.id) or printable(str(place)),
+        nanoseconds(event.start),
+        nanoseconds(event.end),
+        tuple(sorted(set(event.resources))) or ("",),
+        place,
+    )
+
+
+def _find_members(group: ConflictGroup, positions: Mapping[bytes, Sequence[int]]) -> list[int]:
+    """The positions of a group's events; equal events come back in the order they were sent."""
+    seen: Counter[bytes] = Counter()
+    members = []
+    for event in group.conflict_group:
+        content = event.SerializeToString()
+        same = positions.get(content, ())
+        if seen[content] == len(same):
+            raise ForeignEvent("the answer holds an event that was not asked about")
+        members.append(same[seen[content]])
+        seen[content] += 1
+    return members
+
+
+def _gather_group(group: ConflictGroup, members: Sequence[int], asked: EventList) -> Group:
+    overlaps = [
+        Overlap(
+            nanoseconds(each.start),
+            nanoseconds(each.end),
+            each.depth,
+            tuple(members[index] for index in each.members),
+        )
+        for each in group.overlaps
+    ]
+    if not overlaps:
+        occupied = _occupied_times(members, asked)
+        overlaps = list(count_overlaps(occupied, _capacity(group.resource, asked.options)))
+    return Group(group.resource, tuple(members), tuple(overlaps))
+
+
+def _capacity(resource: str, options: ConflictOptions) -> int:
+    return options.capacity.get(resource, 1)
+
+
+def _occupied_times(members: Iterable[int], asked: EventList) -> Iterator[Occupied]:
+    gap = asked.options.min_gap.seconds * NANOS_PER_SECOND + asked.options.min_gap.nanos
+    for position in members:
+        yield occupied_time(position, asked.events[position], gap)
+
+
+def count_overlaps(occupied: Iterable[Occupied], capacity: int) -> Iterator[Overlap]:
+    """Yields when more are present than the capacity, and how many, but not who.
+
+    It takes no longer where very many are present at once.
+    """
+    changes: Counter[int] = Counter()
+    instants: Counter[int] = Counter()
+    for each in occupied:
+        if each.is_instant:
+            instants[each.start] += 1
+        else:
+            changes[each.start] += 1
+            changes[each.end] -= 1
+    depth = last = 0
+    for now in sorted(changes.keys() | instants.keys()):
+        if depth > capacity:
+            yield Overlap(last, now, depth, ())
+        depth += changes[now]
+        if instants[now] and depth + instants[now] > capacity:
+            yield Overlap(now, now, depth + instants[now], ())
+        last = now
+
+
+def merge_spans(overlaps: Iterable[Overlap]) -> list[Span]:
+    """When too many are present, with adjacent overlaps, which are in order, put together."""
+    spans: list[Span] = []
+    for overlap in overlaps:
+        if spans and overlap.start <= spans[-1][1]:
+            spans[-1] = spans[-1][0], max(overlap.end, spans[-1][1])
+        else:
+            spans.append((overlap.start, overlap.end))
+    return spans
+
+
+def summarize(findings: Findings) -> str:
+    """One sentence: how many groups and events conflict."""
+    total, groups = len(findings.entries), len(findings.groups)
+    if not groups:
+        return f"No conflicts among {count(total, 'event')}."
+    members = len({member for group in findings.groups for member in group.members})
+    return f"{count(groups, 'group')} of conflicting events, {members} of {total} events."
+
+
+def count(number: int, noun: str, nouns: str = "") -> str:
+    """Like "1 event" and "2 events"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {nouns or f'{noun}s'}"

@@ -1,0 +1,64 @@
+"""Conflicts as annotations of a pull request.
+
+The form is that of GitHub's workflow commands:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from collections.abc import Iterator
+from datetime import tzinfo
+
+from double_booked.report.findings import Findings, Group, count, merge_spans, summarize
+from double_booked.report.printable import printable
+from double_booked.report.times import day_of, format_day, format_span
+
+MAX_NAMES = 5
+"""How many others an annotation names before it counts them."""
+
+
+def render(findings: Findings, zone: tzinfo | None, *, is_error: bool) -> Iterator[str]:
+    """Yields an annotation for each event of each group, at its place, and a summary.
+
+    Args:
+        findings: What to tell.
+        zone: Where the reader is; None is where this machine is.
+        is_error: Whether to call a conflict an error, or else a warning.
+    """
+    level = "error" if is_error else "warning"
+    for group in findings.groups:
+        for position in group.members:
+            yield _annotate(level, findings, group, position, zone)
+    yield summarize(findings)
+
+
+def _annotate(
+    level: str, findings: Findings, group: Group, position: int, zone: tzinfo | None
+) -> str:
+    place = findings.entries[position].place
+    properties = {"title": "Double-booked"}
+    if place.is_file:
+        properties = {"file": place.file} | properties
+        if place.line:
+            properties["line"] = str(place.line)
+    told = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())
+    return f"::{level} {told}::{_escape(_describe(findings, group, position, zone))}"
+
+
+def _describe(findings: Findings, group: Group, position: int, zone: tzinfo | None) -> str:
+    own = [each for each in group.overlaps if position in each.members]
+    spans = merge_spans(own or group.overlaps)
+    others = {other for each in own for other in each.members} - {position}
+    names = [findings.entries[other].name for other in group.members if other in others]
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    who = ", ".join(names[:MAX_NAMES]) + more or count(len(group.members) - 1, "other event")
+    where = f" on {printable(group.resource)}" if group.resource else ""
+    day = day_of(spans[0][0], zone)
+    when = ", ".join(format_span(*span, day, zone) for span in spans[:MAX_NAMES])
+    return f"{findings.entries[position].name} overlaps {who}{where}: {format_day(day)}, {when}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

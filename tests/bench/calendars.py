@@ -1,0 +1,97 @@
+"""A year of many people's calendars, from files to a report; where the time goes."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from tables import show
+
+from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions
+from double_booked.calendars import ics
+from double_booked.calendars.ics_lines import parse_components
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.sources import Reading, find_files, join, read
+from double_booked.conflicts import kernel
+from double_booked.report import text
+from double_booked.report.findings import Place, gather
+
+PEOPLE = 200
+SERIES = 18
+SINGLES = 64
+ZONE = ZoneInfo("Europe/Berlin")
+YEAR = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+FIRST_DAY = date(2026, 1, 5)  # a Monday
+
+
+def make_calendar(person: int) -> str:
+    """Weekly series that do not meet, and single events wherever they fall."""
+    chance = random.Random(person)  # noqa: S311 - of a sample
+    slots = chance.sample([(day, half) for day in range(5) for half in range(18)], SERIES)
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//double-booked//bench//EN"]
+    for day, half in slots:
+        lines += make_event(f"series-{person}-{day}-{half}", FIRST_DAY + timedelta(day), half)
+        lines[-1:] = ["RRULE:FREQ=WEEKLY", "END:VEVENT"]
+    for number in range(SINGLES):
+        day = FIRST_DAY + timedelta(chance.randrange(355))
+        lines += make_event(f"single-{person}-{number}", day, chance.randrange(18))
+    return "\r\n".join([*lines, "END:VCALENDAR"])
+
+
+def make_event(uid: str, day: date, half: int) -> list[str]:
+    """An event of 25 minutes in a half hour of a working day."""
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{uid}@example.org",
+        "DTSTAMP:20260101T000000Z",
+        f"DTSTART;TZID=Europe/Berlin:{day:%Y%m%d}T{9 + half // 2:02}{half % 2 * 30:02}00",
+        "DURATION:PT25M",
+        f"SUMMARY:{uid}",
+        "ATTENDEE;CN=Anna;PARTSTAT=ACCEPTED:mailto:anna@example.org",
+        "END:VEVENT",
+    ]
+
+
+def measure(people: int = PEOPLE) -> None:
+    """Prints the seconds of each step."""
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(step: str) -> Iterator[None]:
+        begin = perf_counter()
+        yield
+        seconds[step] = perf_counter() - begin
+
+    with TemporaryDirectory() as folder:
+        for person in range(people):
+            Path(folder, f"{person:03}.ics").write_text(make_calendar(person), newline="")
+        files = find_files(folder)
+        with timed("reading"):
+            for file in files:
+                parse_components(Path(file).read_bytes())
+        with timed("expanding"):
+            reading = Reading(ics.Reading(YEAR, ZONE))
+            sources = [read(file, Path(file).stem, reading) for file in files]
+    seconds["expanding"] -= seconds["reading"]  # it reads them too
+    with timed("finding"):
+        joined = join(sources, ConflictOptions(explain=True))
+        answer = kernel.get_conflicts(joined.asked.SerializeToString())
+    with timed("writing"):
+        conflicts = ConflictList.FromString(answer.content)
+        findings = gather(conflicts, joined.asked, lambda each: Place(*joined.place(each)))
+        text.write(Console(file=StringIO(), highlight=False), findings, ZONE, all_overlaps=False)
+    show(
+        f"A year of {people} people: {len(joined.asked.events):,} events of series,"
+        f" {len(conflicts.conflicts):,} groups",
+        ["step", "s"],
+        [
+            *((step, f"{each:.1f}") for step, each in seconds.items()),
+            ("all", f"{sum(seconds.values()):.1f}"),
+        ],
+    )

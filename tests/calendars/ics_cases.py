@@ -1,0 +1,94 @@
+"""How a case of a calendar is written, and what is read of it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from double_booked.calendars import ics
+from double_booked.calendars.recurrence import Window
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NEW_YORK = ZoneInfo("America/New_York")
+ALL = Window(datetime(1990, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC))
+
+Times = list[tuple[datetime, datetime]]
+
+
+def calendar_of(*components: str) -> bytes:
+    """A file of one calendar."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *components, "END:VCALENDAR"]
+    return "\r\n".join("\r\n".join(lines).split("\n")).replace("\r\r", "\r").encode()
+
+
+def vevent(text: str) -> str:
+    """An event; its lines are separated by line ends or by " | "."""
+    lines = re.split(r"\n| \| ", text.strip())
+    uid = [] if "UID:" in text else ["UID:1"]
+    return "\n".join(["BEGIN:VEVENT", *uid, *(line.strip() for line in lines), "END:VEVENT"])
+
+
+def read(content: bytes, window: Window = ALL, **options: bool) -> ics.Calendar:
+    return ics.parse(content, ics.Reading(window, BERLIN, **options))
+
+
+def times(content: bytes, window: Window = ALL, **options: bool) -> Times:
+    """When the events start and end, in UTC, in order."""
+    found = read(content, window, **options).occurrences
+    return sorted((each.start, each.end) for each in found)
+
+
+def times_of(*events: str, window: Window = ALL, **options: bool) -> Times:
+    return times(calendar_of(*map(vevent, events)), window, **options)
+
+
+def starts_of(*events: str, window: Window = ALL) -> list[datetime]:
+    return [start for start, _ in times_of(*events, window=window)]
+
+
+def at(text: str) -> datetime:
+    """A time like "2026-03-29 02:30 +01:00"; without an offset it is in UTC."""
+    clock, _, offset = text.partition(" +")
+    sign = 1
+    if not offset:
+        clock, _, offset = text.partition(" -0")
+        sign, offset = -1, f"0{offset}" if offset else ""
+    moment = datetime.fromisoformat(clock).replace(tzinfo=UTC)
+    if offset:
+        hours, minutes = map(int, offset.split(":"))
+        moment -= sign * timedelta(hours=hours, minutes=minutes)
+    return moment
+
+
+def spans(text: str) -> Times:
+    """Times like "2026-03-29 01:00/02:00, 2026-03-30 01:00/2026-03-31 02:00", in UTC."""
+    found = []
+    for each in filter(None, map(str.strip, text.split(","))):
+        begin, _, end = each.partition("/")
+        start = at(begin)
+        if not end:
+            found.append((start, start))
+        elif ":" in end and "-" not in end:
+            found.append((start, at(f"{begin[:10]} {end}")))
+        else:
+            found.append((start, at(end)))
+    return found
+
+
+def days(text: str) -> Iterator[date]:
+    """Days like "1997-09 2-11 30, 1997-10 1"."""
+    for month in text.split(", "):
+        name, *numbers = month.split()
+        for number in numbers:
+            first, _, last = number.partition("-")
+            for day in range(int(first), int(last or first) + 1):
+                yield date.fromisoformat(f"{name}-{day:02}")
+
+
+def mornings(text: str, clock: Sequence[str] = ("09:00",)) -> list[datetime]:
+    """Those days in New York, at nine or at what the clock is given to show."""
+    return [
+        datetime.fromisoformat(f"{day} {time}").replace(tzinfo=NEW_YORK).astimezone(UTC)
+        for day in days(text)
+        for time in clock
+    ]

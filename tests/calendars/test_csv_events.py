@@ -1,0 +1,107 @@
+"""CSV with a header is read; what is wrong is told by its line."""
+
+import pytest
+
+from calendars.ics_cases import BERLIN
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.csv_events import is_csv, parse
+from double_booked.calendars.errors import InvalidCalendar
+
+
+def read(text: str) -> list[tuple[int, Event]]:
+    return list(parse(text.encode(), BERLIN))
+
+
+def faults(content: bytes) -> tuple[str, ...]:
+    with pytest.raises(InvalidCalendar) as refused:
+        list(parse(content, BERLIN))
+    return refused.value.faults
+
+
+def times(start: str, end: str) -> list[str]:
+    [(_, event)] = read(f"start,end\n{start},{end}")
+    return [event.start.ToJsonString(), event.end.ToJsonString()]
+
+
+def test_all_columns_in_any_order() -> None:
+    text = (
+        "End,START,resources,id,title,description,owner\r\n"
+        '2026-03-02T10:00:00Z,2026-03-02T09:00:00Z,"a; b|c",1,"Plan, then\ndo",text,Anna\r\n'
+        "2026-03-02T10:00:00Z,2026-03-02T09:00:00Z,,2,,,\r\n"
+    )
+    (first, event), (second, other) = read(text)
+    assert (first, second) == (2, 4)
+    assert (event.id, event.title, event.description) == ("1", "Plan, then\ndo", "text")
+    assert (list(event.resources), list(other.resources)) == (["a", "b", "c"], [])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_values_are_separated_as_the_header_has_it(delimiter: str) -> None:
+    rows = ["title,start,end", "a,2026-03-02,2026-03-03"]
+    [(_, event)] = read("\n".join(rows).replace(",", delimiter))
+    assert event.title == "a"
+
+
+def test_times_with_an_offset_keep_their_nanoseconds() -> None:
+    assert times("2026-03-02T09:00:00.123456789+01:00", "2026-03-02T09:00:00Z") == [
+        "2026-03-02T08:00:00.123456789Z",
+        "2026-03-02T09:00:00Z",
+    ]
+
+
+def test_times_without_an_offset_are_in_the_zone() -> None:
+    assert times("2026-03-02 09:00", "2026-03-02T10:30:15") == [
+        "2026-03-02T08:00:00Z",
+        "2026-03-02T09:30:15Z",
+    ]
+
+
+def test_a_date_that_ends_belongs_to_the_event() -> None:
+    assert times("2026-03-28", "2026-03-29") == ["2026-03-27T23:00:00Z", "2026-03-29T22:00:00Z"]
+
+
+def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() -> None:
+    found = read("start,end,title\n\n2026-03-02,2026-03-02\n\n")
+    assert [line for line, _ in found] == [3]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("start,end", True),
+        ("Title; Start; End", True),
+        ("title,when", False),
+        ("Dear all,", False),
+        ("", False),
+        ('"start', False),
+    ],
+)
+def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:
+    assert is_csv(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (
+            b"start,end\nsoon,2026-03-02",
+            "line 2: start: 'soon' is no time like 2026-03-23T09:00:00+01:00, 2026-11-23 09:00",
+        ),
+        (b"start,end\n2026-03-02,", "line 2: end: '' is no time"),
+        (b"start,end\n2026-02-30,2026-03-02", "line 2: start: '2026-02-30' is no time"),
+        (b"start,end\n2026-03-02,9999-12-31", "line 2: end: '9999-12-31' is no time"),
+        (b"start,end\n1,2,3", "line 2: 3 values, but the header names 2 columns"),
+        (b"start,title\n", "line 1: the header has no column end; the columns are id,"),
+        (b"start,end,END\n", "line 1: the header names end twice"),
+        (b"start,end,title\na,b,\xff", "line 2: the text is not UTF-8"),
+        (b'start,end\n"a"b,c', "line 2: not CSV"),
+        (b'start,end\n"a,b', "line 2: not CSV"),
+    ],
+)
+def test_what_cannot_be_used_is_told(content: bytes, fault: str) -> None:
+    assert faults(content)[0].startswith(fault.replace("2026-03-23T", "2026-11-23T"))
+
+
+def test_every_fault_is_told_up_to_a_hundred() -> None:
+    assert len(faults(b"start,end\n" + b"a,b\n" * 3)) == 3
+    assert len(faults(b"start,end\n" + b"a,b\n" * 300)) == 100

@@ -1,0 +1,525 @@
+"""What a calendar file says of when its events are: each case is named after its rule."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times, times_of, vevent
+from double_booked.calendars import ics
+from double_booked.calendars.recurrence import Window
+
+B = "TZID=Europe/Berlin:"
+NINE = f"DTSTART;{B}20260302T090000"
+HOUR = f"{NINE} | DURATION:PT1H"
+WEEKLY = f"{HOUR} | RRULE:FREQ=WEEKLY;COUNT=4"  # 2, 9 and 16 March at 8 UTC; 23 March too
+
+CASES = {
+    # Times, and ends (3.3.4, 3.3.5, 3.6.1)
+    "a time in UTC": (
+        "DTSTART:20260302T090000Z | DTEND:20260302T100000Z",
+        "2026-03-02 09:00/10:00",
+    ),
+    "a time in a zone": (f"{NINE} | DTEND;{B}20260302T100000", "2026-03-02 08:00/09:00"),
+    "a floating time": (
+        "DTSTART:20260302T090000 | DTEND:20260302T100000",
+        "2026-03-02 08:00/09:00",
+    ),
+    "an end in another zone": (
+        f"{NINE} | DTEND;TZID=Europe/London:20260302T100000",
+        "2026-03-02 08:00/10:00",
+    ),
+    "a time without an end is an instant": (NINE, "2026-03-02 08:00"),
+    "an end at the start is an instant": (f"{NINE} | DTEND;{B}20260302T090000", "2026-03-02 08:00"),
+    "a length of nothing is an instant": (f"{NINE} | DURATION:PT0S", "2026-03-02 08:00"),
+    "a date without an end is a day": (
+        "DTSTART;VALUE=DATE:20260302",
+        "2026-03-01 23:00/2026-03-02 23:00",
+    ),
+    "a date's end is the day after": (
+        "DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260304",
+        "2026-03-01 23:00/2026-03-03 23:00",
+    ),
+    "a date that ends on itself is that day": (
+        "DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260302",
+        "2026-03-01 23:00/2026-03-02 23:00",
+    ),
+    "a date with a length in days": (
+        "DTSTART;VALUE=DATE:20260302 | DURATION:P2D",
+        "2026-03-01 23:00/2026-03-03 23:00",
+    ),
+    "a date with a length in weeks": (
+        "DTSTART;VALUE=DATE:20260302 | DURATION:P1W",
+        "2026-03-01 23:00/2026-03-08 23:00",
+    ),
+    "a date without VALUE=DATE": ("DTSTART:20260302", "2026-03-01 23:00/2026-03-02 23:00"),
+    "a day on which clocks go forward has 23 hours": (
+        "DTSTART;VALUE=DATE:20260329",
+        "2026-03-28 23:00/2026-03-29 22:00",
+    ),
+    "a day on which clocks go back has 25 hours": (
+        "DTSTART;VALUE=DATE:20261025",
+        "2026-10-24 22:00/2026-10-25 23:00",
+    ),
+    "a length of hours, minutes and seconds": (
+        f"{NINE} | DURATION:PT1H30M15S",
+        "2026-03-02 08:00/09:30:15",
+    ),
+    "a length in days and hours": (
+        f"{NINE} | DURATION:P1DT2H",
+        "2026-03-02 08:00/2026-03-03 10:00",
+    ),
+    "a length with a plus": (f"{NINE} | DURATION:+PT1H", "2026-03-02 08:00/09:00"),
+    # Gaps and folds (3.3.5)
+    "a time in a gap takes the offset before it": (
+        f"DTSTART;{B}20260329T023000 | DURATION:PT1H",
+        "2026-03-29 01:30/02:30",
+    ),
+    "a time in a fold is the first": (
+        f"DTSTART;{B}20261025T023000 | DURATION:PT1H",
+        "2026-10-25 00:30/01:30",
+    ),
+    "a day's length over a gap is a day of the calendar": (
+        f"DTSTART;{B}20260328T120000 | DURATION:P1D",
+        "2026-03-28 11:00/2026-03-29 10:00",
+    ),
+    "24 hours over a gap are 24 hours": (
+        f"DTSTART;{B}20260328T120000 | DURATION:PT24H",
+        "2026-03-28 11:00/2026-03-29 11:00",
+    ),
+    "a day's length over a fold is a day of the calendar": (
+        f"DTSTART;{B}20261024T120000 | DURATION:P1D",
+        "2026-10-24 10:00/2026-10-25 11:00",
+    ),
+    "24 hours over a fold are 24 hours": (
+        f"DTSTART;{B}20261024T120000 | DURATION:PT24H",
+        "2026-10-24 10:00/2026-10-25 10:00",
+    ),
+    "a DTEND over a gap is when it says": (
+        f"DTSTART;{B}20260329T010000 | DTEND;{B}20260329T040000",
+        "2026-03-29 00:00/02:00",
+    ),
+    "a series goes through a gap by its clock": (
+        f"DTSTART;{B}20260328T090000 | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=2",
+        "2026-03-28 08:00/09:00, 2026-03-29 07:00/08:00",
+    ),
+    "an instance in a gap is not dropped": (
+        f"DTSTART;{B}20260328T023000 | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=3",
+        "2026-03-28 01:30/02:30, 2026-03-29 01:30/02:30, 2026-03-30 00:30/01:30",
+    ),
+    "an instance in a fold is the first": (
+        f"DTSTART;{B}20261024T023000 | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=2",
+        "2026-10-24 00:30/01:30, 2026-10-25 00:30/01:30",
+    ),
+    "DTEND repeats the exact length over a gap (3.8.5.3)": (
+        f"DTSTART;{B}20260321T230000 | DTEND;{B}20260322T050000 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-21 22:00/2026-03-22 04:00, 2026-03-28 22:00/2026-03-29 04:00",
+    ),
+    "DURATION in days repeats by the calendar (3.8.5.3)": (
+        f"DTSTART;{B}20260321T230000 | DURATION:P1D | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-21 22:00/2026-03-22 22:00, 2026-03-28 22:00/2026-03-29 21:00",
+    ),
+    "a series of days keeps to midnight": (
+        "DTSTART;VALUE=DATE:20260328 | RRULE:FREQ=DAILY;COUNT=2",
+        "2026-03-27 23:00/2026-03-28 23:00, 2026-03-28 23:00/2026-03-29 22:00",
+    ),
+    # Rules (3.3.10)
+    "the start counts though the rule does not fire then": (
+        f"{HOUR} | RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=3",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00, 2026-03-10 08:00/09:00",
+    ),
+    "UNTIL in UTC includes that moment": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260303T080000Z",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "UNTIL in UTC leaves out what is a second later": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260303T075959Z",
+        "2026-03-02 08:00/09:00",
+    ),
+    "UNTIL as a date includes that day": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260303",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "UNTIL as a local time is by the clock of the series": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260303T090000",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "UNTIL of a series of days": (
+        "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;UNTIL=20260303",
+        "2026-03-01 23:00/2026-03-02 23:00, 2026-03-02 23:00/2026-03-03 23:00",
+    ),
+    "UNTIL as a time of a series of days": (
+        "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;UNTIL=20260303T000000Z",
+        "2026-03-01 23:00/2026-03-02 23:00, 2026-03-02 23:00/2026-03-03 23:00",
+    ),
+    "UNTIL before the start leaves the start": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20200101T000000Z",
+        "2026-03-02 08:00/09:00",
+    ),
+    "COUNT=1 is the start": (f"{HOUR} | RRULE:FREQ=DAILY;COUNT=1", "2026-03-02 08:00/09:00"),
+    "a month without that day is passed over": (
+        f"DTSTART;{B}20260131T090000 | DURATION:PT1H | RRULE:FREQ=MONTHLY;COUNT=2",
+        "2026-01-31 08:00/09:00, 2026-03-31 07:00/08:00",
+    ),
+    "29 February comes every four years": (
+        "DTSTART:20240229T090000Z | DURATION:PT1H | RRULE:FREQ=YEARLY;COUNT=2",
+        "2024-02-29 09:00/10:00, 2028-02-29 09:00/10:00",
+    ),
+    "BYHOUR makes several a day": (
+        f"{HOUR} | RRULE:FREQ=DAILY;BYHOUR=9,17;COUNT=3",
+        "2026-03-02 08:00/09:00, 2026-03-02 16:00/17:00, 2026-03-03 08:00/09:00",
+    ),
+    "BYHOUR is ignored for days": (
+        "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;BYHOUR=9;COUNT=1",
+        "2026-03-01 23:00/2026-03-02 23:00",
+    ),
+    "BYSETPOS from the end": (
+        f"{HOUR} | RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=2",
+        "2026-03-02 08:00/09:00, 2026-03-31 07:00/08:00",
+    ),
+    "BYYEARDAY from the end": (
+        "DTSTART:20261231T090000Z | DURATION:PT1H | RRULE:FREQ=YEARLY;BYYEARDAY=-1;COUNT=2",
+        "2026-12-31 09:00/10:00, 2027-12-31 09:00/10:00",
+    ),
+    "BYWEEKNO from the end": (
+        "DTSTART:20261228T090000Z | DURATION:PT1H | RRULE:FREQ=YEARLY;BYWEEKNO=-1;BYDAY=MO;COUNT=2",
+        "2026-12-28 09:00/10:00, 2027-12-27 09:00/10:00",
+    ),
+    "two rules make one set": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=2 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00, 2026-03-09 08:00/09:00",
+    ),
+    "small letters": (
+        f"{HOUR} | RRULE:freq=daily;count=2",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    # RDATE, EXDATE, EXRULE (3.8.5.1, 3.8.5.2)
+    "RDATE adds times": (
+        f"{HOUR} | RDATE;{B}20260304T090000,20260305T100000",
+        "2026-03-02 08:00/09:00, 2026-03-04 08:00/09:00, 2026-03-05 09:00/10:00",
+    ),
+    "RDATE in UTC": (
+        f"{HOUR} | RDATE:20260304T090000Z",
+        "2026-03-02 08:00/09:00, 2026-03-04 09:00/10:00",
+    ),
+    "RDATE at a time of the rule is one event": (
+        f"{WEEKLY} | RDATE:20260309T080000Z",
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 08:00/09:00, 2026-03-16 08:00/09:00,"
+            " 2026-03-23 08:00/09:00"
+        ),
+    ),
+    "RDATE as a period with its own end": (
+        f"{HOUR} | RDATE;VALUE=PERIOD:20260304T090000Z/20260304T120000Z",
+        "2026-03-02 08:00/09:00, 2026-03-04 09:00/12:00",
+    ),
+    "RDATE as a period with its own length": (
+        f"{HOUR} | RDATE;VALUE=PERIOD:20260304T090000Z/PT30M",
+        "2026-03-02 08:00/09:00, 2026-03-04 09:00/09:30",
+    ),
+    "RDATE of days": (
+        "DTSTART;VALUE=DATE:20260302 | RDATE;VALUE=DATE:20260305",
+        "2026-03-01 23:00/2026-03-02 23:00, 2026-03-04 23:00/2026-03-05 23:00",
+    ),
+    "EXDATE takes times away": (
+        f"{WEEKLY} | EXDATE;{B}20260309T090000,20260316T090000",
+        "2026-03-02 08:00/09:00, 2026-03-23 08:00/09:00",
+    ),
+    "EXDATE in UTC": (
+        f"{WEEKLY} | EXDATE:20260309T080000Z | EXDATE:20260316T080000Z",
+        "2026-03-02 08:00/09:00, 2026-03-23 08:00/09:00",
+    ),
+    "EXDATE at another time takes nothing away": (
+        f"{HOUR} | RRULE:FREQ=WEEKLY;COUNT=1 | EXDATE:20260302T090000Z",
+        "2026-03-02 08:00/09:00",
+    ),
+    "EXDATE as a date takes away that day": (
+        f"{WEEKLY} | EXDATE;VALUE=DATE:20260309,20260316",
+        "2026-03-02 08:00/09:00, 2026-03-23 08:00/09:00",
+    ),
+    "EXDATE of the start": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=2 | EXDATE;{B}20260302T090000",
+        "2026-03-03 08:00/09:00",
+    ),
+    "EXDATE goes before RDATE": (
+        f"{HOUR} | RDATE;{B}20260304T090000 | EXDATE;{B}20260304T090000",
+        "2026-03-02 08:00/09:00",
+    ),
+    "EXDATE still counts for COUNT": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=2 | EXDATE;{B}20260303T090000",
+        "2026-03-02 08:00/09:00",
+    ),
+    "EXRULE takes times away": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=4 | EXRULE:FREQ=DAILY;INTERVAL=3",
+        "2026-03-03 08:00/09:00, 2026-03-04 08:00/09:00",
+    ),
+    # What takes no time (3.8.1.11, 3.8.2.7)
+    "CANCELLED": (f"{HOUR} | STATUS:CANCELLED", ""),
+    "CONFIRMED": (f"{HOUR} | STATUS:CONFIRMED", "2026-03-02 08:00/09:00"),
+    "TENTATIVE counts": (f"{HOUR} | STATUS:TENTATIVE", "2026-03-02 08:00/09:00"),
+    "TRANSPARENT": (f"{HOUR} | TRANSP:TRANSPARENT", ""),
+    "OPAQUE": (f"{HOUR} | TRANSP:OPAQUE", "2026-03-02 08:00/09:00"),
+    "Microsoft's free": (f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:FREE", ""),
+    "Microsoft's busy": (f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:BUSY", "2026-03-02 08:00/09:00"),
+    "Microsoft's out of office": (
+        f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:OOF",
+        "2026-03-02 08:00/09:00",
+    ),
+    "all have declined": (f"{HOUR} | ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org", ""),
+    "one has declined": (
+        f"{HOUR} | ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org | ATTENDEE:mailto:b@example.org",
+        "2026-03-02 08:00/09:00",
+    ),
+}
+
+
+@pytest.mark.parametrize(("event", "expected"), CASES.values(), ids=CASES)
+def test_an_event(event: str, expected: str) -> None:
+    assert times_of(event) == spans(expected)
+
+
+MOVED = f"RECURRENCE-ID;{B}20260309T090000 | DTSTART;{B}20260310T140000 | DURATION:PT2H"
+LATER = f"RECURRENCE-ID;RANGE=THISANDFUTURE;{B}20260309T090000"
+OVERRIDES = {
+    "an override moves one event (3.8.4.4)": (
+        [WEEKLY, MOVED],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-10 13:00/15:00, 2026-03-16 08:00/09:00,"
+            " 2026-03-23 08:00/09:00"
+        ),
+    ),
+    "an override before its series": (
+        [MOVED, WEEKLY],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-10 13:00/15:00, 2026-03-16 08:00/09:00,"
+            " 2026-03-23 08:00/09:00"
+        ),
+    ),
+    "an override named in UTC": (
+        [WEEKLY, f"RECURRENCE-ID:20260309T080000Z | DTSTART;{B}20260310T140000 | DURATION:PT2H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-10 13:00/15:00, 2026-03-16 08:00/09:00,"
+            " 2026-03-23 08:00/09:00"
+        ),
+    ),
+    "an override named by a date": (
+        [WEEKLY, "RECURRENCE-ID;VALUE=DATE:20260309 | DTSTART:20260310T130000Z | DURATION:PT2H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-10 13:00/15:00, 2026-03-16 08:00/09:00,"
+            " 2026-03-23 08:00/09:00"
+        ),
+    ),
+    "an override that is cancelled": (
+        [WEEKLY, f"{MOVED} | STATUS:CANCELLED"],
+        "2026-03-02 08:00/09:00, 2026-03-16 08:00/09:00, 2026-03-23 08:00/09:00",
+    ),
+    "an override that takes no time": (
+        [WEEKLY, f"{MOVED} | TRANSP:TRANSPARENT"],
+        "2026-03-02 08:00/09:00, 2026-03-16 08:00/09:00, 2026-03-23 08:00/09:00",
+    ),
+    "an override of what the series has not is an event": (
+        [
+            f"{HOUR} | RRULE:FREQ=WEEKLY;COUNT=1",
+            f"RECURRENCE-ID;{B}20260401T090000 | DTSTART:20260401T120000Z | DURATION:PT1H",
+        ],
+        "2026-03-02 08:00/09:00, 2026-04-01 12:00/13:00",
+    ),
+    "an override without its series is an event": ([MOVED], "2026-03-10 13:00/15:00"),
+    "a later SEQUENCE replaces an earlier one": (
+        [f"{HOUR} | SEQUENCE:2", f"DTSTART;{B}20260303T090000 | SEQUENCE:1"],
+        "2026-03-02 08:00/09:00",
+    ),
+    "of equal SEQUENCEs the last counts": (
+        [f"{NINE} | DURATION:PT1H", f"DTSTART;{B}20260303T090000 | DURATION:PT1H"],
+        "2026-03-03 08:00/09:00",
+    ),
+    "this and future are moved": (
+        [WEEKLY, f"{LATER} | DTSTART;{B}20260310T100000 | DURATION:PT2H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-10 09:00/11:00, 2026-03-17 09:00/11:00,"
+            " 2026-03-24 09:00/11:00"
+        ),
+    ),
+    "this and future are moved to earlier": (
+        [WEEKLY, f"{LATER} | DTSTART;{B}20260308T080000 | DURATION:PT1H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-08 07:00/08:00, 2026-03-15 07:00/08:00,"
+            " 2026-03-22 07:00/08:00"
+        ),
+    ),
+    "this and future are cancelled": (
+        [WEEKLY, f"{LATER} | DTSTART;{B}20260309T090000 | STATUS:CANCELLED"],
+        "2026-03-02 08:00/09:00",
+    ),
+    "of several for the future each counts until the next": (
+        [
+            WEEKLY,
+            f"{LATER} | DTSTART;{B}20260309T100000 | DURATION:PT1H",
+            (
+                f"RECURRENCE-ID;RANGE=THISANDFUTURE;{B}20260323T090000 | DTSTART;{B}20260323T110000"
+                " | DURATION:PT1H"
+            ),
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 10:00/11:00"
+        ),
+    ),
+    "one override goes before those for the future": (
+        [
+            WEEKLY,
+            f"{LATER} | DTSTART;{B}20260309T100000 | DURATION:PT1H",
+            f"RECURRENCE-ID;{B}20260316T090000 | DTSTART;{B}20260316T200000 | DURATION:PT1H",
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 19:00/20:00,"
+            " 2026-03-23 09:00/10:00"
+        ),
+    ),
+    "two series are not each other's": (
+        [f"UID:a | {HOUR}", f"UID:b | {HOUR}"],
+        "2026-03-02 08:00/09:00, 2026-03-02 08:00/09:00",
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "expected"), OVERRIDES.values(), ids=OVERRIDES)
+def test_a_series_with_overrides(events: list[str], expected: str) -> None:
+    assert times_of(*events) == spans(expected)
+
+
+DAY = Window(at("2026-03-09 00:00"), at("2026-03-10 00:00"))
+WINDOWS = {
+    "an event within": ("DTSTART:20260309T090000Z | DURATION:PT1H", True),
+    "an event that ends at the beginning": ("DTSTART:20260308T230000Z | DURATION:PT1H", False),
+    "an event that reaches in": ("DTSTART:20260308T233000Z | DURATION:PT1H", True),
+    "an event that starts at the end": ("DTSTART:20260310T000000Z | DURATION:PT1H", False),
+    "an event that lasts through": ("DTSTART:20260101T000000Z | DURATION:P365D", True),
+    "an instant at the beginning": ("DTSTART:20260309T000000Z", True),
+    "an instant at the end": ("DTSTART:20260310T000000Z", False),
+    "one of a series without an end": (
+        "DTSTART:20000101T090000Z | DURATION:PT1H | RRULE:FREQ=DAILY",
+        True,
+    ),
+    "one long event of a series that started before": (
+        "DTSTART:20260302T000000Z | DURATION:P8D | RRULE:FREQ=MONTHLY",
+        True,
+    ),
+    "a series that is over": (
+        "DTSTART:20260301T090000Z | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=3",
+        False,
+    ),
+    "a series that is counted up to the window": (
+        "DTSTART:20260301T090000Z | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=9",
+        True,
+    ),
+    "a series every second, from afar": (
+        "DTSTART:19700101T000000Z | DURATION:PT0S | RRULE:FREQ=SECONDLY;INTERVAL=3601",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("event", "is_in"), WINDOWS.values(), ids=WINDOWS)
+def test_what_takes_some_of_the_window_is_read(event: str, *, is_in: bool) -> None:
+    calendar = read(calendar_of(vevent(event)), DAY)
+    assert bool(calendar.occurrences) == is_in
+    assert calendar.outside == (not is_in)
+
+
+def test_tentative_events_take_no_time_if_they_are_not_to_count() -> None:
+    for tentative in ("STATUS:TENTATIVE", "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE"):
+        assert times_of(f"{HOUR} | {tentative}", count_tentative=False) == []
+        assert len(times_of(f"{HOUR} | {tentative}")) == 1
+
+
+def test_free_and_busy_times_are_read() -> None:
+    busy = """BEGIN:VFREEBUSY
+UID:1
+ATTENDEE:mailto:Anna@Example.org
+FREEBUSY:20260302T080000Z/20260302T090000Z,20260303T080000Z/PT30M
+FREEBUSY;FBTYPE=FREE:20260304T080000Z/PT1H
+FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260305T080000Z/PT1H
+FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260306T080000Z/PT1H
+END:VFREEBUSY"""
+    content = calendar_of(busy)
+    told = "2026-03-02 08:00/09:00, 2026-03-03 08:00/08:30"
+    assert times(content, count_tentative=False) == spans(f"{told}, 2026-03-06 08:00/09:00")
+    assert len(times(content)) == 4
+    assert read(content).occurrences[0].of.attendees == ("anna@example.org",)
+
+
+def test_tasks_and_journals_are_passed_over() -> None:
+    todo = "BEGIN:VTODO\nUID:1\nDTSTART:20260302T090000Z\nEND:VTODO"
+    assert times(calendar_of(todo)) == []
+
+
+def test_several_calendars_of_a_file_are_read() -> None:
+    each = calendar_of(vevent(HOUR))
+    assert len(times(each + b"\r\n" + each)) == 2
+
+
+def test_a_calendar_without_events_is_one() -> None:
+    assert times(calendar_of()) == []
+
+
+def test_days_are_those_of_the_calendars_own_zone() -> None:
+    content = calendar_of("X-WR-TIMEZONE:America/New_York", vevent("DTSTART;VALUE=DATE:20260302"))
+    assert times(content) == spans("2026-03-02 05:00/2026-03-03 05:00")
+
+
+def test_floating_times_are_in_the_zone_that_is_asked_for() -> None:
+    reading = ics.Reading(ALL, ZoneInfo("Asia/Tokyo"))
+    [found] = ics.parse(calendar_of(vevent("DTSTART:20260302T090000")), reading).occurrences
+    assert found.start == at("2026-03-02 00:00")
+
+
+def test_what_an_event_says_of_itself() -> None:
+    event = vevent(
+        f"{HOUR} | UID:7@x | SUMMARY:Plan\\, then do\\; it | DESCRIPTION:a\\nb | LOCATION: Room 1 "
+        "| RESOURCES:Beamer,Easel | CREATED:20260101T000000Z"
+        ' | ATTENDEE;CN="Doe, Anna":MAILTO:Anna@example.org | ATTENDEE:urn:uuid:1'
+        " | ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org"
+    )
+    calendar = read(calendar_of("X-WR-CALNAME:Team", event))
+    assert calendar.name == "Team"
+    [found] = calendar.occurrences
+    assert found.of == ics.Description(
+        "7@x",
+        "Plan, then do; it",
+        "a\nb",
+        "Room 1",
+        ("Beamer", "Easel"),
+        ("anna@example.org", "urn:uuid:1"),
+        5,
+        "20260101T000000Z",
+        recurs=False,
+    )
+
+
+def test_an_event_of_a_series_is_named_by_the_time_that_the_series_has_for_it() -> None:
+    found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
+    [moved] = [each for each in found if each.start == at("2026-03-10 13:00")]
+    assert moved.series_time.local == datetime(2026, 3, 9, 9)  # noqa: DTZ001 - as its clock shows
+    assert moved.of.recurs
+
+
+def test_lines_are_counted_as_an_editor_counts_them() -> None:
+    folded = vevent(f"{HOUR} | SUMMARY:longer").replace("longer", "long\n er")
+    found = read(calendar_of(folded, vevent(f"UID:2 | {HOUR}"))).occurrences
+    assert [each.of.line for each in found] == [4, 11]
+
+
+def test_folds_may_split_a_character() -> None:
+    content = calendar_of(vevent(f"{HOUR} | SUMMARY:Käse")).replace(b"\xc3\xa4", b"\xc3\r\n \xa4")
+    assert read(content).occurrences[0].of.title == "Käse"
+
+
+def test_plain_line_ends_and_a_byte_order_mark_are_read() -> None:
+    content = b"\xef\xbb\xbf" + calendar_of(vevent(HOUR)).replace(b"\r\n", b"\n")
+    assert times(content) == spans("2026-03-02 08:00/09:00")
+
+
+def test_the_zone_of_the_reader_is_only_for_floating_times() -> None:
+    assert BERLIN.utcoffset(datetime(2026, 3, 2, tzinfo=UTC))
+    assert times_of("DTSTART:20260302T090000Z") == spans("2026-03-02 09:00")

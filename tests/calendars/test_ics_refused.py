@@ -1,0 +1,205 @@
+"""What is wrong with a calendar is told, with its line; hostile files end soon."""
+
+import pytest
+
+from calendars.ics_cases import ALL, calendar_of, read, vevent
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.ics_lines import MAX_LINE_BYTES
+
+START = "DTSTART:20260302T090000Z"
+
+
+def faults(content: bytes) -> tuple[str, ...]:
+    with pytest.raises(InvalidCalendar) as refused:
+        read(content, ALL)
+    return refused.value.faults
+
+
+# An event begins on line 4, its UID is on line 5.
+REFUSED = {
+    "no start": ("SUMMARY:x", "line 4: an event without DTSTART"),
+    "an end before the start": (
+        f"{START} | DTEND:20260302T080000Z",
+        "line 7: DTEND: the end is before the start",
+    ),
+    "a day's end before its start": (
+        "DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260301",
+        "line 7: DTEND: the end is before the start",
+    ),
+    "a time that starts and a date that ends": (
+        f"{START} | DTEND;VALUE=DATE:20260303",
+        "line 7: DTEND: start and end must both be dates, or both be times",
+    ),
+    "an end and a length": (
+        f"{START} | DTEND:20260302T100000Z | DURATION:PT1H",
+        "line 8: DURATION: DTEND and DURATION exclude each other",
+    ),
+    "a negative length": (
+        f"{START} | DURATION:-PT1H",
+        "line 7: DURATION: the duration -PT1H is negative",
+    ),
+    "a length that is none": (
+        f"{START} | DURATION:1 hour",
+        "line 7: DURATION: '1 hour' is no duration like PT1H30M or P1D",
+    ),
+    "a length without numbers": (
+        f"{START} | DURATION:PT",
+        "line 7: DURATION: 'PT' is no duration like PT1H30M or P1D",
+    ),
+    "a length of hours for a day": (
+        "DTSTART;VALUE=DATE:20260302 | DURATION:PT1H",
+        "line 7: DURATION: a whole day lasts days, not hours",
+    ),
+    "a time that is none": (
+        "DTSTART:tomorrow",
+        "line 6: DTSTART: 'tomorrow' is no time like 20261123T090000 or 20261123",
+    ),
+    "a time that is not in the calendar": (
+        "DTSTART:20260230T090000Z",
+        "line 6: DTSTART: '20260230T090000Z' is not in the calendar",
+    ),
+    "a zone that is unknown": (
+        "DTSTART;TZID=Middle/Earth:20260302T090000",
+        (
+            "line 6: DTSTART: the time zone 'Middle/Earth' is neither one of IANA's or Windows'"
+            " nor defined in the file"
+        ),
+    ),
+    "a zone that is a path": (
+        "DTSTART;TZID=../../etc/passwd:20260302T090000",
+        (
+            "line 6: DTSTART: the time zone '../../etc/passwd' is neither one of IANA's or Windows'"
+            " nor defined in the file"
+        ),
+    ),
+    "a rule without FREQ": (f"{START} | RRULE:COUNT=2", "line 7: RRULE: it has no FREQ"),
+    "COUNT and UNTIL": (
+        f"{START} | RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260401T000000Z",
+        "line 7: RRULE: COUNT and UNTIL exclude each other",
+    ),
+    "an interval of nothing": (
+        f"{START} | RRULE:FREQ=DAILY;INTERVAL=0",
+        "line 7: RRULE: INTERVAL is not a number from 1",
+    ),
+    "a month that is none": (
+        f"{START} | RRULE:FREQ=DAILY;BYMONTH=13",
+        "line 7: RRULE: BYMONTH=13 is out of range",
+    ),
+    "BYWEEKNO of a month": (
+        f"{START} | RRULE:FREQ=MONTHLY;BYWEEKNO=3",
+        "line 7: RRULE: BYWEEKNO cannot be with FREQ=MONTHLY",
+    ),
+    "BYSETPOS alone": (
+        f"{START} | RRULE:FREQ=DAILY;BYSETPOS=1",
+        "line 7: RRULE: BYSETPOS needs another BY part",
+    ),
+    "a numbered day of a week": (
+        f"{START} | RRULE:FREQ=WEEKLY;BYDAY=2MO",
+        "line 7: RRULE: BYDAY with a number needs FREQ=MONTHLY, or YEARLY without BYWEEKNO",
+    ),
+    "days that repeat hourly": (
+        "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=HOURLY",
+        "line 7: RRULE: whole days cannot repeat HOURLY",
+    ),
+    "an EXDATE that is none": (
+        f"{START} | EXDATE:never",
+        "line 7: EXDATE: 'never' is no time like 20261123T090000 or 20261123",
+    ),
+    "a SEQUENCE that is none": (
+        f"{START} | SEQUENCE:second",
+        "line 7: SEQUENCE: SEQUENCE 'second' is no number",
+    ),
+    "a line that is none": (
+        f"{START} | lunch",
+        "line 7: not NAME:VALUE, as lines of a calendar are",
+    ),
+    "an END of another": (f"{START} | END:VTODO", "line 7: END:VTODO ends BEGIN:VEVENT of line 4"),
+    "a time before year 1": (
+        "DTSTART;TZID=Asia/Tokyo:00010101T000000 | DURATION:P1D",
+        "line 4: a time is not in years 1 to 9999",
+    ),
+    "a rule of every second for fifty years": (
+        "DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY",
+        "line 4: its rule takes more than 1,000,000 steps to follow",
+    ),
+}
+
+
+@pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)
+def test_an_event_that_cannot_be_used(event: str, fault: str) -> None:
+    assert faults(calendar_of(vevent(event))) == (fault,)
+
+
+@pytest.mark.parametrize(
+    "rule", ["FREQ=SOMETIMES", "FREQ=DAILY;BYDAY=XX", "FREQ=DAILY;COUNT=x", "x", ""]
+)
+def test_a_rule_that_is_none_is_told_by_its_line(rule: str) -> None:
+    [fault] = faults(calendar_of(vevent(f"{START} | RRULE:{rule}")))
+    assert fault.startswith("line 7: ")
+
+
+def test_every_fault_of_a_file_is_told() -> None:
+    bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(3)]
+    assert len(faults(calendar_of(*bad))) == 3
+
+
+def test_at_most_a_hundred_faults_are_told() -> None:
+    bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(200)]
+    assert len(faults(calendar_of(*bad))) == 100
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"", "it is empty: a calendar is what BEGIN:VCALENDAR begins"),
+        (
+            b"BEGIN:VEVENT\nEND:VEVENT",
+            "line 1: BEGIN:VEVENT: a calendar is what BEGIN:VCALENDAR begins",
+        ),
+        (b"BEGIN:VCALENDAR\nBEGIN:VEVENT", "line 1: BEGIN:VCALENDAR has no END"),
+        (b"END:VCALENDAR", "line 1: END:VCALENDAR ends nothing"),
+        (b"SUMMARY:x", "line 1: SUMMARY is outside of BEGIN:VCALENDAR and END:VCALENDAR"),
+        (b"BEGIN:VCALENDAR\nX-A:\xff\nEND:VCALENDAR", "line 2: the text is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_calendar(content: bytes, fault: str) -> None:
+    assert faults(content)[0] == fault
+
+
+def test_a_file_in_utf_16_is_refused() -> None:
+    assert "not UTF-8" in faults(calendar_of(vevent(START)).decode().encode("utf-16"))[0]
+
+
+def test_a_hundred_megabytes_of_one_folded_line_are_refused() -> None:
+    content = b"BEGIN:VCALENDAR\r\nX-A:" + b"a" * 73 + b"\r\n " * 1 + b"a" * (100 * 2**20)
+    assert faults(content) == (f"line 2: longer than {MAX_LINE_BYTES} bytes",)
+
+
+def test_a_hundred_megabytes_in_many_folds_are_refused() -> None:
+    content = b"BEGIN:VCALENDAR\r\nX-A:" + (b"\r\n " + b"a" * 1_000) * 100_000
+    assert faults(content) == (f"line 2: longer than {MAX_LINE_BYTES} bytes",)
+
+
+def test_components_may_nest_deeply() -> None:
+    depth = 20_000
+    nested = "\n".join(["BEGIN:X-A"] * depth + ["END:X-A"] * depth)
+    assert read(calendar_of(nested, vevent(START))).occurrences
+
+
+def test_a_rule_that_never_fires_leaves_the_start() -> None:
+    never = "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30;COUNT=2"
+    assert len(read(calendar_of(vevent(f"{START} | {never}"))).occurrences) == 1
+
+
+def test_ten_thousand_overrides_are_read() -> None:
+    overrides = [
+        vevent(
+            f"RECURRENCE-ID:{year}0{month}{day:02}T090000Z | DTSTART:{year}0{month}{day:02}T100000Z"
+        )
+        for year in range(2000, 2040)
+        for month in range(1, 10)
+        for day in range(1, 29)
+    ]
+    assert len(overrides) > 10_000
+    content = calendar_of(vevent("DTSTART:20000101T090000Z | RRULE:FREQ=DAILY"), *overrides)
+    assert len(read(content).occurrences) == 14_610

@@ -1,0 +1,43 @@
+"""The zone of this machine is found as the C library finds it."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from double_booked.calendars import machine_zone as module
+from double_booked.calendars.machine_zone import machine_zone
+
+MOMENTS = [datetime(2026, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlin", ":America/New_York", "UTC", "CET-1CEST,M3.5.0,M10.5.0/3"]
+)
+def test_the_zone_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    time.tzset()
+    try:
+        for moment in MOMENTS:
+            assert moment.astimezone(machine_zone()).utcoffset() == moment.astimezone().utcoffset()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_zone_of_the_machines_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TZ", raising=False)
+    zones = Path("/usr/share/zoneinfo/Asia/Tokyo")
+    if not zones.exists():
+        zones = Path(os.path.realpath("/etc/localtime"))
+    monkeypatch.setattr(module, "_LOCALTIME", zones)
+    assert MOMENTS[0].astimezone(machine_zone()).utcoffset() is not None
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere/At-all"])
+def test_without_any_it_is_utc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    monkeypatch.setenv("TZ", name)
+    monkeypatch.setattr(module, "_LOCALTIME", tmp_path / "missing")
+    assert machine_zone() is UTC

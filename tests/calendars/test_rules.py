@@ -1,0 +1,203 @@
+"""Rules fire as dateutil has it, and as a walk through the days has it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from itertools import groupby
+
+import pytest
+from dateutil import rrule
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from double_booked.calendars.rules import (
+    WEEKDAYS,
+    Rule,
+    Steps,
+    TooManySteps,
+    expand,
+    parse_rule,
+)
+
+START = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - rules know no zones
+FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
+SHORT = FREQUENCIES[4:]
+YEARS_AFTER = {"YEARLY": 12, "MONTHLY": 6, "WEEKLY": 3, "DAILY": 2}
+
+
+def numbers(low: int, high: int, size: int = 3) -> st.SearchStrategy[list[int]]:
+    each = st.integers(low, high).filter(bool) if low < 0 else st.integers(low, high)
+    return st.lists(each, unique=True, max_size=size).map(sorted)
+
+
+@st.composite
+def weekdays(draw: st.DrawFn, parts: Mapping[str, str]) -> list[str]:
+    """What may stand in BYDAY beside other parts."""
+    days = draw(st.lists(st.sampled_from(WEEKDAYS), unique=True, min_size=1, max_size=3))
+    freq = parts["FREQ"]
+    if (freq != "MONTHLY" and (freq != "YEARLY" or "BYWEEKNO" in parts)) or draw(st.booleans()):
+        return days
+    limit = 5 if freq == "MONTHLY" or "BYMONTH" in parts else 53
+    return [f"{draw(st.integers(-limit, limit).filter(bool))}{day}" for day in days]
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> tuple[str, datetime]:
+    """The text of a rule that RFC 5545 allows, and where its series starts."""
+    freq = draw(st.sampled_from(FREQUENCIES))
+    parts = {"FREQ": freq, "INTERVAL": str(draw(st.integers(1, 5)))}
+
+    def add(name: str, found: list[int]) -> None:
+        if found and draw(st.booleans()):
+            parts[name] = ",".join(map(str, found))
+
+    # dateutil would follow a rule that fires seldom, and often then, for hours.
+    if freq not in SHORT:
+        add("BYMONTH", draw(numbers(1, 12)))
+        if freq != "WEEKLY":
+            add("BYMONTHDAY", draw(numbers(-31, 31)))
+    if freq == "YEARLY":
+        add("BYWEEKNO", draw(numbers(-53, 53)))
+        add("BYYEARDAY", draw(numbers(-366, 366)))
+    add("BYHOUR", draw(numbers(0, 23, 2)))
+    add("BYMINUTE", draw(numbers(0, 59, 2)))
+    if freq == "SECONDLY" or draw(st.booleans()):
+        add("BYSECOND", draw(numbers(0, 59, 2)))
+    if draw(st.booleans()):
+        parts["BYDAY"] = ",".join(draw(weekdays(parts)))
+    if freq not in SHORT and any(name.startswith("BY") for name in parts):
+        add("BYSETPOS", draw(numbers(-4, 4, 2)))
+    parts["WKST"] = draw(st.sampled_from(WEEKDAYS))
+    if draw(st.booleans()):
+        parts["COUNT"] = str(draw(st.integers(1, 20)))
+    start = draw(
+        st.datetimes(datetime(1995, 1, 1), datetime(2030, 1, 1)).map(  # noqa: DTZ001 - as above
+            lambda moment: moment.replace(microsecond=0)
+        )
+    )
+    return ";".join(f"{name}={value}" for name, value in parts.items()), start
+
+
+def fires_for_dateutil(text: str, start: datetime, last: datetime) -> list[datetime]:
+    """When dateutil has a rule fire after its start, to which alone COUNT may have come."""
+    try:
+        rule = rrule.rrulestr(text, dtstart=start)
+    except ValueError:  # it finds that the rule never fires
+        return []
+    assert isinstance(rule, rrule.rrule)
+    count = parse_rule(text, of_dates=False).count
+    # A rule that is counted and never fires would be followed up to year 9999.
+    times = [each for each in rule.replace(count=None, until=last) if each != start]
+    return times if count is None else times[: count - 1]
+
+
+@settings(deadline=None)
+@given(rules())
+def test_a_rule_fires_when_dateutil_has_it(case: tuple[str, datetime]) -> None:
+    text, start = case
+    rule = parse_rule(text, of_dates=False)
+    days = {"HOURLY": 20, "MINUTELY": 2, "SECONDLY": 0.1}
+    last = start + timedelta(days.get(rule.freq) or YEARS_AFTER[rule.freq] * 366)
+    ours = list(expand(rule, start, start, last, Steps(10**9)))
+    assert ours == fires_for_dateutil(text, start, last)
+
+
+def walked(rule: Rule, start: datetime, last: date) -> Iterator[datetime]:
+    """A rule of days, read from section 3.3.10: every day is asked whether it fires then."""
+    every_day = (
+        date.fromordinal(number)
+        for number in range(date(start.year, 1, 1).toordinal() - 7, last.toordinal() + 1)
+    )
+    left = rule.count
+    for period, days in groupby(every_day, lambda day: _period(rule, day)):
+        distance = period - _period(rule, start.date())
+        chosen = [day for day in days if _fires(rule, start.date(), day)]
+        if distance < 0 or distance % rule.interval:
+            continue
+        if rule.by_set_pos:
+            places = {place - 1 if place > 0 else len(chosen) + place for place in rule.by_set_pos}
+            chosen = [day for place, day in enumerate(chosen) if place in places]
+        for day in chosen:
+            moment = datetime.combine(day, start.time())
+            if moment > start:
+                if left is not None:
+                    left -= 1
+                    if left < 1:
+                        return
+                yield moment
+
+
+def _period(rule: Rule, day: date) -> int:
+    if rule.freq == "YEARLY":
+        return day.year
+    if rule.freq == "MONTHLY":
+        return day.year * 12 + day.month
+    if rule.freq == "WEEKLY":
+        return (day.toordinal() - 1 - rule.week_start) // 7
+    return day.toordinal()
+
+
+def _fires(rule: Rule, start: date, day: date) -> bool:
+    by_default = not (rule.by_month_day or rule.by_year_day or rule.by_day)
+    if by_default and rule.freq == "WEEKLY" and day.weekday() != start.weekday():
+        return False
+    if by_default and rule.freq in {"MONTHLY", "YEARLY"} and day.day != start.day:
+        return False
+    if by_default and rule.freq == "YEARLY" and not rule.by_month and day.month != start.month:
+        return False
+    of_month, of_year = day.day, day.timetuple().tm_yday
+    month_left = (date(day.year + day.month // 12, day.month % 12 + 1, 1) - day).days
+    year_left = (date(day.year + 1, 1, 1) - day).days
+    in_month = rule.freq == "MONTHLY" or bool(rule.by_month)
+    before, left = (of_month, month_left) if in_month else (of_year, year_left)
+    is_named = not rule.by_day or any(
+        weekday == day.weekday() and ordinal in {0, (before + 6) // 7, -((left + 6) // 7)}
+        for ordinal, weekday in rule.by_day
+    )
+    return (
+        (not rule.by_month or day.month in rule.by_month)
+        and (not rule.by_month_day or not {of_month, -month_left}.isdisjoint(rule.by_month_day))
+        and (not rule.by_year_day or not {of_year, -year_left}.isdisjoint(rule.by_year_day))
+        and is_named
+    )
+
+
+@settings(deadline=None)
+@given(rules())
+def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
+    case: tuple[str, datetime],
+) -> None:
+    text, start = case
+    parts = [
+        part
+        for part in text.split(";")
+        if not part.startswith(("BYHOUR", "BYMINUTE", "BYSECOND", "BYWEEKNO"))
+    ]
+    if not any(part.startswith("BY") and not part.startswith("BYSETPOS") for part in parts):
+        parts = [part for part in parts if not part.startswith("BYSETPOS")]
+    if parts[0].removeprefix("FREQ=") in SHORT:
+        parts = ["FREQ=DAILY", *(part for part in parts[1:] if not part.startswith("BYYEARDAY"))]
+    rule = parse_rule(";".join(parts), of_dates=False)
+    last = start + timedelta(YEARS_AFTER[rule.freq] * 366)
+    ours = list(expand(rule, start, start, last, Steps(10**9)))
+    assert ours == [each for each in walked(rule, start, last.date()) if each <= last]
+
+
+@pytest.mark.parametrize("freq", FREQUENCIES)
+def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
+    rule = parse_rule(f"FREQ={freq};INTERVAL=7", of_dates=False)
+    first = datetime(2060, 1, 1)  # noqa: DTZ001 - as above
+    last = first + timedelta(days=366 * 8 if freq == "YEARLY" else 60)
+    steps = Steps(1_000_000)
+    near = list(expand(rule, START, first, last, steps))
+    assert near
+    assert steps.left > 0
+    if freq not in {"MINUTELY", "SECONDLY"}:
+        whole = expand(rule, START, START, last, Steps(10**9))
+        tail = [each for each in whole if each >= first]
+        assert [each for each in near if each >= first] == tail
+
+
+def test_every_step_is_counted() -> None:
+    rule = parse_rule("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", of_dates=False)
+    with pytest.raises(TooManySteps):
+        list(expand(rule, START, START, datetime.max, Steps(10_000)))  # noqa: DTZ901 - as above

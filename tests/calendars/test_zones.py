@@ -1,0 +1,109 @@
+"""Zones by IANA's name, as a file defines them, and by Windows' name."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from calendars.ics_cases import calendar_of, spans, times, vevent
+from double_booked.calendars.ics_lines import parse_components
+from double_booked.calendars.ics_values import read_zones
+from double_booked.calendars.rules import Steps
+from double_booked.calendars.zones import FileZone, UnknownZone, find_zone
+
+CENTRAL_EUROPE = """BEGIN:VTIMEZONE
+TZID:{name}
+BEGIN:STANDARD
+DTSTART:{start}
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+TZNAME:CET
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:{summer}
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+TZNAME:CEST
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3
+END:DAYLIGHT
+END:VTIMEZONE"""
+CUSTOM = CENTRAL_EUROPE.format(name="Custom", start="19961027T030000", summer="19810329T020000")
+OUTLOOK = CENTRAL_EUROPE.format(name="Custom", start="16010101T030000", summer="16010101T020000")
+
+
+def zone_of(text: str) -> FileZone:
+    [calendar] = parse_components(calendar_of(text))
+    [zone] = read_zones(calendar, datetime(2030, 1, 1), Steps(1_000_000)).values()  # noqa: DTZ001
+    return zone
+
+
+@pytest.mark.parametrize("text", [CUSTOM, OUTLOOK], ids=["RFC", "Outlook"])
+def test_a_zone_of_a_file_is_as_ianas_that_it_copies(text: str) -> None:
+    zone, real = zone_of(text), ZoneInfo("Europe/Berlin")
+    for month in range(1, 13):
+        for day in range(1, 29):
+            for hour in (0, 1, 2, 3, 12):
+                for fold in (0, 1):
+                    local = datetime(2026, month, day, hour, 30, fold=fold)  # noqa: DTZ001 - see below
+                    ours, theirs = local.replace(tzinfo=zone), local.replace(tzinfo=real)
+                    assert ours.utcoffset() == theirs.utcoffset()
+                    moment = theirs.astimezone(UTC)
+                    assert (
+                        moment.astimezone(zone).isoformat() == moment.astimezone(real).isoformat()
+                    )
+                    assert moment.astimezone(zone).fold == moment.astimezone(real).fold
+
+
+@pytest.mark.parametrize("day", [29, 25])
+def test_a_gap_and_a_fold_are_as_ianas(day: int) -> None:
+    zone, real = zone_of(CUSTOM), ZoneInfo("Europe/Berlin")
+    month = 3 if day == 29 else 10
+    for minute in range(0, 240, 10):
+        for fold in (0, 1):
+            local = datetime(2026, month, day, minute // 60, minute % 60, fold=fold)  # noqa: DTZ001
+            ours = local.replace(tzinfo=zone).astimezone(UTC)
+            assert ours == local.replace(tzinfo=real).astimezone(UTC)
+
+
+def test_a_zone_tells_its_name() -> None:
+    zone = zone_of(CUSTOM)
+    assert datetime(2026, 7, 1, tzinfo=zone).tzname() == "CEST"
+    assert datetime(2026, 12, 1, tzinfo=zone).tzname() == "CET"
+    assert datetime(2026, 12, 1, tzinfo=zone).dst() is None
+
+
+def test_times_of_a_zone_that_the_file_defines() -> None:
+    event = vevent("DTSTART;TZID=Custom:20260701T090000")
+    assert times(calendar_of(CUSTOM, event)) == spans("2026-07-01 07:00")
+    assert times(calendar_of(OUTLOOK, event)) == spans("2026-07-01 07:00")
+
+
+def test_a_zone_may_stand_after_its_events() -> None:
+    event = vevent("DTSTART;TZID=Custom:20260701T090000")
+    assert times(calendar_of(event, CUSTOM)) == spans("2026-07-01 07:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "offset"),
+    [
+        ("Europe/Berlin", 1),
+        ("/Europe/Berlin", 1),
+        ("W. Europe Standard Time", 1),
+        ("Eastern Standard Time", -5),
+        ("UTC", 0),
+    ],
+)
+def test_a_zone_is_found_by_ianas_or_windows_name(name: str, offset: int) -> None:
+    winter = datetime(2026, 12, 1, tzinfo=find_zone(name, {}))
+    assert winter.utcoffset() == timedelta(hours=offset)
+
+
+def test_ianas_zone_goes_before_the_files_own() -> None:
+    assert find_zone("Europe/Berlin", {"Europe/Berlin": UTC}) == ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere", "Europe", "a\0b", "../x", "GMT+99:00 (custom)"])
+def test_a_name_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(UnknownZone):
+        find_zone(name, {})

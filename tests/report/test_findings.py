@@ -1,0 +1,127 @@
+"""What is found is gathered once, so that every format tells the same."""
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
+from double_booked.conflicts.definition import Occupied, get_conflicts
+from double_booked.report.findings import (
+    Findings,
+    ForeignEvent,
+    Overlap,
+    Place,
+    count_overlaps,
+    gather,
+    merge_spans,
+    summarize,
+)
+
+SECOND = 10**9
+
+
+def event(start: int, end: int, title: str = "", *resources: str) -> Event:
+    """An event between two seconds since 1970."""
+    return Event(
+        title=title,
+        start=Timestamp(seconds=start),
+        end=Timestamp(seconds=end),
+        resources=resources,
+    )
+
+
+def place(position: int) -> Place:
+    return Place("team.ics", 10 + position)
+
+
+def found(*events: Event, explain: bool = True, gap: int = 0, capacity: int = 1) -> Findings:
+    asked = EventList(events=events)
+    asked.options.explain = explain
+    if gap:
+        asked.options.min_gap.seconds = gap
+    asked.options.capacity[""] = capacity
+    return gather(get_conflicts(asked), asked, place)
+
+
+def test_a_group_tells_who_clashes_with_whom_when_by_position_in_the_request() -> None:
+    [group] = found(event(4, 8, "C"), event(0, 2, "A"), event(5, 6, "D"), event(1, 5, "B")).groups
+    assert group.members == (1, 3, 0, 2)
+    assert group.overlaps == (
+        Overlap(1 * SECOND, 2 * SECOND, 2, (1, 3)),
+        Overlap(4 * SECOND, 5 * SECOND, 2, (3, 0)),
+        Overlap(5 * SECOND, 6 * SECOND, 2, (0, 2)),
+    )
+
+
+def test_equal_events_are_told_apart_by_their_order_in_each_group() -> None:
+    same = event(0, 2, "A", "lab", "room")
+    groups = found(same, event(9, 10, "", "lab"), same, same).groups
+    assert [(group.resource, group.members) for group in groups] == [
+        ("lab", (0, 2, 3)),
+        ("room", (0, 2, 3)),
+    ]
+
+
+def test_an_entry_tells_name_time_resources_and_place() -> None:
+    entry = found(event(1, 2, "", "b", "a", "b")).entries[0]
+    assert (entry.name, entry.start, entry.end) == ("team.ics: line 10", SECOND, 2 * SECOND)
+    assert (entry.resources, entry.place) == (("a", "b"), Place("team.ics", 10))
+    assert found(event(1, 2)).entries[0].resources == ("",)
+
+
+def test_an_event_in_two_groups_counts_once() -> None:
+    findings = found(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
+    assert summarize(findings) == "2 groups of conflicting events, 2 of 2 events."
+
+
+def test_an_answer_with_events_of_others_is_refused() -> None:
+    one = event(0, 1, "A")
+    for members in ([event(0, 1, "B")], [one, one]):
+        foreign = ConflictList(conflicts=[ConflictGroup(conflict_group=members)])
+        with pytest.raises(ForeignEvent, match="was not asked about"):
+            gather(foreign, EventList(events=[one]), place)
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=9)
+
+
+@given(SPANS, st.integers(0, 2), st.integers(1, 3))
+def test_without_an_explanation_the_same_times_and_depths_are_told(
+    spans: list[tuple[int, int]], gap: int, capacity: int
+) -> None:
+    events = [event(start, start + length) for start, length in spans]
+    explained = found(*events, gap=gap, capacity=capacity)
+    counted = found(*events, gap=gap, capacity=capacity, explain=False)
+    assert [group.members for group in counted.groups] == [
+        group.members for group in explained.groups
+    ]
+    for one, other in zip(counted.groups, explained.groups, strict=True):
+        assert merge_spans(one.overlaps) == merge_spans(other.overlaps)
+        assert max(each.depth for each in one.overlaps) == max(
+            each.depth for each in other.overlaps
+        )
+
+
+@pytest.mark.parametrize(
+    ("occupied", "clashes"),
+    [
+        ([(0, 4), (2, 6)], [(2, 4)]),
+        ([(0, 9), (2, 3), (3, 5), (7, 8)], [(2, 5), (7, 8)]),
+        ([(0, 9), (2, 8), (3, 5)], [(2, 8)]),
+        ([(0, 3), (1, 5), (4, 7)], [(1, 3), (4, 5)]),
+        ([(0, 4), (0, 4), (0, 4)], [(0, 4)]),
+        ([(0, 4), (4, 6)], []),
+        ([(0, 4), (2, 3), (4, 6), (5, 7)], [(2, 3), (5, 6)]),
+        ([(0, 4), (1, 4), (4, 6), (5, 7)], [(1, 4), (5, 6)]),
+        ([(0, 4), (2, 2)], [(2, 2)]),
+    ],
+)
+def test_clashes_are_when_more_than_one_is_present(
+    occupied: list[tuple[int, int]], clashes: list[tuple[int, int]]
+) -> None:
+    spans = [
+        Occupied(position, start, max(end, start + 1), is_instant=start == end)
+        for position, (start, end) in enumerate(occupied)
+    ]
+    assert merge_spans(count_overlaps(spans, 1)) == clashes

@@ -1,0 +1,59 @@
+"""Annotations are GitHub's workflow commands, one for each event at its place."""
+
+from datetime import UTC
+
+import pytest
+
+from double_booked.report.findings import Entry, Findings, Group, Overlap, Place
+from double_booked.report.github import render
+from report.test_ics import HOUR, NINE
+
+OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
+
+
+def entry(name: str, place: Place) -> Entry:
+    return Entry(name, NINE, NINE + 2 * HOUR, ("room",), place)
+
+
+def lines(*entries: Entry, overlap: Overlap = OVERLAP, is_error: bool = True) -> list[str]:
+    group = Group("room", tuple(range(len(entries))), (overlap,))
+    return list(render(Findings(entries, [group]), UTC, is_error=is_error))
+
+
+PAIR = entry("A", Place("a.ics", 4)), entry("B", Place("b.json", None, "events[0]"))
+
+
+def test_each_event_of_a_clash_is_annotated_and_the_end_is_a_summary() -> None:
+    told = "Mon 2 Mar 2026, 10:00-11:00"
+    assert lines(*PAIR) == [
+        f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {told}",
+        f"::error file=b.json,title=Double-booked::B overlaps A on room: {told}",
+        "1 group of conflicting events, 2 of 2 events.",
+    ]
+
+
+def test_conflicts_that_do_not_fail_are_warnings() -> None:
+    assert lines(*PAIR, is_error=False)[0].startswith("::warning file=")
+
+
+def test_standard_input_is_no_file() -> None:
+    first = lines(entry("A", Place("standard input", 3, is_file=False)), PAIR[1])[0]
+    assert first.startswith("::error title=Double-booked::A overlaps B")
+
+
+@pytest.mark.parametrize("name", ["50% off", "a::b", "x,y=z"])
+def test_names_cannot_end_the_command(name: str) -> None:
+    first = lines(entry(name, Place(f"{name}.ics", 1)), PAIR[1])[0]
+    head, _, _ = first.removeprefix("::error file=").partition(",title=")
+    assert head == f"{name}.ics".replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+    assert f"::{name.replace('%', '%25')} overlaps B" in first
+
+
+def test_many_others_are_counted() -> None:
+    many = [entry(f"{number}", Place("a.ics", number + 1)) for number in range(9)]
+    overlap = Overlap(NINE, NINE + HOUR, 9, tuple(range(9)))
+    assert "0 overlaps 1, 2, 3, 4, 5 and 3 more on room" in lines(*many, overlap=overlap)[0]
+
+
+def test_who_overlaps_is_counted_where_nobody_says() -> None:
+    assert "A overlaps 1 other event on room" in lines(*PAIR, overlap=Overlap(NINE, NINE, 2, ()))[0]

@@ -1,0 +1,132 @@
+"""The page holds what was found, safely; that it works in a browser, test_page.py proves."""
+
+import base64
+import hashlib
+import json
+import re
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from double_booked.api.scheduling_pb2 import Event, EventList
+from double_booked.conflicts.definition import get_conflicts
+from double_booked.report import html
+from double_booked.report.findings import Findings, Place, gather
+
+HOUR = 3600
+MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
+
+
+def event(start: float, end: float, title: str = "", *resources: str) -> Event:
+    return Event(
+        title=title,
+        start=Timestamp(seconds=MIDNIGHT + int(start * HOUR)),
+        end=Timestamp(seconds=MIDNIGHT + int(end * HOUR)),
+        resources=resources,
+    )
+
+
+def found(*events: Event) -> Findings:
+    asked = EventList(events=events)
+    asked.options.explain = True
+    return gather(get_conflicts(asked), asked, lambda position: Place("a.ics", position + 1))
+
+
+def data_of(page: str) -> Any:
+    [data] = re.findall(r'<script id="data" type="application/json">(.*?)</script>', page)
+    return json.loads(data)
+
+
+def page_of(*events: Event, zone: tzinfo = UTC) -> Any:
+    return data_of(html.render(found(*events), zone))
+
+
+def test_the_page_tells_events_groups_and_overlaps_in_the_readers_zone() -> None:
+    told = page_of(
+        event(9, 11, "A", "lab"), event(10, 12, "B", "lab"), zone=ZoneInfo("Europe/Berlin")
+    )
+    assert told["zone"] == "CET"
+    assert told["resources"] == ["lab"]
+    assert [each["time"] for each in told["events"]] == [
+        "Mon 16 Nov 2026, 10:00-12:00",
+        "Mon 16 Nov 2026, 11:00-13:00",
+    ]
+    [group] = told["groups"]
+    assert group["members"] == [0, 1]
+    [overlap] = group["overlaps"]
+    assert overlap == {
+        "start": (MIDNIGHT + 10 * HOUR) * 1000,
+        "end": (MIDNIGHT + 11 * HOUR) * 1000,
+        "time": "Mon 16 Nov 2026, 11:00-12:00",
+        "lasts": "1h",
+        "depth": 2,
+        "members": [0, 1],
+    }
+
+
+@pytest.mark.parametrize("hostile", ["</script><b>", "<!--<script>", "]]>&lt;'\"", "$data"])
+def test_no_text_of_an_event_can_become_markup(hostile: str) -> None:
+    page = html.render(found(event(9, 10, hostile, hostile), event(9, 10, hostile, hostile)), UTC)
+    assert page.count("</script>") == 2
+    assert "<b>" not in page
+    assert page.count("<!--") == 0
+    assert [each["name"] for each in data_of(page)["events"]] == [hostile] * 2
+
+
+def test_the_page_allows_itself_its_own_style_and_script_and_nothing_else() -> None:
+    page = html.render(found(), UTC)
+    [policy] = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    allowed = dict(each.split(" ", 1) for each in policy.split("; "))
+    for name, element in [("style-src", "style"), ("script-src", "script")]:
+        [content] = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert allowed.pop(name) == f"'sha256-{digest}'"
+    assert set(allowed.values()) == {"'none'"}
+    assert "://" not in page
+
+
+def test_days_without_events_can_be_looked_at_too() -> None:
+    days = page_of(event(1, 2), event(49, 50))["days"]
+    assert [day["label"] for day in days] == [
+        "Mon 16 Nov 2026",
+        "Tue 17 Nov 2026",
+        "Wed 18 Nov 2026",
+    ]
+    assert days[0]["end"] == days[1]["start"]
+
+
+def test_a_day_on_which_the_clocks_change_has_its_real_length_and_times() -> None:
+    [day] = page_of(event(-22 * 24, -22 * 24), zone=ZoneInfo("Europe/Berlin"))["days"]
+    assert day["label"] == "Sun 25 Oct 2026"
+    assert (day["end"] - day["start"]) / 3_600_000 == 25
+    assert [label for _, label in day["ticks"]][:2] == ["00:00", "03:00"]
+    assert (day["ticks"][1][0] - day["ticks"][0][0]) / 3_600_000 == 4
+
+
+def test_of_years_only_days_with_events_can_be_looked_at() -> None:
+    days = page_of(event(0, 1), event(24 * html.MAX_DAYS, 24 * html.MAX_DAYS + 1))["days"]
+    assert len(days) == 2
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_first_and_the_last_instant_can_be_drawn(zone: str) -> None:
+    first = Event(start=Timestamp(seconds=-62_135_596_800), end=Timestamp(seconds=-62_135_596_800))
+    last = Event(start=Timestamp(seconds=253_402_300_799), end=Timestamp(seconds=253_402_300_799))
+    assert len(page_of(first, last, zone=ZoneInfo(zone))["days"]) == 2
+
+
+def test_of_very_many_events_only_those_that_conflict_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(html, "MAX_DRAWN", 2)
+    told = page_of(event(0, 1, "A"), event(9, 11, "B"), event(10, 12, "C"))
+    assert [each["name"] for each in told["events"]] == ["B", "C"]
+    assert told["groups"][0]["members"] == [0, 1]
+    assert told["left_out"] == 1
+
+
+def test_a_page_without_events_can_be_made() -> None:
+    assert page_of()["days"] == []

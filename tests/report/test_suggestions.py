@@ -1,0 +1,146 @@
+"""Free times are nearest, within the hours, known, and free in the engine's own eyes."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
+from double_booked.conflicts import definition, kernel
+from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.report.findings import Place, Span, gather
+from double_booked.report.suggestions import Suggester, Wish
+
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+ANY_TIME = Wish(3, (0, 24), None, UTC)
+
+
+def ask(asked: EventList) -> ConflictList:
+    return ConflictList.FromString(kernel.get_conflicts(asked.SerializeToString()).content)
+
+
+def event(start: float, end: float, *resources: str) -> Event:
+    """From and up to so many hours after Monday."""
+    found = Event(resources=resources)
+    found.start.FromDatetime(MONDAY + timedelta(hours=start))
+    found.end.FromDatetime(MONDAY + timedelta(hours=end))
+    return found
+
+
+def suggest(
+    *events: Event,
+    wish: Wish = ANY_TIME,
+    booked: list[str] | None = None,
+    options: ConflictOptions | None = None,
+) -> dict[int, list[Span]]:
+    asked = EventList(events=events, options=options or ConflictOptions())
+    asked.options.explain = True
+    findings = gather(ask(asked), asked, lambda _: Place("file"))
+    return Suggester(findings, asked, booked or [""] * len(events), wish, ask).suggest()
+
+
+def hours(spans: list[Span]) -> list[tuple[float, float]]:
+    return [(hour(start), hour(end)) for start, end in spans]
+
+
+def hour(instant: int) -> float:
+    return (instant / NANOS_PER_SECOND - MONDAY.timestamp()) / 3_600
+
+
+def instant(hours_after: float) -> int:
+    return int(MONDAY.timestamp() + hours_after * 3_600) * NANOS_PER_SECOND
+
+
+def test_the_nearest_free_times_that_do_not_overlap() -> None:
+    found = suggest(event(9, 10, "a"), event(9.5, 10.5, "a"))
+    assert {position: hours(spans) for position, spans in found.items()} == {
+        1: [(10, 11), (11, 12), (8, 9)]
+    }
+
+
+def test_without_a_clash_nothing_is_to_move() -> None:
+    assert suggest(event(9, 10, "a"), event(10, 11, "a"), event(9, 10, "b")) == {}
+
+
+def test_what_was_booked_first_stays() -> None:
+    pair = event(9, 10, "a"), event(9, 10, "a")
+    assert list(suggest(*pair, booked=["20260102", "20260101"])) == [0]
+    assert list(suggest(*pair, booked=["", "20260101"])) == [0]
+    assert list(suggest(*pair, booked=["", ""])) == [1]
+
+
+def test_what_clashes_only_with_what_moves_stays() -> None:
+    chain = event(9, 11, "a"), event(10, 13, "a"), event(12, 14, "a")
+    assert list(suggest(*chain)) == [1]
+
+
+def test_up_to_the_capacity_all_stay() -> None:
+    three = [event(9, 10, "a") for _ in range(3)]
+    assert list(suggest(*three, options=ConflictOptions(capacity={"a": 2}))) == [2]
+
+
+def test_a_gap_is_kept() -> None:
+    options = ConflictOptions()
+    options.min_gap.seconds = 1_800
+    found = suggest(event(9, 10, "a"), event(9.5, 10.5, "a"), options=options)
+    assert hours(found[1]) == [(10.5, 11.5), (11.5, 12.5), (7.5, 8.5)]
+
+
+def test_all_resources_are_free() -> None:
+    found = suggest(event(9, 10, "a"), event(10, 12, "b"), event(9, 10, "a", "b"))
+    assert hours(found[2]) == [(8, 9), (7, 8), (12, 13)]
+
+
+def test_an_event_lies_within_the_hours() -> None:
+    wish = Wish(4, (9, 12), None, UTC)
+    found = suggest(event(9, 11, "a"), event(10, 11.5, "a"), wish=wish)
+    assert hours(found[1]) == [(33, 34.5), (-13.5, -12), (34.5, 36), (-15, -13.5)]
+
+
+def test_hours_are_the_readers() -> None:
+    wish = Wish(1, (9, 17), None, ZoneInfo("America/New_York"))
+    assert hours(suggest(event(9, 10), event(9, 10), wish=wish)[1]) == [(14, 15)]
+
+
+def test_nothing_is_proposed_where_nothing_is_known() -> None:
+    wish = Wish(9, (0, 24), (instant(9), instant(12)), UTC)
+    assert hours(suggest(event(9, 10), event(9, 10), wish=wish)[1]) == [(10, 11), (11, 12)]
+
+
+def test_an_event_of_days_moves_by_days() -> None:
+    wish = Wish(3, (9, 18), None, UTC)
+    assert hours(suggest(event(0, 24), event(0, 24), wish=wish)[1]) == [
+        (24, 48),
+        (-24, 0),
+        (48, 72),
+    ]
+
+
+def test_where_no_time_is_free_none_is_proposed() -> None:
+    assert suggest(event(-2_000, 2_000, "a"), event(9, 10, "a"), booked=["1", "2"]) == {1: []}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 40), st.integers(0, 12), st.sets(st.sampled_from("ab"), min_size=1)
+        ),
+        max_size=8,
+    ),
+    st.integers(1, 2),
+    st.sampled_from([0, 1_200]),
+)
+def test_moved_there_an_event_clashes_with_nothing(
+    drawn: list[tuple[int, int, set[str]]], capacity: int, gap: int
+) -> None:
+    options = ConflictOptions(capacity={"a": capacity})
+    options.min_gap.seconds = gap
+    events = [event(start / 4, (start + length) / 4, *names) for start, length, names in drawn]
+    for position, spans in suggest(*events, options=options).items():
+        for start, end in spans:
+            moved = EventList(events=events, options=options)
+            moved.events[position].start.FromNanoseconds(start)
+            moved.events[position].end.FromNanoseconds(end)
+            groups = definition.find_groups(moved.events, moved.options)
+            assert all(position not in group.members for group in groups)

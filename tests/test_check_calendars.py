@@ -1,0 +1,140 @@
+"""`check` on calendars, as people run it: what is read, what is told, and the exit code."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from icalendar import Calendar
+
+TEAM = Path(__file__).parent.parent / "examples" / "team"
+COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
+WEEK = ("--from=2026-11-16", "--to=2026-11-22")
+SUMMARY = "6 groups of conflicting events, 12 of 28 events."
+
+
+def run(*arguments: str | Path, code: int = 1) -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == code, ran.stderr
+    return ran
+
+
+def test_a_folder_of_calendars_is_checked_over_a_window() -> None:
+    ran = run(TEAM, *WEEK)
+    assert ran.stdout.endswith(f"{SUMMARY}\n")
+    assert "anna: 2 events, double-booked for 15m" in ran.stdout
+    assert ran.stderr == (
+        "Note: 4 events or series outside of 2026-11-16 00:00 to 2026-11-23 00:00;"
+        " --from and --to choose.\n"
+    )
+
+
+def test_calendars_are_read_from_today_for_ninety_days(tmp_path: Path) -> None:
+    """Whichever day is today, a daily series has ninety events, and one of a year is one."""
+    event = "BEGIN:VEVENT\nUID:{0}\nDTSTART;VALUE=DATE:20200101\nRRULE:FREQ=DAILY\nEND:VEVENT"
+    lines = ["BEGIN:VCALENDAR", *(event.format(uid) for uid in "ab"), "END:VCALENDAR"]
+    (tmp_path / "a.ics").write_text("\n".join(lines))
+    said = json.loads(run(tmp_path, "--format=json").stdout)
+    assert len(said["conflicts"]) == 90
+
+
+def test_events_take_what_is_chosen() -> None:
+    ran = run(TEAM, *WEEK, "--by=attendee", "--format=json")
+    resources = [group["resource"] for group in json.loads(ran.stdout)["conflicts"]]
+    assert resources == ["anna@example.org", "bruno@example.org"]
+    assert "Note: 17 events without attendee, not looked at; --by chooses.\n" in ran.stderr
+
+
+def test_conflicts_need_not_fail() -> None:
+    assert run(TEAM, *WEEK, "--fail-on=none", code=0).stdout.endswith(f"{SUMMARY}\n")
+
+
+def test_tentative_events_need_not_count(tmp_path: Path) -> None:
+    event = "BEGIN:VEVENT\nUID:{0}\nDTSTART:20261116\nSTATUS:TENTATIVE\nEND:VEVENT"
+    lines = ["BEGIN:VCALENDAR", *(event.format(uid) for uid in "ab"), "END:VCALENDAR"]
+    (tmp_path / "a.ics").write_text("\n".join(lines))
+    run(tmp_path, *WEEK)
+    run(tmp_path, *WEEK, "--count-tentative=no", code=0)
+
+
+def test_free_times_are_proposed_for_what_was_booked_later() -> None:
+    said = run(TEAM, *WEEK, "--suggest=2", "--hours=9-18").stdout
+    assert "> Dentist could be 09:45-10:45, 10:45-11:45" in said
+
+
+def test_the_clashes_as_a_calendar() -> None:
+    said = run(TEAM, *WEEK, "--format=ics").stdout
+    assert len(Calendar.from_ical(said).walk("VEVENT")) == 6
+
+
+def test_the_clashes_as_annotations() -> None:
+    lines = run(TEAM, *WEEK, "--format=github").stdout.splitlines()
+    assert sum(line.startswith(f"::error file={TEAM}/") for line in lines) == 12
+    warnings = run(TEAM, *WEEK, "--format=github", "--fail-on=none", code=0).stdout
+    assert "::warning file=" in warnings
+
+
+def test_the_clashes_as_a_page() -> None:
+    assert run(TEAM, *WEEK, "--format=html").stdout.startswith("<!doctype html>")
+
+
+def test_formats_may_be_mixed(tmp_path: Path) -> None:
+    table = tmp_path / "rooms.csv"
+    table.write_text("title,start,end,resources\nVisit,2026-11-17 09:00,2026-11-17 10:00,anna\n")
+    said = run(TEAM / "anna.ics", table, *WEEK).stdout
+    assert "anna: 3 events, double-booked for 1h" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from=soon"], "'soon' is no time like 2026-11-23 or 2026-11-23T09:00."),
+        (["--hours=18-9"], "'18-9' is not two hours of a day like 9-18."),
+        (["--hours=9-25"], "'9-25' is not two hours of a day like 9-18."),
+        (["--by=person"], "'person' is not one of"),
+        (["--suggest=-1"], "-1 is not in the range"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_told(arguments: list[str], said: str) -> None:
+    assert said in run(TEAM, *arguments, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--from=2026-11-22", "--to=2026-11-16"], "--to is not after --from"),
+        (["--from=9999-12-31"], "--from must be in the years 1 to 9999"),
+        (["--to=9999-12-31"], "--from and --to must be in the years 1 to 9999"),
+    ],
+)
+def test_a_window_that_is_none_is_told(arguments: list[str], said: str) -> None:
+    assert run(TEAM, *arguments, code=2).stderr == f"Error: {said}\n"
+
+
+def test_a_fault_is_told_with_file_and_line(tmp_path: Path) -> None:
+    broken = tmp_path / "a.ics"
+    broken.write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:secret\nEND:VEVENT\nEND:VCALENDAR\n")
+    said = run(broken, code=2).stderr
+    assert said == f"Error: {broken}: line 2: an event without DTSTART\n"
+
+
+def test_progress_is_shown_on_a_terminal_and_only_there() -> None:
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    command = [*COMMAND, str(TEAM), *WEEK, "--format=json"]
+    with subprocess.Popen(
+        command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while b"outside of" not in said:
+            said += os.read(ours, 4096)
+        process.wait(timeout=60)
+    os.close(ours)
+    assert b"reading" in said
+    assert "reading" not in run(TEAM, *WEEK).stderr
