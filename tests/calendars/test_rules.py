@@ -99,13 +99,15 @@ def _fires_again(rule: Rule, start: datetime, last: datetime) -> bool:
         return False
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(rules())
 def test_a_rule_fires_when_dateutil_has_it(case: tuple[str, datetime]) -> None:
     text, start = case
     rule = parse_rule(text, of_dates=False)
     days = {"HOURLY": 20, "MINUTELY": 2, "SECONDLY": 0.1}
     last = start + timedelta(days.get(rule.freq) or YEARS_AFTER[rule.freq] * 366)
+    # It cuts the first week at the start of the series before it counts places in it.
+    assume(not (rule.freq == "WEEKLY" and rule.by_set_pos))
     assume(_fires_again(rule, start, last))
     ours = list(expand(rule, start, start, last, Steps(10**9)))
     assert ours == fires_for_dateutil(text, start, last)
@@ -171,7 +173,7 @@ def _fires(rule: Rule, start: date, day: date) -> bool:
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(rules())
 def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
     case: tuple[str, datetime],
@@ -189,7 +191,9 @@ def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
     rule = parse_rule(";".join(parts), of_dates=False)
     last = start + timedelta(YEARS_AFTER[rule.freq] * 366)
     ours = list(expand(rule, start, start, last, Steps(10**9)))
-    assert ours == [each for each in walked(rule, start, last.date()) if each <= last]
+    assert ours == [
+        each for each in walked(rule, start, last.date() + timedelta(366)) if each <= last
+    ]
 
 
 @pytest.mark.parametrize("freq", FREQUENCIES)
