@@ -80,15 +80,17 @@ def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: 
     assert [(call.code.name, call.details) for call in running.failed()] == []
 
 
-def test_a_server_that_is_killed_behind_a_proxy_loses_only_its_calls_in_flight(
+def test_a_server_that_is_killed_behind_a_proxy_loses_only_what_had_reached_it(
     instances: list[Instance], proxy: Envoy
 ) -> None:
+    # Each client has one call in flight at a time. The next may find the socket that still listens
+    # while the kernel closes what the process had open, connections first.
+    most = 2 * CLIENTS
     with load(proxy.address) as running:
         for kills in range(1, 4):
             instances[0].end(signal.SIGKILL)
             running.until_more(50)
-            # Each client has one call in flight at a time.
-            assert len(running.failed()) <= kills * CLIENTS
+            assert len(running.failed()) <= kills * most
             instances[0].start()
             proxy.until_healthy({instance.port for instance in instances})
     assert {call.code for call in running.failed()} <= {grpc.StatusCode.UNAVAILABLE}
