@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 from prometheus_client import CollectorRegistry, Counter
 
-from double_booked.server.http import HttpServer
+from double_booked.http import HttpServer
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
 from server.conftest import LOOPBACK, QUICK, Served

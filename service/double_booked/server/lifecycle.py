@@ -16,11 +16,11 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from double_booked import logs
+from double_booked import logs, sockets
 from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
-from double_booked.server import memory, sockets
-from double_booked.server.http import HttpServer
+from double_booked.http import HttpServer
+from double_booked.server import memory
 from double_booked.server.interceptors import CallObserver
 from double_booked.server.metrics import Metrics
 from double_booked.server.service import CONFLICT_SERVICE, ConflictService, Engine

@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from double_booked.server.sockets import listen
 from double_booked.settings import Address
+from double_booked.sockets import listen
 
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
