@@ -6,17 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
-from double_booked.conflicts.definition import Occupied, get_conflicts
-from double_booked.report.findings import (
-    Findings,
-    ForeignEvent,
-    Overlap,
-    Place,
-    count_overlaps,
-    gather,
-    merge_spans,
-    summarize,
-)
+from double_booked.conflicts.definition import get_conflicts
+from double_booked.conflicts.depth import merge_spans
+from double_booked.report.findings import Findings, ForeignEvent, Overlap, Place, gather, summarize
 
 SECOND = 10**9
 
@@ -101,27 +93,3 @@ def test_without_an_explanation_the_same_times_and_depths_are_told(
         assert max(each.depth for each in one.overlaps) == max(
             each.depth for each in other.overlaps
         )
-
-
-@pytest.mark.parametrize(
-    ("occupied", "clashes"),
-    [
-        ([(0, 4), (2, 6)], [(2, 4)]),
-        ([(0, 9), (2, 3), (3, 5), (7, 8)], [(2, 5), (7, 8)]),
-        ([(0, 9), (2, 8), (3, 5)], [(2, 8)]),
-        ([(0, 3), (1, 5), (4, 7)], [(1, 3), (4, 5)]),
-        ([(0, 4), (0, 4), (0, 4)], [(0, 4)]),
-        ([(0, 4), (4, 6)], []),
-        ([(0, 4), (2, 3), (4, 6), (5, 7)], [(2, 3), (5, 6)]),
-        ([(0, 4), (1, 4), (4, 6), (5, 7)], [(1, 4), (5, 6)]),
-        ([(0, 4), (2, 2)], [(2, 2)]),
-    ],
-)
-def test_clashes_are_when_more_than_one_is_present(
-    occupied: list[tuple[int, int]], clashes: list[tuple[int, int]]
-) -> None:
-    spans = [
-        Occupied(position, start, max(end, start + 1), is_instant=start == end)
-        for position, (start, end) in enumerate(occupied)
-    ]
-    assert merge_spans(count_overlaps(spans, 1)) == clashes

@@ -12,10 +12,8 @@ from double_booked.conflicts.definition import (
     nanoseconds,
     occupied_time,
 )
+from double_booked.conflicts.depth import Span, overloads
 from double_booked.report.printable import printable
-
-Span = tuple[int, int]
-"""From the first up to the second, in nanoseconds since 1970; equal for an instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,8 @@ def _gather_group(group: ConflictGroup, members: Sequence[int], asked: EventList
     ]
     if not overlaps:
         occupied = _occupied_times(members, asked)
-        overlaps = list(count_overlaps(occupied, _capacity(group.resource, asked.options)))
+        counted = overloads(occupied, _capacity(group.resource, asked.options))
+        overlaps = [Overlap(*each, ()) for each in counted]
     return Group(group.resource, tuple(members), tuple(overlaps))
 
 
@@ -203,40 +202,6 @@ def _occupied_times(members: Iterable[int], asked: EventList) -> Iterator[Occupi
     gap = asked.options.min_gap.seconds * NANOS_PER_SECOND + asked.options.min_gap.nanos
     for position in members:
         yield occupied_time(position, asked.events[position], gap)
-
-
-def count_overlaps(occupied: Iterable[Occupied], capacity: int) -> Iterator[Overlap]:
-    """Yields when more are present than the capacity, and how many, but not who.
-
-    It takes no longer where very many are present at once.
-    """
-    changes: Counter[int] = Counter()
-    instants: Counter[int] = Counter()
-    for each in occupied:
-        if each.is_instant:
-            instants[each.start] += 1
-        else:
-            changes[each.start] += 1
-            changes[each.end] -= 1
-    depth = last = 0
-    for now in sorted(changes.keys() | instants.keys()):
-        if depth > capacity:
-            yield Overlap(last, now, depth, ())
-        depth += changes[now]
-        if instants[now] and depth + instants[now] > capacity:
-            yield Overlap(now, now, depth + instants[now], ())
-        last = now
-
-
-def merge_spans(overlaps: Iterable[Overlap]) -> list[Span]:
-    """When too many are present, with adjacent overlaps, which are in order, put together."""
-    spans: list[Span] = []
-    for overlap in overlaps:
-        if spans and overlap.start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(overlap.end, spans[-1][1])
-        else:
-            spans.append((overlap.start, overlap.end))
-    return spans
 
 
 def summarize(findings: Findings) -> str:

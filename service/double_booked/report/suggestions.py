@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.report.findings import Findings, Group, Place, Span, gather, merge_spans
+from double_booked.conflicts.depth import Span, merge_spans
+from double_booked.report.findings import Findings, Group, Place, gather
 from double_booked.report.times import day_of, moment_of
 
 DAYS_AROUND = 14

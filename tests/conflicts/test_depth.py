@@ -1,0 +1,30 @@
+"""When too many are present, counted."""
+
+import pytest
+
+from double_booked.conflicts.definition import Occupied
+from double_booked.conflicts.depth import merge_spans, overloads
+
+
+@pytest.mark.parametrize(
+    ("occupied", "clashes"),
+    [
+        ([(0, 4), (2, 6)], [(2, 4)]),
+        ([(0, 9), (2, 3), (3, 5), (7, 8)], [(2, 5), (7, 8)]),
+        ([(0, 9), (2, 8), (3, 5)], [(2, 8)]),
+        ([(0, 3), (1, 5), (4, 7)], [(1, 3), (4, 5)]),
+        ([(0, 4), (0, 4), (0, 4)], [(0, 4)]),
+        ([(0, 4), (4, 6)], []),
+        ([(0, 4), (2, 3), (4, 6), (5, 7)], [(2, 3), (5, 6)]),
+        ([(0, 4), (1, 4), (4, 6), (5, 7)], [(1, 4), (5, 6)]),
+        ([(0, 4), (2, 2)], [(2, 2)]),
+    ],
+)
+def test_clashes_are_when_more_than_one_is_present(
+    occupied: list[tuple[int, int]], clashes: list[tuple[int, int]]
+) -> None:
+    spans = [
+        Occupied(position, start, max(end, start + 1), is_instant=start == end)
+        for position, (start, end) in enumerate(occupied)
+    ]
+    assert merge_spans(overloads(spans, 1)) == clashes
