@@ -88,12 +88,21 @@ def main() -> None:
 
 
 @main.command()
-@settings.options
+@settings.options(settings.Settings)
 def serve(chosen: settings.Settings) -> None:
     """Serve over gRPC until SIGTERM or Ctrl-C."""
     from double_booked.server import lifecycle
 
     lifecycle.serve(chosen)
+
+
+@main.command()
+@settings.options(settings.OperatorSettings)
+def operator(chosen: settings.OperatorSettings) -> None:
+    """Refuse double bookings in a Kubernetes cluster, until SIGTERM or Ctrl-C."""
+    from double_booked.operator import lifecycle
+
+    lifecycle.operate(chosen)
 
 
 @main.command()

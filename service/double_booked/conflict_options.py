@@ -1,4 +1,4 @@
-"""What counts as a conflict, as people write it at a command line."""
+"""What counts as a conflict, as people write it."""
 
 import re
 
@@ -9,8 +9,20 @@ _SECONDS = (86_400, 3_600, 60, 1)
 _MAX_CAPACITY = 2**32 - 1
 
 
+def parse_duration(text: str) -> int:
+    """The seconds of a duration written like 1d, 1h30m, 15m or 90s; zero is 0s.
+
+    Raises:
+        ValueError: It is written otherwise; the message says how it should be.
+    """
+    match = _DURATION.fullmatch(text)
+    if not match or not any(match.groups()):
+        raise ValueError(f"'{text}' is not a duration like 1h30m, 15m or 90s.")
+    return sum(int(count or 0) * unit for count, unit in zip(match.groups(), _SECONDS, strict=True))
+
+
 class DurationType(click.ParamType[int]):
-    """A duration in seconds, written like 1d, 1h30m, 15m or 90s; zero is 0s."""
+    """A duration in seconds, as `parse_duration` reads it."""
 
     name = "duration"
 
@@ -18,12 +30,10 @@ class DurationType(click.ParamType[int]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         """Answers the seconds, or says what a duration looks like."""
-        match = _DURATION.fullmatch(str(value))
-        if not match or not any(match.groups()):
-            self.fail(f"'{value}' is not a duration like 1h30m, 15m or 90s.", param, ctx)
-        return sum(
-            int(count or 0) * unit for count, unit in zip(match.groups(), _SECONDS, strict=True)
-        )
+        try:
+            return parse_duration(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class CapacityType(click.ParamType[tuple[str, int]]):

@@ -8,12 +8,12 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-from double_booked.settings import Settings
+from double_booked.settings import OperatorSettings, Settings
 
 _encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode
 
 
-def configure(settings: Settings) -> None:
+def configure(settings: Settings | OperatorSettings) -> None:
     """Sends this process's logs to standard error, as LOG_LEVEL and LOG_FORMAT say."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     as_json = settings.log_format == "json" or (

@@ -1,4 +1,4 @@
-"""Every setting of the service: each a flag and an environment variable of the same name."""
+"""Every setting of service and operator: each a flag and an environment variable of its name."""
 
 import functools
 import math
@@ -99,6 +99,16 @@ class SecondsType(click.ParamType[float]):
 
 def _option(kind: click.ParamType[Any], text: str) -> dict[str, Any]:
     return {"kind": kind, "help": text}
+
+
+_LOG_LEVEL = _option(
+    click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    "Log nothing below this.",
+)
+_LOG_FORMAT = _option(
+    click.Choice(["auto", "json", "console"], case_sensitive=False),
+    "How to log; auto is console on a terminal and JSON elsewhere.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,20 +220,8 @@ class Settings:
     reflection: bool = field(
         default=True, metadata=_option(click.BOOL, "Describe the API to callers that reflect.")
     )
-    log_level: str = field(
-        default="info",
-        metadata=_option(
-            click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
-            "Log nothing below this.",
-        ),
-    )
-    log_format: str = field(
-        default="auto",
-        metadata=_option(
-            click.Choice(["auto", "json", "console"], case_sensitive=False),
-            "How to log; auto is console on a terminal and JSON elsewhere.",
-        ),
-    )
+    log_level: str = field(default="info", metadata=_LOG_LEVEL)
+    log_format: str = field(default="auto", metadata=_LOG_FORMAT)
 
     def __post_init__(self) -> None:
         """Refuses settings of TLS that are of no use without others, or beside them.
@@ -250,22 +248,107 @@ class Settings:
         )
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a click command an option for each setting, and passes it a `Settings` first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorSettings:
+    """How the operator runs."""
 
-    @functools.wraps(command)
-    def with_settings(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - click passes any
-        chosen = {each.name: values.pop(each.name) for each in fields(Settings)}
-        try:
-            settings = Settings(**chosen)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        return command(settings, *arguments, **values)
+    webhook_host: Address = field(
+        default=Address("", 10250),
+        metadata=_option(AddressType(), "Where the API server asks, over HTTPS."),
+    )
+    health_check_host: Address = field(
+        default=Address("", 8080),
+        metadata=_option(AddressType(), "Where /healthz, /readyz and /metrics listen."),
+    )
+    watch_namespaces: str = field(
+        default="",
+        metadata=_option(click.STRING, "Namespaces to look after, with commas; empty for all."),
+    )
+    operator_namespace: str = field(
+        default="",
+        metadata=_option(
+            click.STRING,
+            "Where Lease and Secret are; by default the pod's or kubeconfig's.",
+        ),
+    )
+    lease_name: str = field(
+        default="double-booked-operator",
+        metadata=_option(click.STRING, "Lease of the one process that answers reviews."),
+    )
+    lease_holder: str = field(
+        default="",
+        metadata=_option(
+            click.STRING,
+            "Who this process is in it, such as its pod's uid; by default the host and a number.",
+        ),
+    )
+    webhook_configuration: str = field(
+        default="double-booked-operator",
+        metadata=_option(
+            click.STRING, "ValidatingWebhookConfiguration that is to trust the webhook."
+        ),
+    )
+    webhook_secret: str = field(
+        default="double-booked-operator-webhook",
+        metadata=_option(click.STRING, "Secret to keep the webhook's authority and pair in."),
+    )
+    webhook_names: str = field(
+        default="localhost,127.0.0.1",
+        metadata=_option(click.STRING, "Whom its certificate names, with commas."),
+    )
+    webhook_cert_file: str = field(
+        default="",
+        metadata=_option(
+            click.Path(readable=False), "Serve this certificate, which somebody else keeps."
+        ),
+    )
+    webhook_key_file: str = field(
+        default="",
+        metadata=_option(click.Path(readable=False), "Its private key, PEM without a password."),
+    )
+    log_level: str = field(default="info", metadata=_LOG_LEVEL)
+    log_format: str = field(default="auto", metadata=_LOG_FORMAT)
 
-    decorated: Callable[..., Any] = with_settings
-    for each in reversed(fields(Settings)):
-        decorated = _click_option(each)(decorated)
-    return decorated
+    def __post_init__(self) -> None:
+        """Refuses one file of a pair.
+
+        Raises:
+            ValueError: Only one is set.
+        """
+        if bool(self.webhook_cert_file) != bool(self.webhook_key_file):
+            raise ValueError(
+                "TLS needs both WEBHOOK_CERT_FILE and WEBHOOK_KEY_FILE; only one is set."
+            )
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names in a text with commas."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def options(kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a click command an option for each setting of a kind, and passes it them first.
+
+    Args:
+        kind: `Settings` or `OperatorSettings`.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_settings(*arguments: Any, **values: Any) -> Any:  # noqa: ANN401 - click passes any
+            chosen = {each.name: values.pop(each.name) for each in fields(kind)}
+            try:
+                settings = kind(**chosen)
+            except ValueError as error:
+                raise click.UsageError(str(error)) from error
+            return command(settings, *arguments, **values)
+
+        decorated: Callable[..., Any] = with_settings
+        for each in reversed(fields(kind)):
+            decorated = _click_option(each)(decorated)
+        return decorated
+
+    return decorate
 
 
 def _click_option(setting: Field[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -1,0 +1,67 @@
+"""What kopf calls, and when; the work is done elsewhere."""
+
+from typing import Any
+
+import kopf
+import structlog
+
+from double_booked.operator import cluster
+from double_booked.operator.lifecycle import Operator
+from double_booked.operator.objects import GROUP, VERSION, read_identity
+from double_booked.operator.reviews import NotAdmitting, Refused
+from double_booked.operator.webhook import NOT_ADMITTING
+
+registry = kopf.OperatorRegistry()
+
+
+@kopf.on.login(registry=registry)
+def login(**_: Any) -> kopf.ConnectionInfo:
+    """Gives kopf the credentials that everything else here has."""
+    return cluster.login()
+
+
+@kopf.on.startup(registry=registry)
+async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> None:
+    """Has everything known before kopf listens for reviews."""
+    settings.scanning.disabled = True
+    settings.posting.enabled = False
+    settings.admission.server = memo.webhook
+    await memo.start()
+
+
+@kopf.on.cleanup(registry=registry)
+async def stop(memo: Operator, **_: Any) -> None:
+    """Lets another process admit."""
+    await memo.stop()
+
+
+@kopf.on.validate(GROUP, VERSION, "bookings", id="bookings", registry=registry)
+async def review_booking(**review: Any) -> None:
+    """Lets a booking be written, or not."""
+    await _review(review["memo"].reviewer.review_booking, **review)
+
+
+@kopf.on.validate(GROUP, VERSION, "calendars", id="calendars", registry=registry)
+async def review_calendar(**review: Any) -> None:
+    """Lets a calendar be written, and warns of what is over it."""
+    await _review(review["memo"].reviewer.review_calendar, **review)
+
+
+async def _review(
+    reviewer: Any,
+    *,
+    new: kopf.Body,
+    old: kopf.Body | None,
+    dryrun: bool,
+    warnings: list[str],
+    **_: Any,
+) -> None:
+    try:
+        warnings += await reviewer(new, old, dry_run=dryrun)
+    except Refused as error:
+        structlog.get_logger().info(
+            "refused", object=str(read_identity(new).key), code=error.code, reason=str(error)
+        )
+        raise kopf.AdmissionError(str(error), code=error.code) from error
+    except NotAdmitting as error:
+        raise kopf.AdmissionError(str(error), code=NOT_ADMITTING) from error

@@ -1,0 +1,233 @@
+"""The life of the operator: know the cluster, hold the Lease, admit; then give both up."""
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import kopf
+import structlog
+
+from double_booked import logs, sockets
+from double_booked.certificates import PemFile
+from double_booked.http import HttpServer
+from double_booked.operator.admission import Ledger
+from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.index import Index
+from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake
+from double_booked.operator.lease import Lease, boot_clock
+from double_booked.operator.metrics import Metrics
+from double_booked.operator.objects import Key
+from double_booked.operator.reflector import Reflector
+from double_booked.operator.reservations import Reservations
+from double_booked.operator.reviews import Reviewer
+from double_booked.operator.statuses import Statuses
+from double_booked.operator.webhook import WebhookServer
+from double_booked.operator.webhook_tls import Files, Kept, Source, WebhookTls
+from double_booked.settings import OperatorSettings, names_of
+
+_OPENING_SECONDS = 0.2
+_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def operate(settings: OperatorSettings) -> None:
+    """Runs the operator until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: An address cannot be listened on, there is no cluster, or a part of
+            the operator failed; it says so in one line.
+    """
+    logs.configure(settings)
+    # Its lines of refused reviews are ours in other words.
+    logging.getLogger("kopf").setLevel(logging.WARNING)
+    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
+    try:
+        asyncio.run(_operate(settings))
+    except (sockets.CannotListen, ClusterError) as error:
+        sys.exit(f"double-booked: {error}")
+
+
+async def _operate(settings: OperatorSettings) -> None:
+    # What kopf calls needs the Operator, so it cannot be imported before it.
+    from double_booked.operator.handlers import registry  # noqa: PLC0415
+
+    operator = Operator(settings)
+    await kopf.operator(
+        registry=registry,
+        standalone=True,
+        clusterwide=True,
+        memo=operator,
+        memories=_Memories(),  # type: ignore[arg-type]
+        stop_flag=operator.failed,
+    )
+    if operator.failed.is_set():
+        sys.exit("double-booked: the operator failed; its log says why")
+
+
+class _Memories:
+    """Keeps nothing: kopf would keep a memory of each object reviewed, for ever."""
+
+    async def recall_memo(self, _object: object, *, memobase: object, **_: object) -> object:
+        return memobase
+
+    def iter_all_daemon_memories(self) -> Iterator[object]:
+        return iter(())
+
+
+class Operator:
+    """All that runs beside kopf, and what kopf's handlers need of it.
+
+    Attributes:
+        reviewer: What answers reviews.
+        webhook: Where they come in.
+        failed: Set when a part of it ended by a fault.
+
+    Raises:
+        CannotListen: An address cannot be had.
+        ClusterError: There are no credentials for a cluster.
+    """
+
+    def __init__(self, settings: OperatorSettings) -> None:
+        self.failed = asyncio.Event()
+        self._settings = settings
+        self._metrics = Metrics()
+        self._cluster = Cluster()
+        self._index = Index()
+        self._reservations = Reservations(boot_clock)
+        self._statuses = Statuses(self._index, self._cluster, self._metrics)
+        intake = Intake(self._index, self._reservations, self._statuses.note)
+        self._statuses.intake = intake
+        self._reflectors = [
+            Reflector(
+                self._cluster, kind, namespace, intake, on_error=self._metrics.watch_errors.inc
+            )
+            for namespace in names_of(settings.watch_namespaces) or ("",)
+            for kind in (CALENDARS, BOOKINGS)
+        ]
+        self._lease = self._make_lease()
+        self._opened_term = 0
+        ledger = Ledger(self._index, self._reservations)
+        self.reviewer = Reviewer(ledger, intake, self._cluster, self.may_admit)
+        self._tls = WebhookTls(self._certificate_source(), self._metrics)
+        listening = sockets.listen(settings.webhook_host, "WEBHOOK_HOST")
+        self.webhook = WebhookServer(listening, self._tls.context, self.may_admit, self._metrics)
+        self._http = HttpServer(self._metrics.registry, self.may_admit)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def may_admit(self) -> bool:
+        """Whether this process may answer reviews, now."""
+        return (
+            self.webhook.is_open
+            and self._lease.may_admit()
+            and self._opened_term == self._lease.term
+        )
+
+    async def start(self) -> None:
+        """Returns once all that there is is known, and there is a certificate to serve."""
+        await self._http.start(self._settings.health_check_host)
+        self._show_metrics()
+        for reflector in self._reflectors:
+            self._spawn(reflector.run())
+        for reflector in self._reflectors:
+            await reflector.synced.wait()
+        for part in (
+            self._statuses.run(),
+            self._lease.run(),
+            self._open(),
+            self.reviewer.settle_reservations(),
+        ):
+            self._spawn(part)
+        await self._tls.first()
+        self._spawn(self._tls.run())
+
+    async def stop(self) -> None:
+        """Ends all, and gives up the Lease unless something allowed is still to be written."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._reservations:
+            structlog.get_logger().info("leaves the Lease to run out", open=len(self._reservations))
+        else:
+            with suppress(ClusterError):
+                await self._lease.release()
+        await self._cluster.close()
+        await self._http.stop()
+        structlog.get_logger().info("stopped")
+
+    async def _open(self) -> None:
+        """Lists anew whenever the Lease has been taken and nothing older can be written."""
+        while True:
+            term = self._lease.term
+            if self._lease.may_admit() and term != self._opened_term:
+                try:
+                    await asyncio.gather(*(each.list() for each in self._reflectors))
+                    self._opened_term = term
+                    structlog.get_logger().info("admitting", term=term)
+                except ClusterError as error:
+                    structlog.get_logger().warning(
+                        "cannot list", code=error.code, reason=str(error)
+                    )
+            await asyncio.sleep(_OPENING_SECONDS)
+
+    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(part)
+        task.add_done_callback(self._on_end)
+        self._tasks.append(task)
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            structlog.get_logger().error("a part of the operator failed", exc_info=error)
+            self.failed.set()
+
+    def _make_lease(self) -> Lease:
+        key = Key(self._namespace(), self._settings.lease_name)
+        me = self._settings.lease_holder or f"{socket.gethostname()}_{os.getpid()}_{uuid4()}"
+        return Lease(self._cluster, key, me, is_new=lambda: not self._index.bookings)
+
+    def _namespace(self) -> str:
+        if self._settings.operator_namespace:
+            return self._settings.operator_namespace
+        with suppress(OSError):
+            return _POD_NAMESPACE.read_text().strip()
+        return self._cluster.default_namespace
+
+    def _certificate_source(self) -> Source:
+        settings = self._settings
+        if settings.webhook_cert_file:
+            return Files(
+                PemFile(settings.webhook_cert_file, "WEBHOOK_CERT_FILE"),
+                PemFile(settings.webhook_key_file, "WEBHOOK_KEY_FILE"),
+            )
+        return Kept(
+            self._cluster,
+            Key(self._namespace(), settings.webhook_secret),
+            settings.webhook_configuration,
+            names_of(settings.webhook_names),
+        )
+
+    def _show_metrics(self) -> None:
+        gauges = {
+            "double_booked_operator_reservations": (
+                "Writes that were allowed and have not been seen.",
+                lambda: len(self._reservations),
+            ),
+            "double_booked_operator_admitting": (
+                "Whether this process may answer reviews.",
+                self.may_admit,
+            ),
+            "double_booked_operator_queue_lag_seconds": (
+                "How long the oldest change has waited for its statuses.",
+                self._statuses.lag,
+            ),
+            "double_booked_operator_tls_expiry_timestamp_seconds": (
+                "When the webhook's certificate expires.",
+                lambda: self._tls.expiry,
+            ),
+        }
+        self._metrics.show(self._index, self._statuses.over, gauges)

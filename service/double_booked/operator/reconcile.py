@@ -1,0 +1,166 @@
+"""What the status of each booking is, whatever got in: taken in order, or marked.
+
+In the order of (creationTimestamp, uid) a booking is taken if it puts no calendar of its own over
+the capacity together with those taken before it; else it is marked. Only bookings that clash
+(are present together when more are than the capacity) bear on one another, so what a change can
+touch is what clashes with it, directly or through others.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from double_booked.conflicts.depth import Span
+from double_booked.operator.capacity import (
+    Clash,
+    Taken,
+    describe,
+    first_clash,
+    name_some,
+    overloaded,
+    present,
+)
+from double_booked.operator.index import Index, interval_of
+from double_booked.operator.intervals import IntervalIndex
+from double_booked.operator.objects import (
+    MAX_NAMED,
+    Booking,
+    BookingStatus,
+    Calendar,
+    CalendarStatus,
+    Key,
+)
+
+FREE = BookingStatus("False", "Free", "Nothing clashes with it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found of a booking.
+
+    Attributes:
+        status: What it is to tell.
+        over: The calendars that it puts over their capacity.
+    """
+
+    status: BookingStatus
+    over: tuple[Key, ...] = ()
+
+
+def touched(index: Index, changed: Iterable[Booking]) -> Iterator[Key]:
+    """Yields the bookings that clash with some, directly or through others, and these themselves.
+
+    Args:
+        index: What is known.
+        changed: Bookings as they are or were; they need not be known.
+    """
+    seen: set[Key] = set()
+    waiting: list[Booking] = list(changed)
+    while waiting:
+        booking = waiting.pop()
+        found = partners(index, booking)
+        for key in (booking.key, *found):
+            if key not in seen and key in index.bookings:
+                seen.add(key)
+                yield key
+                held = index.bookings[key]
+                if held != booking:
+                    waiting.append(held)
+
+
+def partners(index: Index, booking: Booking) -> list[Key]:
+    """The bookings that clash with one, by start."""
+    found: set[Key] = set()
+    for calendar in booking.calendar_keys():
+        rules = index.calendars.get(calendar)
+        if rules is None:
+            continue
+        span = booking.occupies(rules.rules.gap)
+        taken = _taken(
+            index, index.schedule(calendar).intervals, span, rules.rules.gap, booking.key
+        )
+        if stretches := overloaded(span, taken, rules.rules.capacity):
+            found.update(present(stretches, taken))
+    return sorted(found, key=lambda key: (index.bookings[key].start, key))
+
+
+def settle(index: Index, keys: Iterable[Key]) -> dict[Key, Outcome]:
+    """Finds the status of bookings.
+
+    Args:
+        index: What is known.
+        keys: Some bookings, with all that clash with them, as `touched` finds them.
+    """
+    bookings = sorted(
+        (index.bookings[key] for key in keys if key in index.bookings),
+        key=lambda booking: (booking.created, booking.identity.uid),
+    )
+    taken: dict[Key, IntervalIndex] = {}
+    clashes: dict[Key, list[Clash]] = {}
+    for booking in bookings:
+        clashes[booking.key] = list(_clashes(index, booking, taken))
+        if not clashes[booking.key]:
+            for calendar in booking.calendar_keys():
+                taken.setdefault(calendar, IntervalIndex()).add(interval_of(booking))
+    return {booking.key: _outcome(index, booking, clashes[booking.key]) for booking in bookings}
+
+
+def _clashes(index: Index, booking: Booking, taken: Mapping[Key, IntervalIndex]) -> Iterator[Clash]:
+    for key in booking.calendar_keys():
+        calendar = index.calendars.get(key)
+        if calendar and key in taken:
+            gap = calendar.rules.gap
+            span = booking.occupies(gap)
+            there = _taken(index, taken[key], span, gap, booking.key)
+            if clash := first_clash(key.name, calendar.rules, [span], there):
+                yield clash
+
+
+def _taken(index: Index, intervals: IntervalIndex, span: Span, gap: int, own: Key) -> Taken:
+    found = intervals.overlapping(span[0] - gap, span[1])
+    return {key: [index.bookings[key].occupies(gap)] for _, _, key in found if key != own}
+
+
+def _outcome(index: Index, booking: Booking, clashes: list[Clash]) -> Outcome:
+    with_whom = partners(index, booking)
+    status = replace(
+        _verdict(index, booking, clashes, with_whom),
+        conflicts_with=tuple(key.name for key in with_whom[:MAX_NAMED]),
+        conflicts=len(with_whom),
+        generation=booking.identity.generation,
+    )
+    over = tuple(Key(booking.key.namespace, clash.calendar) for clash in clashes)
+    return Outcome(status, over)
+
+
+def _verdict(
+    index: Index, booking: Booking, clashes: list[Clash], with_whom: list[Key]
+) -> BookingStatus:
+    if booking.fault:
+        return BookingStatus("Unknown", "InvalidSpec", booking.fault)
+    if clashes:
+        told = "; ".join(map(describe, clashes))
+        return BookingStatus("True", "OverCapacity", f"Booked too late: {told}.")
+    missing = [key.name for key in booking.calendar_keys() if key not in index.calendars]
+    if missing:
+        told = name_some(missing, MAX_NAMED)
+        return BookingStatus("Unknown", "CalendarNotFound", f"There is no calendar {told}.")
+    if with_whom:
+        told = name_some([key.name for key in with_whom], MAX_NAMED)
+        return BookingStatus("False", "Kept", f"It keeps its time, though it clashes with {told}.")
+    return FREE
+
+
+def calendar_status(index: Index, calendar: Calendar, over: int) -> CalendarStatus:
+    """What a calendar is to tell.
+
+    Args:
+        index: What is known.
+        calendar: The calendar.
+        over: How many bookings put it over its capacity.
+    """
+    return CalendarStatus(
+        len(index.schedule(calendar.identity.key).keys),
+        over,
+        calendar.identity.generation,
+        calendar.fault,
+    )

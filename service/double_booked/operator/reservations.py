@@ -1,0 +1,105 @@
+"""Writes that were allowed and have not been seen yet: what they take stays taken."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from double_booked.operator.objects import Booking, Calendar, Identity, Key, Rules
+
+WRITE_SECONDS = 40.0
+"""How long an allowed write may still come.
+
+The API server ends a request that writes after 34 s (requestTimeoutUpperBound in
+k8s.io/apiserver/pkg/endpoints/handlers/rest.go); the rest is a margin.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A write that was allowed.
+
+    Attributes:
+        wanted: The object as it will be.
+        until: When it is asked whether the write came, in seconds of the clock.
+    """
+
+    wanted: Booking | Calendar
+    until: float
+
+    @property
+    def identity(self) -> Identity:
+        """Which object, with the generation that the write gives it."""
+        return self.wanted.identity
+
+
+class Reservations:
+    """The writes of one process that are under way."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._held: dict[tuple[type, Key], list[Reservation]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._held.values()))
+
+    def add(self, wanted: Booking | Calendar) -> None:
+        """Reserves for a write; one that the API server tries again is reserved anew."""
+        self._end(wanted, lambda each: _writes_same(each.wanted, wanted))
+        reservation = Reservation(wanted, self._clock() + WRITE_SECONDS)
+        self._held.setdefault(_slot(wanted), []).append(reservation)
+
+    def wanted_on(self, calendar: Key) -> Iterator[Booking]:
+        """The bookings that may come to a calendar."""
+        for several in self._held.values():
+            for wanted in (each.wanted for each in several):
+                if isinstance(wanted, Booking) and wanted.is_on(calendar):
+                    yield wanted
+
+    def rules_for(self, calendar: Key) -> Iterator[Rules]:
+        """The rules that may come to be those of a calendar."""
+        for each in self._held.get((Calendar, calendar), ()):
+            if isinstance(each.wanted, Calendar):
+                yield each.wanted.rules
+
+    def see(self, seen: Booking | Calendar) -> None:
+        """Ends what the object, as it is now, has answered: the write came, or another before it.
+
+        Of two writes of one generation only one can come.
+        """
+        uid, generation = seen.identity.uid, seen.identity.generation
+        self._end(
+            seen, lambda each: each.identity.uid == uid and each.identity.generation <= generation
+        )
+
+    def see_deleted(self, gone: Booking | Calendar) -> None:
+        """Ends what was to be written to an object that is gone."""
+        self._end(gone, lambda each: each.identity.uid == gone.identity.uid)
+
+    def expire(self, reservation: Reservation) -> None:
+        """Ends one whose write did not come."""
+        self._end(reservation.wanted, lambda each: each is reservation)
+
+    def due(self) -> list[Reservation]:
+        """Those whose write must have come by now, if it came."""
+        now = self._clock()
+        return [each for several in self._held.values() for each in several if each.until <= now]
+
+    def _end(self, of: Booking | Calendar, ends: Callable[[Reservation], bool]) -> None:
+        held = self._held.pop(_slot(of), [])
+        if left := [each for each in held if not ends(each)]:
+            self._held[_slot(of)] = left
+
+
+def _slot(of: Booking | Calendar) -> tuple[type, Key]:
+    return type(of), of.identity.key
+
+
+def _writes_same(one: Booking | Calendar, other: Booking | Calendar) -> bool:
+    """Whether two reviews are of one write: of one state, with one content."""
+    return _content(one) == _content(other)
+
+
+def _content(wanted: Booking | Calendar) -> tuple[object, ...]:
+    state = (wanted.identity.uid, wanted.identity.generation)
+    if isinstance(wanted, Calendar):
+        return (*state, wanted.rules)
+    return (*state, wanted.start, wanted.end, wanted.calendars)

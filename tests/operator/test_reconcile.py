@@ -1,0 +1,251 @@
+"""Statuses, settled as the model reads."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from double_booked.conflicts.definition import Occupied, overloaded_segments
+from double_booked.operator.index import Index
+from double_booked.operator.objects import Booking, Calendar, Key, Rules
+from double_booked.operator.reconcile import Outcome, calendar_status, settle, touched
+from operator_making import HOUR, booking, calendar, index_of, key
+
+
+def statuses(*held: Booking | Calendar) -> dict[str, Outcome]:
+    """What each booking is to tell, by name."""
+    index = index_of(*held)
+    found = touched(index, index.bookings.values())
+    return {each.name: outcome for each, outcome in settle(index, found).items()}
+
+
+def test_the_first_is_taken_and_the_later_marked_and_both_name_each_other() -> None:
+    found = statuses(calendar(), booking("b", 9, 11, created=1), booking("a", 10, 12, created=2))
+    assert found["b"].status.verdict == "False"
+    assert found["b"].status.reason == "Kept"
+    assert found["b"].status.conflicts_with == ("a",)
+    assert found["a"].status.verdict == "True"
+    assert found["a"].status.conflicts_with == ("b",)
+    assert found["a"].over == (key("staging"),)
+    assert found["a"].status.message == (
+        "Booked too late: calendar staging takes 1 at a time, and b has it from"
+        " 2025-12-01T10:00:00Z to 2025-12-01T11:00:00Z."
+    )
+
+
+def test_of_one_second_the_uid_decides() -> None:
+    found = statuses(calendar(), booking("a", 9, 10, uid="z"), booking("b", 9, 10, uid="y"))
+    assert found["a"].status.verdict == "True"
+
+
+def test_a_marked_one_takes_no_room() -> None:
+    found = statuses(
+        calendar(),
+        booking("a", 9, 11, created=1),
+        booking("b", 10, 13, created=2),
+        booking("c", 12, 14, created=3),
+    )
+    assert [found[name].status.verdict for name in "abc"] == ["False", "True", "False"]
+    assert found["c"].status.conflicts_with == ("b",)
+
+
+def test_one_that_is_marked_on_a_calendar_takes_no_room_on_another() -> None:
+    found = statuses(
+        calendar(),
+        calendar("gpu"),
+        booking("a", 9, 11, created=1),
+        booking("b", 9, 11, "staging", "gpu", created=2),
+        booking("c", 9, 11, "gpu", created=3),
+    )
+    assert [found[name].status.verdict for name in "abc"] == ["False", "True", "False"]
+
+
+def test_up_to_the_capacity_nothing_clashes() -> None:
+    held = [booking(name, 9, 11, created=number) for number, name in enumerate("abc")]
+    assert {each.status.reason for each in statuses(calendar(capacity=3), *held).values()} == {
+        "Free"
+    }
+    found = statuses(calendar(capacity=2), *held)
+    assert [found[name].status.verdict for name in "abc"] == ["False", "False", "True"]
+    assert found["a"].status.conflicts_with == ("b", "c")
+
+
+def test_a_gap_counts() -> None:
+    held = [booking("a", 9, 10, created=1), booking("b", 10.5, 11, created=2)]
+    assert statuses(calendar(gap=HOUR), *held)["b"].status.verdict == "True"
+    assert statuses(calendar(), *held)["b"].status.verdict == "False"
+
+
+def test_an_unknown_calendar_is_told_unless_the_booking_is_marked() -> None:
+    held = [
+        booking("a", 9, 10, "staging", "gone", created=1),
+        booking("b", 9, 10, "staging", "gone", created=2),
+    ]
+    found = statuses(calendar(), *held)
+    assert (found["a"].status.verdict, found["a"].status.reason) == ("Unknown", "CalendarNotFound")
+    assert found["a"].status.message == "There is no calendar gone."
+    assert found["b"].status.verdict == "True"
+
+
+def test_a_booking_that_cannot_be_used_says_so_and_takes_no_room() -> None:
+    fault = replace(booking("a", 0, 0), calendars=(), fault="spec.start is 'soon'.")
+    found = statuses(calendar(), fault, booking("b", 9, 10))
+    assert (found["a"].status.verdict, found["a"].status.reason) == ("Unknown", "InvalidSpec")
+    assert found["a"].status.message == "spec.start is 'soon'."
+    assert found["b"].status.verdict == "False"
+
+
+def test_at_most_twenty_are_named_and_all_are_counted() -> None:
+    held = [booking(f"b{number:02}", 9, 10, created=number) for number in range(30)]
+    status = statuses(calendar(), *held)["b29"].status
+    assert len(status.conflicts_with) == 20
+    assert status.conflicts == 29
+
+
+def test_a_calendar_counts_what_is_on_it() -> None:
+    index = index_of(calendar(version=4), booking("a", 9, 10), booking("b", 9, 10, "gpu"))
+    told = calendar_status(index, index.calendars[key("staging")], 1)
+    assert (told.bookings, told.conflicts, told.generation, told.fault) == (1, 1, 4, "")
+
+
+def test_a_change_touches_no_more_than_what_clashes() -> None:
+    index = index_of(
+        calendar(),
+        booking("a", 9, 11),
+        booking("b", 10, 12),
+        booking("c", 11.5, 13),
+        booking("d", 20, 21),
+    )
+    assert {each.name for each in touched(index, [booking("a", 9, 11)])} == {"a", "b", "c"}
+
+
+def plain_reading(index: Index) -> dict[Key, tuple[str, set[Key]]]:
+    """The model, read over all objects at once: the verdict and the clashes of each booking."""
+    clashes: dict[Key, set[Key]] = {each: set() for each in index.bookings}
+    for name, held in index.calendars.items():
+        on_it = [each for each in index.bookings.values() if each.is_on(name)]
+        for one, other in _clashing(on_it, held.rules):
+            clashes[one].add(other)
+            clashes[other].add(one)
+    taken: list[Booking] = []
+    verdicts = {}
+    for each in sorted(index.bookings.values(), key=lambda each: (each.created, each.identity.uid)):
+        known = [name for name in each.calendar_keys() if name in index.calendars]
+        if any(_is_over(each, taken, name, index.calendars[name].rules) for name in known):
+            verdicts[each.key] = "True"
+        else:
+            taken.append(each)
+            verdicts[each.key] = "False" if len(known) == len(each.calendars) else "Unknown"
+    return {each: (verdicts[each], clashes[each]) for each in index.bookings}
+
+
+def _segments(on_it: list[Booking], rules: Rules) -> list[set[Key]]:
+    occupied = [
+        Occupied(
+            number,
+            each.start,
+            max(each.end + rules.gap, each.start + 1),
+            is_instant=each.start == each.end + rules.gap,
+        )
+        for number, each in enumerate(on_it)
+    ]
+    found = overloaded_segments(sorted(occupied, key=lambda each: each.start), rules.capacity)
+    return [{on_it[member].key for member in segment.members} for segment in found]
+
+
+def _clashing(on_it: list[Booking], rules: Rules) -> set[tuple[Key, Key]]:
+    return {pair for segment in _segments(on_it, rules) for pair in combinations(segment, 2)}
+
+
+def _is_over(booking: Booking, taken: list[Booking], calendar: Key, rules: Rules) -> bool:
+    on_it = [each for each in taken if each.is_on(calendar)]
+    return any(booking.key in segment for segment in _segments([*on_it, booking], rules))
+
+
+names = st.sampled_from([f"b{number}" for number in range(8)])
+places = st.sampled_from(["staging", "gpu"])
+hours = st.integers(0, 10)
+
+
+class Cluster(RuleBasedStateMachine):
+    """Objects come, change and go; after each, statuses are settled by what the change touches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Index()
+        self.told: dict[Key, Outcome] = {}
+        self.version = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.version += 1
+
+    def settle(self, *changed: Booking | None) -> None:
+        seeds = [each for each in changed if each]
+        self.told |= settle(self.index, list(touched(self.index, seeds)))
+
+    @rule(
+        name=names,
+        start=hours,
+        length=st.integers(0, 4),
+        on=st.sets(places, min_size=1),
+        created=st.integers(0, 3),
+    )
+    def write_booking(self, name: str, start: int, length: int, on: set[str], created: int) -> None:
+        self.version += 1
+        old = self.index.bookings.get(key(name))
+        new = booking(
+            name, start, start + length, *sorted(on), created=created, version=self.version
+        )
+        if old:  # its age stays
+            new = replace(new, created=old.created)
+        assert self.index.put_booking(new)
+        self.settle(old, new)
+
+    @rule(name=names)
+    def delete_booking(self, name: str) -> None:
+        self.version += 1
+        old = self.index.drop_booking(key(name), self.version)
+        self.told.pop(key(name), None)
+        self.settle(old)
+
+    @rule(name=places, capacity=st.integers(1, 3), rejects=st.booleans(), gap=st.integers(0, 1))
+    def write_calendar(self, name: str, capacity: int, rejects: bool, gap: int) -> None:  # noqa: FBT001
+        self.version += 1
+        rules = Rules(capacity, rejects, gap * HOUR)
+        new = replace(calendar(name, version=self.version), rules=rules)
+        assert self.index.put_calendar(new)
+        self.settle(*(self.index.bookings[each] for each in self.index.on_calendar(key(name))))
+
+    @rule(name=places)
+    def delete_calendar(self, name: str) -> None:
+        self.version += 1
+        self.index.drop_calendar(key(name), self.version)
+        self.settle(*(self.index.bookings[each] for each in self.index.on_calendar(key(name))))
+
+    @rule()
+    def restart(self) -> None:
+        held = (*self.index.calendars.values(), *self.index.bookings.values())
+        self.index = index_of(*held)
+        self.told = {}
+        self.settle(*self.index.bookings.values())
+
+    @invariant()
+    def statuses_are_those_of_the_model(self) -> None:
+        expected = plain_reading(self.index)
+        told = {each: outcome.status for each, outcome in self.told.items()}
+        assert {each: status.verdict for each, status in told.items()} == {
+            each: verdict for each, (verdict, _) in expected.items()
+        }
+        assert {each: {key(name) for name in told[each].conflicts_with} for each in told} == {
+            each: clashes for each, (_, clashes) in expected.items()
+        }
+        over = {each for each, (verdict, _) in expected.items() if verdict == "True"}
+        assert {each for each, outcome in self.told.items() if outcome.over} == over
+
+
+TestCluster = pytest.mark.filterwarnings("default")(Cluster.TestCase)
+Cluster.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,109 @@
+"""What stays taken until a write is seen."""
+
+from dataclasses import replace
+
+import pytest
+
+from double_booked.operator.objects import Booking
+from double_booked.operator.reservations import WRITE_SECONDS, Reservations
+from operator_making import booking, calendar, key
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def reservations(clock: Clock) -> Reservations:
+    return Reservations(clock)
+
+
+def wanted(reservations: Reservations) -> list[Booking]:
+    return list(reservations.wanted_on(key("staging")))
+
+
+def test_it_stands_until_that_generation_or_a_later_one_is_seen(
+    reservations: Reservations,
+) -> None:
+    reservations.add(booking("a", 9, 10, version=3))
+    reservations.see(booking("a", 8, 9, version=2))
+    assert len(reservations) == 1
+    reservations.see(booking("a", 9, 10, version=3))
+    assert len(reservations) == 0
+    reservations.add(booking("a", 9, 10, version=4))
+    reservations.see(booking("a", 9, 10, version=7))
+    assert len(reservations) == 0
+
+
+def test_it_stands_when_another_of_its_name_is_seen(reservations: Reservations) -> None:
+    reservations.add(booking("a", 9, 10, uid="new"))
+    reservations.see(booking("a", 8, 9, uid="old", version=9))
+    reservations.see_deleted(booking("a", 8, 9, uid="old", version=10))
+    assert wanted(reservations) == [booking("a", 9, 10, uid="new")]
+    reservations.see_deleted(booking("a", 9, 10, uid="new", version=11))
+    assert wanted(reservations) == []
+
+
+def test_two_writes_of_one_generation_both_stand_until_one_is_seen(
+    reservations: Reservations,
+) -> None:
+    reservations.add(booking("a", 9, 10, version=2))
+    reservations.add(booking("a", 11, 12, version=2))
+    assert len(wanted(reservations)) == 2
+    reservations.see(booking("a", 11, 12, version=2))
+    assert wanted(reservations) == []
+
+
+def test_a_review_that_comes_again_is_one_reservation_with_all_its_time(
+    reservations: Reservations, clock: Clock
+) -> None:
+    reservations.add(booking("a", 9, 10))
+    clock.now += WRITE_SECONDS - 1
+    reservations.add(booking("a", 9, 10))
+    assert len(reservations) == 1
+    clock.now += 2
+    assert reservations.due() == []
+    clock.now += WRITE_SECONDS
+    [due] = reservations.due()
+    reservations.expire(due)
+    assert len(reservations) == 0
+
+
+def test_one_that_was_made_anew_meanwhile_does_not_expire(
+    reservations: Reservations, clock: Clock
+) -> None:
+    reservations.add(booking("a", 9, 10))
+    clock.now += WRITE_SECONDS
+    [former] = reservations.due()
+    reservations.add(booking("a", 9, 10))
+    reservations.expire(former)
+    assert len(reservations) == 1
+
+
+def test_a_booking_waits_on_the_calendars_that_it_names(reservations: Reservations) -> None:
+    reservations.add(booking("a", 9, 10, "gpu", "staging"))
+    reservations.add(booking("b", 9, 10, "gpu"))
+    other = booking("c", 9, 10)
+    reservations.add(
+        replace(other, identity=replace(other.identity, key=replace(key("c"), namespace="x")))
+    )
+    assert [each.key.name for each in wanted(reservations)] == ["a"]
+
+
+def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations) -> None:
+    reservations.add(calendar(capacity=3, version=2))
+    reservations.add(calendar(capacity=2, version=3))
+    assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [3, 2]
+    reservations.see(calendar(capacity=3, version=2))
+    assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [2]

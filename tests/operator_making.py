@@ -1,0 +1,93 @@
+"""Calendars and bookings for tests, with times in hours of one day."""
+
+from typing import Any
+
+from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.operator.index import Index
+from double_booked.operator.objects import (
+    Booking,
+    Calendar,
+    Identity,
+    Key,
+    Rules,
+)
+
+TEAM = "team"
+HOUR = 3600 * NANOS_PER_SECOND
+_EPOCH = 1_764_547_200  # 2025-12-01T00:00:00Z
+
+
+def at(hour: float) -> int:
+    """Nanoseconds since 1970 of an hour."""
+    return _EPOCH * NANOS_PER_SECOND + round(hour * HOUR)
+
+
+def key(name: str) -> Key:
+    return Key(TEAM, name)
+
+
+def calendar(name: str = "staging", version: int = 1, **rules: Any) -> Calendar:
+    return Calendar(Identity(key(name), f"uid-{name}", version, version), Rules(**rules))
+
+
+def booking(
+    name: str,
+    start: float,
+    end: float,
+    *calendars: str,
+    created: int = 0,
+    version: int = 1,
+    uid: str = "",
+) -> Booking:
+    """A booking of a time, on `staging` if no calendar is named."""
+    return Booking(
+        Identity(key(name), uid or f"uid-{name}", version, version),
+        f"2025-11-01T00:00:{created:02}Z",
+        at(start),
+        at(end),
+        calendars or ("staging",),
+    )
+
+
+def index_of(*held: Booking | Calendar) -> Index:
+    index = Index()
+    for each in held:
+        put = index.put_booking(each) if isinstance(each, Booking) else index.put_calendar(each)
+        assert put
+    return index
+
+
+def raw_booking(
+    name: str, start: str, end: str, *calendars: str, **metadata: Any
+) -> dict[str, Any]:
+    """A Booking as JSON has it."""
+    return {
+        "apiVersion": "double-booked.io/v1alpha1",
+        "kind": "Booking",
+        "metadata": {
+            "namespace": TEAM,
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": 1,
+            "resourceVersion": "1",
+            "creationTimestamp": "2025-11-01T00:00:00Z",
+        }
+        | metadata,
+        "spec": {"calendars": list(calendars or ("staging",)), "start": start, "end": end},
+    }
+
+
+def raw_calendar(name: str = "staging", **spec: Any) -> dict[str, Any]:
+    """A Calendar as JSON has it."""
+    return {
+        "apiVersion": "double-booked.io/v1alpha1",
+        "kind": "Calendar",
+        "metadata": {
+            "namespace": TEAM,
+            "name": name,
+            "uid": f"uid-{name}",
+            "generation": 1,
+            "resourceVersion": "1",
+        },
+        "spec": spec,
+    }
