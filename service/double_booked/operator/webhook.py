@@ -54,7 +54,7 @@ class WebhookServer:
 
         app = web.Application(client_max_size=MAX_REVIEW_BYTES)
         app.router.add_post("/{kind:bookings|calendars}", answer)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.01)
         await runner.setup()
         try:
             for each in self._listening:

@@ -1,0 +1,180 @@
+"""One process admits, and knows when it may not any more."""
+
+import pytest
+
+from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.lease import DURATION_SECONDS, Lease
+from double_booked.operator.objects import Key
+from double_booked.operator.reservations import WRITE_SECONDS
+from operator_api import LEASES, Api
+
+KEY = Key("team", "operator")
+PATH = f"{LEASES}/operator"
+
+
+class Clock:
+    """A clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def lease(cluster: Cluster, clock: Clock, me: str = "me", *, is_new: bool = True) -> Lease:
+    return Lease(cluster, KEY, me, lambda: is_new, clock)
+
+
+async def test_the_first_of_all_admits_at_once(cluster: Cluster, clock: Clock) -> None:
+    mine = lease(cluster, clock)
+    assert not mine.may_admit()
+    await mine.look()
+    assert mine.may_admit()
+    assert mine.term == 1
+
+
+async def test_where_bookings_are_a_lease_that_was_deleted_is_waited_out(
+    cluster: Cluster, clock: Clock
+) -> None:
+    mine = lease(cluster, clock, is_new=False)
+    await mine.look()
+    clock.now += DURATION_SECONDS + WRITE_SECONDS - 1
+    await mine.look()
+    assert mine.is_held()
+    assert not mine.may_admit()
+    clock.now += 1
+    assert mine.may_admit()
+
+
+async def test_without_renewal_it_is_trusted_for_less_long_than_others_wait(
+    cluster: Cluster, clock: Clock
+) -> None:
+    mine, other = lease(cluster, clock), lease(cluster, clock, "other")
+    await mine.look()
+    await other.look()
+    clock.now += DURATION_SECONDS - 4
+    assert not mine.may_admit()
+    await other.look()
+    assert not other.is_held()
+    clock.now += 5
+    await other.look()
+    assert other.is_held()
+    assert not other.may_admit()
+    clock.now += WRITE_SECONDS - 1
+    await other.look()
+    assert other.is_held()
+    assert not other.may_admit()
+    clock.now += 1
+    assert other.may_admit()
+
+
+async def test_one_that_is_renewed_is_never_taken(cluster: Cluster, clock: Clock) -> None:
+    mine, other = lease(cluster, clock), lease(cluster, clock, "other")
+    for _ in range(20):
+        await mine.look()
+        await other.look()
+        clock.now += 4
+        assert mine.may_admit()
+        assert not other.is_held()
+    assert mine.term == 1
+
+
+async def test_a_clock_is_never_compared_with_anothers(cluster: Cluster) -> None:
+    mine = lease(cluster, Clock())
+    ahead = Clock()
+    ahead.now += 10**9
+    other = lease(cluster, ahead, "other")
+    await mine.look()
+    await other.look()
+    await other.look()
+    assert not other.is_held()
+
+
+async def test_who_comes_back_and_finds_it_taken_may_not_admit(
+    cluster: Cluster, clock: Clock
+) -> None:
+    mine, other = lease(cluster, clock), lease(cluster, clock, "other")
+    await mine.look()
+    await other.look()
+    clock.now += DURATION_SECONDS + 1
+    await other.look()
+    await mine.look()
+    assert other.is_held()
+    assert not mine.is_held()
+    await mine.look()
+    assert not mine.is_held()
+
+
+async def test_of_two_that_take_it_at_once_one_wins(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    await lease(cluster, clock, "former").look()
+    one, two = lease(cluster, clock, "one"), lease(cluster, clock, "two")
+    for each in (one, two):
+        await each.look()
+    clock.now += DURATION_SECONDS + 1
+    stale = await cluster.get(PATH)
+    await one.look()
+    with pytest.raises(ClusterError, match="another resourceVersion"):
+        await cluster.replace(PATH, stale)
+    await two.look()
+    assert [one.is_held(), two.is_held()] == [True, False]
+    assert api.objects[PATH]["spec"]["holderIdentity"] == "one"
+    assert api.objects[PATH]["spec"]["leaseTransitions"] == 1
+
+
+async def test_a_conflict_is_left_to_the_next_look(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    mine = lease(cluster, clock)
+    api.fail("POST", LEASES, 409)
+    await mine.look()
+    assert not mine.is_held()
+    await mine.look()
+    api.fail("PUT", PATH, 409)
+    await mine.look()
+    assert mine.is_held()
+
+
+async def test_one_that_was_given_up_is_taken_without_a_wait(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    mine, other = lease(cluster, clock), lease(cluster, clock, "other", is_new=False)
+    await mine.look()
+    await mine.release()
+    assert not mine.is_held()
+    assert api.objects[PATH]["spec"]["holderIdentity"] == ""
+    await other.look()
+    assert other.may_admit()
+
+
+async def test_a_process_that_follows_in_the_same_place_waits_for_writes_alone(
+    cluster: Cluster, clock: Clock
+) -> None:
+    await lease(cluster, clock).look()
+    again = lease(cluster, clock)
+    await again.look()
+    assert again.is_held()
+    assert not again.may_admit()
+    clock.now += WRITE_SECONDS
+    await again.look()
+    assert again.may_admit()
+
+
+async def test_who_cannot_reach_the_api_server_lets_it_run_out(
+    api: Api, cluster: Cluster, clock: Clock
+) -> None:
+    mine = lease(cluster, clock)
+    await mine.look()
+    api.fail("GET", PATH, 500)
+    with pytest.raises(ClusterError):
+        await mine.look()
+    assert mine.is_held()
+    clock.now += DURATION_SECONDS
+    assert not mine.is_held()

@@ -1,0 +1,204 @@
+"""A small API server on loopback, for what no test should need a cluster for.
+
+It keeps objects with uid, resourceVersion and generation, lists in pages, watches, refuses writes
+of old versions, patches by merging, and can be told to fail. What a real one does is proven in
+tests/e2e.
+"""
+
+import asyncio
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import kopf
+from aiohttp import web
+
+from double_booked.operator.cluster import Cluster
+from double_booked.operator.objects import API_VERSION
+
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/team/leases"
+SECRETS = "/api/v1/namespaces/team/secrets"
+EVENTS = "/api/v1/namespaces/team/events"
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+CALENDARS = f"/apis/{API_VERSION}/namespaces/team/calendars"
+BOOKINGS = f"/apis/{API_VERSION}/namespaces/team/bookings"
+
+Raw = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Api:
+    """The server.
+
+    Attributes:
+        objects: By path.
+        asked: Method and path of each request, in order.
+        failing: Status codes to answer the next requests of a method and path with, and headers.
+        watched: Lines for each watch that is open, None to end it.
+    """
+
+    url: str = ""
+    objects: dict[str, Raw] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    failing: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    watched: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
+    is_silent: bool = False
+    _versions: Any = field(default_factory=lambda: itertools.count(1))
+    _log: list[tuple[int, str, Raw]] = field(default_factory=list)
+
+    def count(self, method: str, path: str) -> int:
+        """How often it was asked."""
+        return self.asked.count((method, path))
+
+    def put(self, path: str, raw: Raw) -> Raw:
+        """Writes an object, as somebody else would."""
+        old = self.objects.get(path)
+        new = deepcopy(raw)
+        metadata = new.setdefault("metadata", {})
+        parts = path.split("/")
+        metadata["name"] = parts[-1]
+        if "namespaces" in parts:
+            metadata["namespace"] = parts[parts.index("namespaces") + 1]
+        metadata["uid"] = old["metadata"]["uid"] if old else uuid4().hex
+        generation = old["metadata"]["generation"] if old else 0
+        changed = not old or old.get("spec") != new.get("spec")
+        metadata["generation"] = generation + changed
+        metadata.setdefault("creationTimestamp", "2025-11-01T00:00:00Z")
+        self._publish(path, "MODIFIED" if old else "ADDED", new)
+        self.objects[path] = new
+        return new
+
+    def delete(self, path: str) -> None:
+        """Removes an object."""
+        self._publish(path, "DELETED", self.objects.pop(path))
+
+    def end_watches(self, line: str = "") -> None:
+        """Ends every watch, after a line of its own."""
+        for _, queue in self.watched:
+            if line:
+                queue.put_nowait(line)
+            queue.put_nowait(None)
+
+    def fail(self, method: str, path: str, *codes: int, **headers: str) -> None:
+        """Answers the next requests so."""
+        self.failing[method, path] += [(code, headers) for code in codes]
+
+    def _publish(self, path: str, kind: str, raw: Raw) -> None:
+        version = next(self._versions)
+        raw["metadata"]["resourceVersion"] = str(version)
+        self._log.append((version, path, {"type": kind, "object": deepcopy(raw)}))
+        if not self.is_silent:
+            for prefix, queue in self.watched:
+                if _is_in(path, prefix):
+                    queue.put_nowait(json.dumps({"type": kind, "object": raw}))
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answers any request."""
+        path = request.path.removesuffix("/status")
+        self.asked.append((request.method, request.path))
+        if codes := self.failing.get((request.method, request.path)):
+            code, headers = codes.pop(0)
+            return web.json_response(
+                {"message": f"told to say {code}"}, status=code, headers=headers
+            )
+        content = json.loads(await request.read() or b"null")
+        if request.method == "POST":
+            return self._create(path, content)
+        if request.method == "GET" and path not in self.objects and _is_collection(path):
+            watch = request.query.get("watch")
+            return await (self._watch(request, path) if watch else self._list(request, path))
+        if path not in self.objects:
+            return web.json_response({"message": "not found"}, status=404)
+        if request.method == "GET":
+            return web.json_response(self.objects[path])
+        return self._change(path, content, is_patch=request.method == "PATCH")
+
+    def _create(self, collection: str, content: Raw) -> web.Response:
+        path = f"{collection}/{content['metadata']['name']}"
+        if path in self.objects:
+            return web.json_response({"message": "exists"}, status=409)
+        return web.json_response(self.put(path, content), status=201)
+
+    def _change(self, path: str, content: Raw, *, is_patch: bool) -> web.Response:
+        held = self.objects[path]
+        for name in ("uid", "resourceVersion"):
+            wanted = content.get("metadata", {}).get(name)
+            if wanted and wanted != held["metadata"][name]:
+                return web.json_response({"message": f"another {name}"}, status=409)
+        return web.json_response(self.put(path, _merge(held, content) if is_patch else content))
+
+    async def _list(self, request: web.Request, prefix: str) -> web.Response:
+        found = [raw for path, raw in sorted(self.objects.items()) if _is_in(path, prefix)]
+        begin = int(request.query.get("continue") or 0)
+        end = begin + int(request.query.get("limit") or len(found) or 1)
+        version = self._log[-1][0] if self._log else 0
+        metadata = {"resourceVersion": str(version)}
+        if end < len(found):
+            metadata["continue"] = str(end)
+        return web.json_response({"metadata": metadata, "items": found[begin:end]})
+
+    async def _watch(self, request: web.Request, prefix: str) -> web.StreamResponse:
+        queue: asyncio.Queue[str | None] = asyncio.Queue()
+        since = int(request.query["resourceVersion"])
+        for version, path, event in self._log:
+            if version > since and _is_in(path, prefix):
+                queue.put_nowait(json.dumps(event))
+        entry = (prefix, queue)
+        self.watched.append(entry)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while (line := await queue.get()) is not None:
+                await response.write(line.encode() + b"\n")
+        finally:
+            self.watched.remove(entry)
+        return response
+
+
+def _is_collection(path: str) -> bool:
+    return path.endswith(("calendars", "bookings"))
+
+
+def _is_in(path: str, prefix: str) -> bool:
+    """Whether an object is in a collection, of one namespace or of all."""
+    collection = path.rpartition("/")[0]
+    group, _, rest = collection.partition("/namespaces/")
+    return prefix in {collection, f"{group}/{rest.partition('/')[2]}"}
+
+
+def _merge(held: Any, patch: Any) -> Any:
+    """RFC 7386; lists of webhooks merge by name, as a strategic merge has it."""
+    if isinstance(patch, list) and patch and "clientConfig" in patch[0]:
+        named = {each["name"]: each for each in patch}
+        return [_merge(each, named.get(each["name"], {})) for each in held]
+    if not isinstance(patch, dict) or not isinstance(held, dict):
+        return patch
+    merged = held | {name: _merge(held.get(name), value) for name, value in patch.items()}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[tuple[Api, Cluster]]:
+    """The server, and a client of it."""
+    api = Api()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", api.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    api.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    cluster = Cluster(lambda: kopf.ConnectionInfo(server=api.url))
+    try:
+        yield api, cluster
+    finally:
+        await cluster.close()
+        await runner.cleanup()
