@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from io import TextIOWrapper
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 from rich.console import Console
@@ -194,7 +195,9 @@ def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
     shown = track(
         files, "reading", console=console, transient=True, disable=not console.is_terminal
     )
-    sources = [_read(file, names[file], reading) for file in shown]
+    # Left open by a fault, it would keep its thread, and the process with that.
+    with closing(cast("Generator[str]", shown)):
+        sources = [_read(file, names[file], reading) for file in shown]
     _note(sources, reading)
     return sources
 
