@@ -3,6 +3,7 @@
 {{- include "double-booked.validateLabels" . -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
+{{- include "double-booked.validateOperator" . -}}
 {{- include "double-booked.validateApis" . -}}
 {{- end -}}
 
@@ -54,6 +55,21 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "double-booked.validateOperator" -}}
+{{- $operator := .Values.operator -}}
+{{- if and $operator.enabled (eq $operator.certificate.source "certManager") (not $operator.certificate.certManager.issuerRef.name) -}}
+{{- fail "operator.certificate.source is certManager, but operator.certificate.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
+{{- end -}}
+{{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
+{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: what is not watched cannot be reviewed, so watchNamespaces sets the selector." -}}
+{{- end -}}
+{{- range $label := list "app" "app.kubernetes.io/instance" -}}
+{{- if hasKey $operator.podLabels $label -}}
+{{- fail (printf "operator.podLabels sets %s, but the Service and the Deployment select pods by that label: choose another name." $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "double-booked.validateApis" -}}
 {{- $required := list -}}
 {{- if .Values.ingress.enabled -}}
@@ -73,6 +89,9 @@
 {{- end -}}
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
+{{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
+{{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
