@@ -21,9 +21,10 @@ import yaml
 
 from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
-from e2e.conftest import CHART, listens, run, tool, until
+from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
 CONFIGURATION = "double-booked-test"
+Told = subprocess.CompletedProcess[str]
 _READY_SECONDS = 90
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
 
@@ -94,7 +95,12 @@ class Process:
 
     def until_ready(self) -> None:
         """Waits until it may admit."""
-        until(self.is_ready, f"the operator is ready: {self.log.read_text()}", _READY_SECONDS)
+
+        def is_ready_or_dead() -> bool:
+            return self.is_ready() or not self.popen or self.popen.poll() is not None
+
+        until(is_ready_or_dead, "the operator is ready", _READY_SECONDS)
+        assert self.is_ready(), self.log.read_text()
 
     def metric(self, name: str) -> float:
         """The value of a metric without labels."""
@@ -102,6 +108,10 @@ class Process:
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise AssertionError(f"there is no {name}")
+
+    def metric_of(self, name: str, result: str) -> float:
+        """The value of a metric whose one label is the result."""
+        return self.metric(f'{name}{{result="{result}"}}')
 
     def entries(self) -> list[dict[str, Any]]:
         """Its log."""
@@ -138,6 +148,19 @@ def operating(
         process.popen.kill()
         process.popen.wait()
         run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+
+
+@asynccontextmanager
+async def operating_meanwhile(
+    namespace: str, folder: Path, **environment: str
+) -> AsyncIterator[Process]:
+    """The same, where this process has to serve it while it starts."""
+    context = operating(namespace, folder, **environment)
+    process = await asyncio.to_thread(context.__enter__)
+    try:
+        yield process
+    finally:
+        await asyncio.to_thread(context.__exit__, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +229,29 @@ class Team:
         }
 
 
+def manifest(name: str, start: str, end: str, *calendars: str, **more: str) -> dict[str, Any]:
+    """A Booking to apply."""
+    spec = {"calendars": list(calendars), "start": start, "end": end} | more
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Booking",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:
+    """Runs kubectl in a namespace, and does not block what is served meanwhile."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        place.command(*arguments),
+        input=None if content is None else json.dumps(content),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
 @asynccontextmanager
 async def team(namespace: str) -> AsyncIterator[Team]:
     """A namespace, for as long as it is asked for."""
@@ -233,7 +279,8 @@ async def slow_watches(folder: Path, seconds: float) -> AsyncIterator[str]:
         async with session.request(
             request.method, url, data=await request.read() or None, headers=kind
         ) as answer:
-            response = aiohttp.web.StreamResponse(status=answer.status)
+            told = {"Content-Type": answer.headers["Content-Type"]}
+            response = aiohttp.web.StreamResponse(status=answer.status, headers=told)
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 if "watch" in request.query:

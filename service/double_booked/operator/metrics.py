@@ -68,7 +68,7 @@ class Metrics:
         )
         for result in ("success", "failure"):
             self.tls_reloads.labels(result)
-        Info("double_booked_build", "What is running.", registry=self.registry).info(
+        Info("double_booked_operator_build", "What is running.", registry=self.registry).info(
             {"version": VERSION, "commit": commit()}
         )
 

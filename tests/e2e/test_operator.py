@@ -1,0 +1,402 @@
+"""Bookings in a real API server: who gets in, who is refused, and what is told of it."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from double_booked.operator.cluster import ClusterError
+from double_booked.operator.objects import API_VERSION
+from e2e.conftest import CHART, Namespace, run, tool
+from e2e.operator_process import (
+    CONFIGURATION,
+    Process,
+    Team,
+    kubectl,
+    manifest,
+    operating,
+    operating_meanwhile,
+    slow_watches,
+    team,
+)
+
+ROUNDS = 200
+RIVALS = 20
+REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
+NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+
+
+def hour(number: int) -> tuple[str, str]:
+    """A start and an end of an hour of its own, of the year 2027 and later."""
+    day, clock = divmod(number, 23)
+    return (
+        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock:02}:00:00Z",
+        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock + 1:02}:00:00Z",
+    )
+
+
+@pytest.fixture(scope="module")
+def kinds() -> Iterator[None]:
+    """The API server knows Calendars and Bookings."""
+    files = f"--filename={CHART}/files/crds"
+    run(tool("kubectl"), "apply", files)
+    run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
+    yield
+    run(tool("kubectl"), "delete", "--wait=true", "--timeout=100s", files)
+
+
+@pytest.fixture
+def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
+    """A namespace of its own."""
+    made = Namespace(f"booked-{uuid4().hex[:8]}")
+    made.kubectl("create", "namespace", made.name)
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture
+async def bookers(place: Namespace) -> AsyncIterator[Team]:
+    async with team(place.name) as found:
+        yield found
+
+
+@pytest.fixture
+def process(place: Namespace, tmp_path: Path) -> Iterator[Process]:
+    with operating(place.name, tmp_path) as running:
+        yield running
+
+
+async def until(holds: object, what: str, seconds: float = 10) -> None:
+    """Waits until an asynchronous function answers something true."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await holds():  # type: ignore[operator]
+        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
+        await asyncio.sleep(0.05)
+
+
+async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
+    """Who of some rivals for one hour was let in; the others were refused, or not answered."""
+    names = [f"r{round_}-{number}" for number in range(RIVALS)]
+    answers = await bookers.race(names, *hour(round_), calendar)
+    for answer in filter(None, answers.values()):
+        assert any(known in answer for known in REFUSALS), answer
+    return [name for name, answer in answers.items() if not answer]
+
+
+@pytest.mark.usefixtures("process")
+async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
+    await bookers.calendar("staging")
+    await bookers.calendar("gpu-pool", capacity=3)
+    for number in range(ROUNDS):
+        calendar, most = ("gpu-pool", 3) if number % 4 == 0 else ("staging", 1)
+        assert len(await winners(bookers, number, calendar)) == most
+
+
+async def test_never_two_win_while_watches_are_late(
+    place: Namespace, bookers: Team, tmp_path: Path
+) -> None:
+    async with slow_watches(tmp_path, seconds=2) as kubeconfig:
+        slow = {"KUBECONFIG": kubeconfig}
+        async with operating_meanwhile(place.name, tmp_path, **slow) as process:
+            await bookers.calendar("staging")
+            for number in range(40):
+                assert len(await winners(bookers, number, "staging")) == 1
+            # Nobody looks for this one, so it is known once the watch brings it.
+            await bookers.book("alone", *NINE, "staging")
+            name = "double_booked_operator_reservations"
+            assert await asyncio.to_thread(process.metric, name) == 1
+
+            async def is_seen() -> bool:
+                return await asyncio.to_thread(process.metric, name) == 0
+
+            await until(is_seen, "the watch brings it", 20)
+
+
+@pytest.mark.usefixtures("process")
+async def test_never_two_win_while_a_quota_refuses_some_after_us(
+    place: Namespace, bookers: Team
+) -> None:
+    await bookers.calendar("staging")
+    place.kubectl("create", "quota", "few", "--hard=count/bookings.double-booked.io=10")
+    await asyncio.sleep(1)  # until the quota is counted
+    won = [len(await winners(bookers, number, "staging")) for number in range(20)]
+    assert max(won) == 1
+    assert sum(won) == 10
+    # What was let in and then refused is free again once no write can come any more.
+    place.kubectl("delete", "quota", "few")
+    refused = won.index(0)
+
+    async def is_free() -> bool:
+        try:
+            await bookers.book(f"late-{uuid4().hex[:6]}", *hour(refused), "staging")
+        except ClusterError:
+            return False
+        return True
+
+    await until(is_free, "the slot is free again", 60)
+
+
+async def test_two_processes_never_both_admit(
+    place: Namespace, bookers: Team, tmp_path: Path
+) -> None:
+    """One is cut off in the middle of a round, as a pod on a lost node; another takes over."""
+    with operating(place.name, tmp_path) as first:
+        await bookers.calendar("staging")
+        second = Process(place.name, first.port, first.http, tmp_path / "second.log")
+        task = asyncio.create_task(winners(bookers, 0, "staging"))
+        await asyncio.sleep(0.02)
+        assert first.popen
+        first.popen.send_signal(signal.SIGSTOP)
+        won = await task
+        assert len(won) <= 1
+        first.popen.kill()
+        first.popen.wait()
+        second.start()
+        try:
+            # Until the Lease is over, and what the first allowed too, nobody is let in.
+            with pytest.raises(ClusterError, match="failed calling webhook"):
+                await bookers.book("early", *hour(0), "staging")
+            await asyncio.to_thread(second.until_ready)
+            held = await bookers.get("bookings")
+            again = await winners(bookers, 1, "staging")
+            assert len(held) <= 1
+            assert len(again) == 1
+            late = await bookers.race(["late-a", "late-b"], *hour(0), "staging")
+            assert list(late.values()).count("") == 1 - len(held)
+        finally:
+            assert second.popen
+            second.popen.kill()
+            second.popen.wait()
+
+
+async def test_a_stop_hands_over_without_a_wait(
+    place: Namespace, bookers: Team, tmp_path: Path
+) -> None:
+    with operating(place.name, tmp_path) as first:
+        await bookers.calendar("staging")
+        await bookers.book("a", *NINE, "staging")
+        assert first.end() == 0
+        second = Process(place.name, first.port, first.http, tmp_path / "second.log")
+        second.start()
+        try:
+            await asyncio.to_thread(second.until_ready)
+            assert await winners(bookers, 0, "staging")
+            entries = [entry for entry in second.entries() if entry["event"] == "holds the Lease"]
+            assert [entry["admits_in"] for entry in entries] == [0.0]
+        finally:
+            second.end()
+
+
+async def test_what_got_in_twice_is_marked_on_the_loser_after_every_kill(
+    place: Namespace, bookers: Team, tmp_path: Path
+) -> None:
+    """FailurePolicy Ignore: while nobody answers, everything is let in."""
+    environment = {"LEASE_HOLDER": "the-same-pod"}
+    with operating(place.name, tmp_path, "Ignore", **environment) as process:
+        await bookers.calendar("staging")
+        for number in range(50):
+            assert process.popen
+            rivals, when = [f"k{number}-a", f"k{number}-b"], hour(number)
+            racing = asyncio.create_task(bookers.race(rivals, *when, "staging"))
+            await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - no secret
+            process.popen.kill()
+            process.popen.wait()
+            answers = await racing
+            answers |= await bookers.race([f"k{number}-c"], *when, "staging")
+            got_in = [name for name, answer in answers.items() if not answer]
+            process.start()
+            raws = [await bookers.get("bookings", name) for name in got_in]
+            order = sorted(
+                raws,
+                key=lambda raw: (raw["metadata"]["creationTimestamp"], raw["metadata"]["uid"]),
+            )
+            expected = {
+                raw["metadata"]["name"]: str(position > 0) for position, raw in enumerate(order)
+            }
+
+            async def is_told(expected: dict[str, str] = expected) -> bool:
+                return {name: await bookers.verdict(name) for name in expected} == expected
+
+            await until(is_told, f"{expected} is told", 10)
+
+
+@pytest.mark.usefixtures("process")
+async def test_a_refusal_is_read_in_kubectls_own_words(place: Namespace, bookers: Team) -> None:
+    await bookers.calendar("staging")
+    await bookers.book("load-test", *NINE, "staging")
+    demo = manifest("demo", "2026-12-01T09:30:00Z", "2026-12-01T11:00:00Z", "staging")
+    refused = await kubectl(place, "apply", "--filename=-", content=demo)
+    assert refused.returncode == 1
+    assert refused.stderr.strip() == (
+        'Error from server: error when creating "STDIN": admission webhook'
+        ' "bookings.double-booked.io" denied the request: demo would be double-booked: calendar'
+        " staging takes 1 at a time, and load-test has it from 2026-12-01T09:30:00Z to"
+        " 2026-12-01T10:00:00Z. Choose a time that is free."
+    )
+
+
+@pytest.mark.usefixtures("process")
+async def test_a_dry_run_takes_nothing(bookers: Team) -> None:
+    await bookers.calendar("staging")
+    for number in range(5):
+        await bookers.book(f"dry-{number}", *NINE, "staging", dry_run=True)
+    await bookers.book("wet", *NINE, "staging")
+    with pytest.raises(ClusterError, match="wet has it"):
+        await bookers.book("dry", *NINE, "staging", dry_run=True)
+
+
+@pytest.mark.usefixtures("process")
+async def test_an_update_is_refused_for_what_it_adds_alone(bookers: Team) -> None:
+    await bookers.calendar("staging")
+    await bookers.book("a", *NINE, "staging")
+    await bookers.book("b", "2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z", "staging")
+    with pytest.raises(ClusterError, match="b has it from 2026-12-01T10:00:00Z to 2026-12-01T10:"):
+        await bookers.change("bookings", "a", spec={"end": "2026-12-01T10:30:00Z"})
+    await bookers.change("bookings", "a", spec={"end": "2026-12-01T09:30:00Z"})
+    await bookers.change("bookings", "a", metadata={"labels": {"team": "red"}})
+    await bookers.change("bookings", "b", spec={"start": "2026-12-01T09:30:00Z"})
+    with pytest.raises(ClusterError, match="b has it"):
+        await bookers.change("bookings", "a", spec={"end": "2026-12-01T10:00:00Z"})
+    await bookers.change("bookings", "a", spec={"start": "2026-12-01T08:00:00Z"})
+
+
+@pytest.mark.usefixtures("process")
+async def test_a_freed_slot_is_free_at_once(place: Namespace, bookers: Team) -> None:
+    await bookers.calendar("staging")
+    for number in range(20):
+        await bookers.book(f"a{number}", *NINE, "staging")
+        place.kubectl("delete", "booking", f"a{number}", "--wait=true")
+
+
+@pytest.mark.usefixtures("process")
+async def test_what_is_being_deleted_passes_and_holds_its_time(
+    place: Namespace, bookers: Team
+) -> None:
+    await bookers.calendar("staging")
+    await bookers.book("a", *NINE, "staging")
+    await bookers.change("bookings", "a", metadata={"finalizers": ["example.com/wait"]})
+    place.kubectl("delete", "booking", "a", "--wait=false")
+    with pytest.raises(ClusterError, match="a has it"):
+        await bookers.book("b", *NINE, "staging")
+    await bookers.change("bookings", "a", metadata={"finalizers": []})
+    await bookers.book("b", *NINE, "staging")
+
+
+@pytest.mark.usefixtures("process")
+async def test_report_warns_and_both_sides_name_each_other(place: Namespace, bookers: Team) -> None:
+    await bookers.calendar("window", policy="Report")
+    await bookers.book("first", *NINE, "window")
+    await asyncio.sleep(1.1)  # a creationTimestamp is of whole seconds
+    second = manifest("second", *NINE, "window")
+    told = await kubectl(place, "create", "--filename=-", content=second)
+    assert told.stderr.strip() == (
+        "Warning: double-booked: calendar window takes 1 at a time, and first has it from"
+        " 2026-12-01T09:00:00Z to 2026-12-01T10:00:00Z"
+    )
+
+    async def is_told() -> bool:
+        return [await bookers.verdict(name) for name in ("first", "second")] == ["False", "True"]
+
+    await until(is_told, "second is marked")
+    for one, other in (("first", "second"), ("second", "first")):
+        status = (await bookers.get("bookings", one))["status"]
+        assert status["conflictsWith"] == [other]
+        assert status["observedGeneration"] == 1
+    lines = place.kubectl("get", "bk").splitlines()
+    assert lines[0].split() == ["NAME", "START", "END", "CALENDARS", "DOUBLE-BOOKED", "WITH"]
+    assert 'True            ["first"]' in lines[2]
+
+    async def is_recorded() -> bool:
+        return "Warning" in place.kubectl("get", "events", "--field-selector=reason=DoubleBooked")
+
+    await until(is_recorded, "an Event")
+    await bookers.change(
+        "bookings", "first", spec={"end": "2026-12-01T09:00:00Z", "start": "2026-12-01T08:00:00Z"}
+    )
+
+    async def is_free() -> bool:
+        status = (await bookers.get("bookings", "second"))["status"]
+        return bool(status["conditions"][0]["reason"] == "Free" and status["conflictsWith"] == [])
+
+    await until(is_free, "second is free again")
+
+
+@pytest.mark.usefixtures("process")
+async def test_a_calendar_that_comes_late_settles_what_waited_for_it(
+    place: Namespace, bookers: Team
+) -> None:
+    await bookers.book("a", *NINE, "later")
+
+    async def is_unknown() -> bool:
+        return await bookers.verdict("a") == "Unknown"
+
+    await until(is_unknown, "the calendar is missed")
+    await bookers.calendar("later")
+
+    async def is_free() -> bool:
+        return await bookers.verdict("a") == "False"
+
+    await until(is_free, "the booking is settled")
+    assert place.kubectl("get", "cal", "later").splitlines()[1].split()[1:6] == [
+        "1", "Reject", "1", "0", "True",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("process")
+async def test_in_one_apply_the_calendar_counts_for_the_booking_behind_it(
+    place: Namespace,
+) -> None:
+    for number in range(10):
+        calendar = {"kind": "Calendar", "metadata": {"name": f"c{number}"}}
+        bookings = [manifest(f"b{number}-{each}", *NINE, f"c{number}") for each in range(2)]
+        items = [{"apiVersion": API_VERSION} | calendar, *bookings]
+        everything = {"apiVersion": "v1", "kind": "List", "items": items}
+        applied = await kubectl(place, "apply", "--filename=-", content=everything)
+        assert f"b{number}-1 would be double-booked" in applied.stderr
+
+
+@pytest.mark.usefixtures("process")
+async def test_less_capacity_than_is_booked_is_warned_of(place: Namespace, bookers: Team) -> None:
+    await bookers.calendar("pool", capacity=2)
+    await bookers.book("a", *NINE, "pool")
+    await asyncio.sleep(1.1)
+    await bookers.book("b", *NINE, "pool")
+    less = '--patch={"spec":{"capacity":1}}'
+    told = await kubectl(place, "patch", "calendar", "pool", "--type=merge", less)
+    assert told.stderr.startswith("Warning: calendar pool takes 1 at a time, but up to 2 overlap")
+
+    async def is_marked() -> bool:
+        return [await bookers.verdict(name) for name in "ab"] == ["False", "True"]
+
+    await until(is_marked, "the later is marked")
+
+
+async def test_a_certificate_that_is_lost_is_made_anew_while_calls_go_on(
+    place: Namespace, bookers: Team, process: Process
+) -> None:
+    await bookers.calendar("staging")
+    place.kubectl("delete", "secret", "double-booked-operator-webhook")
+
+    async def is_kept() -> bool:
+        await bookers.book(f"b-{uuid4().hex[:8]}", *hour(0), "staging", dry_run=True)
+        return process.metric_of("double_booked_operator_tls_reloads_total", "success") == 1
+
+    await until(is_kept, "another certificate is served", 40)
+    webhooks = place.get("validatingwebhookconfiguration", CONFIGURATION)["webhooks"]
+    assert all(each["clientConfig"]["caBundle"] for each in webhooks)
+    await bookers.book("a", *NINE, "staging")
+
+
+async def test_titles_are_in_no_log(place: Namespace, bookers: Team, process: Process) -> None:
+    await bookers.calendar("staging")
+    for name in ("a", "b"):
+        booking = manifest(name, *NINE, "staging", title="secret plan", description="tell nobody")
+        await kubectl(place, "create", "--filename=-", content=booking)
+    log = process.log.read_text()
+    assert f"{place.name}/b" in log
+    assert "secret plan" not in log
+    assert "tell nobody" not in log
