@@ -51,3 +51,44 @@ grpc:
   value: /client-ca/{{ .Values.tls.clientCA.key }}
 {{- end }}
 {{- end -}}
+
+{{- define "double-booked.operatorEnv" -}}
+{{- $name := include "double-booked.operatorName" . -}}
+- name: OPERATOR_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+# A container that is restarted in its pod goes on as the same holder.
+- name: LEASE_HOLDER
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+- name: LEASE_NAME
+  value: {{ $name }}
+- name: WATCH_NAMESPACES
+  value: {{ join "," .Values.operator.watchNamespaces | quote }}
+- name: WEBHOOK_HOST
+  value: ":10250"
+- name: HEALTH_CHECK_HOST
+  value: ":8080"
+{{- if include "double-booked.operatorTlsSecret" . }}
+- name: WEBHOOK_CERT_FILE
+  value: /tls/tls.crt
+- name: WEBHOOK_KEY_FILE
+  value: /tls/tls.key
+{{- else }}
+- name: WEBHOOK_CONFIGURATION
+  value: {{ $name }}
+- name: WEBHOOK_SECRET
+  value: {{ $name }}-webhook
+- name: WEBHOOK_NAMES
+  value: {{ $name }}.$(OPERATOR_NAMESPACE).svc
+{{- end }}
+- name: LOG_LEVEL
+  value: {{ .Values.operator.logLevel }}
+- name: LOG_FORMAT
+  value: json
+{{- with .Values.operator.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

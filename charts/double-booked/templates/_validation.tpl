@@ -3,11 +3,13 @@
 {{- include "double-booked.validateLabels" . -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
+{{- include "double-booked.validateOperator" . -}}
 {{- include "double-booked.validateApis" . -}}
 {{- end -}}
 
 {{- define "double-booked.validateLabels" -}}
-{{- range $name, $labels := pick .Values "podLabels" "commonLabels" -}}
+{{- $all := dict "podLabels" .Values.podLabels "commonLabels" .Values.commonLabels "operator.podLabels" .Values.operator.podLabels -}}
+{{- range $name, $labels := $all -}}
 {{- range $label := list "app" "app.kubernetes.io/instance" -}}
 {{- if hasKey $labels $label -}}
 {{- fail (printf "%s sets %s, but Services and the Deployment select pods by that label: choose another name." $name $label) -}}
@@ -54,6 +56,19 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "double-booked.validateOperator" -}}
+{{- $operator := .Values.operator -}}
+{{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
+{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: the operator is asked in the namespaces that it watches." -}}
+{{- end -}}
+{{- if and $operator.enabled (eq $operator.certificate.source "certManager") (not $operator.certificate.certManager.issuerRef.name) -}}
+{{- fail "operator.certificate.source is certManager, but operator.certificate.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
+{{- end -}}
+{{- if and (not $operator.serviceAccount.create) (not $operator.serviceAccount.name) -}}
+{{- fail "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: name a ServiceAccount, as the rights of the operator are not for `default`." -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "double-booked.validateApis" -}}
 {{- $required := list -}}
 {{- if .Values.ingress.enabled -}}
@@ -73,6 +88,12 @@
 {{- end -}}
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
+{{- if and .Values.operator.enabled (include "double-booked.operatorTlsSecret" .) -}}
+{{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
+{{- if and .Values.operator.enabled (not .Values.crds.install) -}}
+{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.install=true, or install the definitions by other means") -}}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
