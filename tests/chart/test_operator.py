@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
+from google.protobuf.json_format import ParseDict
 
 from chart.programs import CHART, NEWEST, ROOT, container, render, run, template, tool, values
 from chart.schemas import write_schemas
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts import definition
 
 KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
@@ -314,6 +317,36 @@ def check(text: str) -> None:
     location = f"-schema-location={write_schemas(NEWEST)}"
     strict = (tool("kubeconform"), "-strict", location, f"-kubernetes-version={NEWEST}", "-")
     run(*strict, text=text)
+
+
+def test_the_examples_clash_where_they_say() -> None:
+    """The week is free of conflicts, and the double booking clashes with one of it."""
+    week = events("bookings")
+    assert groups(week) == []
+    assert groups(week + events("double-booking")) == [
+        ("staging", ["load-test-checkout", "hotfix-login"])
+    ]
+
+
+def events(file: str) -> list[dict[str, Any]]:
+    """The bookings of an example as events."""
+    text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
+    return [
+        {"id": each["metadata"]["name"], "resources": each["spec"]["calendars"]}
+        | {name: each["spec"][name] for name in ("start", "end", "title")}
+        for each in yaml.safe_load_all(text)
+    ]
+
+
+def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Which of them conflict, and on what."""
+    calendars = yaml.safe_load_all((ROOT / "examples/bookings/calendars.yaml").read_text())
+    capacity = {each["metadata"]["name"]: each["spec"].get("capacity", 1) for each in calendars}
+    asked = ParseDict({"events": found, "options": {"capacity": capacity}}, EventList())
+    return [
+        (each.resource, [event.id for event in each.conflict_group])
+        for each in definition.get_conflicts(asked).conflicts
+    ]
 
 
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])

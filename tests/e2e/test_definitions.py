@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from chart.programs import CHART, render, values
+from chart.programs import CHART, ROOT, render, values
 from e2e.conftest import Namespace, run, tool, until
 
 SECONDS = 30
@@ -232,6 +232,15 @@ def test_the_most_that_is_allowed_is_taken(
     group: str, team: Namespace, kind: str, spec: dict[str, Any]
 ) -> None:
     assert tried(team, made(group, kind, spec))["spec"] == spec
+
+
+@pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
+def test_the_examples_are_taken(group: str, team: Namespace, file: str) -> None:
+    text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
+    for each in yaml.safe_load_all(text):
+        assert tried(team, made(group, each["kind"], each["spec"]))["spec"].items() >= (
+            each["spec"].items()
+        )
 
 
 @pytest.mark.parametrize("spec", [None, {}])
