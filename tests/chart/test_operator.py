@@ -87,7 +87,7 @@ def webhooks(*options: str) -> list[dict[str, Any]]:
 def test_it_may_do_what_it_does_and_nothing_else() -> None:
     assert granted("operator") == [
         (KEY, "shared", LEASES + SECRETS),
-        (f"{KEY}-bookings", None, BOOKINGS),
+        (KEY, None, BOOKINGS),
         (f"{KEY}-webhook", None, WEBHOOK),
     ]
 
@@ -104,26 +104,20 @@ def test_in_some_namespaces_it_has_rights_there_alone() -> None:
 def test_with_cert_manager_it_keeps_no_secret_and_no_webhook() -> None:
     assert granted("operator-cert-manager") == [
         (KEY, "shared", LEASES),
-        (f"{KEY}-bookings", None, BOOKINGS),
+        (KEY, None, BOOKINGS),
     ]
 
 
 def test_who_may_edit_a_namespace_may_book_in_it() -> None:
     objects = render(values("operator"))
-    verbs = {"view": "watch", "edit": "create", "admin": "create"}
-    resources = {
-        role: objects["ClusterRole", f"{KEY}-{role}"]["rules"][0]["resources"] for role in verbs
-    }
-    assert resources == {
-        "view": ["calendars", "bookings"],
-        "edit": ["bookings"],
-        "admin": ["calendars"],
-    }
-    for role, verb in verbs.items():
+    label = "rbac.authorization.k8s.io/aggregate-to-"
+    for role, verb, reached in (("view", "watch", {"view"}), ("edit", "create", {"edit", "admin"})):
         found = objects["ClusterRole", f"{KEY}-{role}"]
-        assert verb in found["rules"][0]["verbs"]
-        label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
-        assert found["metadata"]["labels"][label] == "true"
+        [rule] = found["rules"]
+        assert rule["resources"] == ["calendars", "bookings"]
+        assert verb in rule["verbs"]
+        labels = found["metadata"]["labels"]
+        assert {each.removeprefix(label) for each in labels if each.startswith(label)} == reached
     without = render(values("operator"), "--set=operator.aggregateRoles=false")
     assert ("ClusterRole", f"{KEY}-edit") not in without
 
@@ -275,13 +269,15 @@ def test_a_policy_lets_in_the_api_server_and_out_to_it() -> None:
 
 def test_its_metrics_are_found_as_the_services_are() -> None:
     monitored = render(values("operator-cert-manager"))
-    wanted = monitored["ServiceMonitor", "double-booked"]["spec"]["selector"]["matchLabels"]
-    found = {
-        each["metadata"]["name"]
-        for each in monitored.values()
-        if each["kind"] == "Service" and wanted.items() <= each["metadata"]["labels"].items()
-    }
-    assert found == {"double-booked-metrics", f"{KEY}-metrics"}
+    for name in ("double-booked", KEY):
+        wanted = monitored["ServiceMonitor", name]["spec"]["selector"]["matchLabels"]
+        found = [
+            each["metadata"]["name"]
+            for each in monitored.values()
+            if each["kind"] == "Service" and wanted.items() <= each["metadata"]["labels"].items()
+        ]
+        assert found == [f"{name}-metrics"]
+    assert monitored["Service", f"{KEY}-metrics"]["spec"]["publishNotReadyAddresses"] is True
     assert ("PodMonitoring", KEY) in render(values("operator-namespaced"))
     annotated = render(values("operator"))["Deployment", KEY]["spec"]["template"]["metadata"]
     assert annotated["annotations"]["prometheus.io/port"] == "8080"

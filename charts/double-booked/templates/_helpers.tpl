@@ -40,44 +40,6 @@ labels:
 {{- .Values.serviceAccount.name | default (ternary (include "double-booked.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}
 
-{{/* The operator's name, short enough for what stands behind it. */}}
-{{- define "double-booked.operatorName" -}}
-{{- include "double-booked.fullname" . | trunc 46 | trimSuffix "-" }}-operator
-{{- end -}}
-
-{{/* What selects its pod, which nothing of the service may select. */}}
-{{- define "double-booked.operatorSelector" -}}
-app: double-booked-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end -}}
-
-{{- define "double-booked.operatorLabels" -}}
-{{ include "double-booked.labels" . }}
-app.kubernetes.io/component: operator
-{{- end -}}
-
-{{/* The namespace is left to what has one. */}}
-{{- define "double-booked.operatorMetadata" -}}
-name: {{ include "double-booked.operatorName" . }}
-labels:
-  {{- include "double-booked.operatorLabels" . | nindent 2 }}
-{{- end -}}
-
-{{- define "double-booked.operatorServiceAccountName" -}}
-{{- .Values.operator.serviceAccount.name | default (include "double-booked.operatorName" .) -}}
-{{- end -}}
-
-{{- define "double-booked.operatorSubjects" -}}
-- kind: ServiceAccount
-  name: {{ include "double-booked.operatorServiceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
-{{- end -}}
-
-{{/* The Secret that cert-manager fills, if it does. */}}
-{{- define "double-booked.operatorTlsSecret" -}}
-{{- if eq .Values.operator.certificate.source "certManager" }}{{ include "double-booked.operatorName" . }}-tls{{ end -}}
-{{- end -}}
-
 {{- define "double-booked.isBehindLoadBalancer" -}}
 {{- if or .Values.ingress.enabled .Values.gateway.enabled }}true{{ end -}}
 {{- end -}}

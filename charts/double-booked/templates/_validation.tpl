@@ -8,8 +8,7 @@
 {{- end -}}
 
 {{- define "double-booked.validateLabels" -}}
-{{- $all := dict "podLabels" .Values.podLabels "commonLabels" .Values.commonLabels "operator.podLabels" .Values.operator.podLabels -}}
-{{- range $name, $labels := $all -}}
+{{- range $name, $labels := pick .Values "podLabels" "commonLabels" -}}
 {{- range $label := list "app" "app.kubernetes.io/instance" -}}
 {{- if hasKey $labels $label -}}
 {{- fail (printf "%s sets %s, but Services and the Deployment select pods by that label: choose another name." $name $label) -}}
@@ -58,14 +57,19 @@
 
 {{- define "double-booked.validateOperator" -}}
 {{- $operator := .Values.operator -}}
-{{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
-{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: the operator is asked in the namespaces that it watches." -}}
-{{- end -}}
 {{- if and $operator.enabled (eq $operator.certificate.source "certManager") (not $operator.certificate.certManager.issuerRef.name) -}}
 {{- fail "operator.certificate.source is certManager, but operator.certificate.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
 {{- end -}}
+{{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
+{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: what is not watched cannot be reviewed, so watchNamespaces sets the selector." -}}
+{{- end -}}
 {{- if and (not $operator.serviceAccount.create) (not $operator.serviceAccount.name) -}}
 {{- fail "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: name a ServiceAccount, as the rights of the operator are not for `default`." -}}
+{{- end -}}
+{{- range $label := list "app" "app.kubernetes.io/instance" -}}
+{{- if hasKey $operator.podLabels $label -}}
+{{- fail (printf "operator.podLabels sets %s, but the Service and the Deployment select pods by that label: choose another name." $label) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -89,7 +93,7 @@
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
 {{- end -}}
-{{- if and .Values.operator.enabled (include "double-booked.operatorTlsSecret" .) -}}
+{{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
 {{- end -}}
 {{- if and .Values.operator.enabled (not .Values.crds.install) -}}

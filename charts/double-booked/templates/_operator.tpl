@@ -1,0 +1,89 @@
+{{/* Short enough for the names that it begins. */}}
+{{- define "double-booked.operatorName" -}}
+{{- include "double-booked.fullname" . | trunc 46 | trimSuffix "-" }}-operator
+{{- end -}}
+
+{{/* Other than the service's, so that its Services, budget and policy never select the operator. */}}
+{{- define "double-booked.operatorSelector" -}}
+app: double-booked-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "double-booked.operatorLabels" -}}
+{{- toYaml (merge (include "double-booked.operatorSelector" . | fromYaml) (include "double-booked.labels" . | fromYaml)) -}}
+{{- end -}}
+
+{{/* Of what belongs to no namespace, or is in another. */}}
+{{- define "double-booked.operatorClusterMetadata" -}}
+name: {{ include "double-booked.operatorName" . }}
+labels:
+  {{- include "double-booked.operatorLabels" . | nindent 2 }}
+{{- end -}}
+
+{{- define "double-booked.operatorMetadata" -}}
+namespace: {{ .Release.Namespace }}
+{{ include "double-booked.operatorClusterMetadata" . }}
+{{- end -}}
+
+{{- define "double-booked.operatorServiceAccountName" -}}
+{{- .Values.operator.serviceAccount.name | default (include "double-booked.operatorName" .) -}}
+{{- end -}}
+
+{{- define "double-booked.operatorSubjects" -}}
+- kind: ServiceAccount
+  name: {{ include "double-booked.operatorServiceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}
+
+{{/* What the operator does in the namespaces that it looks after. */}}
+{{- define "double-booked.operatorRules" -}}
+- apiGroups: [double-booked.io]
+  resources: [calendars, bookings]
+  verbs: [get, list, watch]
+- apiGroups: [double-booked.io]
+  resources: [calendars/status, bookings/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
+
+{{- define "double-booked.webhook" -}}
+{{- $operator := .root.Values.operator -}}
+name: {{ .resource }}.double-booked.io
+clientConfig:
+  service:
+    name: {{ include "double-booked.operatorName" .root }}
+    namespace: {{ .root.Release.Namespace }}
+    path: /{{ .resource }}
+    port: 443
+admissionReviewVersions: [v1]
+matchPolicy: Equivalent
+sideEffects: NoneOnDryRun
+failurePolicy: {{ $operator.failurePolicy }}
+timeoutSeconds: {{ $operator.timeoutSeconds }}
+{{- if $operator.watchNamespaces }}
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: In
+      values:
+        {{- toYaml $operator.watchNamespaces | nindent 8 }}
+{{- else }}
+namespaceSelector:
+  {{- toYaml $operator.namespaceSelector | nindent 2 }}
+{{- end }}
+objectSelector: {}
+# What changes no spec, or is being deleted, passes without being asked about, also while nobody answers.
+matchConditions:
+  - name: spec-changes
+    expression: request.operation != 'UPDATE' || object.spec != oldObject.spec
+  - name: not-being-deleted
+    expression: '!has(object.metadata.deletionTimestamp)'
+rules:
+  - apiGroups: [double-booked.io]
+    apiVersions: [v1alpha1]
+    operations: [CREATE, UPDATE]
+    resources: [{{ .resource }}]
+    scope: Namespaced
+{{- end -}}

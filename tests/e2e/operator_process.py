@@ -1,0 +1,261 @@
+"""The operator as a process on this machine, asked by a real API server.
+
+For what needs no pods; `helm install` with the operator on is in test_operator_chart.py.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import aiohttp.web
+import yaml
+
+from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
+from double_booked.operator.objects import API_VERSION, Key
+from e2e.conftest import CHART, listens, run, tool, until
+
+CONFIGURATION = "double-booked-test"
+_READY_SECONDS = 90
+"""After one that was killed: its Lease runs out, then what it allowed is waited for."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nothing listens on."""
+    import socket  # noqa: PLC0415
+
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def webhooks(port: int, namespace: str, failure_policy: str) -> dict[str, Any]:
+    """The chart's configuration, with the operator on this machine and for one namespace."""
+    rendered = run(
+        tool("helm"), "template", "double-booked", str(CHART), "--set=operator.enabled=true",
+        f"--set=operator.failurePolicy={failure_policy}",
+        "--show-only=templates/operator-validatingwebhookconfiguration.yaml",
+    )  # fmt: skip
+    configuration: dict[str, Any] = yaml.safe_load(rendered)
+    configuration["metadata"] = {"name": CONFIGURATION}
+    for each in configuration["webhooks"]:
+        path = each["clientConfig"]["service"]["path"]
+        each["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}"}
+        each["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    return configuration
+
+
+@dataclass(slots=True)
+class Process:
+    """A process of the operator.
+
+    Attributes:
+        log: The file that its log goes to.
+    """
+
+    namespace: str
+    port: int
+    http: int
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it, and does not wait."""
+        settings = {
+            "WEBHOOK_HOST": f"127.0.0.1:{self.port}",
+            "HEALTH_CHECK_HOST": f"127.0.0.1:{self.http}",
+            "WATCH_NAMESPACES": self.namespace,
+            "OPERATOR_NAMESPACE": self.namespace,
+            "WEBHOOK_CONFIGURATION": CONFIGURATION,
+            "LOG_FORMAT": "json",
+        }
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "double_booked", "operator"],
+                env=os.environ | settings | self.environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def is_ready(self) -> bool:
+        """Whether it says that it may admit."""
+        return b"ok" in self._get("readyz")
+
+    def until_ready(self) -> None:
+        """Waits until it may admit."""
+        until(self.is_ready, f"the operator is ready: {self.log.read_text()}", _READY_SECONDS)
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels."""
+        for line in self._get("metrics").decode().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[1])
+        raise AssertionError(f"there is no {name}")
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Its log."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it; answers its exit code."""
+        assert self.popen
+        self.popen.send_signal(number)
+        return self.popen.wait(30)
+
+    def _get(self, path: str) -> bytes:
+        if not listens("127.0.0.1", self.http):
+            return b""
+        command = [tool("curl"), "--silent", f"http://127.0.0.1:{self.http}/{path}"]
+        return subprocess.run(command, capture_output=True, check=False).stdout
+
+
+@contextmanager
+def operating(
+    namespace: str, folder: Path, failure_policy: str = "Fail", **environment: str
+) -> Iterator[Process]:
+    """Runs an operator that a namespace's writes are reviewed by."""
+    port, http = free_ports(2)
+    configuration = webhooks(port, namespace, failure_policy)
+    run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
+    process = Process(namespace, port, http, folder / "operator.log", environment)
+    process.start()
+    try:
+        process.until_ready()
+        yield process
+    finally:
+        assert process.popen
+        process.popen.kill()
+        process.popen.wait()
+        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A namespace, through the API server."""
+
+    namespace: str
+    cluster: Cluster
+
+    async def calendar(self, name: str, **spec: Any) -> None:
+        """Makes a Calendar."""
+        await self.cluster.create(
+            path_of("calendars", namespace=self.namespace), self._raw("Calendar", name, spec)
+        )
+
+    async def book(
+        self, name: str, start: str, end: str, *calendars: str, dry_run: bool = False
+    ) -> Any:
+        """Makes a Booking.
+
+        Raises:
+            ClusterError: It is refused.
+        """
+        spec = {"calendars": list(calendars), "start": start, "end": end}
+        path = path_of("bookings", namespace=self.namespace)
+        return await self.cluster.create(
+            path + ("?dryRun=All" if dry_run else ""), self._raw("Booking", name, spec)
+        )
+
+    async def race(self, names: Sequence[str], *when: str) -> dict[str, str]:
+        """Makes Bookings all at once; answers why each was refused, or nothing."""
+        answers = await asyncio.gather(
+            *(self.book(name, *when) for name in names), return_exceptions=True
+        )
+        for each in answers:
+            if isinstance(each, BaseException) and not isinstance(each, ClusterError):
+                raise each
+        return {
+            name: str(answer) if isinstance(answer, ClusterError) else ""
+            for name, answer in zip(names, answers, strict=True)
+        }
+
+    async def change(self, kind: str, name: str, **content: Any) -> Any:
+        """Merges a change into an object."""
+        return await self.cluster.patch(path_of(kind, Key(self.namespace, name)), content)
+
+    async def get(self, kind: str, name: str = "") -> Any:
+        """An object, or all of a kind."""
+        if name:
+            return await self.cluster.get(path_of(kind, Key(self.namespace, name)))
+        found = await self.cluster.get(path_of(kind, namespace=self.namespace))
+        return found["items"]
+
+    async def verdict(self, name: str) -> str:
+        """Whether a Booking says that it is double-booked; nothing if it says nothing yet."""
+        raw = await self.get("bookings", name)
+        conditions = raw.get("status", {}).get("conditions", [])
+        return conditions[0]["status"] if conditions else ""
+
+    def _raw(self, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "apiVersion": API_VERSION,
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace},
+            "spec": spec,
+        }
+
+
+@asynccontextmanager
+async def team(namespace: str) -> AsyncIterator[Team]:
+    """A namespace, for as long as it is asked for."""
+    cluster = Cluster()
+    try:
+        yield Team(namespace, cluster)
+    finally:
+        await cluster.close()
+
+
+@asynccontextmanager
+async def slow_watches(folder: Path, seconds: float) -> AsyncIterator[str]:
+    """A kubeconfig of a proxy that passes on what watches bring so many seconds later."""
+    info = login()
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=info.as_ssl_context(), limit=0),
+        headers=info.as_http_headers(),
+    )
+
+    async def forward(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        url = f"{info.server}{request.path_qs}"
+        kind = {
+            name: request.headers[name] for name in ("Content-Type",) if name in request.headers
+        }
+        async with session.request(
+            request.method, url, data=await request.read() or None, headers=kind
+        ) as answer:
+            response = aiohttp.web.StreamResponse(status=answer.status)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                if "watch" in request.query:
+                    await asyncio.sleep(seconds)
+                await response.write(chunk)
+            return response
+
+    app = aiohttp.web.Application()
+    app.router.add_route("*", "/{path:.*}", forward)
+    runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    config = folder / "slow.kubeconfig"
+    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    config.write_text(yaml.safe_dump({
+        "current-context": "slow",
+        "contexts": [{"name": "slow", "context": {"cluster": "slow", "user": "slow"}}],
+        "clusters": [{"name": "slow", "cluster": {"server": server}}],
+        "users": [{"name": "slow", "user": {}}],
+    }))  # fmt: skip
+    try:
+        yield str(config)
+    finally:
+        await runner.cleanup()
+        await session.close()
