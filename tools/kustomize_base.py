@@ -22,6 +22,7 @@ COMPONENTS = {
         "ci/prometheus-operator-values.yaml",
         "metrics.prometheusRule.enabled=false",
     ),
+    "operator": ("operator.enabled=true",),
 }
 """Components by the values that make them: assignments, or an option of helm and its file."""
 
@@ -48,13 +49,15 @@ def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]
 
 
 def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN401 - any YAML
-    """Objects by kind and name, without labels of Helm and without a namespace."""
+    """Objects by kind and name, without what only Helm reads and without a namespace."""
     found = {}
     for each in filter(None, objects):
         metadata = each["metadata"]
         metadata.pop("namespace", None)
         for label in _OF_HELM:
             metadata["labels"].pop(label, None)
+        if metadata.get("annotations", {}).keys() == {"helm.sh/resource-policy"}:
+            del metadata["annotations"]
         found[each["kind"], metadata["name"]] = each
     return found
 

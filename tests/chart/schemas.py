@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from chart.programs import ROOT, run, tool
+from chart.programs import CHART, ROOT, run, tool
 
 LOCATION = ROOT / "build/schemas"
 TEMPLATE = (
@@ -30,7 +30,7 @@ Schema = dict[str, Any]
 
 
 def crd_files() -> list[Path]:
-    """The files of all definitions that the chart may need."""
+    """The files of all definitions that the chart may need and does not bring."""
     found = [file for module, pattern in CRDS for file in module_folder(module).glob(pattern)]
     return [*found, ROOT / "tests/chart/crds/gke.yaml"]
 
@@ -69,7 +69,7 @@ def kubernetes_schemas(version: str) -> Iterator[tuple[str, Schema]]:
 
 def crd_schemas() -> Iterator[tuple[str, Schema]]:
     """File names and schemas of what CRDs define."""
-    for file in crd_files():
+    for file in (*crd_files(), *CHART.glob("files/crds/*.yaml")):
         for document in filter(None, yaml.safe_load_all(file.read_text())):
             spec = document["spec"]
             for version in spec["versions"]:

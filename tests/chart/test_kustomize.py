@@ -1,5 +1,6 @@
 """kustomize/ and the chart are two ways to the same objects."""
 
+import os
 import sys
 from operator import itemgetter
 from pathlib import Path
@@ -37,6 +38,7 @@ def built(folder: str) -> Objects:
         ("overlays/dev", "dev"),
         ("overlays/gke", "gke-ingress"),
         ("overlays/gateway", "gke-gateway"),
+        ("overlays/operator", "operator"),
     ],
 )
 def test_it_makes_the_objects_that_the_chart_makes(folder: str, feature: str) -> None:
@@ -45,6 +47,20 @@ def test_it_makes_the_objects_that_the_chart_makes(folder: str, feature: str) ->
     assert objects.keys() == rendered.keys()
     for key, each in objects.items():
         assert comparable(each) == comparable(rendered[key])
+
+
+def test_all_of_the_operator_follows_the_namespace(tmp_path: Path) -> None:
+    folder = os.path.relpath(ROOT / "kustomize/overlays/operator", tmp_path)
+    own = {"resources": [folder], "namespace": "mine"}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    objects = list(yaml.safe_load_all(run(tool("kubectl"), "kustomize", str(tmp_path))))
+    told = [subject["namespace"] for each in objects for subject in each.get("subjects", ())]
+    told += [
+        webhook["clientConfig"]["service"]["namespace"]
+        for each in objects
+        for webhook in each.get("webhooks", ())
+    ]
+    assert told == ["mine"] * 5
 
 
 def test_the_generated_resources_are_up_to_date() -> None:

@@ -29,6 +29,24 @@ A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
         ("--set=ingress.enabled=true,ingress.managedCertificate=true", "needs ingress.host"),
         ("--set=gateway.enabled=true", "name the Gateway to attach to"),
         ("--set=podLabels.app=mine", "select pods by that label"),
+        ("--set=operator.podLabels.app=mine", "operator.podLabels sets app"),
+        ("--set=operator.replicas=2", "replicas"),
+        ("--set=operator.failurePolicy=fail", "failurePolicy"),
+        ("--set=operator.timeoutSeconds=31", "timeoutSeconds"),
+        ("--set=operator.watchNamespaces={Staging}", "watchNamespaces"),
+        ("--set=operator.watchNamespaces={a,a}", "watchNamespaces"),
+        ("--set=operator.namespaceSelector.labels.a=b", "labels"),
+        ("--set=operator.certificate.source=selfSigned", "source"),
+        ("--set=crds.enabled=true", "enabled"),
+        (
+            "--set=operator.watchNamespaces={a},operator.namespaceSelector.matchLabels.a=b",
+            "exclude each other",
+        ),
+        (
+            "--set=operator.enabled=true,operator.certificate.source=certManager",
+            "operator.certificate.certManager.issuerRef.name is empty",
+        ),
+        ("--set=operator.serviceAccount.create=false", "not for `default`"),
     ],
 )
 def test_a_mistake_is_refused(mistake: str, told: str) -> None:
@@ -43,6 +61,8 @@ def test_a_mistake_is_refused(mistake: str, told: str) -> None:
         ("cert-manager", "install cert-manager"),
         ("prometheus-operator", "install the Prometheus operator"),
         ("google-managed-prometheus", "turn managed collection on"),
+        ("operator-cert-manager", "operator.certificate.source=certManager needs cert-manager"),
+        ("operator-namespaced", "set crds.install=true"),
     ],
 )
 def test_a_feature_that_the_cluster_lacks_is_refused(name: str, told: str) -> None:

@@ -1,5 +1,6 @@
+{{/* Short enough for the names that it begins. */}}
 {{- define "double-booked.operatorName" -}}
-{{ include "double-booked.fullname" . }}-operator
+{{- include "double-booked.fullname" . | trunc 46 | trimSuffix "-" }}-operator
 {{- end -}}
 
 {{/* Other than the service's, so that its Services, budget and policy never select the operator. */}}
@@ -25,8 +26,7 @@ namespace: {{ .Release.Namespace }}
 {{- end -}}
 
 {{- define "double-booked.operatorServiceAccountName" -}}
-{{- $account := .Values.operator.serviceAccount -}}
-{{- $account.name | default (ternary (include "double-booked.operatorName" .) "default" $account.create) -}}
+{{- .Values.operator.serviceAccount.name | default (include "double-booked.operatorName" .) -}}
 {{- end -}}
 
 {{- define "double-booked.operatorSubjects" -}}

@@ -63,6 +63,9 @@
 {{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
 {{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: what is not watched cannot be reviewed, so watchNamespaces sets the selector." -}}
 {{- end -}}
+{{- if and (not $operator.serviceAccount.create) (not $operator.serviceAccount.name) -}}
+{{- fail "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: name a ServiceAccount, as the rights of the operator are not for `default`." -}}
+{{- end -}}
 {{- range $label := list "app" "app.kubernetes.io/instance" -}}
 {{- if hasKey $operator.podLabels $label -}}
 {{- fail (printf "operator.podLabels sets %s, but the Service and the Deployment select pods by that label: choose another name." $label) -}}
@@ -92,6 +95,9 @@
 {{- end -}}
 {{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
+{{- if and .Values.operator.enabled (not .Values.crds.install) -}}
+{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.install=true, or install the definitions by other means") -}}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}

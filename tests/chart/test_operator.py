@@ -1,0 +1,380 @@
+"""The operator in the chart: what it may do, when it is asked, and what never depends on it."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf.json_format import ParseDict
+
+from chart.programs import CHART, NEWEST, ROOT, container, render, run, template, tool, values
+from chart.schemas import write_schemas
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts import definition
+
+KEY = "double-booked-operator"
+SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
+BOOKINGS = [
+    (["double-booked.io"], ["calendars", "bookings"], None, ["get", "list", "watch"]),
+    (["double-booked.io"], ["calendars/status", "bookings/status"], None, ["patch"]),
+    ([""], ["events"], None, ["create"]),
+]
+LEASES = [
+    (["coordination.k8s.io"], ["leases"], None, ["create"]),
+    (["coordination.k8s.io"], ["leases"], [KEY], ["get", "update"]),
+]
+SECRETS = [
+    ([""], ["secrets"], None, ["create"]),
+    ([""], ["secrets"], [f"{KEY}-webhook"], ["get", "update"]),
+]
+WEBHOOK = [
+    (
+        ["admissionregistration.k8s.io"],
+        ["validatingwebhookconfigurations"],
+        [KEY],
+        ["get", "patch"],
+    )
+]
+
+
+def every(name: str) -> list[dict[str, Any]]:
+    """All objects: those of two namespaces may have one name."""
+    return [each for each in yaml.safe_load_all(template(values(name))) if each]
+
+
+def granted(name: str) -> list[tuple[str, str | None, Any]]:
+    """What the operator's ServiceAccount may do: name of the role, namespace, rules."""
+    objects = every(name)
+    account = container_pod(name)["serviceAccountName"]
+    who = {"kind": "ServiceAccount", "name": account, "namespace": "shared"}
+    bindings = [each for each in objects if each["kind"].endswith("Binding")]
+    assert all(each["subjects"] == [who] for each in bindings)
+    found = []
+    for binding in bindings:
+        namespace = binding["metadata"].get("namespace")
+        kind = binding["roleRef"]["kind"]
+        assert (kind == "Role") is (namespace is not None)
+        [role] = [
+            each
+            for each in objects
+            if (each["kind"], each["metadata"]["name"]) == (kind, binding["roleRef"]["name"])
+            and each["metadata"].get("namespace") == namespace
+        ]
+        rules = [
+            (each["apiGroups"], each["resources"], each.get("resourceNames"), each["verbs"])
+            for each in role["rules"]
+        ]
+        found.append((role["metadata"]["name"], namespace, rules))
+    return sorted(found, key=str)
+
+
+def container_pod(name: str) -> dict[str, Any]:
+    return dict(render(values(name))["Deployment", KEY]["spec"]["template"]["spec"])
+
+
+def told(name: str) -> dict[str, Any]:
+    return {
+        each["name"]: each.get("value") or each["valueFrom"]["fieldRef"]["fieldPath"]
+        for each in container(render(values(name)), KEY)["env"]
+        if each.get("value") != ""
+    }
+
+
+def webhooks(*options: str) -> list[dict[str, Any]]:
+    return list(render(*options)["ValidatingWebhookConfiguration", KEY]["webhooks"])
+
+
+def test_it_may_do_what_it_does_and_nothing_else() -> None:
+    assert granted("operator") == [
+        (KEY, "shared", LEASES + SECRETS),
+        (KEY, None, BOOKINGS),
+        (f"{KEY}-webhook", None, WEBHOOK),
+    ]
+
+
+def test_in_some_namespaces_it_has_rights_there_alone() -> None:
+    assert granted("operator-namespaced") == [
+        (KEY, "shared", LEASES + SECRETS),
+        (f"{KEY}-bookings", "research", BOOKINGS),
+        (f"{KEY}-bookings", "staging", BOOKINGS),
+        (f"{KEY}-webhook", None, WEBHOOK),
+    ]
+
+
+def test_with_cert_manager_it_keeps_no_secret_and_no_webhook() -> None:
+    assert granted("operator-cert-manager") == [
+        (KEY, "shared", LEASES),
+        (KEY, None, BOOKINGS),
+    ]
+
+
+def test_who_may_edit_a_namespace_may_book_in_it() -> None:
+    objects = render(values("operator"))
+    label = "rbac.authorization.k8s.io/aggregate-to-"
+    for role, verb, reached in (("view", "watch", {"view"}), ("edit", "create", {"edit", "admin"})):
+        found = objects["ClusterRole", f"{KEY}-{role}"]
+        [rule] = found["rules"]
+        assert rule["resources"] == ["calendars", "bookings"]
+        assert verb in rule["verbs"]
+        labels = found["metadata"]["labels"]
+        assert {each.removeprefix(label) for each in labels if each.startswith(label)} == reached
+    without = render(values("operator"), "--set=operator.aggregateRoles=false")
+    assert ("ClusterRole", f"{KEY}-edit") not in without
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_of_the_service_selects_its_pod(name: str) -> None:
+    objects = render(values(name), "--set=networkPolicy.enabled=true,headlessService.enabled=true")
+    labels = objects["Deployment", KEY]["spec"]["template"]["metadata"]["labels"]
+    of_service = objects["Deployment", "double-booked"]["spec"]["template"]["metadata"]["labels"]
+    selecting = 0
+    for each in objects.values():
+        spec = each.get("spec", {})
+        selector = spec.get("selector") or spec.get("podSelector")
+        if each["kind"] in {"ServiceMonitor", "CustomResourceDefinition"} or not selector:
+            continue
+        wanted = selector.get("matchLabels", selector).items()
+        is_operators = each["metadata"]["name"].startswith(KEY)
+        assert (wanted <= labels.items()) is is_operators
+        assert (wanted <= of_service.items()) is not is_operators
+        selecting += is_operators
+    assert selecting >= 3
+
+
+def test_its_pod_alone_has_a_token_and_may_do_nothing_else() -> None:
+    objects = render(values("operator"))
+    spec = container_pod("operator")
+    assert spec["automountServiceAccountToken"] is True
+    assert spec["enableServiceLinks"] is False
+    assert spec["terminationGracePeriodSeconds"] == 30
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert "volumes" not in spec
+    assert container(objects, KEY)["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    service = objects["Deployment", "double-booked"]["spec"]["template"]["spec"]
+    assert service["automountServiceAccountToken"] is False
+
+
+def test_one_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
+    deployment = render(values("operator"))["Deployment", KEY]["spec"]
+    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    tolerations = container_pod("operator")["tolerations"]
+    assert {each["tolerationSeconds"] for each in tolerations} == {30}
+    assert {each["key"] for each in tolerations} == {
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    }
+
+
+def test_it_is_told_what_it_keeps_and_where() -> None:
+    assert told("operator") == {
+        "OPERATOR_NAMESPACE": "metadata.namespace",
+        "LEASE_HOLDER": "metadata.uid",
+        "LEASE_NAME": KEY,
+        "WEBHOOK_HOST": ":10250",
+        "HEALTH_CHECK_HOST": ":8080",
+        "WEBHOOK_CONFIGURATION": KEY,
+        "WEBHOOK_SECRET": f"{KEY}-webhook",
+        "WEBHOOK_NAMES": f"{KEY}.$(OPERATOR_NAMESPACE).svc",
+        "LOG_LEVEL": "info",
+        "LOG_FORMAT": "json",
+    }
+    assert told("operator-namespaced")["WATCH_NAMESPACES"] == "staging,research"
+    names = list(told("operator"))
+    # Only a variable that stands before is put in place of $(...).
+    assert names.index("OPERATOR_NAMESPACE") < names.index("WEBHOOK_NAMES")
+
+
+def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
+    objects = render(values("operator-cert-manager"))
+    certificate = objects["Certificate", KEY]["spec"]
+    assert certificate["dnsNames"] == [f"{KEY}.shared.svc"]
+    assert certificate["issuerRef"]["name"] == "private"
+    configuration = objects["ValidatingWebhookConfiguration", KEY]
+    assert configuration["metadata"]["annotations"] == {
+        "cert-manager.io/inject-ca-from": f"shared/{KEY}"
+    }
+    assert told("operator-cert-manager")["WEBHOOK_CERT_FILE"] == "/tls/tls.crt"
+    assert told("operator-cert-manager").keys().isdisjoint({"WEBHOOK_SECRET", "WEBHOOK_NAMES"})
+    [volume] = container_pod("operator-cert-manager")["volumes"]
+    assert volume["secret"]["secretName"] == certificate["secretName"]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_rendering_has_a_ca_bundle(name: str) -> None:
+    assert len(webhooks(values(name))) == 2
+    assert "caBundle" not in json.dumps(every(name))
+
+
+def test_the_webhook_leads_to_the_operator() -> None:
+    objects = render(values("operator"))
+    [port] = objects["Service", KEY]["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (443, 10250)
+    for webhook, kind in zip(webhooks(values("operator")), ("bookings", "calendars"), strict=True):
+        assert webhook["name"] == f"{kind}.double-booked.io"
+        assert webhook["clientConfig"]["service"] == {
+            "name": KEY,
+            "namespace": "shared",
+            "path": f"/{kind}",
+            "port": 443,
+        }
+        [rule] = webhook["rules"]
+        assert rule["resources"] == [kind]
+        assert rule["operations"] == ["CREATE", "UPDATE"]
+        assert webhook["sideEffects"] == "NoneOnDryRun"
+        assert webhook["matchPolicy"] == "Equivalent"
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "seconds", "selector"),
+    [
+        ("operator", "Fail", 10, {}),
+        ("operator-cert-manager", "Ignore", 10, {"matchLabels": {"team": "platform"}}),
+        (
+            "operator-namespaced",
+            "Fail",
+            5,
+            {
+                "matchExpressions": [
+                    {
+                        "key": "kubernetes.io/metadata.name",
+                        "operator": "In",
+                        "values": ["staging", "research"],
+                    }
+                ]
+            },
+        ),
+    ],
+)
+def test_values_say_where_it_is_asked_and_what_if_it_is_away(
+    name: str, policy: str, seconds: int, selector: dict[str, Any]
+) -> None:
+    for webhook in webhooks(values(name)):
+        assert (webhook["failurePolicy"], webhook["timeoutSeconds"]) == (policy, seconds)
+        assert webhook["namespaceSelector"] == selector
+
+
+def test_a_policy_lets_in_the_api_server_and_out_to_it() -> None:
+    """The rules as rendered: whether they are enforced is the network's affair."""
+    spec = render(values("operator-cert-manager"))["NetworkPolicy", KEY]["spec"]
+    asked, scraped = spec["ingress"]
+    assert asked == {"ports": [{"port": 10250}]}
+    assert scraped == {"ports": [{"port": 8080}], "from": [{"namespaceSelector": {}}]}
+    ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
+    assert ports == [53, 53, 443, 6443]
+
+
+def test_its_metrics_are_found_as_the_services_are() -> None:
+    monitored = render(values("operator-cert-manager"))
+    for name in ("double-booked", KEY):
+        wanted = monitored["ServiceMonitor", name]["spec"]["selector"]["matchLabels"]
+        found = [
+            each["metadata"]["name"]
+            for each in monitored.values()
+            if each["kind"] == "Service" and wanted.items() <= each["metadata"]["labels"].items()
+        ]
+        assert found == [f"{name}-metrics"]
+    assert monitored["Service", f"{KEY}-metrics"]["spec"]["publishNotReadyAddresses"] is True
+    assert ("PodMonitoring", KEY) in render(values("operator-namespaced"))
+    annotated = render(values("operator"))["Deployment", KEY]["spec"]["template"]["metadata"]
+    assert annotated["annotations"]["prometheus.io/port"] == "8080"
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+@pytest.mark.parametrize("kind", ["bookings", "calendars"])
+def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> None:
+    written = yaml.safe_load((CHART / f"files/crds/{kind}.yaml").read_text())
+    [rendered] = [
+        each
+        for each in yaml.safe_load_all(template(values("operator"), helm=helm))
+        if each and each["metadata"]["name"] == f"{kind}.double-booked.io"
+    ]
+    assert rendered["spec"] == written["spec"]
+    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:
+    key = ("CustomResourceDefinition", "bookings.double-booked.io")
+    assert "annotations" not in render(values("operator"), "--set=crds.keep=false")[key]["metadata"]
+    assert key not in render(values("operator-namespaced"))
+
+
+def test_names_fit_however_long_the_releases_is() -> None:
+    longest = f"--set=fullnameOverride={'a' * 50},metrics.serviceMonitor.enabled=true"
+    names = [name for kind, name in render(values("operator"), longest) if kind == "Service"]
+    assert len(set(names)) == 4
+    assert max(map(len, names)) <= 63
+
+
+def check(text: str) -> None:
+    location = f"-schema-location={write_schemas(NEWEST)}"
+    strict = (tool("kubeconform"), "-strict", location, f"-kubernetes-version={NEWEST}", "-")
+    run(*strict, text=text)
+
+
+def test_the_examples_clash_where_they_say() -> None:
+    """The week is free of conflicts, and the double booking clashes with one of it."""
+    week = events("bookings")
+    assert groups(week) == []
+    assert groups(week + events("double-booking")) == [
+        ("staging", ["load-test-checkout", "hotfix-login"])
+    ]
+
+
+def events(file: str) -> list[dict[str, Any]]:
+    """The bookings of an example as events."""
+    text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
+    return [
+        {"id": each["metadata"]["name"], "resources": each["spec"]["calendars"]}
+        | {name: each["spec"][name] for name in ("start", "end", "title")}
+        for each in yaml.safe_load_all(text)
+    ]
+
+
+def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Which of them conflict, and on what."""
+    calendars = yaml.safe_load_all((ROOT / "examples/bookings/calendars.yaml").read_text())
+    capacity = {each["metadata"]["name"]: each["spec"].get("capacity", 1) for each in calendars}
+    asked = ParseDict({"events": found, "options": {"capacity": capacity}}, EventList())
+    return [
+        (each.resource, [event.id for event in each.conflict_group])
+        for each in definition.get_conflicts(asked).conflicts
+    ]
+
+
+@pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
+def test_an_example_is_as_the_definitions_want_it(file: str) -> None:
+    check((ROOT / f"examples/bookings/{file}.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "complaint"),
+    [
+        ("Calendar", {"capacity": 0}, "minimum"),
+        ("Calendar", {"policy": "Refuse"}, "policy"),
+        ("Calendar", {"minGap": "1 h"}, "pattern"),
+        ("Booking", {"calendars": ["a"], "start": "2026-12-07T09:00:00Z"}, "end"),
+        ("Booking", {"calendar": "a"}, "calendar"),
+    ],
+)
+def test_what_the_definitions_do_not_allow_is_found(
+    kind: str, spec: dict[str, Any], complaint: str
+) -> None:
+    made = {"apiVersion": "double-booked.io/v1alpha1", "kind": kind, "spec": spec}
+    with pytest.raises(AssertionError, match=complaint):
+        check(json.dumps(made | {"metadata": {"name": "a"}}))
+
+
+def test_every_field_of_the_definitions_says_what_it_is() -> None:
+    for file in CHART.glob("files/crds/*.yaml"):
+        [version] = yaml.safe_load(file.read_text())["spec"]["versions"]
+        properties = version["schema"]["openAPIV3Schema"]["properties"]
+        waiting = [("spec", properties["spec"]), ("status", properties["status"])]
+        while waiting:
+            path, schema = waiting.pop()
+            assert schema.get("description"), f"{file.name}: {path}"
+            fields = schema.get("items", schema).get("properties", {})
+            waiting += [(f"{path}.{name}", each) for name, each in fields.items()]
