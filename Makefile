@@ -95,6 +95,9 @@ proto: install ## regenerate the Python API from proto/
 bench: install ## print the benchmark tables
 	$(BIN)/python tests/bench
 
+scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH PYTHONPATH=tests $(BIN)/python -m scale
+
 soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
 	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
@@ -112,4 +115,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e test tools chart-docs kustomize lint format proto bench soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean

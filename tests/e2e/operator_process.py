@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Process:
 
     Attributes:
         log: The file that its log goes to.
+        started: When, in seconds since 1970.
     """
 
     namespace: str
@@ -70,6 +72,7 @@ class Process:
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
     popen: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
 
     def start(self) -> None:
         """Starts it, and does not wait."""
@@ -81,6 +84,7 @@ class Process:
             "WEBHOOK_CONFIGURATION": CONFIGURATION,
             "LOG_FORMAT": "json",
         }
+        self.started = time.time()
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "double_booked", "operator"],
@@ -104,10 +108,14 @@ class Process:
 
     def metric(self, name: str) -> float:
         """The value of a metric without labels."""
-        for line in self._get("metrics").decode().splitlines():
+        for line in self.text("metrics").splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise AssertionError(f"there is no {name}")
+
+    def text(self, path: str) -> str:
+        """What it answers over HTTP."""
+        return self._get(path).decode()
 
     def metric_of(self, name: str, result: str) -> float:
         """The value of a metric whose one label is the result."""

@@ -98,12 +98,12 @@ class Intake:
             old = self._index.calendars.get(new.identity.key)
             is_news = self._index.put_calendar(new)
         if is_news:
-            self._on_change(old, new)
+            self._on_change(old=old, new=new)
         return is_news
 
     def _drop(self, kind: Kind, key: Key, version: int) -> bool:
         drop = self._index.drop_booking if kind is BOOKINGS else self._index.drop_calendar
         old = drop(key, version)
         if old is not None:
-            self._on_change(old, None)
+            self._on_change(old=old, new=None)
         return old is not None

@@ -115,7 +115,7 @@ class Reviewer:
             await asyncio.sleep(_SETTLE_SECONDS)
             for reservation in self._ledger.reservations.due():
                 try:
-                    await self._settle(reservation)
+                    await self.settle(reservation)
                 except ClusterError as error:
                     structlog.get_logger().warning(
                         "cannot settle a reservation", code=error.code, reason=str(error)
@@ -128,7 +128,12 @@ class Reviewer:
         if not dry_run:
             self._ledger.reservations.add(wanted)
 
-    async def _settle(self, reservation: Reservation) -> None:
+    async def settle(self, reservation: Reservation) -> None:
+        """Ends a reservation whose write surely came or never will.
+
+        Raises:
+            ClusterError: No look is possible; the reservation stays.
+        """
         kind = BOOKINGS if isinstance(reservation.wanted, Booking) else CALENDARS
         await self._look(kind, reservation.identity.key, tries=5)
         # Had the write come, the look would have ended the reservation.

@@ -1,0 +1,227 @@
+"""Reviews: what is let in and reserved, and what is looked at before a refusal."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from double_booked.operator.admission import Ledger
+from double_booked.operator.cluster import Cluster
+from double_booked.operator.index import Index
+from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
+from double_booked.operator.intake import Intake
+from double_booked.operator.reservations import WRITE_SECONDS, Reservations
+from double_booked.operator.reviews import MAX_CONFIRMED, NotAdmitting, Refused, Reviewer
+from operator_api import BOOKINGS, CALENDARS, Api
+from operator_making import key, raw_booking, raw_calendar
+
+NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+TEN = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
+
+
+@dataclass
+class Desk:
+    """A reviewer, and what it knows."""
+
+    api: Api
+    reviewer: Reviewer
+    index: Index
+    reservations: Reservations
+    intake: Intake
+    now: float = 0.0
+    may_admit: bool = True
+
+    def exists(self, raw: dict[str, Any], *, known: bool = True) -> dict[str, Any]:
+        """Writes a booking into the API server, and lets it be known or not."""
+        made = self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw)
+        if known:
+            self.intake.put(BOOKING_KIND, made)
+        return made
+
+    async def review(
+        self, new: dict[str, Any], old: dict[str, Any] | None = None, *, dry_run: bool = False
+    ) -> list[str]:
+        return await self.reviewer.review_booking(new, old, dry_run=dry_run)
+
+
+@pytest.fixture
+def desk(api: Api, cluster: Cluster) -> Desk:
+    made: Desk
+    index, reservations = Index(), Reservations(lambda: made.now)
+    intake = Intake(index, reservations, lambda **_: None)
+    ledger = Ledger(index, reservations)
+    reviewer = Reviewer(ledger, intake, cluster, lambda: made.may_admit)
+    made = Desk(api, reviewer, index, reservations, intake)
+    api.put(f"{CALENDARS}/staging", raw_calendar())
+    return made
+
+
+async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
+    assert await desk.review(raw_booking("a", *NINE)) == []
+    assert len(desk.reservations) == 1
+    with pytest.raises(Refused, match="a has it") as refused:
+        await desk.review(raw_booking("b", *NINE))
+    assert refused.value.code == 409
+
+
+async def test_a_calendar_that_is_not_known_is_looked_for(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    assert desk.api.count("GET", f"{CALENDARS}/staging") == 1
+    assert key("staging") in desk.index.calendars
+
+
+async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
+    for name in "ab":
+        assert await desk.review(raw_booking(name, *NINE, "nowhere")) == []
+
+
+async def test_where_no_look_is_possible_nobody_is_let_in(desk: Desk) -> None:
+    desk.api.fail("GET", f"{CALENDARS}/staging", 500)
+    with pytest.raises(NotAdmitting, match="cannot look for calendar team/staging"):
+        await desk.review(raw_booking("a", *NINE))
+    assert len(desk.reservations) == 0
+
+
+async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE), dry_run=True)
+    assert len(desk.reservations) == 0
+    desk.exists(raw_booking("b", *NINE))
+    with pytest.raises(Refused):
+        await desk.review(raw_booking("a", *NINE), dry_run=True)
+
+
+async def test_who_may_not_admit_lets_nobody_in(desk: Desk) -> None:
+    desk.may_admit = False
+    with pytest.raises(NotAdmitting, match="does not hold the Lease"):
+        await desk.review(raw_booking("a", *NINE))
+    with pytest.raises(NotAdmitting):
+        await desk.reviewer.review_calendar(raw_calendar("gpu"), None, dry_run=False)
+    assert len(desk.reservations) == 0
+
+
+async def test_what_takes_no_more_passes_also_then(desk: Desk) -> None:
+    desk.may_admit = False
+    old = desk.exists(raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T11:00:00Z"))
+    for new in (
+        old,
+        raw_booking("a", *NINE, uid="uid-a", generation=2),
+        raw_booking("a", "2026-12-01T09:30:00Z", "2026-12-01T09:30:00Z", generation=2),
+    ):
+        assert await desk.review(new, old) == []
+    assert len(desk.reservations) == 0
+
+
+async def test_what_is_being_deleted_passes_whatever_it_is(desk: Desk) -> None:
+    desk.exists(raw_booking("b", *NINE))
+    old = desk.exists(raw_booking("a", *TEN))
+    gone = raw_booking("a", *NINE, deletionTimestamp="2026-11-01T00:00:00Z")
+    assert await desk.review(gone, old) == []
+
+
+async def test_what_is_in_the_way_is_looked_at_before_a_refusal(desk: Desk) -> None:
+    desk.exists(raw_booking("gone", *NINE))
+    desk.api.delete(f"{BOOKINGS}/gone")
+    assert await desk.review(raw_booking("a", *NINE)) == []
+    assert key("gone") not in desk.index.bookings
+    desk.exists(raw_booking("moved", *TEN))
+    desk.exists(raw_booking("moved", "2026-12-02T10:00:00Z", "2026-12-02T11:00:00Z"), known=False)
+    assert await desk.review(raw_booking("b", *TEN)) == []
+
+
+async def test_a_write_that_may_still_come_is_in_the_way_though_no_look_finds_it(
+    desk: Desk,
+) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    with pytest.raises(Refused):
+        await desk.review(raw_booking("b", *NINE))
+    assert desk.api.count("GET", f"{BOOKINGS}/a") == 1
+
+
+async def test_where_the_look_fails_it_refuses(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    desk.api.fail("GET", f"{BOOKINGS}/a", 500)
+    with pytest.raises(Refused):
+        await desk.review(raw_booking("b", *NINE))
+
+
+async def test_of_very_many_in_the_way_none_is_looked_at(desk: Desk) -> None:
+    for number in range(MAX_CONFIRMED + 1):
+        desk.exists(raw_booking(f"b{number}", *NINE))
+    desk.api.asked.clear()
+    with pytest.raises(Refused, match="and 41 more have it"):
+        await desk.review(raw_booking("a", *NINE))
+    assert [path for _, path in desk.api.asked if path.startswith(BOOKINGS)] == []
+
+
+async def test_a_booking_that_cannot_be_used_is_refused_with_the_remedy(desk: Desk) -> None:
+    with pytest.raises(Refused, match=r"a: spec.start is 'soon': give a time like") as refused:
+        await desk.review(raw_booking("a", "soon", NINE[1]))
+    assert refused.value.code == 422
+
+
+async def test_one_that_was_unusable_can_be_mended(desk: Desk) -> None:
+    old = raw_booking("a", "soon", NINE[1])
+    assert await desk.review(raw_booking("a", *NINE, generation=2), old) == []
+    assert len(desk.reservations) == 1
+
+
+async def test_report_lets_in_with_a_warning(desk: Desk) -> None:
+    desk.api.put(f"{CALENDARS}/window", raw_calendar("window", policy="Report"))
+    await desk.review(raw_booking("a", *NINE, "window"))
+    [warning] = await desk.review(raw_booking("b", *NINE, "window"))
+    assert "calendar window takes 1 at a time, and a has it" in warning
+    desk.exists(raw_booking("c", *NINE, "staging"))
+    with pytest.raises(Refused, match="calendar staging"):
+        await desk.review(raw_booking("d", *NINE, "staging", "window"))
+
+
+async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    desk.exists(raw_booking("b", *NINE))
+    old = raw_calendar(capacity=3)
+    new = raw_calendar(capacity=1)
+    new["metadata"]["generation"] = 2
+    [warning] = await desk.reviewer.review_calendar(new, old, dry_run=False) or [""]
+    assert warning == ""
+    desk.exists(raw_booking("c", *NINE))
+    [warning] = await desk.reviewer.review_calendar(new, old, dry_run=False)
+    assert "up to 2 overlap on it" in warning
+    with pytest.raises(Refused):
+        await desk.review(raw_booking("d", *NINE))
+    with pytest.raises(Refused, match=r"spec.minGap: 'soon' is not a duration"):
+        await desk.reviewer.review_calendar(raw_calendar(minGap="soon"), old, dry_run=False)
+
+
+async def settle(desk: Desk) -> None:
+    """Settles what is due, once."""
+    for reservation in desk.reservations.due():
+        await desk.reviewer.settle(reservation)
+
+
+async def test_after_the_time_of_a_write_a_look_decides(desk: Desk) -> None:
+    for name, when in (("never", NINE), ("other", TEN)):
+        await desk.review(raw_booking(name, *when))
+    written = desk.exists(
+        raw_booking("came", "2026-12-03T09:00:00Z", NINE[1].replace("01T", "03T"))
+    )
+    desk.exists(raw_booking("other", *TEN), known=False)
+    await desk.review(
+        raw_booking("came", *NINE, "nowhere", uid=written["metadata"]["uid"], generation=9), written
+    )
+    await settle(desk)
+    assert len(desk.reservations) == 3
+    desk.now += WRITE_SECONDS
+    await settle(desk)
+    assert len(desk.reservations) == 0
+    # What a look found is known from then on.
+    assert key("other") in desk.index.bookings
+    assert await desk.review(raw_booking("late", *NINE)) == []
+
+
+async def test_while_no_look_is_possible_it_stays(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    desk.now += WRITE_SECONDS
+    desk.api.fail("GET", f"{BOOKINGS}/a", 403)
+    with pytest.raises(Exception, match="told to say 403"):
+        await settle(desk)
+    assert len(desk.reservations) == 1

@@ -1,0 +1,153 @@
+"""The operator with many bookings, in the API server of KUBECONFIG: the figures of docs/operator.md.
+
+Bookings are made while no operator runs, then one is started on them: how long until it may admit
+from a cold start, what memory it has, how long reviews take in it while it writes all statuses,
+and after that.
+"""
+
+import asyncio
+import datetime as dt
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+from double_booked.operator.cluster import ClusterError
+from e2e.conftest import CHART, Namespace, run, tool
+from e2e.operator_process import Process, Team, operating_meanwhile, team
+
+WRITERS = 32
+REVIEWS = 2_000
+REVIEWERS = 8
+_BUCKET = r'review_seconds_bucket{kind="bookings",le="([^+"]+)".*} (.*)'
+
+
+def hour(number: int) -> tuple[str, str]:
+    """A start and an end of an hour that no other number has."""
+    day, clock = divmod(number, 23)
+    year, day = divmod(day, 28 * 12)
+    date = f"{2027 + year}-{day // 28 + 1:02}-{day % 28 + 1:02}"
+    return f"{date}T{clock:02}:00:00Z", f"{date}T{clock + 1:02}:00:00Z"
+
+
+async def fill(bookers: Team, bookings: int, calendars: int) -> None:
+    """Makes calendars, and bookings that touch one another on them."""
+    for number in range(calendars):
+        await bookers.calendar(f"c{number}")
+    numbers = iter(range(bookings))
+    await asyncio.gather(*(_book(bookers, numbers, calendars) for _ in range(WRITERS)))
+
+
+async def _book(bookers: Team, numbers: Iterator[int], calendars: int) -> None:
+    for number in numbers:
+        slot, calendar = divmod(number, calendars)
+        await bookers.book(f"b{number}", *hour(slot), f"c{calendar}")
+
+
+async def review(bookers: Team, bookings: int, calendars: int) -> None:
+    """Asks for times that are free and that are not, without taking any."""
+    numbers = count()
+    await asyncio.gather(
+        *(_review(bookers, numbers, bookings, calendars) for _ in range(REVIEWERS))
+    )
+
+
+async def _review(bookers: Team, numbers: Iterator[int], bookings: int, calendars: int) -> None:
+    for number in numbers:
+        if number >= REVIEWS:
+            return
+        slot = number % (2 * bookings // calendars)
+        calendar = f"c{number % calendars}"
+        try:
+            await bookers.book(f"r{uuid4().hex}", *hour(slot), calendar, dry_run=True)
+        except ClusterError as error:
+            if "would be double-booked" not in str(error):
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """Reviews of bookings so far: how many took at most so many seconds, by those."""
+
+    within: Counter[float]
+
+    @classmethod
+    def of(cls, process: Process) -> Self:
+        """What the process tells."""
+        within: Counter[float] = Counter()
+        for bound, value in re.findall(_BUCKET, process.text("metrics")):
+            within[float(bound)] += round(float(value))
+        return cls(within)
+
+    def quantile(self, share: float, before: Self) -> float:
+        """The bound in seconds that a share of them kept, since others."""
+        counts = {bound: count - before.within[bound] for bound, count in self.within.items()}
+        return min(
+            bound for bound, count in counts.items() if count >= share * max(counts.values())
+        )
+
+
+def memory(process: Process) -> str:
+    """The resident memory of a process, now and at most."""
+    assert process.popen
+    status = Path(f"/proc/{process.popen.pid}/status").read_text()
+    now, most = (
+        int(found) // 1024
+        for name in ("VmRSS", "VmHWM")
+        for found in re.findall(rf"{name}:\s+(\d+)", status)
+    )
+    return f"{now} MiB, at most {most}"
+
+
+async def measure(bookings: int, calendars: int) -> None:
+    """Prints the figures of so many bookings on so many calendars."""
+    place = Namespace(f"scale-{uuid4().hex[:8]}")
+    place.kubectl("create", "namespace", place.name)
+    try:
+        async with team(place.name) as bookers:
+            await fill(bookers, bookings, calendars)
+            print(f"{bookings} bookings on {calendars} calendars", flush=True)
+            folder = Path(tempfile.mkdtemp())
+            async with operating_meanwhile(place.name, folder, LEASE_HOLDER="scale") as process:
+                await _tell(process, bookers, bookings, calendars)
+    finally:
+        place.kubectl("delete", "namespace", place.name, "--wait=false")
+
+
+async def _tell(process: Process, bookers: Team, bookings: int, calendars: int) -> None:
+    begun = dt.datetime.fromtimestamp(process.started, dt.UTC)
+    known = [each["timestamp"] for each in process.entries() if each["event"] == "listed"][1]
+    print(f"  all known after {(dt.datetime.fromisoformat(known) - begun).total_seconds():.1f} s")
+    before = Reviews.of(process)
+    for when in ("while statuses are written", "at rest"):
+        await review(bookers, bookings, calendars)
+        now = Reviews.of(process)
+        print(
+            f"  reviews {when}: p50 {now.quantile(0.5, before)} s, p99 {now.quantile(0.99, before)} s"
+        )
+        while process.metric("double_booked_operator_queue_lag_seconds"):
+            await asyncio.sleep(1)
+        print(f"  all statuses written by {time.time() - process.started:.0f} s", flush=True)
+        before = now
+    print(f"  {memory(process)}", flush=True)
+
+
+def main() -> None:
+    """Measures what the arguments say, like 10000x1."""
+    files = f"--filename={CHART}/files/crds"
+    run(tool("kubectl"), "apply", files)
+    run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
+    for size in sys.argv[1:] or ("10000x1", "100000x1000"):
+        bookings, calendars = map(int, size.split("x"))
+        asyncio.run(measure(bookings, calendars))
+
+
+if __name__ == "__main__":
+    main()
