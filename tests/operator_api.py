@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,35 @@ CALENDARS = f"/apis/{API_VERSION}/namespaces/team/calendars"
 BOOKINGS = f"/apis/{API_VERSION}/namespaces/team/bookings"
 
 Raw = dict[str, Any]
+
+
+def _resources(version: str, **kinds: str) -> Raw:
+    return {
+        "groupVersion": version,
+        "resources": [
+            {
+                "name": plural,
+                "singularName": kind.lower(),
+                "kind": kind,
+                "namespaced": True,
+                "verbs": ["list", "watch", "patch"],
+            }
+            for plural, kind in kinds.items()
+        ],
+    }
+
+
+_GROUP = {"groupVersion": API_VERSION, "version": "v1alpha1"}
+_DISCOVERY: dict[str, Raw] = {
+    "/api": {"versions": ["v1"]},
+    "/apis": {
+        "groups": [
+            {"name": "double-booked.io", "preferredVersion": _GROUP, "versions": [_GROUP]},
+        ]
+    },
+    "/api/v1": _resources("v1", events="Event", namespaces="Namespace"),
+    f"/apis/{API_VERSION}": _resources(API_VERSION, calendars="Calendar", bookings="Booking"),
+}
 
 
 @dataclass(slots=True)
@@ -163,6 +193,10 @@ class Api:
         return response
 
 
+async def _tell(found: Raw, _request: web.Request) -> web.Response:
+    return web.json_response(found)
+
+
 def _is_collection(path: str) -> bool:
     return path.endswith(("calendars", "bookings"))
 
@@ -190,6 +224,8 @@ async def serving() -> AsyncIterator[tuple[Api, Cluster]]:
     """The server, and a client of it."""
     api = Api()
     app = web.Application()
+    for path, found in _DISCOVERY.items():
+        app.router.add_get(path, partial(_tell, found))
     app.router.add_route("*", "/{path:.*}", api.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()

@@ -26,7 +26,7 @@ from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
 CONFIGURATION = "double-booked-test"
 Told = subprocess.CompletedProcess[str]
-_READY_SECONDS = 90
+_READY_SECONDS = 180
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
 
 

@@ -1,4 +1,4 @@
-"""The operator with many bookings, in the API server of KUBECONFIG: the figures of docs/operator.md.
+"""The operator with many bookings, in the API server of KUBECONFIG: docs/operator.md has them.
 
 Bookings are made while no operator runs, then one is started on them: how long until it may admit
 from a cold start, what memory it has, how long reviews take in it while it writes all statuses,
@@ -129,9 +129,8 @@ async def _tell(process: Process, bookers: Team, bookings: int, calendars: int) 
     for when in ("while statuses are written", "at rest"):
         await review(bookers, bookings, calendars)
         now = Reviews.of(process)
-        print(
-            f"  reviews {when}: p50 {now.quantile(0.5, before)} s, p99 {now.quantile(0.99, before)} s"
-        )
+        half, most = (now.quantile(share, before) for share in (0.5, 0.99))
+        print(f"  reviews {when}: p50 under {half} s, p99 under {most} s")
         while process.metric("double_booked_operator_queue_lag_seconds"):
             await asyncio.sleep(1)
         print(f"  all statuses written by {time.time() - process.started:.0f} s", flush=True)

@@ -50,6 +50,14 @@ class Intake:
         self._reservations = reservations
         self._on_change = on_change
 
+    def hold(self, kind: Kind, raw: RawObject) -> Held:
+        """What is to be held of an object; the same as before if it has not changed."""
+        metadata = raw["metadata"]
+        held = self._held(kind).get(Key(metadata["namespace"], metadata["name"]))
+        if held and str(held.identity.version) == metadata["resourceVersion"]:
+            return held
+        return kind.hold(raw)
+
     def put(self, kind: Kind, raw: RawObject) -> bool:
         """Takes an object as it was at its resourceVersion; answers whether that is news."""
         return self._put(kind.hold(raw))

@@ -48,12 +48,19 @@ def operate(settings: OperatorSettings) -> None:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
     try:
-        asyncio.run(_operate(settings))
+        asyncio.run(run(settings))
     except (sockets.CannotListen, ClusterError) as error:
         sys.exit(f"double-booked: {error}")
 
 
-async def _operate(settings: OperatorSettings) -> None:
+async def run(settings: OperatorSettings) -> None:
+    """Runs the operator until a signal.
+
+    Raises:
+        CannotListen: An address cannot be had.
+        ClusterError: There are no credentials for a cluster.
+        SystemExit: A part of the operator failed.
+    """
     # What kopf calls needs the Operator, so it cannot be imported before it.
     from double_booked.operator.handlers import registry  # noqa: PLC0415
 
@@ -64,9 +71,9 @@ async def _operate(settings: OperatorSettings) -> None:
         clusterwide=True,
         memo=operator,
         memories=_Memories(),  # type: ignore[arg-type]
-        stop_flag=operator.failed,
+        stop_flag=operator.ended,
     )
-    if operator.failed.is_set():
+    if operator.has_failed:
         sys.exit("double-booked: the operator failed; its log says why")
 
 
@@ -86,7 +93,8 @@ class Operator:
     Attributes:
         reviewer: What answers reviews.
         webhook: Where they come in.
-        failed: Set when a part of it ended by a fault.
+        ended: Set when it is to end, or has; kopf waits for whoever waits for it.
+        has_failed: Whether it ended by a fault of a part of it.
 
     Raises:
         CannotListen: An address cannot be had.
@@ -94,7 +102,8 @@ class Operator:
     """
 
     def __init__(self, settings: OperatorSettings) -> None:
-        self.failed = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.has_failed = False
         self._settings = settings
         self._metrics = Metrics()
         self._cluster = Cluster()
@@ -130,6 +139,14 @@ class Operator:
 
     async def start(self) -> None:
         """Returns once all that there is is known, and there is a certificate to serve."""
+        try:
+            await self._start()
+        except asyncio.CancelledError:
+            # kopf calls no `stop` for what has not started.
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         await self._http.start(self._settings.health_check_host)
         self._show_metrics()
         for reflector in self._reflectors:
@@ -158,6 +175,7 @@ class Operator:
                 await self._lease.release()
         await self._cluster.close()
         await self._http.stop()
+        self.ended.set()
         structlog.get_logger().info("stopped")
 
     async def _open(self) -> None:
@@ -183,7 +201,8 @@ class Operator:
     def _on_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
             structlog.get_logger().error("a part of the operator failed", exc_info=error)
-            self.failed.set()
+            self.has_failed = True
+            self.ended.set()
 
     def _make_lease(self) -> Lease:
         key = Key(self._namespace(), self._settings.lease_name)

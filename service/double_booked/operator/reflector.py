@@ -75,7 +75,7 @@ class Reflector:
         while True:
             params = {"limit": _PAGE} | ({"continue": proceed} if proceed else {})
             page = await self._cluster.get(self._path, params)
-            found += map(self._kind.hold, page["items"])
+            found += (self._intake.hold(self._kind, raw) for raw in page["items"])
             proceed = page["metadata"].get("continue", "")
             if not proceed:
                 break

@@ -1,0 +1,107 @@
+"""The webhook's authority and its certificates, over their lives."""
+
+import datetime as dt
+from dataclasses import replace
+
+import pytest
+from cryptography import x509
+
+from double_booked.operator.authority import (
+    AUTHORITY_DAYS,
+    LEAF_DAYS,
+    BadMaterial,
+    Material,
+    check,
+    renew,
+)
+
+NAMES = ("operator.team.svc", "127.0.0.1")
+NOW = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+
+
+def after(days: float) -> dt.datetime:
+    return NOW + dt.timedelta(days=days)
+
+
+def authorities(material: Material) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(material.authorities)
+
+
+def leaf(material: Material) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(material.certificate)
+
+
+@pytest.fixture(scope="module")
+def first() -> Material:
+    return renew(None, NAMES, NOW)
+
+
+def test_the_first_is_proven_by_its_authority_and_names_the_webhook(first: Material) -> None:
+    check(first)
+    [authority] = authorities(first)
+    leaf(first).verify_directly_issued_by(authority)
+    names = leaf(first).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["operator.team.svc"]
+    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+
+
+def test_keys_are_in_no_representation(first: Material) -> None:
+    assert "PRIVATE" not in repr(first)
+
+
+def test_until_two_thirds_of_its_life_nothing_changes(first: Material) -> None:
+    assert renew(first, NAMES, after(LEAF_DAYS * 2 / 3 - 1)) == first
+
+
+def test_at_two_thirds_of_its_life_a_certificate_is_renewed_by_the_same_authority(
+    first: Material,
+) -> None:
+    renewed = renew(first, NAMES, after(LEAF_DAYS * 2 / 3 + 1))
+    assert renewed.authorities == first.authorities
+    assert renewed.certificate != first.certificate
+    assert renewed.expiry() > first.expiry()
+    check(renewed)
+
+
+def test_other_names_need_another_certificate(first: Material) -> None:
+    renewed = renew(first, ("elsewhere.team.svc",), NOW)
+    assert renewed.authorities == first.authorities
+    assert renewed.certificate != first.certificate
+
+
+def test_an_authority_at_two_thirds_of_its_life_gets_a_successor_and_is_trusted_still(
+    first: Material,
+) -> None:
+    later = after(AUTHORITY_DAYS * 2 / 3 + 1)
+    renewed = renew(first, NAMES, later)
+    newest, before = authorities(renewed)
+    assert before == authorities(first)[0]
+    leaf(renewed).verify_directly_issued_by(newest)
+    check(renewed)
+    # Once it has expired, it is trusted no more.
+    much_later = renew(renewed, NAMES, after(AUTHORITY_DAYS + 1))
+    assert authorities(much_later) == [newest]
+
+
+def test_what_is_begun_anew_trusts_what_is_being_served(first: Material) -> None:
+    anew = renew(None, NAMES, NOW, first.authorities)
+    assert authorities(anew)[1:] == authorities(first)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"certificate": b"no PEM"},
+        {"authorities": b""},
+        {"key": b"no key"},
+        {"authority_key": b"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"},
+    ],
+)
+def test_what_is_broken_is_told(first: Material, broken: dict[str, bytes]) -> None:
+    with pytest.raises(BadMaterial, match="no usable certificate or key"):
+        check(replace(first, **broken))
+
+
+def test_a_key_of_another_certificate_is_told(first: Material) -> None:
+    with pytest.raises(BadMaterial, match="not that of its certificate"):
+        check(replace(first, key=renew(None, NAMES, NOW).key))
