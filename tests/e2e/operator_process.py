@@ -26,6 +26,9 @@ from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
 CONFIGURATION = "double-booked-test"
 Told = subprocess.CompletedProcess[str]
+RIVALS = 20
+REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
+NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 _READY_SECONDS = 180
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
 
@@ -246,6 +249,24 @@ def manifest(name: str, start: str, end: str, *calendars: str, **more: str) -> d
         "metadata": {"name": name},
         "spec": spec,
     }
+
+
+def hour(number: int) -> tuple[str, str]:
+    """A start and an end of an hour of its own, of the year 2027 and later."""
+    day, clock = divmod(number, 23)
+    return (
+        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock:02}:00:00Z",
+        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock + 1:02}:00:00Z",
+    )
+
+
+async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
+    """Who of some rivals for one hour was let in; the others were refused, or not answered."""
+    names = [f"r{round_}-{number}" for number in range(RIVALS)]
+    answers = await bookers.race(names, *hour(round_), calendar)
+    for answer in filter(None, answers.values()):
+        assert any(known in answer for known in REFUSALS), answer
+    return [name for name, answer in answers.items() if not answer]
 
 
 async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:

@@ -10,6 +10,7 @@ from e2e.client import check
 from e2e.conftest import CHART, DEV_IMAGE, IMAGE, QUICK, RELEASE, Namespace, run, tool
 from server.certificate_authority import Authority
 
+WATCHED = ("staging", "research")
 SPOT = "cloud.google.com/gke-spot"
 STAND_INS = {
     "dev": f"--set=image.reference={DEV_IMAGE}",
@@ -17,6 +18,8 @@ STAND_INS = {
     "everything-else": (
         "--set=service.type=NodePort,image.pullPolicy=IfNotPresent,fullnameOverride=double-booked"
     ),
+    # What follows it takes the definitions for granted.
+    "operator-cert-manager": "--set=crds.keep=true",
 }
 """What this cluster needs instead of what the values of a feature ask for."""
 
@@ -45,10 +48,17 @@ def prepared(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterato
     namespace.keep_authority(f"{RELEASE}-clients", authority)
     namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", "server"))
     namespace.keep_pair(f"{RELEASE}-client", authority.issue(tmp_path / "client", "client"))
-    namespace.kubectl("create", "serviceaccount", "existing")
+    namespace.keep_pair(f"{RELEASE}-operator-tls", authority.issue(tmp_path / "hook", "hook"))
+    for account in ("existing", "booker"):
+        namespace.kubectl("create", "serviceaccount", account)
+    for watched in WATCHED:
+        namespace.kubectl("create", "namespace", watched)
     namespace.kubectl("label", "nodes", "--all", f"{SPOT}=true")
     yield namespace
     namespace.kubectl("label", "nodes", "--all", f"{SPOT}-")
+    namespace.kubectl("delete", "namespace", *WATCHED, "--wait=false")
+    namespace.helm("uninstall", RELEASE)
+    namespace.kubectl("delete", "--ignore-not-found", f"--filename={CHART}/files/crds")
 
 
 def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Namespace) -> None:

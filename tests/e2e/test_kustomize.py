@@ -18,6 +18,7 @@ from e2e.conftest import IMAGE, RELEASE, ROOT, Namespace
         ("overlays/dev", []),
         ("overlays/gke", ["--insecure"]),
         ("overlays/gateway", []),
+        ("overlays/operator", ["--insecure"]),
     ],
 )
 def test_it_serves(namespace: Namespace, tmp_path: Path, folder: str, options: list[str]) -> None:
@@ -29,7 +30,7 @@ def test_it_serves(namespace: Namespace, tmp_path: Path, folder: str, options: l
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(own))
     namespace.kubectl("apply", f"--kustomize={tmp_path}")
-    namespace.kubectl("rollout", "status", f"deployment/{RELEASE}", "--timeout=120s")
+    namespace.kubectl("wait", "deployments", "--all", "--for=condition=Available", "--timeout=120s")
     with namespace.forwarded(f"service/{RELEASE}", "double-booked-port") as address:
         assert check(address, *options) == 5
     namespace.kubectl("delete", f"--kustomize={tmp_path}")

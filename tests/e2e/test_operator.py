@@ -14,29 +14,20 @@ from double_booked.operator.objects import API_VERSION
 from e2e.conftest import CHART, Namespace, run, tool
 from e2e.operator_process import (
     CONFIGURATION,
+    NINE,
     Process,
     Team,
+    hour,
     kubectl,
     manifest,
     operating,
     operating_meanwhile,
     slow_watches,
     team,
+    winners,
 )
 
 ROUNDS = 200
-RIVALS = 20
-REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
-NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
-
-
-def hour(number: int) -> tuple[str, str]:
-    """A start and an end of an hour of its own, of the year 2027 and later."""
-    day, clock = divmod(number, 23)
-    return (
-        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock:02}:00:00Z",
-        f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock + 1:02}:00:00Z",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +67,6 @@ async def until(holds: object, what: str, seconds: float = 10) -> None:
     while not await holds():  # type: ignore[operator]
         assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
         await asyncio.sleep(0.05)
-
-
-async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
-    """Who of some rivals for one hour was let in; the others were refused, or not answered."""
-    names = [f"r{round_}-{number}" for number in range(RIVALS)]
-    answers = await bookers.race(names, *hour(round_), calendar)
-    for answer in filter(None, answers.values()):
-        assert any(known in answer for known in REFUSALS), answer
-    return [name for name, answer in answers.items() if not answer]
 
 
 @pytest.mark.usefixtures("process")

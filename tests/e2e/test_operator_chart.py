@@ -1,0 +1,176 @@
+"""The operator as it ships: installed with helm, in pods, with no more rights than it has."""
+
+import asyncio
+import subprocess
+from base64 import b64decode
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from cryptography import x509
+
+from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool, until
+from e2e.operator_process import Team, hour, team, winners
+
+OPERATOR = f"{RELEASE}-operator"
+ON = "--set=operator.enabled=true"
+EXAMPLES = ROOT / "examples/bookings"
+
+
+@pytest.fixture
+def definitions_of_ours() -> Iterator[None]:
+    """A cluster without our kinds, before and after."""
+
+    def remove() -> None:
+        files = f"--filename={CHART}/files/crds"
+        run(tool("kubectl"), "delete", "--ignore-not-found", "--timeout=100s", files)
+
+    remove()
+    yield
+    remove()
+
+
+@pytest.fixture
+def installed(namespace: Namespace, definitions_of_ours: None) -> Iterator[Namespace]:  # noqa: ARG001
+    namespace.install(QUICK, ON)
+    yield namespace
+    namespace.helm("uninstall", RELEASE, "--wait")
+
+
+@pytest.fixture
+async def bookers(installed: Namespace) -> AsyncIterator[Team]:
+    async with team(installed.name) as found:
+        yield found
+
+
+def apply(namespace: Namespace, name: str) -> subprocess.CompletedProcess[str]:
+    """What kubectl says to one of the examples."""
+    command = namespace.command("apply", f"--filename={EXAMPLES / name}")
+    return subprocess.run(command, text=True, capture_output=True, check=False)
+
+
+def log(namespace: Namespace) -> str:
+    """The log of the operator."""
+    return namespace.kubectl("logs", f"deployment/{OPERATOR}")
+
+
+def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace) -> None:
+    for name in ("calendars.yaml", "bookings.yaml"):
+        applied = apply(installed, name)
+        assert (applied.returncode, applied.stderr) == (0, "")
+    refused = apply(installed, "double-booking.yaml")
+    assert refused.returncode == 1
+    assert (
+        'admission webhook "bookings.double-booked.io" denied the request: hotfix-login would be'
+        " double-booked: calendar staging takes 1 at a time, and load-test-checkout has it from"
+        " 2026-12-07T16:00:00Z to 2026-12-07T17:30:00Z."
+    ) in refused.stderr
+
+    def verdicts() -> set[str]:
+        found = installed.get("bookings")["items"]
+        conditions = [raw.get("status", {}).get("conditions", []) for raw in found]
+        return {each[0]["status"] if each else "" for each in conditions}
+
+    until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
+    calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
+    assert calendar[1:3] == ["1", "Reject"]
+    # It has what rights it needs, and none that it lacked.
+    assert '"code":403' not in log(installed)
+
+
+def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
+    account = f"--as=system:serviceaccount:{installed.name}:{OPERATOR}"
+    for allowed in (
+        ("list", "bookings.double-booked.io", "--all-namespaces"),
+        ("patch", "calendars.double-booked.io", "--subresource=status"),
+        ("update", f"leases/{OPERATOR}"),
+        ("get", f"secrets/{OPERATOR}-webhook"),
+    ):
+        assert installed.kubectl("auth", "can-i", account, *allowed).strip() == "yes", allowed
+    for refused in (
+        ("delete", "bookings.double-booked.io"),
+        ("patch", "bookings.double-booked.io"),
+        ("get", "secrets"),
+        ("list", "namespaces"),
+        ("list", "customresourcedefinitions"),
+        ("update", "leases/another"),
+        ("patch", "validatingwebhookconfigurations/another"),
+    ):
+        command = installed.command("auth", "can-i", account, *refused)
+        told = subprocess.run(command, text=True, capture_output=True, check=False)
+        assert told.stdout.strip() == "no", refused
+
+
+def test_an_upgrade_leaves_who_is_trusted_alone(installed: Namespace) -> None:
+    configuration = ("validatingwebhookconfiguration", OPERATOR)
+    before = installed.get(*configuration)["webhooks"]
+    assert all(each["clientConfig"]["caBundle"] for each in before)
+    installed.install(QUICK, ON, "--set=operator.timeoutSeconds=7")
+    after = installed.get(*configuration)["webhooks"]
+    assert {each["timeoutSeconds"] for each in after} == {7}
+    assert [each["clientConfig"] for each in after] == [each["clientConfig"] for each in before]
+
+
+def test_an_uninstall_leaves_what_it_says(
+    namespace: Namespace,
+    definitions_of_ours: None,  # noqa: ARG001
+) -> None:
+    before = namespace.objects()
+    namespace.install(QUICK, ON)
+    assert apply(namespace, "calendars.yaml").returncode == 0
+    namespace.helm("uninstall", RELEASE, "--wait")
+    namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
+    left = {each for each in namespace.objects() - before if not each.startswith("endpoint")}
+    assert left == {
+        f"lease.coordination.k8s.io/{OPERATOR}",
+        f"secret/{OPERATOR}-webhook",
+        "calendar.double-booked.io/gpu-pool",
+        "calendar.double-booked.io/maintenance-window",
+        "calendar.double-booked.io/staging",
+    }
+    assert namespace.get("lease", OPERATOR)["spec"]["holderIdentity"] == ""
+
+
+def test_rights_in_one_namespace_are_enough(
+    namespace: Namespace,
+    definitions_of_ours: None,  # noqa: ARG001
+) -> None:
+    namespace.install(QUICK, ON, f"--set=operator.watchNamespaces={{{namespace.name}}}")
+    try:
+        assert apply(namespace, "calendars.yaml").returncode == 0
+        assert apply(namespace, "bookings.yaml").returncode == 0
+        assert "would be double-booked" in apply(namespace, "double-booking.yaml").stderr
+        assert '"code":403' not in log(namespace)
+        roles = run(tool("kubectl"), "get", "clusterroles", "--output=name").split()
+        assert f"clusterrole.rbac.authorization.k8s.io/{OPERATOR}" not in roles
+    finally:
+        namespace.helm("uninstall", RELEASE, "--wait")
+
+
+async def test_two_pods_never_both_admit_when_one_is_evicted_amid_a_round(
+    installed: Namespace, bookers: Team
+) -> None:
+    await bookers.calendar("staging")
+    # Rounds go on while the pod is deleted, and until its successor has let somebody in.
+    deleted, rounds, won_after = False, 0, 0
+    async with asyncio.timeout(240):
+        while not won_after:
+            racing = asyncio.create_task(winners(bookers, rounds, "staging"))
+            if rounds == 5:
+                pods = ("pods", f"--selector=app={OPERATOR}", "--wait=false")
+                await asyncio.to_thread(installed.kubectl, "delete", *pods)
+                deleted = True
+            won = await racing
+            assert len(won) <= 1
+            won_after += bool(deleted and rounds > 5 and won)
+            rounds += 1
+    taken = [raw["spec"]["start"] for raw in await bookers.get("bookings")]
+    assert len(taken) == len(set(taken))
+    late = await bookers.race(["late-a", "late-b"], *hour(rounds), "staging")
+    assert list(late.values()).count("") == 1
+
+
+def test_its_certificate_names_its_service(installed: Namespace) -> None:
+    secret = installed.get("secret", f"{OPERATOR}-webhook")["data"]
+    leaf = x509.load_pem_x509_certificate(b64decode(secret["tls.crt"]))
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [f"{OPERATOR}.{installed.name}.svc"]
