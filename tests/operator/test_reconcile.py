@@ -18,7 +18,7 @@ from operator_making import HOUR, booking, calendar, index_of, key
 def statuses(*held: Booking | Calendar) -> dict[str, Outcome]:
     """What each booking is to tell, by name."""
     index = index_of(*held)
-    found = touched(index, index.bookings.values())
+    found = dict(touched(index, index.bookings.values()))
     return {each.name: outcome for each, outcome in settle(index, found).items()}
 
 
@@ -119,7 +119,9 @@ def test_a_change_touches_no_more_than_what_clashes() -> None:
         booking("c", 11.5, 13),
         booking("d", 20, 21),
     )
-    assert {each.name for each in touched(index, [booking("a", 9, 11)])} == {"a", "b", "c"}
+    assert {each.name for each, _ in touched(index, [booking("a", 9, 11)])} == {"a", "b", "c"}
+    before = booking("d", 12.5, 14)
+    assert {each.name for each, _ in touched(index, [before])} == {"a", "b", "c", "d"}
 
 
 def plain_reading(index: Index) -> dict[Key, tuple[str, set[Key]]]:
@@ -185,7 +187,7 @@ class Cluster(RuleBasedStateMachine):
 
     def settle(self, *changed: Booking | None) -> None:
         seeds = [each for each in changed if each]
-        self.told |= settle(self.index, list(touched(self.index, seeds)))
+        self.told |= settle(self.index, dict(touched(self.index, seeds)))
 
     @rule(
         name=names,

@@ -88,15 +88,15 @@ def describe(clash: Clash, names: int = MAX_IN_SENTENCE) -> str:
     verb = "has" if len(clash.others) == 1 else "have"
     return (
         f"calendar {clash.calendar} takes {clash.rules.capacity} at a time{gap}, and"
-        f" {name_some([key.name for key in clash.others], names)} {verb} it"
+        f" {name_some([key.name for key in clash.others[:names]], len(clash.others))} {verb} it"
         f" {_describe_time(clash.start, clash.end)}"
     )
 
 
-def name_some(names: Sequence[str], most: int) -> str:
-    """Like "a, b and 3 more"."""
-    told = ", ".join(names[:most])
-    left = len(names) - most
+def name_some(names: Sequence[str], count: int) -> str:
+    """Like "a, b and 3 more", of so many in all."""
+    told = ", ".join(names)
+    left = count - len(names)
     return f"{told} and {left} more" if left > 0 else told
 
 

@@ -46,25 +46,40 @@ class Outcome:
     over: tuple[Key, ...] = ()
 
 
-def touched(index: Index, changed: Iterable[Booking]) -> Iterator[Key]:
+@dataclass(frozen=True, slots=True)
+class Clashing:
+    """Those that a booking clashes with.
+
+    Attributes:
+        first: By start, MAX_NAMED at most: there may be very many, of very many.
+        count: How many there are in all.
+    """
+
+    first: tuple[Key, ...]
+    count: int
+
+
+def touched(index: Index, changed: Iterable[Booking]) -> Iterator[tuple[Key, Clashing]]:
     """Yields the bookings that clash with some, directly or through others, and these themselves.
+
+    Each comes with what it clashes with; between two the index may change.
 
     Args:
         index: What is known.
         changed: Bookings as they are or were; they need not be known.
     """
-    seen: set[Key] = set()
-    waiting: list[Booking] = list(changed)
+    waiting = {each.key for each in changed}
+    for each in changed:
+        if index.bookings.get(each.key) != each:
+            waiting.update(partners(index, each))
+    seen = set(waiting)
     while waiting:
-        booking = waiting.pop()
-        found = partners(index, booking)
-        for key in (booking.key, *found):
-            if key not in seen and key in index.bookings:
-                seen.add(key)
-                yield key
-                held = index.bookings[key]
-                if held != booking:
-                    waiting.append(held)
+        booking = index.bookings.get(waiting.pop())
+        if booking:
+            found = partners(index, booking)
+            waiting.update(key for key in found if key not in seen)
+            seen.update(found)
+            yield booking.key, Clashing(tuple(found[:MAX_NAMED]), len(found))
 
 
 def partners(index: Index, booking: Booking) -> list[Key]:
@@ -83,15 +98,15 @@ def partners(index: Index, booking: Booking) -> list[Key]:
     return sorted(found, key=lambda key: (index.bookings[key].start, key))
 
 
-def settle(index: Index, keys: Iterable[Key]) -> dict[Key, Outcome]:
+def settle(index: Index, found: Mapping[Key, Clashing]) -> dict[Key, Outcome]:
     """Finds the status of bookings.
 
     Args:
         index: What is known.
-        keys: Some bookings, with all that clash with them, as `touched` finds them.
+        found: Some bookings, with all that clash with them, as `touched` finds them.
     """
     bookings = sorted(
-        (index.bookings[key] for key in keys if key in index.bookings),
+        (index.bookings[key] for key in found if key in index.bookings),
         key=lambda booking: (booking.created, booking.identity.uid),
     )
     taken: dict[Key, IntervalIndex] = {}
@@ -101,7 +116,10 @@ def settle(index: Index, keys: Iterable[Key]) -> dict[Key, Outcome]:
         if not clashes[booking.key]:
             for calendar in booking.calendar_keys():
                 taken.setdefault(calendar, IntervalIndex()).add(interval_of(booking))
-    return {booking.key: _outcome(index, booking, clashes[booking.key]) for booking in bookings}
+    return {
+        booking.key: _outcome(index, booking, clashes[booking.key], found[booking.key])
+        for booking in bookings
+    }
 
 
 def _clashes(index: Index, booking: Booking, taken: Mapping[Key, IntervalIndex]) -> Iterator[Clash]:
@@ -120,12 +138,11 @@ def _taken(index: Index, intervals: IntervalIndex, span: Span, gap: int, own: Ke
     return {key: [index.bookings[key].occupies(gap)] for _, _, key in found if key != own}
 
 
-def _outcome(index: Index, booking: Booking, clashes: list[Clash]) -> Outcome:
-    with_whom = partners(index, booking)
+def _outcome(index: Index, booking: Booking, clashes: list[Clash], clashing: Clashing) -> Outcome:
     status = replace(
-        _verdict(index, booking, clashes, with_whom),
-        conflicts_with=tuple(key.name for key in with_whom[:MAX_NAMED]),
-        conflicts=len(with_whom),
+        _verdict(index, booking, clashes, clashing),
+        conflicts_with=tuple(key.name for key in clashing.first),
+        conflicts=clashing.count,
         generation=booking.identity.generation,
     )
     over = tuple(Key(booking.key.namespace, clash.calendar) for clash in clashes)
@@ -133,7 +150,7 @@ def _outcome(index: Index, booking: Booking, clashes: list[Clash]) -> Outcome:
 
 
 def _verdict(
-    index: Index, booking: Booking, clashes: list[Clash], with_whom: list[Key]
+    index: Index, booking: Booking, clashes: list[Clash], clashing: Clashing
 ) -> BookingStatus:
     if booking.fault:
         return BookingStatus("Unknown", "InvalidSpec", booking.fault)
@@ -142,10 +159,10 @@ def _verdict(
         return BookingStatus("True", "OverCapacity", f"Booked too late: {told}.")
     missing = [key.name for key in booking.calendar_keys() if key not in index.calendars]
     if missing:
-        told = name_some(missing, MAX_NAMED)
+        told = name_some(missing, len(missing))
         return BookingStatus("Unknown", "CalendarNotFound", f"There is no calendar {told}.")
-    if with_whom:
-        told = name_some([key.name for key in with_whom], MAX_NAMED)
+    if clashing.count:
+        told = name_some([key.name for key in clashing.first], clashing.count)
         return BookingStatus("False", "Kept", f"It keeps its time, though it clashes with {told}.")
     return FREE
 

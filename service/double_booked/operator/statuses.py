@@ -23,16 +23,17 @@ from double_booked.operator.objects import (
     Calendar,
     CalendarStatus,
     Key,
+    Rules,
 )
-from double_booked.operator.reconcile import Outcome, calendar_status, settle, touched
+from double_booked.operator.reconcile import Clashing, Outcome, calendar_status, settle, touched
 
 _TOGETHER_SECONDS = 0.02
 """Changes that come within it are looked at together."""
 
 _AGAIN_SECONDS = 2.0
 _WRITES_AT_A_TIME = 8
-_STEPS_AT_A_TIME = 200
-"""Bookings looked at before reviews are let through."""
+_AT_A_TIME_SECONDS = 0.01
+"""How long to look before reviews are let through."""
 
 
 class Statuses:
@@ -63,16 +64,20 @@ class Statuses:
             if isinstance(each, Booking):
                 self._changed.append(each)
                 self._calendars.update(each.calendar_keys())
-            elif isinstance(each, Calendar):
-                self._note_calendar(each.identity.key)
+        if isinstance(old, Calendar) or isinstance(new, Calendar):
+            self._note_calendar(old, new)
         if isinstance(old, Booking) and new is None:
             self._count(old.key, ())
         self._wake.set()
 
-    def _note_calendar(self, calendar: Key) -> None:
-        self._calendars.add(calendar)
-        on_it = self._index.on_calendar(calendar)
-        self._changed += (self._index.bookings[key] for key in on_it)
+    def _note_calendar(self, old: Held | None, new: Held | None) -> None:
+        """Notes what is on a calendar too, unless nothing changed that bears on it."""
+        is_other = _rules_of(old) != _rules_of(new)
+        for key in {each.identity.key for each in (old, new) if each}:
+            self._calendars.add(key)
+            if is_other:
+                on_it = self._index.on_calendar(key)
+                self._changed += (self._index.bookings[each] for each in on_it)
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -101,12 +106,15 @@ class Statuses:
         if not self._wake.is_set():
             self._since = 0.0
 
-    async def _find(self, changed: Iterable[Booking]) -> list[Key]:
-        found = []
-        for number, key in enumerate(touched(self._index, changed)):
-            found.append(key)
-            if number % _STEPS_AT_A_TIME == 0:
+    async def _find(self, changed: Iterable[Booking]) -> dict[Key, Clashing]:
+        """What changes touch; reviews are let through in between."""
+        found = {}
+        begun = monotonic()
+        for key, clashing in touched(self._index, changed):
+            found[key] = clashing
+            if monotonic() - begun > _AT_A_TIME_SECONDS:
                 await asyncio.sleep(0)
+                begun = monotonic()
         return found
 
     def _count(self, key: Key, over: tuple[Key, ...]) -> None:
@@ -181,6 +189,10 @@ class Statuses:
         )
         with suppress(ClusterError):
             await self._cluster.create(f"/api/v1/namespaces/{booking.key.namespace}/events", event)
+
+
+def _rules_of(held: Held | None) -> Rules | None:
+    return held.rules if isinstance(held, Calendar) else None
 
 
 def _now() -> str:
