@@ -1,9 +1,11 @@
 """Calendars and bookings for tests, with times in hours of one day."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.operator.index import Index
+from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import (
     Booking,
     Calendar,
@@ -55,6 +57,16 @@ def index_of(*held: Booking | Calendar) -> Index:
         put = index.put_booking(each) if isinstance(each, Booking) else index.put_calendar(each)
         assert put
     return index
+
+
+def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
+    """Metrics of what is held, by an operator that admits and has written all statuses but one."""
+    made = Metrics()
+    gauges = Gauges(
+        reservations=lambda: 3, admitting=lambda: True, lag=lambda: 1.5, expiry=lambda: 2e9
+    )
+    made.show(index, over, gauges)
+    return made
 
 
 def raw_booking(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from chart.programs import ROOT, render, run, tool, values
@@ -12,8 +13,9 @@ RUNBOOK = ROOT / "docs/monitoring.md"
 CASES = ROOT / "tests/chart/alerts.yaml"
 
 
-def groups() -> list[dict[str, Any]]:
-    rules = render(values("prometheus-operator"), "--set=metrics.prometheusRule.runbookURL=RUNBOOK")
+def groups(*options: str) -> list[dict[str, Any]]:
+    runbook = "--set=metrics.prometheusRule.runbookURL=RUNBOOK"
+    rules = render(values("prometheus-operator"), values("operator"), runbook, *options)
     return list(rules["PrometheusRule", "double-booked"]["spec"]["groups"])
 
 
@@ -39,3 +41,22 @@ def test_none_is_left_out_of_the_cases() -> None:
 def test_the_runbook_has_a_section_for_each() -> None:
     sections = {line.removeprefix("### ") for line in RUNBOOK.read_text().splitlines()}
     assert alerts() <= sections
+
+
+def test_those_of_the_operator_are_there_with_it_alone() -> None:
+    """One is about its absence: without the operator it would fire for ever."""
+    assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
+    [of_service] = groups("--set=operator.enabled=false")
+    assert "operator" not in json.dumps(of_service)
+    assert ("PrometheusRule", "double-booked") not in render(values("operator"))
+
+
+@pytest.mark.parametrize(
+    ("policy", "consequence"), [("Fail", "are refused"), ("Ignore", "are let in unchecked")]
+)
+def test_what_follows_if_nobody_admits_is_told_as_it_is(policy: str, consequence: str) -> None:
+    _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
+    [alert] = [
+        each for each in of_operator["rules"] if each["alert"] == "DoubleBookedOperatorNotAdmitting"
+    ]
+    assert consequence in alert["annotations"]["description"]

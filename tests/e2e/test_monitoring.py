@@ -53,7 +53,10 @@ def at_once(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def expressions(namespace: Namespace) -> list[str]:
-    """The queries of the dashboard, for a namespace."""
+    """The queries of the dashboard, for a namespace.
+
+    Those of the operator, in a row that is closed, are in chart/test_operator_metrics.py.
+    """
     dashboard = json.loads((CHART / "files/dashboard.json").read_text())
     found = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
     assert found

@@ -22,7 +22,7 @@ from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.lease import Lease, boot_clock
-from double_booked.operator.metrics import Metrics
+from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import Key
 from double_booked.operator.reflector import Reflector
 from double_booked.operator.reservations import Reservations
@@ -231,22 +231,10 @@ class Operator:
         )
 
     def _show_metrics(self) -> None:
-        gauges = {
-            "double_booked_operator_reservations": (
-                "Writes that were allowed and have not been seen.",
-                lambda: len(self._reservations),
-            ),
-            "double_booked_operator_admitting": (
-                "Whether this process may answer reviews.",
-                self.may_admit,
-            ),
-            "double_booked_operator_queue_lag_seconds": (
-                "How long the oldest change has waited for its statuses.",
-                self._statuses.lag,
-            ),
-            "double_booked_operator_tls_expiry_timestamp_seconds": (
-                "When the webhook's certificate expires.",
-                lambda: self._tls.expiry,
-            ),
-        }
+        gauges = Gauges(
+            reservations=lambda: len(self._reservations),
+            admitting=self.may_admit,
+            lag=self._statuses.lag,
+            expiry=lambda: self._tls.expiry,
+        )
         self._metrics.show(self._index, self._statuses.over, gauges)

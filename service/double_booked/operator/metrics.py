@@ -3,6 +3,7 @@
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -28,6 +29,46 @@ MAX_SERIES = 500
 _REVIEW_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What the parts of the operator are asked at each scrape.
+
+    Attributes:
+        reservations: How many writes were allowed and have not been seen.
+        admitting: Whether this process may answer reviews.
+        lag: Seconds that the oldest change has waited for its statuses.
+        expiry: When the webhook's certificate expires, in seconds since 1970; 0 without one.
+    """
+
+    reservations: Callable[[], int]
+    admitting: Callable[[], bool]
+    lag: Callable[[], float]
+    expiry: Callable[[], float]
+
+    def collect(self) -> Iterable[Metric]:
+        """Asks them."""
+        yield GaugeMetricFamily(
+            "double_booked_operator_reservations",
+            "Writes that were allowed and have not been seen.",
+            value=self.reservations(),
+        )
+        yield GaugeMetricFamily(
+            "double_booked_operator_admitting",
+            "Whether this process may answer reviews.",
+            value=self.admitting(),
+        )
+        yield GaugeMetricFamily(
+            "double_booked_operator_queue_lag_seconds",
+            "How long the oldest change has waited for its statuses.",
+            value=self.lag(),
+        )
+        yield GaugeMetricFamily(
+            "double_booked_operator_tls_expiry_timestamp_seconds",
+            "When the webhook's certificate expires.",
+            value=self.expiry(),
+        )
 
 
 class Metrics:
@@ -72,37 +113,26 @@ class Metrics:
             {"version": VERSION, "commit": commit()}
         )
 
-    def show(
-        self,
-        index: Index,
-        over: Mapping[Key, tuple[Key, ...]],
-        gauges: Mapping[str, tuple[str, Callable[[], float]]],
-    ) -> None:
+    def show(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
         """Tells of what is held, at each scrape anew.
 
         Args:
             index: What is known.
             over: The calendars that each double-booked booking puts over their capacity.
-            gauges: Others by name: what each means, and how to ask.
+            gauges: How to ask the other parts.
         """
         self.registry.register(_Holdings(index, over, gauges))
 
 
 class _Holdings(Collector):
-    def __init__(
-        self,
-        index: Index,
-        over: Mapping[Key, tuple[Key, ...]],
-        gauges: Mapping[str, tuple[str, Callable[[], float]]],
-    ) -> None:
+    def __init__(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
         self._index = index
         self._over = over
         self._gauges = gauges
 
     def collect(self) -> Iterable[Metric]:
         """Counts what is held."""
-        for name, (text, ask) in self._gauges.items():
-            yield GaugeMetricFamily(name, text, value=ask())
+        yield from self._gauges.collect()
         yield GaugeMetricFamily(
             "double_booked_operator_calendars", "Calendars.", value=len(self._index.calendars)
         )
