@@ -7,7 +7,7 @@ import signal
 import ssl
 import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,20 +110,26 @@ async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
-@pytest.fixture
-async def running(api: Api, environment: dict[str, str]) -> AsyncIterator[Running]:
+@asynccontextmanager
+async def started(api: Api, environment: dict[str, str]) -> AsyncIterator[Running]:
     process = await start(environment)
     async with aiohttp.ClientSession() as session:
         webhook = f"https://{environment['WEBHOOK_HOST']}"
         http = f"http://{environment['HEALTH_CHECK_HOST']}"
         made = Running(api, process, webhook, http, session)
         try:
-            await ready(made)
             yield made
         finally:
             if process.returncode is None:
                 process.kill()
             await process.communicate()
+
+
+@pytest.fixture
+async def running(api: Api, environment: dict[str, str]) -> AsyncIterator[Running]:
+    async with started(api, environment) as made:
+        await ready(made)
+        yield made
 
 
 async def ready(running: Running) -> None:
@@ -178,6 +184,18 @@ async def test_it_is_alive_and_ready_once_it_may_admit(running: Running) -> None
     while (await running.get("readyz"))[0] == 200:
         await asyncio.sleep(0.05)
     assert (await running.get("healthz"))[0] == 200
+
+
+async def test_before_it_can_prove_itself_it_is_not_ready(
+    api: Api, environment: dict[str, str]
+) -> None:
+    configuration = api.objects.pop(CONFIGURATION)
+    async with started(api, environment) as running:
+        await until(lambda: f"{LEASES}/double-booked-operator" in api.objects, "it has the Lease")
+        await until(lambda: api.count("GET", CONFIGURATION) > 1, "it looked for the configuration")
+        assert (await running.get("readyz"))[0] == 503
+        api.put(CONFIGURATION, configuration)
+        await ready(running)
 
 
 async def test_a_signal_ends_it_and_gives_up_the_lease(running: Running) -> None:

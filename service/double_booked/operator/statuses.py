@@ -53,13 +53,12 @@ class Statuses:
         self._calendars: set[Key] = set()
         self._counts: Counter[Key] = Counter()
         self._wake = asyncio.Event()
-        self._since = 0.0
+        self._since = self._working_since = 0.0
         self._writing = asyncio.Semaphore(_WRITES_AT_A_TIME)
 
     def note(self, old: Held | None, new: Held | None) -> None:
         """Notes a change: what it was and what it is may each touch others."""
-        if not self._wake.is_set():
-            self._since = monotonic()
+        self._since = self._since or monotonic()
         for each in (old, new):
             if isinstance(each, Booking):
                 self._changed.append(each)
@@ -89,13 +88,15 @@ class Statuses:
 
     def lag(self) -> float:
         """How many seconds the oldest change has waited."""
-        return monotonic() - self._since if self._since else 0.0
+        oldest = self._working_since or self._since
+        return monotonic() - oldest if oldest else 0.0
 
     async def _round(self) -> None:
         """Looks at what has changed, once."""
         changed, self._changed = self._changed, []
         calendars, self._calendars = self._calendars, set()
         self._wake.clear()
+        self._working_since, self._since = self._since, 0.0
         found = await self._find(changed)
         outcomes = settle(self._index, found)
         for key, outcome in outcomes.items():
@@ -103,8 +104,7 @@ class Statuses:
             calendars.update(outcome.over)
         await asyncio.gather(*(self._write_booking(key, each) for key, each in outcomes.items()))
         await asyncio.gather(*map(self._write_calendar, calendars))
-        if not self._wake.is_set():
-            self._since = 0.0
+        self._working_since = 0.0
 
     async def _find(self, changed: Iterable[Booking]) -> dict[Key, Clashing]:
         """What changes touch; reviews are let through in between."""

@@ -26,7 +26,8 @@ class WebhookServer:
     A process that may not admit answers 503, so that the webhook's failurePolicy decides.
 
     Attributes:
-        is_open: False from the moment on in which it stops; nothing may be admitted then.
+        is_open: Whether it listens. Before that, and from the moment on in which it stops,
+            nothing may be admitted.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class WebhookServer:
         may_admit: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
-        self.is_open = True
+        self.is_open = False
         self._listening = listening
         self._context = context
         self._may_admit = may_admit
@@ -59,6 +60,7 @@ class WebhookServer:
         try:
             for each in self._listening:
                 await web.SockSite(runner, each, ssl_context=self._context).start()
+            self.is_open = True
             yield kopf.WebhookClientConfig()
             await asyncio.Event().wait()
         finally:
