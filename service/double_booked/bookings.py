@@ -153,10 +153,17 @@ def ask_kubectl(wanted: Wanted) -> list[RawObject]:
         raise Failure(f"kubectl: {error.strerror}") from error
     if done.returncode:
         raise Failure(f"kubectl: {_complaint(done)}")
+    return _items(done.stdout)
+
+
+def _items(answer: bytes) -> list[RawObject]:
     try:
-        items: list[RawObject] = json.loads(done.stdout)["items"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise Failure("kubectl answers with what is no list of objects as JSON") from error
+        content = json.loads(answer)
+    except ValueError:
+        content = None
+    items = content.get("items") if isinstance(content, dict) else None
+    if not isinstance(items, list):
+        raise Failure("kubectl answers with what is no list of objects as JSON")
     return items
 
 
