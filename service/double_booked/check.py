@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
@@ -140,10 +140,10 @@ def run(  # noqa: PLR0917 - the last two are rare
     """
     reading = _reading(wanted or Input(), output.zone or machine_zone())
     joined = join(_read_all(files, reading), options)
-    ask = _ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
+    ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
-        conflicts = _ask_explained(joined.asked, ask) if explained else ask(joined.asked)
+        conflicts = ask_explained(joined.asked, ask) if explained else ask(joined.asked)
         findings = gather(conflicts, joined.asked, partial(_place, joined))
         if output.suggestions and explained:
             findings = _with_suggestions(findings, joined, reading, output)
@@ -151,31 +151,43 @@ def run(  # noqa: PLR0917 - the last two are rare
         raise _refused(error, joined) from error
     except ForeignEvent as error:
         raise Failure(f"{server}: {error}") from error
-    try:
+    with writing():
         _write(conflicts, findings, output, all_overlaps=options.explain)
-    except BrokenPipeError:
-        raise  # who reads has seen enough; click ends the command quietly
-    except OSError as error:
-        _drop_standard_output()
-        raise Failure(f"standard output: {error.strerror}") from error
     return CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
 
 
 def _reading(wanted: Input, zone: tzinfo) -> Reading:
-    start = _moment(wanted.start or datetime.now(zone).date(), zone)
-    try:
-        last = wanted.end or start.astimezone(zone).date() + timedelta(DEFAULT_DAYS - 1)
-    except OverflowError as error:
-        raise Failure("--from must be in the years 1 to 9999") from error
-    window = Window(start, _moment(last, zone, is_end=True))
-    if window.end <= window.start:
-        raise Failure("--to is not after --from")
+    start = wanted.start or datetime.now(zone).date()
+    window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
     return Reading(
         ics_files.Reading(window, zone, wanted.count_tentative),
         window if wanted.start or wanted.end else None,
         wanted.format,
         wanted.by,
     )
+
+
+def make_window(start: date, end: date | None, days: int, zone: tzinfo) -> Window:
+    """What is looked at.
+
+    Args:
+        start: From when; of a day from its first moment on.
+        end: Up to when, a day included.
+        days: How many, that of the start included, without an end.
+        zone: Where days, and times without an offset, are.
+
+    Raises:
+        Failure: There is no such time.
+    """
+    first = _moment(start, zone)
+    try:
+        last = end or first.astimezone(zone).date() + timedelta(days - 1)
+    except OverflowError as error:
+        raise Failure("--from must be in the years 1 to 9999") from error
+    window = Window(first, _moment(last, zone, is_end=True))
+    if window.end <= window.start:
+        raise Failure("--to is not after --from")
+    return window
 
 
 def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
@@ -231,13 +243,14 @@ def _with_suggestions(
     booked = [joined.found(position)[1].created for position in range(len(findings.entries))]
     window = reading.of_calendars.window
     is_all_known = reading.window is None and not any(booked)
-    known = None if is_all_known else (_nanoseconds(window.start), _nanoseconds(window.end))
+    known = None if is_all_known else (to_nanoseconds(window.start), to_nanoseconds(window.end))
     wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
-    ask = partial(_ask_explained, ask=_ask_engine)
+    ask = partial(ask_explained, ask=ask_engine)
     return replace(findings, slots=Suggester(findings, joined.asked, booked, wish, ask).suggest())
 
 
-def _nanoseconds(moment: datetime) -> int:
+def to_nanoseconds(moment: datetime) -> int:
+    """Nanoseconds since 1970 of a time in whole seconds."""
     return int(moment.timestamp()) * NANOS_PER_SECOND
 
 
@@ -264,8 +277,13 @@ def _read(path: str, resource: str, reading: Reading) -> Source:
         raise Failure(f"{name_of(path)}: {error.strerror}") from error
 
 
-def _ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
-    """The answer with who overlaps when; without, if nobody asked for that and it is too much."""
+def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
+    """The answer with who overlaps when; without, if nobody asked for that and it is too much.
+
+    Args:
+        asked: What to ask; its `explain` becomes what was answered.
+        ask: Whom, as `ask_engine`.
+    """
     if asked.options.explain:
         return ask(asked)
     asked.options.explain = True
@@ -276,7 +294,13 @@ def _ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -
         return ask(asked)
 
 
-def _ask_engine(asked: EventList) -> ConflictList:
+def ask_engine(asked: EventList) -> ConflictList:
+    """The answer of the engine in this process.
+
+    Raises:
+        InvalidRequest: The events or options cannot be used.
+        TooMuch: The overlaps are too many to be told.
+    """
     try:
         answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
     except LimitExceeded as error:
@@ -293,6 +317,18 @@ def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> Confl
         raise TooMuch(str(error)) from error
     except client.ServerError as error:
         raise Failure(str(error)) from error
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Makes a Failure of what goes wrong in writing to standard output."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # who reads has seen enough; click ends the command quietly
+    except OSError as error:
+        _drop_standard_output()
+        raise Failure(f"standard output: {error.strerror}") from error
 
 
 def _drop_standard_output() -> None:
@@ -314,6 +350,12 @@ def _place(joined: Joined, position: int) -> Place:
     return Place(file, line, field, is_file=file != name_of("-"))
 
 
+def replace_unwritable() -> None:
+    """Lets titles hold what the encoding of standard output does not."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
 def _write(
     conflicts: ConflictList, findings: Findings, output: Output, *, all_overlaps: bool
 ) -> None:
@@ -323,9 +365,7 @@ def _write(
     if output.format == "ics":
         click.echo(ics.render(findings, datetime.now(UTC)), nl=False)
         return
-    if isinstance(sys.stdout, TextIOWrapper):
-        # Titles may hold what the terminal's encoding does not.
-        sys.stdout.reconfigure(errors="replace")
+    replace_unwritable()
     if output.format == "html":
         click.echo(html.render(findings, output.zone), nl=False)
         return

@@ -240,6 +240,68 @@ def check(  # noqa: PLR0917 - click passes them by name
 
 @main.command()
 @click.option(
+    "--calendar",
+    "calendars",
+    metavar="NAME",
+    multiple=True,
+    help="Tell only of this calendar; it may be given more than once. By default all.",
+)
+@click.option("-n", "--namespace", metavar="NAME", help="Whose; by default that of the kubeconfig.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Tell of all namespaces.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="Text or a page for people, or JSON for programs.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=report_options.MomentType(),
+    help="Tell of what is from then on, a day or a time; by default from this week's Monday on.",
+)
+@click.option(
+    "--to",
+    "end",
+    type=report_options.MomentType(),
+    help="Tell of what is up to then, that day included; by default 7 days.",
+)
+@click.option(
+    "--timezone",
+    "zone",
+    type=report_options.ZoneType(),
+    help="The zone of days and times, like Europe/Berlin; by default that of this machine.",
+)
+def bookings(  # noqa: PLR0917 - click passes them by name
+    calendars: tuple[str, ...],
+    namespace: str | None,
+    all_namespaces: bool,  # noqa: FBT001 - as above
+    output_format: str,
+    start: "date | None",
+    end: "date | None",
+    zone: "ZoneInfo | None",
+) -> None:
+    """Tell who has what this week: a cluster's Bookings, and which of them conflict.
+
+    The cluster is asked through kubectl, with your kubeconfig, and nothing in it is
+    changed. Conflicts are found here, whether or not the operator runs.
+
+    The exit code is 0, with conflicts too, and 2 after an error.
+    """
+    if namespace and all_namespaces:
+        raise click.UsageError("--namespace and --all-namespaces exclude each other.")
+    try:
+        from double_booked.bookings import Wanted, run
+
+        run(Wanted(calendars, namespace, all_namespaces, output_format, start, end, zone))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
+@click.option(
     "--server",
     metavar="HOST:PORT",
     envvar="SERVICE_HOST",

@@ -30,8 +30,8 @@ MAX_BAR_WIDTH = 28
 MIN_BAR_WIDTH = 12
 """Where a terminal has no room for so much, no bars are drawn."""
 
-_INDENT = "    "
-_GAP = "  "
+INDENT = "    "
+GAP = "  "
 
 
 def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_overlaps: bool) -> None:
@@ -44,11 +44,13 @@ def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_over
         all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
     """
     most = None if all_overlaps else MAX_OVERLAPS
-    _Writer(console, console.width, findings, zone, most).write()
+    Writer(console, console.width, findings, zone, most).write()
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class Writer:
+    """Writes what `write` does, in parts."""
+
     console: Console
     width: int
     findings: Findings
@@ -56,12 +58,21 @@ class _Writer:
     max_overlaps: int | None
 
     def write(self) -> None:
+        """Writes all of it."""
         for day, groups in groupby(self.findings.groups, self._day):
             several = list(groups)
-            zone = name_of_zone(self._entries(several[0])[0].start, self.zone)
-            self._print(Text.assemble((format_day(day), "bold"), f" ({zone})"))
+            self.write_heading(self._entries(several[0])[0].start)
             for group in several:
-                self._write_group(group, day)
+                self.write_group(group, day)
+        self.write_summary()
+
+    def write_heading(self, instant: int) -> None:
+        """Writes the day of an instant, and what clocks go by then."""
+        day = format_day(day_of(instant, self.zone))
+        self.print_line(Text.assemble((day, "bold"), f" ({name_of_zone(instant, self.zone)})"))
+
+    def write_summary(self) -> None:
+        """Writes how many conflict."""
         self.console.print(summarize(self.findings), style="bold")
 
     def _day(self, group: Group) -> date:
@@ -70,7 +81,8 @@ class _Writer:
     def _entries(self, group: Group) -> list[Entry]:
         return [self.findings.entries[position] for position in group.members]
 
-    def _print(self, line: Text) -> None:
+    def print_line(self, line: Text) -> None:
+        """Writes a line, as much of it as the console is wide."""
         line.rstrip()
         line.truncate(self.width, overflow="ellipsis")
         if self.console.color_system:
@@ -78,18 +90,19 @@ class _Writer:
         else:  # rich would take most of the time of a long report
             self.console.file.write(f"{line.plain}\n")
 
-    def _write_group(self, group: Group, day: date) -> None:
-        self._print(Text(f"{_GAP}{_describe_group(group)}"))
+    def write_group(self, group: Group, day: date) -> None:
+        """Writes a group below the heading of a day."""
+        self.print_line(Text(f"{GAP}{_describe_group(group)}"))
         for row in self._rows(group, day):
-            self._print(row)
+            self.print_line(row)
         for overlap in group.overlaps[: self.max_overlaps]:
-            self._print(self._overlap_line(overlap, day))
+            self.print_line(self._overlap_line(overlap, day))
         untold = len(group.overlaps[self.max_overlaps :]) if self.max_overlaps else 0
         if untold:
-            self._print(Text(f"{_GAP}! and {count(untold, 'more overlap')}"))
+            self.print_line(Text(f"{GAP}! and {count(untold, 'more overlap')}"))
         for position in group.members:
             self._write_slots(position, day)
-        self._print(Text())
+        self.print_line(Text())
 
     def _write_slots(self, position: int, day: date) -> None:
         if position in self.findings.slots:
@@ -97,13 +110,13 @@ class _Writer:
             name = _shorten(self.findings.entries[position].name, self.width // 3)
             times = ", ".join(format_span(*slot, day, self.zone) for slot in slots)
             told = f"{name} could be {times}" if slots else f"{name}: no free time is near"
-            self._print(Text.assemble((f"{_GAP}> ", "green"), told))
+            self.print_line(Text.assemble((f"{GAP}> ", "green"), told))
 
     def _overlap_line(self, overlap: Overlap, day: date) -> Text:
         span = format_span(overlap.start, overlap.end, day, self.zone)
         lasts = format_duration(overlap.end - overlap.start)
         told = f"{lasts}, {overlap.depth} at once" if lasts != "0s" else f"{overlap.depth} at once"
-        line = Text.assemble((f"{_GAP}! ", "red"), (span, "cyan"), f"{_GAP}{told}")
+        line = Text.assemble((f"{GAP}! ", "red"), (span, "cyan"), f"{GAP}{told}")
         if overlap.members:
             names = [self.findings.entries[position].name for position in overlap.members]
             line.append(f": {_join_names(names, self.width - line.cell_len - 2)}")
@@ -113,7 +126,7 @@ class _Writer:
         entries = self._entries(group)
         times = [format_span(entry.start, entry.end, day, self.zone) for entry in entries]
         time_width = max(map(len, times))
-        room = max(self.width - len(_INDENT) - time_width - 2 * len(_GAP), 2)
+        room = max(self.width - len(INDENT) - time_width - 2 * len(GAP), 2)
         bar_width = min(MAX_BAR_WIDTH, room // 2) if room // 2 >= MIN_BAR_WIDTH else 0
         name_width = min(max(cell_len(entry.name) for entry in entries), room - bar_width)
         draw = _bar_drawer(entries, merge_spans(group.overlaps), bar_width, self.console.encoding)
@@ -121,7 +134,7 @@ class _Writer:
             name = Text(entry.name)
             name.truncate(name_width, overflow="ellipsis", pad=True)
             bar = draw((entry.start, entry.end)) if bar_width else ""
-            yield Text.assemble(_INDENT, (time.ljust(time_width), "cyan"), _GAP, name, _GAP, bar)
+            yield Text.assemble(INDENT, (time.ljust(time_width), "cyan"), GAP, name, GAP, bar)
 
 
 def _describe_group(group: Group) -> str:

@@ -1,0 +1,510 @@
+"""What `bookings` tells of a cluster, through a kubectl that answers from a file."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click.testing
+import pytest
+
+from double_booked import cli
+from double_booked.bookings import monday_of
+from operator_making import raw_booking, raw_calendar
+
+DECEMBER = ("--from", "2026-12-07", "--timezone", "UTC")
+MONDAY = "2026-12-07T{}:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class FakeKubectl:
+    """A program that answers from a file, and notes what it was called with."""
+
+    folder: Path
+
+    def install(self, code: int = 0, complaint: str = "", answer: str = "") -> None:
+        (self.folder / "answer").write_text(answer)
+        (self.folder / "complaint").write_text(complaint)
+        program = self.folder / "kubectl"
+        program.write_text(
+            "#!/bin/sh\n"
+            f"cd '{self.folder}'\n"
+            'printf "%s\\n" "$@" > arguments\n'
+            "/bin/cat answer; /bin/cat complaint >&2\n"
+            f"exit {code}\n"
+        )
+        program.chmod(0o755)
+
+    def holds(self, *objects: Mapping[str, Any]) -> None:
+        items = {"apiVersion": "v1", "kind": "List", "items": objects}
+        self.install(answer=json.dumps(items))
+
+    def arguments(self) -> list[str]:
+        return (self.folder / "arguments").read_text().splitlines()
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
+    """The only program on PATH, not yet there."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")
+    monkeypatch.setenv("COLUMNS", "80")
+    return FakeKubectl(tmp_path)
+
+
+def run(*arguments: str) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(cli.main, ["bookings", *arguments])
+
+
+def told(*arguments: str, note: str = "") -> list[str]:
+    """What a call that must succeed tells, line by line."""
+    done = run(*arguments)
+    assert (done.stderr, done.exit_code) == (note, 0)
+    return done.stdout.splitlines()
+
+
+def told_json(*arguments: str) -> Any:
+    return json.loads("\n".join(told(*DECEMBER, "--format=json", *arguments)))
+
+
+def error(*arguments: str) -> str:
+    """What a call that must fail says, which is one line."""
+    done = run(*arguments)
+    assert (done.stdout, done.exit_code) == ("", 2)
+    [line] = done.stderr.splitlines()
+    return line
+
+
+def booked(
+    name: str, start: str, end: str, *calendars: str, title: str = "", **metadata: Any
+) -> dict[str, Any]:
+    """A Booking from one time of Monday, 7 December 2026, to another."""
+    raw = raw_booking(name, MONDAY.format(start), MONDAY.format(end), *calendars, **metadata)
+    raw["spec"] |= {"title": title} if title else {}
+    return raw
+
+
+def in_namespace(name: str, raw: dict[str, Any]) -> dict[str, Any]:
+    raw["metadata"]["namespace"] = name
+    return raw
+
+
+def conflicts(*arguments: str) -> list[tuple[str, list[str]]]:
+    """Which bookings conflict on which calendars."""
+    found = told_json(*arguments)["conflicts"]
+    return [(group["calendar"], group["bookings"]) for group in found]
+
+
+def overlaps(*arguments: str) -> list[tuple[str, str]]:
+    found = told_json(*arguments)["conflicts"]
+    return [(each["start"], each["end"]) for group in found for each in group["overlaps"]]
+
+
+# What is asked
+
+
+def test_kubectl_is_asked_for_both_kinds_of_the_namespace_of_the_kubeconfig(
+    kubectl: FakeKubectl,
+) -> None:
+    kubectl.holds()
+    told(*DECEMBER)
+    both = "calendars.double-booked.io,bookings.double-booked.io"
+    assert kubectl.arguments() == ["get", both, "--output=json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("-n", "team"), "--namespace=team"),
+        (("--namespace", "--kubeconfig=/etc/x"), "--namespace=--kubeconfig=/etc/x"),
+        (("-n", "a b; $(c)"), "--namespace=a b; $(c)"),
+        (("-A",), "--all-namespaces"),
+    ],
+)
+def test_a_namespace_reaches_kubectl_as_one_argument(
+    kubectl: FakeKubectl, arguments: Sequence[str], asked: str
+) -> None:
+    kubectl.holds()
+    told(*DECEMBER, *arguments)
+    assert kubectl.arguments()[3:] == [asked]
+
+
+def test_one_namespace_and_all_exclude_each_other(kubectl: FakeKubectl) -> None:
+    kubectl.holds()
+    done = run("-A", "-n", "team")
+    assert done.exit_code == 2
+    assert "exclude each other" in done.stderr
+
+
+# What is told
+
+
+def test_a_quiet_week_shows_who_has_what_when(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar("staging"),
+        booked("load", "13:00", "17:30", title="Load test"),
+        booked("release", "09:00", "12:00"),
+    )
+    assert told(*DECEMBER) == [
+        "Mon 7 Dec 2026 (UTC)",
+        "  staging",
+        "    09:00-12:00  release",
+        "    13:00-17:30  Load test  load",
+        "",
+        "No conflicts among 2 events.",
+    ]
+
+
+def test_a_conflict_is_told_and_the_exit_code_is_0(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar("staging"),
+        booked("load", "13:00", "17:30", title="Load test"),
+        booked("fix", "16:00", "18:00"),
+    )
+    lines = told(*DECEMBER)
+    assert "  ! 13:00-17:30  Load test  load" in lines
+    assert "  staging: 2 events, double-booked for 1h30m" in lines
+    assert "  ! 16:00-17:30  1h30m, 2 at once: Load test, fix" in lines
+    assert lines[-1] == "1 group of conflicting events, 2 of 2 events."
+
+
+def test_times_are_told_in_the_zone_asked_for(kubectl: FakeKubectl) -> None:
+    kubectl.holds(raw_calendar(), booked("late", "23:30", "23:45"))
+    lines = told("--from", "2026-12-08", "--timezone", "Europe/Berlin")
+    assert lines[0] == "Tue 8 Dec 2026 (CET)"
+    assert lines[2] == "    00:30-00:45  late"
+
+
+def test_the_week_that_the_reader_is_in_is_looked_at(kubectl: FakeKubectl) -> None:
+    now = datetime.now(UTC)
+
+    def around(name: str, moment: datetime) -> dict[str, Any]:
+        ends = (moment + timedelta(minutes=each) for each in (-2, 2))
+        return raw_booking(name, *(f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in ends))
+
+    week = timedelta(days=7)
+    kubectl.holds(
+        raw_calendar(),
+        around("before", now - week),
+        around("today", now),
+        around("after", now + week),
+    )
+    found = json.loads("\n".join(told("--format=json", "--timezone=UTC")))
+    assert [each["name"] for each in found["bookings"]] == ["today"]
+    start, end = (datetime.fromisoformat(found["window"][each]) for each in ("start", "end"))
+    assert (start.weekday(), end - start) == (0, week)
+    assert start <= now + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("day", "monday"),
+    [
+        (date(2026, 12, 7), date(2026, 12, 7)),
+        (date(2026, 12, 13), date(2026, 12, 7)),
+        (date(2027, 1, 1), date(2026, 12, 28)),
+        (date(1, 1, 3), date(1, 1, 1)),
+    ],
+)
+def test_a_week_starts_on_monday(day: date, monday: date) -> None:
+    assert monday_of(day) == monday
+
+
+def test_the_week_in_which_clocks_change_ends_at_midnight(kubectl: FakeKubectl) -> None:
+    kubectl.holds()
+    zone = ("--from", "2026-03-23", "--timezone", "Europe/Berlin")
+    found = json.loads("\n".join(told(*zone, "--format=json")))
+    assert found["window"] == {"start": "2026-03-22T23:00:00Z", "end": "2026-03-29T22:00:00Z"}
+
+
+def test_from_and_to_choose_what_is_looked_at(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar(), booked("early", "08:00", "09:00"), booked("late", "20:00", "21:00")
+    )
+    assert "early" in "".join(told("--timezone=UTC", "--from=2026-12-01", "--to=2026-12-07"))
+    lines = told("--timezone=UTC", "--from=2026-12-07T09:00", "--to=2026-12-07T20:30")
+    assert "early" not in "".join(lines)
+    assert "late" in "".join(lines)
+
+
+def test_nothing_booked_is_said_with_what_there_is_otherwise(kubectl: FakeKubectl) -> None:
+    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00"))
+    march = ("--from", "2026-03-02", "--timezone", "UTC")
+    nothing = "Nothing is booked from Mon 2026-03-02 00:00 to Mon 2026-03-09 00:00"
+    assert told(*march) == [f"{nothing}; 1 booking at other times, --from and --to choose."]
+    kubectl.holds(raw_calendar())
+    assert told(*march) == [f"{nothing}."]
+
+
+# What conflicts
+
+
+def test_a_calendar_takes_as_many_as_its_capacity(kubectl: FakeKubectl) -> None:
+    three = [booked(name, "09:00", "10:00", "gpu") for name in "abc"]
+    kubectl.holds(raw_calendar("gpu", capacity=2), *three[:2])
+    assert conflicts() == []
+    kubectl.holds(raw_calendar("gpu", capacity=2), *three)
+    assert conflicts() == [("gpu", ["a", "b", "c"])]
+
+
+def test_each_calendar_has_its_own_gap(kubectl: FakeKubectl) -> None:
+    both = ("window", "staging")
+    kubectl.holds(
+        raw_calendar("window", minGap="30m"),
+        raw_calendar("staging"),
+        raw_calendar("other", minGap="1h"),
+        booked("a", "09:00", "10:00", *both),
+        booked("b", "10:15", "11:00", *both),
+        booked("c", "10:50", "11:30", "staging"),
+        booked("d", "12:00", "13:00", "other"),
+        booked("e", "13:30", "14:00", "other"),
+    )
+    assert conflicts() == [
+        ("window", ["a", "b"]),
+        ("staging", ["b", "c"]),
+        ("other", ["d", "e"]),
+    ]
+
+
+def test_the_gap_of_a_booking_that_ended_before_the_window_counts(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar("window", minGap="30m"),
+        booked("a", "08:00", "08:50", "window"),
+        booked("b", "09:10", "10:00", "window"),
+        booked("gone", "07:00", "08:30", "window"),
+    )
+    begins_at_nine = ("--from", "2026-12-07T09:00")
+    assert conflicts(*begins_at_nine) == [("window", ["a", "b"])]
+    assert [each["name"] for each in told_json(*begins_at_nine)["bookings"]] == ["a", "b"]
+
+
+def test_of_an_overlap_only_what_is_in_the_window_is_told(kubectl: FakeKubectl) -> None:
+    """What is outside may overlap more than is looked at."""
+    kubectl.holds(
+        raw_calendar(),
+        booked("a", "08:00", "11:00"),
+        booked("b", "08:30", "12:00"),
+        booked("before", "08:40", "08:50"),
+        booked("c", "10:30", "14:00"),
+    )
+    window = ("--from", "2026-12-07T09:00", "--to", "2026-12-07T11:30")
+    assert overlaps(*window) == [
+        ("2026-12-07T09:00:00Z", "2026-12-07T10:30:00Z"),
+        ("2026-12-07T10:30:00Z", "2026-12-07T11:00:00Z"),
+        ("2026-12-07T11:00:00Z", "2026-12-07T11:30:00Z"),
+    ]
+
+
+def test_a_calendar_that_is_chosen_is_told_alone(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar("staging"),
+        raw_calendar("gpu"),
+        raw_calendar("beamer"),
+        booked("both", "09:00", "11:00", "staging", "gpu"),
+        booked("gpu-only", "10:00", "12:00", "gpu"),
+        booked("beamer-only", "10:00", "12:00", "beamer"),
+    )
+    assert told(*DECEMBER, "--calendar", "staging") == [
+        "Mon 7 Dec 2026 (UTC)",
+        "  staging",
+        "    09:00-11:00  both",
+        "",
+        "No conflicts among 1 event.",
+    ]
+    chosen = told_json("--calendar", "gpu", "--calendar", "beamer")
+    assert [each["name"] for each in chosen["calendars"]] == ["beamer", "gpu"]
+    assert [each["name"] for each in chosen["bookings"]] == ["both", "beamer-only", "gpu-only"]
+    assert [each["calendar"] for each in chosen["conflicts"]] == ["gpu"]
+
+
+def test_namespaces_share_nothing(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        *(in_namespace(name, raw_calendar()) for name in ("blue", "red")),
+        *(in_namespace(name, booked("a", "09:00", "10:00")) for name in ("blue", "red", "red")),
+    )
+    lines = told(*DECEMBER, "-A")
+    assert lines[1:6] == [
+        "  blue/staging",
+        "    09:00-10:00  a",
+        "  red/staging",
+        "  ! 09:00-10:00  a",
+        "  ! 09:00-10:00  a",
+    ]
+    [group] = told_json("-A")["conflicts"]
+    assert (group["namespace"], group["calendar"]) == ("red", "staging")
+
+
+def test_on_a_calendar_that_does_not_exist_nothing_conflicts(kubectl: FakeKubectl) -> None:
+    kubectl.holds(booked("a", "09:00", "10:00", "ghost"), booked("b", "09:00", "10:00", "ghost"))
+    note = "Note: there is no calendar ghost: nothing conflicts on it\n"
+    lines = told(*DECEMBER, note=note)
+    assert "    09:00-10:00  b" in lines
+    assert lines[-1] == "No conflicts among 2 events."
+
+
+def test_what_cannot_be_used_is_named_and_the_rest_told(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar(minGap="1y"),
+        booked("wrong", "10:00", "09:00"),
+        booked("right", "10:00", "11:00"),
+    )
+    done = run(*DECEMBER)
+    calendar, booking = done.stderr.splitlines()
+    assert calendar.startswith("Note: calendar staging has the default rules: spec.minGap: '1y' is")
+    assert booking.startswith("Note: booking wrong is left out: spec.end is before spec.start: ")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "No conflicts among 1 event.")
+
+
+# The formats
+
+
+def test_json_has_a_form_that_docs_tell(kubectl: FakeKubectl) -> None:
+    status = {
+        "conflictsWith": ["b"],
+        "observedGeneration": 1,
+        "conditions": [{"type": "DoubleBooked", "status": "True", "reason": "OverCapacity"}],
+    }
+    one = booked("a", "09:00", "11:00", "gpu", title="Train") | {"status": status}
+    one["spec"]["description"] = "For a day"
+    kubectl.holds(
+        raw_calendar("gpu", policy="Report", minGap="90m", capacity=1),
+        one,
+        raw_booking("b", "2026-12-07T11:00:00+01:00", "2026-12-07T12:00:00+01:00", "gpu"),
+    )
+    assert told_json() == {
+        "window": {"start": "2026-12-07T00:00:00Z", "end": "2026-12-14T00:00:00Z"},
+        "calendars": [
+            {
+                "namespace": "team",
+                "name": "gpu",
+                "capacity": 1,
+                "policy": "Report",
+                "minGap": "1h30m",
+            }
+        ],
+        "bookings": [
+            {
+                "namespace": "team",
+                "name": "a",
+                "title": "Train",
+                "description": "For a day",
+                "start": "2026-12-07T09:00:00Z",
+                "end": "2026-12-07T11:00:00Z",
+                "calendars": ["gpu"],
+                "doubleBooked": "True",
+                "conflictsWith": ["b"],
+            },
+            {
+                "namespace": "team",
+                "name": "b",
+                "title": "b",
+                "description": "",
+                "start": "2026-12-07T10:00:00Z",
+                "end": "2026-12-07T11:00:00Z",
+                "calendars": ["gpu"],
+                "doubleBooked": "Unknown",
+                "conflictsWith": [],
+            },
+        ],
+        "conflicts": [
+            {
+                "namespace": "team",
+                "calendar": "gpu",
+                "bookings": ["a", "b"],
+                "overlaps": [
+                    {
+                        "start": "2026-12-07T10:00:00Z",
+                        "end": "2026-12-07T12:30:00Z",
+                        "depth": 2,
+                        "bookings": ["a", "b"],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def test_a_status_of_an_older_spec_says_nothing_of_this_one(kubectl: FakeKubectl) -> None:
+    status = {
+        "conflictsWith": ["b"],
+        "observedGeneration": 1,
+        "conditions": [{"type": "DoubleBooked", "status": "True"}],
+    }
+    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", generation=2) | {"status": status})
+    [found] = told_json()["bookings"]
+    assert (found["doubleBooked"], found["conflictsWith"]) == ("Unknown", [])
+
+
+def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
+    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", title="</script>Load"))
+    page = "\n".join(told(*DECEMBER, "--format=html"))
+    [data] = re.findall(r'type="application/json">(.*?)</script>', page)
+    [event] = json.loads(data)["events"]
+    assert (event["name"], event["place"]) == ("</script>Load", "team: a")
+    assert event["time"] == "Mon 7 Dec 2026, 09:00-10:00"
+
+
+def test_no_text_of_a_booking_reaches_a_terminal_raw(kubectl: FakeKubectl) -> None:
+    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", title="\x1b[2J\u202eb"))
+    text = "".join(told(*DECEMBER))
+    assert not {"\x1b", "\u202e"} & set(text)
+
+
+# What goes wrong
+
+
+def test_kubectl_that_is_missing_is_one_line(kubectl: FakeKubectl) -> None:
+    assert not list(kubectl.folder.iterdir())
+    assert error() == "Error: kubectl is not on PATH; the cluster is asked through it"
+
+
+def test_kubectl_that_cannot_be_run_is_one_line(kubectl: FakeKubectl) -> None:
+    kubectl.install()
+    (kubectl.folder / "kubectl").write_bytes(b"\x7fELF")
+    assert error() == "Error: kubectl: Exec format error"
+
+
+@pytest.mark.parametrize(
+    ("complaint", "said"),
+    [
+        (
+            'E1125 02:00:00.1 1 memcache.go:265] "Unhandled"\nThe connection was refused\n',
+            "The connection was refused",
+        ),
+        ("error: one\nerror: two\n", "error: one; error: two"),
+        ("E1125 02:00:00.1 1 only the log\n", "E1125 02:00:00.1 1 only the log"),
+        ("\x1b[31mred\x1b[0m \u202e\n", "\\x1b[31mred\\x1b[0m \\u202e"),
+        ("", "it ends with exit code 3"),
+    ],
+)
+def test_what_kubectl_complains_of_is_passed_on(
+    kubectl: FakeKubectl, complaint: str, said: str
+) -> None:
+    kubectl.install(3, complaint, answer='{"items": []}')
+    assert error() == f"Error: kubectl: {said}"
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON", "[]", "{}", "null", '{"items": 1}', "\udcff"])
+def test_an_answer_that_is_no_list_is_one_line(kubectl: FakeKubectl, answer: str) -> None:
+    kubectl.install()
+    (kubectl.folder / "answer").write_bytes(answer.encode(errors="surrogateescape"))
+    assert error() == "Error: kubectl answers with what is no list of objects as JSON"
+
+
+def test_a_calendar_that_is_not_there_is_named_with_those_that_are(kubectl: FakeKubectl) -> None:
+    kubectl.holds(raw_calendar("staging"), raw_calendar("gpu"))
+    assert error("--calendar", "stagign") == (
+        "Error: there is no calendar stagign, only gpu, staging"
+    )
+    kubectl.holds()
+    assert error("--calendar", "gpu") == "Error: there is no calendar gpu, nor any other"
+
+
+def test_a_window_that_ends_before_it_starts_is_refused_before_anybody_is_asked(
+    kubectl: FakeKubectl,
+) -> None:
+    kubectl.holds()
+    assert error("--from=2026-12-07", "--to=2026-12-06") == "Error: --to is not after --from"
+    assert not (kubectl.folder / "arguments").exists()
