@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
@@ -131,6 +131,12 @@ def test_where_no_time_is_free_none_is_proposed() -> None:
     ),
     st.integers(1, 2),
     st.sampled_from([0, 1_200]),
+)
+@example(  # an instant at the very end of another event
+    [(18, 6, {"a"}), (18, 2, {"a", "b"}), (18, 12, {"a", "b"}), (34, 1, {"a", "b"})]
+    + [(1, 2, {"a", "b"}), (35, 0, {"a", "b"}), (8, 1, {"a", "b"}), (5, 2, {"a"})],
+    2,
+    0,
 )
 def test_moved_there_an_event_clashes_with_nothing(
     drawn: list[tuple[int, int, set[str]]], capacity: int, gap: int

@@ -61,11 +61,23 @@ def overloads(occupied: Iterable[Occupied], capacity: int) -> Iterator[Overload]
 
 
 def merge_spans(stretches: Iterable[Stretch]) -> list[Span]:
-    """Puts adjacent and overlapping stretches, which are in the order of their starts, together."""
+    """Puts adjacent and overlapping stretches, which are in the order of their starts, together.
+
+    An instant at the end of a stretch stands alone, as the half-open span does not hold it, unless
+    another stretch follows there.
+    """
     spans: list[Span] = []
     for stretch in stretches:
-        if spans and stretch.start <= spans[-1][1]:
-            spans[-1] = spans[-1][0], max(stretch.end, spans[-1][1])
-        else:
-            spans.append((stretch.start, stretch.end))
+        start, end = stretch.start, stretch.end
+        if spans and start <= spans[-1][1] and not _is_at_end(spans[-1], start, end):
+            first, last = spans.pop()
+            start, end = first, max(end, last)
+            if spans and spans[-1][1] == start < end:  # with but an instant between them
+                start = spans.pop()[0]
+        spans.append((start, end))
     return spans
+
+
+def _is_at_end(span: Span, start: int, end: int) -> bool:
+    """Whether an instant is at the end of what is none."""
+    return start == end == span[1] != span[0]
