@@ -11,7 +11,7 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
-from double_booked.settings import Settings
+from double_booked.settings import OperatorSettings, Settings
 from server.conftest import serve
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +71,9 @@ def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
     assert group.overlaps[0].end.ToJsonString() == "2026-11-23T10:15:00Z"
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [each.name for each in fields(Settings) if f"`{each.name.upper()}`" not in readme] == []
+@pytest.mark.parametrize(
+    ("page", "kind"), [("README.md", Settings), ("docs/operator.md", OperatorSettings)]
+)
+def test_every_setting_is_told(page: str, kind: type[Settings | OperatorSettings]) -> None:
+    text = (ROOT / page).read_text()
+    assert [each.name for each in fields(kind) if f"`{each.name.upper()}`" not in text] == []
