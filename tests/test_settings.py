@@ -11,7 +11,7 @@ def run(*arguments: str, **variables: str) -> Result:
     """Runs a command that takes the settings and prints them."""
 
     @click.command()
-    @options
+    @options(Settings)
     def show(settings: Settings) -> None:
         click.echo(repr(settings))
 
