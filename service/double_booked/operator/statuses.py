@@ -32,6 +32,7 @@ _TOGETHER_SECONDS = 0.02
 
 _AGAIN_SECONDS = 2.0
 _WRITES_AT_A_TIME = 8
+_AT_A_TIME = 500
 _AT_A_TIME_SECONDS = 0.01
 """How long to look before reviews are let through."""
 
@@ -92,11 +93,13 @@ class Statuses:
         return monotonic() - oldest if oldest else 0.0
 
     async def _round(self) -> None:
-        """Looks at what has changed, once."""
-        changed, self._changed = self._changed, []
+        """Looks at what has changed first; so much at a time that reviews do not wait for it."""
+        changed, self._changed = self._changed[:_AT_A_TIME], self._changed[_AT_A_TIME:]
         calendars, self._calendars = self._calendars, set()
-        self._wake.clear()
-        self._working_since, self._since = self._since, 0.0
+        self._working_since = self._since
+        if not self._changed:
+            self._wake.clear()
+            self._since = 0.0
         found = await self._find(changed)
         outcomes = settle(self._index, found)
         for key, outcome in outcomes.items():
