@@ -127,7 +127,6 @@ def test_an_uninstall_leaves_what_it_says(
         "calendar.double-booked.io/maintenance-window",
         "calendar.double-booked.io/staging",
     }
-    assert namespace.get("lease", OPERATOR)["spec"]["holderIdentity"] == ""
 
 
 def test_rights_in_one_namespace_are_enough(
