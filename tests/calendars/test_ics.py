@@ -280,6 +280,7 @@ def test_an_event(event: str, expected: str) -> None:
 
 MOVED = f"RECURRENCE-ID;{B}20260309T090000 | DTSTART;{B}20260310T140000 | DURATION:PT2H"
 LATER = f"RECURRENCE-ID;RANGE=THISANDFUTURE;{B}20260309T090000"
+LATER_IN_UTC = "RECURRENCE-ID;RANGE=THISANDFUTURE:20260309T080000Z"
 OVERRIDES = {
     "an override moves one event (3.8.4.4)": (
         [WEEKLY, MOVED],
@@ -374,6 +375,23 @@ OVERRIDES = {
         (
             "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 19:00/20:00,"
             " 2026-03-23 09:00/10:00"
+        ),
+    ),
+    "one for the future named in UTC moves by what its series' clock shows": (
+        [WEEKLY, f"{LATER_IN_UTC} | DTSTART;{B}20260309T100000 | DURATION:PT1H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 09:00/10:00"
+        ),
+    ),
+    "one for the future wholly in UTC still goes by its series' clock": (
+        [
+            f"{HOUR} | RRULE:FREQ=WEEKLY;COUNT=5",
+            f"{LATER_IN_UTC} | DTSTART:20260309T090000Z | DURATION:PT1H",
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 09:00/10:00, 2026-03-30 08:00/09:00"
         ),
     ),
     "two series are not each other's": (
