@@ -1,5 +1,6 @@
 """Files are read by name and told apart by content, and several make one list."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -185,6 +186,29 @@ def test_an_event_that_several_calendars_have_is_one(tmp_path: Path) -> None:
     assert joined.place(0) == (str(tmp_path / "anna.ics"), 4, "events[0]")
     assert joined.place(1) == (str(tmp_path / "bruno.ics"), 4, "events[0]")
     assert list(sources[0].found[0].event.resources) == ["anna"]
+
+
+SERIES = (
+    "UID:s | DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H | RRULE:FREQ=WEEKLY;COUNT=2"
+)
+SECOND = "UID:s | DTSTART;TZID=Europe/Berlin:20260309T090000 | DURATION:PT1H | RECURRENCE-ID"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (f"{SECOND};TZID=Europe/Berlin:20260309T090000",),
+        (f"{SECOND}:20260309T080000Z",),
+        (SERIES, f"{SECOND}:20260309T080000Z"),
+    ],
+    ids=["who was invited once", "named in UTC", "a series and an override named in UTC"],
+)
+def test_one_of_a_series_is_the_same_however_a_calendar_has_it(
+    tmp_path: Path, events: Sequence[str]
+) -> None:
+    contents = calendar_of(vevent(SERIES)), calendar_of(*map(vevent, events))
+    sources = [read_content(tmp_path, content) for content in contents]
+    assert len(join(sources, ConflictOptions()).asked.events) == 2
 
 
 def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:

@@ -39,7 +39,7 @@ class Description:
         attendees: The addresses of ATTENDEE that have not declined, in small letters.
         line: Where the component begins, from 1.
         created: CREATED as it stands there, which sorts by time; "" without.
-        recurs: Whether there is more than one event of that UID.
+        recurs: Whether there is more than one event of that UID, here or elsewhere.
     """
 
     uid: str
@@ -204,7 +204,7 @@ class _Reader:
         length = self._length(component, begin)
         if len(self._faults) > faults:
             return None
-        recurs = several or bool(rules or more)
+        recurs = several or bool(rules or more or replaces)
         return Part(
             self._describe(uid, component, recurs=recurs),
             begin,
