@@ -218,6 +218,14 @@ def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:
     assert len(join(sources, ConflictOptions()).asked.events) == 2
 
 
+def test_events_without_a_uid_stay_apart(tmp_path: Path) -> None:
+    """Nothing tells that they are one, also where both are on the same line of their files."""
+    content = calendar_of(vevent(MEETING).replace("UID:1\n", ""))
+    sources = [read_content(tmp_path, content), read_content(tmp_path, content)]
+    joined = join(sources, ConflictOptions()).asked
+    assert [each.id for each in joined.events] == ["line 4", "line 4"]
+
+
 def test_equal_events_of_other_formats_stay_apart() -> None:
     assert len(join([ONE, ONE], ConflictOptions()).asked.events) == 2
 

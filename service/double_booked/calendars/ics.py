@@ -31,7 +31,7 @@ class Description:
     """What a component says of its events.
 
     Attributes:
-        uid: What names the series.
+        uid: What names the series; "" without.
         title: SUMMARY.
         description: DESCRIPTION.
         location: LOCATION.
@@ -162,11 +162,11 @@ class _Reader:
                 by_uid.setdefault(uid, []).append(component)
             elif component.name == "VFREEBUSY":
                 busy.append(component)
-        series = [self._parts(uid, components) for uid, components in by_uid.items()]
+        series = [self._parts(components) for components in by_uid.values()]
         periods = [[part] for component in busy for part in self._busy_times(component)]
         return [parts for parts in (*series, *periods) if parts]
 
-    def _parts(self, uid: str, components: list[Component]) -> list[Part[Description]]:
+    def _parts(self, components: list[Component]) -> list[Part[Description]]:
         latest: dict[str, tuple[int, Component]] = {}
         for component in components:
             replaces = component.first("RECURRENCE-ID")
@@ -175,7 +175,7 @@ class _Reader:
             if key not in latest or sequence >= latest[key][0]:
                 latest[key] = sequence, component
         several = len(latest) > 1
-        parts = [self._part(uid, component, several=several) for _, component in latest.values()]
+        parts = [self._part(component, several=several) for _, component in latest.values()]
         return [part for part in parts if part]
 
     def _sequence(self, component: Component) -> int:
@@ -187,7 +187,7 @@ class _Reader:
             return 0
         return int(each.value)
 
-    def _part(self, uid: str, component: Component, *, several: bool) -> Part[Description] | None:
+    def _part(self, component: Component, *, several: bool) -> Part[Description] | None:
         start = component.first("DTSTART")
         faults = len(self._faults)
         if not start:
@@ -206,7 +206,7 @@ class _Reader:
             return None
         recurs = several or bool(rules or more or replaces)
         return Part(
-            self._describe(uid, component, recurs=recurs),
+            self._describe(component, recurs=recurs),
             begin,
             length,
             rules,
@@ -271,12 +271,12 @@ class _Reader:
         is_tentative = status == "TENTATIVE" or busy == "TENTATIVE"
         return self._reading.count_tentative or not is_tentative
 
-    def _describe(self, uid: str, component: Component, *, recurs: bool) -> Description:
+    def _describe(self, component: Component, *, recurs: bool) -> Description:
         attendees = [each for each in component.all("ATTENDEE") if not _has_declined(each)]
         resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
-            uid,
+            text_of(component.first("UID")),
             text_of(component.first("SUMMARY")),
             text_of(component.first("DESCRIPTION")),
             text_of(component.first("LOCATION")).strip(),
