@@ -173,6 +173,10 @@ CASES = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;BYHOUR=9;COUNT=1",
         "2026-03-01 23:00/2026-03-02 23:00",
     ),
+    "a day named twice counts once": (
+        f"{HOUR} | RRULE:FREQ=WEEKLY;BYDAY=MO,MO;COUNT=3",
+        "2026-03-02 08:00/09:00, 2026-03-09 08:00/09:00, 2026-03-16 08:00/09:00",
+    ),
     "BYSETPOS from the end": (
         f"{HOUR} | RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=2",
         "2026-03-02 08:00/09:00, 2026-03-31 07:00/08:00",

@@ -118,7 +118,7 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
         by_week_no=_numbers(parts, "BYWEEKNO"),
         by_year_day=_numbers(parts, "BYYEARDAY"),
         by_month_day=_numbers(parts, "BYMONTHDAY"),
-        by_day=tuple(_weekday(str(each)) for each in parts.get("BYDAY", ())),
+        by_day=tuple(dict.fromkeys(_weekday(str(each)) for each in parts.get("BYDAY", ()))),
         by_hour=_numbers(parts, "BYHOUR"),
         by_minute=_numbers(parts, "BYMINUTE"),
         by_second=_numbers(parts, "BYSECOND"),
