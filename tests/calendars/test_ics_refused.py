@@ -7,6 +7,7 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_lines import MAX_LINE_BYTES
 
 START = "DTSTART:20260302T090000Z"
+HOURS, SIXTY = (",".join(map(str, range(count))) for count in (24, 60))
 
 
 def faults(content: bytes) -> tuple[str, ...]:
@@ -120,6 +121,10 @@ REFUSED = {
     ),
     "a rule of every second for fifty years": (
         "DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY",
+        "line 4: its rule takes more than 1,000,000 steps to follow",
+    ),
+    "a daily rule of every second of the day": (
+        f"{START} | RRULE:FREQ=DAILY;BYHOUR={HOURS};BYMINUTE={SIXTY};BYSECOND={SIXTY}",
         "line 4: its rule takes more than 1,000,000 steps to follow",
     ),
 }

@@ -47,13 +47,13 @@ class Steps:
 
     left: int
 
-    def take(self) -> None:
-        """Counts one.
+    def take(self, count: int = 1) -> None:
+        """Counts so many.
 
         Raises:
             TooManySteps: There are none left.
         """
-        self.left -= 1
+        self.left -= count
         if self.left < 0:
             raise TooManySteps
 
@@ -249,6 +249,7 @@ def _periods(
         for day in days:
             steps.take()
             if matches(day):
+                steps.take(len(times) - 1)
                 found += [datetime.combine(day, each) for each in times]
         yield found
 
