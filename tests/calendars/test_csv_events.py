@@ -74,6 +74,7 @@ def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() ->
         ("Dear all,", False),
         ("", False),
         ('"start', False),
+        ("start,end\rmore", False),
     ],
 )
 def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:

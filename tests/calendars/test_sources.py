@@ -81,6 +81,19 @@ def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
     assert refused.value.faults[0].startswith("neither a calendar, which begins with BEGIN:")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "fault"),
+    [("utf-16", "line 1: the text is UTF-16, not UTF-8"), ("utf-16-le", "neither a calendar")],
+    ids=["with a mark", "without"],
+)
+@pytest.mark.parametrize("content", [CSV, ICS], ids=["CSV", "ics"])
+def test_content_in_utf_16_is_refused(
+    tmp_path: Path, content: bytes, encoding: str, fault: str
+) -> None:
+    with pytest.raises(InvalidCalendar, match=fault):
+        read_content(tmp_path, content.decode().encode(encoding))
+
+
 def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
     for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
         file = tmp_path / name

@@ -17,7 +17,11 @@ _NEEDED = ("start", "end")
 
 def is_csv(line: str) -> bool:
     """Whether a first line is a header that names a start and an end."""
-    return {*_NEEDED} <= {*_names(next(csv.reader([line], delimiter=_delimiter(line)), []))}
+    try:
+        header = next(csv.reader([line], delimiter=_delimiter(line)), [])
+    except csv.Error:
+        return False
+    return {*_NEEDED} <= {*_names(header)}
 
 
 def parse(content: bytes, zone: tzinfo) -> Iterator[tuple[int, Event]]:

@@ -171,6 +171,8 @@ def _read_head(file: BinaryIO) -> bytes:
 
 def _detect(head: bytes) -> str:
     first = head.removeprefix(codecs.BOM_UTF8).strip()
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidCalendar(["line 1: the text is UTF-16, not UTF-8"])
     if first[:6].upper() == b"BEGIN:":
         return "ics"
     if not first or first.startswith((b"{", b"[")):
