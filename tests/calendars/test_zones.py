@@ -107,3 +107,10 @@ def test_ianas_zone_goes_before_the_files_own() -> None:
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UnknownZone):
         find_zone(name, {})
+
+
+def test_the_zones_of_many_outlooks_are_read() -> None:
+    """They begin in 1601; a file may have a hundred of them, and rules of its own."""
+    zones = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
+    event = vevent("DTSTART;TZID=Zone 99:20260302T090000 | DURATION:PT1H")
+    assert times(calendar_of(*zones, event)) == spans("2026-03-02 08:00/09:00")

@@ -259,13 +259,14 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
     if rule.freq == "YEARLY":
         begin = start.year + _skipped(first.year - start.year, rule.interval)
         for year in range(begin, last.year + 1, rule.interval):
-            yield _days_of_year(year, rule.by_month or range(1, 13))
+            months = rule.by_month or range(1, 13)
+            yield [day for month in months for day in _days_of_month(rule, year, month)]
     elif rule.freq == "MONTHLY":
         month = start.year * 12 + start.month - 1
         begin = month + _skipped(first.year * 12 + first.month - 1 - month, rule.interval)
         for each in range(begin, last.year * 12 + last.month, rule.interval):
             year, month = each // 12, each % 12 + 1
-            yield _days(date(year, month, 1), monthrange(year, month)[1])
+            yield _days_of_month(rule, year, month)
     else:
         unit = _DAYS_OF_WEEK if rule.freq == "WEEKLY" else 1
         back = (start.weekday() - rule.week_start) % unit
@@ -285,16 +286,21 @@ def _skipped(length: int, distance: int) -> int:
     return max(0, length) // distance * distance
 
 
-def _days_of_year(year: int, months: Iterable[int]) -> list[date]:
-    return [
-        date(year, month, day)
-        for month in months
-        for day in range(1, monthrange(year, month)[1] + 1)
-    ]
-
-
-def _days(first: date, count: int) -> list[date]:
-    return [first + timedelta(number) for number in range(count)]
+def _days_of_month(rule: Rule, year: int, month: int) -> list[date]:
+    """The days of a month, of which only those of a weekday or number that is named are made."""
+    first, count = monthrange(year, month)
+    numbers: Iterable[int] = range(1, count + 1)
+    if rule.by_day:
+        weekdays = {weekday for _, weekday in rule.by_day}
+        numbers = sorted(
+            number
+            for weekday in weekdays
+            for number in range((weekday - first) % _DAYS_OF_WEEK + 1, count + 1, _DAYS_OF_WEEK)
+        )
+    elif rule.by_month_day:
+        places = {each if each > 0 else count + each + 1 for each in rule.by_month_day}
+        numbers = sorted(place for place in places if 0 < place <= count)
+    return [date(year, month, number) for number in numbers]
 
 
 def _day_filter(rule: Rule) -> Callable[[date], bool]:
