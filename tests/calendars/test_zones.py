@@ -8,6 +8,7 @@ import pytest
 from calendars.ics_cases import calendar_of, spans, times, vevent
 from double_booked.calendars.ics_lines import parse_components
 from double_booked.calendars.ics_values import read_zones
+from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rules import Steps
 from double_booked.calendars.zones import FileZone, UnknownZone, find_zone
 
@@ -114,3 +115,9 @@ def test_the_zones_of_many_outlooks_are_read() -> None:
     zones = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
     event = vevent("DTSTART;TZID=Zone 99:20260302T090000 | DURATION:PT1H")
     assert times(calendar_of(*zones, event)) == spans("2026-03-02 08:00/09:00")
+
+
+def test_a_window_may_reach_to_the_last_year() -> None:
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+    event = vevent("DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H")
+    assert times(calendar_of(event), window) == spans("2026-03-02 08:00/09:00")

@@ -23,6 +23,7 @@ MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
+_LATE = datetime(9998, 1, 1)  # noqa: DTZ001 - a local time
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -311,7 +312,7 @@ def _checked(length: Length, start: When) -> Length:
 
 def _after(window: Window) -> datetime:
     """A local time up to which the changes of clocks must be known."""
-    return window.end.replace(tzinfo=None) + timedelta(days=366)
+    return min(window.end.replace(tzinfo=None), _LATE) + timedelta(days=366)
 
 
 def _has_declined(attendee: Property) -> bool:
