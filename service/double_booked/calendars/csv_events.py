@@ -121,8 +121,9 @@ def _time(row: Mapping[str, str], column: str, zone: tzinfo) -> Timestamp:
 
 def _local(text: str, column: str, zone: tzinfo) -> datetime:
     try:
-        if len(text) == len("2026-11-23"):
-            day = date.fromisoformat(text) + timedelta(column == "end")
+        day = _date(text)
+        if day:
+            day += timedelta(column == "end")
             return datetime.combine(day, time(), zone).astimezone(UTC)
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
@@ -131,3 +132,10 @@ def _local(text: str, column: str, zone: tzinfo) -> datetime:
             f"{column}: '{text}' is no time like 2026-11-23T09:00:00+01:00, 2026-11-23 09:00"
             " or 2026-11-23"
         ) from None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
