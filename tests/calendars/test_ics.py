@@ -519,6 +519,20 @@ def test_what_an_event_says_of_itself() -> None:
     )
 
 
+def test_a_text_means_the_same_behind_a_quoted_parameter() -> None:
+    """Such a line is read by icalendar, which must not take the escapes away before we do."""
+    plain, quoted = (
+        f"SUMMARY{x}:C:\\\\new | LOCATION{x}:a\\, b | RESOURCES{x}:Room 1\\, East,Beamer"
+        for x in ("", ';ALTREP="http://x/y"')
+    )
+    found = [
+        read(calendar_of(vevent(f"{HOUR} | {each}"))).occurrences[0].of for each in (plain, quoted)
+    ]
+    assert found[0] == found[1]
+    assert found[0].title == "C:\\new"
+    assert found[0].resources == ("Room 1, East", "Beamer")
+
+
 def test_an_event_of_a_series_is_named_by_the_time_that_the_series_has_for_it() -> None:
     found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
     [moved] = [each for each in found if each.start == at("2026-03-10 13:00")]
