@@ -516,6 +516,7 @@ def test_what_an_event_says_of_itself() -> None:
         5,
         "20260101T000000Z",
         recurs=False,
+        declined=("b@example.org",),
     )
 
 

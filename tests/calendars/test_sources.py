@@ -144,6 +144,33 @@ def test_what_an_event_of_a_calendar_takes(
     assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        (None, []),
+        ("calendar", []),
+        ("attendee", [["bruno@example.org"]]),
+        ("location", [["Room 1"]]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("Anna@example.org", "file"), ("Work", "anna@example.org.ics")],
+    ids=["by the calendar's name", "by the file's"],
+)
+def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
+    tmp_path: Path, by: str | None, expected: list[list[str]], name: str, file: str
+) -> None:
+    """As Google exports a person's calendar; the others still meet."""
+    event = vevent(
+        f"{MEETING} | LOCATION:Room 1 | ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.org"
+        " | ATTENDEE;PARTSTAT=ACCEPTED:mailto:bruno@example.org"
+    )
+    path = tmp_path / file
+    path.write_bytes(calendar_of(f"X-WR-CALNAME:{name}", event))
+    assert resources(read(str(path), file, Reading(CALENDARS, by=by))) == expected
+
+
 @pytest.mark.parametrize("by", ["attendee", "location", "resource"])
 def test_events_that_take_nothing_of_what_is_asked_for_are_counted(tmp_path: Path, by: str) -> None:
     source = read_content(tmp_path, ICS, Reading(CALENDARS, by=by))

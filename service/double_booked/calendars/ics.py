@@ -1,7 +1,7 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -41,6 +41,7 @@ class Description:
         line: Where the component begins, from 1.
         created: CREATED as it stands there, which sorts by time; "" without.
         recurs: Whether there is more than one event of that UID, here or elsewhere.
+        declined: The addresses of those that have.
     """
 
     uid: str
@@ -52,6 +53,7 @@ class Description:
     line: int
     created: str
     recurs: bool
+    declined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +275,7 @@ class _Reader:
         return self._reading.count_tentative or not is_tentative
 
     def _describe(self, component: Component, *, recurs: bool) -> Description:
-        attendees = [each for each in component.all("ATTENDEE") if not _has_declined(each)]
+        attendees = component.all("ATTENDEE")
         resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
@@ -282,10 +284,11 @@ class _Reader:
             text_of(component.first("DESCRIPTION")),
             text_of(component.first("LOCATION")).strip(),
             tuple(name.strip() for name in resources if name.strip()),
-            tuple(dict.fromkeys(_address(each) for each in attendees)),
+            _addresses(each for each in attendees if not _has_declined(each)),
             component.line,
             created.value if created else "",
             recurs,
+            _addresses(each for each in attendees if _has_declined(each)),
         )
 
     def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
@@ -317,6 +320,10 @@ def _after(window: Window) -> datetime:
 
 def _has_declined(attendee: Property) -> bool:
     return attendee.parameters.get("PARTSTAT", "").upper() == "DECLINED"
+
+
+def _addresses(attendees: Iterable[Property]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_address, attendees)))
 
 
 def _address(attendee: Property) -> str:
