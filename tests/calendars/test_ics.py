@@ -285,6 +285,7 @@ def test_an_event(event: str, expected: str) -> None:
 MOVED = f"RECURRENCE-ID;{B}20260309T090000 | DTSTART;{B}20260310T140000 | DURATION:PT2H"
 LATER = f"RECURRENCE-ID;RANGE=THISANDFUTURE;{B}20260309T090000"
 LATER_IN_UTC = "RECURRENCE-ID;RANGE=THISANDFUTURE:20260309T080000Z"
+LATER_BY_DATE = "RECURRENCE-ID;RANGE=THISANDFUTURE;VALUE=DATE:20260309"
 OVERRIDES = {
     "an override moves one event (3.8.4.4)": (
         [WEEKLY, MOVED],
@@ -396,6 +397,16 @@ OVERRIDES = {
         (
             "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
             " 2026-03-23 09:00/10:00, 2026-03-30 08:00/09:00"
+        ),
+    ),
+    "one for the future named by a date moves from its series' time of day": (
+        [
+            WEEKLY,
+            f"{LATER_BY_DATE} | DTSTART;{B}20260309T100000 | DURATION:PT1H",
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 09:00/10:00"
         ),
     ),
     "two series are not each other's": (

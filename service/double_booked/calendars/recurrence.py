@@ -163,9 +163,13 @@ def _by_clock_of(series: When, part: Part[T]) -> Part[T]:
 
     Only so is it known how far one moves those after it, and do all name it by the same time.
     """
-    assert part.replaces  # noqa: S101 - only overrides are asked
-    start = _shown_by(series, part.start) if part.and_future else part.start
-    return replace(part, start=start, replaces=_shown_by(series, part.replaces))
+    start, replaces = part.start, part.replaces
+    assert replaces  # noqa: S101 - only overrides are asked
+    if part.and_future:
+        start = _shown_by(series, start)
+        if replaces.is_date and not series.is_date:
+            replaces = series.at(datetime.combine(replaces.local, series.local.time()))
+    return replace(part, start=start, replaces=_shown_by(series, replaces))
 
 
 def _shown_by(clock: When, when: When) -> When:
