@@ -143,6 +143,27 @@ def test_a_rule_that_is_none_is_told_by_its_line(rule: str) -> None:
     assert fault.startswith("line 7: ")
 
 
+def observance(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
+    lines = ["BEGIN:VTIMEZONE", "TZID:X", "BEGIN:STANDARD", f"DTSTART:{start}"]
+    lines += ["TZOFFSETFROM:+0100", f"TZOFFSETTO:{offset}", f"RRULE:{rule}"]
+    return "\n".join([*lines, "END:STANDARD", "END:VTIMEZONE"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "fault"),
+    [
+        (observance("00010101T000000", "+0200"), "a time is not in years 1 to 9999"),
+        (observance("19700101T000000", "+2400"), "its offsets are not shorter than a day"),
+        (
+            observance("19700101T000000", "+0200", "FREQ=SECONDLY"),
+            "its rule takes more steps to follow than a file may",
+        ),
+    ],
+)
+def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -> None:
+    assert faults(calendar_of(zone)) == (f"line 6: STANDARD: {fault}",)
+
+
 def test_every_fault_of_a_file_is_told() -> None:
     bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(3)]
     assert len(faults(calendar_of(*bad))) == 3

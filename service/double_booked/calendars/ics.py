@@ -123,8 +123,6 @@ class _Reader:
             zones = read_zones(self._calendar, _after(window), self._steps)
         except ValueError as error:
             raise InvalidCalendar([str(error)]) from error
-        except TooManySteps as error:
-            raise InvalidCalendar([f"a time zone has over {MAX_STEPS} changes"]) from error
         named = self._calendar.first("X-WR-TIMEZONE")
         try:
             dates = find_zone(text_of(named), zones) if named else floating
