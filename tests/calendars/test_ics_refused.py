@@ -102,6 +102,14 @@ REFUSED = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=HOURLY",
         "line 7: RRULE: whole days cannot repeat HOURLY",
     ),
+    "a part of a rule twice": (
+        f"{START} | RRULE:FREQ=DAILY;BYDAY=MO;freq=WEEKLY",
+        "line 7: RRULE: FREQ stands there twice",
+    ),
+    "a rule with two ends": (
+        f"{START} | RRULE:FREQ=DAILY;UNTIL=20260401T000000Z,20260501T000000Z",
+        "line 7: RRULE: FREQ and UNTIL have one value",
+    ),
     "an EXDATE that is none": (
         f"{START} | EXDATE:never",
         "line 7: EXDATE: 'never' is no time like 20261123T090000 or 20261123",

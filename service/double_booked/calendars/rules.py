@@ -6,6 +6,7 @@ nothing can stop it from outside. Here every step is counted.
 
 import re
 from calendar import isleap, monthrange
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -102,6 +103,10 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
     Raises:
         ValueError: It is none; the text says what is wrong.
     """
+    names = Counter(part.partition("=")[0].strip().upper() for part in text.split(";") if part)
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands there twice")
     parts: dict[str, Any] = dict(vRecur.from_ical(text))
     unknown = parts.keys() - _KNOWN
     if unknown:
@@ -109,6 +114,8 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
     if "FREQ" not in parts:
         raise ValueError("it has no FREQ")
     freq = str(parts["FREQ"][0])
+    if len(parts["FREQ"]) != 1 or len(parts.get("UNTIL", [None])) != 1:
+        raise ValueError("FREQ and UNTIL have one value")
     rule = Rule(
         freq,
         _positive(parts, "INTERVAL") or 1,
