@@ -123,6 +123,17 @@ def test_a_fault_is_told_with_file_and_line(tmp_path: Path) -> None:
     assert said == f"Error: {broken}: line 2: an event without DTSTART\n"
 
 
+def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    for name in ("a.ics", "b.ics"):
+        (tmp_path / name).write_text("BEGIN:VCALENDAR\nlunch\nEND:VCALENDAR\n")
+    fault = "line 2: not NAME:VALUE, as lines of a calendar are"
+    assert run(tmp_path, tmp_path / "c.ics", code=2).stderr.splitlines() == [
+        f"Error: {tmp_path / 'a.ics'}: {fault}",
+        f"Error: {tmp_path / 'b.ics'}: {fault}",
+        f"Error: {tmp_path / 'c.ics'}: No such file or directory",
+    ]
+
+
 def test_progress_is_shown_on_a_terminal_and_only_there() -> None:
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}

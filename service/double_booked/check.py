@@ -209,7 +209,11 @@ def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
     )
     # Left open by a fault, it would keep its thread, and the process with that.
     with closing(cast("Generator[str]", shown)):
-        sources = [_read(file, names[file], reading) for file in shown]
+        read_or_not = [_try_to_read(file, names[file], reading) for file in shown]
+    faults = [fault for each in read_or_not if isinstance(each, Failure) for fault in each.faults]
+    if faults:
+        raise Failure(*faults)
+    sources = [each for each in read_or_not if isinstance(each, Source)]
     _note(sources, reading)
     return sources
 
@@ -268,13 +272,14 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
     return options
 
 
-def _read(path: str, resource: str, reading: Reading) -> Source:
+def _try_to_read(path: str, resource: str, reading: Reading) -> Source | Failure:
+    """What was read, or why it was not: all files' faults are told at once."""
     try:
         return read(path, resource, reading)
     except InvalidCalendar as error:
-        raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
+        return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
     except OSError as error:
-        raise Failure(f"{name_of(path)}: {error.strerror}") from error
+        return Failure(f"{name_of(path)}: {error.strerror}")
 
 
 def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:

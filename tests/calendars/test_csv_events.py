@@ -57,7 +57,8 @@ def test_times_without_an_offset_are_in_the_zone() -> None:
 
 
 def test_a_date_that_ends_belongs_to_the_event() -> None:
-    assert times("2026-03-28", "2026-03-29") == ["2026-03-27T23:00:00Z", "2026-03-29T22:00:00Z"]
+    for first, last in (("2026-03-28", "2026-03-29"), ("20260328", "20260329")):
+        assert times(first, last) == ["2026-03-27T23:00:00Z", "2026-03-29T22:00:00Z"]
 
 
 def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() -> None:
@@ -74,6 +75,7 @@ def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() ->
         ("Dear all,", False),
         ("", False),
         ('"start', False),
+        ("start,end\rmore", False),
     ],
 )
 def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:

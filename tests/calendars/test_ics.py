@@ -173,6 +173,10 @@ CASES = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;BYHOUR=9;COUNT=1",
         "2026-03-01 23:00/2026-03-02 23:00",
     ),
+    "a day named twice counts once": (
+        f"{HOUR} | RRULE:FREQ=WEEKLY;BYDAY=MO,MO;COUNT=3",
+        "2026-03-02 08:00/09:00, 2026-03-09 08:00/09:00, 2026-03-16 08:00/09:00",
+    ),
     "BYSETPOS from the end": (
         f"{HOUR} | RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=2",
         "2026-03-02 08:00/09:00, 2026-03-31 07:00/08:00",
@@ -280,6 +284,8 @@ def test_an_event(event: str, expected: str) -> None:
 
 MOVED = f"RECURRENCE-ID;{B}20260309T090000 | DTSTART;{B}20260310T140000 | DURATION:PT2H"
 LATER = f"RECURRENCE-ID;RANGE=THISANDFUTURE;{B}20260309T090000"
+LATER_IN_UTC = "RECURRENCE-ID;RANGE=THISANDFUTURE:20260309T080000Z"
+LATER_BY_DATE = "RECURRENCE-ID;RANGE=THISANDFUTURE;VALUE=DATE:20260309"
 OVERRIDES = {
     "an override moves one event (3.8.4.4)": (
         [WEEKLY, MOVED],
@@ -373,6 +379,33 @@ OVERRIDES = {
         ],
         (
             "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 19:00/20:00,"
+            " 2026-03-23 09:00/10:00"
+        ),
+    ),
+    "one for the future named in UTC moves by what its series' clock shows": (
+        [WEEKLY, f"{LATER_IN_UTC} | DTSTART;{B}20260309T100000 | DURATION:PT1H"],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 09:00/10:00"
+        ),
+    ),
+    "one for the future wholly in UTC still goes by its series' clock": (
+        [
+            f"{HOUR} | RRULE:FREQ=WEEKLY;COUNT=5",
+            f"{LATER_IN_UTC} | DTSTART:20260309T090000Z | DURATION:PT1H",
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
+            " 2026-03-23 09:00/10:00, 2026-03-30 08:00/09:00"
+        ),
+    ),
+    "one for the future named by a date moves from its series' time of day": (
+        [
+            WEEKLY,
+            f"{LATER_BY_DATE} | DTSTART;{B}20260309T100000 | DURATION:PT1H",
+        ],
+        (
+            "2026-03-02 08:00/09:00, 2026-03-09 09:00/10:00, 2026-03-16 09:00/10:00,"
             " 2026-03-23 09:00/10:00"
         ),
     ),
@@ -494,7 +527,22 @@ def test_what_an_event_says_of_itself() -> None:
         5,
         "20260101T000000Z",
         recurs=False,
+        declined=("b@example.org",),
     )
+
+
+def test_a_text_means_the_same_behind_a_quoted_parameter() -> None:
+    """Such a line is read by icalendar, which must not take the escapes away before we do."""
+    plain, quoted = (
+        f"SUMMARY{x}:C:\\\\new | LOCATION{x}:a\\, b | RESOURCES{x}:Room 1\\, East,Beamer"
+        for x in ("", ';ALTREP="http://x/y"')
+    )
+    found = [
+        read(calendar_of(vevent(f"{HOUR} | {each}"))).occurrences[0].of for each in (plain, quoted)
+    ]
+    assert found[0] == found[1]
+    assert found[0].title == "C:\\new"
+    assert found[0].resources == ("Room 1, East", "Beamer")
 
 
 def test_an_event_of_a_series_is_named_by_the_time_that_the_series_has_for_it() -> None:

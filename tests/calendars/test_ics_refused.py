@@ -7,6 +7,7 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_lines import MAX_LINE_BYTES
 
 START = "DTSTART:20260302T090000Z"
+HOURS, SIXTY = (",".join(map(str, range(count))) for count in (24, 60))
 
 
 def faults(content: bytes) -> tuple[str, ...]:
@@ -101,6 +102,14 @@ REFUSED = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=HOURLY",
         "line 7: RRULE: whole days cannot repeat HOURLY",
     ),
+    "a part of a rule twice": (
+        f"{START} | RRULE:FREQ=DAILY;BYDAY=MO;freq=WEEKLY",
+        "line 7: RRULE: FREQ stands there twice",
+    ),
+    "a rule with two ends": (
+        f"{START} | RRULE:FREQ=DAILY;UNTIL=20260401T000000Z,20260501T000000Z",
+        "line 7: RRULE: FREQ and UNTIL have one value",
+    ),
     "an EXDATE that is none": (
         f"{START} | EXDATE:never",
         "line 7: EXDATE: 'never' is no time like 20261123T090000 or 20261123",
@@ -122,6 +131,10 @@ REFUSED = {
         "DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY",
         "line 4: its rule takes more than 1,000,000 steps to follow",
     ),
+    "a daily rule of every second of the day": (
+        f"{START} | RRULE:FREQ=DAILY;BYHOUR={HOURS};BYMINUTE={SIXTY};BYSECOND={SIXTY}",
+        "line 4: its rule takes more than 1,000,000 steps to follow",
+    ),
 }
 
 
@@ -136,6 +149,27 @@ def test_an_event_that_cannot_be_used(event: str, fault: str) -> None:
 def test_a_rule_that_is_none_is_told_by_its_line(rule: str) -> None:
     [fault] = faults(calendar_of(vevent(f"{START} | RRULE:{rule}")))
     assert fault.startswith("line 7: ")
+
+
+def observance(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
+    lines = ["BEGIN:VTIMEZONE", "TZID:X", "BEGIN:STANDARD", f"DTSTART:{start}"]
+    lines += ["TZOFFSETFROM:+0100", f"TZOFFSETTO:{offset}", f"RRULE:{rule}"]
+    return "\n".join([*lines, "END:STANDARD", "END:VTIMEZONE"])
+
+
+@pytest.mark.parametrize(
+    ("zone", "fault"),
+    [
+        (observance("00010101T000000", "+0200"), "a time is not in years 1 to 9999"),
+        (observance("19700101T000000", "+2400"), "its offsets are not shorter than a day"),
+        (
+            observance("19700101T000000", "+0200", "FREQ=SECONDLY"),
+            "its rule takes more steps to follow than a file may",
+        ),
+    ],
+)
+def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -> None:
+    assert faults(calendar_of(zone)) == (f"line 6: STANDARD: {fault}",)
 
 
 def test_every_fault_of_a_file_is_told() -> None:

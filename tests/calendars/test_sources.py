@@ -1,5 +1,6 @@
 """Files are read by name and told apart by content, and several make one list."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,6 +81,19 @@ def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
     assert refused.value.faults[0].startswith("neither a calendar, which begins with BEGIN:")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "fault"),
+    [("utf-16", "line 1: the text is UTF-16, not UTF-8"), ("utf-16-le", "neither a calendar")],
+    ids=["with a mark", "without"],
+)
+@pytest.mark.parametrize("content", [CSV, ICS], ids=["CSV", "ics"])
+def test_content_in_utf_16_is_refused(
+    tmp_path: Path, content: bytes, encoding: str, fault: str
+) -> None:
+    with pytest.raises(InvalidCalendar, match=fault):
+        read_content(tmp_path, content.decode().encode(encoding))
+
+
 def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
     for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
         file = tmp_path / name
@@ -128,6 +142,33 @@ def test_what_an_event_of_a_calendar_takes(
     )
     content = calendar_of("X-WR-CALNAME:Team", event)
     assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        (None, []),
+        ("calendar", []),
+        ("attendee", [["bruno@example.org"]]),
+        ("location", [["Room 1"]]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("Anna@example.org", "file"), ("Work", "anna@example.org.ics")],
+    ids=["by the calendar's name", "by the file's"],
+)
+def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
+    tmp_path: Path, by: str | None, expected: list[list[str]], name: str, file: str
+) -> None:
+    """As Google exports a person's calendar; the others still meet."""
+    event = vevent(
+        f"{MEETING} | LOCATION:Room 1 | ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.org"
+        " | ATTENDEE;PARTSTAT=ACCEPTED:mailto:bruno@example.org"
+    )
+    path = tmp_path / file
+    path.write_bytes(calendar_of(f"X-WR-CALNAME:{name}", event))
+    assert resources(read(str(path), file, Reading(CALENDARS, by=by))) == expected
 
 
 @pytest.mark.parametrize("by", ["attendee", "location", "resource"])
@@ -187,11 +228,42 @@ def test_an_event_that_several_calendars_have_is_one(tmp_path: Path) -> None:
     assert list(sources[0].found[0].event.resources) == ["anna"]
 
 
+SERIES = (
+    "UID:s | DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H | RRULE:FREQ=WEEKLY;COUNT=2"
+)
+SECOND = "UID:s | DTSTART;TZID=Europe/Berlin:20260309T090000 | DURATION:PT1H | RECURRENCE-ID"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (f"{SECOND};TZID=Europe/Berlin:20260309T090000",),
+        (f"{SECOND}:20260309T080000Z",),
+        (SERIES, f"{SECOND}:20260309T080000Z"),
+    ],
+    ids=["who was invited once", "named in UTC", "a series and an override named in UTC"],
+)
+def test_one_of_a_series_is_the_same_however_a_calendar_has_it(
+    tmp_path: Path, events: Sequence[str]
+) -> None:
+    contents = calendar_of(vevent(SERIES)), calendar_of(*map(vevent, events))
+    sources = [read_content(tmp_path, content) for content in contents]
+    assert len(join(sources, ConflictOptions()).asked.events) == 2
+
+
 def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:
     moved = [Found(Event(id="1"), is_shared=True), Found(Event(id="1"), is_shared=True)]
     moved[1].event.start.seconds = 1
     sources = [Source("a", [each], ConflictOptions()) for each in moved]
     assert len(join(sources, ConflictOptions()).asked.events) == 2
+
+
+def test_events_without_a_uid_stay_apart(tmp_path: Path) -> None:
+    """Nothing tells that they are one, also where both are on the same line of their files."""
+    content = calendar_of(vevent(MEETING).replace("UID:1\n", ""))
+    sources = [read_content(tmp_path, content), read_content(tmp_path, content)]
+    joined = join(sources, ConflictOptions()).asked
+    assert [each.id for each in joined.events] == ["line 4", "line 4"]
 
 
 def test_equal_events_of_other_formats_stay_apart() -> None:

@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calendars.ics_cases import calendar_of, spans, times, vevent
+from double_booked.calendars import zones
 from double_booked.calendars.ics_lines import parse_components
 from double_booked.calendars.ics_values import read_zones
+from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rules import Steps
 from double_booked.calendars.zones import FileZone, UnknownZone, find_zone
 
@@ -107,3 +109,32 @@ def test_ianas_zone_goes_before_the_files_own() -> None:
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UnknownZone):
         find_zone(name, {})
+
+
+def test_the_zones_of_many_outlooks_are_read() -> None:
+    """They begin in 1601; a file may have a hundred of them, and rules of its own."""
+    defined = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
+    event = vevent("DTSTART;TZID=Zone 99:20260302T090000 | DURATION:PT1H")
+    assert times(calendar_of(*defined, event)) == spans("2026-03-02 08:00/09:00")
+
+
+def test_a_window_may_reach_to_the_last_year() -> None:
+    window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+    event = vevent("DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H")
+    assert times(calendar_of(event), window) == spans("2026-03-02 08:00/09:00")
+
+
+def test_a_name_is_looked_for_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every time of Outlook's has a name that is not IANA's."""
+    asked = []
+
+    def find(name: str) -> ZoneInfo:
+        asked.append(name)
+        raise KeyError(name)
+
+    monkeypatch.setattr(zones, "ZoneInfo", find)
+    for _ in range(3):
+        with pytest.raises(UnknownZone):
+            find_zone("Nowhere at all", {})
+    assert set(asked) == {"Nowhere at all"}
+    assert len(asked) == 2

@@ -17,7 +17,11 @@ _NEEDED = ("start", "end")
 
 def is_csv(line: str) -> bool:
     """Whether a first line is a header that names a start and an end."""
-    return {*_NEEDED} <= {*_names(next(csv.reader([line], delimiter=_delimiter(line)), []))}
+    try:
+        header = next(csv.reader([line], delimiter=_delimiter(line)), [])
+    except csv.Error:
+        return False
+    return {*_NEEDED} <= {*_names(header)}
 
 
 def parse(content: bytes, zone: tzinfo) -> Iterator[tuple[int, Event]]:
@@ -117,8 +121,9 @@ def _time(row: Mapping[str, str], column: str, zone: tzinfo) -> Timestamp:
 
 def _local(text: str, column: str, zone: tzinfo) -> datetime:
     try:
-        if len(text) == len("2026-11-23"):
-            day = date.fromisoformat(text) + timedelta(column == "end")
+        day = _date(text)
+        if day:
+            day += timedelta(column == "end")
             return datetime.combine(day, time(), zone).astimezone(UTC)
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
@@ -127,3 +132,10 @@ def _local(text: str, column: str, zone: tzinfo) -> datetime:
             f"{column}: '{text}' is no time like 2026-11-23T09:00:00+01:00, 2026-11-23 09:00"
             " or 2026-11-23"
         ) from None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,7 +1,7 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -23,6 +23,7 @@ MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
+_LATE = datetime(9998, 1, 1)  # noqa: DTZ001 - a local time
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -31,7 +32,7 @@ class Description:
     """What a component says of its events.
 
     Attributes:
-        uid: What names the series.
+        uid: What names the series; "" without.
         title: SUMMARY.
         description: DESCRIPTION.
         location: LOCATION.
@@ -39,7 +40,8 @@ class Description:
         attendees: The addresses of ATTENDEE that have not declined, in small letters.
         line: Where the component begins, from 1.
         created: CREATED as it stands there, which sorts by time; "" without.
-        recurs: Whether there is more than one event of that UID.
+        recurs: Whether there is more than one event of that UID, here or elsewhere.
+        declined: The addresses of those that have.
     """
 
     uid: str
@@ -51,6 +53,7 @@ class Description:
     line: int
     created: str
     recurs: bool
+    declined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,6 @@ class _Reader:
             zones = read_zones(self._calendar, _after(window), self._steps)
         except ValueError as error:
             raise InvalidCalendar([str(error)]) from error
-        except TooManySteps as error:
-            raise InvalidCalendar([f"a time zone has over {MAX_STEPS} changes"]) from error
         named = self._calendar.first("X-WR-TIMEZONE")
         try:
             dates = find_zone(text_of(named), zones) if named else floating
@@ -162,11 +163,11 @@ class _Reader:
                 by_uid.setdefault(uid, []).append(component)
             elif component.name == "VFREEBUSY":
                 busy.append(component)
-        series = [self._parts(uid, components) for uid, components in by_uid.items()]
+        series = [self._parts(components) for components in by_uid.values()]
         periods = [[part] for component in busy for part in self._busy_times(component)]
         return [parts for parts in (*series, *periods) if parts]
 
-    def _parts(self, uid: str, components: list[Component]) -> list[Part[Description]]:
+    def _parts(self, components: list[Component]) -> list[Part[Description]]:
         latest: dict[str, tuple[int, Component]] = {}
         for component in components:
             replaces = component.first("RECURRENCE-ID")
@@ -175,7 +176,7 @@ class _Reader:
             if key not in latest or sequence >= latest[key][0]:
                 latest[key] = sequence, component
         several = len(latest) > 1
-        parts = [self._part(uid, component, several=several) for _, component in latest.values()]
+        parts = [self._part(component, several=several) for _, component in latest.values()]
         return [part for part in parts if part]
 
     def _sequence(self, component: Component) -> int:
@@ -187,7 +188,7 @@ class _Reader:
             return 0
         return int(each.value)
 
-    def _part(self, uid: str, component: Component, *, several: bool) -> Part[Description] | None:
+    def _part(self, component: Component, *, several: bool) -> Part[Description] | None:
         start = component.first("DTSTART")
         faults = len(self._faults)
         if not start:
@@ -204,9 +205,9 @@ class _Reader:
         length = self._length(component, begin)
         if len(self._faults) > faults:
             return None
-        recurs = several or bool(rules or more)
+        recurs = several or bool(rules or more or replaces)
         return Part(
-            self._describe(uid, component, recurs=recurs),
+            self._describe(component, recurs=recurs),
             begin,
             length,
             rules,
@@ -271,20 +272,21 @@ class _Reader:
         is_tentative = status == "TENTATIVE" or busy == "TENTATIVE"
         return self._reading.count_tentative or not is_tentative
 
-    def _describe(self, uid: str, component: Component, *, recurs: bool) -> Description:
-        attendees = [each for each in component.all("ATTENDEE") if not _has_declined(each)]
+    def _describe(self, component: Component, *, recurs: bool) -> Description:
+        attendees = component.all("ATTENDEE")
         resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
-            uid,
+            text_of(component.first("UID")),
             text_of(component.first("SUMMARY")),
             text_of(component.first("DESCRIPTION")),
             text_of(component.first("LOCATION")).strip(),
             tuple(name.strip() for name in resources if name.strip()),
-            tuple(dict.fromkeys(_address(each) for each in attendees)),
+            _addresses(each for each in attendees if not _has_declined(each)),
             component.line,
             created.value if created else "",
             recurs,
+            _addresses(each for each in attendees if _has_declined(each)),
         )
 
     def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
@@ -311,11 +313,15 @@ def _checked(length: Length, start: When) -> Length:
 
 def _after(window: Window) -> datetime:
     """A local time up to which the changes of clocks must be known."""
-    return window.end.replace(tzinfo=None) + timedelta(days=366)
+    return min(window.end.replace(tzinfo=None), _LATE) + timedelta(days=366)
 
 
 def _has_declined(attendee: Property) -> bool:
     return attendee.parameters.get("PARTSTAT", "").upper() == "DECLINED"
+
+
+def _addresses(attendees: Iterable[Property]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(_address, attendees)))
 
 
 def _address(attendee: Property) -> str:

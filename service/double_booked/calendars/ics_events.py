@@ -65,13 +65,15 @@ def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> F
 
 
 def _identify(occurrence: Occurrence[Description]) -> str:
-    """The UID, and of a series also the date that the series has for it."""
-    if not occurrence.of.recurs:
-        return occurrence.of.uid
+    """The UID or the line, and of a series also the date that the series has for it."""
+    of = occurrence.of
+    name = of.uid or f"line {of.line}"
+    if not of.recurs:
+        return name
     when = occurrence.series_time
     if when.is_date:
-        return f"{occurrence.of.uid} {when.local.date()}"
-    return f"{occurrence.of.uid} {when.local.replace(tzinfo=when.zone).isoformat()}"
+        return f"{name} {when.local.date()}"
+    return f"{name} {when.local.replace(tzinfo=when.zone).isoformat()}"
 
 
 def _seconds(moment: datetime) -> int:

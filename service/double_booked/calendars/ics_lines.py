@@ -115,7 +115,7 @@ def _property(line: bytes, number: int) -> Property:
     if plain:
         return Property(plain[1].upper(), _parameters(plain[2]), plain[3], number)
     try:
-        name, parameters, value = Contentline(text).parts()  # type: ignore[no-untyped-call]
+        name, parameters, value = Contentline(text).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValueError("not NAME:VALUE, as lines of a calendar are") from None
     joined = {

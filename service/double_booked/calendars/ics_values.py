@@ -9,7 +9,7 @@ from icalendar import vDDDTypes
 
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.recurrence import Length, When
-from double_booked.calendars.rules import Rule, Steps, expand, parse_rule
+from double_booked.calendars.rules import Rule, Steps, TooManySteps, expand, parse_rule
 from double_booked.calendars.zones import FileZone, Transition, find_zone
 
 _DATE = re.compile(r"\d{8}")
@@ -163,6 +163,12 @@ def _transitions(observance: Component, last: datetime, steps: Steps) -> Iterato
             yield Transition(onset - before, before, after, name)
     except ValueError as error:
         raise ValueError(f"line {observance.line}: {observance.name}: {error}") from error
+    except OverflowError:
+        fault = "a time is not in years 1 to 9999"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
+    except TooManySteps:
+        fault = "its rule takes more steps to follow than a file may"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
 
 
 def _onsets(
@@ -199,4 +205,6 @@ def _offset(each: Property | None) -> timedelta:
         raise ValueError("its offsets are not like +0100")
     hours, minutes, seconds = (int(match[group] or 0) for group in (2, 3, 4))
     offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if offset >= timedelta(days=1):
+        raise ValueError("its offsets are not shorter than a day")
     return -offset if match[1] == "-" else offset

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Generic, TypeVar
 
@@ -146,7 +146,8 @@ def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Itera
         TooManySteps: They go farther.
         OverflowError: A time leaves the years 1 to 9999.
     """
-    overrides = [part for part in parts if part.replaces]
+    clock = next((part.start for part in parts if not part.replaces), None)
+    overrides = [_by_clock_of(clock or part.start, part) for part in parts if part.replaces]
     for part in parts:
         if not part.replaces:
             yield from _of_series(part, overrides, window, steps)
@@ -155,6 +156,27 @@ def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Itera
         if part.replaces and not part.is_cancelled:
             begin = part.start.moment()
             yield from _within(part, part.start, begin, part.length, part.replaces, window)
+
+
+def _by_clock_of(series: When, part: Part[T]) -> Part[T]:
+    """An override with its times as the clock of its series shows them, if they are in UTC.
+
+    Only so is it known how far one moves those after it, and do all name it by the same time.
+    """
+    start, replaces = part.start, part.replaces
+    assert replaces  # noqa: S101 - only overrides are asked
+    if part.and_future:
+        start = _shown_by(series, start)
+        if replaces.is_date and not series.is_date:
+            replaces = series.at(datetime.combine(replaces.local, series.local.time()))
+    return replace(part, start=start, replaces=_shown_by(series, replaces))
+
+
+def _shown_by(clock: When, when: When) -> When:
+    if when.zone is not UTC or clock.zone is UTC or when.is_date or clock.is_date:
+        return when
+    # The fold stays: the moment is the same.
+    return clock.at(when.moment().astimezone(clock.zone).replace(tzinfo=None))
 
 
 def _of_series(

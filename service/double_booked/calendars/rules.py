@@ -6,6 +6,7 @@ nothing can stop it from outside. Here every step is counted.
 
 import re
 from calendar import isleap, monthrange
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -47,13 +48,13 @@ class Steps:
 
     left: int
 
-    def take(self) -> None:
-        """Counts one.
+    def take(self, count: int = 1) -> None:
+        """Counts so many.
 
         Raises:
             TooManySteps: There are none left.
         """
-        self.left -= 1
+        self.left -= count
         if self.left < 0:
             raise TooManySteps
 
@@ -102,6 +103,10 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
     Raises:
         ValueError: It is none; the text says what is wrong.
     """
+    names = Counter(part.partition("=")[0].strip().upper() for part in text.split(";") if part)
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands there twice")
     parts: dict[str, Any] = dict(vRecur.from_ical(text))
     unknown = parts.keys() - _KNOWN
     if unknown:
@@ -109,6 +114,8 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
     if "FREQ" not in parts:
         raise ValueError("it has no FREQ")
     freq = str(parts["FREQ"][0])
+    if len(parts["FREQ"]) != 1 or len(parts.get("UNTIL", [None])) != 1:
+        raise ValueError("FREQ and UNTIL have one value")
     rule = Rule(
         freq,
         _positive(parts, "INTERVAL") or 1,
@@ -118,7 +125,7 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
         by_week_no=_numbers(parts, "BYWEEKNO"),
         by_year_day=_numbers(parts, "BYYEARDAY"),
         by_month_day=_numbers(parts, "BYMONTHDAY"),
-        by_day=tuple(_weekday(str(each)) for each in parts.get("BYDAY", ())),
+        by_day=tuple(dict.fromkeys(_weekday(str(each)) for each in parts.get("BYDAY", ()))),
         by_hour=_numbers(parts, "BYHOUR"),
         by_minute=_numbers(parts, "BYMINUTE"),
         by_second=_numbers(parts, "BYSECOND"),
@@ -249,6 +256,7 @@ def _periods(
         for day in days:
             steps.take()
             if matches(day):
+                steps.take(len(times) - 1)
                 found += [datetime.combine(day, each) for each in times]
         yield found
 
@@ -258,13 +266,14 @@ def _long_periods(rule: Rule, start: date, first: date, last: date) -> Iterator[
     if rule.freq == "YEARLY":
         begin = start.year + _skipped(first.year - start.year, rule.interval)
         for year in range(begin, last.year + 1, rule.interval):
-            yield _days_of_year(year, rule.by_month or range(1, 13))
+            months = rule.by_month or range(1, 13)
+            yield [day for month in months for day in _days_of_month(rule, year, month)]
     elif rule.freq == "MONTHLY":
         month = start.year * 12 + start.month - 1
         begin = month + _skipped(first.year * 12 + first.month - 1 - month, rule.interval)
         for each in range(begin, last.year * 12 + last.month, rule.interval):
             year, month = each // 12, each % 12 + 1
-            yield _days(date(year, month, 1), monthrange(year, month)[1])
+            yield _days_of_month(rule, year, month)
     else:
         unit = _DAYS_OF_WEEK if rule.freq == "WEEKLY" else 1
         back = (start.weekday() - rule.week_start) % unit
@@ -284,16 +293,21 @@ def _skipped(length: int, distance: int) -> int:
     return max(0, length) // distance * distance
 
 
-def _days_of_year(year: int, months: Iterable[int]) -> list[date]:
-    return [
-        date(year, month, day)
-        for month in months
-        for day in range(1, monthrange(year, month)[1] + 1)
-    ]
-
-
-def _days(first: date, count: int) -> list[date]:
-    return [first + timedelta(number) for number in range(count)]
+def _days_of_month(rule: Rule, year: int, month: int) -> list[date]:
+    """The days of a month, of which only those of a weekday or number that is named are made."""
+    first, count = monthrange(year, month)
+    numbers: Iterable[int] = range(1, count + 1)
+    if rule.by_day:
+        weekdays = {weekday for _, weekday in rule.by_day}
+        numbers = sorted(
+            number
+            for weekday in weekdays
+            for number in range((weekday - first) % _DAYS_OF_WEEK + 1, count + 1, _DAYS_OF_WEEK)
+        )
+    elif rule.by_month_day:
+        places = {each if each > 0 else count + each + 1 for each in rule.by_month_day}
+        numbers = sorted(place for place in places if 0 < place <= count)
+    return [date(year, month, number) for number in numbers]
 
 
 def _day_filter(rule: Rule) -> Callable[[date], bool]:

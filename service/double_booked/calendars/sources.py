@@ -171,6 +171,8 @@ def _read_head(file: BinaryIO) -> bytes:
 
 def _detect(head: bytes) -> str:
     first = head.removeprefix(codecs.BOM_UTF8).strip()
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidCalendar(["line 1: the text is UTF-16, not UTF-8"])
     if first[:6].upper() == b"BEGIN:":
         return "ics"
     if not first or first.startswith((b"{", b"[")):
@@ -187,7 +189,13 @@ def _check_by(by: str | None, found_format: str) -> None:
 
 def _from_calendar(name: str, calendar: ics.Calendar, by: str, resource: str) -> Source:
     resources = resources_of(calendar, by, resource)
-    found = [to_found(each, resources(each.of)) for each in calendar.occurrences]
+    # Whose calendar it is takes no part in what they declined; others, and rooms, still do.
+    owners = {calendar.name.lower(), Path(name).stem.lower()} if by in {"file", "calendar"} else ()
+    found = [
+        to_found(each, resources(each.of))
+        for each in calendar.occurrences
+        if not each.of.declined or not any(owner in each.of.declined for owner in owners)
+    ]
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
     return Source(name, inside, ConflictOptions(), calendar.outside, without)

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
@@ -90,11 +91,9 @@ def find_zone(name: str, defined: Mapping[str, tzinfo]) -> tzinfo:
     Raises:
         UnknownZone: There is none.
     """
-    for candidate in (name, name.removeprefix("/")):
-        try:
-            return ZoneInfo(candidate)
-        except (KeyError, ValueError, OSError):  # unknown, no name at all, or a region like Europe
-            continue
+    known = _find_iana(name)
+    if known:
+        return known
     if name in defined:
         return defined[name]
     if name in WINDOWS_TO_OLSON:
@@ -102,3 +101,14 @@ def find_zone(name: str, defined: Mapping[str, tzinfo]) -> tzinfo:
     raise UnknownZone(
         f"the time zone '{name}' is neither one of IANA's or Windows' nor defined in the file"
     )
+
+
+@lru_cache(maxsize=1024)
+def _find_iana(name: str) -> ZoneInfo | None:
+    """The zone of a name; that there is none is found in files, and so is kept too."""
+    for candidate in (name, name.removeprefix("/")):
+        try:
+            return ZoneInfo(candidate)
+        except (KeyError, ValueError, OSError):  # unknown, no name at all, or a region like Europe
+            continue
+    return None

@@ -1,7 +1,7 @@
 """Where the events of a clash could go instead; the engine tells what time is taken."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -64,7 +64,11 @@ class Suggester:
         a proposed time. Those that are proposed for an event do not overlap.
         """
         moving = {position for group in self.findings.groups for position in self._movers(group)}
-        return {position: list(self._slots(position)) for position in sorted(moving)}
+        on: dict[str, list[int]] = {}
+        for position, entry in enumerate(self.findings.entries):
+            for resource in entry.resources:
+                on.setdefault(resource, []).append(position)
+        return {position: list(self._slots(position, on)) for position in sorted(moving)}
 
     def _movers(self, group: Group) -> Iterator[int]:
         staying: set[int] = set()
@@ -82,12 +86,12 @@ class Suggester:
     def _capacity(self, resource: str) -> int:
         return self.asked.options.capacity.get(resource, 1)
 
-    def _slots(self, position: int) -> Iterator[Span]:
+    def _slots(self, position: int, on: Mapping[str, Sequence[int]]) -> Iterator[Span]:
         entry = self.findings.entries[position]
         length = entry.end - entry.start
         gap = self.asked.options.min_gap.seconds * NANOS_PER_SECOND
         gap += self.asked.options.min_gap.nanos
-        taken = [self._taken(resource, position) for resource in entry.resources]
+        taken = [self._taken(resource, position, on[resource]) for resource in entry.resources]
         chosen = [(entry.start, entry.end)]
         for start in self._candidates(position, taken, length + gap):
             end = start + length
@@ -99,8 +103,11 @@ class Suggester:
                 if len(chosen) > self.wish.number:
                     return
 
-    def _taken(self, resource: str, position: int) -> list[Span]:
-        """When a resource has no room: when one who stays all along would be too many."""
+    def _taken(self, resource: str, position: int, there: Sequence[int]) -> list[Span]:
+        """When a resource has no room: when one who stays all along would be too many.
+
+        `there` are those who take it.
+        """
         entries = self.findings.entries
         moment = moment_of(entries[position].start, UTC)
         first, last = _sooner(moment), _later(moment_of(entries[position].end, UTC))
@@ -116,9 +123,10 @@ class Suggester:
         probe.end.FromDatetime(last)
         question.events.append(probe)
         start, end = probe.start.ToNanoseconds(), probe.end.ToNanoseconds()
-        for number, entry in enumerate(entries):
+        for number in there:
+            entry = entries[number]
             is_near = entry.start <= end and start <= entry.end
-            if number != position and is_near and resource in entry.resources:
+            if number != position and is_near:
                 event = question.events.add(resources=[resource])
                 event.start.CopyFrom(self.asked.events[number].start)
                 event.end.CopyFrom(self.asked.events[number].end)
