@@ -4,9 +4,12 @@ For what needs no pods; `helm install` with the operator on is in test_operator_
 """
 
 import asyncio
+import base64
+import datetime as dt
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -20,8 +23,10 @@ import aiohttp
 import aiohttp.web
 import yaml
 
+from double_booked.operator import authority
 from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
+from double_booked.operator.webhook_tls import Served, load_pair
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
 CONFIGURATION = "double-booked-test"
@@ -279,6 +284,37 @@ async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Tol
         capture_output=True,
         check=False,
     )
+
+
+@asynccontextmanager
+async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
+    """The reviews that the API server asks for a namespace's writes; all are let in."""
+    asked: list[dict[str, Any]] = []
+
+    async def allow(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        review = await request.json()
+        asked.append(review["request"])
+        response = {"uid": review["request"]["uid"], "allowed": True}
+        kind = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
+        return aiohttp.web.json_response(kind | {"response": response})
+
+    material = authority.renew(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    load_pair(context, Served(material.certificate, material.key, material.expiry()))
+    app = aiohttp.web.Application()
+    app.router.add_post("/{kind}", allow)
+    runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    configuration = webhooks(runner.addresses[0][1], namespace, "Fail")
+    for each in configuration["webhooks"]:
+        each["clientConfig"]["caBundle"] = base64.b64encode(material.authorities).decode()
+    run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
+    try:
+        yield asked
+    finally:
+        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+        await runner.cleanup()
 
 
 @asynccontextmanager

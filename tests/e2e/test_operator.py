@@ -19,6 +19,7 @@ from e2e.operator_process import (
     Team,
     hour,
     kubectl,
+    listening_in,
     manifest,
     operating,
     operating_meanwhile,
@@ -204,6 +205,37 @@ async def test_what_got_in_twice_is_marked_on_the_loser_after_every_kill(
                 return {name: await bookers.verdict(name) for name in expected} == expected
 
             await until(is_told, f"{expected} is told", 10)
+
+
+async def test_a_review_tells_name_uid_and_generation_as_they_will_be(
+    place: Namespace, bookers: Team
+) -> None:
+    """What reservations go by; also the name of one whose name the API server makes."""
+    async with listening_in(place.name) as asked:
+        nameless = manifest("", *NINE, "staging")
+        nameless["metadata"] = {"generateName": "made-"}
+
+        async def is_heard() -> bool:
+            await kubectl(place, "create", "--filename=-", content=nameless)
+            return bool(asked)
+
+        await until(is_heard, "the webhook is asked")
+        review = asked[-1]
+        [made] = [
+            raw
+            for raw in await bookers.get("bookings")
+            if raw["metadata"]["name"] == review["object"]["metadata"]["name"]
+        ]
+        assert review["object"]["metadata"]["uid"] == made["metadata"]["uid"]
+        assert review["object"]["metadata"]["generation"] == 1
+        asked.clear()
+        name = made["metadata"]["name"]
+        await bookers.change("bookings", name, spec={"start": "2026-12-01T08:00:00Z"})
+        await bookers.change("bookings", name, metadata={"labels": {"team": "red"}})
+        [review] = asked
+        assert review["object"]["metadata"]["uid"] == made["metadata"]["uid"]
+        assert review["object"]["metadata"]["generation"] == 2
+        assert review["oldObject"]["metadata"]["generation"] == 1
 
 
 @pytest.mark.usefixtures("process")

@@ -7,19 +7,10 @@ from double_booked.operator.lease import DURATION_SECONDS, Lease
 from double_booked.operator.objects import Key
 from double_booked.operator.reservations import WRITE_SECONDS
 from operator_api import LEASES, Api
+from operator_making import Clock
 
 KEY = Key("team", "operator")
 PATH = f"{LEASES}/operator"
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

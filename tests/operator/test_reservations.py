@@ -6,17 +6,7 @@ import pytest
 
 from double_booked.operator.objects import Booking
 from double_booked.operator.reservations import WRITE_SECONDS, Reservations
-from operator_making import booking, calendar, key
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from operator_making import Clock, booking, calendar, key
 
 
 @pytest.fixture
