@@ -130,6 +130,11 @@ class Api:
                 if _is_in(path, prefix):
                     queue.put_nowait(json.dumps({"type": kind, "object": raw}))
 
+    async def tell(self, found: Raw, request: web.Request) -> web.Response:
+        """Answers what kinds there are; told to fail, it says nothing of them."""
+        codes = self.failing.get(("GET", request.path))
+        return web.json_response({}, status=codes.pop(0)[0]) if codes else web.json_response(found)
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answers any request."""
         path = request.path.removesuffix("/status")
@@ -193,10 +198,6 @@ class Api:
         return response
 
 
-async def _tell(found: Raw, _request: web.Request) -> web.Response:
-    return web.json_response(found)
-
-
 def _is_collection(path: str) -> bool:
     return path.endswith(("calendars", "bookings"))
 
@@ -225,7 +226,7 @@ async def serving() -> AsyncIterator[tuple[Api, Cluster]]:
     api = Api()
     app = web.Application()
     for path, found in _DISCOVERY.items():
-        app.router.add_get(path, partial(_tell, found))
+        app.router.add_get(path, partial(api.tell, found))
     app.router.add_route("*", "/{path:.*}", api.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()

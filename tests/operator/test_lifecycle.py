@@ -214,7 +214,12 @@ async def test_with_a_write_under_way_it_leaves_the_lease_to_run_out(running: Ru
 async def said(environment: dict[str, str]) -> tuple[int | None, str]:
     """What an operator that cannot run says last, and its exit code."""
     process = await start(environment)
-    _, text = await process.communicate()
+    try:
+        async with asyncio.timeout(30):
+            _, text = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
     return process.returncode, text.decode().splitlines()[-1]
 
 
@@ -240,6 +245,13 @@ async def test_without_a_cluster_it_is_one_line(
     code, line = await said(environment | {"KUBECONFIG": "", "HOME": str(tmp_path)})
     assert code == 1
     assert line == "double-booked: no cluster: this is no pod, and there is no kubeconfig"
+
+
+async def test_what_ends_kopf_is_logged_and_one_line(api: Api, environment: dict[str, str]) -> None:
+    api.fail("GET", "/apis", 200)
+    code, line = await said(environment)
+    assert code == 1
+    assert line == "double-booked: the operator failed: KeyError('groups')"
 
 
 async def test_half_a_pair_of_files_is_a_usage_error(environment: dict[str, str]) -> None:

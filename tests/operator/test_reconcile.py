@@ -105,6 +105,15 @@ def test_at_most_twenty_are_named_and_all_are_counted() -> None:
     assert status.conflicts == 29
 
 
+def test_the_longest_message_fits_into_a_condition() -> None:
+    calendars = [calendar(f"{number:03}".rjust(253, "c"), capacity=10) for number in range(16)]
+    names = [each.identity.key.name for each in calendars]
+    held = [booking(f"{n:02}".rjust(253, "b"), 9, 10, *names, created=n) for n in range(11)]
+    status = statuses(*calendars, *held)[held[-1].key.name].status
+    assert status.verdict == "True"
+    assert 30_000 < len(status.message) <= 32_768
+
+
 def test_a_calendar_counts_what_is_on_it() -> None:
     index = index_of(calendar(version=4), booking("a", 9, 10), booking("b", 9, 10, "gpu"))
     told = calendar_status(index, index.calendars[key("staging")], 1)

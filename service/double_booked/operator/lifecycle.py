@@ -51,6 +51,10 @@ def operate(settings: OperatorSettings) -> None:
         asyncio.run(run(settings))
     except (sockets.CannotListen, ClusterError) as error:
         sys.exit(f"double-booked: {error}")
+    except Exception as error:  # noqa: BLE001 - whatever it is, one line says so
+        # kopf passes on what ended a task of its own.
+        structlog.get_logger().exception("a part of the operator failed")
+        sys.exit(f"double-booked: the operator failed: {error!r}")
 
 
 async def run(settings: OperatorSettings) -> None:

@@ -30,6 +30,9 @@ from double_booked.operator.objects import (
     Key,
 )
 
+_MAX_TOLD = 30_000
+"""A condition's message holds 32,768 characters."""
+
 FREE = BookingStatus("False", "Free", "Nothing clashes with it.")
 
 
@@ -156,7 +159,7 @@ def _verdict(
         return BookingStatus("Unknown", "InvalidSpec", booking.fault)
     if clashes:
         told = "; ".join(map(describe, clashes))
-        return BookingStatus("True", "OverCapacity", f"Booked too late: {told}.")
+        return BookingStatus("True", "OverCapacity", f"Booked too late: {told[:_MAX_TOLD]}.")
     missing = [key.name for key in booking.calendar_keys() if key not in index.calendars]
     if missing:
         told = name_some(missing, len(missing))

@@ -30,7 +30,7 @@ from double_booked.operator.reconcile import Clashing, Outcome, calendar_status,
 _TOGETHER_SECONDS = 0.02
 """Changes that come within it are looked at together."""
 
-_AGAIN_SECONDS = 2.0
+_AGAIN_SECONDS = 10.0
 _WRITES_AT_A_TIME = 8
 _AT_A_TIME = 500
 _AT_A_TIME_SECONDS = 0.01

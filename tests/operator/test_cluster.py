@@ -1,0 +1,85 @@
+"""Requests to the API server, and what becomes of those that fail."""
+
+import json
+
+import kopf
+import pytest
+
+from double_booked.operator.cluster import Cluster, ClusterError, path_of
+from operator_api import BOOKINGS, EVENTS, Api
+from operator_making import key, raw_booking
+
+NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+PATH = f"{BOOKINGS}/a"
+
+
+@pytest.fixture
+def booked(api: Api) -> Api:
+    api.put(PATH, raw_booking("a", *NINE))
+    return api
+
+
+async def test_an_object_is_had_by_its_path(booked: Api, cluster: Cluster) -> None:
+    assert path_of("bookings", key("a")) == PATH
+    assert await cluster.get(PATH) == booked.objects[PATH]
+
+
+@pytest.mark.parametrize("code", [429, 500, 503])
+async def test_a_server_that_is_busy_is_asked_again(
+    booked: Api, cluster: Cluster, code: int
+) -> None:
+    booked.fail("GET", PATH, code, code)
+    assert (await cluster.get(PATH))["metadata"]["name"] == "a"
+    assert booked.count("GET", PATH) == 3
+
+
+async def test_a_refusal_is_not_tried_again_and_says_why(booked: Api, cluster: Cluster) -> None:
+    booked.fail("GET", PATH, 403)
+    with pytest.raises(ClusterError, match="told to say 403") as refused:
+        await cluster.get(PATH)
+    assert refused.value.code == 403
+    assert booked.count("GET", PATH) == 1
+
+
+async def test_what_might_come_twice_is_asked_once(booked: Api, cluster: Cluster) -> None:
+    booked.fail("POST", EVENTS, 503)
+    with pytest.raises(ClusterError, match="told to say 503"):
+        await cluster.create(EVENTS, {"metadata": {"name": "e"}})
+    assert booked.count("POST", EVENTS) == 1
+
+
+async def test_with_an_old_token_it_logs_in_anew(booked: Api) -> None:
+    logins = []
+
+    def log_in() -> kopf.ConnectionInfo:
+        logins.append(len(logins))
+        return kopf.ConnectionInfo(server=booked.url, token=f"token-{len(logins)}")
+
+    cluster = Cluster(log_in)
+    try:
+        booked.fail("GET", PATH, 401)
+        assert (await cluster.get(PATH))["metadata"]["name"] == "a"
+    finally:
+        await cluster.close()
+    assert logins == [0, 1]
+
+
+async def test_no_answer_is_told_as_one() -> None:
+    cluster = Cluster(lambda: kopf.ConnectionInfo(server="http://127.0.0.1:1"))
+    try:
+        with pytest.raises(ClusterError, match="the API server does not answer") as failed:
+            await cluster.get(PATH, tries=1)
+    finally:
+        await cluster.close()
+    assert failed.value.code == 0
+
+
+async def test_lines_come_whole_however_they_are_cut(booked: Api, cluster: Cluster) -> None:
+    parameters = {"watch": "1", "resourceVersion": "0"}
+    booked.put(PATH, raw_booking("a", *NINE) | {"note": "x" * 300_000})
+    found = []
+    async for line in cluster.lines(BOOKINGS, parameters, silence=5):
+        found.append(json.loads(line)["type"])
+        if len(found) == 2:
+            booked.end_watches()
+    assert found == ["ADDED", "MODIFIED"]
