@@ -228,6 +228,19 @@ def definitions() -> Iterator[None]:
         run(tool("kubectl"), "delete", "--wait=false", "--filename=-", text=everything)
 
 
+@pytest.fixture
+def definitions_of_ours() -> Iterator[None]:
+    """A cluster without our kinds, before and after: Helm takes over none that are not its own."""
+
+    def remove() -> None:
+        files = f"--filename={CHART}/files/crds"
+        run(tool("kubectl"), "delete", "--ignore-not-found", "--timeout=100s", files)
+
+    remove()
+    yield
+    remove()
+
+
 @pytest.fixture(scope="session")
 def loaded() -> None:
     """Both images are in the cluster."""

@@ -42,7 +42,12 @@ def test_an_install_passes_its_own_test_and_an_uninstall_leaves_nothing(
 
 
 @pytest.fixture
-def prepared(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator[Namespace]:  # noqa: ARG001
+def prepared(
+    namespace: Namespace,
+    definitions: None,  # noqa: ARG001
+    definitions_of_ours: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> Iterator[Namespace]:
     """What the values of the features take for granted."""
     authority = Authority("Clients")
     namespace.keep_authority(f"{RELEASE}-clients", authority)
@@ -58,7 +63,6 @@ def prepared(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterato
     namespace.kubectl("label", "nodes", "--all", f"{SPOT}-")
     namespace.kubectl("delete", "namespace", *WATCHED, "--wait=false")
     namespace.helm("uninstall", RELEASE)
-    namespace.kubectl("delete", "--ignore-not-found", f"--filename={CHART}/files/crds")
 
 
 def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Namespace) -> None:

@@ -8,25 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from cryptography import x509
 
-from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool, until
+from e2e.conftest import QUICK, RELEASE, ROOT, Namespace, run, tool, until
 from e2e.operator_process import Team, hour, team, winners
 
 OPERATOR = f"{RELEASE}-operator"
 ON = "--set=operator.enabled=true"
 EXAMPLES = ROOT / "examples/bookings"
-
-
-@pytest.fixture
-def definitions_of_ours() -> Iterator[None]:
-    """A cluster without our kinds, before and after."""
-
-    def remove() -> None:
-        files = f"--filename={CHART}/files/crds"
-        run(tool("kubectl"), "delete", "--ignore-not-found", "--timeout=100s", files)
-
-    remove()
-    yield
-    remove()
 
 
 @pytest.fixture

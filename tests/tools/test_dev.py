@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +109,14 @@ class Loop:
 def fields_of_event(channel: grpc.Channel) -> list[str]:
     """What reflection says of Event."""
     request = ServerReflectionRequest(file_containing_symbol="Scheduling.Event")
-    [answer] = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]), timeout=SECONDS)
+    call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]), timeout=SECONDS)
+    # Once, gRPC's core did not keep the deadline when the server restarted under the call.
+    guard = threading.Timer(SECONDS + 5, call.cancel)
+    guard.start()
+    try:
+        [answer] = call
+    finally:
+        guard.cancel()
     found = answer.file_descriptor_response.file_descriptor_proto
     files = map(FileDescriptorProto.FromString, found)
     messages = chain.from_iterable(file.message_type for file in files)
