@@ -84,10 +84,14 @@ test-image: install ## prove build/image.tar: what is in it, and how it runs (ne
 test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
 
+E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/image tests/e2e
 export LOAD_IMAGE
 e2e: install tools image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
-	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 --junitxml=build/e2e.xml tests/chart tests/image tests/e2e
+	$(E2E) --junitxml=build/e2e.xml
 	@grep --only-matching --extended-regexp '(seconds|calls) [^/]*' build/e2e.xml
+
+e2e-failed: ## prove once more what failed in `make e2e`
+	$(E2E) --last-failed --last-failed-no-failures none
 
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
@@ -115,4 +119,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean
