@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from e2e.conftest import QUICK, RELEASE, ROOT, Namespace, run, tool, until
-from e2e.operator_process import Team, hour, team, winners
+from e2e.operator_process import Team, hour, manifest, team, winners
 
 OPERATOR = f"{RELEASE}-operator"
 ON = "--set=operator.enabled=true"
@@ -60,6 +60,12 @@ def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace
     until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
     calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
     assert calendar[1:3] == ["1", "Reject"]
+    # What got in twice on a calendar that reports is told, and recorded.
+    upgrade = installed.get("booking", "saturday-maintenance")["spec"]
+    late = manifest("late", upgrade["start"], upgrade["end"], "maintenance-window")
+    installed.apply(late)
+    events = ("get", "events", "--field-selector=reason=DoubleBooked")
+    until(lambda: "booking/late" in installed.kubectl(*events), "an Event is recorded", 30)
     # It has what rights it needs, and none that it lacked.
     assert '"code":403' not in log(installed)
 

@@ -160,6 +160,17 @@ async def test_a_write_that_fails_is_tried_again(
     )
 
 
+async def test_an_event_that_cannot_be_recorded_is_told(
+    office: Office, capsys: pytest.CaptureFixture[str]
+) -> None:
+    office.api.fail("POST", EVENTS, 403)
+    office.write(raw_booking("a", *NINE))
+    office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
+    await until(lambda: office.verdict("b") == "True", "b is marked")
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert "cannot record an Event" in capsys.readouterr().out
+
+
 async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     path = f"{BOOKINGS}/a"

@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -190,8 +189,15 @@ class Statuses:
             message=status.message,
             kind="Warning" if is_over else "Normal",
         )
-        with suppress(ClusterError):
+        try:
             await self._cluster.create(f"/api/v1/namespaces/{booking.key.namespace}/events", event)
+        except ClusterError as error:
+            structlog.get_logger().warning(
+                "cannot record an Event",
+                booking=str(booking.key),
+                code=error.code,
+                reason=str(error),
+            )
 
 
 def _rules_of(held: Held | None) -> Rules | None:
