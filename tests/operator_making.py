@@ -7,6 +7,7 @@ from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.operator.index import Index
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import (
+    API_VERSION,
     Booking,
     Calendar,
     Identity,
@@ -79,37 +80,28 @@ def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
     return made
 
 
+def _raw(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+    metadata = {
+        "namespace": TEAM,
+        "name": name,
+        "uid": f"uid-{name}",
+        "generation": 1,
+        "resourceVersion": "1",
+        "creationTimestamp": "2025-11-01T00:00:00Z",
+    }
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def raw_booking(
     name: str, start: str, end: str, *calendars: str, **metadata: Any
 ) -> dict[str, Any]:
     """A Booking as JSON has it."""
-    return {
-        "apiVersion": "double-booked.io/v1alpha1",
-        "kind": "Booking",
-        "metadata": {
-            "namespace": TEAM,
-            "name": name,
-            "uid": f"uid-{name}",
-            "generation": 1,
-            "resourceVersion": "1",
-            "creationTimestamp": "2025-11-01T00:00:00Z",
-        }
-        | metadata,
-        "spec": {"calendars": list(calendars or ("staging",)), "start": start, "end": end},
-    }
+    spec = {"calendars": list(calendars or ("staging",)), "start": start, "end": end}
+    raw = _raw("Booking", name, spec)
+    raw["metadata"] |= metadata
+    return raw
 
 
 def raw_calendar(name: str = "staging", **spec: Any) -> dict[str, Any]:
     """A Calendar as JSON has it."""
-    return {
-        "apiVersion": "double-booked.io/v1alpha1",
-        "kind": "Calendar",
-        "metadata": {
-            "namespace": TEAM,
-            "name": name,
-            "uid": f"uid-{name}",
-            "generation": 1,
-            "resourceVersion": "1",
-        },
-        "spec": spec,
-    }
+    return _raw("Calendar", name, spec)

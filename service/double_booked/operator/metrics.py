@@ -6,14 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import (
-    CollectorRegistry,
     Counter,
-    GCCollector,
     Histogram,
-    Info,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -21,14 +15,12 @@ from prometheus_client.registry import Collector
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.operator.index import Index
 from double_booked.operator.objects import Key
-from double_booked.version import VERSION, commit
+from double_booked.process_metrics import registry_of
 
 MAX_SERIES = 500
 """How many calendars have series of their own; the others are told as one, without names."""
 
 _REVIEW_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +67,7 @@ class Metrics:
     """The metrics of one operator, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self.registry = registry_of("double_booked_operator_build")
         self.reviews = Histogram(
             "double_booked_operator_review_seconds",
             "How long admission reviews took, by what came of them.",
@@ -109,9 +98,6 @@ class Metrics:
         )
         for result in ("success", "failure"):
             self.tls_reloads.labels(result)
-        Info("double_booked_operator_build", "What is running.", registry=self.registry).info(
-            {"version": VERSION, "commit": commit()}
-        )
 
     def show(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
         """Tells of what is held, at each scrape anew.

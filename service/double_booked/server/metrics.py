@@ -5,39 +5,25 @@ from datetime import datetime
 
 import grpc
 from prometheus_client import (
-    CollectorRegistry,
     Counter,
     Gauge,
-    GCCollector,
     Histogram,
-    Info,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
 )
 
-from double_booked.version import VERSION, commit
+from double_booked.process_metrics import registry_of
 
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _EVENTS_BUCKETS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_000_000)
-
-disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types
 
 
 class Metrics:
     """The metrics of one server, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
+        self.registry = registry_of("double_booked_build")
         self._add_rpcs()
         self._add_answers()
         self._add_tls()
-        Info("double_booked_build", "What is running.", registry=self.registry).info(
-            {"version": VERSION, "commit": commit()}
-        )
 
     def _counter(self, name: str, text: str, labels: Sequence[str] = ()) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
