@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -327,47 +327,58 @@ async def team(namespace: str) -> AsyncIterator[Team]:
         await cluster.close()
 
 
+@dataclass(frozen=True, slots=True)
+class SlowProxy:
+    """Passes requests on to the API server, and so many seconds later what watches bring."""
+
+    server: str
+    session: aiohttp.ClientSession
+    seconds: float
+
+    async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        """Passes one request on."""
+        data = await request.read() or None
+        kind = {"Content-Type": request.headers.get("Content-Type", "application/json")}
+        url = f"{self.server}{request.path_qs}"
+        async with self.session.request(request.method, url, data=data, headers=kind) as answer:
+            told = {"Content-Type": answer.headers["Content-Type"]}
+            response = aiohttp.web.StreamResponse(status=answer.status, headers=told)
+            await response.prepare(request)
+            with suppress(ConnectionError):  # the operator is gone
+                async for chunk in answer.content.iter_any():
+                    if "watch" in request.query:
+                        await asyncio.sleep(self.seconds)
+                    await response.write(chunk)
+            return response
+
+
 @asynccontextmanager
 async def slow_watches(folder: Path, seconds: float) -> AsyncIterator[str]:
     """A kubeconfig of a proxy that passes on what watches bring so many seconds later."""
     info = login()
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=info.as_ssl_context(), limit=0),
-        headers=info.as_http_headers(),
-    )
+    connector = aiohttp.TCPConnector(ssl=info.as_ssl_context(), limit=0)
+    async with aiohttp.ClientSession(
+        connector=connector, headers=info.as_http_headers()
+    ) as session:
+        app = aiohttp.web.Application()
+        proxy = SlowProxy(info.server, session, seconds)
+        app.router.add_route("*", "/{path:.*}", proxy.forward)
+        runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+        finally:
+            await runner.cleanup()
 
-    async def forward(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        url = f"{info.server}{request.path_qs}"
-        kind = {
-            name: request.headers[name] for name in ("Content-Type",) if name in request.headers
-        }
-        async with session.request(
-            request.method, url, data=await request.read() or None, headers=kind
-        ) as answer:
-            told = {"Content-Type": answer.headers["Content-Type"]}
-            response = aiohttp.web.StreamResponse(status=answer.status, headers=told)
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                if "watch" in request.query:
-                    await asyncio.sleep(seconds)
-                await response.write(chunk)
-            return response
 
-    app = aiohttp.web.Application()
-    app.router.add_route("*", "/{path:.*}", forward)
-    runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-    config = folder / "slow.kubeconfig"
-    server = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    config.write_text(yaml.safe_dump({
+def _kubeconfig(folder: Path, server: str) -> str:
+    """The path of a kubeconfig for a server that asks for no credentials."""
+    config = {
         "current-context": "slow",
         "contexts": [{"name": "slow", "context": {"cluster": "slow", "user": "slow"}}],
         "clusters": [{"name": "slow", "cluster": {"server": server}}],
         "users": [{"name": "slow", "user": {}}],
-    }))  # fmt: skip
-    try:
-        yield str(config)
-    finally:
-        await runner.cleanup()
-        await session.close()
+    }
+    (folder / "slow.kubeconfig").write_text(yaml.safe_dump(config))
+    return str(folder / "slow.kubeconfig")
