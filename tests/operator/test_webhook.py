@@ -63,6 +63,7 @@ async def listener() -> AsyncIterator[Listener]:
     metrics, made = Metrics(), None
     server = WebhookServer(listening, context, lambda: bool(made and made.may_admit), metrics)
     verifying = ssl.create_default_context(cadata=material.authorities.decode())
+    verifying.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=verifying)) as session:
         url = f"https://127.0.0.1:{listening[0].getsockname()[1]}"
         made = Listener(server, url, session, metrics)
@@ -168,6 +169,7 @@ async def test_a_stop_closes_connections_at_once_and_admits_no_more(listener: Li
     listener.hold = asyncio.Event()
     pending = asyncio.create_task(listener.post(asking()))
     while not listener.asked:
+        assert not pending.done(), await pending
         await asyncio.sleep(0.01)
     [serving] = [
         task

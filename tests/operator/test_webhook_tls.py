@@ -70,9 +70,10 @@ async def listening(tls: WebhookTls) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-def shown(port: int, authorities: bytes) -> bytes:
-    """The certificate that is shown to somebody who verifies it."""
+def shown(port: int, authorities: bytes, flags: int = ssl.VERIFY_X509_STRICT) -> bytes:
+    """The certificate that is shown to somebody who verifies it, strictly or not."""
     context = ssl.create_default_context(cadata=authorities.decode())
+    context.verify_flags = ssl.VerifyFlags(flags)
     with (
         socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
         context.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
@@ -187,15 +188,15 @@ async def test_files_are_followed_and_broken_ones_ignored(tmp_path: Path) -> Non
     tls = WebhookTls(source, Metrics())
     await tls.first()
     async with listening(tls) as port:
-        before = await asyncio.to_thread(shown, port, one.pem())
+        before = await asyncio.to_thread(shown, port, one.pem(), 0)
         key = pair.key.read_bytes()
         pair.key.write_text("no key")
         for _ in range(3):
             await tls.look()
-        assert await asyncio.to_thread(shown, port, one.pem()) == before
+        assert await asyncio.to_thread(shown, port, one.pem(), 0) == before
         assert reloads(tls, "failure") == 1
         pair.key.write_bytes(key)
         one.issue(tmp_path, "leaf")
         await tls.look()
-        assert await asyncio.to_thread(shown, port, one.pem()) != before
+        assert await asyncio.to_thread(shown, port, one.pem(), 0) != before
         assert reloads(tls, "success") == 1

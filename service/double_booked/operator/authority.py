@@ -139,10 +139,26 @@ def _sign(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False
         )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_key_usage(is_authority=issuer is None), critical=True)
     )
     if issuer:
         builder = builder.add_extension(_alternative_names(names), critical=False)
     return builder.sign(by, hashes.SHA256())
+
+
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    """What RFC 5280, 4.2.1.3, wants said, and strict verifiers insist on."""
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:

@@ -72,6 +72,8 @@ async def run(settings: OperatorSettings) -> None:
     await kopf.operator(
         registry=registry,
         standalone=True,
+        # Else kopf looks up the user's name, and a container's user may have none.
+        identity="double-booked",  # type: ignore[arg-type]
         clusterwide=True,
         memo=operator,
         memories=_Memories(),  # type: ignore[arg-type]
