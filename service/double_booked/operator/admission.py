@@ -50,11 +50,8 @@ class Ledger:
             gap: Nanoseconds that a booking occupies after its end.
             own: The booking that does not count: there can be only one of a name.
         """
-        taken: dict[Key, list[Span]] = {}
-        found = self.index.schedule(calendar).intervals.overlapping(span[0] - gap, span[1])
-        for start, end, key in found:
-            if key != own:
-                taken[key] = [self.index.bookings[key].occupies(gap) if gap else (start, end)]
+        intervals = self.index.schedule(calendar).intervals
+        taken = self.index.taken(intervals, span, gap, own)
         for coming in self.reservations.wanted_on(calendar):
             if coming.key != own:
                 known = taken.get(coming.key, [])

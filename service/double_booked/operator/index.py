@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from double_booked.conflicts.depth import Span
 from double_booked.operator.intervals import Interval, IntervalIndex
 from double_booked.operator.objects import Booking, Calendar, Key
 
@@ -51,6 +52,20 @@ class Index:
     def on_calendar(self, calendar: Key) -> Iterable[Key]:
         """The bookings that are on a calendar, which need not exist."""
         return tuple(self.schedule(calendar).keys)
+
+    def taken(
+        self, intervals: IntervalIndex, span: Span, gap: int, own: Key
+    ) -> dict[Key, list[Span]]:
+        """What bookings occupy around a time, by booking.
+
+        Args:
+            intervals: Those of a calendar, or some of them.
+            span: The time.
+            gap: Nanoseconds that a booking occupies after its end.
+            own: The booking that does not count.
+        """
+        found = intervals.overlapping(span[0] - gap, span[1])
+        return {key: [self.bookings[key].occupies(gap)] for _, _, key in found if key != own}
 
     def scheduled(self) -> Iterator[tuple[Key, Schedule]]:
         """Every calendar that something is on, or may be."""

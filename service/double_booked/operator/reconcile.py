@@ -9,10 +9,8 @@ touch is what clashes with it, directly or through others.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from double_booked.conflicts.depth import Span
 from double_booked.operator.capacity import (
     Clash,
-    Taken,
     describe,
     first_clash,
     name_some,
@@ -88,15 +86,14 @@ def touched(index: Index, changed: Iterable[Booking]) -> Iterator[tuple[Key, Cla
 def partners(index: Index, booking: Booking) -> list[Key]:
     """The bookings that clash with one, by start."""
     found: set[Key] = set()
-    for calendar in booking.calendar_keys():
-        rules = index.calendars.get(calendar)
-        if rules is None:
+    for name in booking.calendar_keys():
+        calendar = index.calendars.get(name)
+        if calendar is None:
             continue
-        span = booking.occupies(rules.rules.gap)
-        taken = _taken(
-            index, index.schedule(calendar).intervals, span, rules.rules.gap, booking.key
-        )
-        if stretches := overloaded(span, taken, rules.rules.capacity):
+        gap, capacity = calendar.rules.gap, calendar.rules.capacity
+        span = booking.occupies(gap)
+        taken = index.taken(index.schedule(name).intervals, span, gap, booking.key)
+        if stretches := overloaded(span, taken, capacity):
             found.update(present(stretches, taken))
     return sorted(found, key=lambda key: (index.bookings[key].start, key))
 
@@ -131,14 +128,9 @@ def _clashes(index: Index, booking: Booking, taken: Mapping[Key, IntervalIndex])
         if calendar and key in taken:
             gap = calendar.rules.gap
             span = booking.occupies(gap)
-            there = _taken(index, taken[key], span, gap, booking.key)
+            there = index.taken(taken[key], span, gap, booking.key)
             if clash := first_clash(key.name, calendar.rules, [span], there):
                 yield clash
-
-
-def _taken(index: Index, intervals: IntervalIndex, span: Span, gap: int, own: Key) -> Taken:
-    found = intervals.overlapping(span[0] - gap, span[1])
-    return {key: [index.bookings[key].occupies(gap)] for _, _, key in found if key != own}
 
 
 def _outcome(index: Index, booking: Booking, clashes: list[Clash], clashing: Clashing) -> Outcome:
