@@ -17,13 +17,13 @@ import structlog
 from double_booked import logs, sockets
 from double_booked.certificates import PemFile
 from double_booked.http import HttpServer
-from double_booked.operator.admission import Ledger
+from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.lease import Lease, boot_clock
 from double_booked.operator.metrics import Gauges, Metrics
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import Enforcement, Key
 from double_booked.operator.reflector import Reflector
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.reviews import Reviewer
@@ -115,7 +115,10 @@ class Operator:
         self._cluster = Cluster()
         self._index = Index()
         self._reservations = Reservations(boot_clock)
-        self._statuses = Statuses(self._index, self._cluster, self._metrics)
+        unknown = Enforcement(
+            "Unknown", "Unknown", "It is not known whether bookings are reviewed."
+        )
+        self._statuses = Statuses(self._index, self._cluster, self._metrics, lambda _: unknown)
         intake = Intake(self._index, self._reservations, self._statuses.note)
         self._statuses.intake = intake
         self._reflectors = [
@@ -127,8 +130,8 @@ class Operator:
         ]
         self._lease = self._make_lease()
         self._opened_term = 0
-        ledger = Ledger(self._index, self._reservations)
-        self.reviewer = Reviewer(ledger, intake, self._cluster, self.may_admit)
+        view = CapacityView(self._index, self._reservations)
+        self.reviewer = Reviewer(view, intake, self._cluster, self.may_admit)
         self._tls = WebhookTls(self._certificate_source(), self._metrics)
         listening = sockets.listen(settings.webhook_host, "WEBHOOK_HOST")
         self.webhook = WebhookServer(listening, self._tls.context, self.may_admit, self._metrics)
