@@ -80,6 +80,9 @@ def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
         admitting=lambda: True,
         lag=lambda: 1.5,
         expiry=lambda: 2e9,
+        webhook_configured=lambda: True,
+        unenforced=lambda: {"FailurePolicyIgnore": 2},
+        foreign_webhooks=lambda: 1,
     )
     made.show(index, over, gauges)
     return made
