@@ -355,9 +355,11 @@ def test_an_example_is_as_the_definitions_want_it(file: str) -> None:
     [
         ("Calendar", {"capacity": 0}, "minimum"),
         ("Calendar", {"policy": "Refuse"}, "policy"),
-        ("Calendar", {"minGap": "1 h"}, "pattern"),
+        ("Calendar", {"minGap": 60}, "minGap"),
+        ("Calendar", {"ttlSecondsAfterFinished": -1}, "minimum"),
         ("Booking", {"calendars": ["a"], "start": "2026-12-07T09:00:00Z"}, "end"),
         ("Booking", {"calendar": "a"}, "calendar"),
+        ("Booking", {"replaces": "b"}, "replaces"),
     ],
 )
 def test_what_the_definitions_do_not_allow_is_found(
