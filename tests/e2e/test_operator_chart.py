@@ -77,10 +77,14 @@ def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
         ("patch", "calendars.double-booked.io", "--subresource=status"),
         ("update", f"leases/{OPERATOR}"),
         ("get", f"secrets/{OPERATOR}-webhook"),
+        ("delete", "bookings.double-booked.io", "--all-namespaces"),
+        ("get", "namespaces/another"),
+        ("create", "localsubjectaccessreviews.authorization.k8s.io", "--all-namespaces"),
+        ("list", "validatingwebhookconfigurations"),
     ):
         assert installed.kubectl("auth", "can-i", account, *allowed).strip() == "yes", allowed
     for refused in (
-        ("delete", "bookings.double-booked.io"),
+        ("delete", "calendars.double-booked.io"),
         ("patch", "bookings.double-booked.io"),
         ("get", "secrets"),
         ("list", "namespaces"),

@@ -35,16 +35,28 @@ namespace: {{ .Release.Namespace }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
 
-{{/* What the operator does in the namespaces that it looks after. */}}
+{{/* The operator's rights in the namespaces that it watches. */}}
 {{- define "double-booked.operatorRules" -}}
 - apiGroups: [double-booked.io]
   resources: [calendars, bookings]
   verbs: [get, list, watch]
+# Finished Bookings with ttlSecondsAfterFinished.
+- apiGroups: [double-booked.io]
+  resources: [bookings]
+  verbs: [delete]
 - apiGroups: [double-booked.io]
   resources: [calendars/status, bookings/status]
   verbs: [patch]
 - apiGroups: [""]
   resources: [events]
+  verbs: [create]
+# The labels of a namespace decide whether the webhook's namespaceSelector selects it.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+# Whether the author of spec.replaces may delete the Bookings that it names.
+- apiGroups: [authorization.k8s.io]
+  resources: [localsubjectaccessreviews]
   verbs: [create]
 {{- end -}}
 
