@@ -60,6 +60,19 @@ namespace: {{ .Release.Namespace }}
   verbs: [create]
 {{- end -}}
 
+{{/* The namespaces whose writes are reviewed. */}}
+{{- define "double-booked.namespaceSelector" -}}
+{{- if .Values.operator.watchNamespaces -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values:
+      {{- toYaml .Values.operator.watchNamespaces | nindent 6 }}
+{{- else -}}
+{{- toYaml .Values.operator.namespaceSelector -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "double-booked.webhook" -}}
 {{- $operator := .root.Values.operator -}}
 name: {{ .resource }}.double-booked.io
@@ -74,17 +87,8 @@ matchPolicy: Equivalent
 sideEffects: NoneOnDryRun
 failurePolicy: {{ $operator.failurePolicy }}
 timeoutSeconds: {{ $operator.timeoutSeconds }}
-{{- if $operator.watchNamespaces }}
 namespaceSelector:
-  matchExpressions:
-    - key: kubernetes.io/metadata.name
-      operator: In
-      values:
-        {{- toYaml $operator.watchNamespaces | nindent 8 }}
-{{- else }}
-namespaceSelector:
-  {{- toYaml $operator.namespaceSelector | nindent 2 }}
-{{- end }}
+  {{- include "double-booked.namespaceSelector" .root | nindent 2 }}
 objectSelector: {}
 # What changes no spec, or is being deleted, passes without being asked about, also while nobody answers.
 matchConditions:
