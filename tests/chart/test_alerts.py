@@ -43,11 +43,13 @@ def test_the_runbook_has_a_section_for_each() -> None:
     assert alerts() <= sections
 
 
-def test_those_of_the_operator_are_there_with_it_alone() -> None:
-    """One is about its absence: without the operator it would fire for ever."""
+def test_alerts_are_about_what_is_installed() -> None:
+    """Two are about an absence: without the service or the operator they would always fire."""
     assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
     [of_service] = groups("--set=operator.enabled=false")
     assert "operator" not in json.dumps(of_service)
+    [of_operator] = groups("--set=service.enabled=false")
+    assert of_operator == groups()[1]
     assert ("PrometheusRule", "double-booked") not in render(values("operator"))
 
 

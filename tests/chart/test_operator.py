@@ -7,7 +7,18 @@ import pytest
 import yaml
 from google.protobuf.json_format import ParseDict
 
-from chart.programs import CHART, NEWEST, ROOT, container, render, run, template, tool, values
+from chart.programs import (
+    CHART,
+    NAMES,
+    NEWEST,
+    ROOT,
+    container,
+    render,
+    run,
+    template,
+    tool,
+    values,
+)
 from chart.schemas import write_schemas
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
@@ -313,6 +324,37 @@ def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> No
     ]
     assert rendered["spec"] == written["spec"]
     assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_service_nothing_of_it_is_rendered(name: str) -> None:
+    """Objects that are about both, alerts and dashboard, stay."""
+    alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
+    shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
+    objects = render(values(name), *alone)
+    assert ("Deployment", KEY) in objects
+    assert [key for key in objects if not key[1].startswith(KEY) and key[0] not in shared] == []
+    assert ("ConfigMap", "double-booked-test") not in objects
+
+
+def test_the_operator_is_the_same_without_the_service() -> None:
+    everything = render(values("operator"), "--no-hooks")
+    alone = render(values("operator-only"))
+    assert alone.items() <= everything.items()
+    assert {kind for kind, _ in everything.keys() - alone.keys()} == {
+        "Deployment",
+        "Service",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+    }
+
+
+@pytest.mark.parametrize("name", ["default", "operator", "operator-only"])
+def test_the_notes_are_about_what_is_installed(name: str) -> None:
+    command = ("install", "double-booked", str(CHART), "--dry-run=client", values(name))
+    _, _, notes = run(tool("helm"), *command).partition("NOTES:")
+    assert ("helm test" in notes) is ("GetConflicts" in notes) is (name != "operator-only")
+    assert ("It rejects double bookings in all namespaces" in notes) is (name != "default")
 
 
 def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:

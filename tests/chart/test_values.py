@@ -2,7 +2,7 @@
 
 import pytest
 
-from chart.programs import refusal, values
+from chart.programs import refusal, render, values
 
 A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
 
@@ -47,6 +47,8 @@ A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
             "operator.certificate.certManager.issuerRef.name is empty",
         ),
         ("--set=operator.serviceAccount.create=false", "not for `default`"),
+        ("--set-string=service.enabled=false", "enabled"),
+        ("--set=service.enabled=false", "there is nothing to install: set one of them to true"),
     ],
 )
 def test_a_mistake_is_refused(mistake: str, told: str) -> None:
@@ -67,3 +69,10 @@ def test_a_mistake_is_refused(mistake: str, told: str) -> None:
 )
 def test_a_feature_that_the_cluster_lacks_is_refused(name: str, told: str) -> None:
     assert told in refusal(values(name), A_CLUSTER)
+
+
+def test_a_feature_of_a_service_that_is_not_installed_needs_nothing() -> None:
+    alone = "--set=service.enabled=false,operator.enabled=true"
+    for name in ("gke-ingress", "gke-gateway", "cert-manager"):
+        render(values(name), alone, A_CLUSTER)
+    render(alone, "--set=tls.source=existingSecret")

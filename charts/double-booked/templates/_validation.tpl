@@ -1,8 +1,13 @@
 {{/* Refuses what a schema cannot: values that contradict each other. */}}
 {{- define "double-booked.validate" -}}
+{{- if not (or .Values.service.enabled .Values.operator.enabled) -}}
+{{- fail "service.enabled and operator.enabled are both false, so there is nothing to install: set one of them to true." -}}
+{{- end -}}
 {{- include "double-booked.validateLabels" . -}}
+{{- if .Values.service.enabled -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
+{{- end -}}
 {{- include "double-booked.validateOperator" . -}}
 {{- include "double-booked.validateAlone" . -}}
 {{- include "double-booked.validateApis" . -}}
@@ -131,6 +136,7 @@ names: {{ toJson $only.values }}
 
 {{- define "double-booked.validateApis" -}}
 {{- $required := list -}}
+{{- if .Values.service.enabled -}}
 {{- if .Values.ingress.enabled -}}
 {{- $required = append $required (list "ingress.enabled" "cloud.google.com/v1/BackendConfig" "it is part of GKE") -}}
 {{- end -}}
@@ -148,6 +154,7 @@ names: {{ toJson $only.values }}
 {{- end -}}
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
