@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 from e2e.conftest import QUICK, RELEASE, ROOT, Namespace, run, tool, until
-from e2e.operator_process import Team, hour, manifest, team, winners
+from e2e.operator_process import Team, condition, hour, manifest, team, winners
 
 OPERATOR = f"{RELEASE}-operator"
 ON = "--set=operator.enabled=true"
@@ -54,8 +54,7 @@ def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace
 
     def verdicts() -> set[str]:
         found = installed.get("bookings")["items"]
-        conditions = [raw.get("status", {}).get("conditions", []) for raw in found]
-        return {each[0]["status"] if each else "" for each in conditions}
+        return {condition(raw, "DoubleBooked").get("status", "") for raw in found}
 
     until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
     calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
