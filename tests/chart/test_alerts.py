@@ -56,7 +56,7 @@ def test_alerts_are_about_what_is_installed() -> None:
 @pytest.mark.parametrize(
     ("policy", "consequence"), [("Fail", "are refused"), ("Ignore", "are let in unchecked")]
 )
-def test_what_follows_if_nobody_admits_is_told_as_it_is(policy: str, consequence: str) -> None:
+def test_the_alert_says_what_follows_if_nobody_admits(policy: str, consequence: str) -> None:
     _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
     [alert] = [
         each for each in of_operator["rules"] if each["alert"] == "DoubleBookedOperatorNotAdmitting"

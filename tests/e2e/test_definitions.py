@@ -141,7 +141,7 @@ def test_a_time_is_taken_as_it_is_written(group: str, team: Namespace, time: str
 
 
 @pytest.mark.parametrize(
-    ("time", "told"),
+    ("time", "expected"),
     [
         ("0000-12-31T23:59:59Z", OUTSIDE),
         ("0000-12-31T23:59:59-01:00", OUTSIDE),
@@ -183,12 +183,12 @@ def test_a_time_is_taken_as_it_is_written(group: str, team: Namespace, time: str
         ("9999-12-31T00:01:00-23:59", OUTSIDE),
     ],
 )
-def test_what_is_no_time_is_refused(group: str, team: Namespace, time: str, told: str) -> None:
+def test_what_is_no_time_is_refused(group: str, team: Namespace, time: str, expected: str) -> None:
     for field, spec in (("start", booking(time, LATE)), ("end", booking(EARLY, time))):
         found = refusal(team, made(group, "Booking", spec))
         assert f"spec.{field}: " in found
         # One sentence alone: the other rules pass what they are not about.
-        assert [each for each in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if each in found] == [told]
+        assert [each for each in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if each in found] == [expected]
         assert "before start" not in found
 
 
@@ -222,7 +222,7 @@ def test_one_instant_in_two_zones_is_an_instant(group: str, team: Namespace) -> 
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "told"),
+    ("kind", "spec", "expected"),
     [
         ("Booking", None, "spec: Required value"),
         ("Booking", {"calendars": ["a"], "start": EARLY}, "spec.end: Required value"),
@@ -282,9 +282,9 @@ def test_one_instant_in_two_zones_is_an_instant(group: str, team: Namespace) -> 
     ],
 )
 def test_a_mistake_is_refused_with_its_field(
-    group: str, team: Namespace, kind: str, spec: dict[str, Any] | None, told: str
+    group: str, team: Namespace, kind: str, spec: dict[str, Any] | None, expected: str
 ) -> None:
-    assert told in refusal(team, made(group, kind, spec))
+    assert expected in refusal(team, made(group, kind, spec))
 
 
 @pytest.mark.parametrize(
@@ -351,9 +351,9 @@ def test_a_list_says_when_where_and_with_whom(group: str, team: Namespace) -> No
     team.kubectl(*merge, "--subresource=status")
     header, line = team.kubectl("get", f"bookings.{group}", "--output=wide").splitlines()
     heads = "NAME START END CALENDARS DOUBLE-BOOKED WITH REASON TITLE AGE"
-    told = [spec["start"], spec["end"], '["a"]', "True", '["other"]', "Overlaps", "Rehearsal"]
+    expected = [spec["start"], spec["end"], '["a"]', "True", '["other"]', "Overlaps", "Rehearsal"]
     assert " ".join(header.split()) == heads
-    assert line.split()[1:-1] == told
+    assert line.split()[1:-1] == expected
 
 
 @pytest.mark.parametrize(("kind", "spec"), [("Booking", BOOKED), ("Calendar", {})])
@@ -418,8 +418,8 @@ def test_a_booking_may_replace_others_and_never_itself(
 
 def test_explain_teaches(group: str) -> None:
     options = ("booking.spec.end", f"--api-version={group}/v1alpha1")
-    told = run(tool("kubectl"), "explain", *options)
-    assert "The end itself is free" in " ".join(told.split())
+    expected = run(tool("kubectl"), "explain", *options)
+    assert "The end itself is free" in " ".join(expected.split())
 
 
 def test_what_changes_no_spec_passes_while_the_operator_is_away(

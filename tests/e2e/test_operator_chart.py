@@ -96,6 +96,25 @@ def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
         assert told.stdout.strip() == "no", refused
 
 
+def test_editors_book_and_admins_alone_change_calendars(installed: Namespace) -> None:
+    def may(role: str, verb: str, kind: str) -> bool:
+        question = ("auth", "can-i", verb, f"{kind}.double-booked.io", f"--as={role}")
+        command = installed.command(*question)
+        answer = subprocess.run(command, text=True, capture_output=True, check=False)
+        return answer.stdout.strip() == "yes"
+
+    for role in ("view", "edit", "admin"):
+        user = (f"--clusterrole={role}", f"--user={role}")
+        installed.kubectl("create", "rolebinding", role, *user)
+    # A controller of the cluster adds the rights to the roles.
+    until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
+    until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
+    until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
+    for verb in ("create", "update", "patch", "delete"):
+        assert not may("edit", verb, "calendars")
+        assert not may("view", verb, "bookings")
+
+
 def test_an_upgrade_leaves_who_is_trusted_alone(installed: Namespace) -> None:
     configuration = ("validatingwebhookconfiguration", OPERATOR)
     before = installed.get(*configuration)["webhooks"]
