@@ -187,6 +187,8 @@ def test_what_is_no_time_is_refused(group: str, team: Namespace, time: str, expe
     for field, spec in (("start", booking(time, LATE)), ("end", booking(EARLY, time))):
         found = refusal(team, made(group, "Booking", spec))
         assert f"spec.{field}: " in found
+        # The API server shows the type in place of the value, so the message has the value.
+        assert "\n" in time or f'"{time}" {expected}' in found
         # One sentence alone: the other rules pass what they are not about.
         assert [each for each in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if each in found] == [expected]
         assert "before start" not in found
