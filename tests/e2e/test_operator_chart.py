@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from cryptography import x509
 
-from e2e.conftest import QUICK, RELEASE, ROOT, Namespace, run, tool, until
+from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool, until
 from e2e.operator_process import Team, condition, hour, manifest, team, winners
 
 OPERATOR = f"{RELEASE}-operator"
@@ -142,6 +142,22 @@ def test_an_uninstall_leaves_what_it_says(
         "calendar.double-booked.io/maintenance-window",
         "calendar.double-booked.io/staging",
     }
+
+
+def test_it_runs_without_the_service(
+    namespace: Namespace,
+    definitions_of_ours: None,  # noqa: ARG001
+) -> None:
+    namespace.install(f"--values={CHART}/ci/operator-only-values.yaml")
+    try:
+        assert namespace.kubectl("get", "deployments", "--output=name").split() == [
+            f"deployment.apps/{OPERATOR}"
+        ]
+        for name in ("calendars.yaml", "bookings.yaml"):
+            assert apply(namespace, name).returncode == 0
+        assert "would be double-booked" in apply(namespace, "double-booking.yaml").stderr
+    finally:
+        namespace.helm("uninstall", RELEASE, "--wait")
 
 
 def test_rights_in_one_namespace_are_enough(
