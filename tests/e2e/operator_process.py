@@ -231,10 +231,8 @@ class Team:
         return found["items"]
 
     async def verdict(self, name: str) -> str:
-        """Whether a Booking says that it is double-booked; nothing if it says nothing yet."""
-        raw = await self.get("bookings", name)
-        conditions = raw.get("status", {}).get("conditions", [])
-        return conditions[0]["status"] if conditions else ""
+        """Return whether a Booking says that it is double-booked; empty if it says nothing yet."""
+        return condition(await self.get("bookings", name), "DoubleBooked").get("status", "")
 
     def _raw(self, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -243,6 +241,12 @@ class Team:
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
+
+
+def condition(raw: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the condition of a type from the status of an object; empty if it has none."""
+    conditions = raw.get("status", {}).get("conditions", [])
+    return next((dict(each) for each in conditions if each["type"] == kind), {})
 
 
 def manifest(name: str, start: str, end: str, *calendars: str, **more: str) -> dict[str, Any]:
