@@ -38,7 +38,8 @@ class Gauges:
     Attributes:
         reservations: How many admitted writes have not been observed.
         admitting: Whether this process may answer reviews.
-        lag: Seconds that the oldest change has waited for its statuses.
+        lag: Seconds that the oldest change has waited for its verdicts.
+        details: How many statuses wait that differ only in whom a booking conflicts with.
         expiry: When the webhook's certificate expires, in seconds since 1970; 0 without one.
         webhook_configured: Whether the webhook's configuration sends reviews to this operator.
         unenforced: How many calendars of policy Reject are not enforced, by reason.
@@ -48,6 +49,7 @@ class Gauges:
     reservations: Callable[[], int]
     admitting: Callable[[], bool]
     lag: Callable[[], float]
+    details: Callable[[], int]
     expiry: Callable[[], float]
     webhook_configured: Callable[[], bool]
     unenforced: Callable[[], Mapping[str, int]]
@@ -67,8 +69,13 @@ class Gauges:
         )
         yield GaugeMetricFamily(
             "double_booked_operator_queue_lag_seconds",
-            "How long the oldest change has waited for its statuses.",
+            "How long the oldest change has waited for its verdicts.",
             value=self.lag(),
+        )
+        yield GaugeMetricFamily(
+            "double_booked_operator_pending_details",
+            "Statuses to write that differ only in whom a booking conflicts with.",
+            value=self.details(),
         )
         yield GaugeMetricFamily(
             "double_booked_operator_tls_expiry_timestamp_seconds",
@@ -110,7 +117,7 @@ class Metrics:
         )
         self.reconciling = Histogram(
             "double_booked_operator_reconcile_seconds",
-            "How long rounds took that find and write statuses.",
+            "How long rounds took that compute statuses.",
             registry=self.registry,
         )
         self.reconcile_errors = Counter(
