@@ -57,50 +57,50 @@ class Gauges:
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics."""
-        yield GaugeMetricFamily(
-            "double_booked_operator_reservations",
-            "Admitted writes that have not been observed.",
-            value=self.reservations(),
+        values: tuple[tuple[str, str, float], ...] = (
+            ("reservations", "Admitted writes that have not been observed.", self.reservations()),
+            ("admitting", "Whether this process may answer reviews.", self.admitting()),
+            (
+                "queue_lag_seconds",
+                "How long the oldest change has waited for its verdicts.",
+                self.lag(),
+            ),
+            (
+                "pending_details",
+                "Statuses to write that differ only in whom a booking conflicts with.",
+                self.details(),
+            ),
+            (
+                "tls_expiry_timestamp_seconds",
+                "When the webhook's certificate expires.",
+                self.expiry(),
+            ),
+            (
+                "webhook_configured",
+                "Whether the webhook's configuration sends reviews to this operator.",
+                self.webhook_configured(),
+            ),
+            (
+                "foreign_webhooks",
+                "Webhooks of other configurations that review the same namespaces, or may.",
+                self.foreign_webhooks(),
+            ),
         )
-        yield GaugeMetricFamily(
-            "double_booked_operator_admitting",
-            "Whether this process may answer reviews.",
-            value=self.admitting(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_queue_lag_seconds",
-            "How long the oldest change has waited for its verdicts.",
-            value=self.lag(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_pending_details",
-            "Statuses to write that differ only in whom a booking conflicts with.",
-            value=self.details(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_tls_expiry_timestamp_seconds",
-            "When the webhook's certificate expires.",
-            value=self.expiry(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_webhook_configured",
-            "Whether the webhook's configuration sends reviews to this operator.",
-            value=self.webhook_configured(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_foreign_webhooks",
-            "Webhooks of other configurations that review the same namespaces, or may.",
-            value=self.foreign_webhooks(),
-        )
-        unenforced = GaugeMetricFamily(
+        for name, text, value in values:
+            yield GaugeMetricFamily(f"double_booked_operator_{name}", text, value=value)
+        yield self._unenforced()
+
+    def _unenforced(self) -> Metric:
+        """Return the calendars that are not enforced; each reason is there from the start."""
+        family = GaugeMetricFamily(
             "double_booked_operator_unenforced_calendars",
             "Calendars of policy Reject whose new bookings are not reviewed, or not always.",
             labels=("reason",),
         )
         counts = dict.fromkeys(UNENFORCED_REASONS, 0) | dict(self.unenforced())
         for reason, count in counts.items():
-            unenforced.add_metric((reason,), count)
-        yield unenforced
+            family.add_metric((reason,), count)
+        return family
 
 
 class Metrics:
