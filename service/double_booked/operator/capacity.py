@@ -131,7 +131,7 @@ def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> lis
 
 
 def meets(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether a span overlaps one of others, which are sorted and disjoint; an empty one does not."""
+    """Whether a span, if it is not empty, overlaps one of others; those are sorted and disjoint."""
     at = bisect_right(spans, span[0], key=itemgetter(1))
     return span[0] < span[1] and at < len(spans) and spans[at][0] < span[1]
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 from double_booked.conflicts.depth import Span
 from double_booked.operator.capacity import Occupied, depth_steps, meets, spans_over
@@ -127,7 +128,7 @@ def _events(
     """Return the bookings that come and that go within a span, by instant."""
     comes: dict[int, list[Key]] = {}
     goes: dict[int, list[Key]] = {}
-    for start, end, key in sorted(intervals):
+    for start, end, key in sorted(intervals, key=itemgetter(0, 2)):
         if start < within[1] and end > within[0]:
             comes.setdefault(max(start, within[0]), []).append(key)
             if end < within[1]:
