@@ -80,9 +80,12 @@ class Deletions:
         """Return the bookings that are due; reviews go on meanwhile."""
         due = []
         now = time.time_ns()
+        has_default = any(each.ttl is not None for each in self._index.calendars.values())
         for number, booking in enumerate(tuple(self._index.bookings.values())):
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)
+            if booking.ttl is None and not has_default:
+                continue
             at = deleted_at(booking, self._index)
             if at is not None and at <= now:
                 due.append(booking)
