@@ -508,3 +508,34 @@ def test_a_window_that_ends_before_it_starts_is_refused_before_anybody_is_asked(
     kubectl.holds()
     assert error("--from=2026-12-07", "--to=2026-12-06") == "Error: --to is not after --from"
     assert not (kubectl.folder / "arguments").exists()
+
+
+# Bookings that replace one another
+
+
+def test_a_booking_and_one_that_it_replaces_do_not_conflict(kubectl: FakeKubectl) -> None:
+    new = booked("b", "09:00", "11:00", "gpu", spec={"replaces": ["a"]})
+    kubectl.holds(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new)
+    assert conflicts() == []
+
+
+def test_a_third_booking_conflicts_with_both_of_a_pair_which_counts_once(
+    kubectl: FakeKubectl,
+) -> None:
+    new = booked("b", "09:00", "11:00", "gpu", spec={"replaces": ["a"]})
+    third = booked("c", "10:00", "12:00", "gpu")
+    kubectl.holds(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new, third)
+    assert conflicts() == [("gpu", ["a", "b", "c"])]
+    [overlap] = told_json()["conflicts"][0]["overlaps"]
+    assert (overlap["start"], overlap["depth"]) == (MONDAY.format("10:00"), 2)
+
+
+def test_a_group_falls_apart_where_only_a_pair_held_it_together(kubectl: FakeKubectl) -> None:
+    kubectl.holds(
+        raw_calendar("gpu"),
+        booked("a", "09:00", "11:00", "gpu"),
+        booked("b", "10:00", "13:00", "gpu"),
+        booked("c", "12:00", "15:00", "gpu", spec={"replaces": ["b"]}),
+        booked("d", "14:00", "16:00", "gpu"),
+    )
+    assert conflicts() == [("gpu", ["a", "b"]), ("gpu", ["c", "d"])]

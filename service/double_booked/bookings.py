@@ -31,6 +31,7 @@ from double_booked.check import (
 )
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.depth import Span
+from double_booked.operator.links import count_pairs, make_links
 from double_booked.operator.objects import (
     GROUP,
     Booking,
@@ -42,7 +43,7 @@ from double_booked.operator.objects import (
     write_time,
 )
 from double_booked.report import agenda, html
-from double_booked.report.findings import Findings, Group, Place, count, gather
+from double_booked.report.findings import Findings, Group, Overlap, Place, count, gather
 from double_booked.report.printable import printable
 from double_booked.report.times import format_duration
 
@@ -250,7 +251,10 @@ def find(held: Held, wanted: Wanted, window: Span) -> Findings:
     """
     gaps = {held.gap(key) for each in held.bookings for key in _calendars(each, wanted)}
     groups = [
-        _cut(group, window) for gap in gaps for group in _find_with_gap(held, wanted, gap).groups
+        _cut(part, window)
+        for gap in gaps
+        for group in _find_with_gap(held, wanted, gap).groups
+        for part in _discount_replaced(group, held, wanted)
     ]
     starts = [each.booking.start for each in held.bookings]
     groups.sort(key=lambda group: (starts[group.members[0]], group.resource))
@@ -274,6 +278,40 @@ def _find_with_gap(held: Held, wanted: Wanted, gap: int) -> Findings:
     options.min_gap.FromNanoseconds(gap)
     asked = EventList(events=events, options=options)
     return _gather(ask_explained(asked, ask_engine), asked, held)
+
+
+def _discount_replaced(group: Group, held: Held, wanted: Wanted) -> list[Group]:
+    """Return what is left of a group where bookings that replace one another count once."""
+    bookings = {position: held.bookings[position].booking for position in group.members}
+    keys = {booking.key for booking in bookings.values()}
+    links = make_links(((each.key, each.replaced_keys()) for each in bookings.values()), keys)
+    if not links:
+        return [group]
+    [capacity] = {
+        calendar.rules.capacity
+        for key, calendar in held.calendars.items()
+        if wanted.name(key) == group.resource
+    }
+    parts: list[Group] = []
+    for overlap in group.overlaps:
+        depth = overlap.depth - count_pairs([bookings[each].key for each in overlap.members], links)
+        if depth > capacity:
+            parts = _join_overlap(parts, replace(overlap, depth=depth), group.resource)
+    return [replace(part, members=_in_order(part.members, group.members)) for part in parts]
+
+
+def _join_overlap(parts: list[Group], overlap: Overlap, resource: str) -> list[Group]:
+    """Return groups with one more overlap, which joins the groups that it shares members with."""
+    apart = [part for part in parts if set(part.members).isdisjoint(overlap.members)]
+    joined = [part for part in parts if part not in apart]
+    members = {each for part in joined for each in part.members} | set(overlap.members)
+    overlaps = (*(each for part in joined for each in part.overlaps), overlap)
+    return [*apart, Group(resource, tuple(members), overlaps)]
+
+
+def _in_order(members: Iterable[int], order: Sequence[int]) -> tuple[int, ...]:
+    found = set(members)
+    return tuple(each for each in order if each in found)
 
 
 def _gather(conflicts: ConflictList, asked: EventList, held: Held) -> Findings:
