@@ -95,7 +95,7 @@ def assess(configurations: Iterable[RawObject], expected: Expected) -> WebhookSt
 
 
 def _name(configuration: RawObject) -> str:
-    return str(configuration["metadata"]["name"])
+    return str((configuration.get("metadata") or {}).get("name") or "")
 
 
 def _foreign(configuration: RawObject) -> Iterable[tuple[str, RawObject]]:
@@ -115,7 +115,8 @@ def _webhook_for(kind: str, configuration: RawObject) -> RawObject | None:
         operations = {
             operation
             for rule in webhook.get("rules") or ()
-            if _has(rule, "apiGroups", GROUP)
+            if (rule.get("scope") or "*") in {"*", "Namespaced"}
+            and _has(rule, "apiGroups", GROUP)
             and _has(rule, "apiVersions", VERSION)
             and _has(rule, "resources", kind)
             for operation in rule.get("operations") or ()
@@ -165,7 +166,10 @@ def _address(client: RawObject) -> tuple[str, str]:
     if service := client.get("service"):
         host = f"{service.get('name')}.{service.get('namespace')}.svc"
         return host, service.get("path") or "/"
-    parts = urlsplit(client.get("url") or "")
+    try:
+        parts = urlsplit(client.get("url") or "")
+    except ValueError:
+        return "", ""
     return parts.hostname or "", parts.path
 
 
@@ -204,7 +208,7 @@ def selects(selector: RawObject, namespace: str, labels: Labels | None) -> bool 
         for key, value in (selector.get("matchLabels") or {}).items()
     ]
     answers = [
-        None if labels is None and term["key"] not in known else _term_selects(term, known)
+        None if labels is None and term.get("key") not in known else _term_selects(term, known)
         for term in (*wanted, *(selector.get("matchExpressions") or ()))
     ]
     if False in answers:
@@ -212,17 +216,20 @@ def selects(selector: RawObject, namespace: str, labels: Labels | None) -> bool 
     return None if None in answers else True
 
 
-def _term_selects(term: RawObject, labels: Labels) -> bool:
-    value, values = labels.get(term["key"]), term.get("values") or ()
-    match term["operator"]:
+def _term_selects(term: RawObject, labels: Labels) -> bool | None:
+    """Whether labels satisfy a term of a selector; None for an operator that is not known."""
+    value, values = labels.get(term.get("key", "")), term.get("values") or ()
+    match term.get("operator"):
         case "In":
             return value in values
         case "NotIn":
             return value not in values
         case "Exists":
             return value is not None
-        case _:
+        case "DoesNotExist":
             return value is None
+        case _:
+            return None
 
 
 def needs_labels(selectors: Iterable[RawObject]) -> bool:
@@ -232,7 +239,7 @@ def needs_labels(selectors: Iterable[RawObject]) -> bool:
         for selector in selectors
         for key in (
             *(selector.get("matchLabels") or {}),
-            *(term["key"] for term in selector.get("matchExpressions") or ()),
+            *(term.get("key") for term in selector.get("matchExpressions") or ()),
         )
     )
 
