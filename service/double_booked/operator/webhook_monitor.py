@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -68,19 +70,21 @@ class WebhookMonitor:
     async def look(self) -> None:
         """Read the configurations once; where that is not possible, the state is unknown."""
         expected = self._expected()
+        before, known = self.state, self._known_labels()
         try:
             state = assess(await self._configurations(expected.configuration), expected)
             await self._learn_labels(state)
         except ClusterError as error:
             state = WebhookState(UNKNOWN.reason, f"The configuration cannot be read: {error}.")
+        self.state = state
         self._note_foreign(state)
-        if state != self.state:
+        if _what_is_logged(before) != _what_is_logged(state):
             log = structlog.get_logger()
             if state.reason:
                 log.warning("reviews not enforced", reason=state.reason, message=state.message)
             else:
                 log.info("reviews enforced", fails_closed=state.fails_closed)
-            self.state = state
+        if replace(before, foreign=state.foreign) != state or known != self._known_labels():
             self._on_change()
 
     def enforcement(self, calendar: Calendar) -> Enforcement:
@@ -117,14 +121,11 @@ class WebhookMonitor:
         selectors = (*state.selectors, *(selector for _, selector in state.foreign))
         if not needs_labels(selectors):
             return
-        before = dict(self._labels)
         for namespace in self._namespaces():
-            if self._labels.get(namespace, (0.0,))[0] <= monotonic() - _LABELS_SECONDS:
+            # The clock may start at 0 when the machine does.
+            learned = self._labels[namespace][0] if namespace in self._labels else -inf
+            if learned <= monotonic() - _LABELS_SECONDS:
                 await self._learn_labels_of(namespace)
-        if {name: labels for name, (_, labels) in before.items()} != {
-            name: labels for name, (_, labels) in self._labels.items()
-        }:
-            self._on_change()
 
     async def _learn_labels_of(self, namespace: str) -> None:
         try:
@@ -146,6 +147,13 @@ class WebhookMonitor:
     def _namespaces(self) -> set[str]:
         return {key.namespace for key in self._index.calendars}
 
+    def _known_labels(self) -> dict[str, Labels]:
+        return {namespace: labels for namespace, (_, labels) in self._labels.items()}
+
     def _known(self, namespace: str) -> Labels | None:
         found = self._labels.get(namespace)
         return found[1] if found else None
+
+
+def _what_is_logged(state: WebhookState) -> tuple[str, str, bool]:
+    return state.reason, state.message, state.fails_closed
