@@ -1,0 +1,276 @@
+"""Finished bookings are deleted when they or their calendars say so, and only those."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from double_booked.operator.cluster import Cluster
+from double_booked.operator.deletions import Deletions, deleted_at, ttl_of
+from double_booked.operator.index import Index
+from double_booked.operator.metrics import Metrics
+from double_booked.operator.objects import Booking, Calendar, hold_booking, hold_calendar
+from operator_api import BOOKINGS, EVENTS, Api
+from operator_making import at, booking, calendar, index_of, key, raw_booking, raw_calendar
+
+from .conftest import until
+
+OVER = ("2025-11-20T09:00:00Z", "2025-11-20T10:00:00Z")
+YEARS = 10**9
+"""Seconds after its end for which a booking is sure to stay while the tests run."""
+
+
+def with_ttl(name: str, ttl: int | None) -> Calendar:
+    return hold_calendar(
+        raw_calendar(name, **({} if ttl is None else {"ttlSecondsAfterFinished": ttl}))
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "defaults", "seconds"),
+    [
+        (None, [None], None),
+        (None, [60], 60),
+        (None, [60, 3600], 3600),
+        (None, [3600, 60], 3600),
+        (None, [0, 0], 0),
+        (None, [60, None], None),
+        (None, [None, 0], None),
+        (30, [None], 30),
+        (30, [60], 30),
+        (90, [60, None], 90),
+        (0, [60], 0),
+    ],
+)
+def test_a_booking_has_its_own_ttl_or_the_longest_default(
+    own: int | None, defaults: list[int | None], seconds: int | None
+) -> None:
+    calendars = [with_ttl(f"room-{number}", each) for number, each in enumerate(defaults)]
+    names = [each.identity.key.name for each in calendars]
+    assert ttl_of(booking("a", 9, 10, *names, ttl=own), index_of(*calendars)) == seconds
+
+
+def test_a_booking_on_a_calendar_that_does_not_exist_has_no_default() -> None:
+    index = index_of(with_ttl("room", 60))
+    assert ttl_of(booking("a", 9, 10, "room", "missing"), index) is None
+    assert ttl_of(booking("a", 9, 10, "missing"), index) is None
+    assert ttl_of(booking("a", 9, 10, "missing", ttl=5), index) == 5
+
+
+def test_a_calendar_of_another_namespace_gives_no_default() -> None:
+    raw = raw_calendar("room", ttlSecondsAfterFinished=60)
+    raw["metadata"]["namespace"] = "other"
+    assert ttl_of(booking("a", 9, 10, "room"), index_of(hold_calendar(raw))) is None
+
+
+def test_a_booking_is_deleted_so_long_after_its_end() -> None:
+    index = index_of(calendar())
+    assert deleted_at(booking("a", 9, 10, ttl=1800), index) == at(10.5)
+    assert deleted_at(booking("a", 9, 10, ttl=0), index) == at(10)
+    assert deleted_at(booking("a", 9, 10), index) is None
+
+
+@pytest.mark.parametrize("never", [{"fault": "spec.end is missing"}, {"is_deleting": True}])
+def test_a_booking_with_a_fault_or_being_deleted_is_never_due(never: dict[str, Any]) -> None:
+    assert deleted_at(booking("a", 9, 10, ttl=0, **never), index_of(calendar())) is None
+
+
+@pytest.mark.parametrize(
+    ("created", "ttl", "hour"),
+    [
+        ("2025-12-01T09:59:59Z", 0, 10),
+        ("2025-12-01T10:00:00Z", 0, 11),
+        ("2025-12-01T12:00:00Z", 0, 13),
+        ("2025-12-01T12:00:00Z", 4 * 3600, 14),
+    ],
+)
+def test_a_booking_that_is_created_after_its_end_stays_an_hour(
+    created: str, ttl: int, hour: float
+) -> None:
+    raw = raw_booking("a", "2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
+    raw["spec"]["ttlSecondsAfterFinished"] = ttl
+    raw["metadata"]["creationTimestamp"] = created
+    assert deleted_at(hold_booking(raw), index_of(calendar())) == at(hour)
+
+
+@dataclass
+class Cleaner:
+    """Deletions that are under way, and what they find."""
+
+    api: Api
+    index: Index
+    metrics: Metrics
+    may_delete: Callable[[], bool] = lambda: True
+
+    def ask(self) -> bool:
+        """Return whether it may delete, now."""
+        return self.may_delete()
+
+    def put(self, raw: dict[str, Any]) -> Booking:
+        """Store a booking, and cache it."""
+        held = hold_booking(self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw))
+        assert self.index.put_booking(held)
+        return held
+
+    def names(self) -> list[str]:
+        paths = sorted(path for path in self.api.objects if path.startswith(BOOKINGS))
+        return [path.rpartition("/")[2] for path in paths]
+
+    def tries(self, name: str = "a") -> int:
+        return self.api.count("DELETE", f"{BOOKINGS}/{name}")
+
+    def counted(self) -> tuple[float | None, ...]:
+        """Return how many deletions succeeded, and how many failed."""
+        name = "double_booked_operator_deletions_total"
+        return tuple(
+            self.metrics.registry.get_sample_value(name, {"result": result})
+            for result in ("success", "failure")
+        )
+
+    def events(self) -> list[dict[str, Any]]:
+        return [raw for path, raw in sorted(self.api.objects.items()) if path.startswith(EVENTS)]
+
+
+@pytest.fixture
+async def cleaner(
+    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Cleaner]:
+    monkeypatch.setattr("double_booked.operator.deletions._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 200.0)
+    made = Cleaner(api, index_of(calendar(), calendar("gpu")), Metrics())
+    deletions = Deletions(made.index, cluster, made.metrics, made.ask)
+    task = asyncio.create_task(deletions.run())
+    yield made
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def finished(name: str, *calendars: str, ttl: int | None = 0) -> dict[str, Any]:
+    """Make a booking that is over, created before its end."""
+    spec = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
+    return raw_booking(name, *OVER, *calendars, spec=spec)
+
+
+async def test_what_is_due_is_deleted_counted_and_recorded_on_each_calendar(
+    cleaner: Cleaner,
+) -> None:
+    cleaner.put(finished("a", "staging", "gpu", "missing"))
+    await until(lambda: len(cleaner.events()) == 2, "two Events")
+    assert cleaner.names() == []
+    assert cleaner.counted() == (1, 0)
+    about = sorted(each["involvedObject"]["name"] for each in cleaner.events())
+    assert about == ["gpu", "staging"]
+    for event in cleaner.events():
+        assert (event["reason"], event["type"]) == ("BookingDeleted", "Normal")
+        assert event["involvedObject"]["kind"] == "Calendar"
+        assert event["message"] == (
+            "Deleted booking a, which ended 2025-11-20T10:00:00Z,"
+            " after its ttlSecondsAfterFinished of 0 s."
+        )
+
+
+async def test_a_deletion_is_counted_once_however_late_the_watch_is(cleaner: Cleaner) -> None:
+    cleaner.put(finished("a"))
+    await until(lambda: cleaner.tries() >= 3, "tried again while it is cached")
+    assert cleaner.counted() == (1, 0)
+    assert len(cleaner.events()) == 1
+
+
+async def test_only_what_is_due_is_deleted(cleaner: Cleaner) -> None:
+    cleaner.put(finished("due"))
+    cleaner.put(finished("later", ttl=YEARS))
+    cleaner.put(finished("kept", ttl=None))
+    cleaner.put(raw_booking("future", "2999-01-01T00:00:00Z", "2999-01-02T00:00:00Z"))
+    cleaner.put(raw_booking("broken", "soon", "later", spec={"ttlSecondsAfterFinished": 0}))
+    cleaner.put(finished("z-due"))
+    await until(lambda: cleaner.tries("z-due") >= 2, "two rounds")
+    assert cleaner.names() == ["broken", "future", "kept", "later"]
+
+
+async def test_a_booking_that_changed_in_the_cluster_is_left_alone(cleaner: Cleaner) -> None:
+    cleaner.put(finished("a"))
+    cleaner.api.put(f"{BOOKINGS}/a", finished("a", ttl=YEARS))
+    await until(lambda: cleaner.tries() >= 2, "tried")
+    assert cleaner.names() == ["a"]
+    assert cleaner.counted() == (0, 0)
+    assert cleaner.events() == []
+
+
+async def test_a_booking_that_is_another_by_now_is_left_alone(cleaner: Cleaner) -> None:
+    held = cleaner.put(finished("a"))
+    del cleaner.api.objects[f"{BOOKINGS}/a"]
+    new = cleaner.api.put(f"{BOOKINGS}/a", finished("a", ttl=YEARS))
+    new["metadata"]["resourceVersion"] = str(held.identity.version)
+    await until(lambda: cleaner.tries() >= 2, "tried")
+    assert cleaner.names() == ["a"]
+    assert cleaner.counted() == (0, 0)
+
+
+async def test_a_booking_that_changed_in_the_cache_is_not_even_tried(cleaner: Cleaner) -> None:
+    asked = []
+
+    def change_it() -> bool:
+        asked.append(cleaner.put(finished("a", ttl=YEARS)))
+        return True
+
+    cleaner.may_delete = change_it
+    cleaner.put(finished("a"))
+    await until(lambda: asked, "it was found")
+    cleaner.may_delete = lambda: True
+    cleaner.put(finished("z"))
+    await until(lambda: cleaner.tries("z"), "another was deleted")
+    assert (cleaner.tries("a"), len(asked)) == (0, 1)
+    assert cleaner.names() == ["a"]
+
+
+async def test_nothing_is_deleted_by_a_process_that_may_not(cleaner: Cleaner) -> None:
+    asked = []
+
+    def refuse() -> bool:
+        asked.append(None)
+        return False
+
+    cleaner.may_delete = refuse
+    cleaner.put(finished("a"))
+    await until(lambda: len(asked) >= 3, "asked in three rounds")
+    assert cleaner.tries() == 0
+    cleaner.may_delete = lambda: True
+    await until(lambda: cleaner.names() == [], "deleted once it may")
+
+
+@pytest.mark.parametrize("code", [403, 500])
+async def test_a_failure_is_counted_logged_and_tried_again(cleaner: Cleaner, code: int) -> None:
+    cleaner.api.fail("DELETE", f"{BOOKINGS}/a", code)
+    with capture_logs() as logged:
+        cleaner.put(finished("a"))
+        await until(lambda: cleaner.names() == [], "deleted in the end")
+        await until(cleaner.events, "an Event")
+    assert cleaner.counted() == (1, 1)
+    [failed, deleted] = logged
+    assert (failed["event"], failed["code"]) == ("cannot delete a finished booking", code)
+    assert (deleted["event"], deleted["booking"]) == ("finished booking deleted", "team/a")
+
+
+async def test_deletions_are_limited_in_their_rate(
+    cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 20.0)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for number in range(4):
+        cleaner.put(finished(f"b-{number}"))
+    await until(lambda: cleaner.names() == [], "all are deleted")
+    assert loop.time() - begun >= 3 / 20
+
+
+async def test_a_default_of_the_calendar_deletes_too(cleaner: Cleaner) -> None:
+    raw = raw_calendar("room", ttlSecondsAfterFinished=0)
+    cleaner.index.put_calendar(hold_calendar(raw))
+    cleaner.put(finished("a", "room", ttl=None))
+    await until(lambda: cleaner.names() == [], "deleted")
+    assert key("a") in cleaner.index.bookings
