@@ -44,10 +44,12 @@ async def record(
 
 def _event_json(about: Booking | Calendar, reason: str, message: str, kind: str) -> dict[str, Any]:
     key, time = about.identity.key, now()
+    # Each part of a name between dots ends with a letter or a digit.
+    prefix = key.name[:200].rstrip("-.")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{key.name[:200]}.{uuid4().hex[:16]}", "namespace": key.namespace},
+        "metadata": {"name": f"{prefix}.{uuid4().hex[:16]}", "namespace": key.namespace},
         "involvedObject": {
             "apiVersion": API_VERSION,
             "kind": type(about).__name__,

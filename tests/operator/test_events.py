@@ -1,0 +1,84 @@
+"""Events are recorded about Bookings and Calendars, and one that is refused is logged."""
+
+import re
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from double_booked.operator import events
+from double_booked.operator.cluster import Cluster
+from double_booked.operator.objects import Booking, Calendar
+from operator_api import EVENTS, Api
+from operator_making import booking, calendar
+
+DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+def recorded(api: Api) -> list[dict[str, Any]]:
+    return [raw for path, raw in api.objects.items() if path.startswith(EVENTS)]
+
+
+@pytest.mark.parametrize("about", [booking("staging", 9, 10), calendar()])
+async def test_an_event_names_its_object(
+    api: Api, cluster: Cluster, about: Booking | Calendar
+) -> None:
+    await events.record(cluster, about, "DoubleBooked", "Too much is booked.", "Warning")
+    [event] = recorded(api)
+    assert event["involvedObject"] == {
+        "apiVersion": "double-booked.io/v1alpha1",
+        "kind": type(about).__name__,
+        "namespace": "team",
+        "name": "staging",
+        "uid": "uid-staging",
+    }
+    assert (event["apiVersion"], event["kind"]) == ("v1", "Event")
+    assert event["metadata"]["namespace"] == "team"
+    assert (event["type"], event["reason"]) == ("Warning", "DoubleBooked")
+    assert event["message"] == "Too much is booked."
+    assert event["source"] == {"component": "double-booked-operator"}
+    assert event["firstTimestamp"] == event["lastTimestamp"]
+    assert event["count"] == 1
+
+
+async def test_events_about_one_object_have_names_of_their_own(api: Api, cluster: Cluster) -> None:
+    for _ in range(3):
+        await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
+    assert [each["type"] for each in recorded(api)] == ["Normal"] * 3
+
+
+@pytest.mark.parametrize("cut", ["a", "-", "."])
+async def test_the_name_is_valid_for_the_longest_name_of_an_object(
+    api: Api, cluster: Cluster, cut: str
+) -> None:
+    """Wherever the name is cut."""
+    name = f"{'a' * (200 - len(cut))}{cut}".ljust(253, "b")
+    await events.record(cluster, calendar(name), "BookingDeleted", "Deleted.")
+    [event] = recorded(api)
+    assert DNS_SUBDOMAIN.fullmatch(event["metadata"]["name"])
+    assert len(event["metadata"]["name"]) <= 253
+    assert event["involvedObject"]["name"] == name
+
+
+async def test_a_message_is_cut_to_what_an_event_holds(api: Api, cluster: Cluster) -> None:
+    await events.record(cluster, calendar(), "BookingDeleted", "x" * 5000)
+    [event] = recorded(api)
+    assert event["message"] == "x" * 1024
+
+
+@pytest.mark.parametrize("code", [403, 404, 500])
+async def test_an_event_that_is_refused_is_logged(api: Api, cluster: Cluster, code: int) -> None:
+    api.fail("POST", EVENTS, code)
+    with capture_logs() as logged:
+        await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
+    assert logged == [
+        {
+            "event": "cannot record an Event",
+            "log_level": "warning",
+            "kind": "Calendar",
+            "object": "team/staging",
+            "code": code,
+            "reason": f"told to say {code}",
+        }
+    ]
+    assert recorded(api) == []
