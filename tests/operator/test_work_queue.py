@@ -1,0 +1,115 @@
+"""A queue hands out each key to one worker at a time, in the order in which keys were added."""
+
+import asyncio
+
+import pytest
+
+from double_booked.operator.work_queue import WorkQueue
+from operator_making import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue(clock: Clock) -> WorkQueue[str]:
+    return WorkQueue(clock)
+
+
+def add(queue: WorkQueue[str], *keys: str) -> None:
+    for key in keys:
+        queue.add(key)
+
+
+async def take(queue: WorkQueue[str], count: int = 1) -> list[str]:
+    return [await queue.take() for _ in range(count)]
+
+
+async def ready(task: asyncio.Task[str]) -> bool:
+    """Return whether a task is done after all others had their turn."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task.done()
+
+
+async def test_keys_are_taken_in_the_order_in_which_they_were_added(
+    queue: WorkQueue[str],
+) -> None:
+    add(queue, "b", "a", "c")
+    assert await take(queue, 3) == ["b", "a", "c"]
+
+
+async def test_a_key_that_waits_is_there_once_in_its_first_place(queue: WorkQueue[str]) -> None:
+    add(queue, "a", "b", "a")
+    assert await take(queue, 2) == ["a", "b"]
+    assert not await ready(asyncio.create_task(queue.take()))
+
+
+async def test_a_worker_waits_for_a_key(queue: WorkQueue[str]) -> None:
+    waiting = asyncio.create_task(queue.take())
+    assert not await ready(waiting)
+    queue.add("a")
+    assert await waiting == "a"
+
+
+async def test_each_of_several_workers_gets_a_key(queue: WorkQueue[str]) -> None:
+    waiting = [asyncio.create_task(queue.take()) for _ in range(3)]
+    assert not await ready(waiting[0])
+    add(queue, "a", "b", "c")
+    assert sorted(await asyncio.gather(*waiting)) == ["a", "b", "c"]
+
+
+async def test_a_key_that_is_worked_on_waits_until_that_work_is_done(
+    queue: WorkQueue[str],
+) -> None:
+    add(queue, "a", "b")
+    assert await queue.take() == "a"
+    queue.add("a")
+    assert await queue.take() == "b"
+    waiting = asyncio.create_task(queue.take())
+    assert not await ready(waiting)
+    queue.done("b")
+    assert not await ready(waiting)
+    queue.done("a")
+    assert await waiting == "a"
+
+
+async def test_a_key_that_is_done_can_be_added_again(queue: WorkQueue[str]) -> None:
+    queue.add("a")
+    assert await queue.take() == "a"
+    queue.done("a")
+    assert queue.oldest() == 0
+    queue.add("a")
+    assert await queue.take() == "a"
+
+
+async def test_a_worker_that_is_cancelled_takes_no_key_with_it(queue: WorkQueue[str]) -> None:
+    waiting = asyncio.create_task(queue.take())
+    assert not await ready(waiting)
+    waiting.cancel()
+    queue.add("a")
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await queue.take() == "a"
+
+
+async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
+    queue: WorkQueue[str], clock: Clock
+) -> None:
+    assert queue.oldest() == 0
+    for clock.now, name in ((10.0, "a"), (20.0, "b"), (30.0, "a")):
+        queue.add(name)
+    assert queue.oldest() == 10
+    assert await queue.take() == "a"
+    assert queue.oldest() == 10
+    clock.now = 40.0
+    queue.add("a")
+    queue.done("a")
+    assert queue.oldest() == 20
+    assert await take(queue, 2) == ["b", "a"]
+    queue.done("b")
+    assert queue.oldest() == 40
+    queue.done("a")
+    assert queue.oldest() == 0
