@@ -37,32 +37,34 @@ async def test_steps_of_steps_return_their_results() -> None:
     assert await in_turns(add()) == 7
 
 
-async def steps_before_another_task_runs(seconds: float, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Return how many of 100 steps are done when another task gets its turn."""
+async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many of 12 steps were done at each turn of another task."""
     now = 0.0
-
-    def monotonic() -> float:
-        return now
+    done = 0
+    turns = []
 
     def work() -> Steps[None]:
-        nonlocal now
-        for _ in range(100):
+        nonlocal now, done
+        for _ in range(12):
             now += seconds
-            done.append(None)
+            done += 1
             yield
 
-    async def look() -> int:
-        return len(done)
+    async def look() -> None:
+        while done < 12:
+            turns.append(done)
+            await asyncio.sleep(0)
 
-    done: list[None] = []
-    monkeypatch.setattr("double_booked.operator.steps.monotonic", monotonic)
-    working, looking = asyncio.create_task(in_turns(work())), asyncio.create_task(look())
-    await working
-    return await looking
+    monkeypatch.setattr("double_booked.operator.steps.monotonic", lambda: now)
+    await asyncio.gather(in_turns(work()), look())
+    return turns
 
 
-@pytest.mark.parametrize(("seconds", "steps"), [(0.02, 1), (0.004, 3), (0.0001, 100)])
-async def test_other_tasks_run_after_10_ms_of_work(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, steps: int
+@pytest.mark.parametrize(
+    ("seconds", "turns"),
+    [(0.02, [*range(1, 12)]), (0.004, [3, 6, 9]), (0.0001, [])],
+)
+async def test_other_tasks_run_after_every_10_ms_of_work(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, turns: list[int]
 ) -> None:
-    assert await steps_before_another_task_runs(seconds, monkeypatch) == steps
+    assert await turns_of_another_task(seconds, monkeypatch) == turns
