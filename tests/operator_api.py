@@ -71,6 +71,7 @@ class Api:
         objects: By path.
         asked: Method and path of each request, in order.
         failing: Status codes to answer the next requests of a method and path with, and headers.
+        holding: Responses that wait for an event, by method and path: the request was acted on.
         watched: Lines for each watch that is open, None to end it.
         undeletable: Names of objects that no user may delete.
         access_reviews: Each question whether a user may do something.
@@ -82,6 +83,7 @@ class Api:
     failing: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
+    holding: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
     watched: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
     undeletable: set[str] = field(default_factory=set)
     access_reviews: list[Raw] = field(default_factory=list)
@@ -157,7 +159,10 @@ class Api:
             return await (self._watch(request, path) if watch else self._list(request, path))
         if path not in self.objects:
             return web.json_response({"message": "not found"}, status=404)
-        return self._act_on(path, request.method, content)
+        response = self._act_on(path, request.method, content)
+        if released := self.holding.get((request.method, request.path)):
+            await released.wait()
+        return response
 
     def _act_on(self, path: str, method: str, content: Raw) -> web.Response:
         if method == "GET":

@@ -181,12 +181,12 @@ def test_a_bundle_of_an_old_and_a_new_authority_verifies() -> None:
 
 
 def test_a_bundle_with_the_certificate_itself_verifies() -> None:
-    """A self-signed certificate is its own authority."""
-    alone = Authority("alone").pem()
-    found = configuration()
-    for each in found["webhooks"]:
-        each["clientConfig"]["caBundle"] = encoded(alone)
-    assert state_of(found, alone).reason == ""
+    """Whether it signed itself or an authority that is not in the bundle did."""
+    for alone in (Authority("alone").pem(), Authority("one").certificate("leaf", new_key())):
+        found = configuration()
+        for each in found["webhooks"]:
+            each["clientConfig"]["caBundle"] = encoded(alone)
+        assert state_of(found, alone).reason == ""
 
 
 def test_an_intermediate_certificate_links_the_bundle_with_the_certificate() -> None:

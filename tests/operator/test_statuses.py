@@ -35,6 +35,7 @@ class Office:
     intake: Intake
     statuses: Statuses
     metrics: Metrics
+    enforcement: Enforcement = ENFORCED
 
     def write(self, raw: dict[str, Any], kind: Any = BOOKING_KIND) -> None:
         """Somebody writes an object, and the watch brings it."""
@@ -53,6 +54,28 @@ class Office:
         conditions = self.status(name).get("conditions")
         return str(conditions[0]["status"]) if conditions else ""
 
+    def conditions(self, path: str) -> dict[str, tuple[str, str]]:
+        """Return the status and the reason of each condition of an object."""
+        found = self.api.objects[path].get("status", {}).get("conditions", ())
+        return {each["type"]: (each["status"], each["reason"]) for each in found}
+
+    def hold_patch(self, name: str) -> asyncio.Event:
+        """Keep back the responses to status patches of a booking until the event is set."""
+        released = self.api.holding["PATCH", f"{BOOKINGS}/{name}/status"] = asyncio.Event()
+        return released
+
+    def bring(self, name: str) -> None:
+        """Let the watch bring a booking as it is stored."""
+        self.intake.put(BOOKING_KIND, self.api.objects[f"{BOOKINGS}/{name}"])
+
+    def patches(self, name: str) -> int:
+        return self.api.count("PATCH", f"{BOOKINGS}/{name}/status")
+
+    def rounds(self) -> float | None:
+        """Return how often statuses were computed."""
+        name = "double_booked_operator_reconcile_seconds_count"
+        return self.metrics.registry.get_sample_value(name)
+
     def events(self) -> list[tuple[str, str]]:
         found = [raw for path, raw in self.api.objects.items() if path.startswith(EVENTS)]
         return [(raw["type"], raw["involvedObject"]["name"]) for raw in found]
@@ -61,11 +84,11 @@ class Office:
 @pytest.fixture
 async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
     index, metrics = Index(), Metrics()
-    statuses = Statuses(index, cluster, metrics, lambda _: ENFORCED)
+    statuses = Statuses(index, cluster, metrics, lambda _: made.enforcement)
     intake = Intake(index, Reservations(lambda: 0.0), statuses.note)
     statuses.intake = intake
-    task = asyncio.create_task(statuses.run())
     made = Office(api, index, intake, statuses, metrics)
+    task = asyncio.create_task(statuses.run())
     made.write(raw_calendar(), CALENDAR_KIND)
     yield made
     task.cancel()
@@ -185,3 +208,96 @@ async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) ->
         office.metrics.registry.get_sample_value("double_booked_operator_reconcile_errors_total")
         == 0
     )
+
+
+async def test_both_say_whether_they_are_ready(office: Office) -> None:
+    office.write(raw_booking("a", *NINE))
+    office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
+    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("b") == "True", "b is marked")
+    kept, over = "Kept", "OverCapacity"
+    assert office.conditions(f"{BOOKINGS}/a") == {
+        "DoubleBooked": ("False", kept),
+        "Ready": ("True", kept),
+    }
+    assert office.conditions(f"{BOOKINGS}/b") == {
+        "DoubleBooked": ("True", over),
+        "Ready": ("False", over),
+        "Stalled": ("True", over),
+    }
+
+
+async def test_a_booking_on_a_missing_calendar_is_stalled(office: Office) -> None:
+    office.write(raw_booking("a", *NINE, "missing"))
+    await until(lambda: office.verdict("a"), "a is told")
+    found = office.conditions(f"{BOOKINGS}/a")
+    assert found["Ready"] == ("False", "CalendarNotFound")
+    assert found["Stalled"] == ("True", "CalendarNotFound")
+
+
+async def test_a_status_that_the_watch_brings_before_the_response_is_no_news(
+    office: Office,
+) -> None:
+    released = office.hold_patch("a")
+    office.write(raw_booking("a", *NINE))
+    await until(lambda: office.status("a"), "the status is stored")
+    office.bring("a")
+    released.set()
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert (office.patches("a"), office.rounds()) == (1, 1)
+
+
+async def test_a_status_that_the_watch_brings_after_the_response_is_no_news(
+    office: Office,
+) -> None:
+    office.write(raw_booking("a", *NINE))
+    await until(lambda: office.status("a"), "the status is stored")
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    office.bring("a")
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert (office.patches("a"), office.rounds()) == (1, 1)
+
+
+async def test_a_spec_that_changes_while_its_status_is_written_gets_its_own_status(
+    office: Office,
+) -> None:
+    released = office.hold_patch("a")
+    office.write(raw_booking("a", *NINE))
+    await until(lambda: office.status("a"), "the status is stored")
+    office.write(raw_booking("a", NINE[0], "2026-12-01T11:00:00Z"))
+    released.set()
+    await until(lambda: office.status("a")["observedGeneration"] == 2, "the new spec is told")
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert office.conditions(f"{BOOKINGS}/a")["Ready"] == ("True", "Free")
+    assert (office.patches("a"), office.rounds()) == (2, 2)
+
+
+async def test_a_change_of_enforcement_is_written_to_calendars_alone(office: Office) -> None:
+    path = f"{CALENDARS}/staging"
+    office.write(raw_booking("a", *NINE))
+    await until(lambda: office.status("a"), "a is told")
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert office.conditions(path)["Enforced"] == ("True", "Reviewed")
+    office.enforcement = Enforcement("False", "WebhookNotFound", "There is none.")
+    office.statuses.note_enforcement()
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert office.conditions(path) == {
+        "Ready": ("True", "Reconciled"),
+        "Enforced": ("False", "WebhookNotFound"),
+    }
+    assert (office.patches("a"), office.rounds()) == (1, 1)
+    before = office.api.count("PATCH", f"{path}/status")
+    office.statuses.note_enforcement()
+    await until(lambda: office.statuses.lag() == 0, "all is done")
+    assert office.api.count("PATCH", f"{path}/status") == before
+
+
+async def test_a_calendar_that_cannot_be_used_is_stalled(office: Office) -> None:
+    path = f"{CALENDARS}/broken"
+    office.write(raw_calendar("broken", minGap="soon"), CALENDAR_KIND)
+    await until(lambda: office.conditions(path), "the status is stored")
+    assert office.conditions(path) == {
+        "Ready": ("False", "InvalidSpec"),
+        "Stalled": ("True", "InvalidSpec"),
+        "Enforced": ("True", "Reviewed"),
+    }
