@@ -1,5 +1,7 @@
 """The operator in the chart: what it may do, when it is asked, and what never depends on it."""
 
+import base64
+import datetime as dt
 import json
 from typing import Any
 
@@ -22,6 +24,15 @@ from chart.programs import (
 from chart.schemas import write_schemas
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
+from double_booked.operator.authority import renew
+from double_booked.operator.enforcement import (
+    Expected,
+    WebhookState,
+    assess,
+    enforcement_of,
+    foreign_webhooks,
+)
+from double_booked.operator.objects import Calendar, Identity, Key, Rules
 
 KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
@@ -216,6 +227,60 @@ def test_it_knows_the_configuration_that_it_watches_whoever_makes_the_certificat
     # Kubernetes expands $(...) only where the variable is defined before.
     names = list(settings)
     assert names.index("OPERATOR_NAMESPACE") < names.index("WEBHOOK_NAMES")
+
+
+def assessed(name: str, *options: str) -> WebhookState:
+    """Return what the operator makes of its configuration, with an authority filled in."""
+    settings = told(name)
+    hosts = settings["WEBHOOK_NAMES"].replace("$(OPERATOR_NAMESPACE)", "shared").split(",")
+    material = renew(None, hosts, dt.datetime.now(dt.UTC))
+    configurations = [
+        each
+        for (kind, _), each in render(values(name), *options).items()
+        if kind == "ValidatingWebhookConfiguration"
+    ]
+    for configuration in configurations:
+        for webhook in configuration["webhooks"]:
+            bundle = base64.b64encode(material.authorities).decode()
+            webhook["clientConfig"]["caBundle"] = bundle
+    expected = Expected(settings["WEBHOOK_CONFIGURATION"], hosts, material.certificate)
+    return assess(configurations, expected)
+
+
+def enforced(state: WebhookState, namespace: str, **labels: str) -> str:
+    """Return the reason why bookings on a calendar of a namespace are enforced or not."""
+    calendar = Calendar(Identity(Key(namespace, "staging"), "", 1, 1), Rules())
+    return enforcement_of(calendar, state, labels).reason
+
+
+@pytest.mark.parametrize(
+    ("name", "elsewhere"),
+    [
+        ("operator", "Reviewed"),
+        ("operator-only", "Reviewed"),
+        ("operator-cert-manager", "NamespaceNotSelected"),
+        ("operator-namespaced", "NamespaceNotSelected"),
+    ],
+)
+def test_the_operator_recognises_the_configuration_as_enforced(name: str, elsewhere: str) -> None:
+    state = assessed(name, "--set=operator.failurePolicy=Fail")
+    assert state.message == ""
+    assert enforced(state, "staging", team="platform") == "Reviewed"
+    assert enforced(state, "elsewhere", team="other") == elsewhere
+
+
+def test_the_operator_recognises_the_failure_policy_ignore() -> None:
+    state = assessed("operator", "--set=operator.failurePolicy=Ignore")
+    assert enforced(state, "staging") == "FailurePolicyIgnore"
+
+
+def test_the_operator_recognises_another_release_as_foreign() -> None:
+    state = assessed("operator", "--set=fullnameOverride=second")
+    assert state.reason == "WebhookNotFound"
+    assert list(foreign_webhooks(state, {"staging": None})) == [
+        "second-operator/bookings.double-booked.io",
+        "second-operator/calendars.double-booked.io",
+    ]
 
 
 def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
