@@ -130,7 +130,8 @@ def test_a_time_of_transition_changes_with_its_own_condition_of_a_calendar(
     assert changed(written) == expected
 
 
-verdict = st.sampled_from(["True", "False", "Unknown"])
+VERDICTS: tuple[Verdict, ...] = ("True", "False", "Unknown")
+verdict = st.sampled_from(VERDICTS)
 count = st.integers(0, 2**31 - 1)
 times = st.sampled_from([BEFORE, EARLIER])
 
@@ -138,11 +139,12 @@ times = st.sampled_from([BEFORE, EARLIER])
 @st.composite
 def booking_statuses(draw: st.DrawFn) -> BookingStatus:
     words = draw(st.text()), draw(st.text())
-    found: Verdict = draw(verdict)
     names = tuple(draw(st.lists(st.text(), max_size=3)))
     since, ready_since = draw(times), draw(times)
     numbers = draw(count), draw(count)
-    return BookingStatus(found, *words, names, *numbers, since=since, ready_since=ready_since)
+    return BookingStatus(
+        draw(verdict), *words, names, *numbers, since=since, ready_since=ready_since
+    )
 
 
 @st.composite
