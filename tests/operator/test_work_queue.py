@@ -15,7 +15,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def queue(clock: Clock) -> WorkQueue[str]:
-    return WorkQueue(clock)
+    return WorkQueue(clock=clock)
 
 
 def add(queue: WorkQueue[str], *keys: str) -> None:
@@ -85,11 +85,13 @@ async def test_a_key_that_is_done_can_be_added_again(queue: WorkQueue[str]) -> N
     assert await queue.take() == "a"
 
 
-async def test_a_worker_that_is_cancelled_takes_no_key_with_it(queue: WorkQueue[str]) -> None:
+@pytest.mark.parametrize("patience", [0.0, 60.0])
+async def test_a_worker_that_is_cancelled_ends_and_takes_no_key_with_it(patience: float) -> None:
+    queue = WorkQueue[str](patience)
     waiting = asyncio.create_task(queue.take())
     assert not await ready(waiting)
-    waiting.cancel()
     queue.add("a")
+    waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert await queue.take() == "a"
@@ -113,3 +115,55 @@ async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
     assert queue.oldest() == 40
     queue.done("a")
     assert queue.oldest() == 0
+
+
+@pytest.fixture
+def patient_queue(clock: Clock) -> WorkQueue[str]:
+    """Make a queue that leaves a key that can wait alone for 10 ms of its clock."""
+    return WorkQueue(0.01, clock)
+
+
+async def test_a_key_that_can_wait_comes_after_all_that_cannot(
+    patient_queue: WorkQueue[str], clock: Clock
+) -> None:
+    patient_queue.add("a", can_wait=True)
+    add(patient_queue, "b", "c")
+    clock.now += 1
+    assert await take(patient_queue, 3) == ["b", "c", "a"]
+
+
+async def test_a_key_that_can_wait_is_left_alone_for_a_while(
+    patient_queue: WorkQueue[str], clock: Clock
+) -> None:
+    patient_queue.add("a", can_wait=True)
+    clock.now += 0.009
+    patient_queue.add("a", can_wait=True)
+    waiting = asyncio.create_task(patient_queue.take())
+    assert not await ready(waiting)
+    assert patient_queue.patient() == 1
+    clock.now += 0.002
+    assert await waiting == "a"
+    assert patient_queue.patient() == 0
+
+
+async def test_a_key_that_can_no_longer_wait_is_taken_at_once(
+    patient_queue: WorkQueue[str],
+) -> None:
+    patient_queue.add("a", can_wait=True)
+    patient_queue.add("a")
+    patient_queue.add("a", can_wait=True)
+    assert patient_queue.patient() == 0
+    assert await patient_queue.take() == "a"
+    assert not await ready(asyncio.create_task(patient_queue.take()))
+
+
+async def test_a_key_that_can_wait_is_not_counted_as_the_oldest(
+    patient_queue: WorkQueue[str], clock: Clock
+) -> None:
+    patient_queue.add("a", can_wait=True)
+    assert patient_queue.oldest() == 0
+    clock.now += 1
+    assert await patient_queue.take() == "a"
+    assert patient_queue.oldest() == 0
+    patient_queue.add("b")
+    assert patient_queue.oldest() == clock.now

@@ -53,8 +53,10 @@ class WorkQueue(Generic[K]):
                         self._working[key] = since if waiting is self._urgent else 0.0
                         return key
             self._changed.clear()
+            # asyncio.wait_for may swallow a cancellation before Python 3.12 (gh-86296).
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._patience or None)
+                async with asyncio.timeout(self._patience or None):
+                    await self._changed.wait()
 
     def done(self, key: K) -> None:
         """End the work on a key."""
