@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,9 @@ class Office:
         return [(raw["type"], raw["involvedObject"]["name"]) for raw in found]
 
 
-@pytest.fixture
-async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
+@asynccontextmanager
+async def office_of(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
+    """Keep statuses until the end of the block."""
     index, metrics = Index(), Metrics()
     statuses = Statuses(index, cluster, metrics, lambda _: made.enforcement)
     intake = Intake(index, Reservations(lambda: 0.0), statuses.note)
@@ -94,6 +95,12 @@ async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@pytest.fixture
+async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
+    async with office_of(api, cluster) as made:
+        yield made
 
 
 async def test_both_sides_are_told_and_the_later_is_recorded(office: Office) -> None:
@@ -301,3 +308,22 @@ async def test_a_calendar_that_cannot_be_used_is_stalled(office: Office) -> None
         "Stalled": ("True", "InvalidSpec"),
         "Enforced": ("True", "Reviewed"),
     }
+
+
+async def test_a_change_of_conflicts_alone_waits_and_is_written_once(
+    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its last state: several changes come together."""
+    monkeypatch.setattr("double_booked.operator.statuses._DETAILS_SECONDS", 1.0)
+    async with office_of(api, cluster) as office:
+        office.write(raw_booking("a", *NINE))
+        office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
+        await until(lambda: office.verdict("b") == "True", "b is marked")
+        await until(lambda: office.statuses.lag() == 0, "all is done")
+        before = office.patches("b")
+        for name in "cd":
+            office.write(raw_booking(name, *NINE, creationTimestamp="2025-11-03T00:00:00Z"))
+            await until(lambda name=name: office.verdict(name) == "True", f"{name} is marked")
+        await until(lambda: office.statuses.details() == 3, "those of a, b and c wait")
+        await until(lambda: office.status("b")["conflictsWith"] == ["a", "c", "d"], "c, d named")
+        assert office.patches("b") == before + 1
