@@ -126,7 +126,7 @@ async def test_without_the_right_to_list_a_missing_one_is_found(api: Api, watch:
     assert watch.verdict() == "False WebhookNotFound"
 
 
-@pytest.mark.parametrize("code", [401, 404, 429, 500, 503])
+@pytest.mark.parametrize("code", [400, 404, 405])
 async def test_an_error_of_the_list_makes_the_state_unknown(
     api: Api, watch: Watch, code: int
 ) -> None:
@@ -138,6 +138,16 @@ async def test_an_error_of_the_list_makes_the_state_unknown(
     assert f"told to say {code}" in logged["message"]
     await watch.look()
     assert watch.changes == ["True Reviewed", "Unknown Unknown", "True Reviewed"]
+
+
+@pytest.mark.parametrize("code", [401, 429, 500, 503])
+async def test_a_passing_error_of_the_list_is_tried_again(
+    api: Api, watch: Watch, code: int
+) -> None:
+    api.put(OWN, configuration())
+    api.fail("GET", WEBHOOKS, code)
+    await watch.look()
+    assert watch.changes == ["True Reviewed"]
 
 
 async def test_without_any_right_the_state_is_unknown(api: Api, watch: Watch) -> None:

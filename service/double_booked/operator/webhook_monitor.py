@@ -103,14 +103,14 @@ class WebhookMonitor:
     async def _configurations(self, own: str) -> Collection[dict[str, Any]]:
         """Return all configurations, or this operator's alone if it may not list them."""
         try:
-            found = await self._cluster.get(_PATH, tries=1)
+            found = await self._cluster.get(_PATH)
         except ClusterError as error:
             if error.code != _FORBIDDEN:
                 raise
         else:
             return list(found["items"])
         try:
-            return [await self._cluster.get(f"{_PATH}/{own}", tries=1)]
+            return [await self._cluster.get(f"{_PATH}/{own}")]
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
@@ -129,7 +129,7 @@ class WebhookMonitor:
 
     async def _learn_labels_of(self, namespace: str) -> None:
         try:
-            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}", tries=1)
+            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
         except ClusterError as error:
             if error.code not in {NOT_FOUND, _FORBIDDEN}:
                 raise
