@@ -316,7 +316,9 @@ async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
     return [name for name, answer in answers.items() if not answer]
 
 
-async def eventually(holds: Callable[[], Awaitable[object]], what: str, seconds: float = 10) -> None:
+async def eventually(
+    holds: Callable[[], Awaitable[object]], what: str, seconds: float = 10
+) -> None:
     """Wait until an asynchronous function returns something true.
 
     Raises:
