@@ -61,7 +61,7 @@ async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
     assert len(desk.reservations) == 1
     with pytest.raises(Refused, match="a has it") as refused:
         await desk.review(raw_booking("b", *NINE))
-    assert refused.value.code == 409
+    assert refused.value.code == 403
 
 
 async def test_a_calendar_that_is_not_known_is_looked_for(desk: Desk) -> None:

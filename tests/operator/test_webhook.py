@@ -105,7 +105,7 @@ async def test_a_review_is_answered_and_counted(listener: Listener) -> None:
 @pytest.mark.parametrize(
     ("answer", "result"),
     [
-        ({"allowed": False, "status": {"code": 409, "message": "no"}}, "refused"),
+        ({"allowed": False, "status": {"code": 403, "message": "no"}}, "refused"),
         ({"allowed": True, "warnings": ["hm"]}, "warned"),
     ],
 )
@@ -117,6 +117,16 @@ async def test_what_came_of_it_is_counted(
     assert status == 200
     assert json.loads(text)["response"]["allowed"] is answer["allowed"]
     assert listener.counted(result) == 1
+
+
+@pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid")])
+async def test_a_refusal_has_the_reason_that_clients_expect(
+    listener: Listener, code: int, reason: str
+) -> None:
+    listener.answer = {"allowed": False, "status": {"code": code, "message": "no"}}
+    _, text = await listener.post(asking())
+    status = json.loads(text)["response"]["status"]
+    assert status == {"code": code, "message": "no", "reason": reason}
 
 
 async def test_who_may_not_admit_answers_503_and_asks_nobody(listener: Listener) -> None:

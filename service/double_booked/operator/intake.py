@@ -1,4 +1,4 @@
-"""News of objects, wherever it comes from: watches, lists, and single looks."""
+"""Observations of objects, from watches, lists, single looks and responses to writes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Held: TypeAlias = Booking | Calendar
 
 
 class OnChange(Protocol):
-    """What is told of each change of what is known."""
+    """Called with each change of a cached object."""
 
     def __call__(self, old: Held | None, new: Held | None) -> None:
-        """Hears what an object was, and is; None is not there."""
+        """Handle a change from `old` to `new`; None means absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Kind:
 
     Attributes:
         plural: Its name in paths.
-        hold: Makes of an object what the operator holds of it.
+        hold: Parses an object into the form that is cached.
     """
 
     plural: str
@@ -43,15 +43,22 @@ BOOKINGS = Kind("bookings", hold_booking)
 
 
 class Intake:
-    """Takes news in, in any order, and tells what changes by it."""
+    """Applies observations of objects to the index, in any order, and reports what changed.
+
+    Watches, lists, single looks and responses to writes all arrive here, and any but a watch may
+    be late. A late observation of an object that was deleted meanwhile must not bring it back, so
+    one of an object that is not cached counts only if it is newer than what the watch has passed:
+    the watch would have reported an object that existed then, and its deletion.
+    """
 
     def __init__(self, index: Index, reservations: Reservations, on_change: OnChange) -> None:
         self._index = index
         self._reservations = reservations
         self._on_change = on_change
+        self._passed: dict[tuple[str, str], int] = {}
 
     def hold(self, kind: Kind, raw: RawObject) -> Held:
-        """What is to be held of an object; the same as before if it has not changed."""
+        """Parse an object; return the cached one if its resourceVersion is the same."""
         metadata = raw["metadata"]
         held = self._held(kind).get(Key(metadata["namespace"], metadata["name"]))
         if held and str(held.identity.version) == metadata["resourceVersion"]:
@@ -59,55 +66,78 @@ class Intake:
         return kind.hold(raw)
 
     def put(self, kind: Kind, raw: RawObject) -> bool:
-        """Takes an object as it was at its resourceVersion; answers whether that is news."""
-        return self._put(kind.hold(raw))
+        """Apply an object as it was at its resourceVersion; return whether that is news."""
+        return self._put(kind, kind.hold(raw))
 
     def gone(self, kind: Kind, raw: RawObject) -> None:
-        """Takes that an object is gone, as it was last; the resourceVersion is that of its end."""
+        """Apply a deletion.
+
+        Args:
+            kind: The kind of the object.
+            raw: Its last state, with the resourceVersion of the deletion.
+        """
         gone = kind.hold(raw)
         self._reservations.see_deleted(gone)
         self._drop(kind, gone.identity.key, gone.identity.version)
 
     def forget(self, kind: Kind, key: Key, version: int) -> bool:
-        """Takes that none of a name is there, if what is held is no newer than a version."""
+        """Drop a cached object that a look did not find, unless it is newer than a version."""
         return self._drop(kind, key, version)
 
     def replace(self, kind: Kind, objects: Iterable[Held], version: int, namespace: str) -> None:
-        """Takes a whole list.
+        """Apply a whole list.
 
         Args:
-            kind: Of what.
-            objects: All that there were.
+            kind: The kind of the objects.
+            objects: Every object of the list.
             version: The resourceVersion of the list.
-            namespace: Of which namespace; empty for all.
+            namespace: The namespace that was listed; empty for all.
         """
-        there = set()
-        for each in objects:
-            there.add(each.identity.key)
-            self._put(each)
+        listed = set()
+        for item in objects:
+            listed.add(item.identity.key)
+            self._put(kind, item)
         for key in list(self._held(kind)):
-            if key not in there and namespace in {"", key.namespace}:
+            if key not in listed and namespace in {"", key.namespace}:
                 self._drop(kind, key, version)
+        self.advance(kind, version, namespace)
+
+    def advance(self, kind: Kind, version: int, namespace: str) -> None:
+        """Record that every event of a kind up to a resourceVersion has been applied.
+
+        Args:
+            kind: The kind that is watched.
+            version: The resourceVersion of a list, or of an event or bookmark of the watch.
+            namespace: The namespace that is watched; empty for all.
+        """
+        scope = kind.plural, namespace
+        self._passed[scope] = max(version, self._passed.get(scope, 0))
 
     def version_of(self, kind: Kind, key: Key) -> int:
-        """The resourceVersion of what is held; 0 for nothing."""
+        """Return the resourceVersion of a cached object; 0 if there is none."""
         held = self._held(kind).get(key)
         return held.identity.version if held else 0
 
     def _held(self, kind: Kind) -> dict[Key, Booking] | dict[Key, Calendar]:
         return self._index.bookings if kind is BOOKINGS else self._index.calendars
 
-    def _put(self, new: Held) -> bool:
+    def _put(self, kind: Kind, new: Held) -> bool:
         self._reservations.see(new)
+        old = self._held(kind).get(new.identity.key)
+        if old is None and new.identity.version <= self._passed_by_watch(kind, new.identity.key):
+            return False
         if isinstance(new, Booking):
-            old: Held | None = self._index.bookings.get(new.key)
             is_news = self._index.put_booking(new)
         else:
-            old = self._index.calendars.get(new.identity.key)
             is_news = self._index.put_calendar(new)
         if is_news:
             self._on_change(old=old, new=new)
         return is_news
+
+    def _passed_by_watch(self, kind: Kind, key: Key) -> int:
+        """Return the resourceVersion that the watch over an object's namespace has passed."""
+        scopes = ((kind.plural, ""), (kind.plural, key.namespace))
+        return max(self._passed.get(scope, 0) for scope in scopes)
 
     def _drop(self, kind: Kind, key: Key, version: int) -> bool:
         drop = self._index.drop_booking if kind is BOOKINGS else self._index.drop_calendar

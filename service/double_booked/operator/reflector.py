@@ -106,6 +106,7 @@ class Reflector:
         elif kind != "BOOKMARK":
             self._intake.put(self._kind, raw)
         self._version = raw["metadata"]["resourceVersion"]
+        self._intake.advance(self._kind, int(self._version), self._namespace)
 
 
 def _parse(line: bytes) -> dict[str, Any]:

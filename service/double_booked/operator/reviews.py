@@ -27,6 +27,12 @@ from double_booked.operator.reservations import Reservation
 MAX_CONFIRMED = 50
 """How many bookings in the way are looked at before a refusal; of more than that none is."""
 
+FORBIDDEN = 403
+"""The code of a refusal. 409 would read as an optimistic-lock conflict: kubectl diff crashes on
+it, kubectl apply retries for seconds, and server-side apply advises --force-conflicts."""
+
+INVALID = 422
+
 _ROUNDS = 3
 _SETTLE_SECONDS = 1.0
 
@@ -92,7 +98,7 @@ class Reviewer:
                 return [warn(clash) for clash in clashes]
             if not await self._confirm(refused):
                 break
-        raise Refused(409, refuse(wanted, refused))
+        raise Refused(FORBIDDEN, refuse(wanted, refused))
 
     async def review_calendar(
         self, new: RawObject, old: RawObject | None, *, dry_run: bool
@@ -176,7 +182,7 @@ def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
     try:
         return read(raw)
     except InvalidObject as error:
-        raise Refused(422, f"{read_identity(raw).key.name}: {error}") from error
+        raise Refused(INVALID, f"{read_identity(raw).key.name}: {error}") from error
 
 
 def _is_deleted(raw: RawObject) -> bool:

@@ -19,6 +19,9 @@ MAX_REVIEW_BYTES = 8 * 1024 * 1024
 
 NOT_ADMITTING = 503
 
+_REASONS = {403: "Forbidden", 422: "Invalid"}
+"""The reasons that clients of Kubernetes expect with a code (metav1.StatusReason)."""
+
 
 class WebhookServer:
     """Listens on sockets of ours, with a context of ours: kopf's own restarts to renew either.
@@ -102,11 +105,14 @@ def _check(asked: Any) -> None:  # noqa: ANN401 - any JSON
 
 
 def _respond(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf types it as a dict
-    told = answered["response"]
-    if told.get("status", {}).get("code") == NOT_ADMITTING:
-        return _unable(told["status"]["message"]), "unavailable"
-    result = "allowed" if told["allowed"] else "refused"
-    if told["allowed"] and told.get("warnings"):
+    response = answered["response"]
+    status = response.get("status", {})
+    if status.get("code") == NOT_ADMITTING:
+        return _unable(status["message"]), "unavailable"
+    if status.get("code") in _REASONS:
+        status["reason"] = _REASONS[status["code"]]
+    result = "allowed" if response["allowed"] else "refused"
+    if response["allowed"] and response.get("warnings"):
         result = "warned"
     return web.json_response(answered), result
 

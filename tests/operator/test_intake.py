@@ -1,0 +1,162 @@
+"""Late observations never bring back an object that was deleted."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+
+from double_booked.operator.index import Index
+from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake, Kind
+from double_booked.operator.reservations import Reservations
+from operator_making import key, raw_booking, raw_calendar
+
+NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+
+
+@pytest.fixture
+def index() -> Index:
+    return Index()
+
+
+@pytest.fixture
+def intake(index: Index) -> Intake:
+    return Intake(index, Reservations(lambda: 0.0), lambda **_: None)
+
+
+def at_version(raw: dict[str, Any], version: int) -> dict[str, Any]:
+    """An object as it was at a resourceVersion."""
+    return raw | {"metadata": raw["metadata"] | {"resourceVersion": str(version)}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "raw"), [(BOOKINGS, raw_booking("a", *NINE)), (CALENDARS, raw_calendar("a"))]
+)
+def test_a_late_response_does_not_bring_back_a_deleted_object(
+    index: Index, intake: Intake, kind: Kind, raw: dict[str, Any]
+) -> None:
+    intake.put(kind, at_version(raw, 5))
+    intake.gone(kind, at_version(raw, 7))
+    intake.advance(kind, 7, "")
+    assert not intake.put(kind, at_version(raw, 6))
+    assert (index.bookings, index.calendars, list(index.scheduled())) == ({}, {}, [])
+
+
+def test_a_list_that_was_under_way_does_not_bring_back_a_deleted_booking(
+    index: Index, intake: Intake
+) -> None:
+    listed = intake.hold(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    intake.gone(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
+    intake.advance(BOOKINGS, 7, "")
+    intake.replace(BOOKINGS, [listed], 6, "")
+    assert index.bookings == {}
+
+
+def test_a_booking_found_after_the_watch_position_is_cached(index: Index, intake: Intake) -> None:
+    intake.advance(BOOKINGS, 7, "")
+    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 8))
+    assert key("a") in index.bookings
+
+
+def test_a_booking_created_again_under_its_name_is_cached(index: Index, intake: Intake) -> None:
+    intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    intake.gone(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
+    intake.advance(BOOKINGS, 7, "")
+    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE, uid="another"), 9))
+    assert index.bookings[key("a")].identity.uid == "another"
+
+
+def test_the_position_of_one_namespaces_watch_says_nothing_of_another(
+    index: Index, intake: Intake
+) -> None:
+    intake.advance(BOOKINGS, 7, "other")
+    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    assert key("a") in index.bookings
+
+
+def test_positions_of_the_two_kinds_are_apart(index: Index, intake: Intake) -> None:
+    intake.advance(CALENDARS, 7, "")
+    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    assert key("a") in index.bookings
+
+
+class LateObservations(RuleBasedStateMachine):
+    """An API server whose single looks, responses and lists arrive at any later time."""
+
+    looks = Bundle("looks")
+    lists = Bundle("lists")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Index()
+        self.intake = Intake(self.index, Reservations(lambda: 0.0), lambda **_: None)
+        self.version = 0
+        self.stored: dict[str, dict[str, Any]] = {}
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.passed = 0
+
+    @rule(name=st.sampled_from("abc"), target=looks)
+    def write(self, name: str) -> dict[str, Any]:
+        """Create or change a booking; the response to the write arrives later."""
+        self.version += 1
+        old = self.stored.get(name)
+        uid = old["metadata"]["uid"] if old else f"{name}-{self.version}"
+        raw = raw_booking(name, *NINE, uid=uid, resourceVersion=str(self.version))
+        self.stored[name] = raw
+        self.events.append(("MODIFIED" if old else "ADDED", raw))
+        return raw
+
+    @rule(name=st.sampled_from("abc"))
+    def delete(self, name: str) -> None:
+        if name in self.stored:
+            self.version += 1
+            raw = deepcopy(self.stored.pop(name))
+            raw["metadata"]["resourceVersion"] = str(self.version)
+            self.events.append(("DELETED", raw))
+
+    @rule(target=lists)
+    def list_all(self) -> tuple[int, list[dict[str, Any]]]:
+        """Read a list that arrives later."""
+        return self.version, list(self.stored.values())
+
+    @rule()
+    def watch_one(self) -> None:
+        """Deliver the next event of the watch."""
+        if self.passed < len(self.events):
+            what, raw = self.events[self.passed]
+            self.passed += 1
+            if what == "DELETED":
+                self.intake.gone(BOOKINGS, raw)
+            else:
+                self.intake.put(BOOKINGS, raw)
+            self.intake.advance(BOOKINGS, int(raw["metadata"]["resourceVersion"]), "")
+
+    @rule(raw=looks)
+    def look_arrives(self, raw: dict[str, Any]) -> None:
+        self.intake.put(BOOKINGS, raw)
+
+    @rule(listed=lists)
+    def list_arrives(self, listed: tuple[int, list[dict[str, Any]]]) -> None:
+        version, raws = listed
+        found = [self.intake.hold(BOOKINGS, raw) for raw in raws]
+        self.intake.replace(BOOKINGS, found, version, "")
+
+    @invariant()
+    def once_the_watch_has_caught_up_the_index_is_what_is_stored(self) -> None:
+        if self.passed == len(self.events):
+            cached = {
+                each.name: held.identity.version for each, held in self.index.bookings.items()
+            }
+            stored = {
+                name: int(raw["metadata"]["resourceVersion"]) for name, raw in self.stored.items()
+            }
+            assert cached == stored
+
+
+TestLateObservations = pytest.mark.filterwarnings("default")(LateObservations.TestCase)
+LateObservations.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=40, deadline=None
+)
