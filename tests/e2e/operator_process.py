@@ -36,6 +36,7 @@ Told = subprocess.CompletedProcess[str]
 RIVALS = 20
 REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+NEXT = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 _READY_SECONDS = 180
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
 
