@@ -95,15 +95,16 @@ def listed(*items: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
+@pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("options", [(), ("--server-side",)])
 async def test_kubectl_diff_of_a_refused_booking_fails_with_the_sentence(
-    place: Namespace, two: Team, options: tuple[str, ...]
+    place: Namespace, options: tuple[str, ...]
 ) -> None:
-    told = await kubectl(place, "diff", "--filename=-", *options, content=demo())
-    assert_refused(told, "demo", codes=(1, 2))
-    moved = await kubectl(place, "diff", "--filename=-", *options, content=demo("a"))
-    assert_refused(moved, "a", codes=(1, 2))
-    assert len(await two.get("bookings")) == 2
+    diff = ("diff", "--filename=-", *options)
+    assert_refused(await kubectl(place, *diff, content=demo()), "demo", codes=(1, 2))
+    free = manifest("b", *planned_free(), "staging")
+    assert (await kubectl(place, *APPLY, *options, content=free)).returncode == 0
+    assert_refused(await kubectl(place, *diff, content=demo("b")), "b", codes=(1, 2))
 
 
 @pytest.mark.usefixtures("two")
