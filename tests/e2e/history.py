@@ -210,9 +210,11 @@ class _Moment:
             self.calendars.setdefault(name, []).append(spec)
 
 
-def _timeline(events: Iterable[Event], writes: Iterable[Write]) -> list[_Phase]:
+def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
     """Return all specs with the clock time in which they may count, by start."""
-    started = {each.version: each.started for each in writes if each.version}
+    # A request that changes nothing is answered with the version of the one before it.
+    latest_first = sorted(writes, key=lambda each: -each.started)
+    started = {each.version: each.started for each in latest_first if each.version}
     histories: dict[tuple[Kind, str], list[Event]] = {}
     for event in sorted(events, key=lambda each: each.version):
         history = histories.setdefault((event.kind, event.name), [])
@@ -346,7 +348,8 @@ def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
     found = {}
     for each in stored:
         known = bisect_right(ends, each.started)
-        found[each.version] = newest[known - 1] if known else 0
+        since = newest[known - 1] if known else 0
+        found[each.version] = min(since, found.get(each.version, since))
     return found
 
 

@@ -391,8 +391,8 @@ class Proxy:
     Attributes:
         watch_delay: Seconds that it keeps each event of a watch.
         answer_delay: Seconds that it keeps any other answer at most; how long is random.
-        watch_seconds: Seconds after which it ends a watch as too old, so that the operator has to
-            list again; 0 for never.
+        watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
+            the operator has to list again; 0 for never.
     """
 
     server: str
@@ -430,6 +430,8 @@ class Proxy:
                     await asyncio.sleep(self.watch_delay)
                     await response.write(line)
                 return
+        if random.random() < 0.5:  # noqa: S311 - no secret
+            return
         status = {"kind": "Status", "apiVersion": "v1", "code": 410, "message": "too old"}
         await response.write(json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
 
