@@ -78,6 +78,7 @@ class Write:
         outcome: What came of it; "failed" if it was refused by anyone but the operator.
         version: The resourceVersion that it was stored with; 0 if it was not, or is not known.
         message: Why it was refused.
+        creates: Whether it was to create the object: then all its time is added.
     """
 
     started: float
@@ -88,6 +89,7 @@ class Write:
     outcome: Outcome
     version: int = 0
     message: str = ""
+    creates: bool = False
 
 
 def read_event(kind: Kind, raw: Mapping[str, Any], seen: float) -> Event:
@@ -187,27 +189,35 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """A spec of an object, and from when until when it may count."""
+    """A spec of an object, from when until when it may count, and whether it was ever stored."""
 
     name: str
     spec: Spec
     start: float
     end: float
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What may count at one moment: the specs of each Booking, and of each Calendar."""
+    """What may count at one moment: the specs of each Booking, and of each Calendar.
+
+    Attributes:
+        olds: The specs of the Booking that is to be changed, if it is there.
+    """
 
     bookings: dict[str, list[Booking]] = field(default_factory=dict)
     calendars: dict[str, list[Rules]] = field(default_factory=dict)
+    olds: list[Booking] = field(default_factory=list)
 
-    def add(self, name: str, spec: Spec) -> None:
-        """Add a spec."""
-        if isinstance(spec, Booking):
-            self.bookings.setdefault(name, []).append(spec)
-        else:
-            self.calendars.setdefault(name, []).append(spec)
+    def add(self, phase: _Phase, write: Write) -> None:
+        """Add a spec, in view of a write."""
+        if isinstance(phase.spec, Rules):
+            self.calendars.setdefault(phase.name, []).append(phase.spec)
+        elif phase.name != write.name:
+            self.bookings.setdefault(phase.name, []).append(phase.spec)
+        elif phase.is_stored and not write.creates:
+            self.olds.append(phase.spec)
 
 
 def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
@@ -230,7 +240,7 @@ def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
     for write in writes:
         if write.outcome == "failed" and write.wanted:
             until = write.ended + RESERVED_SECONDS
-            phases.append(_Phase(write.name, write.wanted, write.started, until))
+            phases.append(_Phase(write.name, write.wanted, write.started, until, is_stored=False))
     return sorted(phases, key=lambda each: each.start)
 
 
@@ -245,7 +255,7 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
         there = _Moment()
         for phase in window:
             if phase.start <= moment <= phase.end:
-                there.add(phase.name, phase.spec)
+                there.add(phase, write)
         if any(_is_over(write.wanted, calendar, there) for calendar in write.wanted.calendars):
             return True
     return False
@@ -260,11 +270,9 @@ def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
     others = {
         name: [each for each in specs if calendar in each.calendars]
         for name, specs in there.bookings.items()
-        if name != wanted.name
     }
-    names = {name: specs for name, specs in there.bookings.items() if name != wanted.name}
-    names[wanted.name] = [wanted]
-    for start, end in _added(wanted, there.bookings.get(wanted.name, []), calendar, gap):
+    names = there.bookings | {wanted.name: [wanted]}
+    for start, end in _added(wanted, there.olds, calendar, gap):
         around = {
             name: [each for each in specs if _overlap(each.span(gap), (start, end))]
             for name, specs in others.items()

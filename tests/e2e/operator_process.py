@@ -213,9 +213,9 @@ class Team:
     namespace: str
     cluster: Cluster
 
-    async def calendar(self, name: str, **spec: Any) -> None:
-        """Makes a Calendar."""
-        await self.cluster.create(
+    async def calendar(self, name: str, **spec: Any) -> Any:
+        """Create a Calendar."""
+        return await self.cluster.create(
             path_of("calendars", namespace=self.namespace), self._raw("Calendar", name, spec)
         )
 
@@ -384,11 +384,12 @@ async def team(namespace: str) -> AsyncIterator[Team]:
         await cluster.close()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proxy:
     """Passes requests on to the API server, and answers less well than it does.
 
     Attributes:
+        kubeconfig: The path of a kubeconfig for it.
         watch_delay: Seconds that it keeps each event of a watch.
         answer_delay: Seconds that it keeps any other answer at most; how long is random.
         watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
@@ -400,6 +401,7 @@ class Proxy:
     watch_delay: float = 0.0
     answer_delay: float = 0.0
     watch_seconds: float = 0.0
+    kubeconfig: str = ""
 
     async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         """Pass one request on."""
@@ -437,21 +439,27 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(folder: Path, **delays: float) -> AsyncIterator[str]:
-    """Serve a Proxy with some delays; yield the path of a kubeconfig for it."""
+async def proxied(
+    folder: Path,
+    watch_delay: float = 0.0,
+    answer_delay: float = 0.0,
+    watch_seconds: float = 0.0,
+) -> AsyncIterator[Proxy]:
+    """Serve a Proxy."""
     info = login()
     connector = aiohttp.TCPConnector(ssl=info.as_ssl_context(), limit=0)
     async with aiohttp.ClientSession(
         connector=connector, headers=info.as_http_headers()
     ) as session:
         app = aiohttp.web.Application()
-        proxy = Proxy(info.server, session, **delays)
+        proxy = Proxy(info.server, session, watch_delay, answer_delay, watch_seconds)
         app.router.add_route("*", "/{path:.*}", proxy.forward)
         runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            yield _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            proxy.kubeconfig = _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            yield proxy
         finally:
             await runner.cleanup()
 

@@ -170,6 +170,13 @@ def test_a_refusal_for_time_that_was_occupied_before_is_not_justified() -> None:
     assert unjustified(both, [shorter]) == [shorter]
 
 
+def test_all_time_of_a_booking_that_is_created_is_added() -> None:
+    failed = write(A, 3.5, 4.0, "failed")
+    assert unjustified(history(B), [failed, write(A, 4.5, 5.0)]) == []
+    twice = Write(3.5, 4.0, "bookings", "a", A, "refused", creates=True)
+    assert unjustified(history(A, B), [twice]) == []
+
+
 def test_a_name_that_is_taken_out_of_replaces_is_added_time() -> None:
     assert unjustified(history(A, like(B, "a")), [write(B, 3.5, 4.0)]) == []
 

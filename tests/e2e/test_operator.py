@@ -56,8 +56,8 @@ async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
 async def test_never_two_win_while_watches_are_late(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
-    async with proxied(tmp_path, watch_delay=2) as kubeconfig:
-        slow = {"KUBECONFIG": kubeconfig}
+    async with proxied(tmp_path, watch_delay=2) as proxy:
+        slow = {"KUBECONFIG": proxy.kubeconfig}
         async with operating_meanwhile(place.name, tmp_path, **slow) as process:
             await bookers.calendar("staging")
             for number in range(40):
