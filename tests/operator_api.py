@@ -24,6 +24,7 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.objects import API_VERSION
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/team/leases"
+ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/namespaces/team/localsubjectaccessreviews"
 SECRETS = "/api/v1/namespaces/team/secrets"
 EVENTS = "/api/v1/namespaces/team/events"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
@@ -71,6 +72,8 @@ class Api:
         asked: Method and path of each request, in order.
         failing: Status codes to answer the next requests of a method and path with, and headers.
         watched: Lines for each watch that is open, None to end it.
+        undeletable: Names of objects that no user may delete.
+        access_reviews: Each question whether a user may do something.
     """
 
     url: str = ""
@@ -80,6 +83,8 @@ class Api:
         default_factory=lambda: defaultdict(list)
     )
     watched: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
+    undeletable: set[str] = field(default_factory=set)
+    access_reviews: list[Raw] = field(default_factory=list)
     is_silent: bool = False
     _versions: Any = field(default_factory=lambda: itertools.count(1))
     _log: list[tuple[int, str, Raw]] = field(default_factory=list)
@@ -152,23 +157,47 @@ class Api:
             return await (self._watch(request, path) if watch else self._list(request, path))
         if path not in self.objects:
             return web.json_response({"message": "not found"}, status=404)
-        if request.method == "GET":
+        return self._act_on(path, request.method, content)
+
+    def _act_on(self, path: str, method: str, content: Raw) -> web.Response:
+        if method == "GET":
             return web.json_response(self.objects[path])
-        return self._change(path, content, is_patch=request.method == "PATCH")
+        if method == "DELETE":
+            return self._delete(path, content)
+        return self._change(path, content, is_patch=method == "PATCH")
 
     def _create(self, collection: str, content: Raw) -> web.Response:
+        if collection == ACCESS_REVIEWS:
+            return self._review_access(content)
         path = f"{collection}/{content['metadata']['name']}"
         if path in self.objects:
             return web.json_response({"message": "exists"}, status=409)
         return web.json_response(self.put(path, content), status=201)
 
+    def _review_access(self, content: Raw) -> web.Response:
+        self.access_reviews.append(content["spec"])
+        name = content["spec"]["resourceAttributes"]["name"]
+        status = {"allowed": name not in self.undeletable}
+        return web.json_response(content | {"status": status}, status=201)
+
+    def _delete(self, path: str, content: Raw) -> web.Response:
+        if refused := self._refuse_other(path, content["preconditions"]):
+            return refused
+        self.delete(path)
+        return web.json_response({})
+
     def _change(self, path: str, content: Raw, *, is_patch: bool) -> web.Response:
+        if refused := self._refuse_other(path, content.get("metadata", {})):
+            return refused
         held = self.objects[path]
-        for name in ("uid", "resourceVersion"):
-            wanted = content.get("metadata", {}).get(name)
-            if wanted and wanted != held["metadata"][name]:
-                return web.json_response({"message": f"another {name}"}, status=409)
         return web.json_response(self.put(path, _merge(held, content) if is_patch else content))
+
+    def _refuse_other(self, path: str, wanted: Raw) -> web.Response | None:
+        """Refuse what is meant for another object, or another state of it."""
+        for name in ("uid", "resourceVersion"):
+            if wanted.get(name) and wanted[name] != self.objects[path]["metadata"][name]:
+                return web.json_response({"message": f"another {name}"}, status=409)
+        return None
 
     async def _list(self, request: web.Request, prefix: str) -> web.Response:
         found = [raw for path, raw in sorted(self.objects.items()) if _is_in(path, prefix)]
@@ -199,7 +228,7 @@ class Api:
 
 
 def _is_collection(path: str) -> bool:
-    return path.endswith(("calendars", "bookings"))
+    return path.endswith(("calendars", "bookings", "validatingwebhookconfigurations"))
 
 
 def _is_in(path: str, prefix: str) -> bool:

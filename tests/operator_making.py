@@ -51,6 +51,7 @@ def booking(
     created: int = 0,
     version: int = 1,
     uid: str = "",
+    **more: Any,
 ) -> Booking:
     """A booking of a time, on `staging` if no calendar is named."""
     return Booking(
@@ -59,6 +60,7 @@ def booking(
         at(start),
         at(end),
         calendars or ("staging",),
+        **more,
     )
 
 
@@ -74,7 +76,13 @@ def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
     """Metrics of what is held, by an operator that admits and has written all statuses but one."""
     made = Metrics()
     gauges = Gauges(
-        reservations=lambda: 3, admitting=lambda: True, lag=lambda: 1.5, expiry=lambda: 2e9
+        reservations=lambda: 3,
+        admitting=lambda: True,
+        lag=lambda: 1.5,
+        expiry=lambda: 2e9,
+        webhook_configured=lambda: True,
+        unenforced=lambda: {"FailurePolicyIgnore": 2},
+        foreign_webhooks=lambda: 1,
     )
     made.show(index, over, gauges)
     return made
@@ -93,11 +101,16 @@ def _raw(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def raw_booking(
-    name: str, start: str, end: str, *calendars: str, **metadata: Any
+    name: str,
+    start: str,
+    end: str,
+    *calendars: str,
+    spec: dict[str, Any] | None = None,
+    **metadata: Any,
 ) -> dict[str, Any]:
-    """A Booking as JSON has it."""
-    spec = {"calendars": list(calendars or ("staging",)), "start": start, "end": end}
-    raw = _raw("Booking", name, spec)
+    """A Booking as JSON has it, with more fields in its spec and its metadata."""
+    whole = {"calendars": list(calendars or ("staging",)), "start": start, "end": end}
+    raw = _raw("Booking", name, whole | (spec or {}))
     raw["metadata"] |= metadata
     return raw
 

@@ -1,4 +1,4 @@
-"""Writes what the chart renders as plain resources into kustomize/.
+"""Write what the chart renders as plain resources into kustomize/.
 
 The base is the chart's defaults; a component has the objects that its values add to them. What a
 component changes of the base is written by hand, and compared with the chart by the tests.
@@ -30,13 +30,13 @@ _OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
 
 def options(values: tuple[str, ...]) -> list[str]:
-    """What helm is told of the values of a component."""
+    """Return the options of helm for the values of a component."""
     assignments = [f"--set={each}" for each in values if "=" in each]
     return [*(each for each in values if "=" not in each), *assignments]
 
 
 def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """The chart's objects by kind and name, without what only Helm has a use for.
+    """Return the chart's objects by kind and name, without what only Helm uses.
 
     Args:
         helm: The program.
@@ -49,7 +49,7 @@ def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]
 
 
 def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN401 - any YAML
-    """Objects by kind and name, without what only Helm reads and without a namespace."""
+    """Return objects by kind and name, without what only Helm reads and without a namespace."""
     found = {}
     for each in filter(None, objects):
         metadata = each["metadata"]
@@ -63,7 +63,7 @@ def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN
 
 
 def write(folder: Path, objects: list[dict[str, Any]]) -> None:
-    """Writes each object into a file of its own, named by its kind."""
+    """Write each object into a file of its own, named by its kind."""
     for old in folder.glob("resources/*.yaml"):
         old.unlink()
     (folder / "resources").mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def write(folder: Path, objects: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Writes the base and the components."""
+    """Write the base and the components."""
     helm = ROOT / "build/tools/helm"
     base = render(helm)
     write(ROOT / "kustomize/base", list(base.values()))

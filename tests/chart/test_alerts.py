@@ -43,18 +43,20 @@ def test_the_runbook_has_a_section_for_each() -> None:
     assert alerts() <= sections
 
 
-def test_those_of_the_operator_are_there_with_it_alone() -> None:
-    """One is about its absence: without the operator it would fire for ever."""
+def test_alerts_are_about_what_is_installed() -> None:
+    """Two are about an absence: without the service or the operator they would always fire."""
     assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
     [of_service] = groups("--set=operator.enabled=false")
     assert "operator" not in json.dumps(of_service)
+    [of_operator] = groups("--set=service.enabled=false")
+    assert of_operator == groups()[1]
     assert ("PrometheusRule", "double-booked") not in render(values("operator"))
 
 
 @pytest.mark.parametrize(
     ("policy", "consequence"), [("Fail", "are refused"), ("Ignore", "are let in unchecked")]
 )
-def test_what_follows_if_nobody_admits_is_told_as_it_is(policy: str, consequence: str) -> None:
+def test_the_alert_says_what_follows_if_nobody_admits(policy: str, consequence: str) -> None:
     _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
     [alert] = [
         each for each in of_operator["rules"] if each["alert"] == "DoubleBookedOperatorNotAdmitting"

@@ -7,7 +7,18 @@ import pytest
 import yaml
 from google.protobuf.json_format import ParseDict
 
-from chart.programs import CHART, NEWEST, ROOT, container, render, run, template, tool, values
+from chart.programs import (
+    CHART,
+    NAMES,
+    NEWEST,
+    ROOT,
+    container,
+    render,
+    run,
+    template,
+    tool,
+    values,
+)
 from chart.schemas import write_schemas
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
@@ -16,8 +27,11 @@ KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
 BOOKINGS = [
     (["double-booked.io"], ["calendars", "bookings"], None, ["get", "list", "watch"]),
+    (["double-booked.io"], ["bookings"], None, ["delete"]),
     (["double-booked.io"], ["calendars/status", "bookings/status"], None, ["patch"]),
     ([""], ["events"], None, ["create"]),
+    ([""], ["namespaces"], None, ["get"]),
+    (["authorization.k8s.io"], ["localsubjectaccessreviews"], None, ["create"]),
 ]
 LEASES = [
     (["coordination.k8s.io"], ["leases"], None, ["create"]),
@@ -27,14 +41,10 @@ SECRETS = [
     ([""], ["secrets"], None, ["create"]),
     ([""], ["secrets"], [f"{KEY}-webhook"], ["get", "update"]),
 ]
-WEBHOOK = [
-    (
-        ["admissionregistration.k8s.io"],
-        ["validatingwebhookconfigurations"],
-        [KEY],
-        ["get", "patch"],
-    )
-]
+CONFIGURATIONS = (["admissionregistration.k8s.io"], ["validatingwebhookconfigurations"])
+WATCHED = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get"])]
+KEPT = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get", "patch"])]
+"""The rights to webhook configurations: of others to find them, of its own to watch or keep it."""
 
 
 def every(name: str) -> list[dict[str, Any]]:
@@ -88,7 +98,7 @@ def test_it_may_do_what_it_does_and_nothing_else() -> None:
     assert granted("operator") == [
         (KEY, "shared", LEASES + SECRETS),
         (KEY, None, BOOKINGS),
-        (f"{KEY}-webhook", None, WEBHOOK),
+        (f"{KEY}-webhook", None, KEPT),
     ]
 
 
@@ -97,29 +107,40 @@ def test_in_some_namespaces_it_has_rights_there_alone() -> None:
         (KEY, "shared", LEASES + SECRETS),
         (f"{KEY}-bookings", "research", BOOKINGS),
         (f"{KEY}-bookings", "staging", BOOKINGS),
-        (f"{KEY}-webhook", None, WEBHOOK),
+        (f"{KEY}-webhook", None, KEPT),
     ]
 
 
-def test_with_cert_manager_it_keeps_no_secret_and_no_webhook() -> None:
+def test_with_cert_manager_it_changes_no_secret_and_no_webhook() -> None:
     assert granted("operator-cert-manager") == [
         (KEY, "shared", LEASES),
         (KEY, None, BOOKINGS),
+        (f"{KEY}-webhook", None, WATCHED),
     ]
 
 
-def test_who_may_edit_a_namespace_may_book_in_it() -> None:
-    objects = render(values("operator"))
-    label = "rbac.authorization.k8s.io/aggregate-to-"
-    for role, verb, reached in (("view", "watch", {"view"}), ("edit", "create", {"edit", "admin"})):
-        found = objects["ClusterRole", f"{KEY}-{role}"]
-        [rule] = found["rules"]
-        assert rule["resources"] == ["calendars", "bookings"]
-        assert verb in rule["verbs"]
-        labels = found["metadata"]["labels"]
-        assert {each.removeprefix(label) for each in labels if each.startswith(label)} == reached
-    without = render(values("operator"), "--set=operator.aggregateRoles=false")
-    assert ("ClusterRole", f"{KEY}-edit") not in without
+def test_editors_book_and_admins_alone_change_calendars() -> None:
+    read = {"get", "list", "watch"}
+    write = {"create", "update", "patch", "delete", "deletecollection"}
+    assert aggregated("view") == {("calendars", verb) for verb in read} | {
+        ("bookings", verb) for verb in read
+    }
+    assert aggregated("edit") == {("bookings", verb) for verb in write}
+    assert aggregated("admin") == aggregated("edit") | {("calendars", verb) for verb in write}
+    assert aggregated("edit", "--set=operator.aggregateRoles=false") == set()
+
+
+def aggregated(role: str, *options: str) -> set[tuple[str, str]]:
+    """Return the resources and verbs that a role of Kubernetes gets."""
+    label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
+    return {
+        (resource, verb)
+        for each in render(values("operator"), *options).values()
+        if each["metadata"]["labels"].get(label) == "true"
+        for rule in each["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -183,8 +204,17 @@ def test_it_is_told_what_it_keeps_and_where() -> None:
         "LOG_FORMAT": "json",
     }
     assert told("operator-namespaced")["WATCH_NAMESPACES"] == "staging,research"
-    names = list(told("operator"))
-    # Only a variable that stands before is put in place of $(...).
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_it_knows_the_configuration_that_it_watches_whoever_makes_the_certificate(
+    name: str,
+) -> None:
+    settings = told(name)
+    assert settings["WEBHOOK_CONFIGURATION"] == KEY
+    assert settings["WEBHOOK_NAMES"] == f"{KEY}.$(OPERATOR_NAMESPACE).svc"
+    # Kubernetes expands $(...) only where the variable is defined before.
+    names = list(settings)
     assert names.index("OPERATOR_NAMESPACE") < names.index("WEBHOOK_NAMES")
 
 
@@ -198,7 +228,7 @@ def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
         "cert-manager.io/inject-ca-from": f"shared/{KEY}"
     }
     assert told("operator-cert-manager")["WEBHOOK_CERT_FILE"] == "/tls/tls.crt"
-    assert told("operator-cert-manager").keys().isdisjoint({"WEBHOOK_SECRET", "WEBHOOK_NAMES"})
+    assert "WEBHOOK_SECRET" not in told("operator-cert-manager")
     [volume] = container_pod("operator-cert-manager")["volumes"]
     assert volume["secret"]["secretName"] == certificate["secretName"]
 
@@ -296,6 +326,37 @@ def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> No
     assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_service_nothing_of_it_is_rendered(name: str) -> None:
+    """Objects that are about both, alerts and dashboard, stay."""
+    alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
+    shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
+    objects = render(values(name), *alone)
+    assert ("Deployment", KEY) in objects
+    assert [key for key in objects if not key[1].startswith(KEY) and key[0] not in shared] == []
+    assert ("ConfigMap", "double-booked-test") not in objects
+
+
+def test_the_operator_is_the_same_without_the_service() -> None:
+    everything = render(values("operator"), "--no-hooks")
+    alone = render(values("operator-only"))
+    assert alone.items() <= everything.items()
+    assert {kind for kind, _ in everything.keys() - alone.keys()} == {
+        "Deployment",
+        "Service",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+    }
+
+
+@pytest.mark.parametrize("name", ["default", "operator", "operator-only"])
+def test_the_notes_are_about_what_is_installed(name: str) -> None:
+    command = ("install", "double-booked", str(CHART), "--dry-run=client", values(name))
+    _, _, notes = run(tool("helm"), *command).partition("NOTES:")
+    assert ("helm test" in notes) is ("GetConflicts" in notes) is (name != "operator-only")
+    assert ("It rejects double bookings in all namespaces" in notes) is (name != "default")
+
+
 def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:
     key = ("CustomResourceDefinition", "bookings.double-booked.io")
     assert "annotations" not in render(values("operator"), "--set=crds.keep=false")[key]["metadata"]
@@ -355,9 +416,11 @@ def test_an_example_is_as_the_definitions_want_it(file: str) -> None:
     [
         ("Calendar", {"capacity": 0}, "minimum"),
         ("Calendar", {"policy": "Refuse"}, "policy"),
-        ("Calendar", {"minGap": "1 h"}, "pattern"),
+        ("Calendar", {"minGap": 60}, "minGap"),
+        ("Calendar", {"ttlSecondsAfterFinished": -1}, "minimum"),
         ("Booking", {"calendars": ["a"], "start": "2026-12-07T09:00:00Z"}, "end"),
         ("Booking", {"calendar": "a"}, "calendar"),
+        ("Booking", {"replaces": "b"}, "replaces"),
     ],
 )
 def test_what_the_definitions_do_not_allow_is_found(

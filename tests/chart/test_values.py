@@ -2,13 +2,13 @@
 
 import pytest
 
-from chart.programs import refusal, values
+from chart.programs import refusal, render, values
 
 A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
 
 
 @pytest.mark.parametrize(
-    ("mistake", "told"),
+    ("mistake", "sentence"),
     [
         ("--set=replicaCounts=2", "replicaCounts"),
         ("--set=service.typ=ClusterIP", "typ"),
@@ -47,14 +47,16 @@ A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
             "operator.certificate.certManager.issuerRef.name is empty",
         ),
         ("--set=operator.serviceAccount.create=false", "not for `default`"),
+        ("--set-string=service.enabled=false", "enabled"),
+        ("--set=service.enabled=false", "there is nothing to install: set one of them to true"),
     ],
 )
-def test_a_mistake_is_refused(mistake: str, told: str) -> None:
-    assert told in refusal(mistake)
+def test_a_mistake_is_refused(mistake: str, sentence: str) -> None:
+    assert sentence in refusal(mistake)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "sentence"),
     [
         ("gke-ingress", "needs cloud.google.com/v1/BackendConfig"),
         ("gke-gateway", "needs gateway.networking.k8s.io/v1/HTTPRoute"),
@@ -65,5 +67,12 @@ def test_a_mistake_is_refused(mistake: str, told: str) -> None:
         ("operator-namespaced", "set crds.install=true"),
     ],
 )
-def test_a_feature_that_the_cluster_lacks_is_refused(name: str, told: str) -> None:
-    assert told in refusal(values(name), A_CLUSTER)
+def test_a_feature_that_the_cluster_lacks_is_refused(name: str, sentence: str) -> None:
+    assert sentence in refusal(values(name), A_CLUSTER)
+
+
+def test_a_feature_of_a_service_that_is_not_installed_needs_nothing() -> None:
+    alone = "--set=service.enabled=false,operator.enabled=true"
+    for name in ("gke-ingress", "gke-gateway", "cert-manager"):
+        render(values(name), alone, A_CLUSTER)
+    render(alone, "--set=tls.source=existingSecret")

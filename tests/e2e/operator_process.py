@@ -26,7 +26,7 @@ import aiohttp.web
 import yaml
 
 from double_booked.operator import authority
-from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
+from double_booked.operator.cluster import Cluster, ClusterError, _Request, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
 from double_booked.operator.webhook_tls import Served, load_pair
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
@@ -264,7 +264,9 @@ class Team:
         Raises:
             ClusterError: It is not there.
         """
-        return await self.cluster.delete(path_of(kind, Key(self.namespace, name)))
+        request = _Request("DELETE", path_of(kind, Key(self.namespace, name)))
+        # The operator itself deletes only what it has seen, of a known uid.
+        return await self.cluster._ask(request, 1)  # noqa: SLF001
 
     async def get(self, kind: str, name: str = "") -> Any:
         """An object, or all of a kind."""
@@ -274,10 +276,8 @@ class Team:
         return found["items"]
 
     async def verdict(self, name: str) -> str:
-        """Whether a Booking says that it is double-booked; nothing if it says nothing yet."""
-        raw = await self.get("bookings", name)
-        conditions = raw.get("status", {}).get("conditions", [])
-        return conditions[0]["status"] if conditions else ""
+        """Return whether a Booking says that it is double-booked; empty if it says nothing yet."""
+        return condition(await self.get("bookings", name), "DoubleBooked").get("status", "")
 
     def _raw(self, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -286,6 +286,12 @@ class Team:
             "metadata": {"name": name, "namespace": self.namespace},
             "spec": spec,
         }
+
+
+def condition(raw: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return the condition of a type from the status of an object; empty if it has none."""
+    conditions = raw.get("status", {}).get("conditions", [])
+    return next((dict(each) for each in conditions if each["type"] == kind), {})
 
 
 def manifest(name: str, start: str, end: str, *calendars: str, **more: Any) -> dict[str, Any]:

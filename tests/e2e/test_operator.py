@@ -17,6 +17,7 @@ from e2e.operator_process import (
     NINE,
     Process,
     Team,
+    condition,
     eventually,
     hour,
     kubectl,
@@ -307,8 +308,9 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     )
 
     async def is_free() -> bool:
-        status = (await bookers.get("bookings", "second"))["status"]
-        return bool(status["conditions"][0]["reason"] == "Free" and status["conflictsWith"] == [])
+        second = await bookers.get("bookings", "second")
+        reason = condition(second, "DoubleBooked").get("reason")
+        return bool(reason == "Free" and second["status"]["conflictsWith"] == [])
 
     await eventually(is_free, "second is free again")
 

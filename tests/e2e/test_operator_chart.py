@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from cryptography import x509
 
-from e2e.conftest import QUICK, RELEASE, ROOT, Namespace, run, tool, until
-from e2e.operator_process import Team, hour, manifest, team, winners
+from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool, until
+from e2e.operator_process import Team, condition, hour, manifest, team, winners
 
 OPERATOR = f"{RELEASE}-operator"
 ON = "--set=operator.enabled=true"
@@ -54,8 +54,7 @@ def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace
 
     def verdicts() -> set[str]:
         found = installed.get("bookings")["items"]
-        conditions = [raw.get("status", {}).get("conditions", []) for raw in found]
-        return {each[0]["status"] if each else "" for each in conditions}
+        return {condition(raw, "DoubleBooked").get("status", "") for raw in found}
 
     until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
     calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
@@ -77,10 +76,14 @@ def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
         ("patch", "calendars.double-booked.io", "--subresource=status"),
         ("update", f"leases/{OPERATOR}"),
         ("get", f"secrets/{OPERATOR}-webhook"),
+        ("delete", "bookings.double-booked.io", "--all-namespaces"),
+        ("get", "namespaces/another"),
+        ("create", "localsubjectaccessreviews.authorization.k8s.io", "--all-namespaces"),
+        ("list", "validatingwebhookconfigurations"),
     ):
         assert installed.kubectl("auth", "can-i", account, *allowed).strip() == "yes", allowed
     for refused in (
-        ("delete", "bookings.double-booked.io"),
+        ("delete", "calendars.double-booked.io"),
         ("patch", "bookings.double-booked.io"),
         ("get", "secrets"),
         ("list", "namespaces"),
@@ -91,6 +94,25 @@ def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
         command = installed.command("auth", "can-i", account, *refused)
         told = subprocess.run(command, text=True, capture_output=True, check=False)
         assert told.stdout.strip() == "no", refused
+
+
+def test_editors_book_and_admins_alone_change_calendars(installed: Namespace) -> None:
+    def may(role: str, verb: str, kind: str) -> bool:
+        question = ("auth", "can-i", verb, f"{kind}.double-booked.io", f"--as={role}")
+        command = installed.command(*question)
+        answer = subprocess.run(command, text=True, capture_output=True, check=False)
+        return answer.stdout.strip() == "yes"
+
+    for role in ("view", "edit", "admin"):
+        user = (f"--clusterrole={role}", f"--user={role}")
+        installed.kubectl("create", "rolebinding", role, *user)
+    # A controller of the cluster adds the rights to the roles.
+    until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
+    until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
+    until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
+    for verb in ("create", "update", "patch", "delete"):
+        assert not may("edit", verb, "calendars")
+        assert not may("view", verb, "bookings")
 
 
 def test_an_upgrade_leaves_who_is_trusted_alone(installed: Namespace) -> None:
@@ -120,6 +142,22 @@ def test_an_uninstall_leaves_what_it_says(
         "calendar.double-booked.io/maintenance-window",
         "calendar.double-booked.io/staging",
     }
+
+
+def test_it_runs_without_the_service(
+    namespace: Namespace,
+    definitions_of_ours: None,  # noqa: ARG001
+) -> None:
+    namespace.install(f"--values={CHART}/ci/operator-only-values.yaml")
+    try:
+        assert namespace.kubectl("get", "deployments", "--output=name").split() == [
+            f"deployment.apps/{OPERATOR}"
+        ]
+        for name in ("calendars.yaml", "bookings.yaml"):
+            assert apply(namespace, name).returncode == 0
+        assert "would be double-booked" in apply(namespace, "double-booking.yaml").stderr
+    finally:
+        namespace.helm("uninstall", RELEASE, "--wait")
 
 
 def test_rights_in_one_namespace_are_enough(

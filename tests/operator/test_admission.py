@@ -9,31 +9,31 @@ from hypothesis import strategies as st
 from double_booked.conflicts.definition import Occupied, overloaded_segments
 from double_booked.operator.admission import (
     MAX_WARNING,
-    Ledger,
+    CapacityView,
+    capacity_warnings,
     find_clashes,
-    refuse,
-    warn,
-    warn_of_rules,
+    rejection_message,
+    warning_message,
 )
 from double_booked.operator.objects import Booking, Calendar, Rules
 from double_booked.operator.reservations import Reservations
 from operator_making import HOUR, at, booking, calendar, index_of, key
 
 
-def ledger(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()) -> Ledger:
+def view_of(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()) -> CapacityView:
     """What is on calendars, and what may come."""
     reservations = Reservations(lambda: 0.0)
     for each in coming:
         reservations.add(each)
-    return Ledger(index_of(*held), reservations)
+    return CapacityView(index_of(*held), reservations)
 
 
-def fits(wanted: Booking, known: Ledger, old: Booking | None = None) -> bool:
+def fits(wanted: Booking, known: CapacityView, old: Booking | None = None) -> bool:
     return not find_clashes(wanted, old, known)
 
 
 def test_touching_bookings_fit_and_overlapping_ones_do_not() -> None:
-    known = ledger(calendar(), booking("a", 9, 10))
+    known = view_of(calendar(), booking("a", 9, 10))
     assert fits(booking("b", 10, 11), known)
     assert fits(booking("b", 8, 9), known)
     assert not fits(booking("b", 9.5, 11), known)
@@ -41,13 +41,13 @@ def test_touching_bookings_fit_and_overlapping_ones_do_not() -> None:
 
 
 def test_an_instant_clashes_at_a_start_and_not_at_an_end() -> None:
-    known = ledger(calendar(), booking("a", 9, 10))
+    known = view_of(calendar(), booking("a", 9, 10))
     assert not fits(booking("b", 9, 9), known)
     assert fits(booking("b", 10, 10), known)
 
 
 def test_a_gap_holds_after_each_of_two() -> None:
-    known = ledger(calendar(gap=HOUR), booking("a", 9, 10))
+    known = view_of(calendar(gap=HOUR), booking("a", 9, 10))
     assert not fits(booking("b", 10.5, 11), known)
     assert fits(booking("b", 11, 12), known)
     assert not fits(booking("b", 7, 8.5), known)
@@ -55,88 +55,90 @@ def test_a_gap_holds_after_each_of_two() -> None:
 
 
 def test_as_many_fit_as_the_capacity_says_at_any_instant() -> None:
-    known = ledger(calendar(capacity=2), booking("a", 9, 11), booking("b", 12, 14))
+    known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 12, 14))
     assert fits(booking("c", 9, 14), known)
-    known = ledger(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
+    known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
     [clash] = find_clashes(booking("c", 9, 14), None, known)
-    assert (clash.start, clash.end) == (at(10), at(11))
+    assert clash.span == (at(10), at(11))
     assert [other.name for other in clash.others] == ["a", "b"]
 
 
 def test_what_was_allowed_and_may_come_is_taken() -> None:
-    known = ledger(calendar(), coming=(booking("a", 9, 10),))
+    known = view_of(calendar(), coming=(booking("a", 9, 10),))
     assert not fits(booking("b", 9, 10), known)
 
 
 def test_a_move_holds_both_times_and_counts_once() -> None:
-    known = ledger(
+    known = view_of(
         calendar(capacity=2), booking("a", 9, 11), coming=(booking("a", 10, 12, version=2),)
     )
     assert fits(booking("b", 9, 12), known)
-    known = ledger(calendar(), booking("a", 9, 10), coming=(booking("a", 11, 12, version=2),))
+    known = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 11, 12, version=2),))
     assert not fits(booking("b", 9, 10), known)
     assert not fits(booking("b", 11, 12), known)
 
 
 def test_a_booking_does_not_clash_with_its_own_name() -> None:
-    known = ledger(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
+    known = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
     assert fits(booking("a", 9, 10, uid="third"), known)
 
 
 def test_an_update_is_refused_only_for_overlap_that_it_adds() -> None:
     old = booking("a", 9, 11)
-    known = ledger(calendar(), old, booking("b", 10, 12))
+    known = view_of(calendar(), old, booking("b", 10, 12))
     assert fits(booking("a", 9, 10.5), known, old)
     assert fits(booking("a", 8, 11), known, old)
     assert not fits(booking("a", 9, 11.5), known, old)
-    known = ledger(calendar("gpu"), calendar(), old, booking("b", 9, 11, "gpu"))
+    known = view_of(calendar("gpu"), calendar(), old, booking("b", 9, 11, "gpu"))
     assert not fits(booking("a", 9, 10, "staging", "gpu"), known, old)
 
 
 def test_an_unknown_calendar_admits_everything() -> None:
-    assert fits(booking("b", 9, 10), ledger(booking("a", 9, 10)))
+    assert fits(booking("b", 9, 10), view_of(booking("a", 9, 10)))
 
 
 def test_the_stricter_rules_count_while_a_change_is_under_way() -> None:
     a, b = booking("a", 9, 10), booking("b", 9.5, 11)
-    assert fits(b, ledger(calendar(capacity=2), a))
-    assert not fits(b, ledger(calendar(capacity=2), a, coming=(calendar(version=2),)))
-    assert not fits(b, ledger(calendar(), a, coming=(calendar(capacity=2, version=2),)))
-    assert not fits(b, ledger(a, coming=(calendar(),)))
-    strict = ledger(calendar(rejects=False), coming=(calendar(gap=HOUR, version=2),))
+    assert fits(b, view_of(calendar(capacity=2), a))
+    assert not fits(b, view_of(calendar(capacity=2), a, coming=(calendar(version=2),)))
+    assert not fits(b, view_of(calendar(), a, coming=(calendar(capacity=2, version=2),)))
+    assert not fits(b, view_of(a, coming=(calendar(),)))
+    strict = view_of(calendar(rejects=False), coming=(calendar(gap=HOUR, version=2),))
     assert strict.rules(key("staging")) == Rules(1, rejects=True, gap=HOUR)
 
 
 def test_a_refusal_names_the_bookings_the_time_and_the_calendar() -> None:
     wanted = booking("demo", 9, 10, "staging", "gpu")
-    known = ledger(
-        calendar(gap=HOUR // 2),
+    known = view_of(
+        calendar(gap=HOUR // 2, gap_text="30m"),
         calendar("gpu", capacity=2),
         booking("load", 8, 9.5),
         *(booking(f"train-{each}", 9.25, 9.5, "gpu") for each in range(12)),
     )
-    told = refuse(wanted, find_clashes(wanted, None, known))
+    told = rejection_message(wanted, find_clashes(wanted, None, known), None)
     assert told == (
-        "demo would be double-booked: calendar staging takes 1 at a time, with 1800 s after each,"
+        "demo would be double-booked: calendar staging takes 1 at a time, with 30m after each,"
         " and load has it from 2025-12-01T09:00:00Z to 2025-12-01T10:00:00Z; calendar gpu takes 2"
         " at a time, and train-0, train-1, train-10, train-11, train-2, train-3, train-4, train-5,"
         " train-6, train-7 and 2 more have it from 2025-12-01T09:15:00Z to 2025-12-01T09:30:00Z."
-        " Choose a time that is free."
+        " Choose another time."
     )
 
 
 def test_an_instant_is_told_as_one() -> None:
     wanted = booking("b", 9, 9)
-    told = refuse(wanted, find_clashes(wanted, None, ledger(calendar(), booking("a", 9, 10))))
+    told = rejection_message(
+        wanted, find_clashes(wanted, None, view_of(calendar(), booking("a", 9, 10))), None
+    )
     assert "a has it at 2025-12-01T09:00:00Z." in told
 
 
 @pytest.mark.parametrize("length", [1, 60, 253])
 def test_a_warning_is_one_line_that_the_api_server_passes_on(length: int) -> None:
     others = [booking(f"{each}".rjust(length, "b"), 9, 10) for each in range(12)]
-    known = ledger(calendar(rejects=False), *others)
+    known = view_of(calendar(rejects=False), *others)
     [clash] = find_clashes(booking("a", 9, 10), None, known)
-    line = warn(clash)
+    line = warning_message(clash)
     assert len(line) <= MAX_WARNING
     assert "\n" not in line
     assert line.startswith("double-booked: calendar staging takes 1 at a time, and ")
@@ -144,11 +146,11 @@ def test_a_warning_is_one_line_that_the_api_server_passes_on(length: int) -> Non
 
 def test_a_calendar_that_would_admit_less_than_is_booked_is_warned_of() -> None:
     index = index_of(booking("a", 9, 11), booking("b", 10, 12), booking("c", 10.5, 11))
-    assert warn_of_rules(calendar(capacity=3), index) == []
-    [line] = warn_of_rules(calendar(capacity=1), index)
+    assert capacity_warnings(calendar(capacity=3), index) == []
+    [line] = capacity_warnings(calendar(capacity=1), index)
     assert line == (
         "calendar staging takes 1 at a time, but up to 3 overlap on it, first at"
-        " 2025-12-01T10:00:00Z: they stay, and are told as double-booked"
+        " 2025-12-01T10:00:00Z: they stay, and their statuses say that they are double-booked"
     )
 
 
@@ -185,11 +187,11 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
         for instant in range(segment.start, max(segment.end, segment.start + 1))
     }
     added = over - set(range(had.start, had.end) if had else ())
-    known = ledger(
+    known = view_of(
         calendar(capacity=capacity, gap=gap),
         *(made(f"other-{number}", span) for number, span in enumerate(others)),
     )
     clashes = find_clashes(made("a", new), made("a", old) if old else None, known)
     assert bool(clashes) == bool(added)
     if clashes:
-        assert clashes[0].start == min(added)
+        assert clashes[0].span[0] == min(added)

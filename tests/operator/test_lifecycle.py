@@ -151,7 +151,8 @@ async def test_it_admits_what_fits_refuses_what_does_not_and_warns(running: Runn
     refused = await running.review(raw_booking("b", *NINE))
     assert refused["allowed"] is False
     assert refused["status"]["code"] == 403
-    assert "a has it from 2026-12-01T09:00:00Z" in refused["status"]["message"]
+    assert "from 2026-12-01T09:00:00Z" in refused["status"]["message"]
+    assert "it is being booked by a just now" in refused["status"]["message"]
     await running.review(raw_booking("a", *NINE, "window"))
     warned = await running.review(raw_booking("b", *NINE, "window"))
     assert warned["allowed"] is True

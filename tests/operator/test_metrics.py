@@ -159,6 +159,7 @@ def test_bookings_count_on_a_calendar_that_does_not_exist() -> None:
 
 def test_the_parts_are_asked_at_each_scrape_anew() -> None:
     answers: dict[str, float] = {"reservations": 0, "admitting": False, "lag": 0, "expiry": 0}
+    answers |= {"configured": False, "foreign": 0, "unenforced": 0}
     made = Metrics()
     made.show(
         Index(),
@@ -168,12 +169,31 @@ def test_the_parts_are_asked_at_each_scrape_anew() -> None:
             admitting=lambda: bool(answers["admitting"]),
             lag=lambda: answers["lag"],
             expiry=lambda: answers["expiry"],
+            webhook_configured=lambda: bool(answers["configured"]),
+            unenforced=lambda: {"WebhookNotFound": int(answers["unenforced"])},
+            foreign_webhooks=lambda: int(answers["foreign"]),
         ),
     )
-    names = ("reservations", "admitting", "queue_lag_seconds", "tls_expiry_timestamp_seconds")
-    assert [value(made, name) for name in names] == [0, 0, 0, 0]
+    names = (
+        "reservations",
+        "admitting",
+        "queue_lag_seconds",
+        "tls_expiry_timestamp_seconds",
+        "webhook_configured",
+        "foreign_webhooks",
+    )
+    assert [value(made, name) for name in names] == [0, 0, 0, 0, 0, 0]
     answers |= {"reservations": 7, "admitting": True, "lag": 2.5, "expiry": 2e9}
-    assert [value(made, name) for name in names] == [7, 1, 2.5, 2e9]
+    answers |= {"configured": True, "foreign": 2, "unenforced": 3}
+    assert [value(made, name) for name in names] == [7, 1, 2.5, 2e9, 1, 2]
+    unenforced = "double_booked_operator_unenforced_calendars"
+    reasons = ("FailurePolicyIgnore", "NamespaceNotSelected", "Unknown", "WebhookNotFound")
+    assert [made.registry.get_sample_value(unenforced, {"reason": each}) for each in reasons] == [
+        0,
+        0,
+        0,
+        3,
+    ]
 
 
 def test_counters_begin_at_zero_so_that_the_first_error_is_an_increase() -> None:
@@ -181,7 +201,6 @@ def test_counters_begin_at_zero_so_that_the_first_error_is_an_increase() -> None
     assert value(made, "reconcile_errors_total") == 0
     assert value(made, "watch_errors_total") == 0
     for result in ("success", "failure"):
-        told_of = made.registry.get_sample_value(
-            "double_booked_operator_tls_reloads_total", {"result": result}
-        )
-        assert told_of == 0
+        for name in ("tls_reloads_total", "deletions_total"):
+            sample = f"double_booked_operator_{name}"
+            assert made.registry.get_sample_value(sample, {"result": result}) == 0

@@ -7,6 +7,7 @@ import pytest
 from double_booked.operator.objects import (
     BookingStatus,
     CalendarStatus,
+    Enforcement,
     InvalidObject,
     Rules,
     hold_booking,
@@ -65,7 +66,7 @@ def test_a_calendar_has_what_it_says() -> None:
     [
         ({"capacity": 0}, "spec.capacity is 0"),
         ({"minGap": "soon"}, "spec.minGap: 'soon' is not a duration like"),
-        ({"minGap": "999999999d"}, "spec.minGap is over 9999 years"),
+        ({"minGap": "999999999d"}, "spec.minGap is 999999999d: give 366d at most"),
     ],
 )
 def test_a_calendar_that_cannot_be_used_is_held_with_the_strict_defaults(
@@ -87,7 +88,9 @@ def test_a_status_is_read_as_it_was_written() -> None:
                 "reason": "OverCapacity",
                 "message": "Too late.",
                 "lastTransitionTime": "2026-11-01T00:00:00Z",
-            }
+            },
+            {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-02T00:00:00Z"},
+            {"type": "Stalled", "status": "True"},
         ],
         "conflictsWith": ["b"],
         "conflicts": 1,
@@ -96,10 +99,36 @@ def test_a_status_is_read_as_it_was_written() -> None:
     status = read_booking(raw).status
     assert status == BookingStatus("True", "OverCapacity", "Too late.", ("b",), 1, 2)
     assert status.since == "2026-11-01T00:00:00Z"
+    assert status.ready_since == "2026-11-02T00:00:00Z"
+
+
+def test_a_status_without_readiness_is_incomplete() -> None:
+    raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+    double_booked = {"type": "DoubleBooked", "status": "False"}
+    raw["status"] = {"conditions": [double_booked]}
+    status = read_booking(raw).status
+    assert status is not None
+    assert not status.is_complete
+
+
+@pytest.mark.parametrize("kind", ["Booking", "Calendar"])
+def test_an_object_that_is_pending_has_no_status(kind: str) -> None:
+    pending = {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "Pending"}]}
+    raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+    read = read_booking if kind == "Booking" else read_calendar
+    assert read(raw | {"status": pending}).status is None
 
 
 def test_a_calendars_status_is_read_as_it_was_written() -> None:
     raw = raw_calendar()
     ready = {"type": "Ready", "status": "True", "message": "Bookings on it are checked."}
-    raw["status"] = {"conditions": [ready], "bookings": 3, "conflicts": 1, "observedGeneration": 2}
-    assert read_calendar(raw).status == CalendarStatus(3, 1, 2)
+    enforced = {"type": "Enforced", "status": "True", "reason": "Reviewed", "message": "Yes."}
+    conditions = [ready, enforced]
+    raw["status"] = {
+        "conditions": conditions,
+        "bookings": 3,
+        "conflicts": 1,
+        "observedGeneration": 2,
+    }
+    enforcement = Enforcement("True", "Reviewed", "Yes.")
+    assert read_calendar(raw).status == CalendarStatus(3, 1, 2, enforcement)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from typing import TypeVar
 
 import pytest
 from hypothesis import settings
@@ -10,16 +11,40 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from double_booked.conflicts.definition import Occupied, overloaded_segments
 from double_booked.operator.index import Index
-from double_booked.operator.objects import Booking, Calendar, Key, Rules
-from double_booked.operator.reconcile import Outcome, calendar_status, settle, touched
+from double_booked.operator.objects import Booking, Calendar, Enforcement, Key, Rules
+from double_booked.operator.reconcile import (
+    Outcome,
+    calendar_status,
+    compute_outcomes,
+    find_affected,
+)
+from double_booked.operator.steps import Steps
 from operator_making import HOUR, booking, calendar, index_of, key
+
+ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
+Result = TypeVar("Result")
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """Do all steps, and return the result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def statuses(*held: Booking | Calendar) -> dict[str, Outcome]:
-    """What each booking is to tell, by name."""
+    """What each booking's status says, by name."""
     index = index_of(*held)
-    found = dict(touched(index, index.bookings.values()))
-    return {each.name: outcome for each, outcome in settle(index, found).items()}
+    outcomes = finish(compute_outcomes(index, index.bookings.values()))
+    return {each.name: outcome for each, outcome in outcomes.items()}
+
+
+def affected(index: Index, *changed: Booking) -> set[str]:
+    """The names of the bookings that changes affect."""
+    return {each.name for each in finish(find_affected(index, changed))}
 
 
 def test_the_first_is_taken_and_the_later_marked_and_both_name_each_other() -> None:
@@ -31,8 +56,8 @@ def test_the_first_is_taken_and_the_later_marked_and_both_name_each_other() -> N
     assert found["a"].status.conflicts_with == ("b",)
     assert found["a"].over == (key("staging"),)
     assert found["a"].status.message == (
-        "Booked too late: calendar staging takes 1 at a time, and b has it from"
-        " 2025-12-01T10:00:00Z to 2025-12-01T11:00:00Z."
+        "Over the capacity: calendar staging takes 1 at a time, and b has it from"
+        " 2025-12-01T10:00:00Z to 2025-12-01T11:00:00Z. This booking was created later."
     )
 
 
@@ -116,7 +141,7 @@ def test_the_longest_message_fits_into_a_condition() -> None:
 
 def test_a_calendar_counts_what_is_on_it() -> None:
     index = index_of(calendar(version=4), booking("a", 9, 10), booking("b", 9, 10, "gpu"))
-    told = calendar_status(index, index.calendars[key("staging")], 1)
+    told = calendar_status(index, index.calendars[key("staging")], 1, ENFORCED)
     assert (told.bookings, told.conflicts, told.generation, told.fault) == (1, 1, 4, "")
 
 
@@ -128,9 +153,9 @@ def test_a_change_touches_no_more_than_what_clashes() -> None:
         booking("c", 11.5, 13),
         booking("d", 20, 21),
     )
-    assert {each.name for each, _ in touched(index, [booking("a", 9, 11)])} == {"a", "b", "c"}
+    assert affected(index, booking("a", 9, 11)) == {"a", "b", "c"}
     before = booking("d", 12.5, 14)
-    assert {each.name for each, _ in touched(index, [before])} == {"a", "b", "c", "d"}
+    assert affected(index, before) == {"a", "b", "c", "d"}
 
 
 def plain_reading(index: Index) -> dict[Key, tuple[str, set[Key]]]:
@@ -196,7 +221,7 @@ class Cluster(RuleBasedStateMachine):
 
     def settle(self, *changed: Booking | None) -> None:
         seeds = [each for each in changed if each]
-        self.told |= settle(self.index, dict(touched(self.index, seeds)))
+        self.told |= finish(compute_outcomes(self.index, seeds))
 
     @rule(
         name=names,

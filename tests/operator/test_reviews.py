@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from double_booked.operator.admission import Ledger
+from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
@@ -16,6 +16,7 @@ from operator_api import BOOKINGS, CALENDARS, Api
 from operator_making import key, raw_booking, raw_calendar
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+USER = {"username": "anna", "uid": "7", "groups": ["team"], "extra": {"scope": ["all"]}}
 TEN = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 
 
@@ -41,7 +42,7 @@ class Desk:
     async def review(
         self, new: dict[str, Any], old: dict[str, Any] | None = None, *, dry_run: bool = False
     ) -> list[str]:
-        return await self.reviewer.review_booking(new, old, dry_run=dry_run)
+        return await self.reviewer.review_booking(new, old, USER, dry_run=dry_run)
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def desk(api: Api, cluster: Cluster) -> Desk:
     made: Desk
     index, reservations = Index(), Reservations(lambda: made.now)
     intake = Intake(index, reservations, lambda **_: None)
-    ledger = Ledger(index, reservations)
-    reviewer = Reviewer(ledger, intake, cluster, lambda: made.may_admit)
+    view = CapacityView(index, reservations)
+    reviewer = Reviewer(view, intake, cluster, lambda: made.may_admit)
     made = Desk(api, reviewer, index, reservations, intake)
     api.put(f"{CALENDARS}/staging", raw_calendar())
     return made
@@ -59,7 +60,7 @@ def desk(api: Api, cluster: Cluster) -> Desk:
 async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
     assert await desk.review(raw_booking("a", *NINE)) == []
     assert len(desk.reservations) == 1
-    with pytest.raises(Refused, match="a has it") as refused:
+    with pytest.raises(Refused, match="it is being booked by a just now") as refused:
         await desk.review(raw_booking("b", *NINE))
     assert refused.value.code == 403
 
@@ -72,7 +73,11 @@ async def test_a_calendar_that_is_not_known_is_looked_for(desk: Desk) -> None:
 
 async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
     for name in "ab":
-        assert await desk.review(raw_booking(name, *NINE, "nowhere")) == []
+        [warning] = await desk.review(raw_booking(name, *NINE, "nowhere"))
+        assert warning == (
+            "calendar nowhere does not exist in namespace team: nothing is checked on it until it"
+            " is created"
+        )
 
 
 async def test_where_no_look_is_possible_nobody_is_let_in(desk: Desk) -> None:
@@ -95,7 +100,7 @@ async def test_who_may_not_admit_lets_nobody_in(desk: Desk) -> None:
     with pytest.raises(NotAdmitting, match="does not hold the Lease"):
         await desk.review(raw_booking("a", *NINE))
     with pytest.raises(NotAdmitting):
-        await desk.reviewer.review_calendar(raw_calendar("gpu"), None, dry_run=False)
+        await desk.reviewer.review_calendar(raw_calendar("gpu"), None, USER, dry_run=False)
     assert len(desk.reservations) == 0
 
 
@@ -169,7 +174,8 @@ async def test_report_lets_in_with_a_warning(desk: Desk) -> None:
     desk.api.put(f"{CALENDARS}/window", raw_calendar("window", policy="Report"))
     await desk.review(raw_booking("a", *NINE, "window"))
     [warning] = await desk.review(raw_booking("b", *NINE, "window"))
-    assert "calendar window takes 1 at a time, and a has it" in warning
+    assert "calendar window takes 1 at a time, and from" in warning
+    assert "it is being booked by a just now" in warning
     desk.exists(raw_booking("c", *NINE, "staging"))
     with pytest.raises(Refused, match="calendar staging"):
         await desk.review(raw_booking("d", *NINE, "staging", "window"))
@@ -181,15 +187,15 @@ async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> N
     old = raw_calendar(capacity=3)
     new = raw_calendar(capacity=1)
     new["metadata"]["generation"] = 2
-    [warning] = await desk.reviewer.review_calendar(new, old, dry_run=False) or [""]
+    [warning] = await desk.reviewer.review_calendar(new, old, USER, dry_run=False) or [""]
     assert warning == ""
     desk.exists(raw_booking("c", *NINE))
-    [warning] = await desk.reviewer.review_calendar(new, old, dry_run=False)
+    [warning] = await desk.reviewer.review_calendar(new, old, USER, dry_run=False)
     assert "up to 2 overlap on it" in warning
     with pytest.raises(Refused):
         await desk.review(raw_booking("d", *NINE))
     with pytest.raises(Refused, match=r"spec.minGap: 'soon' is not a duration"):
-        await desk.reviewer.review_calendar(raw_calendar(minGap="soon"), old, dry_run=False)
+        await desk.reviewer.review_calendar(raw_calendar(minGap="soon"), old, USER, dry_run=False)
 
 
 async def settle(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
 from double_booked.operator.intake import CALENDARS as CALENDAR_KIND
 from double_booked.operator.intake import Intake
 from double_booked.operator.metrics import Metrics
+from double_booked.operator.objects import Enforcement
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.statuses import Statuses
 from operator_api import BOOKINGS, CALENDARS, EVENTS, Api
@@ -21,6 +22,7 @@ from operator_making import key, raw_booking, raw_calendar
 
 from .conftest import until
 
+ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 
 
@@ -59,7 +61,7 @@ class Office:
 @pytest.fixture
 async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
     index, metrics = Index(), Metrics()
-    statuses = Statuses(index, cluster, metrics)
+    statuses = Statuses(index, cluster, metrics, lambda _: ENFORCED)
     intake = Intake(index, Reservations(lambda: 0.0), statuses.note)
     statuses.intake = intake
     task = asyncio.create_task(statuses.run())

@@ -35,17 +35,42 @@ namespace: {{ .Release.Namespace }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
 
-{{/* What the operator does in the namespaces that it looks after. */}}
+{{/* The operator's rights in the namespaces that it watches. */}}
 {{- define "double-booked.operatorRules" -}}
 - apiGroups: [double-booked.io]
   resources: [calendars, bookings]
   verbs: [get, list, watch]
+# Finished Bookings with ttlSecondsAfterFinished.
+- apiGroups: [double-booked.io]
+  resources: [bookings]
+  verbs: [delete]
 - apiGroups: [double-booked.io]
   resources: [calendars/status, bookings/status]
   verbs: [patch]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
+# The labels of a namespace decide whether the webhook's namespaceSelector selects it.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+# Whether the author of spec.replaces may delete the Bookings that it names.
+- apiGroups: [authorization.k8s.io]
+  resources: [localsubjectaccessreviews]
+  verbs: [create]
+{{- end -}}
+
+{{/* The namespaces whose writes are reviewed. */}}
+{{- define "double-booked.namespaceSelector" -}}
+{{- if .Values.operator.watchNamespaces -}}
+matchExpressions:
+  - key: kubernetes.io/metadata.name
+    operator: In
+    values:
+      {{- toYaml .Values.operator.watchNamespaces | nindent 6 }}
+{{- else -}}
+{{- toYaml .Values.operator.namespaceSelector -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "double-booked.webhook" -}}
@@ -62,17 +87,8 @@ matchPolicy: Equivalent
 sideEffects: NoneOnDryRun
 failurePolicy: {{ $operator.failurePolicy }}
 timeoutSeconds: {{ $operator.timeoutSeconds }}
-{{- if $operator.watchNamespaces }}
 namespaceSelector:
-  matchExpressions:
-    - key: kubernetes.io/metadata.name
-      operator: In
-      values:
-        {{- toYaml $operator.watchNamespaces | nindent 8 }}
-{{- else }}
-namespaceSelector:
-  {{- toYaml $operator.namespaceSelector | nindent 2 }}
-{{- end }}
+  {{- include "double-booked.namespaceSelector" .root | nindent 2 }}
 objectSelector: {}
 # What changes no spec, or is being deleted, passes without being asked about, also while nobody answers.
 matchConditions:

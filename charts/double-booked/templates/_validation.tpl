@@ -1,9 +1,15 @@
 {{/* Refuses what a schema cannot: values that contradict each other. */}}
 {{- define "double-booked.validate" -}}
+{{- if not (or .Values.service.enabled .Values.operator.enabled) -}}
+{{- fail "service.enabled and operator.enabled are both false, so there is nothing to install: set one of them to true." -}}
+{{- end -}}
 {{- include "double-booked.validateLabels" . -}}
+{{- if .Values.service.enabled -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
+{{- end -}}
 {{- include "double-booked.validateOperator" . -}}
+{{- include "double-booked.validateAlone" . -}}
 {{- include "double-booked.validateApis" . -}}
 {{- end -}}
 
@@ -73,8 +79,64 @@
 {{- end -}}
 {{- end -}}
 
+{{/*
+Fails where another operator reviews the same namespaces. Without a cluster (helm template), lookup finds nothing.
+What an older name of this release left is no other operator: Helm deletes it after this upgrade.
+*/}}
+{{- define "double-booked.validateAlone" -}}
+{{- $root := . -}}
+{{- if .Values.operator.enabled -}}
+{{- $own := include "double-booked.namespaceSelector" . | fromYaml -}}
+{{- range (lookup "admissionregistration.k8s.io/v1" "ValidatingWebhookConfiguration" "" "").items -}}
+{{- $annotations := .metadata.annotations | default dict -}}
+{{- $release := index $annotations "meta.helm.sh/release-name" | default "" -}}
+{{- $namespace := index $annotations "meta.helm.sh/release-namespace" | default "" -}}
+{{- $isOwn := or (eq .metadata.name (include "double-booked.operatorName" $root)) (and (eq $release $root.Release.Name) (eq $namespace $root.Release.Namespace)) -}}
+{{- $configuration := .metadata.name -}}
+{{- range $webhook := ternary (list) (.webhooks | default list) $isOwn -}}
+{{- $overlaps := include "double-booked.selectorsOverlap" (list $own ($webhook.namespaceSelector | default dict)) -}}
+{{- if and (has $webhook.name (list "bookings.double-booked.io" "calendars.double-booked.io")) $overlaps -}}
+{{- $remedy := ternary (printf "uninstall that one (helm uninstall %s -n %s)" $release $namespace) "delete that one" (ne $release "") -}}
+{{- fail (printf "operator.enabled: the ValidatingWebhookConfiguration %s of another operator already sends reviews of namespaces that this release would review too, and two operators reject each other's Bookings: %s, or give each operator other namespaces in operator.watchNamespaces." $configuration $remedy) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether two namespaceSelectors certainly select a namespace in common. */}}
+{{- define "double-booked.selectorsOverlap" -}}
+{{- $first := include "double-booked.selectedNames" (index . 0) | fromYaml -}}
+{{- $second := include "double-booked.selectedNames" (index . 1) | fromYaml -}}
+{{- if or $first.all $second.all -}}
+true
+{{- else -}}
+{{- range $first.names -}}
+{{- if has . ($second.names | default list) }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* `all`, or the `names` that a selector lists, or neither where it goes by other labels. */}}
+{{- define "double-booked.selectedNames" -}}
+{{- $labels := .matchLabels | default dict -}}
+{{- $expressions := .matchExpressions | default list -}}
+{{- $name := "kubernetes.io/metadata.name" -}}
+{{- if not (or $labels $expressions) -}}
+all: true
+{{- else if and (eq (len $labels) 1) (not $expressions) (hasKey $labels $name) -}}
+names: [{{ index $labels $name | quote }}]
+{{- else if and (not $labels) (eq (len $expressions) 1) -}}
+{{- $only := first $expressions -}}
+{{- if and (eq $only.key $name) (eq $only.operator "In") -}}
+names: {{ toJson $only.values }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "double-booked.validateApis" -}}
 {{- $required := list -}}
+{{- if .Values.service.enabled -}}
 {{- if .Values.ingress.enabled -}}
 {{- $required = append $required (list "ingress.enabled" "cloud.google.com/v1/BackendConfig" "it is part of GKE") -}}
 {{- end -}}
@@ -92,6 +154,7 @@
 {{- end -}}
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $required = append $required (list "tls.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}

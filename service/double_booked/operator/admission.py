@@ -1,126 +1,272 @@
-"""What a Booking that is to be written would put over a calendar's capacity."""
+"""Whether a Booking may be written: what it would put over a calendar's capacity."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 
-from double_booked.conflicts.definition import Occupied
-from double_booked.conflicts.depth import Span, overloads
+from double_booked.conflicts.depth import Span
 from double_booked.operator.capacity import (
     MAX_IN_SENTENCE,
     Clash,
-    Taken,
+    Occupied,
+    depth_steps,
     describe,
-    first_clash,
-    subtract,
+    present_in,
+    spans_over,
+    spans_raised_over,
 )
 from double_booked.operator.index import Index
+from double_booked.operator.intervals import Interval
+from double_booked.operator.links import MAX_LINKED, make_links
 from double_booked.operator.objects import Booking, Calendar, Key, Rules, write_time
 from double_booked.operator.reservations import Reservations
 
 MAX_WARNING = 256
-"""How many characters of a warning the API server surely passes on."""
+"""How many characters of a warning the API server is sure to pass on."""
+
+_MAX_NAME = 60
+"""How many characters of a name a warning shows."""
+
+
+@dataclass(slots=True)
+class Others:
+    """What the other bookings occupy, or may come to occupy, of a calendar around a span.
+
+    A booking that is being moved counts at both times, and is linked only with bookings that it
+    names in each state, so what is stored in the end is never deeper.
+
+    Attributes:
+        spans: By booking.
+        replaces: The bookings that each one names, if it names any.
+        cached: The spans of those that are cached; the others are only reserved.
+    """
+
+    spans: dict[Key, list[Span]] = field(default_factory=dict)
+    replaces: dict[Key, frozenset[Key]] = field(default_factory=dict)
+    cached: dict[Key, Span] = field(default_factory=dict)
+
+    def add_state(self, booking: Booking, gap: int) -> None:
+        """Add one state of a booking, the cached one or a reserved one."""
+        key, names = booking.key, frozenset(booking.replaced_keys())
+        if key in self.spans:
+            self.replaces[key] = self.replaces[key] & names
+        else:
+            self.replaces[key] = names
+        self.spans.setdefault(key, []).append(booking.occupies(gap))
+
+    def occupied(self) -> Occupied:
+        """Return what they occupy of the calendar."""
+        return Occupied(self.intervals(), make_links(self._replaces(), self.spans))
+
+    def occupied_with(self, own: Booking, span: Span) -> Occupied:
+        """Return what they occupy together with a booking of another name, present in a span."""
+        replaces = [*self._replaces(), (own.key, own.replaced_keys())]
+        links = make_links(replaces, {*self.spans, own.key})
+        return Occupied([*self.intervals(), (*span, own.key)], links)
+
+    def _replaces(self) -> list[tuple[Key, frozenset[Key]]]:
+        return [(key, names) for key, names in self.replaces.items() if names]
+
+    def intervals(self) -> list[Interval]:
+        """Return the spans with their bookings; those of one booking do not overlap."""
+        return [(*span, key) for key, spans in self.spans.items() for span in _join(spans)]
+
+    def pending_in(self, span: Span, keys: Iterable[Key]) -> frozenset[Key]:
+        """Return those of some bookings that are in a span only by a reservation."""
+        return frozenset(
+            key
+            for key in keys
+            if key not in self.cached
+            or not (self.cached[key][0] < span[1] and self.cached[key][1] > span[0])
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class CapacityView:
     """What is on calendars, and what may come to be.
 
     Attributes:
-        index: What is known.
-        reservations: What was allowed, and may come.
+        index: The cached objects.
+        reservations: The admitted writes that may still come.
     """
 
     index: Index
     reservations: Reservations
 
     def rules(self, calendar: Key) -> Rules | None:
-        """The rules of a calendar, or None; the stricter while a change of it is under way."""
+        """Return the rules of a calendar; the stricter ones while it is being changed.
+
+        Returns:
+            None if there is no such calendar, and none is being created.
+        """
         strictest = None
-        held = self.index.calendars.get(calendar)
-        for rules in (*([held.rules] if held else []), *self.reservations.rules_for(calendar)):
+        cached = self.index.calendars.get(calendar)
+        for rules in (*([cached.rules] if cached else []), *self.reservations.rules_for(calendar)):
             strictest = rules.stricter(strictest) if strictest else rules
         return strictest
 
-    def taken(self, calendar: Key, span: Span, gap: int, own: Key) -> Taken:
-        """What others occupy, or may come to occupy, of a calendar around a time.
+    def others(self, calendar: Key, span: Span, gap: int, own: Key) -> Others:
+        """Return what others occupy, or may come to occupy, of a calendar around a span.
 
         Args:
             calendar: The calendar.
-            span: The time.
+            span: The span.
             gap: Nanoseconds that a booking occupies after its end.
             own: The booking that does not count: there can be only one of a name.
         """
+        others = Others()
         intervals = self.index.schedule(calendar).intervals
-        taken = self.index.taken(intervals, span, gap, own)
+        for start, end, key in self.index.occupied(intervals, span, gap, own):
+            others.add_state(self.index.bookings[key], gap)
+            others.cached[key] = start, end
         for coming in self.reservations.wanted_on(calendar):
             if coming.key != own:
-                known = taken.get(coming.key, [])
-                taken[coming.key] = list(_join([*known, coming.occupies(gap)]))
-        return taken
+                others.add_state(coming, gap)
+        return others
+
+    def linked(self, wanted: Booking) -> set[Key]:
+        """Return a booking and all that would be linked with it, directly or through others."""
+        coming = [(each.key, each.replaced_keys()) for each in self.reservations.bookings()]
+        coming.append((wanted.key, wanted.replaced_keys()))
+        named = {name for key, names in coming for name in (key, *names)}
+        links = make_links(coming, named)
+        found = {wanted.key}
+        waiting = [wanted.key]
+        while waiting:
+            key = waiting.pop()
+            near = self.index.linked(key) | links.get(key, frozenset())
+            new = {each for each in near - found if self.exists(each)}
+            found |= new
+            waiting += new
+        return found
+
+    def exists(self, key: Key) -> bool:
+        """Whether there is a booking of a name, or one may come."""
+        return key in self.index.bookings or self.reservations.has_booking(key)
 
 
-def find_clashes(wanted: Booking, old: Booking | None, ledger: Ledger) -> list[Clash]:
-    """Finds where a booking does not fit, on each of its calendars the first such time.
+def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Clash]:
+    """Find where a booking does not fit: on each of its calendars the first such span.
 
-    What it occupied before does not count: only overlap that it adds.
+    It does not fit where it raises the depth, and the depth is then over the capacity. So time
+    that it had before does not count, and a linked booking counts once with it.
 
     Args:
         wanted: The booking as it would be.
-        old: The booking as it is, if it is there.
-        ledger: What is on calendars.
+        old: The booking as it is; None for one that is created.
+        view: What is on calendars.
     """
     clashes = []
     for calendar in wanted.calendar_keys():
-        rules = ledger.rules(calendar)
+        rules = view.rules(calendar)
         if rules is None:
             continue
         span = wanted.occupies(rules.gap)
-        before = old.occupies(rules.gap) if old and old.is_on(calendar) else None
-        if parts := subtract(span, before):
-            taken = ledger.taken(calendar, span, rules.gap, wanted.key)
-            if clash := first_clash(calendar.name, rules, parts, taken):
-                clashes.append(clash)
+        others = view.others(calendar, span, rules.gap, wanted.key)
+        before = others.occupied()
+        if old and old.is_on(calendar):
+            before = others.occupied_with(old, old.occupies(rules.gap))
+        after = others.occupied_with(wanted, span)
+        if raised := spans_raised_over(span, before, after, rules.capacity):
+            in_the_way = _in_the_way(wanted, others, raised[0])
+            pending = others.pending_in(raised[0], in_the_way)
+            seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
+            where = calendar.name, rules, raised[0]
+            clashes.append(Clash(*where, in_the_way, pending, math.ceil(seconds)))
     return clashes
 
 
-def _join(spans: Iterable[Span]) -> Iterator[Span]:
-    """The same times, without any that overlap: one booking counts once."""
-    last: Span | None = None
-    for span in sorted(spans):
-        if last and span[0] <= last[1]:
-            last = last[0], max(last[1], span[1])
+def _in_the_way(wanted: Booking, others: Others, span: Span) -> tuple[Key, ...]:
+    """Return the bookings that are present in a span, but for those that a booking replaces."""
+    present = present_in(span, others.intervals())
+    replaced = set(wanted.replaced_keys())
+    return tuple(key for key in present if key not in replaced) or tuple(present)
+
+
+def _join(spans: Collection[Span]) -> list[Span]:
+    """Return the same time as spans that do not overlap: one booking counts once."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], end)
         else:
-            if last:
-                yield last
-            last = span
-    if last:
-        yield last
+            joined.append((start, end))
+    return joined
 
 
-def refuse(wanted: Booking, clashes: Iterable[Clash]) -> str:
-    """The sentences with which a booking is refused."""
-    told = "; ".join(map(describe, clashes))
-    return f"{wanted.key.name} would be double-booked: {told}. Choose a time that is free."
+def rejection_message(wanted: Booking, clashes: Iterable[Clash], free: int | None) -> str:
+    """Return the sentences with which a booking is rejected.
+
+    Args:
+        wanted: The booking.
+        clashes: Where it does not fit.
+        free: The next time at which it would fit; None if none was found.
+    """
+    where = "; ".join(map(describe, clashes))
+    remedy = "Choose another time." if free is None else f"Free from {write_time(free)}."
+    return f"{wanted.key.name} would be double-booked: {where}. {remedy}"
 
 
-def warn(clash: Clash) -> str:
-    """One line of a clash that is let in, within MAX_WARNING characters."""
+def links_message(wanted: Booking, view: CapacityView) -> str:
+    """Return why a booking may not name so many others; empty if it may."""
+    if not wanted.replaces or len(linked := view.linked(wanted)) <= MAX_LINKED:
+        return ""
+    return (
+        f"{wanted.key.name}: spec.replaces would link {len(linked)} bookings, directly or through"
+        f" others, and {MAX_LINKED} may be: leave out the names of bookings that need not be named."
+    )
+
+
+def warning_message(clash: Clash) -> str:
+    """Return one line for a clash that is admitted, within MAX_WARNING characters."""
     lines = [f"double-booked: {describe(clash, n)}" for n in range(MAX_IN_SENTENCE, 0, -1)]
     shortest = f"{lines[-1][: MAX_WARNING - 3]}..."
     return next((line for line in lines if len(line) <= MAX_WARNING), shortest)
 
 
-def warn_of_rules(wanted: Calendar, index: Index) -> list[str]:
-    """One line if what is booked on a calendar goes over what it would admit."""
+def missing_calendar_warnings(wanted: Booking, view: CapacityView) -> list[str]:
+    """Return one line for each calendar of a booking that does not exist."""
+    return [
+        f"calendar {shorten(key.name)} does not exist in namespace {shorten(key.namespace)}:"
+        " nothing is checked on it until it is created"
+        for key in wanted.calendar_keys()
+        if view.rules(key) is None
+    ]
+
+
+def past_warnings(wanted: Booking, now: int) -> list[str]:
+    """Return one line if a booking is wholly in the past.
+
+    Args:
+        wanted: The booking.
+        now: Nanoseconds since 1970.
+    """
+    if wanted.end > now:
+        return []
+    return [f"booking {shorten(wanted.key.name)} is in the past: it ended {write_time(wanted.end)}"]
+
+
+def capacity_warnings(wanted: Calendar, index: Index) -> list[str]:
+    """Return one line if more is booked on a calendar than it would admit."""
     key, rules = wanted.identity.key, wanted.rules
-    bookings = [index.bookings[each] for each in index.on_calendar(key)]
-    occupied = (Occupied(0, *each.occupies(rules.gap), is_instant=False) for each in bookings)
-    over = list(overloads(occupied, rules.capacity))
+    intervals = [
+        (*index.bookings[name].occupies(rules.gap), name) for name in index.on_calendar(key)
+    ]
+    if not intervals:
+        return []
+    whole = min(start for start, _, _ in intervals), max(end for _, end, _ in intervals)
+    steps = depth_steps(Occupied(intervals, index.links(index.schedule(key).keys)), whole)
+    over = spans_over(steps, whole[1], rules.capacity)
     if not over:
         return []
-    most = max(each.depth for each in over)
     line = (
-        f"calendar {key.name[:60]} takes {rules.capacity} at a time, but up to {most} overlap on"
-        f" it, first at {write_time(over[0].start)}: they stay, and are told as double-booked"
+        f"calendar {shorten(key.name)} takes {rules.capacity} at a time, but up to"
+        f" {max(depth for _, depth in steps)} overlap on it, first at {write_time(over[0][0])}:"
+        " they stay, and their statuses say that they are double-booked"
     )
     return [line]
+
+
+def shorten(name: str) -> str:
+    """Return a name, cut to what a warning has room for."""
+    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 3]}..."

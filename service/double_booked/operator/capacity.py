@@ -1,106 +1,181 @@
-"""Whether a booking fits on a calendar, and the sentence if it does not."""
+"""When a calendar is over its capacity, and the sentence that says so."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from operator import itemgetter
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND, Occupied
-from double_booked.conflicts.depth import Span, merge_spans, overloads
+from double_booked.conflicts.depth import Span
+from double_booked.operator.intervals import Interval
+from double_booked.operator.links import Links, count_pairs
 from double_booked.operator.objects import Key, Rules, write_time
 
 MAX_IN_SENTENCE = 10
 """How many bookings a sentence names; it counts the others."""
 
-Taken = Mapping[Key, Sequence[Span]]
-"""What bookings occupy of a calendar, by booking; the spans of one booking do not overlap."""
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """What bookings occupy of a calendar.
+
+    Attributes:
+        intervals: Spans with their bookings; the spans of one booking do not overlap.
+        links: The links among the bookings.
+    """
+
+    intervals: Sequence[Interval]
+    links: Links = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A time in which a booking would put a calendar over its capacity.
+    """A span in which a booking would put a calendar over its capacity.
 
     Attributes:
-        calendar: Its name.
+        calendar: The calendar's name.
         rules: Its rules.
-        start: Nanoseconds since 1970.
-        end: The same, later than the start.
-        others: Those that are present then, by start.
+        span: The first such span.
+        others: The bookings that are present in it, by start.
+        pending: Those of them that are only reserved: their write may still come.
+        retry_seconds: Until when the last of the pending ones is known to come or not.
     """
 
     calendar: str
     rules: Rules
-    start: int
-    end: int
+    span: Span
     others: tuple[Key, ...]
+    pending: frozenset[Key] = frozenset()
+    retry_seconds: int = 0
 
 
-def clip(spans: Iterable[Span], within: Span) -> Iterator[Span]:
-    """Those parts of spans that lie in another."""
-    for start, end in spans:
+def clip(intervals: Iterable[Interval], within: Span) -> Iterator[Interval]:
+    """Yield the parts of intervals that lie within a span."""
+    for start, end, key in intervals:
         if start < within[1] and end > within[0]:
-            yield max(start, within[0]), min(end, within[1])
+            yield max(start, within[0]), min(end, within[1]), key
 
 
-def subtract(span: Span, less: Span | None) -> list[Span]:
-    """What of a span is not in another."""
-    if less is None or less[0] >= span[1] or less[1] <= span[0]:
-        return [span]
-    parts = [(span[0], less[0]), (less[1], span[1])]
-    return [part for part in parts if part[0] < part[1]]
+def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
+    """Return the instants within a span at which the depth may change, and the depth from there.
+
+    The first instant is the start of the span. A linked pair counts once.
+    """
+    changes: Counter[int] = Counter({within[0]: 0})
+    for start, end, _ in clip(occupied.intervals, within):
+        changes[start] += 1
+        changes[end] -= 1
+    if occupied.links:
+        for instant, change in _pair_changes(occupied, within):
+            changes[instant] -= change
+    del changes[within[1]]
+    depth = 0
+    steps = []
+    for instant in sorted(changes):
+        depth += changes[instant]
+        steps.append((instant, depth))
+    return steps
 
 
-def overloaded(span: Span, taken: Taken, capacity: int) -> list[Span]:
-    """When within a span more is present than the capacity, with one more that is there always."""
-    occupied = [Occupied(0, *span, is_instant=False)]
-    for spans in taken.values():
-        occupied += (Occupied(0, *part, is_instant=False) for part in clip(spans, span))
-    if len(occupied) <= capacity:
-        return []
-    return merge_spans(overloads(occupied, capacity))
+def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]:
+    """Yield the instants at which linked bookings come or go, and by how much the pairs change."""
+    changes: dict[int, list[tuple[bool, Key]]] = {}
+    for start, end, key in clip(occupied.intervals, within):
+        if key in occupied.links:
+            changes.setdefault(start, []).append((True, key))
+            changes.setdefault(end, []).append((False, key))
+    present: set[Key] = set()
+    pairs = 0
+    for instant in sorted(changes):
+        # A booking whose spans touch leaves and comes at one instant.
+        for comes, key in sorted(changes[instant]):
+            (present.add if comes else present.discard)(key)
+        before, pairs = pairs, count_pairs(present, occupied.links)
+        yield instant, pairs - before
 
 
-def present(stretches: Sequence[Span], taken: Taken) -> list[Key]:
-    """Who is there in one of some times, by start."""
-    found = [
-        (spans[0][0], key)
-        for key, spans in taken.items()
-        if any(next(clip(spans, stretch), None) for stretch in stretches)
-    ]
-    return [key for _, key in sorted(found)]
+def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
+    """Return the spans in which the depth is over a capacity, adjacent ones as one.
+
+    Args:
+        steps: Instants and depths, as `depth_steps` returns them.
+        end: The end of the last step.
+        capacity: How many may be present.
+    """
+    spans: list[Span] = []
+    for (start, depth), (until, _) in pairwise((*steps, (end, 0))):
+        if depth > capacity:
+            first = spans.pop()[0] if spans and spans[-1][1] == start else start
+            spans.append((first, until))
+    return spans
 
 
-def first_clash(calendar: str, rules: Rules, parts: Iterable[Span], taken: Taken) -> Clash | None:
-    """The first time within some in which a booking does not fit, if there is one."""
-    for part in parts:
-        if stretches := overloaded(part, taken, rules.capacity):
-            others = present(stretches[:1], taken)
-            return Clash(calendar, rules, *stretches[0], tuple(others))
-    return None
+def spans_raised_over(within: Span, before: Occupied, after: Occupied, capacity: int) -> list[Span]:
+    """Return the spans in which a change goes over a capacity and is deeper than it was.
+
+    Args:
+        within: The span to look at.
+        before: What is occupied now.
+        after: What is occupied with the change.
+        capacity: How many may be present.
+    """
+    was, becomes = dict(depth_steps(before, within)), dict(depth_steps(after, within))
+    old = new = 0
+    raised = []
+    for instant in sorted(was.keys() | becomes.keys()):
+        old, new = was.get(instant, old), becomes.get(instant, new)
+        raised.append((instant, new if new > old else 0))
+    return spans_over(raised, within[1], capacity)
+
+
+def meets(span: Span, spans: Sequence[Span]) -> bool:
+    """Whether a span overlaps one of others, which are sorted and disjoint."""
+    at = bisect_right(spans, span[0], key=itemgetter(1))
+    return at < len(spans) and spans[at][0] < span[1]
+
+
+def present_in(span: Span, intervals: Iterable[Interval]) -> list[Key]:
+    """Return the bookings that are present in a span, by start."""
+    found = sorted(
+        (start, key) for start, end, key in intervals if start < span[1] and end > span[0]
+    )
+    return list(dict.fromkeys(key for _, key in found))
 
 
 def describe(clash: Clash, names: int = MAX_IN_SENTENCE) -> str:
-    """A sentence of what is in the way, on which calendar and when.
+    """Return a sentence that says what is in the way, on which calendar and when.
 
     Args:
-        clash: What to tell of.
+        clash: What to describe.
         names: How many bookings to name at most.
     """
-    gap = f", with {clash.rules.gap // NANOS_PER_SECOND} s after each" if clash.rules.gap else ""
-    verb = "has" if len(clash.others) == 1 else "have"
-    return (
-        f"calendar {clash.calendar} takes {clash.rules.capacity} at a time{gap}, and"
-        f" {name_some([key.name for key in clash.others[:names]], len(clash.others))} {verb} it"
-        f" {_describe_time(clash.start, clash.end)}"
-    )
+    rules = clash.rules
+    gap = f", with {rules.gap_text} after each" if rules.gap else ""
+    having = [key.name for key in clash.others if key not in clash.pending]
+    coming = [key.name for key in clash.others if key in clash.pending]
+    when = _describe_span(clash.span)
+    parts = [f"calendar {clash.calendar} takes {rules.capacity} at a time{gap}"]
+    if having:
+        verb = "has" if len(having) == 1 else "have"
+        parts.append(f"{name_some(having[:names], len(having))} {verb} it {when}")
+    if coming:
+        who = name_some(coming[:names], len(coming))
+        subject = "it" if having else f"{when} it"
+        retry = f"try again in {clash.retry_seconds} seconds"
+        parts.append(f"{subject} is being booked by {who} just now; {retry}")
+    return ", and ".join(parts)
 
 
 def name_some(names: Sequence[str], count: int) -> str:
-    """Like "a, b and 3 more", of so many in all."""
-    told = ", ".join(names)
+    """Return text like "a, b and 3 more", for `count` names of which some are given."""
+    listed = ", ".join(names)
     left = count - len(names)
-    return f"{told} and {left} more" if left > 0 else told
+    return f"{listed} and {left} more" if left > 0 else listed
 
 
-def _describe_time(start: int, end: int) -> str:
+def _describe_span(span: Span) -> str:
+    start, end = span
     if end - start == 1:
         return f"at {write_time(start)}"
     return f"from {write_time(start)} to {write_time(end)}"

@@ -64,7 +64,7 @@ def login() -> kopf.ConnectionInfo:
 class _Request:
     """What to ask the API server."""
 
-    method: Literal["GET", "POST", "PUT", "PATCH"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     content: RawObject | None = None
     kind: str = "application/json"
@@ -101,6 +101,16 @@ class Cluster:
     async def patch(self, path: str, content: RawObject, kind: str = MERGE_PATCH) -> Any:  # noqa: ANN401 - JSON
         """Changes fields of an object."""
         return await self._ask(_Request("PATCH", path, content, kind), _TRIES)
+
+    async def delete(self, path: str, uid: str, version: int) -> None:
+        """Delete an object, if it still is the one of a uid, at a resourceVersion.
+
+        Raises:
+            ClusterError: It is not (CONFLICT), or the API server refuses or does not answer.
+        """
+        preconditions = {"uid": uid, "resourceVersion": str(version)}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        await self._ask(_Request("DELETE", path, options), 1)
 
     async def lines(
         self, path: str, params: Mapping[str, str], silence: float

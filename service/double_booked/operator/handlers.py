@@ -1,4 +1,4 @@
-"""What kopf calls, and when; the work is done elsewhere."""
+"""The handlers that kopf calls; the work is done elsewhere."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ registry = kopf.OperatorRegistry()
 
 @kopf.on.login(registry=registry)
 def login(**_: Any) -> kopf.ConnectionInfo:
-    """Gives kopf the credentials that everything else here has."""
+    """Give kopf the credentials that the rest of the operator uses."""
     return cluster.login()
 
 
 @kopf.on.startup(registry=registry)
 async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> None:
-    """Has everything known before kopf listens for reviews."""
+    """Fill the cache before kopf listens for reviews."""
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.admission.server = memo.webhook
@@ -31,19 +31,19 @@ async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> No
 
 @kopf.on.cleanup(registry=registry)
 async def stop(memo: Operator, **_: Any) -> None:
-    """Lets another process admit."""
+    """Let another process admit."""
     await memo.stop()
 
 
 @kopf.on.validate(GROUP, VERSION, "bookings", id="bookings", registry=registry)
 async def review_booking(**review: Any) -> None:
-    """Lets a booking be written, or not."""
+    """Admit a write of a booking, or refuse it."""
     await _review(review["memo"].reviewer.review_booking, **review)
 
 
 @kopf.on.validate(GROUP, VERSION, "calendars", id="calendars", registry=registry)
 async def review_calendar(**review: Any) -> None:
-    """Lets a calendar be written, and warns of what is over it."""
+    """Admit a write of a calendar, and warn if more is booked than it admits."""
     await _review(review["memo"].reviewer.review_calendar, **review)
 
 
@@ -52,12 +52,13 @@ async def _review(
     *,
     new: kopf.Body,
     old: kopf.Body | None,
+    userinfo: Any,
     dryrun: bool,
     warnings: list[str],
     **_: Any,
 ) -> None:
     try:
-        warnings += await reviewer(new, old, dry_run=dryrun)
+        warnings += await reviewer(new, old, userinfo, dry_run=dryrun)
     except Refused as error:
         structlog.get_logger().info(
             "refused", object=str(read_identity(new).key), code=error.code, reason=str(error)

@@ -1,16 +1,17 @@
-"""The calendars and bookings that are known, and what occupies a calendar when."""
+"""The cached calendars and bookings, and what occupies a calendar when."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from double_booked.conflicts.depth import Span
 from double_booked.operator.intervals import Interval, IntervalIndex
+from double_booked.operator.links import Links, make_links
 from double_booked.operator.objects import Booking, Calendar, Key
 
 
 class Schedule:
-    """What is on one calendar.
+    """The bookings on one calendar.
 
-    The intervals are without a gap after them, since that may change; an instant is one
+    The intervals are without a gap after them, since the gap may change; an instant is one
     nanosecond long.
     """
 
@@ -19,96 +20,123 @@ class Schedule:
         self.intervals = IntervalIndex()
 
     def add(self, booking: Booking) -> None:
-        """Puts a booking on it that is not there."""
+        """Add a booking that is not on it."""
         self.keys[booking.key] = None
         self.intervals.add(interval_of(booking))
 
     def remove(self, booking: Booking) -> None:
-        """Takes a booking off that is there."""
+        """Remove a booking that is on it."""
         del self.keys[booking.key]
         self.intervals.remove(interval_of(booking))
 
 
 def interval_of(booking: Booking) -> Interval:
-    """The time of a booking without a gap."""
+    """Return the span of a booking without a gap, with its name."""
     return booking.start, max(booking.end, booking.start + 1), booking.key
 
 
 class Index:
-    """What is known of a cluster.
+    """The cached state of a cluster.
 
-    Of an object what is newest by its resourceVersion is held, in whatever order news comes.
+    The newest state of each object by its resourceVersion is cached, in whatever order
+    observations arrive.
     """
 
     def __init__(self) -> None:
         self.calendars: dict[Key, Calendar] = {}
         self.bookings: dict[Key, Booking] = {}
         self._schedules: dict[Key, Schedule] = {}
+        self._replaced_by: dict[Key, set[Key]] = {}
 
     def schedule(self, calendar: Key) -> Schedule:
-        """What is on a calendar, which need not exist."""
+        """Return the bookings on a calendar, which need not exist."""
         return self._schedules.get(calendar) or Schedule()
 
     def on_calendar(self, calendar: Key) -> Iterable[Key]:
-        """The bookings that are on a calendar, which need not exist."""
+        """Return the names of the bookings on a calendar, which need not exist."""
         return tuple(self.schedule(calendar).keys)
 
-    def taken(
-        self, intervals: IntervalIndex, span: Span, gap: int, own: Key
-    ) -> dict[Key, list[Span]]:
-        """What bookings occupy around a time, by booking.
+    def occupied(
+        self, intervals: IntervalIndex, span: Span, gap: int, without: Key | None = None
+    ) -> list[Interval]:
+        """Return the spans that bookings occupy and that overlap a span.
 
         Args:
             intervals: Those of a calendar, or some of them.
-            span: The time.
+            span: The span.
             gap: Nanoseconds that a booking occupies after its end.
-            own: The booking that does not count.
+            without: A booking that does not count.
         """
         found = intervals.overlapping(span[0] - gap, span[1])
-        return {key: [self.bookings[key].occupies(gap)] for _, _, key in found if key != own}
+        return [
+            (*booking.occupies(gap), key)
+            for _, _, key in found
+            if key != without and (booking := self.bookings.get(key))
+        ]
+
+    def links(self, keys: Collection[Key]) -> Links:
+        """Return the links among some cached bookings."""
+        named = [
+            (key, booking.replaced_keys())
+            for key in keys
+            if (booking := self.bookings.get(key)) and booking.replaces
+        ]
+        return make_links(named, keys)
+
+    def linked(self, key: Key) -> set[Key]:
+        """Return the bookings that a booking names in `replaces`, and the cached that name it."""
+        booking = self.bookings.get(key)
+        names = booking.replaced_keys() if booking else ()
+        return {*names, *self._replaced_by.get(key, ())}
 
     def scheduled(self) -> Iterator[tuple[Key, Schedule]]:
-        """Every calendar that something is on, or may be."""
+        """Yield every calendar that has bookings, with them."""
         yield from self._schedules.items()
 
     def put_calendar(self, calendar: Calendar) -> bool:
-        """Holds a calendar; answers whether that is news."""
-        held = self.calendars.get(calendar.identity.key)
-        if held and held.identity.version >= calendar.identity.version:
+        """Cache a calendar; return whether that is news."""
+        cached = self.calendars.get(calendar.identity.key)
+        if cached and cached.identity.version >= calendar.identity.version:
             return False
         self.calendars[calendar.identity.key] = calendar
         return True
 
     def put_booking(self, booking: Booking) -> bool:
-        """Holds a booking; answers whether that is news."""
-        held = self.bookings.get(booking.key)
-        if held and held.identity.version >= booking.identity.version:
+        """Cache a booking; return whether that is news."""
+        cached = self.bookings.get(booking.key)
+        if cached and cached.identity.version >= booking.identity.version:
             return False
-        if held:
-            self._take_off(held)
+        if cached:
+            self._unschedule(cached)
         self.bookings[booking.key] = booking
         for calendar in booking.calendar_keys():
             self._schedules.setdefault(calendar, Schedule()).add(booking)
+        for key in booking.replaced_keys():
+            self._replaced_by.setdefault(key, set()).add(booking.key)
         return True
 
     def drop_calendar(self, key: Key, version: int) -> Calendar | None:
-        """Forgets a calendar that was gone at a resourceVersion; answers what was held."""
-        held = self.calendars.get(key)
-        if not held or held.identity.version > version:
+        """Drop a calendar that was gone at a resourceVersion; return what was cached."""
+        cached = self.calendars.get(key)
+        if not cached or cached.identity.version > version:
             return None
         return self.calendars.pop(key)
 
     def drop_booking(self, key: Key, version: int) -> Booking | None:
-        """Forgets a booking that was gone at a resourceVersion; answers what was held."""
-        held = self.bookings.get(key)
-        if not held or held.identity.version > version:
+        """Drop a booking that was gone at a resourceVersion; return what was cached."""
+        cached = self.bookings.get(key)
+        if not cached or cached.identity.version > version:
             return None
-        self._take_off(held)
+        self._unschedule(cached)
         return self.bookings.pop(key)
 
-    def _take_off(self, booking: Booking) -> None:
+    def _unschedule(self, booking: Booking) -> None:
         for calendar in booking.calendar_keys():
             schedule = self._schedules[calendar]
             schedule.remove(booking)
             if not schedule.keys:
                 del self._schedules[calendar]
+        for key in booking.replaced_keys():
+            self._replaced_by[key].discard(booking.key)
+            if not self._replaced_by[key]:
+                del self._replaced_by[key]

@@ -17,8 +17,10 @@ import structlog
 from double_booked import logs, sockets
 from double_booked.certificates import PemFile
 from double_booked.http import HttpServer
-from double_booked.operator.admission import Ledger
+from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.deletions import Deletions
+from double_booked.operator.enforcement import Expected
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.lease import Lease, boot_clock
@@ -29,6 +31,7 @@ from double_booked.operator.reservations import Reservations
 from double_booked.operator.reviews import Reviewer
 from double_booked.operator.statuses import Statuses
 from double_booked.operator.webhook import WebhookServer
+from double_booked.operator.webhook_monitor import WebhookMonitor
 from double_booked.operator.webhook_tls import Files, Kept, Source, WebhookTls
 from double_booked.settings import OperatorSettings, names_of
 
@@ -115,7 +118,13 @@ class Operator:
         self._cluster = Cluster()
         self._index = Index()
         self._reservations = Reservations(boot_clock)
-        self._statuses = Statuses(self._index, self._cluster, self._metrics)
+        self._monitor = WebhookMonitor(
+            self._cluster, self._index, self._expected_webhook, self._on_enforcement_change
+        )
+        self._statuses = Statuses(
+            self._index, self._cluster, self._metrics, self._monitor.enforcement
+        )
+        self._deletions = Deletions(self._index, self._cluster, self._metrics, self.may_admit)
         intake = Intake(self._index, self._reservations, self._statuses.note)
         self._statuses.intake = intake
         self._reflectors = [
@@ -127,8 +136,8 @@ class Operator:
         ]
         self._lease = self._make_lease()
         self._opened_term = 0
-        ledger = Ledger(self._index, self._reservations)
-        self.reviewer = Reviewer(ledger, intake, self._cluster, self.may_admit)
+        view = CapacityView(self._index, self._reservations)
+        self.reviewer = Reviewer(view, intake, self._cluster, self.may_admit)
         self._tls = WebhookTls(self._certificate_source(), self._metrics)
         listening = sockets.listen(settings.webhook_host, "WEBHOOK_HOST")
         self.webhook = WebhookServer(listening, self._tls.context, self.may_admit, self._metrics)
@@ -159,6 +168,7 @@ class Operator:
             self._spawn(reflector.run())
         for reflector in self._reflectors:
             await reflector.synced.wait()
+        await self._monitor.look()
         for part in (
             self._statuses.run(),
             self._lease.run(),
@@ -167,7 +177,10 @@ class Operator:
         ):
             self._spawn(part)
         await self._tls.first()
+        await self._monitor.look()
         self._spawn(self._tls.run())
+        self._spawn(self._monitor.run())
+        self._spawn(self._deletions.run())
 
     async def stop(self) -> None:
         """Ends all, and gives up the Lease unless something allowed is still to be written."""
@@ -236,11 +249,25 @@ class Operator:
             names_of(settings.webhook_names),
         )
 
+    def _expected_webhook(self) -> Expected:
+        settings = self._settings
+        return Expected(
+            settings.webhook_configuration,
+            names_of(settings.webhook_names),
+            self._tls.certificate,
+        )
+
+    def _on_enforcement_change(self) -> None:
+        self._statuses.note_enforcement()
+
     def _show_metrics(self) -> None:
         gauges = Gauges(
             reservations=lambda: len(self._reservations),
             admitting=self.may_admit,
             lag=self._statuses.lag,
             expiry=lambda: self._tls.expiry,
+            webhook_configured=lambda: not self._monitor.state.reason,
+            unenforced=self._monitor.unenforced,
+            foreign_webhooks=lambda: len(self._monitor.foreign),
         )
         self._metrics.show(self._index, self._statuses.over, gauges)

@@ -1,4 +1,4 @@
-"""What Prometheus is told of the operator."""
+"""The metrics of the operator."""
 
 import time
 from collections import Counter as Tally
@@ -18,32 +18,46 @@ from double_booked.operator.objects import Key
 from double_booked.process_metrics import registry_of
 
 MAX_SERIES = 500
-"""How many calendars have series of their own; the others are told as one, without names."""
+"""How many calendars have series of their own; the others are summed in one without names."""
+
+UNENFORCED_REASONS = (
+    "FailurePolicyIgnore",
+    "NamespaceNotSelected",
+    "Unknown",
+    "WebhookMisconfigured",
+    "WebhookNotFound",
+)
 
 _REVIEW_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What the parts of the operator are asked at each scrape.
+    """What the parts of the operator report at each scrape.
 
     Attributes:
-        reservations: How many writes were allowed and have not been seen.
+        reservations: How many admitted writes have not been observed.
         admitting: Whether this process may answer reviews.
         lag: Seconds that the oldest change has waited for its statuses.
         expiry: When the webhook's certificate expires, in seconds since 1970; 0 without one.
+        webhook_configured: Whether the webhook's configuration sends reviews to this operator.
+        unenforced: How many calendars of policy Reject are not enforced, by reason.
+        foreign_webhooks: How many webhooks of others review the same namespaces, or may.
     """
 
     reservations: Callable[[], int]
     admitting: Callable[[], bool]
     lag: Callable[[], float]
     expiry: Callable[[], float]
+    webhook_configured: Callable[[], bool]
+    unenforced: Callable[[], Mapping[str, int]]
+    foreign_webhooks: Callable[[], int]
 
     def collect(self) -> Iterable[Metric]:
-        """Asks them."""
+        """Yield the metrics."""
         yield GaugeMetricFamily(
             "double_booked_operator_reservations",
-            "Writes that were allowed and have not been seen.",
+            "Admitted writes that have not been observed.",
             value=self.reservations(),
         )
         yield GaugeMetricFamily(
@@ -61,6 +75,25 @@ class Gauges:
             "When the webhook's certificate expires.",
             value=self.expiry(),
         )
+        yield GaugeMetricFamily(
+            "double_booked_operator_webhook_configured",
+            "Whether the webhook's configuration sends reviews to this operator.",
+            value=self.webhook_configured(),
+        )
+        yield GaugeMetricFamily(
+            "double_booked_operator_foreign_webhooks",
+            "Webhooks of other configurations that review the same namespaces, or may.",
+            value=self.foreign_webhooks(),
+        )
+        unenforced = GaugeMetricFamily(
+            "double_booked_operator_unenforced_calendars",
+            "Calendars of policy Reject whose new bookings are not reviewed, or not always.",
+            labels=("reason",),
+        )
+        counts = dict.fromkeys(UNENFORCED_REASONS, 0) | dict(self.unenforced())
+        for reason, count in counts.items():
+            unenforced.add_metric((reason,), count)
+        yield unenforced
 
 
 class Metrics:
@@ -96,16 +129,23 @@ class Metrics:
             ("result",),
             registry=self.registry,
         )
+        self.deletions = Counter(
+            "double_booked_operator_deletions_total",
+            "Finished bookings deleted after their ttlSecondsAfterFinished.",
+            ("result",),
+            registry=self.registry,
+        )
         for result in ("success", "failure"):
             self.tls_reloads.labels(result)
+            self.deletions.labels(result)
 
     def show(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
-        """Tells of what is held, at each scrape anew.
+        """Export the cached objects, counted at each scrape.
 
         Args:
-            index: What is known.
+            index: The cached objects.
             over: The calendars that each double-booked booking puts over their capacity.
-            gauges: How to ask the other parts.
+            gauges: What the other parts report.
         """
         self.registry.register(_Holdings(index, over, gauges))
 
@@ -117,7 +157,7 @@ class _Holdings(Collector):
         self._gauges = gauges
 
     def collect(self) -> Iterable[Metric]:
-        """Counts what is held."""
+        """Yield the metrics of the cached objects."""
         yield from self._gauges.collect()
         yield GaugeMetricFamily(
             "double_booked_operator_calendars", "Calendars.", value=len(self._index.calendars)

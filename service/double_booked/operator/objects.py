@@ -1,4 +1,4 @@
-"""Calendars and Bookings, as the API server has them and as the operator holds them."""
+"""Calendars and Bookings, as the API server stores them and as the operator caches them."""
 
 import sys
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.conflict_options import parse_duration
-from double_booked.conflicts import validation
 from double_booked.conflicts.definition import (
     LAST_INSTANT,
     NANOS_PER_SECOND,
@@ -19,13 +18,17 @@ from double_booked.conflicts.depth import Span
 GROUP = "double-booked.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
-DOUBLE_BOOKED = "DoubleBooked"
-"""The condition of a Booking."""
+DOUBLE_BOOKED, READY, STALLED, ENFORCED = "DoubleBooked", "Ready", "Stalled", "Enforced"
+"""Types of conditions. Ready and Stalled are kstatus's: with both Ready=False and Stalled=True,
+GitOps tools report a failure at once instead of waiting."""
 
 MAX_NAMED = 20
 """How many bookings a status names; it counts them all."""
 
+MAX_GAP_DAYS = 366
+
 _VERDICTS: Mapping[str, "Verdict"] = {"True": "True", "False": "False"}
+_SECONDS_PER_DAY = 86_400
 
 RawObject: TypeAlias = Mapping[str, Any]
 """An object as JSON has it."""
@@ -35,12 +38,12 @@ Verdict: TypeAlias = Literal["True", "False", "Unknown"]
 
 
 class InvalidObject(ValueError):  # noqa: N818 - named as validation.InvalidRequest is
-    """An object that cannot be used; the message names the field, what is wrong and the remedy."""
+    """An object cannot be used; the message names the field, what is wrong and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Key:
-    """What names an object of a kind."""
+    """The namespace and name of an object of a kind."""
 
     namespace: str
     name: str
@@ -54,9 +57,9 @@ class Identity:
     """Which object, and which state of it.
 
     Attributes:
-        key: Its name.
-        uid: What tells it from others of its name, before and after it.
-        version: Its resourceVersion: a larger one is a later write (KEP-5504).
+        key: Its namespace and name.
+        uid: Distinguishes it from objects that had, or will have, its name.
+        version: Its resourceVersion; a larger one is a later write (KEP-5504).
         generation: Counts the changes of its spec.
     """
 
@@ -72,40 +75,65 @@ class Rules:
 
     Attributes:
         capacity: How many bookings may overlap.
-        rejects: Whether what goes over the capacity is refused, or only told.
+        rejects: Whether a booking that goes over the capacity is rejected, or only reported.
         gap: Nanoseconds that a booking occupies after its end.
+        gap_text: The gap as its author wrote it.
     """
 
     capacity: int = 1
     rejects: bool = True
     gap: int = 0
+    gap_text: str = field(default="0s", compare=False)
 
     def stricter(self, other: "Rules") -> "Rules":
-        """The rules that admit only what both do."""
+        """Return the rules that admit only what both admit."""
+        longer = max(self, other, key=lambda rules: rules.gap)
         return Rules(
             min(self.capacity, other.capacity),
             self.rejects or other.rejects,
-            max(self.gap, other.gap),
+            longer.gap,
+            longer.gap_text,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class CalendarStatus:
-    """What a Calendar tells.
+class Enforcement:
+    """Whether new bookings on a calendar are reviewed, and rejected while nobody answers.
 
     Attributes:
-        bookings: How many are on it.
+        verdict: The status of the condition.
+        reason: Why, in one word.
+        message: Why, as a sentence.
+    """
+
+    verdict: Verdict
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarStatus:
+    """The status of a Calendar.
+
+    Attributes:
+        bookings: How many bookings are on it.
         conflicts: How many of them are double-booked.
-        generation: Of the spec that was looked at.
+        generation: The generation of the spec that was looked at.
+        enforcement: Whether new bookings are reviewed.
         fault: Why it is not ready; empty if it is.
+        is_complete: Whether it has Stalled as it follows from Ready.
         since: When it became ready, or ceased to be, as RFC 3339.
+        enforced_since: When the verdict of its enforcement last changed, as RFC 3339.
     """
 
     bookings: int
     conflicts: int
     generation: int
+    enforcement: Enforcement
     fault: str = ""
+    is_complete: bool = True
     since: str = field(default="", compare=False)
+    enforced_since: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,28 +141,33 @@ class Calendar:
     """Something shared, that bookings reserve.
 
     Attributes:
-        fault: Why its spec cannot be used, and the rules are the default's; empty if it can.
-        status: What it tells so far; None before its first look.
+        fault: Why its spec cannot be used, so that the default rules hold; empty if it can.
+        status: Its status; None before an operator has looked at it.
+        ttl: Seconds after their end at which bookings that say nothing are deleted; None never.
     """
 
     identity: Identity
     rules: Rules
     fault: str = ""
     status: CalendarStatus | None = None
+    ttl: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BookingStatus:
-    """What a Booking tells.
+    """The status of a Booking.
 
     Attributes:
         verdict: Whether it is double-booked.
         reason: Why, in one word.
         message: Why, as a sentence.
-        conflicts_with: The names of those that it clashes with, by start, MAX_NAMED at most.
+        conflicts_with: The names of those that it conflicts with, by start, MAX_NAMED at most.
         conflicts: How many there are in all.
-        generation: Of the spec that was looked at.
-        since: When the verdict became what it is, as RFC 3339.
+        generation: The generation of the spec that was looked at.
+        since: When the verdict last changed, as RFC 3339.
+        is_complete: Whether it has Ready and Stalled as they follow from the verdict; one that an
+            older release wrote has not, and is written again.
+        ready_since: When it became ready, or ceased to be, as RFC 3339.
     """
 
     verdict: Verdict
@@ -143,7 +176,14 @@ class BookingStatus:
     conflicts_with: tuple[str, ...] = ()
     conflicts: int = 0
     generation: int = 0
+    is_complete: bool = True
     since: str = field(default="", compare=False)
+    ready_since: str = field(default="", compare=False)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has its time: it is read, its calendars exist, and it is not double-booked."""
+        return self.verdict == "False"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +191,15 @@ class Booking:
     """A reservation of calendars for a time; without its text, which nothing here needs.
 
     Attributes:
-        created: When, as RFC 3339 in UTC, and so in order as text.
+        created: When it was created, as RFC 3339 in UTC, which sorts as text.
         start: Nanoseconds since 1970.
         end: The same, not before start; equal to it for an instant.
         calendars: Names, of its own namespace.
+        replaces: Names of bookings of its namespace that it counts once with.
+        ttl: Seconds after its end at which it is deleted; None if it does not say.
+        is_deleting: Whether it is being deleted.
         fault: Why it cannot be used; it then occupies nothing. Empty if it can.
-        status: What it tells so far; None before its first look.
+        status: Its status; None before an operator has looked at it.
     """
 
     identity: Identity
@@ -166,6 +209,9 @@ class Booking:
     calendars: tuple[str, ...]
     fault: str = ""
     status: BookingStatus | None = None
+    replaces: tuple[str, ...] = ()
+    ttl: int | None = None
+    is_deleting: bool = False
 
     @property
     def key(self) -> Key:
@@ -173,15 +219,19 @@ class Booking:
         return self.identity.key
 
     def calendar_keys(self) -> tuple[Key, ...]:
-        """The calendars that it is on."""
+        """Return the calendars that it is on."""
         return tuple(Key(self.key.namespace, name) for name in self.calendars)
+
+    def replaced_keys(self) -> tuple[Key, ...]:
+        """Return the bookings that it names in `replaces`."""
+        return tuple(Key(self.key.namespace, name) for name in self.replaces)
 
     def is_on(self, calendar: Key) -> bool:
         """Whether it is on a calendar."""
         return calendar.name in self.calendars and calendar.namespace == self.key.namespace
 
     def occupies(self, gap: int) -> Span:
-        """The time that it occupies on a calendar with a gap of so many nanoseconds.
+        """Return the span that it occupies on a calendar with a gap of so many nanoseconds.
 
         An instant occupies one nanosecond, which in whole nanoseconds is the same.
         """
@@ -189,7 +239,7 @@ class Booking:
 
 
 def read_identity(raw: RawObject) -> Identity:
-    """Which object it is.
+    """Return which object it is, and which state of it.
 
     In a review of a creation there is no resourceVersion yet.
     """
@@ -203,7 +253,7 @@ def read_identity(raw: RawObject) -> Identity:
 
 
 def read_calendar(raw: RawObject) -> Calendar:
-    """A Calendar.
+    """Parse a Calendar.
 
     Raises:
         InvalidObject: Its spec cannot be used.
@@ -212,18 +262,19 @@ def read_calendar(raw: RawObject) -> Calendar:
     capacity = spec.get("capacity", 1)
     if not isinstance(capacity, int) or capacity < 1:
         raise InvalidObject(f"spec.capacity is {capacity!r}: give a whole number from 1 on.")
+    gap_text = str(spec.get("minGap", "0s"))
     try:
-        gap = parse_duration(str(spec.get("minGap", "0s")))
+        gap = parse_duration(gap_text)
     except ValueError as error:
         raise InvalidObject(f"spec.minGap: {error}") from error
-    if gap > validation.MAX_GAP_SECONDS:
-        raise InvalidObject("spec.minGap is over 9999 years: give less.")
-    rules = Rules(capacity, spec.get("policy", "Reject") != "Report", gap * NANOS_PER_SECOND)
-    return _calendar(raw, rules)
+    if gap > MAX_GAP_DAYS * _SECONDS_PER_DAY:
+        raise InvalidObject(f"spec.minGap is {gap_text}: give {MAX_GAP_DAYS}d at most.")
+    rejects = spec.get("policy", "Reject") != "Report"
+    return _calendar(raw, Rules(capacity, rejects, gap * NANOS_PER_SECOND, sys.intern(gap_text)))
 
 
 def hold_calendar(raw: RawObject) -> Calendar:
-    """The same, but of a Calendar that cannot be used one that says so, with default rules."""
+    """Parse a Calendar; one that cannot be used says so, with default rules."""
     try:
         return read_calendar(raw)
     except InvalidObject as error:
@@ -232,48 +283,64 @@ def hold_calendar(raw: RawObject) -> Calendar:
 
 def _calendar(raw: RawObject, rules: Rules, fault: str = "") -> Calendar:
     status = _read_calendar_status(raw.get("status") or {})
-    return Calendar(read_identity(raw), rules, fault, status)
+    return Calendar(read_identity(raw), rules, fault, status, _read_ttl(raw))
 
 
 def _read_calendar_status(status: RawObject) -> CalendarStatus | None:
-    ready = [each for each in status.get("conditions") or () if each.get("type") == "Ready"]
-    if not ready:
+    conditions = _conditions(status)
+    ready, enforced = conditions.get(READY, {}), conditions.get(ENFORCED, {})
+    is_ready = ready.get("status") == "True"
+    if ready.get("status") not in _VERDICTS or not enforced:
         return None
+    enforcement = Enforcement(
+        _VERDICTS.get(enforced.get("status", ""), "Unknown"),
+        sys.intern(enforced.get("reason", "")),
+        sys.intern(enforced.get("message", "")),
+    )
     return CalendarStatus(
         status.get("bookings", 0),
         status.get("conflicts", 0),
         status.get("observedGeneration", 0),
-        "" if ready[0].get("status") == "True" else ready[0].get("message", ""),
-        ready[0].get("lastTransitionTime", ""),
+        enforcement,
+        "" if is_ready else ready.get("message", ""),
+        (STALLED in conditions) == (not is_ready),
+        ready.get("lastTransitionTime", ""),
+        enforced.get("lastTransitionTime", ""),
     )
 
 
 def read_booking(raw: RawObject) -> Booking:
-    """A Booking.
+    """Parse a Booking.
 
     Raises:
         InvalidObject: Its spec cannot be used.
     """
     spec = raw.get("spec") or {}
-    start, end = (_read_time(spec, field) for field in ("start", "end"))
+    start, end = (_read_spec_time(spec, field) for field in ("start", "end"))
     if end < start:
         raise InvalidObject("spec.end is before spec.start: give an end that is not.")
-    names = spec.get("calendars")
-    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+    calendars, replaces = (_read_names(spec, field) for field in ("calendars", "replaces"))
+    if not calendars:
         raise InvalidObject("spec.calendars names none: give the names of 1 to 16 Calendars.")
-    return _booking(raw, start, end, tuple(sys.intern(name) for name in dict.fromkeys(names)))
+    return _booking(raw, start, end, calendars, replaces=replaces)
 
 
 def hold_booking(raw: RawObject) -> Booking:
-    """The same, but of a Booking that cannot be used one that says so and occupies nothing."""
+    """Parse a Booking; one that cannot be used says so and occupies nothing."""
     try:
         return read_booking(raw)
     except InvalidObject as error:
-        return _booking(raw, 0, 0, (), str(error))
+        return _booking(raw, fault=str(error))
 
 
 def _booking(
-    raw: RawObject, start: int, end: int, calendars: tuple[str, ...], fault: str = ""
+    raw: RawObject,
+    start: int = 0,
+    end: int = 0,
+    calendars: tuple[str, ...] = (),
+    *,
+    replaces: tuple[str, ...] = (),
+    fault: str = "",
 ) -> Booking:
     return Booking(
         read_identity(raw),
@@ -283,39 +350,72 @@ def _booking(
         calendars,
         fault,
         _read_booking_status(raw.get("status") or {}),
+        replaces,
+        _read_ttl(raw),
+        bool(raw["metadata"].get("deletionTimestamp")),
     )
 
 
 def _read_booking_status(status: RawObject) -> BookingStatus | None:
-    found = [each for each in status.get("conditions") or () if each.get("type") == DOUBLE_BOOKED]
-    if not found:
+    conditions = _conditions(status)
+    found, ready = conditions.get(DOUBLE_BOOKED), conditions.get(READY, {})
+    if found is None:
         return None
+    verdict: Verdict = _VERDICTS.get(found.get("status", ""), "Unknown")
+    is_ready = verdict == "False"
     return BookingStatus(
-        _VERDICTS.get(found[0].get("status"), "Unknown"),
-        sys.intern(found[0].get("reason", "")),
-        sys.intern(found[0].get("message", "")),
-        tuple(status.get("conflictsWith") or ()),
+        verdict,
+        sys.intern(found.get("reason", "")),
+        sys.intern(found.get("message", "")),
+        tuple(map(sys.intern, status.get("conflictsWith") or ())),
         status.get("conflicts", 0),
         status.get("observedGeneration", 0),
-        found[0].get("lastTransitionTime", ""),
+        ready.get("status") == str(is_ready) and (STALLED in conditions) == (not is_ready),
+        found.get("lastTransitionTime", ""),
+        ready.get("lastTransitionTime", ""),
     )
 
 
-def _read_time(spec: RawObject, field: str) -> int:
+def _conditions(status: RawObject) -> dict[str, RawObject]:
+    return {each.get("type", ""): each for each in status.get("conditions") or ()}
+
+
+def _read_names(spec: RawObject, field: str) -> tuple[str, ...]:
+    names = spec.get(field) or []
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise InvalidObject(f"spec.{field} names none: give a list of names.")
+    return tuple(sys.intern(name) for name in dict.fromkeys(names))
+
+
+def _read_ttl(raw: RawObject) -> int | None:
+    seconds = (raw.get("spec") or {}).get("ttlSecondsAfterFinished")
+    return seconds if isinstance(seconds, int) and seconds >= 0 else None
+
+
+def _read_spec_time(spec: RawObject, field: str) -> int:
     text = spec.get(field)
-    time = Timestamp()
     try:
-        time.FromJsonString(text if isinstance(text, str) else "")
+        return read_time(text if isinstance(text, str) else "")
     except ValueError as error:
         raise InvalidObject(
             f"spec.{field} is {text!r}: give a time like 2026-12-01T09:00:00Z, in the years"
             " 0001 to 9999 and with at most nine digits of a fraction."
         ) from error
+
+
+def read_time(text: str) -> int:
+    """Return the nanoseconds since 1970 of a time as RFC 3339 has it.
+
+    Raises:
+        ValueError: It is no such time.
+    """
+    time = Timestamp()
+    time.FromJsonString(text)
     return nanoseconds(time)
 
 
 def write_time(instant: int) -> str:
-    """An instant, or the last one that a Timestamp tells, as RFC 3339 in UTC."""
+    """Return an instant as RFC 3339 in UTC; later ones than a Timestamp has as the last it has."""
     seconds, nanos = divmod(min(instant, LAST_INSTANT), NANOS_PER_SECOND)
     text: str = Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
     return text

@@ -1,4 +1,4 @@
-"""Writes that were allowed and have not been seen yet: what they take stays taken."""
+"""Reservations: admitted writes that have not been observed yet. Their time stays occupied."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ k8s.io/apiserver/pkg/endpoints/handlers/rest.go); the rest is a margin.
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A write that was allowed.
+    """A write that was admitted.
 
     Attributes:
         wanted: The object as it will be.
-        until: When it is asked whether the write came, in seconds of the clock.
+        until: When the API server is asked whether the write came, in seconds of the clock.
     """
 
     wanted: Booking | Calendar
@@ -27,12 +27,12 @@ class Reservation:
 
     @property
     def identity(self) -> Identity:
-        """Which object, with the generation that the write gives it."""
+        """The object, with the generation that the write gives it."""
         return self.wanted.identity
 
 
 class Reservations:
-    """The writes of one process that are under way."""
+    """The admitted writes of one process that are under way."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -42,26 +42,42 @@ class Reservations:
         return sum(map(len, self._held.values()))
 
     def add(self, wanted: Booking | Calendar) -> None:
-        """Reserves for a write; one that the API server tries again is reserved anew."""
+        """Reserve for a write; a repeated review of one write renews its reservation."""
         self._end(wanted, lambda each: _writes_same(each.wanted, wanted))
         reservation = Reservation(wanted, self._clock() + WRITE_SECONDS)
         self._held.setdefault(_slot(wanted), []).append(reservation)
 
     def wanted_on(self, calendar: Key) -> Iterator[Booking]:
-        """The bookings that may come to a calendar."""
-        for several in self._held.values():
-            for wanted in (each.wanted for each in several):
-                if isinstance(wanted, Booking) and wanted.is_on(calendar):
-                    yield wanted
+        """Yield the bookings whose write may put them on a calendar."""
+        for wanted in self.bookings():
+            if wanted.is_on(calendar):
+                yield wanted
+
+    def bookings(self) -> Iterator[Booking]:
+        """Yield the bookings whose write may come."""
+        for reservations in self._held.values():
+            for reservation in reservations:
+                if isinstance(reservation.wanted, Booking):
+                    yield reservation.wanted
+
+    def has_booking(self, key: Key) -> bool:
+        """Whether a write of a booking of this name may come."""
+        return (Booking, key) in self._held
+
+    def seconds_left(self, key: Key) -> float:
+        """Return the seconds until it is known of each write of a booking whether it came."""
+        reservations = self._held.get((Booking, key), ())
+        last = max((reservation.until for reservation in reservations), default=0.0)
+        return max(last - self._clock(), 0.0)
 
     def rules_for(self, calendar: Key) -> Iterator[Rules]:
-        """The rules that may come to be those of a calendar."""
-        for each in self._held.get((Calendar, calendar), ()):
-            if isinstance(each.wanted, Calendar):
-                yield each.wanted.rules
+        """Yield the rules that a write may give a calendar."""
+        for reservation in self._held.get((Calendar, calendar), ()):
+            if isinstance(reservation.wanted, Calendar):
+                yield reservation.wanted.rules
 
     def see(self, seen: Booking | Calendar) -> None:
-        """Ends what the object, as it is now, has answered: the write came, or another before it.
+        """Release the writes that an observed object settles: they came, or another one did.
 
         Of two writes of one generation only one can come.
         """
@@ -71,15 +87,15 @@ class Reservations:
         )
 
     def see_deleted(self, gone: Booking | Calendar) -> None:
-        """Ends what was to be written to an object that is gone."""
+        """Release the writes to an object that is gone."""
         self._end(gone, lambda each: each.identity.uid == gone.identity.uid)
 
     def expire(self, reservation: Reservation) -> None:
-        """Ends one whose write did not come."""
+        """Release a reservation whose write did not come."""
         self._end(reservation.wanted, lambda each: each is reservation)
 
     def due(self) -> list[Reservation]:
-        """Those whose write must have come by now, if it came."""
+        """Return the reservations whose write must have come by now, if it came."""
         now = self._clock()
         return [each for several in self._held.values() for each in several if each.until <= now]
 
@@ -94,7 +110,7 @@ def _slot(of: Booking | Calendar) -> tuple[type, Key]:
 
 
 def _writes_same(one: Booking | Calendar, other: Booking | Calendar) -> bool:
-    """Whether two reviews are of one write: of one state, with one content."""
+    """Whether two reviews are of one write: the same state and the same content."""
     return _content(one) == _content(other)
 
 
@@ -102,4 +118,4 @@ def _content(wanted: Booking | Calendar) -> tuple[object, ...]:
     state = (wanted.identity.uid, wanted.identity.generation)
     if isinstance(wanted, Calendar):
         return (*state, wanted.rules)
-    return (*state, wanted.start, wanted.end, wanted.calendars)
+    return (*state, wanted.start, wanted.end, wanted.calendars, wanted.replaces)

@@ -1,16 +1,28 @@
-"""Answers admission reviews: what a write would do is found and reserved in one go."""
+"""Answers admission reviews: a write is checked and its time reserved in one step."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from double_booked.operator.admission import Ledger, find_clashes, refuse, warn, warn_of_rules
-from double_booked.operator.capacity import Clash
+from double_booked.operator.admission import (
+    CapacityView,
+    capacity_warnings,
+    find_clashes,
+    links_message,
+    missing_calendar_warnings,
+    past_warnings,
+    rejection_message,
+    warning_message,
+)
+from double_booked.operator.capacity import Clash, name_some
 from double_booked.operator.cluster import NOT_FOUND, Cluster, ClusterError, path_of
+from double_booked.operator.free_times import next_free_time
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake, Kind
 from double_booked.operator.objects import (
+    GROUP,
     Booking,
     Calendar,
     InvalidObject,
@@ -57,53 +69,54 @@ class NotAdmitting(Exception):  # noqa: N818 - as above
 
 
 class Reviewer:
-    """Answers reviews, by what is known and by a look at what is in the way."""
+    """Answers reviews from the cache, after a look at what is in the way."""
 
     def __init__(
-        self, ledger: Ledger, intake: Intake, cluster: Cluster, may_admit: Callable[[], bool]
+        self, view: CapacityView, intake: Intake, cluster: Cluster, may_admit: Callable[[], bool]
     ) -> None:
-        self._ledger = ledger
+        self._view = view
         self._intake = intake
         self._cluster = cluster
         self._may_admit = may_admit
 
     async def review_booking(
-        self, new: RawObject, old: RawObject | None, *, dry_run: bool
+        self, new: RawObject, old: RawObject | None, user: RawObject, *, dry_run: bool
     ) -> list[str]:
-        """Lets a booking be written, and reserves what it takes; answers warnings.
+        """Admit a booking, and reserve the time that it adds; return warnings.
 
         Args:
             new: The booking as it would be.
-            old: The booking as it is; None for one that is made.
+            old: The booking as it is; None for one that is created.
+            user: Who writes it, as the review's userInfo.
             dry_run: Whether it is not written in the end.
 
         Raises:
-            Refused: It cannot be used, or would put a calendar over its capacity.
+            Refused: It cannot be used, would put a calendar over its capacity, or replaces a
+                booking that the user may not delete.
             NotAdmitting: Another process may be answering reviews.
         """
         before = hold_booking(old) if old else None
         if _is_deleted(new):
             return []
         wanted = _usable(read_booking, new)
+        await self._check_replaced(wanted, before, user)
         if before and _takes_no_more(wanted, before):
             return []
         await self._learn_calendars(wanted)
-        refused: list[Clash] = []
-        for _ in range(_ROUNDS):
-            # No await from here to the reservation: of two reviews, one sees what the other took.
-            clashes = find_clashes(wanted, before, self._ledger)
-            refused = [clash for clash in clashes if clash.rules.rejects]
-            if not refused:
-                self._reserve(wanted, dry_run=dry_run)
-                return [warn(clash) for clash in clashes]
-            if not await self._confirm(refused):
-                break
-        raise Refused(FORBIDDEN, refuse(wanted, refused))
+        warnings = await self._admit(wanted, before, dry_run=dry_run)
+        if before is None:
+            warnings += past_warnings(wanted, time.time_ns())
+        return warnings + missing_calendar_warnings(wanted, self._view)
 
     async def review_calendar(
-        self, new: RawObject, old: RawObject | None, *, dry_run: bool
+        self,
+        new: RawObject,
+        old: RawObject | None,
+        user: RawObject,  # noqa: ARG002 - as in review_booking
+        *,
+        dry_run: bool,
     ) -> list[str]:
-        """Lets a calendar be written; answers a warning if more is booked than it would admit.
+        """Admit a calendar; return a warning if more is booked than it would admit.
 
         Raises:
             Refused: It cannot be used.
@@ -113,13 +126,13 @@ class Reviewer:
         if old and (_is_deleted(new) or hold_calendar(old).rules == wanted.rules):
             return []
         self._reserve(wanted, dry_run=dry_run)
-        return warn_of_rules(wanted, self._ledger.index)
+        return capacity_warnings(wanted, self._view.index)
 
     async def settle_reservations(self) -> None:
-        """Ends reservations whose write surely came or never will, until it is cancelled."""
+        """Release reservations whose write surely came or never will, until it is cancelled."""
         while True:
             await asyncio.sleep(_SETTLE_SECONDS)
-            for reservation in self._ledger.reservations.due():
+            for reservation in self._view.reservations.due():
                 try:
                     await self.settle(reservation)
                 except ClusterError as error:
@@ -128,34 +141,92 @@ class Reviewer:
                     )
                     break
 
-    def _reserve(self, wanted: Booking | Calendar, *, dry_run: bool) -> None:
-        if not self._may_admit():
-            raise NotAdmitting("this process does not hold the Lease")
-        if not dry_run:
-            self._ledger.reservations.add(wanted)
-
     async def settle(self, reservation: Reservation) -> None:
-        """Ends a reservation whose write surely came or never will.
+        """Release a reservation whose write surely came or never will.
 
         Raises:
             ClusterError: No look is possible; the reservation stays.
         """
         kind = BOOKINGS if isinstance(reservation.wanted, Booking) else CALENDARS
         await self._look(kind, reservation.identity.key, tries=5)
-        # Had the write come, the look would have ended the reservation.
-        self._ledger.reservations.expire(reservation)
+        # Had the write come, the look would have released the reservation.
+        self._view.reservations.expire(reservation)
+
+    async def _admit(self, wanted: Booking, before: Booking | None, *, dry_run: bool) -> list[str]:
+        refused: list[Clash] = []
+        for _ in range(_ROUNDS):
+            # No await from here to the reservation: of two reviews, one sees what the other took.
+            clashes = find_clashes(wanted, before, self._view)
+            refused = [clash for clash in clashes if clash.rules.rejects]
+            if not refused:
+                self._reserve(wanted, dry_run=dry_run)
+                return [warning_message(clash) for clash in clashes]
+            if not await self._confirm(refused):
+                break
+        free = next_free_time(wanted, self._view, time.time_ns())
+        raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
+
+    def _reserve(self, wanted: Booking | Calendar, *, dry_run: bool) -> None:
+        if not self._may_admit():
+            raise NotAdmitting("this process does not hold the Lease")
+        if not dry_run:
+            self._view.reservations.add(wanted)
+
+    async def _check_replaced(
+        self, wanted: Booking, before: Booking | None, user: RawObject
+    ) -> None:
+        """Check that a user may replace the bookings that a write adds to `replaces`.
+
+        A booking gives way to one that replaces it, as if it were deleted, so the right to
+        delete it is what the user needs. Names of bookings that do not exist are allowed.
+        """
+        named_before = before.replaces if before else ()
+        added = [
+            key
+            for key in wanted.replaced_keys()
+            if key.name not in named_before and key != wanted.key
+        ]
+        if not added:
+            return
+        try:
+            await asyncio.gather(*map(self._learn_booking, added))
+            existing = [key for key in added if self._view.exists(key)]
+            allowed = await asyncio.gather(*(self._may_delete(key, user) for key in existing))
+        except ClusterError as error:
+            raise NotAdmitting(f"cannot check who may be replaced: {error}") from error
+        denied = [key.name for key, may in zip(existing, allowed, strict=True) if not may]
+        if denied:
+            raise Refused(
+                FORBIDDEN,
+                f"{wanted.key.name}: spec.replaces names {name_some(denied, len(denied))}, and"
+                f" {user.get('username', 'this user')} may not delete that in namespace"
+                f" {wanted.key.namespace}: ask for the right to delete it, or leave the name out.",
+            )
+        if message := links_message(wanted, self._view):
+            raise Refused(FORBIDDEN, message)
+
+    async def _may_delete(self, key: Key, user: RawObject) -> bool:
+        """Ask the API server whether a user may delete a booking."""
+        path = f"/apis/authorization.k8s.io/v1/namespaces/{key.namespace}/localsubjectaccessreviews"
+        answer = await self._cluster.create(path, _deletion_review(key, user))
+        return bool(answer.get("status", {}).get("allowed"))
+
+    async def _learn_booking(self, key: Key) -> None:
+        """Look for a booking that is not cached: it may come in the same apply."""
+        if not self._view.exists(key):
+            await self._look(BOOKINGS, key)
 
     async def _learn_calendars(self, wanted: Booking) -> None:
-        """Looks for calendars that are not known: they may come in the same apply."""
+        """Look for calendars that are not cached: they may come in the same apply."""
         for key in wanted.calendar_keys():
-            if key not in self._ledger.index.calendars:
+            if key not in self._view.index.calendars:
                 try:
                     await self._look(CALENDARS, key)
                 except ClusterError as error:
                     raise NotAdmitting(f"cannot look for calendar {key}: {error}") from error
 
     async def _confirm(self, clashes: Iterable[Clash]) -> bool:
-        """Looks whether what is in the way is there still; answers whether anything changed."""
+        """Look whether what is in the way is there still; return whether anything changed."""
         keys = {key for clash in clashes for key in clash.others}
         if len(keys) > MAX_CONFIRMED:
             return False
@@ -167,15 +238,37 @@ class Reviewer:
         return any(each is True for each in found)
 
     async def _look(self, kind: Kind, key: Key, tries: int = 1) -> bool:
-        """Asks the API server for an object; answers whether that is news."""
-        held = self._intake.version_of(kind, key)
+        """Get an object from the API server; return whether that is news."""
+        cached = self._intake.version_of(kind, key)
         try:
             raw = await self._cluster.get(path_of(kind.plural, key), tries=tries)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
-            return self._intake.forget(kind, key, held)
+            return self._intake.forget(kind, key, cached)
         return self._intake.put(kind, raw)
+
+
+def _deletion_review(key: Key, user: RawObject) -> dict[str, Any]:
+    """Return the question whether a user may delete a booking."""
+    return {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "LocalSubjectAccessReview",
+        "metadata": {"namespace": key.namespace},
+        "spec": {
+            "user": user.get("username", ""),
+            "uid": user.get("uid", ""),
+            "groups": list(user.get("groups") or ()),
+            "extra": {name: list(values) for name, values in (user.get("extra") or {}).items()},
+            "resourceAttributes": {
+                "group": GROUP,
+                "resource": BOOKINGS.plural,
+                "verb": "delete",
+                "namespace": key.namespace,
+                "name": key.name,
+            },
+        },
+    }
 
 
 def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
@@ -190,7 +283,12 @@ def _is_deleted(raw: RawObject) -> bool:
 
 
 def _takes_no_more(wanted: Booking, before: Booking) -> bool:
-    """Whether a booking takes nothing that it had not."""
+    """Whether a booking takes nothing that it had not, and counts once with no fewer others."""
     start, end = wanted.occupies(0)
     first, last = before.occupies(0)
-    return set(wanted.calendars) <= set(before.calendars) and first <= start and end <= last
+    return (
+        set(wanted.calendars) <= set(before.calendars)
+        and set(wanted.replaces) >= set(before.replaces)
+        and first <= start
+        and end <= last
+    )

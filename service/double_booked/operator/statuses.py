@@ -1,267 +1,272 @@
-"""Keeps the status of every Booking and Calendar true, as what is known changes."""
+"""Keeps the status of every Booking and Calendar true, as what is cached changes."""
 
 import asyncio
-import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from time import monotonic
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
+from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
+from double_booked.operator.conditions import booking_status_json, calendar_status_json
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Held, Intake, Kind
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import (
-    API_VERSION,
     DOUBLE_BOOKED,
     Booking,
     BookingStatus,
     Calendar,
-    CalendarStatus,
+    Enforcement,
     Key,
     Rules,
 )
-from double_booked.operator.reconcile import Clashing, Outcome, calendar_status, settle, touched
+from double_booked.operator.reconcile import Outcome, calendar_status, compute_outcomes
+from double_booked.operator.steps import in_turns
+from double_booked.operator.work_queue import WorkQueue
 
 _TOGETHER_SECONDS = 0.02
 """Changes that come within it are looked at together."""
 
+_REST = 2
+"""How many times as long as it took to compute statuses is waited before the next time."""
+
 _AGAIN_SECONDS = 10.0
-_WRITES_AT_A_TIME = 8
+_WRITERS = 8
 _AT_A_TIME = 500
-_AT_A_TIME_SECONDS = 0.01
-"""How long to look before reviews are let through."""
 
 
 class Statuses:
-    """Finds what changes touch, and writes the statuses that are no longer true.
+    """Computes the statuses that changes affect, and writes those that are no longer true.
 
     Attributes:
         over: The calendars that each double-booked booking puts over their capacity.
     """
 
-    def __init__(self, index: Index, cluster: Cluster, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        index: Index,
+        cluster: Cluster,
+        metrics: Metrics,
+        enforcement: Callable[[Calendar], Enforcement],
+    ) -> None:
+        """Make it.
+
+        Args:
+            index: The cached objects.
+            cluster: The API server.
+            metrics: Where rounds and errors are counted.
+            enforcement: Returns whether new bookings on a calendar are reviewed.
+        """
         self.over: dict[Key, tuple[Key, ...]] = {}
         self.intake: Intake | None = None
         self._index = index
         self._cluster = cluster
         self._metrics = metrics
+        self._enforcement = enforcement
         self._changed: list[Booking] = []
-        self._calendars: set[Key] = set()
         self._counts: Counter[Key] = Counter()
         self._wake = asyncio.Event()
-        self._since = self._working_since = 0.0
-        self._writing = asyncio.Semaphore(_WRITES_AT_A_TIME)
+        self._since = self._computing_since = 0.0
+        self._wanted: dict[Key, BookingStatus] = {}
+        self._writing: dict[Key, BookingStatus] = {}
+        self._writes: WorkQueue[tuple[Kind, Key]] = WorkQueue()
 
     def note(self, old: Held | None, new: Held | None) -> None:
-        """Notes a change: what it was and what it is may each touch others."""
-        self._since = self._since or monotonic()
+        """Note a change: what an object was and what it is may each affect others."""
+        if isinstance(old, Calendar) or isinstance(new, Calendar):
+            self._note_calendar(old, new)
+        elif self._is_unaffected(old, new):
+            return
         for each in (old, new):
             if isinstance(each, Booking):
                 self._changed.append(each)
-                self._calendars.update(each.calendar_keys())
-        if isinstance(old, Calendar) or isinstance(new, Calendar):
-            self._note_calendar(old, new)
+                self._queue_calendars(each.calendar_keys())
         if isinstance(old, Booking) and new is None:
+            self._wanted.pop(old.key, None)
             self._count(old.key, ())
-        self._wake.set()
+        if self._changed:
+            self._since = self._since or monotonic()
+            self._wake.set()
+
+    def note_enforcement(self) -> None:
+        """Note that it may have changed whether new bookings are reviewed."""
+        self._queue_calendars(self._index.calendars)
+
+    def _is_unaffected(self, old: Held | None, new: Held | None) -> bool:
+        """Whether no status can change: nothing that matters did, or it was our own write."""
+        if not isinstance(old, Booking) or not isinstance(new, Booking):
+            return False
+        if _what_matters(old) != _what_matters(new):
+            return False
+        return new.status in {old.status, self._writing.get(new.key, old.status)}
 
     def _note_calendar(self, old: Held | None, new: Held | None) -> None:
-        """Notes what is on a calendar too, unless nothing changed that bears on it."""
+        """Note what is on a calendar too, if its rules changed."""
         is_other = _rules_of(old) != _rules_of(new)
         for key in {each.identity.key for each in (old, new) if each}:
-            self._calendars.add(key)
+            self._queue_calendars([key])
             if is_other:
                 on_it = self._index.on_calendar(key)
                 self._changed += (self._index.bookings[each] for each in on_it)
 
     async def run(self) -> None:
-        """Works until it is cancelled."""
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(_TOGETHER_SECONDS)
-            with self._metrics.reconciling.time():
-                await self._round()
+        """Work until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._compute_rounds())
+            for _ in range(_WRITERS):
+                group.create_task(self._write_queued())
 
     def lag(self) -> float:
-        """How many seconds the oldest change has waited."""
-        oldest = self._working_since or self._since
+        """Return how many seconds the oldest change has waited for its statuses."""
+        waiting = (self._computing_since, self._since, self._writes.oldest())
+        oldest = min(filter(None, waiting), default=0.0)
         return monotonic() - oldest if oldest else 0.0
 
-    async def _round(self) -> None:
-        """Looks at what has changed first; so much at a time that reviews do not wait for it."""
+    async def _compute_rounds(self) -> None:
+        took = 0.0
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(max(_TOGETHER_SECONDS, _REST * took))
+            started = monotonic()
+            with self._metrics.reconciling.time():
+                await self._compute_round()
+            took = monotonic() - started
+
+    async def _compute_round(self) -> None:
+        """Compute what the first of the changes affect, and queue what is to be written."""
         changed, self._changed = self._changed[:_AT_A_TIME], self._changed[_AT_A_TIME:]
-        calendars, self._calendars = self._calendars, set()
-        self._working_since = self._since
+        self._computing_since = self._since
         if not self._changed:
             self._wake.clear()
             self._since = 0.0
-        found = await self._find(changed)
-        outcomes = settle(self._index, found)
+        outcomes = await in_turns(compute_outcomes(self._index, changed))
         for key, outcome in outcomes.items():
-            self._count(key, outcome.over)
-            calendars.update(outcome.over)
-        await asyncio.gather(*(self._write_booking(key, each) for key, each in outcomes.items()))
-        await asyncio.gather(*map(self._write_calendar, calendars))
-        self._working_since = 0.0
+            self._settle(key, outcome)
+        self._computing_since = 0.0
 
-    async def _find(self, changed: Iterable[Booking]) -> dict[Key, Clashing]:
-        """What changes touch; reviews are let through in between."""
-        found = {}
-        begun = monotonic()
-        for key, clashing in touched(self._index, changed):
-            found[key] = clashing
-            if monotonic() - begun > _AT_A_TIME_SECONDS:
-                await asyncio.sleep(0)
-                begun = monotonic()
-        return found
+    def _settle(self, key: Key, outcome: Outcome) -> None:
+        """Count a booking, and queue its status if that is to be written."""
+        cached = self._index.bookings.get(key)
+        if cached is None:
+            return
+        self._count(key, outcome.over)
+        if cached.status == outcome.status and key not in self._wanted:
+            return
+        self._wanted[key] = outcome.status
+        self._writes.add((BOOKINGS, key))
 
     def _count(self, key: Key, over: tuple[Key, ...]) -> None:
-        """Keeps count of the double-booked by calendar."""
+        """Keep count of the double-booked bookings by calendar."""
         before = self.over.pop(key, ())
         if over:
             self.over[key] = over
+        self._counts.subtract(before)
+        self._counts.update(over)
         for calendar in before:
-            self._counts[calendar] -= 1
-            self._calendars.add(calendar)
             if not self._counts[calendar]:
                 del self._counts[calendar]
-        self._counts.update(over)
+        if before != over:
+            self._queue_calendars((*before, *over))
 
-    async def _write_booking(self, key: Key, outcome: Outcome) -> None:
-        held = self._index.bookings.get(key)
-        if held is None or held.status == outcome.status:
+    def _queue_calendars(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            if key in self._index.calendars:
+                self._writes.add((CALENDARS, key))
+
+    async def _write_queued(self) -> None:
+        while True:
+            kind, key = await self._writes.take()
+            try:
+                await (self._write_booking(key) if kind is BOOKINGS else self._write_calendar(key))
+            finally:
+                self._writes.done((kind, key))
+
+    async def _write_booking(self, key: Key) -> None:
+        cached, status = self._index.bookings.get(key), self._wanted.get(key)
+        if cached is None or status is None:
             return
-        if await self._write(BOOKINGS, held, _booking_json(held.status, outcome.status)):
-            was = held.status.verdict if held.status else ""
-            if "True" in {was, outcome.status.verdict} and was != outcome.status.verdict:
-                await self._record(held, outcome.status)
+        # Of a newer spec a status is computed soon.
+        if cached.status != status and cached.identity.generation == status.generation:
+            content = booking_status_json(cached.status, status)
+            self._writing[key] = status
+            is_written = await self._write(BOOKINGS, cached, content)
+            del self._writing[key]
+            if not is_written:
+                return
+            was = cached.status.verdict if cached.status else ""
+            if "True" in {was, status.verdict} and was != status.verdict:
+                await self._record(cached, status)
+        if self._wanted.get(key) is status:
+            del self._wanted[key]
 
     async def _write_calendar(self, key: Key) -> None:
-        held = self._index.calendars.get(key)
-        if held is None:
+        cached = self._index.calendars.get(key)
+        if cached is None:
             return
-        status = calendar_status(self._index, held, self._counts[key])
-        if held.status != status:
-            await self._write(CALENDARS, held, _calendar_json(held.status, status))
+        enforcement = self._enforcement(cached)
+        status = calendar_status(self._index, cached, self._counts[key], enforcement)
+        if cached.status != status:
+            await self._write(CALENDARS, cached, calendar_status_json(cached.status, status))
 
-    async def _write(self, kind: Kind, held: Held, status: dict[str, Any]) -> bool:
-        """Writes a status, unless the object is gone or another by now; that comes as news."""
-        identity = held.identity
+    async def _write(self, kind: Kind, cached: Held, status: dict[str, Any]) -> bool:
+        """Write a status; return whether it was.
+
+        An object that is gone, or another by now, has no use for it; that comes as news.
+        """
+        identity = cached.identity
         # The uid is a condition: the API server refuses where it is another.
         content = {"metadata": {"uid": identity.uid}, "status": status}
         path = f"{path_of(kind.plural, identity.key)}/status"
         try:
-            async with self._writing:
-                written = await self._cluster.patch(path, content)
+            written = await self._cluster.patch(path, content)
         except ClusterError as error:
             if error.code not in {NOT_FOUND, CONFLICT}:
-                self._try_again(held, error)
+                self._try_again(kind, identity.key, error)
             return False
         if self.intake:
             self.intake.put(kind, written)
         return True
 
-    def _try_again(self, held: Held, error: ClusterError) -> None:
+    def _try_again(self, kind: Kind, key: Key, error: ClusterError) -> None:
         self._metrics.reconcile_errors.inc()
         structlog.get_logger().warning(
-            "cannot write a status",
-            object=str(held.identity.key),
-            code=error.code,
-            reason=str(error),
+            "cannot write a status", object=str(key), code=error.code, reason=str(error)
         )
-        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.note, None, held)
+        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._writes.add, (kind, key))
 
     async def _record(self, booking: Booking, status: BookingStatus) -> None:
-        """Records a Kubernetes Event of a booking that is double-booked now, or no longer."""
+        """Record an Event about a booking that is double-booked now, or no longer."""
         is_over = status.verdict == "True"
         structlog.get_logger().info(
             "double-booked" if is_over else "no longer double-booked",
             booking=str(booking.key),
             conflicts_with=status.conflicts_with,
         )
-        event = _event_json(
+        await events.record(
+            self._cluster,
             booking,
             reason=DOUBLE_BOOKED if is_over else status.reason,
             message=status.message,
             kind="Warning" if is_over else "Normal",
         )
-        try:
-            await self._cluster.create(f"/api/v1/namespaces/{booking.key.namespace}/events", event)
-        except ClusterError as error:
-            structlog.get_logger().warning(
-                "cannot record an Event",
-                booking=str(booking.key),
-                code=error.code,
-                reason=str(error),
-            )
+
+
+def _what_matters(booking: Booking) -> tuple[Hashable, ...]:
+    """Return what of a booking its own status and those of others follow from."""
+    return (
+        booking.identity.uid,
+        booking.identity.generation,
+        booking.created,
+        booking.start,
+        booking.end,
+        booking.calendars,
+        booking.replaces,
+        booking.fault,
+    )
 
 
 def _rules_of(held: Held | None) -> Rules | None:
     return held.rules if isinstance(held, Calendar) else None
-
-
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _booking_json(before: BookingStatus | None, status: BookingStatus) -> dict[str, Any]:
-    same = before is not None and before.verdict == status.verdict
-    condition = {
-        "type": DOUBLE_BOOKED,
-        "status": status.verdict,
-        "reason": status.reason,
-        "message": status.message,
-        "observedGeneration": status.generation,
-        "lastTransitionTime": (before.since if before and same else "") or _now(),
-    }
-    return {
-        "conditions": [condition],
-        "conflictsWith": list(status.conflicts_with),
-        "conflicts": status.conflicts,
-        "observedGeneration": status.generation,
-    }
-
-
-def _calendar_json(before: CalendarStatus | None, status: CalendarStatus) -> dict[str, Any]:
-    same = before is not None and bool(before.fault) == bool(status.fault)
-    condition = {
-        "type": "Ready",
-        "status": "False" if status.fault else "True",
-        "reason": "InvalidSpec" if status.fault else "Checking",
-        "message": status.fault or "Bookings on it are checked.",
-        "observedGeneration": status.generation,
-        "lastTransitionTime": (before.since if before and same else "") or _now(),
-    }
-    return {
-        "conditions": [condition],
-        "bookings": status.bookings,
-        "conflicts": status.conflicts,
-        "observedGeneration": status.generation,
-    }
-
-
-def _event_json(booking: Booking, reason: str, message: str, kind: str) -> dict[str, Any]:
-    key, now = booking.key, _now()
-    return {
-        "apiVersion": "v1",
-        "kind": "Event",
-        "metadata": {"name": f"{key.name[:200]}.{uuid4().hex[:16]}", "namespace": key.namespace},
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": "Booking",
-            "namespace": key.namespace,
-            "name": key.name,
-            "uid": booking.identity.uid,
-        },
-        "reason": reason,
-        "message": message[:1024],
-        "type": kind,
-        "source": {"component": "double-booked-operator"},
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "count": 1,
-    }

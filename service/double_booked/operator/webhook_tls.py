@@ -173,6 +173,11 @@ class WebhookTls:
         expiry: When what is served ceases to be valid, in seconds since 1970; 0 before the first.
     """
 
+    @property
+    def certificate(self) -> bytes:
+        """The certificate that is served, with its chain, PEM; empty before the first."""
+        return self._served.certificate if self._served else b""
+
     def __init__(self, source: Source, metrics: Metrics) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.expiry = 0.0

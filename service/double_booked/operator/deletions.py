@@ -1,0 +1,120 @@
+"""Deletes Bookings some time after their end, where they or their Calendars say so."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.operator import events
+from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
+from double_booked.operator.index import Index
+from double_booked.operator.intake import BOOKINGS
+from double_booked.operator.metrics import Metrics
+from double_booked.operator.objects import Booking, read_time, write_time
+
+_LOOK_SECONDS = 5.0
+_PER_SECOND = 5.0
+"""How many bookings are deleted a second, so that reviews and watches keep up."""
+
+_AT_A_TIME = 1000
+_AGAIN_SECONDS = 3600
+"""How long a booking stays that was created after its end: a GitOps tool creates it again."""
+
+
+def ttl_of(booking: Booking, index: Index) -> int | None:
+    """Return how many seconds after its end a booking is deleted; None if it is not.
+
+    A booking that does not say takes the longest of its calendars' defaults, and stays if one of
+    them has none.
+    """
+    if booking.ttl is not None:
+        return booking.ttl
+    calendars = [index.calendars.get(key) for key in booking.calendar_keys()]
+    defaults = [calendar.ttl if calendar else None for calendar in calendars]
+    known = [seconds for seconds in defaults if seconds is not None]
+    return max(known) if known and len(known) == len(defaults) else None
+
+
+def deleted_at(booking: Booking, index: Index) -> int | None:
+    """Return when a booking is to be deleted, in nanoseconds since 1970; None if never."""
+    seconds = ttl_of(booking, index)
+    if seconds is None or booking.fault or booking.is_deleting:
+        return None
+    due = booking.end + seconds * NANOS_PER_SECOND
+    created = read_time(booking.created)
+    if created >= booking.end:
+        return max(due, created + _AGAIN_SECONDS * NANOS_PER_SECOND)
+    return due
+
+
+class Deletions:
+    """Deletes finished bookings, a few at a time."""
+
+    def __init__(
+        self, index: Index, cluster: Cluster, metrics: Metrics, may_delete: Callable[[], bool]
+    ) -> None:
+        """Make it.
+
+        Args:
+            index: The cached objects.
+            cluster: The API server.
+            metrics: Where deletions are counted.
+            may_delete: Whether this process is the one that deletes, now.
+        """
+        self._index = index
+        self._cluster = cluster
+        self._metrics = metrics
+        self._may_delete = may_delete
+
+    async def run(self) -> None:
+        """Delete what is due until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for booking in await self._due():
+                await self._delete(booking)
+                await asyncio.sleep(1 / _PER_SECOND)
+
+    async def _due(self) -> list[Booking]:
+        """Return the bookings that are due; reviews go on meanwhile."""
+        due = []
+        now = time.time_ns()
+        for number, booking in enumerate(tuple(self._index.bookings.values())):
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            at = deleted_at(booking, self._index)
+            if at is not None and at <= now:
+                due.append(booking)
+        return due
+
+    async def _delete(self, booking: Booking) -> None:
+        """Delete a booking that has not changed since, and record it on its calendars."""
+        if not self._may_delete() or self._index.bookings.get(booking.key) is not booking:
+            return
+        identity = booking.identity
+        try:
+            path = path_of(BOOKINGS.plural, booking.key)
+            await self._cluster.delete(path, identity.uid, identity.version)
+        except ClusterError as error:
+            if error.code not in {NOT_FOUND, CONFLICT}:
+                self._metrics.deletions.labels("failure").inc()
+                structlog.get_logger().warning(
+                    "cannot delete a finished booking",
+                    booking=str(booking.key),
+                    code=error.code,
+                    reason=str(error),
+                )
+            return
+        self._metrics.deletions.labels("success").inc()
+        structlog.get_logger().info("finished booking deleted", booking=str(booking.key))
+        await self._record(booking)
+
+    async def _record(self, booking: Booking) -> None:
+        message = (
+            f"Deleted booking {booking.key.name}, which ended {write_time(booking.end)},"
+            f" after its ttlSecondsAfterFinished of {ttl_of(booking, self._index)} s."
+        )
+        for key in booking.calendar_keys():
+            if calendar := self._index.calendars.get(key):
+                await events.record(self._cluster, calendar, "BookingDeleted", message)

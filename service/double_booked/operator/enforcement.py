@@ -1,0 +1,289 @@
+"""Whether new Bookings are really reviewed, by what the webhook's configuration says.
+
+The operator may run well while nothing asks it: its ValidatingWebhookConfiguration can be deleted,
+point elsewhere, trust another authority or select other namespaces.
+"""
+
+import base64
+import binascii
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from double_booked.operator.objects import GROUP, VERSION, Calendar, Enforcement, RawObject
+
+KINDS = ("bookings", "calendars")
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""The label that the API server itself gives each namespace: its name."""
+
+_CONDITIONS = {"spec-changes", "not-being-deleted"}
+"""The match conditions of the chart: they leave out only writes that need no review."""
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the webhook's configuration must say.
+
+    Attributes:
+        configuration: The name of the ValidatingWebhookConfiguration.
+        hosts: The names by which the API server reaches this operator.
+        certificate: The certificate that the webhook serves, with its chain, PEM; empty before
+            there is one.
+    """
+
+    configuration: str
+    hosts: Collection[str]
+    certificate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookState:
+    """What the webhook configurations of a cluster say.
+
+    Attributes:
+        reason: Why writes are not sent to this operator, in one word; empty if they are.
+        message: The same as a sentence.
+        fails_closed: Whether writes are refused while no operator answers.
+        selectors: The namespaces whose writes are sent, by webhook.
+        foreign: Webhooks for these kinds in other configurations, with their selectors.
+    """
+
+    reason: str = ""
+    message: str = ""
+    fails_closed: bool = True
+    selectors: tuple[RawObject, ...] = ()
+    foreign: tuple[tuple[str, RawObject], ...] = ()
+
+
+UNKNOWN = WebhookState("Unknown", "The webhook's configuration has not been read yet.")
+
+
+def assess(configurations: Iterable[RawObject], expected: Expected) -> WebhookState:
+    """Return what ValidatingWebhookConfigurations say about reviews of Calendars and Bookings.
+
+    Args:
+        configurations: All of the cluster, or just this operator's.
+        expected: What this operator's must say.
+    """
+    own: RawObject | None = None
+    foreign: list[tuple[str, RawObject]] = []
+    for configuration in configurations:
+        if _name(configuration) == expected.configuration:
+            own = configuration
+        else:
+            foreign += _foreign(configuration)
+    if own is None:
+        text = f"There is no ValidatingWebhookConfiguration {expected.configuration}."
+        return WebhookState("WebhookNotFound", text, foreign=tuple(foreign))
+    found = [_webhook_for(kind, own) for kind in KINDS]
+    webhooks = [webhook for webhook in found if webhook is not None]
+    faults = (_fault(kind, hook, expected) for kind, hook in zip(KINDS, found, strict=True))
+    fault = next(filter(None, faults), "")
+    message = f"ValidatingWebhookConfiguration {expected.configuration}: {fault}."
+    return WebhookState(
+        "WebhookMisconfigured" if fault else "",
+        message if fault else "",
+        all(webhook.get("failurePolicy", "Fail") == "Fail" for webhook in webhooks),
+        tuple(webhook.get("namespaceSelector") or {} for webhook in webhooks),
+        tuple(foreign),
+    )
+
+
+def _name(configuration: RawObject) -> str:
+    return str(configuration["metadata"]["name"])
+
+
+def _foreign(configuration: RawObject) -> Iterable[tuple[str, RawObject]]:
+    """Yield the webhooks of another configuration that are those of an operator as this one.
+
+    The chart gives them fixed names; policy engines may well ask about these kinds too.
+    """
+    names = {f"{kind}.{GROUP}" for kind in KINDS}
+    for webhook in configuration.get("webhooks") or ():
+        if webhook.get("name") in names:
+            name = f"{_name(configuration)}/{webhook['name']}"
+            yield name, webhook.get("namespaceSelector") or {}
+
+
+def _webhook_for(kind: str, configuration: RawObject) -> RawObject | None:
+    for webhook in configuration.get("webhooks") or ():
+        operations = {
+            operation
+            for rule in webhook.get("rules") or ()
+            if _has(rule, "apiGroups", GROUP)
+            and _has(rule, "apiVersions", VERSION)
+            and _has(rule, "resources", kind)
+            for operation in rule.get("operations") or ()
+        }
+        if "*" in operations or {"CREATE", "UPDATE"} <= operations:
+            return dict(webhook)
+    return None
+
+
+def _has(rule: RawObject, field: str, value: str) -> bool:
+    return not {"*", value}.isdisjoint(rule.get(field) or ())
+
+
+def _fault(kind: str, webhook: RawObject | None, expected: Expected) -> str:
+    """Return why a webhook does not send all writes of a kind to this operator; else nothing."""
+    if webhook is None:
+        return f"no webhook is for CREATE and UPDATE of {kind}"
+    fault = _client_fault(kind, webhook.get("clientConfig") or {}, expected)
+    fault = fault or _selection_fault(webhook)
+    return fault and f"webhook {webhook.get('name')} {fault}"
+
+
+def _client_fault(kind: str, client: RawObject, expected: Expected) -> str:
+    """Return why a webhook does not reach this operator; else nothing."""
+    host, path = _address(client)
+    if host not in expected.hosts or path != f"/{kind}":
+        return f"calls {host}{path}, which is not this operator"
+    if not client.get("caBundle"):
+        return "has no caBundle"
+    if expected.certificate and not _verifies(client["caBundle"], expected.certificate):
+        return "has a caBundle that does not verify this operator's certificate"
+    return ""
+
+
+def _selection_fault(webhook: RawObject) -> str:
+    """Return why a webhook leaves out writes; else nothing."""
+    if any((webhook.get("objectSelector") or {}).values()):
+        return "leaves out objects by its objectSelector"
+    conditions = {condition.get("name") for condition in webhook.get("matchConditions") or ()}
+    if others := sorted(map(str, conditions - _CONDITIONS)):
+        return f"leaves out writes by its matchConditions {', '.join(others)}"
+    return ""
+
+
+def _address(client: RawObject) -> tuple[str, str]:
+    """Return the host and the path that a webhook calls."""
+    if service := client.get("service"):
+        host = f"{service.get('name')}.{service.get('namespace')}.svc"
+        return host, service.get("path") or "/"
+    parts = urlsplit(client.get("url") or "")
+    return parts.hostname or "", parts.path
+
+
+def _verifies(bundle: str, certificate: bytes) -> bool:
+    """Whether an authority of a bundle issued one of the certificates of a chain."""
+    try:
+        authorities = x509.load_pem_x509_certificates(base64.b64decode(bundle))
+        chain = x509.load_pem_x509_certificates(certificate)
+    except (binascii.Error, ValueError):
+        return False
+    return any(_issued(issuer, leaf) for issuer in authorities for leaf in chain)
+
+
+def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return issuer == certificate
+    return True
+
+
+def selects(selector: RawObject, namespace: str, labels: Labels | None) -> bool | None:
+    """Whether a namespaceSelector selects a namespace.
+
+    Args:
+        selector: A LabelSelector (meta/v1).
+        namespace: The namespace's name.
+        labels: Its labels; None if they are not known, but for its name.
+
+    Returns:
+        None if that depends on labels that are not known.
+    """
+    known = {**(labels or {}), NAME_LABEL: namespace}
+    wanted = [
+        {"key": key, "operator": "In", "values": [value]}
+        for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    answers = [
+        None if labels is None and term["key"] not in known else _term_selects(term, known)
+        for term in (*wanted, *(selector.get("matchExpressions") or ()))
+    ]
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def _term_selects(term: RawObject, labels: Labels) -> bool:
+    value, values = labels.get(term["key"]), term.get("values") or ()
+    match term["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None
+
+
+def needs_labels(selectors: Iterable[RawObject]) -> bool:
+    """Whether some selectors ask for labels other than a namespace's name."""
+    return any(
+        key != NAME_LABEL
+        for selector in selectors
+        for key in (
+            *(selector.get("matchLabels") or {}),
+            *(term["key"] for term in selector.get("matchExpressions") or ()),
+        )
+    )
+
+
+def enforcement_of(calendar: Calendar, state: WebhookState, labels: Labels | None) -> Enforcement:
+    """Return whether new bookings on a calendar are reviewed, and refused while nobody answers.
+
+    Args:
+        calendar: The calendar.
+        state: What the webhook configurations say.
+        labels: The labels of its namespace; None if they are not known.
+    """
+    namespace = calendar.identity.key.namespace
+    if not calendar.rules.rejects:
+        text = "The policy is Report: bookings over the capacity are admitted with a warning."
+        return Enforcement("False", "PolicyReport", text)
+    if state.reason == UNKNOWN.reason:
+        return Enforcement("Unknown", state.reason, state.message)
+    if state.reason:
+        text = f"{state.message} New bookings are admitted without a review."
+        return Enforcement("False", state.reason, text)
+    left_out = _left_out(namespace, state, labels)
+    if left_out:
+        return left_out
+    if not state.fails_closed:
+        text = "The failurePolicy is Ignore: bookings are admitted while no operator answers."
+        return Enforcement("False", "FailurePolicyIgnore", text)
+    return Enforcement("True", "Reviewed", "Each new booking is reviewed before it is stored.")
+
+
+def _left_out(namespace: str, state: WebhookState, labels: Labels | None) -> Enforcement | None:
+    """Return why the writes in a namespace are not reviewed, or may not be; None if they are."""
+    selected = {selects(selector, namespace, labels) for selector in state.selectors}
+    if False in selected:
+        text = f"The webhook's namespaceSelector does not select namespace {namespace}."
+        return Enforcement("False", "NamespaceNotSelected", text)
+    if None in selected:
+        text = f"The labels of namespace {namespace}, which the webhook selects by, are not known."
+        return Enforcement("Unknown", UNKNOWN.reason, text)
+    return None
+
+
+def foreign_webhooks(state: WebhookState, namespaces: Mapping[str, Labels | None]) -> Sequence[str]:
+    """Return the webhooks of others that select one of some namespaces, or may.
+
+    Args:
+        state: What the webhook configurations say.
+        namespaces: The labels of each namespace; None if they are not known.
+    """
+    return [
+        name
+        for name, selector in state.foreign
+        if any(selects(selector, each, labels) is not False for each, labels in namespaces.items())
+    ]

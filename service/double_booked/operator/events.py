@@ -1,0 +1,65 @@
+"""Kubernetes Events about Bookings and Calendars."""
+
+from typing import Any, Literal
+from uuid import uuid4
+
+import structlog
+
+from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.conditions import now
+from double_booked.operator.objects import API_VERSION, Booking, Calendar
+
+_MAX_MESSAGE = 1024
+
+
+async def record(
+    cluster: Cluster,
+    about: Booking | Calendar,
+    reason: str,
+    message: str,
+    kind: Literal["Normal", "Warning"] = "Normal",
+) -> None:
+    """Record an Event; one that the API server does not take is logged.
+
+    Args:
+        cluster: The API server.
+        about: The object.
+        reason: Why, in one word.
+        message: Why, as a sentence.
+        kind: The type of the Event.
+    """
+    key = about.identity.key
+    event = _event_json(about, reason, message, kind)
+    try:
+        await cluster.create(f"/api/v1/namespaces/{key.namespace}/events", event)
+    except ClusterError as error:
+        structlog.get_logger().warning(
+            "cannot record an Event",
+            kind=type(about).__name__,
+            object=str(key),
+            code=error.code,
+            reason=str(error),
+        )
+
+
+def _event_json(about: Booking | Calendar, reason: str, message: str, kind: str) -> dict[str, Any]:
+    key, time = about.identity.key, now()
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{key.name[:200]}.{uuid4().hex[:16]}", "namespace": key.namespace},
+        "involvedObject": {
+            "apiVersion": API_VERSION,
+            "kind": type(about).__name__,
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": about.identity.uid,
+        },
+        "reason": reason,
+        "message": message[:_MAX_MESSAGE],
+        "type": kind,
+        "source": {"component": "double-booked-operator"},
+        "firstTimestamp": time,
+        "lastTimestamp": time,
+        "count": 1,
+    }

@@ -1,0 +1,163 @@
+"""Which bookings on one calendar conflict: one sweep over time finds it for all of them."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from double_booked.conflicts.depth import Span
+from double_booked.operator.capacity import Occupied, depth_steps, meets, spans_over
+from double_booked.operator.intervals import Interval
+from double_booked.operator.objects import Key
+from double_booked.operator.steps import Steps
+
+
+@dataclass(slots=True)
+class Conflicts:
+    """The bookings that a booking conflicts with on one calendar.
+
+    Attributes:
+        first: The first of them by start.
+        count: How many there are.
+    """
+
+    first: list[Key]
+    count: int
+
+
+def find_conflicts(
+    occupied: Occupied, within: Span, capacity: int, most: int
+) -> Steps[dict[Key, Conflicts]]:
+    """Find the bookings that conflict within a span, each with the first that it conflicts with.
+
+    Two bookings conflict when both are present at an instant at which the depth is over the
+    capacity, unless they are linked. The time is O(n log n) for n bookings, also if all overlap: a
+    booking conflicts with all that are present when it joins a conflict, and with each that joins
+    one after that and before it ends, so the numbers of joins at two instants give its count.
+
+    Args:
+        occupied: What is occupied of the calendar, one span a booking.
+        within: The span to look at.
+        capacity: How many may be present.
+        most: How many conflicting bookings to name for each.
+
+    Returns:
+        The bookings that are present while the depth is over the capacity. A booking that is so
+        with none but linked ones conflicts with none.
+    """
+    steps = depth_steps(occupied, within)
+    sweep = _Sweep(most, occupied)
+    comes, goes = _events(occupied.intervals, within)
+    depths = dict(steps)
+    depth = 0
+    for instant in sorted({*depths, *comes, *goes}):
+        depth = depths.get(instant, depth)
+        sweep.remove(goes.get(instant, ()))
+        sweep.add(comes.get(instant, ()))
+        if depth > capacity:
+            sweep.join()
+        yield
+    sweep.remove(tuple(sweep.present))
+    if occupied.links:
+        _leave_out_linked(sweep.found, occupied, spans_over(steps, within[1], capacity), most)
+    return sweep.found
+
+
+class _Sweep:
+    """The state of a sweep at one instant.
+
+    Attributes:
+        present: The bookings that are present, in the order of their starts.
+        found: The bookings that have joined a conflict.
+    """
+
+    def __init__(self, most: int, occupied: Occupied) -> None:
+        self.present: OrderedDict[Key, None] = OrderedDict()
+        self.found: dict[Key, Conflicts] = {}
+        self._most = most
+        self._links = occupied.links
+        self._waiting: dict[Key, None] = {}
+        self._short: dict[Key, None] = {}
+        self._joined = 0
+        self._joined_before: dict[Key, int] = {}
+
+    def add(self, keys: Iterable[Key]) -> None:
+        """Add bookings that start now."""
+        for key in keys:
+            self.present[key] = self._waiting[key] = None
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Remove bookings that end now, and count what joined while they were present."""
+        for key in keys:
+            del self.present[key]
+            self._waiting.pop(key, None)
+            self._short.pop(key, None)
+            if key in self.found:
+                self.found[key].count += self._joined - self._joined_before[key]
+
+    def join(self) -> None:
+        """Let all that are present conflict with one another."""
+        joining, self._waiting = self._waiting, {}
+        if not joining:
+            return
+        self._joined += len(joining)
+        for key in self._short:
+            first = self.found[key].first
+            first += islice(joining, self._room(key) - len(first))
+        for key in joining:
+            others = (other for other in self.present if other != key)
+            self.found[key] = Conflicts(
+                list(islice(others, self._room(key))), len(self.present) - 1
+            )
+            self._joined_before[key] = self._joined
+        for key in (*self._short, *joining):
+            if len(self.found[key].first) < self._room(key):
+                self._short[key] = None
+            else:
+                self._short.pop(key, None)
+
+    def _room(self, key: Key) -> int:
+        """Return how many bookings to name; linked ones among them are left out in the end."""
+        return self._most + len(self._links.get(key, ()))
+
+
+def _events(
+    intervals: Sequence[Interval], within: Span
+) -> tuple[dict[int, list[Key]], dict[int, list[Key]]]:
+    """Return the bookings that come and that go within a span, by instant."""
+    comes: dict[int, list[Key]] = {}
+    goes: dict[int, list[Key]] = {}
+    for start, end, key in sorted(intervals):
+        if start < within[1] and end > within[0]:
+            comes.setdefault(max(start, within[0]), []).append(key)
+            if end < within[1]:
+                goes.setdefault(end, []).append(key)
+    return comes, goes
+
+
+def _leave_out_linked(
+    found: dict[Key, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
+) -> None:
+    """Leave out the conflicts of linked bookings with one another.
+
+    Args:
+        found: The conflicts; changed in place.
+        occupied: What is occupied of the calendar.
+        over: The spans in which the depth is over the capacity.
+        most: How many conflicting bookings to name for each.
+    """
+    spans = {key: (start, end) for start, end, key in occupied.intervals if key in occupied.links}
+    for key in found.keys() & spans.keys():
+        linked = {
+            other
+            for other in occupied.links[key] & found.keys()
+            if meets(_intersection(spans[key], spans[other]), over)
+        }
+        found[key].first = [other for other in found[key].first if other not in linked][:most]
+        found[key].count -= len(linked)
+
+
+def _intersection(one: Span, other: Span) -> Span:
+    """Return the time that two spans have in common; an empty span if they have none."""
+    start = max(one[0], other[0])
+    return start, max(start, min(one[1], other[1]))

@@ -1,0 +1,151 @@
+"""Reads the webhook's configuration now and then, and reports when reviews are not enforced."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from double_booked.operator.cluster import NOT_FOUND, Cluster, ClusterError
+from double_booked.operator.enforcement import (
+    UNKNOWN,
+    Expected,
+    Labels,
+    WebhookState,
+    assess,
+    enforcement_of,
+    foreign_webhooks,
+    needs_labels,
+)
+from double_booked.operator.index import Index
+from double_booked.operator.objects import Calendar, Enforcement
+
+_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+_LOOK_SECONDS = 5.0
+_LABELS_SECONDS = 60.0
+_FORBIDDEN = 403
+
+
+class WebhookMonitor:
+    """Follows what the cluster's webhook configurations say.
+
+    Attributes:
+        state: What they said last.
+        foreign: The webhooks of others that review the same namespaces, or may.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        index: Index,
+        expected: Callable[[], Expected],
+        on_change: Callable[[], None],
+    ) -> None:
+        """Make it.
+
+        Args:
+            cluster: The API server.
+            index: The cached objects; their namespaces are the ones that matter.
+            expected: Returns what this operator's configuration must say.
+            on_change: Called when the enforcement of a calendar may have changed.
+        """
+        self.state: WebhookState = UNKNOWN
+        self.foreign: tuple[str, ...] = ()
+        self._cluster = cluster
+        self._index = index
+        self._expected = expected
+        self._on_change = on_change
+        self._labels: dict[str, tuple[float, Labels]] = {}
+
+    async def run(self) -> None:
+        """Look until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self.look()
+
+    async def look(self) -> None:
+        """Read the configurations once; where that is not possible, the state is unknown."""
+        expected = self._expected()
+        try:
+            state = assess(await self._configurations(expected.configuration), expected)
+            await self._learn_labels(state)
+        except ClusterError as error:
+            state = WebhookState(UNKNOWN.reason, f"The configuration cannot be read: {error}.")
+        self._note_foreign(state)
+        if state != self.state:
+            log = structlog.get_logger()
+            if state.reason:
+                log.warning("reviews not enforced", reason=state.reason, message=state.message)
+            else:
+                log.info("reviews enforced", fails_closed=state.fails_closed)
+            self.state = state
+            self._on_change()
+
+    def enforcement(self, calendar: Calendar) -> Enforcement:
+        """Return whether new bookings on a calendar are reviewed."""
+        return enforcement_of(calendar, self.state, self._known(calendar.identity.key.namespace))
+
+    def unenforced(self) -> Counter[str]:
+        """Count the calendars of policy Reject that are not enforced, by reason."""
+        counts: Counter[str] = Counter()
+        for calendar in self._index.calendars.values():
+            enforcement = self.enforcement(calendar)
+            if calendar.rules.rejects and enforcement.verdict != "True":
+                counts[enforcement.reason] += 1
+        return counts
+
+    async def _configurations(self, own: str) -> Collection[dict[str, Any]]:
+        """Return all configurations, or this operator's alone if it may not list them."""
+        try:
+            found = await self._cluster.get(_PATH, tries=1)
+        except ClusterError as error:
+            if error.code != _FORBIDDEN:
+                raise
+        else:
+            return list(found["items"])
+        try:
+            return [await self._cluster.get(f"{_PATH}/{own}", tries=1)]
+        except ClusterError as error:
+            if error.code != NOT_FOUND:
+                raise
+        return []
+
+    async def _learn_labels(self, state: WebhookState) -> None:
+        """Get the labels of namespaces with calendars, if a selector asks for them."""
+        selectors = (*state.selectors, *(selector for _, selector in state.foreign))
+        if not needs_labels(selectors):
+            return
+        before = dict(self._labels)
+        for namespace in self._namespaces():
+            if self._labels.get(namespace, (0.0,))[0] <= monotonic() - _LABELS_SECONDS:
+                await self._learn_labels_of(namespace)
+        if {name: labels for name, (_, labels) in before.items()} != {
+            name: labels for name, (_, labels) in self._labels.items()
+        }:
+            self._on_change()
+
+    async def _learn_labels_of(self, namespace: str) -> None:
+        try:
+            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}", tries=1)
+        except ClusterError as error:
+            if error.code not in {NOT_FOUND, _FORBIDDEN}:
+                raise
+            self._labels.pop(namespace, None)
+        else:
+            self._labels[namespace] = monotonic(), found["metadata"].get("labels") or {}
+
+    def _note_foreign(self, state: WebhookState) -> None:
+        namespaces = {namespace: self._known(namespace) for namespace in self._namespaces()}
+        foreign = tuple(foreign_webhooks(state, namespaces))
+        if foreign != self.foreign and foreign:
+            structlog.get_logger().warning("foreign webhook reviews these kinds", webhooks=foreign)
+        self.foreign = foreign
+
+    def _namespaces(self) -> set[str]:
+        return {key.namespace for key in self._index.calendars}
+
+    def _known(self, namespace: str) -> Labels | None:
+        found = self._labels.get(namespace)
+        return found[1] if found else None

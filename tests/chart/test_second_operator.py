@@ -1,0 +1,107 @@
+"""The chart refuses a second operator for the same namespaces, where it can see the first."""
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from chart.cluster import KIND, cluster_with
+from chart.programs import CHART, NEWEST, render, tool, values
+
+BOTH = ("bookings.double-booked.io", "calendars.double-booked.io")
+EXPRESSION = {"key": "kubernetes.io/metadata.name", "operator": "In"}
+A_AND_B = {"matchExpressions": [EXPRESSION | {"values": ["a", "b"]}]}
+PLATFORM = {"matchLabels": {"team": "platform"}}
+BY_NAMES = "--set=operator.watchNamespaces={%s}"
+BY_LABEL = "--set=operator.namespaceSelector.matchLabels.team=research"
+
+
+def configuration(
+    selector: dict[str, Any],
+    name: str = "first-operator",
+    release: tuple[str, str] = ("first", "elsewhere"),
+    webhooks: tuple[str, ...] = BOTH,
+) -> dict[str, Any]:
+    """Make a ValidatingWebhookConfiguration as another release would have it."""
+    keys = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": KIND,
+        "metadata": {"name": name, "annotations": dict(zip(keys, release, strict=True))},
+        "webhooks": [{"name": each, "namespaceSelector": selector} for each in webhooks],
+    }
+
+
+def install(found: list[dict[str, Any]], *options: str, helm: str = "helm") -> str:
+    """Return what the chart says against an installation in a cluster with these configurations.
+
+    The cluster knows no other kind, so Helm fails in any case, if only after the rendering.
+    """
+    with cluster_with(found) as address:
+        cluster = (f"--kube-apiserver={address}", f"--kube-version={NEWEST}", "--dry-run=server")
+        cluster += ("--disable-openapi-validation",)
+        where = ("--namespace=shared", "--set=operator.enabled=true")
+        command = [tool(helm), "template", "double-booked", str(CHART), *where, *cluster, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    is_refused = "execution error at" in done.stderr
+    assert is_refused is not ('no matches for kind "Service"' in done.stderr), done.stderr
+    return done.stderr if is_refused else ""
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_the_refusal_says_what_where_and_how_to_fix_it(helm: str) -> None:
+    found = install([configuration({})], helm=helm)
+    assert f"the {KIND} first-operator of another operator already sends reviews" in found
+    assert "uninstall that one (helm uninstall first -n elsewhere)" in found
+    assert "or give each operator other namespaces in operator.watchNamespaces" in found
+
+
+def test_one_that_helm_did_not_install_is_to_be_deleted() -> None:
+    found = configuration({})
+    del found["metadata"]["annotations"]
+    assert "delete that one, or give each" in install([found])
+
+
+@pytest.mark.parametrize(
+    ("option", "selector"),
+    [
+        ("--set=operator.aggregateRoles=true", {}),
+        ("--set=operator.aggregateRoles=true", A_AND_B),
+        ("--set=operator.aggregateRoles=true", PLATFORM),
+        (BY_NAMES % "c", {}),
+        (BY_NAMES % "b", A_AND_B),
+        (BY_NAMES % "c", {"matchLabels": {"kubernetes.io/metadata.name": "c"}}),
+        (BY_LABEL, {}),
+    ],
+)
+def test_it_is_refused_where_namespaces_overlap(option: str, selector: dict[str, Any]) -> None:
+    assert "another operator already sends reviews" in install([configuration(selector)], option)
+
+
+@pytest.mark.parametrize(
+    ("option", "selector"),
+    [
+        (BY_NAMES % "c", A_AND_B),
+        (BY_NAMES % "c", {"matchLabels": {"kubernetes.io/metadata.name": "d"}}),
+        # Labels of namespaces change, so nobody knows.
+        (BY_LABEL, PLATFORM),
+        (BY_NAMES % "a", PLATFORM),
+        (BY_LABEL, {"matchExpressions": [EXPRESSION | {"operator": "NotIn", "values": ["a"]}]}),
+    ],
+)
+def test_it_is_installed_where_they_are_apart_or_cannot_be_compared(
+    option: str, selector: dict[str, Any]
+) -> None:
+    assert install([configuration(selector)], option) == ""
+
+
+def test_the_webhooks_of_this_release_and_of_others_are_no_second_operator() -> None:
+    own = configuration({}, name="double-booked-operator", release=("double-booked", "shared"))
+    renamed = configuration({}, name="older-operator", release=("double-booked", "shared"))
+    policies = configuration({}, name="policies", webhooks=("bookings.policies.example",))
+    assert install([own, renamed, policies]) == ""
+
+
+def test_without_the_operator_or_without_a_cluster_nothing_is_refused() -> None:
+    assert install([configuration({})], "--set=operator.enabled=false") == ""
+    assert (KIND, "double-booked-operator") in render(values("operator"))
