@@ -30,6 +30,9 @@ from e2e.operator_process import (
 RUNS = 2
 """In how many runs a change must converge."""
 
+BOOKINGS = "bookings.double-booked.io"
+"""The whole name, in case that another group has bookings, too."""
+
 APPLY = ("apply", "--filename=-")
 SERVER_SIDE = (*APPLY, "--server-side")
 PRUNE = (
@@ -130,10 +133,10 @@ async def test_kubectl_shows_the_sentence_for_a_move_that_is_refused(
 @pytest.mark.usefixtures("two")
 async def test_kubectl_shows_the_sentence_for_a_patch_that_is_refused(place: Namespace) -> None:
     patch = json.dumps({"spec": {"end": HALF_PAST[1]}})
-    told = await kubectl(place, "patch", "booking", "a", "--type=merge", f"--patch={patch}")
+    told = await kubectl(place, "patch", BOOKINGS, "a", "--type=merge", f"--patch={patch}")
     assert_refused(told, "a")
     patch = json.dumps([{"op": "replace", "path": "/spec/end", "value": HALF_PAST[1]}])
-    told = await kubectl(place, "patch", "booking", "a", "--type=json", f"--patch={patch}")
+    told = await kubectl(place, "patch", BOOKINGS, "a", "--type=json", f"--patch={patch}")
     assert_refused(told, "a")
 
 
@@ -145,7 +148,7 @@ async def test_kubectl_shows_the_sentence_for_an_edit_that_is_refused(
     editor.write_text(f'#!/bin/sh\nsed -i s/{NINE[1]}/{HALF_PAST[1]}/ "$1"\n')
     editor.chmod(0o755)
     monkeypatch.setenv("KUBE_EDITOR", str(editor))
-    assert_refused(await kubectl(place, "edit", "booking", "a"), "a")
+    assert_refused(await kubectl(place, "edit", BOOKINGS, "a"), "a")
 
 
 @pytest.mark.parametrize("command", [APPLY, SERVER_SIDE])
@@ -313,9 +316,9 @@ async def test_both_of_a_pair_are_ready_while_both_are_there(
     await bookers.book("new", *NINE, "staging", replaces=["old"])
     for name, reason in (("old", "ReplacedBy"), ("new", "Replaces")):
         path = f'--for=jsonpath={{.status.conditions[?(@.type=="DoubleBooked")].reason}}={reason}'
-        told = await kubectl(place, "wait", path, "--timeout=10s", f"booking/{name}")
+        told = await kubectl(place, "wait", path, "--timeout=10s", f"{BOOKINGS}/{name}")
         assert told.returncode == 0, told.stderr
-        ready = ("wait", "--for=condition=Ready", "--timeout=10s", f"booking/{name}")
+        ready = ("wait", "--for=condition=Ready", "--timeout=10s", f"{BOOKINGS}/{name}")
         assert (await kubectl(place, *ready)).returncode == 0
         assert await bookers.verdict(name) == "False"
     with pytest.raises(ClusterError, match="would be double-booked"):
@@ -348,7 +351,7 @@ async def test_a_booking_may_replace_only_what_its_user_may_delete(
     told = await kubectl(place, "create", "--filename=-", "--as=writer", content=other)
     assert told.returncode == 0, told.stderr
     patch = f"--patch={json.dumps({'spec': {'replaces': ['nobody', 'old']}})}"
-    merge = ("patch", "booking", "other", "--type=merge", patch)
+    merge = ("patch", BOOKINGS, "other", "--type=merge", patch)
     told = await kubectl(place, *merge, "--as=writer")
     assert told.returncode == 1
     assert "delete" in told.stderr
@@ -356,7 +359,7 @@ async def test_a_booking_may_replace_only_what_its_user_may_delete(
     assert told.returncode == 0, told.stderr
     # Names that were there before are not asked about again.
     later = f"--patch={json.dumps({'spec': {'title': 'later'}})}"
-    told = await kubectl(place, "patch", "booking", "other", "--type=merge", later, "--as=writer")
+    told = await kubectl(place, "patch", BOOKINGS, "other", "--type=merge", later, "--as=writer")
     assert told.returncode == 0, told.stderr
     told = await kubectl(place, "create", "--filename=-", "--as=owner", content=new)
     assert told.returncode == 0, told.stderr

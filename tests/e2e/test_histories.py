@@ -367,9 +367,6 @@ async def test_no_write_of_a_history_exceeds_a_capacity_and_each_refusal_is_just
                 each.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
     events, writes = recorder.events, recorder.writes
-    import pickle
-
-    pickle.dump((events, writes), open("/tmp/history.pickle", "wb"))
     decided = [each for each in writes if each.outcome != "failed"]
     refused = [each for each in writes if each.outcome == "refused"]
     assert len(decided) > WRITES

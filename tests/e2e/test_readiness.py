@@ -49,7 +49,7 @@ async def conditions(bookers: Team, kind: str, name: str) -> dict[str, tuple[str
 async def test_a_free_booking_and_its_calendar_are_current(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("staging")
     await bookers.book("a", *NINE, "staging")
-    for what in ("booking/a", "calendar/staging"):
+    for what in ("bookings.double-booked.io/a", "calendars.double-booked.io/staging"):
         waited = await kubectl(place, "wait", "--for=condition=Ready", "--timeout=20s", what)
         assert (waited.returncode, waited.stderr) == (0, "")
     await becomes(bookers, "bookings", "a", "Current")
@@ -86,7 +86,12 @@ async def test_a_double_booked_booking_is_failed_and_its_rival_current(
     found = await conditions(bookers, "bookings", loser)
     assert found["Ready"] == ("False", "OverCapacity")
     assert found["Stalled"][0] == "True"
-    wait = ("wait", "--for=condition=Ready=False", "--timeout=20s", f"booking/{loser}")
+    wait = (
+        "wait",
+        "--for=condition=Ready=False",
+        "--timeout=20s",
+        f"bookings.double-booked.io/{loser}",
+    )
     assert (await kubectl(place, *wait)).returncode == 0
     # It recovers once there is room.
     await bookers.change("bookings", keeper, spec={"start": NEXT[0], "end": NEXT[1]})
