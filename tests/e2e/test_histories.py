@@ -285,14 +285,14 @@ class Client:
         name = f"c{owner}-{self.chooser.randrange(4)}"
         plan = self.plans.get(name)
         if plan is None:
-            await self._write("create", name, self._spec())
+            await self._write("create", name, self._spec(name))
         elif self.chooser.random() < 0.4:
             await self.recorder.ask("delete", "bookings", name)
             self.plans.pop(name, None)
         elif self.chooser.random() < 0.5:
-            await self._write("change", name, self._spec())
+            await self._write("change", name, self._spec(name))
         else:
-            await self._write("change", name, plan | {"replaces": self._names()})
+            await self._write("change", name, plan | {"replaces": self._names(name)})
 
     async def _write(self, verb: str, name: str, spec: dict[str, Any]) -> None:
         outcome = await self.recorder.ask(verb, "bookings", name, spec)
@@ -312,10 +312,11 @@ class Client:
         capacity = self.chooser.choice(CAPACITIES[name])
         await self.recorder.ask("change", "calendars", name, {"capacity": capacity})
 
-    def _spec(self) -> dict[str, Any]:
-        """Return a spec; often that of another Booking, which it then replaces."""
-        if self.plans and self.chooser.random() < 0.3:
-            other = self.chooser.choice(list(self.plans))
+    def _spec(self, name: str) -> dict[str, Any]:
+        """Return a spec for a Booking; often that of another one, which it then replaces."""
+        others = self._others(name)
+        if others and self.chooser.random() < 0.3:
+            other = self.chooser.choice(others)
             return self.plans[other] | {"replaces": [other]}
         start = self.chooser.randrange(HALF_HOURS)
         end = start + self.chooser.randint(1, 4)
@@ -323,13 +324,17 @@ class Client:
             "start": _time(start),
             "end": _time(end),
             "calendars": self.chooser.sample(list(CAPACITIES), self.chooser.choice((1, 1, 2))),
-            "replaces": self._names(),
+            "replaces": self._names(name),
         }
 
-    def _names(self) -> list[str]:
-        """Return what to replace: mostly nothing."""
+    def _names(self, name: str) -> list[str]:
+        """Return what a Booking is to replace: mostly nothing."""
+        others = self._others(name)
         count = self.chooser.choice((0, 0, 1, 2))
-        return self.chooser.sample(list(self.plans), min(count, len(self.plans)))
+        return self.chooser.sample(others, min(count, len(others)))
+
+    def _others(self, name: str) -> list[str]:
+        return [each for each in self.plans if each != name]
 
 
 def _time(half_hours: int) -> str:
