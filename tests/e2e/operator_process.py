@@ -31,7 +31,7 @@ from double_booked.operator.objects import API_VERSION, Key
 from double_booked.operator.webhook_tls import Served, load_pair
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
-CONFIGURATION = "double-booked-test"
+WEBHOOKS = "validatingwebhookconfiguration"
 Told = subprocess.CompletedProcess[str]
 RIVALS = 20
 REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
@@ -52,6 +52,11 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def configuration_of(namespace: str) -> str:
+    """Return the name of the webhook configuration for an operator in a namespace."""
+    return f"double-booked-{namespace}"
+
+
 def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[str, Any]:
     """Return the chart's configuration, for an operator on this machine and some namespaces."""
     rendered = run(
@@ -61,7 +66,7 @@ def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[
         "--show-only=templates/operator-validatingwebhookconfiguration.yaml",
     )  # fmt: skip
     configuration: dict[str, Any] = yaml.safe_load(rendered)
-    configuration["metadata"] = {"name": CONFIGURATION}
+    configuration["metadata"] = {"name": configuration_of(namespaces[0])}
     for each in configuration["webhooks"]:
         path = each["clientConfig"]["service"]["path"]
         each["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}"}
@@ -92,7 +97,7 @@ class Process:
             "HEALTH_CHECK_HOST": f"127.0.0.1:{self.http}",
             "WATCH_NAMESPACES": self.namespace,
             "OPERATOR_NAMESPACE": self.namespace,
-            "WEBHOOK_CONFIGURATION": CONFIGURATION,
+            "WEBHOOK_CONFIGURATION": configuration_of(self.namespace),
             "LOG_FORMAT": "json",
         }
         self.started = time.time()
@@ -190,7 +195,7 @@ def operating(
         assert process.popen
         process.popen.kill()
         process.popen.wait()
-        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
 
 
 @asynccontextmanager
@@ -376,7 +381,7 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     try:
         yield asked
     finally:
-        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
         await runner.cleanup()
 
 

@@ -13,11 +13,12 @@ from double_booked.operator.cluster import ClusterError
 from double_booked.operator.objects import API_VERSION
 from e2e.conftest import Namespace
 from e2e.operator_process import (
-    CONFIGURATION,
     NINE,
+    WEBHOOKS,
     Process,
     Team,
     condition,
+    configuration_of,
     eventually,
     hour,
     kubectl,
@@ -376,7 +377,7 @@ async def test_a_certificate_that_is_lost_is_made_anew_while_calls_go_on(
         return process.metric_of("double_booked_operator_tls_reloads_total", "success") == 1
 
     await eventually(is_kept, "another certificate is served", 40)
-    webhooks = place.get("validatingwebhookconfiguration", CONFIGURATION)["webhooks"]
+    webhooks = place.get(WEBHOOKS, configuration_of(place.name))["webhooks"]
     assert all(each["clientConfig"]["caBundle"] for each in webhooks)
     await bookers.book("a", *NINE, "staging")
 
