@@ -59,7 +59,7 @@ def test_as_many_fit_as_the_capacity_says_at_any_instant() -> None:
     assert fits(booking("c", 9, 14), known)
     known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
     [clash] = find_clashes(booking("c", 9, 14), None, known)
-    assert clash.span == (at(10), at(11))
+    assert clash.where.span == (at(10), at(11))
     assert [other.name for other in clash.others] == ["a", "b"]
 
 
@@ -194,4 +194,4 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
     clashes = find_clashes(made("a", new), made("a", old) if old else None, known)
     assert bool(clashes) == bool(added)
     if clashes:
-        assert clashes[0].span[0] == min(added)
+        assert clashes[0].where.span[0] == min(added)

@@ -1,5 +1,6 @@
 """Statuses, settled as the model reads."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import TypeVar
@@ -9,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from double_booked.conflicts.definition import Occupied, overloaded_segments
 from double_booked.operator.index import Index
 from double_booked.operator.objects import Booking, Calendar, Enforcement, Key, Rules
 from double_booked.operator.reconcile import (
@@ -19,7 +19,9 @@ from double_booked.operator.reconcile import (
     find_affected,
 )
 from double_booked.operator.steps import Steps
-from operator_making import HOUR, booking, calendar, index_of, key
+from operator_making import HOUR, at, booking, calendar, index_of, key
+
+from .test_links import largest_matching
 
 ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
 Result = TypeVar("Result")
@@ -145,6 +147,46 @@ def test_a_calendar_counts_what_is_on_it() -> None:
     assert (told.bookings, told.conflicts, told.generation, told.fault) == (1, 1, 4, "")
 
 
+def test_two_bookings_of_which_one_replaces_the_other_are_both_ready() -> None:
+    found = statuses(
+        calendar(), booking("a", 9, 11), booking("b", 9, 11, replaces=("a",), created=1)
+    )
+    assert [found[name].status.reason for name in "ab"] == ["ReplacedBy", "Replaces"]
+    assert [found[name].status.verdict for name in "ab"] == ["False", "False"]
+    assert found["b"].status.message == "It replaces a, and they count once."
+    assert found["a"].status.message == "b replaces it, and they count once."
+    assert [found[name].status.conflicts for name in "ab"] == [0, 0]
+
+
+def test_a_third_booking_conflicts_with_both_of_a_pair() -> None:
+    found = statuses(
+        calendar(),
+        booking("a", 9, 11),
+        booking("b", 9, 11, replaces=("a",), created=1),
+        booking("c", 10, 12, created=2),
+    )
+    assert found["c"].status.verdict == "True"
+    assert found["c"].status.conflicts_with == ("a", "b")
+    assert [found[name].status.conflicts_with for name in "ab"] == [("c",), ("c",)]
+
+
+def test_a_replacement_at_another_time_is_free() -> None:
+    found = statuses(calendar(), booking("a", 9, 10), booking("b", 10, 11, replaces=("a",)))
+    assert [found[name].status.reason for name in "ab"] == ["Free", "Free"]
+
+
+def test_a_change_of_one_affects_the_reason_of_one_that_it_is_linked_with() -> None:
+    index = index_of(calendar(), booking("b", 9, 11, replaces=("a",)))
+    assert affected(index, booking("a", 9, 11)) == {"b"}
+
+
+def test_in_the_same_second_the_message_says_that_the_uid_decided() -> None:
+    found = statuses(calendar(), booking("a", 9, 10, uid="z"), booking("b", 9, 10, uid="y"))
+    assert found["a"].status.message.endswith(
+        "This booking was created in the same second, and its uid sorts later."
+    )
+
+
 def test_a_change_touches_no_more_than_what_clashes() -> None:
     index = index_of(
         calendar(),
@@ -158,47 +200,64 @@ def test_a_change_touches_no_more_than_what_clashes() -> None:
     assert affected(index, before) == {"a", "b", "c", "d"}
 
 
+INSTANTS = [at(hour / 2) for hour in range(32)]
+"""Every hour, at which instants are present, and between."""
+
+
 def plain_reading(index: Index) -> dict[Key, tuple[str, set[Key]]]:
-    """The model, read over all objects at once: the verdict and the clashes of each booking."""
-    clashes: dict[Key, set[Key]] = {each: set() for each in index.bookings}
+    """The model, read over all objects at once: the verdict and the conflicts of each booking."""
+    conflicts: dict[Key, set[Key]] = {each: set() for each in index.bookings}
     for name, held in index.calendars.items():
         on_it = [each for each in index.bookings.values() if each.is_on(name)]
-        for one, other in _clashing(on_it, held.rules):
-            clashes[one].add(other)
-            clashes[other].add(one)
-    taken: list[Booking] = []
+        for one, other in _conflicting(on_it, held.rules):
+            conflicts[one].add(other)
+            conflicts[other].add(one)
+    kept: list[Booking] = []
     verdicts = {}
     for each in sorted(index.bookings.values(), key=lambda each: (each.created, each.identity.uid)):
         known = [name for name in each.calendar_keys() if name in index.calendars]
-        if any(_is_over(each, taken, name, index.calendars[name].rules) for name in known):
+        if any(_is_over(each, kept, name, index.calendars[name].rules) for name in known):
             verdicts[each.key] = "True"
         else:
-            taken.append(each)
+            kept.append(each)
             verdicts[each.key] = "False" if len(known) == len(each.calendars) else "Unknown"
-    return {each: (verdicts[each], clashes[each]) for each in index.bookings}
+    return {each: (verdicts[each], conflicts[each]) for each in index.bookings}
 
 
-def _segments(on_it: list[Booking], rules: Rules) -> list[set[Key]]:
-    occupied = [
-        Occupied(
-            number,
-            each.start,
-            max(each.end + rules.gap, each.start + 1),
-            is_instant=each.start == each.end + rules.gap,
-        )
-        for number, each in enumerate(on_it)
-    ]
-    found = overloaded_segments(sorted(occupied, key=lambda each: each.start), rules.capacity)
-    return [{on_it[member].key for member in segment.members} for segment in found]
+def _over_capacity(on_it: Iterable[Booking], rules: Rules) -> list[list[Booking]]:
+    """Who is present at each instant at which the depth is over the capacity."""
+    found = []
+    for instant in INSTANTS:
+        present = [each for each in on_it if _is_present(each, instant, rules)]
+        edges = frozenset(frozenset(pair) for pair in _linked_pairs(present))
+        keys = frozenset(each.key for each in present)
+        if len(present) - largest_matching(keys, edges) > rules.capacity:
+            found.append(present)
+    return found
 
 
-def _clashing(on_it: list[Booking], rules: Rules) -> set[tuple[Key, Key]]:
-    return {pair for segment in _segments(on_it, rules) for pair in combinations(segment, 2)}
+def _is_present(booking: Booking, instant: int, rules: Rules) -> bool:
+    start, end = booking.occupies(rules.gap)
+    return start <= instant < end
 
 
-def _is_over(booking: Booking, taken: list[Booking], calendar: Key, rules: Rules) -> bool:
-    on_it = [each for each in taken if each.is_on(calendar)]
-    return any(booking.key in segment for segment in _segments([*on_it, booking], rules))
+def _linked_pairs(present: Iterable[Booking]) -> Iterator[tuple[Key, Key]]:
+    for one, other in combinations(present, 2):
+        if one.key.name in other.replaces or other.key.name in one.replaces:
+            yield one.key, other.key
+
+
+def _conflicting(on_it: list[Booking], rules: Rules) -> Iterator[tuple[Key, Key]]:
+    for present in _over_capacity(on_it, rules):
+        linked = set(_linked_pairs(present))
+        for one, other in combinations(present, 2):
+            if (one.key, other.key) not in linked:
+                yield one.key, other.key
+
+
+def _is_over(booking: Booking, kept: list[Booking], calendar: Key, rules: Rules) -> bool:
+    on_it = [each for each in kept if each.is_on(calendar)]
+    return any(booking in present for present in _over_capacity([*on_it, booking], rules))
 
 
 names = st.sampled_from([f"b{number}" for number in range(8)])
@@ -228,13 +287,22 @@ class Cluster(RuleBasedStateMachine):
         start=hours,
         length=st.integers(0, 4),
         on=st.sets(places, min_size=1),
-        created=st.integers(0, 3),
+        more=st.tuples(st.integers(0, 3), st.sets(names, max_size=2)),
     )
-    def write_booking(self, name: str, start: int, length: int, on: set[str], created: int) -> None:
+    def write_booking(
+        self, name: str, start: int, length: int, on: set[str], more: tuple[int, set[str]]
+    ) -> None:
         self.version += 1
+        created, replaces = more
         old = self.index.bookings.get(key(name))
         new = booking(
-            name, start, start + length, *sorted(on), created=created, version=self.version
+            name,
+            start,
+            start + length,
+            *sorted(on),
+            created=created,
+            version=self.version,
+            replaces=tuple(sorted(replaces - {name})),
         )
         if old:  # its age stays
             new = replace(new, created=old.created)

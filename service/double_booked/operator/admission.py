@@ -9,11 +9,12 @@ from double_booked.operator.capacity import (
     MAX_IN_SENTENCE,
     Clash,
     Occupied,
+    Where,
     depth_steps,
     describe,
     present_in,
     spans_over,
-    spans_raised_over,
+    subtract,
 )
 from double_booked.operator.index import Index
 from double_booked.operator.intervals import Interval
@@ -54,18 +55,12 @@ class Others:
             self.replaces[key] = names
         self.spans.setdefault(key, []).append(booking.occupies(gap))
 
-    def occupied(self) -> Occupied:
-        """Return what they occupy of the calendar."""
-        return Occupied(self.intervals(), make_links(self._replaces(), self.spans))
-
     def occupied_with(self, own: Booking, span: Span) -> Occupied:
         """Return what they occupy together with a booking of another name, present in a span."""
-        replaces = [*self._replaces(), (own.key, own.replaced_keys())]
+        named = [(key, names) for key, names in self.replaces.items() if names]
+        replaces = [*named, (own.key, own.replaced_keys())]
         links = make_links(replaces, {*self.spans, own.key})
         return Occupied([*self.intervals(), (*span, own.key)], links)
-
-    def _replaces(self) -> list[tuple[Key, frozenset[Key]]]:
-        return [(key, names) for key, names in self.replaces.items() if names]
 
     def intervals(self) -> list[Interval]:
         """Return the spans with their bookings; those of one booking do not overlap."""
@@ -148,8 +143,8 @@ class CapacityView:
 def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Clash]:
     """Find where a booking does not fit: on each of its calendars the first such span.
 
-    It does not fit where it raises the depth, and the depth is then over the capacity. So time
-    that it had before does not count, and a linked booking counts once with it.
+    It does not fit where the depth with it is over the capacity, in the time that it adds. Any of
+    the others may be gone by the time that the write lands, but no deletion raises the depth.
 
     Args:
         wanted: The booking as it would be.
@@ -157,23 +152,39 @@ def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> li
         view: What is on calendars.
     """
     clashes = []
+    keeps_links = old is not None and not loses_links(wanted, old, view)
     for calendar in wanted.calendar_keys():
         rules = view.rules(calendar)
         if rules is None:
             continue
         span = wanted.occupies(rules.gap)
-        others = view.others(calendar, span, rules.gap, wanted.key)
-        before = others.occupied()
-        if old and old.is_on(calendar):
-            before = others.occupied_with(old, old.occupies(rules.gap))
-        after = others.occupied_with(wanted, span)
-        if raised := spans_raised_over(span, before, after, rules.capacity):
-            in_the_way = _in_the_way(wanted, others, raised[0])
-            pending = others.pending_in(raised[0], in_the_way)
-            seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
-            where = calendar.name, rules, raised[0]
-            clashes.append(Clash(*where, in_the_way, pending, math.ceil(seconds)))
+        had = old.occupies(rules.gap) if old and keeps_links and old.is_on(calendar) else None
+        if parts := subtract(span, had):
+            others = view.others(calendar, span, rules.gap, wanted.key)
+            occupied = others.occupied_with(wanted, span)
+            if over := _first_over(occupied, parts, rules.capacity):
+                clashes.append(_clash(wanted, others, Where(calendar.name, rules, over), view))
     return clashes
+
+
+def loses_links(wanted: Booking, old: Booking, view: CapacityView) -> bool:
+    """Whether a booking no longer names one that exists: the two then count twice."""
+    return any(map(view.exists, set(old.replaced_keys()) - set(wanted.replaced_keys())))
+
+
+def _first_over(occupied: Occupied, parts: Iterable[Span], capacity: int) -> Span | None:
+    """Return the first span in some parts in which the depth is over a capacity."""
+    for part in parts:
+        if over := spans_over(depth_steps(occupied, part), part[1], capacity):
+            return over[0]
+    return None
+
+
+def _clash(wanted: Booking, others: Others, where: Where, view: CapacityView) -> Clash:
+    in_the_way = _in_the_way(wanted, others, where.span)
+    pending = others.pending_in(where.span, in_the_way)
+    seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
+    return Clash(where, in_the_way, pending, math.ceil(seconds))
 
 
 def _in_the_way(wanted: Booking, others: Others, span: Span) -> tuple[Key, ...]:

@@ -30,21 +30,32 @@ class Occupied:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
-    """A span in which a booking would put a calendar over its capacity.
+class Where:
+    """A span of a calendar.
 
     Attributes:
         calendar: The calendar's name.
         rules: Its rules.
-        span: The first such span.
-        others: The bookings that are present in it, by start.
-        pending: Those of them that are only reserved: their write may still come.
-        retry_seconds: Until when the last of the pending ones is known to come or not.
+        span: The span.
     """
 
     calendar: str
     rules: Rules
     span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A span in which a booking would put a calendar over its capacity.
+
+    Attributes:
+        where: The first such span of a calendar.
+        others: The bookings that are present in it, by start.
+        pending: Those of them that are only reserved: their write may still come.
+        retry_seconds: Until when the last of the pending ones is known to come or not.
+    """
+
+    where: Where
     others: tuple[Key, ...]
     pending: frozenset[Key] = frozenset()
     retry_seconds: int = 0
@@ -55,6 +66,14 @@ def clip(intervals: Iterable[Interval], within: Span) -> Iterator[Interval]:
     for start, end, key in intervals:
         if start < within[1] and end > within[0]:
             yield max(start, within[0]), min(end, within[1]), key
+
+
+def subtract(span: Span, less: Span | None) -> list[Span]:
+    """Return the parts of a span that are not in another."""
+    if less is None or less[0] >= span[1] or less[1] <= span[0]:
+        return [span]
+    parts = [(span[0], less[0]), (less[1], span[1])]
+    return [part for part in parts if part[0] < part[1]]
 
 
 def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
@@ -111,24 +130,6 @@ def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> lis
     return spans
 
 
-def spans_raised_over(within: Span, before: Occupied, after: Occupied, capacity: int) -> list[Span]:
-    """Return the spans in which a change goes over a capacity and is deeper than it was.
-
-    Args:
-        within: The span to look at.
-        before: What is occupied now.
-        after: What is occupied with the change.
-        capacity: How many may be present.
-    """
-    was, becomes = dict(depth_steps(before, within)), dict(depth_steps(after, within))
-    old = new = 0
-    raised = []
-    for instant in sorted(was.keys() | becomes.keys()):
-        old, new = was.get(instant, old), becomes.get(instant, new)
-        raised.append((instant, new if new > old else 0))
-    return spans_over(raised, within[1], capacity)
-
-
 def meets(span: Span, spans: Sequence[Span]) -> bool:
     """Whether a span overlaps one of others, which are sorted and disjoint."""
     at = bisect_right(spans, span[0], key=itemgetter(1))
@@ -150,12 +151,12 @@ def describe(clash: Clash, names: int = MAX_IN_SENTENCE) -> str:
         clash: What to describe.
         names: How many bookings to name at most.
     """
-    rules = clash.rules
+    rules = clash.where.rules
     gap = f", with {rules.gap_text} after each" if rules.gap else ""
     having = [key.name for key in clash.others if key not in clash.pending]
     coming = [key.name for key in clash.others if key in clash.pending]
-    when = _describe_span(clash.span)
-    parts = [f"calendar {clash.calendar} takes {rules.capacity} at a time{gap}"]
+    when = _describe_span(clash.where.span)
+    parts = [f"calendar {clash.where.calendar} takes {rules.capacity} at a time{gap}"]
     if having:
         verb = "has" if len(having) == 1 else "have"
         parts.append(f"{name_some(having[:names], len(having))} {verb} it {when}")

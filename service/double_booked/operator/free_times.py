@@ -3,7 +3,7 @@
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.depth import Span
 from double_booked.operator.admission import CapacityView
-from double_booked.operator.capacity import spans_raised_over
+from double_booked.operator.capacity import depth_steps, spans_over
 from double_booked.operator.objects import Booking, Key
 
 SEARCH_DAYS = 14
@@ -54,6 +54,6 @@ def _starts_taken(
     others = view.others(calendar, window, rules.gap, wanted.key)
     if len(others.spans) > _MAX_BOOKINGS:
         return None
-    after = others.occupied_with(wanted, window)
-    full = spans_raised_over(window, others.occupied(), after, rules.capacity)
+    occupied = others.occupied_with(wanted, window)
+    full = spans_over(depth_steps(occupied, window), window[1], rules.capacity)
     return [(first - length, last) for first, last in full]

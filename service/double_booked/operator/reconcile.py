@@ -24,6 +24,7 @@ from double_booked.conflicts.depth import Span
 from double_booked.operator.capacity import (
     Clash,
     Occupied,
+    Where,
     depth_steps,
     describe,
     meets,
@@ -264,7 +265,7 @@ def _clashes(index: Index, booking: Booking, kept: Mapping[Key, IntervalIndex]) 
             links = index.links({each for _, _, each in intervals})
             steps = depth_steps(Occupied(intervals, links), span)
             if over := spans_over(steps, span[1], rules.capacity):
-                yield Clash(key.name, rules, over[0], tuple(present_in(over[0], others)))
+                yield Clash(Where(key.name, rules, over[0]), tuple(present_in(over[0], others)))
 
 
 def _outcome(index: Index, booking: Booking, clashes: list[Clash], conflicts: Conflicts) -> Outcome:
@@ -274,7 +275,7 @@ def _outcome(index: Index, booking: Booking, clashes: list[Clash], conflicts: Co
         conflicts=conflicts.count,
         generation=booking.identity.generation,
     )
-    over = tuple(Key(booking.key.namespace, clash.calendar) for clash in clashes)
+    over = tuple(Key(booking.key.namespace, clash.where.calendar) for clash in clashes)
     return Outcome(status, over)
 
 

@@ -12,6 +12,7 @@ from double_booked.operator.admission import (
     capacity_warnings,
     find_clashes,
     links_message,
+    loses_links,
     missing_calendar_warnings,
     past_warnings,
     rejection_message,
@@ -100,7 +101,7 @@ class Reviewer:
             return []
         wanted = _usable(read_booking, new)
         await self._check_replaced(wanted, before, user)
-        if before and _takes_no_more(wanted, before):
+        if before and self._takes_no_more(wanted, before):
             return []
         await self._learn_calendars(wanted)
         warnings = await self._admit(wanted, before, dry_run=dry_run)
@@ -157,7 +158,7 @@ class Reviewer:
         for _ in range(_ROUNDS):
             # No await from here to the reservation: of two reviews, one sees what the other took.
             clashes = find_clashes(wanted, before, self._view)
-            refused = [clash for clash in clashes if clash.rules.rejects]
+            refused = [clash for clash in clashes if clash.where.rules.rejects]
             if not refused:
                 self._reserve(wanted, dry_run=dry_run)
                 return [warning_message(clash) for clash in clashes]
@@ -171,6 +172,17 @@ class Reviewer:
             raise NotAdmitting("this process does not hold the Lease")
         if not dry_run:
             self._view.reservations.add(wanted)
+
+    def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
+        """Whether a booking takes nothing that it had not, and still counts once with others."""
+        start, end = wanted.occupies(0)
+        first, last = before.occupies(0)
+        return (
+            set(wanted.calendars) <= set(before.calendars)
+            and first <= start
+            and end <= last
+            and not loses_links(wanted, before, self._view)
+        )
 
     async def _check_replaced(
         self, wanted: Booking, before: Booking | None, user: RawObject
@@ -280,15 +292,3 @@ def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
 
 def _is_deleted(raw: RawObject) -> bool:
     return bool(raw["metadata"].get("deletionTimestamp"))
-
-
-def _takes_no_more(wanted: Booking, before: Booking) -> bool:
-    """Whether a booking takes nothing that it had not, and counts once with no fewer others."""
-    start, end = wanted.occupies(0)
-    first, last = before.occupies(0)
-    return (
-        set(wanted.calendars) <= set(before.calendars)
-        and set(wanted.replaces) >= set(before.replaces)
-        and first <= start
-        and end <= last
-    )

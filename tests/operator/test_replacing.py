@@ -1,0 +1,235 @@
+"""Writes with `replaces` never put a calendar over its capacity, whatever lands in what order."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from double_booked.operator.admission import CapacityView, find_clashes
+from double_booked.operator.index import Index
+from double_booked.operator.objects import Booking, Key, Rules
+from double_booked.operator.reservations import Reservations
+from operator_making import HOUR, at, booking, calendar, index_of, key
+
+from .test_links import largest_matching
+
+NAMES = "abcde"
+PLACES = ("staging", "gpu")
+
+
+def view_of(*held: Booking, capacity: int = 1) -> CapacityView:
+    return CapacityView(index_of(calendar(capacity=capacity), *held), Reservations(lambda: 0.0))
+
+
+def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:
+    return not find_clashes(wanted, old, view)
+
+
+a = partial(booking, "a", 9, 11)
+b = partial(booking, "b", 9, 11)
+c = partial(booking, "c", 9, 11)
+
+
+def test_a_booking_fits_in_the_place_of_one_that_it_replaces() -> None:
+    assert fits(b(replaces=("a",)), view_of(a()))
+    assert not fits(b(), view_of(a()))
+
+
+def test_a_third_booking_counts_in_full_before_and_after_the_deletion() -> None:
+    both = view_of(a(), b(replaces=("a",)))
+    assert not fits(c(), both)
+    assert not fits(c(replaces=("a",)), both)
+    assert not fits(c(replaces=("a",)), view_of(b(replaces=("a",))))
+
+
+def test_of_two_that_replace_one_the_second_is_refused() -> None:
+    """Else the deletion of a would leave both."""
+    assert not fits(c(replaces=("a",)), view_of(a(), b(replaces=("a",))))
+    assert fits(c(replaces=("a",)), view_of(a(), b(replaces=("a",)), capacity=2))
+
+
+def test_a_booking_that_is_named_fits_beside_the_one_that_names_it() -> None:
+    assert fits(a(), view_of(b(replaces=("a",))))
+
+
+def test_removing_a_name_is_added_time() -> None:
+    old = b(replaces=("a",))
+    assert not fits(b(version=2), view_of(a(), old), old)
+    assert fits(b(version=2), view_of(old), old)
+
+
+def test_adding_a_name_is_always_admitted() -> None:
+    old = b()
+    assert fits(b(replaces=("a",), version=2), view_of(a(), old), old)
+
+
+def test_only_calendars_that_both_are_on_count_once() -> None:
+    index = index_of(calendar(), calendar("gpu"), a("gpu"), c("staging"))
+    view = CapacityView(index, Reservations(lambda: 0.0))
+    wanted = b("gpu", "staging", replaces=("a",))
+    assert [clash.where.calendar for clash in find_clashes(wanted, None, view)] == ["staging"]
+
+
+def test_a_swap_fits_one_after_the_other() -> None:
+    first, second = booking("a", 9, 10), booking("b", 10, 11)
+    moved = booking("a", 10, 11, replaces=("b",), version=2)
+    view = view_of(first, second)
+    assert fits(moved, view, first)
+    view.reservations.add(moved)
+    # The move of a may still come or not: both of its times are occupied.
+    back = booking("b", 9, 10, replaces=("a",), version=2)
+    assert fits(back, view, second)
+    assert not fits(booking("third", 9, 10), view)
+
+
+def test_while_a_name_is_being_removed_it_does_not_discount() -> None:
+    old = b(replaces=("a",))
+    view = view_of(old)
+    view.reservations.add(b(version=2))
+    assert not fits(a(), view)
+
+
+def test_the_refusal_does_not_name_the_replaced_booking_as_in_the_way() -> None:
+    [clash] = find_clashes(b(replaces=("a",)), None, view_of(a(), c(replaces=("a",))))
+    assert clash.others == (key("c"),)
+
+
+def test_on_a_calendar_over_its_capacity_a_replacement_is_refused() -> None:
+    """Else it would land where the one that it replaces has just been deleted."""
+    assert not fits(b(replaces=("a",)), view_of(a(), c()))
+
+
+def test_a_name_of_no_booking_may_be_removed_anywhere() -> None:
+    old = b(replaces=("gone",))
+    assert fits(b(version=2), view_of(a(), old), old)
+
+
+specs = st.tuples(
+    st.integers(0, 3),
+    st.integers(0, 2),
+    st.sets(st.sampled_from(PLACES), min_size=1),
+    st.sets(st.sampled_from(NAMES), max_size=3),
+)
+"""Start, length, calendars and the names that are replaced."""
+
+
+class Writes(RuleBasedStateMachine):
+    """Clients write bookings; admitted writes land late or never, and the cache lags behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.index = Index()
+        self.reservations = Reservations(lambda: 0.0)
+        self.view = CapacityView(self.index, self.reservations)
+        self.stored: dict[Key, Booking] = {}
+        self.under_way: list[tuple[Booking, Booking | None]] = []
+        self.events: list[tuple[Booking, bool]] = []
+        self.version = 0
+
+    @initialize(capacity=st.integers(1, 2), gap=st.integers(0, 1))
+    def begin(self, capacity: int, gap: int) -> None:
+        self.rules = Rules(capacity, gap=gap * HOUR)
+        for name in PLACES:
+            assert self.index.put_calendar(replace(calendar(name), rules=self.rules))
+
+    @rule(name=st.sampled_from(NAMES), spec=specs, lands=st.booleans())
+    def write(
+        self,
+        name: str,
+        spec: tuple[int, int, set[str], set[str]],
+        lands: bool,  # noqa: FBT001 - hypothesis passes it by name
+    ) -> None:
+        """Review a write, and let it come at once or later."""
+        old = self.stored.get(key(name))
+        self.version += 1
+        wanted = self.booking(name, spec, old)
+        if find_clashes(wanted, old, self.view):
+            return
+        self.reservations.add(wanted)
+        self.under_way.append((wanted, old))
+        if lands:
+            self.land(len(self.under_way) - 1)
+
+    def booking(
+        self, name: str, spec: tuple[int, int, set[str], set[str]], old: Booking | None
+    ) -> Booking:
+        start, length, on, named = spec
+        made = booking(
+            name,
+            start,
+            start + length,
+            *sorted(on),
+            uid=old.identity.uid if old else f"{name}-{self.version}",
+            replaces=tuple(sorted(named - {name})),
+        )
+        generation = old.identity.generation + 1 if old else 1
+        return replace(made, identity=replace(made.identity, generation=generation))
+
+    @rule(number=st.integers(0, 9))
+    def land(self, number: int) -> None:
+        """Let an admitted write come, unless the object changed since its review."""
+        if number >= len(self.under_way):
+            return
+        wanted, old = self.under_way.pop(number)
+        if self.stored.get(wanted.key) != old:
+            return
+        self.version += 1
+        landed = replace(wanted, identity=replace(wanted.identity, version=self.version))
+        self.stored[wanted.key] = landed
+        self.events.append((landed, True))
+
+    @rule(name=st.sampled_from(NAMES))
+    def delete(self, name: str) -> None:
+        if gone := self.stored.pop(key(name), None):
+            self.version += 1
+            self.events.append(
+                (replace(gone, identity=replace(gone.identity, version=self.version)), False)
+            )
+
+    @rule()
+    def observe(self) -> None:
+        """Let the watch deliver its next event."""
+        if not self.events:
+            return
+        seen, is_there = self.events.pop(0)
+        if is_there:
+            self.reservations.see(seen)
+            self.index.put_booking(seen)
+        else:
+            self.reservations.see_deleted(seen)
+            self.index.drop_booking(seen.key, seen.identity.version)
+
+    @rule()
+    def catch_up(self) -> None:
+        while self.events:
+            self.observe()
+
+    @invariant()
+    def no_instant_is_over_the_capacity(self) -> None:
+        for place in PLACES:
+            on_it = [each for each in self.stored.values() if place in each.calendars]
+            for hour in range(8):
+                assert depth(on_it, at(hour), self.rules.gap) <= self.rules.capacity
+
+
+def depth(bookings: list[Booking], instant: int, gap: int) -> int:
+    """How many bookings are present, where a linked pair counts once."""
+    present = {
+        each.key: each
+        for each in bookings
+        if each.occupies(gap)[0] <= instant < each.occupies(gap)[1]
+    }
+    edges = frozenset(
+        frozenset({each.key, other})
+        for each in present.values()
+        for other in each.replaced_keys()
+        if other in present
+    )
+    return len(present) - largest_matching(frozenset(present), edges)
+
+
+TestWrites = pytest.mark.filterwarnings("default")(Writes.TestCase)
+Writes.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
