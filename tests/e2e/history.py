@@ -5,6 +5,7 @@ a second or more; clock times are seconds of the clock of the process that recor
 """
 
 import datetime as dt
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,7 +176,9 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
     """Return each refused write that nothing stored or reserved between its start and end explains.
 
     A spec may count from the start of the request that stored it, since it is reserved before it
-    is stored, until the watch brings the next state of the object.
+    is stored, until the watch brings the next state of the object. The API server reviews a patch
+    again where a status was written meanwhile. So a change that was refused may have been admitted
+    and reserved before; it counts for the refusals that name its booking.
 
     Args:
         events: All events, in any order.
@@ -189,13 +192,27 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """A spec of an object, from when until when it may count, and whether it was ever stored."""
+    """A spec of an object, and when it may count.
+
+    Attributes:
+        start: The clock time from which on it may count.
+        end: The clock time until which it may.
+        outcome: What came of the write.
+    """
 
     name: str
     spec: Spec
     start: float
     end: float
-    is_stored: bool = True
+    outcome: Outcome = "stored"
+
+    def matters_to(self, write: Write, named: Collection[str]) -> bool:
+        """Return whether it may explain why a write was refused that named some bookings."""
+        return (
+            self.start <= write.ended
+            and self.end >= write.started
+            and (self.outcome != "refused" or self.name in named)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +233,7 @@ class _Moment:
             self.calendars.setdefault(phase.name, []).append(phase.spec)
         elif phase.name != write.name:
             self.bookings.setdefault(phase.name, []).append(phase.spec)
-        elif phase.is_stored and not write.creates:
+        elif phase.outcome == "stored" and not write.creates:
             self.olds.append(phase.spec)
 
 
@@ -238,9 +255,10 @@ def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
                 since = started.get(event.version, event.seen)
                 phases.append(_Phase(name, event.spec, since, following.seen))
     for write in writes:
-        if write.outcome == "failed" and write.wanted:
+        was_reviewed_before = write.outcome == "refused" and not write.creates
+        if write.wanted and (write.outcome == "failed" or was_reviewed_before):
             until = write.ended + RESERVED_SECONDS
-            phases.append(_Phase(write.name, write.wanted, write.started, until, is_stored=False))
+            phases.append(_Phase(write.name, write.wanted, write.started, until, write.outcome))
     return sorted(phases, key=lambda each: each.start)
 
 
@@ -249,7 +267,8 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
     if not isinstance(write.wanted, Booking):
         return False
     last = bisect_right(timeline, write.ended, key=lambda each: each.start)
-    window = [each for each in timeline[:last] if each.end >= write.started]
+    named = set(re.findall(r"[-.\w]+", write.message))
+    window = [each for each in timeline[:last] if each.matters_to(write, named)]
     # Of what may count, more comes only where something starts.
     for moment in {write.started, *(each.start for each in window if each.start > write.started)}:
         there = _Moment()

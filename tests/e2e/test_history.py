@@ -1,6 +1,7 @@
 """The checker of histories notices what it is for; no cluster is needed."""
 
 import random
+from dataclasses import replace
 from itertools import combinations, count
 
 import pytest
@@ -186,6 +187,15 @@ def test_a_refusal_may_be_justified_by_a_write_that_failed_after_it_was_admitted
     assert unjustified(history(), [failed, refused]) == []
     late = write(B, 3.0 + RESERVED_SECONDS, 99.0)
     assert unjustified(history(), [failed, late]) == [late]
+
+
+def test_a_refused_change_may_justify_a_refusal_that_names_it() -> None:
+    change = write(like(A, start=9, end=10), 1.0, 2.0)
+    silent, named = write(B, 3.0, 4.0), replace(write(B, 3.0, 4.0), message="a has it")
+    assert unjustified(history(), [change, silent]) == [change, silent]
+    assert unjustified(history(), [change, named]) == [change]
+    created = replace(change, creates=True)
+    assert unjustified(history(), [created, named]) == [created, named]
 
 
 def test_the_smaller_capacity_justifies_while_both_may_count() -> None:
