@@ -1,4 +1,4 @@
-"""Thousands of concurrent writes: nothing is left over, nothing over capacity, no idle refusal."""
+"""Thousands of concurrent writes: no ghosts, no double bookings, no refusal without a cause."""
 
 import asyncio
 import json
@@ -92,8 +92,8 @@ class Churn:
 
 
 @asynccontextmanager
-async def filled_namespace(name: str) -> AsyncIterator[Namespace]:
-    """Make a namespace with bookings in it, and delete it at the end."""
+async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
+    """Make a namespace, and delete it at the end if that is still to be done."""
     made = Namespace(name)
     await asyncio.to_thread(made.kubectl, "create", "namespace", name)
     try:
@@ -112,7 +112,7 @@ async def test_nothing_of_ten_thousand_bookings_is_left_once_they_are_deleted(
     A list takes out what is there by mistake. Therefore watches go on in the last third.
     """
     async with (
-        filled_namespace(f"{place.name}-gone") as gone,
+        brief_namespace(f"{place.name}-gone") as gone,
         proxied(tmp_path, answer_delay=0.2, watch_seconds=2.0) as proxy,
         operating_meanwhile(
             place.name, tmp_path, also=[gone.name], KUBECONFIG=proxy.kubeconfig
