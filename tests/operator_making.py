@@ -79,6 +79,7 @@ def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
         reservations=lambda: 3,
         admitting=lambda: True,
         lag=lambda: 1.5,
+        details=lambda: 4,
         expiry=lambda: 2e9,
         webhook_configured=lambda: True,
         unenforced=lambda: {"FailurePolicyIgnore": 2},

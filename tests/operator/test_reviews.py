@@ -10,9 +10,10 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.index import Index
 from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
 from double_booked.operator.intake import Intake
+from double_booked.operator.links import MAX_LINKED
 from double_booked.operator.reservations import WRITE_SECONDS, Reservations
 from double_booked.operator.reviews import MAX_CONFIRMED, NotAdmitting, Refused, Reviewer
-from operator_api import BOOKINGS, CALENDARS, Api
+from operator_api import ACCESS_REVIEWS, BOOKINGS, CALENDARS, Api
 from operator_making import key, raw_booking, raw_calendar
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
@@ -231,3 +232,110 @@ async def test_while_no_look_is_possible_it_stays(desk: Desk) -> None:
     with pytest.raises(Exception, match="told to say 403"):
         await settle(desk)
     assert len(desk.reservations) == 1
+
+
+async def test_naming_a_booking_that_exists_takes_the_right_to_delete_it(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    desk.api.undeletable.add("a")
+    new = raw_booking("b", *NINE, spec={"replaces": ["a"]})
+    with pytest.raises(Refused) as refused:
+        await desk.review(new)
+    assert refused.value.code == 403
+    assert str(refused.value) == (
+        "b: spec.replaces names a, and anna may not delete that in namespace team: ask for the"
+        " right to delete it, or leave the name out."
+    )
+    assert len(desk.reservations) == 0
+    desk.api.undeletable.clear()
+    assert await desk.review(new) == []
+
+
+async def test_the_right_is_asked_for_the_user_of_the_review(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
+    [asked] = desk.api.access_reviews
+    assert asked == {
+        "user": "anna",
+        "uid": "7",
+        "groups": ["team"],
+        "extra": {"scope": ["all"]},
+        "resourceAttributes": {
+            "group": "double-booked.io",
+            "resource": "bookings",
+            "verb": "delete",
+            "namespace": "team",
+            "name": "a",
+        },
+    }
+
+
+async def test_names_of_bookings_that_do_not_exist_are_allowed(desk: Desk) -> None:
+    desk.api.undeletable.add("gone")
+    assert await desk.review(raw_booking("b", *NINE, spec={"replaces": ["gone"]})) == []
+    assert desk.api.access_reviews == []
+
+
+async def test_a_booking_that_is_not_cached_yet_is_looked_for(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE), known=False)
+    desk.api.undeletable.add("a")
+    with pytest.raises(Refused, match="may not delete"):
+        await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
+
+
+async def test_a_booking_that_is_only_reserved_takes_the_right_too(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    desk.api.undeletable.add("a")
+    with pytest.raises(Refused, match="may not delete"):
+        await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
+
+
+async def test_only_names_that_a_write_adds_are_asked_about(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    old = desk.exists(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
+    desk.api.undeletable.add("a")
+    new = raw_booking("b", *TEN, spec={"replaces": ["a"]}, generation=2)
+    assert await desk.review(new, old) == []
+    assert desk.api.access_reviews == []
+
+
+async def test_a_name_that_is_added_without_more_time_is_asked_about(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    old = desk.exists(raw_booking("b", *TEN))
+    desk.api.undeletable.add("a")
+    with pytest.raises(Refused, match="may not delete"):
+        await desk.review(raw_booking("b", *TEN, spec={"replaces": ["a"]}, generation=2), old)
+
+
+async def test_a_right_that_cannot_be_asked_for_lets_nobody_in(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE))
+    desk.api.fail("POST", ACCESS_REVIEWS, 500)
+    with pytest.raises(NotAdmitting, match="cannot check who may be replaced"):
+        await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
+
+
+async def test_more_linked_bookings_than_the_limit_are_refused(desk: Desk) -> None:
+    for number in range(MAX_LINKED):
+        name, before = f"b{number:02}", f"b{number - 1:02}"
+        desk.exists(raw_booking(name, *NINE, spec={"replaces": [before]}))
+    with pytest.raises(Refused, match="would link 65 bookings") as refused:
+        await desk.review(raw_booking("c", *TEN, spec={"replaces": [f"b{MAX_LINKED - 1}"]}))
+    assert refused.value.code == 403
+
+
+async def test_a_refusal_names_the_next_free_time(desk: Desk) -> None:
+    desk.exists(raw_booking("a", "2099-12-01T09:00:00Z", "2099-12-01T10:00:00Z"))
+    desk.exists(raw_booking("b", "2099-12-01T10:30:00Z", "2099-12-01T12:00:00Z"))
+    with pytest.raises(Refused, match=r"Free from 2099-12-01T12:00:00Z\.$"):
+        await desk.review(raw_booking("c", "2099-12-01T09:30:00Z", "2099-12-01T10:30:00Z"))
+
+
+async def test_a_booking_in_the_past_is_admitted_with_a_warning(desk: Desk) -> None:
+    [warning] = await desk.review(raw_booking("a", "2001-12-01T09:00:00Z", "2001-12-01T10:00:00Z"))
+    assert warning == "booking a is in the past: it ended 2001-12-01T10:00:00Z"
+
+
+async def test_a_refusal_of_a_pending_write_says_when_to_try_again(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    desk.now += 30
+    with pytest.raises(Refused, match="it is being booked by a just now; try again in 10 seconds"):
+        await desk.review(raw_booking("b", *NINE))

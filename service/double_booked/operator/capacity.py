@@ -131,9 +131,9 @@ def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> lis
 
 
 def meets(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether a span overlaps one of others, which are sorted and disjoint."""
+    """Whether a span overlaps one of others, which are sorted and disjoint; an empty one does not."""
     at = bisect_right(spans, span[0], key=itemgetter(1))
-    return at < len(spans) and spans[at][0] < span[1]
+    return span[0] < span[1] and at < len(spans) and spans[at][0] < span[1]
 
 
 def present_in(span: Span, intervals: Iterable[Interval]) -> list[Key]:

@@ -67,7 +67,7 @@ class Intake:
 
     def put(self, kind: Kind, raw: RawObject) -> bool:
         """Apply an object as it was at its resourceVersion; return whether that is news."""
-        return self._put(kind, kind.hold(raw))
+        return self._put(kind, self.hold(kind, raw))
 
     def gone(self, kind: Kind, raw: RawObject) -> None:
         """Apply a deletion.

@@ -265,6 +265,7 @@ class Operator:
             reservations=lambda: len(self._reservations),
             admitting=self.may_admit,
             lag=self._statuses.lag,
+            details=self._statuses.details,
             expiry=lambda: self._tls.expiry,
             webhook_configured=lambda: not self._monitor.state.reason,
             unenforced=self._monitor.unenforced,

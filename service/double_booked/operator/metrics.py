@@ -38,7 +38,8 @@ class Gauges:
     Attributes:
         reservations: How many admitted writes have not been observed.
         admitting: Whether this process may answer reviews.
-        lag: Seconds that the oldest change has waited for its statuses.
+        lag: Seconds that the oldest change has waited for its verdicts.
+        details: How many statuses wait that differ only in whom a booking conflicts with.
         expiry: When the webhook's certificate expires, in seconds since 1970; 0 without one.
         webhook_configured: Whether the webhook's configuration sends reviews to this operator.
         unenforced: How many calendars of policy Reject are not enforced, by reason.
@@ -48,6 +49,7 @@ class Gauges:
     reservations: Callable[[], int]
     admitting: Callable[[], bool]
     lag: Callable[[], float]
+    details: Callable[[], int]
     expiry: Callable[[], float]
     webhook_configured: Callable[[], bool]
     unenforced: Callable[[], Mapping[str, int]]
@@ -55,45 +57,50 @@ class Gauges:
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics."""
-        yield GaugeMetricFamily(
-            "double_booked_operator_reservations",
-            "Admitted writes that have not been observed.",
-            value=self.reservations(),
+        values: tuple[tuple[str, str, float], ...] = (
+            ("reservations", "Admitted writes that have not been observed.", self.reservations()),
+            ("admitting", "Whether this process may answer reviews.", self.admitting()),
+            (
+                "queue_lag_seconds",
+                "How long the oldest change has waited for its verdicts.",
+                self.lag(),
+            ),
+            (
+                "pending_details",
+                "Statuses to write that differ only in whom a booking conflicts with.",
+                self.details(),
+            ),
+            (
+                "tls_expiry_timestamp_seconds",
+                "When the webhook's certificate expires.",
+                self.expiry(),
+            ),
+            (
+                "webhook_configured",
+                "Whether the webhook's configuration sends reviews to this operator.",
+                self.webhook_configured(),
+            ),
+            (
+                "foreign_webhooks",
+                "Webhooks of other configurations that review the same namespaces, or may.",
+                self.foreign_webhooks(),
+            ),
         )
-        yield GaugeMetricFamily(
-            "double_booked_operator_admitting",
-            "Whether this process may answer reviews.",
-            value=self.admitting(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_queue_lag_seconds",
-            "How long the oldest change has waited for its statuses.",
-            value=self.lag(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_tls_expiry_timestamp_seconds",
-            "When the webhook's certificate expires.",
-            value=self.expiry(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_webhook_configured",
-            "Whether the webhook's configuration sends reviews to this operator.",
-            value=self.webhook_configured(),
-        )
-        yield GaugeMetricFamily(
-            "double_booked_operator_foreign_webhooks",
-            "Webhooks of other configurations that review the same namespaces, or may.",
-            value=self.foreign_webhooks(),
-        )
-        unenforced = GaugeMetricFamily(
+        for name, text, value in values:
+            yield GaugeMetricFamily(f"double_booked_operator_{name}", text, value=value)
+        yield self._unenforced()
+
+    def _unenforced(self) -> Metric:
+        """Return the calendars that are not enforced; each reason is there from the start."""
+        family = GaugeMetricFamily(
             "double_booked_operator_unenforced_calendars",
             "Calendars of policy Reject whose new bookings are not reviewed, or not always.",
             labels=("reason",),
         )
         counts = dict.fromkeys(UNENFORCED_REASONS, 0) | dict(self.unenforced())
         for reason, count in counts.items():
-            unenforced.add_metric((reason,), count)
-        yield unenforced
+            family.add_metric((reason,), count)
+        return family
 
 
 class Metrics:
@@ -110,7 +117,7 @@ class Metrics:
         )
         self.reconciling = Histogram(
             "double_booked_operator_reconcile_seconds",
-            "How long rounds took that find and write statuses.",
+            "How long rounds took that compute statuses.",
             registry=self.registry,
         )
         self.reconcile_errors = Counter(
