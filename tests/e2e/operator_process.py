@@ -401,7 +401,7 @@ class Proxy:
 
     Attributes:
         kubeconfig: The path of a kubeconfig for it.
-        watch_delay: Seconds that it keeps each event of a watch.
+        watch_delay: Seconds that it keeps what a watch brings; what comes meanwhile is kept, too.
         answer_delay: Seconds that it keeps any other answer at most; how long is random.
         watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
             the operator has to list again; 0 for never.
@@ -436,12 +436,15 @@ class Proxy:
     async def _pass_events_on(
         self, answer: aiohttp.ClientResponse, response: aiohttp.web.StreamResponse
     ) -> None:
-        """Pass on the events of a watch, each a line, until the watch ends."""
+        """Pass on the events of a watch, each a whole line, until the watch ends."""
+        rest = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.watch_seconds or None):
-                async for line in answer.content:
+                async for chunk in answer.content.iter_any():
                     await asyncio.sleep(self.watch_delay)
-                    await response.write(line)
+                    lines, newline, rest = (rest + chunk).rpartition(b"\n")
+                    if newline:
+                        await response.write(lines + newline)
                 return
         if random.random() < 0.5:  # noqa: S311 - no secret
             return

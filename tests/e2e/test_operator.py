@@ -222,10 +222,10 @@ async def test_a_refusal_is_read_in_kubectls_own_words(place: Namespace, bookers
     refused = await kubectl(place, "apply", "--filename=-", content=demo)
     assert refused.returncode == 1
     assert refused.stderr.strip() == (
-        'Error from server: error when creating "STDIN": admission webhook'
+        'Error from server (Forbidden): error when creating "STDIN": admission webhook'
         ' "bookings.double-booked.io" denied the request: demo would be double-booked: calendar'
         " staging takes 1 at a time, and load-test has it from 2026-12-01T09:30:00Z to"
-        " 2026-12-01T10:00:00Z. Choose a time that is free."
+        " 2026-12-01T10:00:00Z. Free from 2026-12-01T10:00:00Z."
     )
 
 
