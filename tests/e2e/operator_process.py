@@ -401,7 +401,7 @@ class Proxy:
 
     Attributes:
         kubeconfig: The path of a kubeconfig for it.
-        watch_delay: Seconds that it keeps what a watch brings; what comes meanwhile is kept, too.
+        watch_delay: Seconds that it keeps what a watch brings, with all that comes meanwhile.
         answer_delay: Seconds that it keeps any other answer at most; how long is random.
         watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
             the operator has to list again; 0 for never.
