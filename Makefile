@@ -29,13 +29,13 @@ test: install lint ## prove that the project works
 
 TOOLS := build/tools
 GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
-$(TOOLS)/built: tools/go.mod tools/go.sum
+$(TOOLS)/built: tools/go.mod tools/go.sum tools/kstatus/main.go
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm github.com/fullstorydev/grpcurl/cmd/grpcurl \
-		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform
+		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform ./kstatus
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
 	touch $@
 
-tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs and kubeconform into build/tools (needs Go)
+tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform and kstatus into build/tools (needs Go)
 
 chart-docs: $(TOOLS)/built ## write the chart's README from its values
 	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning

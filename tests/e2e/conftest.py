@@ -228,6 +228,27 @@ def definitions() -> Iterator[None]:
         run(tool("kubectl"), "delete", "--wait=false", "--filename=-", text=everything)
 
 
+@pytest.fixture(scope="module")
+def kinds() -> Iterator[None]:
+    """Make the API server know Calendars and Bookings; remove them again if it did not before."""
+    there = run(tool("kubectl"), "get", "crds", "--output=name")
+    files = f"--filename={CHART}/files/crds"
+    run(tool("kubectl"), "apply", files)
+    run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
+    yield
+    if "bookings.double-booked.io" not in there:
+        run(tool("kubectl"), "delete", "--wait=true", "--timeout=100s", files)
+
+
+@pytest.fixture
+def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
+    """Make a namespace for one test, with no limits on its pods."""
+    made = Namespace(f"booked-{uuid4().hex[:8]}")
+    made.kubectl("create", "namespace", made.name)
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
 @pytest.fixture
 def definitions_of_ours() -> Iterator[None]:
     """A cluster without our kinds, before and after: Helm takes over none that are not its own."""

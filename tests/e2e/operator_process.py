@@ -8,12 +8,14 @@ import base64
 import datetime as dt
 import json
 import os
+import random
+import re
 import signal
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,16 +26,17 @@ import aiohttp.web
 import yaml
 
 from double_booked.operator import authority
-from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
+from double_booked.operator.cluster import Cluster, ClusterError, _Request, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
 from double_booked.operator.webhook_tls import Served, load_pair
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
-CONFIGURATION = "double-booked-test"
+WEBHOOKS = "validatingwebhookconfiguration"
 Told = subprocess.CompletedProcess[str]
 RIVALS = 20
 REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+NEXT = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 _READY_SECONDS = 180
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
 
@@ -49,19 +52,24 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def webhooks(port: int, namespace: str, failure_policy: str) -> dict[str, Any]:
-    """The chart's configuration, with the operator on this machine and for one namespace."""
+def configuration_of(namespace: str) -> str:
+    """Return the name of the webhook configuration for an operator in a namespace."""
+    return f"double-booked-{namespace}"
+
+
+def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[str, Any]:
+    """Return the chart's configuration, for an operator on this machine and some namespaces."""
     rendered = run(
         tool("helm"), "template", "double-booked", str(CHART), "--set=operator.enabled=true",
         f"--set=operator.failurePolicy={failure_policy}",
+        f"--set=operator.watchNamespaces={{{','.join(namespaces)}}}",
         "--show-only=templates/operator-validatingwebhookconfiguration.yaml",
     )  # fmt: skip
     configuration: dict[str, Any] = yaml.safe_load(rendered)
-    configuration["metadata"] = {"name": CONFIGURATION}
+    configuration["metadata"] = {"name": configuration_of(namespaces[0])}
     for each in configuration["webhooks"]:
         path = each["clientConfig"]["service"]["path"]
         each["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}"}
-        each["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     return configuration
 
 
@@ -89,7 +97,7 @@ class Process:
             "HEALTH_CHECK_HOST": f"127.0.0.1:{self.http}",
             "WATCH_NAMESPACES": self.namespace,
             "OPERATOR_NAMESPACE": self.namespace,
-            "WEBHOOK_CONFIGURATION": CONFIGURATION,
+            "WEBHOOK_CONFIGURATION": configuration_of(self.namespace),
             "LOG_FORMAT": "json",
         }
         self.started = time.time()
@@ -125,6 +133,16 @@ class Process:
         """What it answers over HTTP."""
         return self._get(path).decode()
 
+    def total(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric over its series that have some labels; 0 without any."""
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        series = (line.rpartition(" ") for line in self.text("metrics").splitlines())
+        return sum(
+            float(value)
+            for text, _, value in series
+            if re.match(rf"{name}[{{ ]", f"{text} ") and all(each in text for each in wanted)
+        )
+
     def metric_of(self, name: str, result: str) -> float:
         """The value of a metric whose one label is the result."""
         return self.metric(f'{name}{{result="{result}"}}')
@@ -148,11 +166,25 @@ class Process:
 
 @contextmanager
 def operating(
-    namespace: str, folder: Path, failure_policy: str = "Fail", **environment: str
+    namespace: str,
+    folder: Path,
+    failure_policy: str = "Fail",
+    also: Sequence[str] = (),
+    **environment: str,
 ) -> Iterator[Process]:
-    """Runs an operator that a namespace's writes are reviewed by."""
+    """Run an operator that reviews the writes of a namespace.
+
+    Args:
+        namespace: The namespace; the operator keeps its Lease and its Secret there too.
+        folder: Where its log goes.
+        failure_policy: What the API server does with a write while the operator does not answer.
+        also: More namespaces to review.
+        environment: Settings of the operator.
+    """
     port, http = free_ports(2)
-    configuration = webhooks(port, namespace, failure_policy)
+    namespaces = (namespace, *also)
+    configuration = webhooks(port, namespaces, failure_policy)
+    environment = {"WATCH_NAMESPACES": ",".join(namespaces)} | environment
     run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
     process = Process(namespace, port, http, folder / "operator.log", environment)
     process.start()
@@ -163,15 +195,15 @@ def operating(
         assert process.popen
         process.popen.kill()
         process.popen.wait()
-        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
 
 
 @asynccontextmanager
 async def operating_meanwhile(
-    namespace: str, folder: Path, **environment: str
+    namespace: str, folder: Path, also: Sequence[str] = (), **environment: str
 ) -> AsyncIterator[Process]:
-    """The same, where this process has to serve it while it starts."""
-    context = operating(namespace, folder, **environment)
+    """Do the same without blocking this process, which serves the operator meanwhile."""
+    context = operating(namespace, folder, also=also, **environment)
     process = await asyncio.to_thread(context.__enter__)
     try:
         yield process
@@ -186,21 +218,29 @@ class Team:
     namespace: str
     cluster: Cluster
 
-    async def calendar(self, name: str, **spec: Any) -> None:
-        """Makes a Calendar."""
-        await self.cluster.create(
+    async def calendar(self, name: str, **spec: Any) -> Any:
+        """Create a Calendar."""
+        return await self.cluster.create(
             path_of("calendars", namespace=self.namespace), self._raw("Calendar", name, spec)
         )
 
     async def book(
-        self, name: str, start: str, end: str, *calendars: str, dry_run: bool = False
+        self,
+        name: str,
+        start: str,
+        end: str,
+        *calendars: str,
+        dry_run: bool = False,
+        replaces: Sequence[str] = (),
     ) -> Any:
-        """Makes a Booking.
+        """Create a Booking.
 
         Raises:
             ClusterError: It is refused.
         """
-        spec = {"calendars": list(calendars), "start": start, "end": end}
+        spec: dict[str, Any] = {"calendars": list(calendars), "start": start, "end": end}
+        if replaces:
+            spec["replaces"] = list(replaces)
         path = path_of("bookings", namespace=self.namespace)
         return await self.cluster.create(
             path + ("?dryRun=All" if dry_run else ""), self._raw("Booking", name, spec)
@@ -222,6 +262,16 @@ class Team:
     async def change(self, kind: str, name: str, **content: Any) -> Any:
         """Merges a change into an object."""
         return await self.cluster.patch(path_of(kind, Key(self.namespace, name)), content)
+
+    async def delete(self, kind: str, name: str) -> Any:
+        """Delete an object.
+
+        Raises:
+            ClusterError: It is not there.
+        """
+        request = _Request("DELETE", path_of(kind, Key(self.namespace, name)))
+        # The operator itself deletes only what it has seen, of a known uid.
+        return await self.cluster._ask(request, 1)  # noqa: SLF001
 
     async def get(self, kind: str, name: str = "") -> Any:
         """An object, or all of a kind."""
@@ -249,7 +299,7 @@ def condition(raw: dict[str, Any], kind: str) -> dict[str, Any]:
     return next((dict(each) for each in conditions if each["type"] == kind), {})
 
 
-def manifest(name: str, start: str, end: str, *calendars: str, **more: str) -> dict[str, Any]:
+def manifest(name: str, start: str, end: str, *calendars: str, **more: Any) -> dict[str, Any]:
     """A Booking to apply."""
     spec = {"calendars": list(calendars), "start": start, "end": end} | more
     return {
@@ -276,6 +326,20 @@ async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
     for answer in filter(None, answers.values()):
         assert any(known in answer for known in REFUSALS), answer
     return [name for name, answer in answers.items() if not answer]
+
+
+async def eventually(
+    holds: Callable[[], Awaitable[object]], what: str, seconds: float = 10
+) -> None:
+    """Wait until an asynchronous function returns something true.
+
+    Raises:
+        AssertionError: It does not within the seconds.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await holds():
+        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
+        await asyncio.sleep(0.05)
 
 
 async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:
@@ -310,14 +374,14 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    configuration = webhooks(runner.addresses[0][1], namespace, "Fail")
+    configuration = webhooks(runner.addresses[0][1], [namespace], "Fail")
     for each in configuration["webhooks"]:
         each["clientConfig"]["caBundle"] = base64.b64encode(material.authorities).decode()
     run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
     try:
         yield asked
     finally:
-        run(tool("kubectl"), "delete", "validatingwebhookconfiguration", CONFIGURATION)
+        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
         await runner.cleanup()
 
 
@@ -331,47 +395,85 @@ async def team(namespace: str) -> AsyncIterator[Team]:
         await cluster.close()
 
 
-@dataclass(frozen=True, slots=True)
-class SlowProxy:
-    """Passes requests on to the API server, and so many seconds later what watches bring."""
+@dataclass(slots=True)
+class Proxy:
+    """Passes requests on to the API server, and answers less well than it does.
+
+    Attributes:
+        kubeconfig: The path of a kubeconfig for it.
+        watch_delay: Seconds that it keeps what a watch brings, with all that comes meanwhile.
+        answer_delay: Seconds that it keeps any other answer at most; how long is random.
+        watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
+            the operator has to list again; 0 for never.
+    """
 
     server: str
     session: aiohttp.ClientSession
-    seconds: float
+    watch_delay: float = 0.0
+    answer_delay: float = 0.0
+    watch_seconds: float = 0.0
+    kubeconfig: str = ""
 
     async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        """Passes one request on."""
+        """Pass one request on."""
         data = await request.read() or None
         kind = {"Content-Type": request.headers.get("Content-Type", "application/json")}
         url = f"{self.server}{request.path_qs}"
         async with self.session.request(request.method, url, data=data, headers=kind) as answer:
             told = {"Content-Type": answer.headers["Content-Type"]}
             response = aiohttp.web.StreamResponse(status=answer.status, headers=told)
-            await response.prepare(request)
+            if "watch" not in request.query:
+                content = await answer.read()
+                await asyncio.sleep(random.uniform(0, self.answer_delay))  # noqa: S311 - no secret
             with suppress(ConnectionError):  # the operator is gone
-                async for chunk in answer.content.iter_any():
-                    if "watch" in request.query:
-                        await asyncio.sleep(self.seconds)
-                    await response.write(chunk)
+                await response.prepare(request)
+                if "watch" not in request.query:
+                    await response.write(content)
+                else:
+                    await self._pass_events_on(answer, response)
             return response
+
+    async def _pass_events_on(
+        self, answer: aiohttp.ClientResponse, response: aiohttp.web.StreamResponse
+    ) -> None:
+        """Pass on the events of a watch, each a whole line, until the watch ends."""
+        rest = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.watch_seconds or None):
+                async for chunk in answer.content.iter_any():
+                    await asyncio.sleep(self.watch_delay)
+                    lines, newline, rest = (rest + chunk).rpartition(b"\n")
+                    if newline:
+                        await response.write(lines + newline)
+                return
+        if random.random() < 0.5:  # noqa: S311 - no secret
+            return
+        status = {"kind": "Status", "apiVersion": "v1", "code": 410, "message": "too old"}
+        await response.write(json.dumps({"type": "ERROR", "object": status}).encode() + b"\n")
 
 
 @asynccontextmanager
-async def slow_watches(folder: Path, seconds: float) -> AsyncIterator[str]:
-    """A kubeconfig of a proxy that passes on what watches bring so many seconds later."""
+async def proxied(
+    folder: Path,
+    watch_delay: float = 0.0,
+    answer_delay: float = 0.0,
+    watch_seconds: float = 0.0,
+) -> AsyncIterator[Proxy]:
+    """Serve a Proxy."""
     info = login()
     connector = aiohttp.TCPConnector(ssl=info.as_ssl_context(), limit=0)
     async with aiohttp.ClientSession(
         connector=connector, headers=info.as_http_headers()
     ) as session:
         app = aiohttp.web.Application()
-        proxy = SlowProxy(info.server, session, seconds)
+        proxy = Proxy(info.server, session, watch_delay, answer_delay, watch_seconds)
         app.router.add_route("*", "/{path:.*}", proxy.forward)
         runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            yield _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            proxy.kubeconfig = _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            yield proxy
         finally:
             await runner.cleanup()
 

@@ -11,44 +11,27 @@ import pytest
 
 from double_booked.operator.cluster import ClusterError
 from double_booked.operator.objects import API_VERSION
-from e2e.conftest import CHART, Namespace, run, tool
+from e2e.conftest import Namespace
 from e2e.operator_process import (
-    CONFIGURATION,
     NINE,
+    WEBHOOKS,
     Process,
     Team,
     condition,
+    configuration_of,
+    eventually,
     hour,
     kubectl,
     listening_in,
     manifest,
     operating,
     operating_meanwhile,
-    slow_watches,
+    proxied,
     team,
     winners,
 )
 
 ROUNDS = 200
-
-
-@pytest.fixture(scope="module")
-def kinds() -> Iterator[None]:
-    """The API server knows Calendars and Bookings."""
-    files = f"--filename={CHART}/files/crds"
-    run(tool("kubectl"), "apply", files)
-    run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
-    yield
-    run(tool("kubectl"), "delete", "--wait=true", "--timeout=100s", files)
-
-
-@pytest.fixture
-def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
-    """A namespace of its own."""
-    made = Namespace(f"booked-{uuid4().hex[:8]}")
-    made.kubectl("create", "namespace", made.name)
-    yield made
-    made.kubectl("delete", "namespace", made.name, "--wait=false")
 
 
 @pytest.fixture
@@ -63,14 +46,6 @@ def process(place: Namespace, tmp_path: Path) -> Iterator[Process]:
         yield running
 
 
-async def until(holds: object, what: str, seconds: float = 10) -> None:
-    """Waits until an asynchronous function answers something true."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await holds():  # type: ignore[operator]
-        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
-        await asyncio.sleep(0.05)
-
-
 @pytest.mark.usefixtures("process")
 async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
     await bookers.calendar("staging")
@@ -83,8 +58,8 @@ async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
 async def test_never_two_win_while_watches_are_late(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
-    async with slow_watches(tmp_path, seconds=2) as kubeconfig:
-        slow = {"KUBECONFIG": kubeconfig}
+    async with proxied(tmp_path, watch_delay=2) as proxy:
+        slow = {"KUBECONFIG": proxy.kubeconfig}
         async with operating_meanwhile(place.name, tmp_path, **slow) as process:
             await bookers.calendar("staging")
             for number in range(40):
@@ -97,7 +72,7 @@ async def test_never_two_win_while_watches_are_late(
             async def is_seen() -> bool:
                 return await asyncio.to_thread(process.metric, name) == 0
 
-            await until(is_seen, "the watch brings it", 20)
+            await eventually(is_seen, "the watch brings it", 20)
 
 
 @pytest.mark.usefixtures("process")
@@ -121,7 +96,7 @@ async def test_never_two_win_while_a_quota_refuses_some_after_us(
             return False
         return True
 
-    await until(is_free, "the slot is free again", 60)
+    await eventually(is_free, "the slot is free again", 60)
 
 
 async def test_two_processes_never_both_admit(
@@ -205,7 +180,7 @@ async def test_what_got_in_twice_is_marked_on_the_loser_after_every_kill(
             async def is_told(expected: dict[str, str] = expected) -> bool:
                 return {name: await bookers.verdict(name) for name in expected} == expected
 
-            await until(is_told, f"{expected} is told", 10)
+            await eventually(is_told, f"{expected} is told", 10)
 
 
 async def test_a_review_tells_name_uid_and_generation_as_they_will_be(
@@ -220,7 +195,7 @@ async def test_a_review_tells_name_uid_and_generation_as_they_will_be(
             await kubectl(place, "create", "--filename=-", content=nameless)
             return bool(asked)
 
-        await until(is_heard, "the webhook is asked")
+        await eventually(is_heard, "the webhook is asked")
         review = asked[-1]
         [made] = [
             raw
@@ -247,10 +222,10 @@ async def test_a_refusal_is_read_in_kubectls_own_words(place: Namespace, bookers
     refused = await kubectl(place, "apply", "--filename=-", content=demo)
     assert refused.returncode == 1
     assert refused.stderr.strip() == (
-        'Error from server: error when creating "STDIN": admission webhook'
+        'Error from server (Forbidden): error when creating "STDIN": admission webhook'
         ' "bookings.double-booked.io" denied the request: demo would be double-booked: calendar'
         " staging takes 1 at a time, and load-test has it from 2026-12-01T09:30:00Z to"
-        " 2026-12-01T10:00:00Z. Choose a time that is free."
+        " 2026-12-01T10:00:00Z. Free from 2026-12-01T10:00:00Z."
     )
 
 
@@ -316,7 +291,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     async def is_told() -> bool:
         return [await bookers.verdict(name) for name in ("first", "second")] == ["False", "True"]
 
-    await until(is_told, "second is marked")
+    await eventually(is_told, "second is marked")
     for one, other in (("first", "second"), ("second", "first")):
         status = (await bookers.get("bookings", one))["status"]
         assert status["conflictsWith"] == [other]
@@ -328,7 +303,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     async def is_recorded() -> bool:
         return "Warning" in place.kubectl("get", "events", "--field-selector=reason=DoubleBooked")
 
-    await until(is_recorded, "an Event")
+    await eventually(is_recorded, "an Event")
     await bookers.change(
         "bookings", "first", spec={"end": "2026-12-01T09:00:00Z", "start": "2026-12-01T08:00:00Z"}
     )
@@ -338,7 +313,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
         reason = condition(second, "DoubleBooked").get("reason")
         return bool(reason == "Free" and second["status"]["conflictsWith"] == [])
 
-    await until(is_free, "second is free again")
+    await eventually(is_free, "second is free again")
 
 
 @pytest.mark.usefixtures("process")
@@ -350,13 +325,13 @@ async def test_a_calendar_that_comes_late_settles_what_waited_for_it(
     async def is_unknown() -> bool:
         return await bookers.verdict("a") == "Unknown"
 
-    await until(is_unknown, "the calendar is missed")
+    await eventually(is_unknown, "the calendar is missed")
     await bookers.calendar("later")
 
     async def is_free() -> bool:
         return await bookers.verdict("a") == "False"
 
-    await until(is_free, "the booking is settled")
+    await eventually(is_free, "the booking is settled")
     assert place.kubectl("get", "cal", "later").splitlines()[1].split()[1:6] == [
         "1", "Reject", "1", "0", "True",
     ]  # fmt: skip
@@ -388,7 +363,7 @@ async def test_less_capacity_than_is_booked_is_warned_of(place: Namespace, booke
     async def is_marked() -> bool:
         return [await bookers.verdict(name) for name in "ab"] == ["False", "True"]
 
-    await until(is_marked, "the later is marked")
+    await eventually(is_marked, "the later is marked")
 
 
 async def test_a_certificate_that_is_lost_is_made_anew_while_calls_go_on(
@@ -401,8 +376,8 @@ async def test_a_certificate_that_is_lost_is_made_anew_while_calls_go_on(
         await bookers.book(f"b-{uuid4().hex[:8]}", *hour(0), "staging", dry_run=True)
         return process.metric_of("double_booked_operator_tls_reloads_total", "success") == 1
 
-    await until(is_kept, "another certificate is served", 40)
-    webhooks = place.get("validatingwebhookconfiguration", CONFIGURATION)["webhooks"]
+    await eventually(is_kept, "another certificate is served", 40)
+    webhooks = place.get(WEBHOOKS, configuration_of(place.name))["webhooks"]
     assert all(each["clientConfig"]["caBundle"] for each in webhooks)
     await bookers.book("a", *NINE, "staging")
 

@@ -1,0 +1,405 @@
+"""Check a recorded history of Bookings and Calendars: capacity at every write, and each refusal.
+
+Nothing here is shared with the operator. Times are whole seconds since 1970, of bookings that last
+a second or more; clock times are seconds of the clock of the process that recorded.
+"""
+
+import datetime as dt
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+Kind = Literal["bookings", "calendars"]
+Outcome = Literal["stored", "refused", "failed"]
+Span = tuple[int, int]
+
+RESERVED_SECONDS = 45.0
+"""How long a write that was admitted and then failed may stay reserved (WRITE_SECONDS is 40)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """The spec of a Booking."""
+
+    name: str
+    start: int
+    end: int
+    calendars: frozenset[str]
+    replaces: frozenset[str] = frozenset()
+
+    def span(self, gap: int) -> Span:
+        """Return the time that it occupies on a calendar with a gap of so many seconds."""
+        return self.start, self.end + gap
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The spec of a Calendar; the gap is in seconds."""
+
+    capacity: int
+    gap: int = 0
+    rejects: bool = True
+
+
+Spec = Booking | Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a watch brought.
+
+    Attributes:
+        version: The resourceVersion.
+        kind: The plural of the kind.
+        name: The name of the object.
+        spec: What was stored; None for a deletion.
+        seen: When the watch brought it: it was stored by then.
+    """
+
+    version: int
+    kind: Kind
+    name: str
+    spec: Spec | None
+    seen: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A request that a client sent.
+
+    Attributes:
+        started: When it was sent.
+        ended: When the answer came.
+        kind: The plural of the kind.
+        name: The name of the object.
+        wanted: The whole spec that it asked for; None for a deletion.
+        outcome: What came of it; "failed" if it was refused by anyone but the operator.
+        version: The resourceVersion that it was stored with; 0 if it was not, or is not known.
+        message: Why it was refused.
+        creates: Whether it was to create the object: then all its time is added.
+    """
+
+    started: float
+    ended: float
+    kind: Kind
+    name: str
+    wanted: Spec | None
+    outcome: Outcome
+    version: int = 0
+    message: str = ""
+    creates: bool = False
+
+
+def read_event(kind: Kind, raw: Mapping[str, Any], seen: float) -> Event:
+    """Return the event of a line of a watch."""
+    stored = raw["object"]
+    name, version = stored["metadata"]["name"], int(stored["metadata"]["resourceVersion"])
+    if raw["type"] == "DELETED":
+        return Event(version, kind, name, None, seen)
+    return Event(version, kind, name, read_spec(kind, name, stored["spec"]), seen)
+
+
+def read_spec(kind: Kind, name: str, spec: Mapping[str, Any]) -> Spec:
+    """Return what matters here of the spec of an object."""
+    if kind == "calendars":
+        gap = int(str(spec.get("minGap", "0s")).removesuffix("s"))
+        return Rules(spec.get("capacity", 1), gap, spec.get("policy", "Reject") == "Reject")
+    start, end = (
+        int(dt.datetime.fromisoformat(spec[each]).timestamp()) for each in ("start", "end")
+    )
+    return Booking(
+        name, start, end, frozenset(spec["calendars"]), frozenset(spec.get("replaces") or ())
+    )
+
+
+def pairs(names: Collection[str], related: Collection[frozenset[str]]) -> int:
+    """Return how many disjoint pairs of related names there can be at most."""
+    within = [pair for pair in related if pair <= set(names)]
+    if not within:
+        return 0
+    # Either the first pair is one of them, and both its names are spent, or it is not.
+    first, *rest = within
+    without = pairs(names, rest)
+    return max(without, 1 + pairs(set(names) - first, rest))
+
+
+def depth(present: Collection[Booking]) -> int:
+    """Return how many bookings count of those present, where related ones count once a pair."""
+    names = {each.name for each in present}
+    related = {frozenset({each.name, other}) for each in present for other in each.replaces & names}
+    return len(names) - pairs(names, [pair for pair in related if len(pair) == 2])
+
+
+def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[str]:
+    """Return each write that put a calendar over its capacity, or further over it.
+
+    A booking that was reviewed before its calendar's capacity was lowered may be stored after it.
+    Therefore the largest capacity counts that the calendar had from the start of the request on.
+
+    Args:
+        events: All events, in any order.
+        writes: The requests that caused them.
+    """
+    began = _versions_at_start(writes)
+    bookings: dict[str, Booking] = {}
+    calendars: dict[str, list[tuple[int, Rules | None]]] = {}
+    found = []
+    for event in sorted(events, key=lambda each: each.version):
+        if event.kind == "calendars":
+            rules = event.spec if isinstance(event.spec, Rules) else None
+            calendars.setdefault(event.name, []).append((event.version, rules))
+            continue
+        before = bookings.get(event.name)
+        after = event.spec if isinstance(event.spec, Booking) else None
+        if before == after:
+            continue
+        others = [each for each in bookings.values() if each.name != event.name]
+        bookings.pop(event.name, None)
+        if after:
+            bookings[event.name] = after
+        since = began.get(event.version, event.version)
+        for calendar in sorted(_calendars_of(before) | _calendars_of(after)):
+            if rules := _loosest(calendars.get(calendar, []), since, event.version):
+                found += (
+                    f"{event.version}: {event.name} makes {calendar}, which takes"
+                    f" {rules.capacity}, {now} deep at {_text(at)}"
+                    for at, was, now in _depths(calendar, rules.gap, others, before, after)
+                    if now > max(was, rules.capacity)
+                )
+    return found
+
+
+def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]:
+    """Return each refused write that nothing stored or reserved between its start and end explains.
+
+    A spec may count from the start of the request that stored it, since it is reserved before it
+    is stored, until the watch brings the next state of the object. The API server reviews a patch
+    again where a status was written meanwhile. So a change that was refused may have been admitted
+    and reserved before; it counts for the refusals that name its booking.
+
+    Args:
+        events: All events, in any order.
+        writes: All requests.
+    """
+    timeline = _timeline(events, writes)
+    return [
+        each for each in writes if each.outcome == "refused" and not _is_justified(each, timeline)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """A spec of an object, and when it may count.
+
+    Attributes:
+        start: The clock time from which on it may count.
+        end: The clock time until which it may.
+        outcome: What came of the write.
+    """
+
+    name: str
+    spec: Spec
+    start: float
+    end: float
+    outcome: Outcome = "stored"
+
+    def matters_to(self, write: Write, named: Collection[str]) -> bool:
+        """Return whether it may explain why a write was refused that named some bookings."""
+        return (
+            self.start <= write.ended
+            and self.end >= write.started
+            and (self.outcome != "refused" or self.name in named)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What may count at one moment: the specs of each Booking, and of each Calendar.
+
+    Attributes:
+        olds: The specs of the Booking that is to be changed, if it is there.
+    """
+
+    bookings: dict[str, list[Booking]] = field(default_factory=dict)
+    calendars: dict[str, list[Rules]] = field(default_factory=dict)
+    olds: list[Booking] = field(default_factory=list)
+
+    def add(self, phase: _Phase, write: Write) -> None:
+        """Add a spec, in view of a write."""
+        if isinstance(phase.spec, Rules):
+            self.calendars.setdefault(phase.name, []).append(phase.spec)
+        elif phase.name != write.name:
+            self.bookings.setdefault(phase.name, []).append(phase.spec)
+        elif phase.outcome == "stored" and not write.creates:
+            self.olds.append(phase.spec)
+
+
+def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
+    """Return all specs with the clock time in which they may count, by start."""
+    # A request that changes nothing is answered with the version of the one before it.
+    latest_first = sorted(writes, key=lambda each: -each.started)
+    started = {each.version: each.started for each in latest_first if each.version}
+    histories: dict[tuple[Kind, str], list[Event]] = {}
+    for event in sorted(events, key=lambda each: each.version):
+        history = histories.setdefault((event.kind, event.name), [])
+        if not history or history[-1].spec != event.spec:
+            history.append(event)
+    phases = []
+    for (_, name), history in histories.items():
+        end_of_all = Event(0, "bookings", name, None, float("inf"))
+        for event, following in pairwise([*history, end_of_all]):
+            if event.spec:
+                since = started.get(event.version, event.seen)
+                phases.append(_Phase(name, event.spec, since, following.seen))
+    for write in writes:
+        was_reviewed_before = write.outcome == "refused" and not write.creates
+        if write.wanted and (write.outcome == "failed" or was_reviewed_before):
+            until = write.ended + RESERVED_SECONDS
+            phases.append(_Phase(write.name, write.wanted, write.started, until, write.outcome))
+    return sorted(phases, key=lambda each: each.start)
+
+
+def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
+    """Return whether a write did not fit at some moment between its start and its end."""
+    if not isinstance(write.wanted, Booking):
+        return False
+    last = bisect_right(timeline, write.ended, key=lambda each: each.start)
+    named = set(re.findall(r"[-.\w]+", write.message))
+    window = [each for each in timeline[:last] if each.matters_to(write, named)]
+    # Of what may count, more comes only where something starts.
+    for moment in {write.started, *(each.start for each in window if each.start > write.started)}:
+        there = _Moment()
+        for phase in window:
+            if phase.start <= moment <= phase.end:
+                there.add(phase, write)
+        if any(_is_over(write.wanted, calendar, there) for calendar in write.wanted.calendars):
+            return True
+    return False
+
+
+def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
+    """Return whether a booking may be one too many on a calendar, in time that it adds."""
+    rules = [each for each in there.calendars.get(calendar, []) if each.rejects]
+    if not rules:
+        return False
+    capacity, gap = min(each.capacity for each in rules), max(each.gap for each in rules)
+    others = {
+        name: [each for each in specs if calendar in each.calendars]
+        for name, specs in there.bookings.items()
+    }
+    names = there.bookings | {wanted.name: [wanted]}
+    for start, end in _added(wanted, there.olds, calendar, gap):
+        around = {
+            name: [each for each in specs if _overlap(each.span(gap), (start, end))]
+            for name, specs in others.items()
+        }
+        starts = {each.start for specs in around.values() for each in specs}
+        for at in {start, *(each for each in starts if start < each < end)}:
+            present = {wanted.name} | {
+                name
+                for name, specs in around.items()
+                if any(_covers(each.span(gap), at) for each in specs)
+            }
+            if len(present) > capacity:
+                related = [
+                    frozenset({one, other})
+                    for one in present
+                    for other in present
+                    if one != other and all(other in each.replaces for each in names[one])
+                ]
+                if len(present) - pairs(present, list(dict.fromkeys(related))) > capacity:
+                    return True
+    return False
+
+
+def _added(wanted: Booking, olds: Sequence[Booking], calendar: str, gap: int) -> Iterator[Span]:
+    """Yield the time that a booking may add to what it occupied of a calendar before."""
+    span = wanted.span(gap)
+    if not olds:
+        yield span
+    for old in olds:
+        before = old.span(gap)
+        if (
+            calendar not in old.calendars
+            or old.replaces - wanted.replaces
+            or not _overlap(span, before)
+        ):
+            yield span
+            continue
+        if span[0] < before[0]:
+            yield span[0], before[0]
+        if before[1] < span[1]:
+            yield before[1], span[1]
+
+
+def _depths(
+    calendar: str,
+    gap: int,
+    others: Iterable[Booking],
+    before: Booking | None,
+    after: Booking | None,
+) -> Iterator[tuple[int, int, int]]:
+    """Yield an instant, the depth before and the depth after, wherever a change may show."""
+    changed = [each for each in (before, after) if each and calendar in each.calendars]
+    near = [
+        each
+        for each in others
+        if calendar in each.calendars
+        and any(_overlap(each.span(gap), one.span(gap)) for one in changed)
+    ]
+    # Half-open spans: the depth is the same from each of these instants to the next.
+    instants = {edge for each in (*near, *changed) for edge in each.span(gap)}
+    for at in sorted(instants):
+        present = [each for each in near if _covers(each.span(gap), at)]
+        was, now = (
+            depth(
+                present + [each for each in changed if each is one and _covers(each.span(gap), at)]
+            )
+            for one in (before, after)
+        )
+        yield at, was, now
+
+
+def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
+    """Return, by the version of a write, the newest version known when it was sent."""
+    stored = sorted(
+        (each for each in writes if each.version), key=lambda each: (each.ended, each.version)
+    )
+    ends = [each.ended for each in stored]
+    newest: list[int] = []
+    for each in stored:
+        newest.append(max(each.version, newest[-1] if newest else 0))
+    found = {}
+    for each in stored:
+        known = bisect_right(ends, each.started)
+        since = newest[known - 1] if known else 0
+        found[each.version] = min(since, found.get(each.version, since))
+    return found
+
+
+def _loosest(history: Sequence[tuple[int, Rules | None]], since: int, until: int) -> Rules | None:
+    """Return the rules of largest capacity from one version to another; None without a limit."""
+    at_start = max((version for version, _ in history if version <= since), default=0)
+    there = [rules for version, rules in history if at_start <= version <= until]
+    if not there or any(rules is None or not rules.rejects for rules in there):
+        return None
+    return max((rules for rules in there if rules), key=lambda each: each.capacity)
+
+
+def _calendars_of(booking: Booking | None) -> frozenset[str]:
+    return booking.calendars if booking else frozenset()
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
+
+
+def _covers(span: Span, at: int) -> bool:
+    return span[0] <= at < span[1]
+
+
+def _text(at: int) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
