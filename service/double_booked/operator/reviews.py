@@ -154,18 +154,22 @@ class Reviewer:
         self._view.reservations.expire(reservation)
 
     async def _admit(self, wanted: Booking, before: Booking | None, *, dry_run: bool) -> list[str]:
-        refused: list[Clash] = []
+        """Reserve the time of a booking if it fits, after a look at what is in the way.
+
+        Raises:
+            Refused: It does not fit.
+        """
         for _ in range(_ROUNDS):
-            # No await from here to the reservation: of two reviews, one sees what the other took.
-            clashes = find_clashes(wanted, before, self._view)
-            refused = [clash for clash in clashes if clash.where.rules.rejects]
-            if not refused:
-                self._reserve(wanted, dry_run=dry_run)
-                return [warning_message(clash) for clash in clashes]
-            if not await self._confirm(refused):
+            in_the_way = _rejecting(find_clashes(wanted, before, self._view))
+            if not in_the_way or not await self._confirm(in_the_way):
                 break
-        free = next_free_time(wanted, self._view, time.time_ns())
-        raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
+        # No await from here to the reservation: of two reviews, one sees what the other took.
+        clashes = find_clashes(wanted, before, self._view)
+        if refused := _rejecting(clashes):
+            free = next_free_time(wanted, self._view, time.time_ns())
+            raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
+        self._reserve(wanted, dry_run=dry_run)
+        return [warning_message(clash) for clash in clashes]
 
     def _reserve(self, wanted: Booking | Calendar, *, dry_run: bool) -> None:
         if not self._may_admit():
@@ -242,23 +246,25 @@ class Reviewer:
         keys = {key for clash in clashes for key in clash.others}
         if len(keys) > MAX_CONFIRMED:
             return False
+        versions = {key: self._intake.version_of(BOOKINGS, key) for key in keys}
         looks = (self._look(BOOKINGS, key) for key in sorted(keys))
-        found = await asyncio.gather(*looks, return_exceptions=True)
-        for each in found:
-            if isinstance(each, BaseException) and not isinstance(each, ClusterError):
-                raise each
-        return any(each is True for each in found)
+        for failure in await asyncio.gather(*looks, return_exceptions=True):
+            if failure is not None and not isinstance(failure, ClusterError):
+                raise failure
+        # The watch may have brought the change while the look was under way.
+        return versions != {key: self._intake.version_of(BOOKINGS, key) for key in keys}
 
-    async def _look(self, kind: Kind, key: Key, tries: int = 1) -> bool:
-        """Get an object from the API server; return whether that is news."""
+    async def _look(self, kind: Kind, key: Key, tries: int = 1) -> None:
+        """Get an object from the API server, and cache it as it is."""
         cached = self._intake.version_of(kind, key)
         try:
             raw = await self._cluster.get(path_of(kind.plural, key), tries=tries)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
-            return self._intake.forget(kind, key, cached)
-        return self._intake.put(kind, raw)
+            self._intake.forget(kind, key, cached)
+        else:
+            self._intake.put(kind, raw)
 
 
 def _deletion_review(key: Key, user: RawObject) -> dict[str, Any]:
@@ -281,6 +287,11 @@ def _deletion_review(key: Key, user: RawObject) -> dict[str, Any]:
             },
         },
     }
+
+
+def _rejecting(clashes: Iterable[Clash]) -> list[Clash]:
+    """Return the clashes on calendars that reject."""
+    return [clash for clash in clashes if clash.where.rules.rejects]
 
 
 def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
