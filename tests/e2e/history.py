@@ -177,8 +177,9 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
 
     A spec may count from the start of the request that stored it, since it is reserved before it
     is stored, until the watch brings the next state of the object. The API server reviews a patch
-    again where a status was written meanwhile. So a change that was refused may have been admitted
-    and reserved before; it counts for the refusals that name its booking.
+    again where a status was written meanwhile, or where the object was deleted and created anew.
+    So a change that was refused in the end, or stored in another object of the name, may have been
+    admitted and reserved before. It counts for the refusals that name its booking.
 
     Args:
         events: All events, in any order.
@@ -197,7 +198,7 @@ class _Phase:
     Attributes:
         start: The clock time from which on it may count.
         end: The clock time until which it may.
-        outcome: What came of the write.
+        outcome: What came of the write; "refused" for a review that came to nothing.
     """
 
     name: str
@@ -255,11 +256,21 @@ def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
                 since = started.get(event.version, event.seen)
                 phases.append(_Phase(name, event.spec, since, following.seen))
     for write in writes:
-        was_reviewed_before = write.outcome == "refused" and not write.creates
-        if write.wanted and (write.outcome == "failed" or was_reviewed_before):
+        history = histories.get((write.kind, write.name), [])
+        if write.wanted and (write.outcome == "failed" or _may_leave_a_reservation(write, history)):
             until = write.ended + RESERVED_SECONDS
-            phases.append(_Phase(write.name, write.wanted, write.started, until, write.outcome))
+            outcome: Outcome = "failed" if write.outcome == "failed" else "refused"
+            phases.append(_Phase(write.name, write.wanted, write.started, until, outcome))
     return sorted(phases, key=lambda each: each.start)
+
+
+def _may_leave_a_reservation(write: Write, history: Iterable[Event]) -> bool:
+    """Return whether a change may have been admitted by a review before its last one."""
+    if write.creates or write.outcome == "refused":
+        return not write.creates
+    return any(
+        each.spec is None and write.started <= each.seen <= write.ended + 1.0 for each in history
+    )
 
 
 def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:

@@ -198,6 +198,15 @@ def test_a_refused_change_may_justify_a_refusal_that_names_it() -> None:
     assert unjustified(history(), [created, named]) == [created, named]
 
 
+def test_a_change_during_a_deletion_may_justify_a_refusal_that_names_it() -> None:
+    moved = like(A, start=20, end=21)
+    events = history(moved, "a", A, "a")
+    change, named = write(A, 2.5, 4.0, "stored", 4), replace(write(B, 6.0, 7.0), message="a has it")
+    assert unjustified(events, [change, named]) == []
+    later = replace(change, started=3.5, ended=3.6)
+    assert unjustified(events, [later, named]) == [named]
+
+
 def test_the_smaller_capacity_justifies_while_both_may_count() -> None:
     events = history(A, Rules(2), capacity=1)
     soon, late = write(B, 2.5, 4.0), write(B, 3.5, 4.0)
