@@ -26,7 +26,7 @@ import aiohttp.web
 import yaml
 
 from double_booked.operator import authority
-from double_booked.operator.cluster import Cluster, ClusterError, _Request, login, path_of
+from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
 from double_booked.operator.webhook_tls import Served, load_pair
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
@@ -263,15 +263,13 @@ class Team:
         """Merges a change into an object."""
         return await self.cluster.patch(path_of(kind, Key(self.namespace, name)), content)
 
-    async def delete(self, kind: str, name: str) -> Any:
+    async def delete(self, kind: str, name: str) -> None:
         """Delete an object.
 
         Raises:
             ClusterError: It is not there.
         """
-        request = _Request("DELETE", path_of(kind, Key(self.namespace, name)))
-        # The operator itself deletes only what it has seen, of a known uid.
-        return await self.cluster._ask(request, 1)  # noqa: SLF001
+        await self.cluster.delete(path_of(kind, Key(self.namespace, name)))
 
     async def get(self, kind: str, name: str = "") -> Any:
         """An object, or all of a kind."""
@@ -397,7 +395,7 @@ async def team(namespace: str) -> AsyncIterator[Team]:
 
 @dataclass(slots=True)
 class Proxy:
-    """Passes requests on to the API server, and answers less well than it does.
+    """Pass requests on to the API server, and answer less well than it does.
 
     Attributes:
         kubeconfig: The path of a kubeconfig for it.
@@ -405,6 +403,7 @@ class Proxy:
         answer_delay: Seconds that it keeps any other answer at most; how long is random.
         watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
             the operator has to list again; 0 for never.
+        transports: The connections that it has had.
     """
 
     server: str
@@ -413,9 +412,12 @@ class Proxy:
     answer_delay: float = 0.0
     watch_seconds: float = 0.0
     kubeconfig: str = ""
+    transports: set[asyncio.Transport] = field(default_factory=set)
 
     async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         """Pass one request on."""
+        if request.transport:
+            self.transports.add(request.transport)
         data = await request.read() or None
         kind = {"Content-Type": request.headers.get("Content-Type", "application/json")}
         url = f"{self.server}{request.path_qs}"
@@ -476,6 +478,9 @@ async def proxied(
             yield proxy
         finally:
             await runner.cleanup()
+            for transport in proxy.transports:
+                transport.abort()
+            await asyncio.sleep(0)  # the loop closes them in its next turn
 
 
 def _kubeconfig(folder: Path, server: str) -> str:

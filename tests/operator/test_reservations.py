@@ -23,16 +23,34 @@ def wanted(reservations: Reservations) -> list[Booking]:
     return list(reservations.wanted_on(key("staging")))
 
 
-def test_it_stands_until_that_generation_or_a_later_one_is_seen(
+def test_a_change_stands_until_something_newer_than_what_it_changes_is_seen(
     reservations: Reservations,
 ) -> None:
-    reservations.add(booking("a", 9, 10, version=3))
+    reservations.add(booking("a", 9, 10, version=3), reviewed_version=2)
     reservations.see(booking("a", 8, 9, version=2))
     assert len(reservations) == 1
     reservations.see(booking("a", 9, 10, version=3))
     assert len(reservations) == 0
-    reservations.add(booking("a", 9, 10, version=4))
+    reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
     reservations.see(booking("a", 9, 10, version=7))
+    assert len(reservations) == 0
+
+
+def test_a_status_that_is_written_first_ends_a_change_which_is_then_reviewed_again(
+    reservations: Reservations,
+) -> None:
+    reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
+    former = booking("a", 8, 9, version=3)
+    reservations.see(replace(former, identity=replace(former.identity, version=4)))
+    assert len(reservations) == 0
+
+
+def test_a_change_of_what_was_deleted_meanwhile_ends(reservations: Reservations) -> None:
+    reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
+    reservations.see(booking("a", 11, 12, uid="another", version=6))
+    assert len(reservations) == 0
+    reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
+    reservations.see_deleted(booking("a", 8, 9, version=5))
     assert len(reservations) == 0
 
 
@@ -92,8 +110,8 @@ def test_a_booking_waits_on_the_calendars_that_it_names(reservations: Reservatio
 
 
 def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations) -> None:
-    reservations.add(calendar(capacity=3, version=2))
-    reservations.add(calendar(capacity=2, version=3))
+    reservations.add(calendar(capacity=3, version=2), reviewed_version=1)
+    reservations.add(calendar(capacity=2, version=3), reviewed_version=2)
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [3, 2]
     reservations.see(calendar(capacity=3, version=2))
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [2]

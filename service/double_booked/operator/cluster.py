@@ -102,13 +102,16 @@ class Cluster:
         """Changes fields of an object."""
         return await self._ask(_Request("PATCH", path, content, kind), _TRIES)
 
-    async def delete(self, path: str, uid: str, version: int) -> None:
-        """Delete an object, if it still is the one of a uid, at a resourceVersion.
+    async def delete(self, path: str, **preconditions: str) -> None:
+        """Delete an object.
+
+        Args:
+            path: The object.
+            preconditions: The `uid` and the `resourceVersion` that it must still have.
 
         Raises:
-            ClusterError: It is not (CONFLICT), or the API server refuses or does not answer.
+            ClusterError: It has not (CONFLICT), or the API server refuses or does not answer.
         """
-        preconditions = {"uid": uid, "resourceVersion": str(version)}
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
         await self._ask(_Request("DELETE", path, options), 1)
 

@@ -98,7 +98,8 @@ class Deletions:
         identity = booking.identity
         try:
             path = path_of(BOOKINGS.plural, booking.key)
-            await self._cluster.delete(path, identity.uid, identity.version)
+            version = str(identity.version)
+            await self._cluster.delete(path, uid=identity.uid, resourceVersion=version)
         except ClusterError as error:
             if error.code not in {NOT_FOUND, CONFLICT}:
                 self._metrics.deletions.labels("failure").inc()

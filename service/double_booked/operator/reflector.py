@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -45,15 +46,18 @@ class Reflector:
         self._log = structlog.get_logger().bind(kind=kind.plural, namespace=namespace)
 
     async def run(self) -> None:
-        """Lists and watches until it is cancelled; what fails is tried again, ever more slowly."""
+        """List and watch until it is cancelled; try what fails again, ever more slowly."""
         pause = _FIRST_PAUSE
         while True:
+            started = monotonic()
             try:
                 if not self._version:
                     await self.list()
                 await self._watch()
                 pause = _FIRST_PAUSE
             except ClusterError as error:
+                if monotonic() - started > _LONGEST_PAUSE:  # it worked for a while
+                    pause = _FIRST_PAUSE
                 self._on_error()
                 if error.code == GONE:
                     self._version = ""

@@ -20,10 +20,13 @@ class Reservation:
     Attributes:
         wanted: The object as it will be.
         until: When the API server is asked whether the write came, in seconds of the clock.
+        reviewed_version: The resourceVersion of the object that is changed; 0 for a creation. The
+            API server writes only if that is still the newest, else it asks for a new review.
     """
 
     wanted: Booking | Calendar
     until: float
+    reviewed_version: int
 
     @property
     def identity(self) -> Identity:
@@ -41,10 +44,15 @@ class Reservations:
     def __len__(self) -> int:
         return sum(map(len, self._held.values()))
 
-    def add(self, wanted: Booking | Calendar) -> None:
-        """Reserve for a write; a repeated review of one write renews its reservation."""
+    def add(self, wanted: Booking | Calendar, reviewed_version: int = 0) -> None:
+        """Reserve for a write; a repeated review of one write renews its reservation.
+
+        Args:
+            wanted: The object as it will be.
+            reviewed_version: The resourceVersion of the object that is changed; 0 for a creation.
+        """
         self._end(wanted, lambda each: _writes_same(each.wanted, wanted))
-        reservation = Reservation(wanted, self._clock() + WRITE_SECONDS)
+        reservation = Reservation(wanted, self._clock() + WRITE_SECONDS, reviewed_version)
         self._held.setdefault(_slot(wanted), []).append(reservation)
 
     def wanted_on(self, calendar: Key) -> Iterator[Booking]:
@@ -77,18 +85,16 @@ class Reservations:
                 yield reservation.wanted.rules
 
     def see(self, seen: Booking | Calendar) -> None:
-        """Release the writes that an observed object settles: they came, or another one did.
+        """Release the writes that an observed object settles: they came, or never will.
 
-        Of two writes of one generation only one can come.
+        A creation came if its uid is there. A change came, or can come no more, if anything of
+        that name is newer than what it was to change.
         """
-        uid, generation = seen.identity.uid, seen.identity.generation
-        self._end(
-            seen, lambda each: each.identity.uid == uid and each.identity.generation <= generation
-        )
+        self._end(seen, lambda each: _is_settled(each, seen))
 
     def see_deleted(self, gone: Booking | Calendar) -> None:
-        """Release the writes to an object that is gone."""
-        self._end(gone, lambda each: each.identity.uid == gone.identity.uid)
+        """Release the writes to an object that is gone, with the version of its deletion."""
+        self._end(gone, lambda each: _is_settled(each, gone))
 
     def expire(self, reservation: Reservation) -> None:
         """Release a reservation whose write did not come."""
@@ -103,6 +109,12 @@ class Reservations:
         held = self._held.pop(_slot(of), [])
         if left := [each for each in held if not ends(each)]:
             self._held[_slot(of)] = left
+
+
+def _is_settled(reservation: Reservation, seen: Booking | Calendar) -> bool:
+    if reservation.reviewed_version:
+        return seen.identity.version > reservation.reviewed_version
+    return seen.identity.uid == reservation.identity.uid
 
 
 def _slot(of: Booking | Calendar) -> tuple[type, Key]:

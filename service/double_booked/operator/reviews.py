@@ -124,9 +124,10 @@ class Reviewer:
             NotAdmitting: Another process may be answering reviews.
         """
         wanted = _usable(read_calendar, new)
-        if old and (_is_deleted(new) or hold_calendar(old).rules == wanted.rules):
+        before = hold_calendar(old) if old else None
+        if before and (_is_deleted(new) or before.rules == wanted.rules):
             return []
-        self._reserve(wanted, dry_run=dry_run)
+        self._reserve(wanted, before, dry_run=dry_run)
         return capacity_warnings(wanted, self._view.index)
 
     async def settle_reservations(self) -> None:
@@ -168,14 +169,16 @@ class Reviewer:
         if refused := _rejecting(clashes):
             free = next_free_time(wanted, self._view, time.time_ns())
             raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
-        self._reserve(wanted, dry_run=dry_run)
+        self._reserve(wanted, before, dry_run=dry_run)
         return [warning_message(clash) for clash in clashes]
 
-    def _reserve(self, wanted: Booking | Calendar, *, dry_run: bool) -> None:
+    def _reserve(
+        self, wanted: Booking | Calendar, before: Booking | Calendar | None, *, dry_run: bool
+    ) -> None:
         if not self._may_admit():
             raise NotAdmitting("this process does not hold the Lease")
         if not dry_run:
-            self._view.reservations.add(wanted)
+            self._view.reservations.add(wanted, before.identity.version if before else 0)
 
     def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
         """Whether a booking takes nothing that it had not, and still counts once with others."""
