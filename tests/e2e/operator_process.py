@@ -263,13 +263,13 @@ class Team:
         """Merges a change into an object."""
         return await self.cluster.patch(path_of(kind, Key(self.namespace, name)), content)
 
-    async def delete(self, kind: str, name: str) -> None:
-        """Delete an object.
+    async def delete(self, kind: str, name: str) -> Any:
+        """Delete an object; return what the API server answers.
 
         Raises:
             ClusterError: It is not there.
         """
-        await self.cluster.delete(path_of(kind, Key(self.namespace, name)))
+        return await self.cluster.delete(path_of(kind, Key(self.namespace, name)))
 
     async def get(self, kind: str, name: str = "") -> Any:
         """An object, or all of a kind."""

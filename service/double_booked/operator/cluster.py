@@ -102,8 +102,8 @@ class Cluster:
         """Changes fields of an object."""
         return await self._ask(_Request("PATCH", path, content, kind), _TRIES)
 
-    async def delete(self, path: str, **preconditions: str) -> None:
-        """Delete an object.
+    async def delete(self, path: str, **preconditions: str) -> Any:  # noqa: ANN401 - JSON
+        """Delete an object; return it as it was last, or a Status.
 
         Args:
             path: The object.
@@ -113,7 +113,7 @@ class Cluster:
             ClusterError: It has not (CONFLICT), or the API server refuses or does not answer.
         """
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-        await self._ask(_Request("DELETE", path, options), 1)
+        return await self._ask(_Request("DELETE", path, options), 1)
 
     async def lines(
         self, path: str, params: Mapping[str, str], silence: float
