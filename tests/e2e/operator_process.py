@@ -195,7 +195,7 @@ def operating(
         assert process.popen
         process.popen.kill()
         process.popen.wait()
-        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
+        run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, configuration_of(namespace))
 
 
 @asynccontextmanager
@@ -379,7 +379,7 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     try:
         yield asked
     finally:
-        run(tool("kubectl"), "delete", WEBHOOKS, configuration_of(namespace))
+        run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, configuration_of(namespace))
         await runner.cleanup()
 
 

@@ -1,0 +1,179 @@
+"""What Calendars and metrics say when the webhook's configuration is not as it should be."""
+
+import datetime as dt
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.conftest import Namespace, run, tool
+from e2e.operator_process import (
+    NINE,
+    WEBHOOKS,
+    Process,
+    Team,
+    configuration_of,
+    eventually,
+    operating,
+    team,
+)
+
+SECONDS = 30
+"""The operator looks every 5 s, and a condition is written then."""
+
+
+@pytest.fixture
+def process(place: Namespace, tmp_path: Path) -> Iterator[Process]:
+    with operating(place.name, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def bookers(place: Namespace) -> AsyncIterator[Team]:
+    async with team(place.name) as found:
+        yield found
+
+
+def configuration(place: Namespace) -> dict[str, Any]:
+    """Return the webhook configuration of the operator, as it is in the cluster."""
+    found = json.loads(
+        run(tool("kubectl"), "get", WEBHOOKS, configuration_of(place.name), "--output=json")
+    )
+    found["metadata"] = {"name": found["metadata"]["name"]}
+    return dict(found)
+
+
+def apply(changed: dict[str, Any]) -> None:
+    """Put a configuration in the place of one of its name."""
+    run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, changed["metadata"]["name"])
+    run(tool("kubectl"), "create", "--filename=-", text=json.dumps(changed))
+
+
+async def enforced(bookers: Team, calendar: str, status: str, reason: str) -> str:
+    """Wait until a Calendar has a condition Enforced; return its message."""
+
+    async def found() -> dict[str, str]:
+        raw = await bookers.get("calendars", calendar)
+        conditions = raw.get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == "Enforced"), {})
+
+    async def is_so() -> bool:
+        condition = await found()
+        return (condition.get("status"), condition.get("reason")) == (status, reason)
+
+    await eventually(is_so, f"{calendar} is {status} {reason}", SECONDS)
+    return (await found())["message"]
+
+
+def unenforced(process: Process, reason: str) -> float:
+    """Return how many calendars are not enforced for a reason."""
+    return process.metric(f'double_booked_operator_unenforced_calendars{{reason="{reason}"}}')
+
+
+async def test_a_calendar_is_enforced_while_new_bookings_are_reviewed(
+    place: Namespace, bookers: Team, process: Process
+) -> None:
+    await bookers.calendar("staging")
+    await bookers.calendar("window", policy="Report")
+    await enforced(bookers, "staging", "True", "Reviewed")
+    await enforced(bookers, "window", "False", "PolicyReport")
+    assert process.metric("double_booked_operator_webhook_configured") == 1
+    assert place.kubectl("get", "calendars.double-booked.io", "staging").split()[5:7] == [
+        "READY",
+        "ENFORCED",
+    ]
+
+
+async def test_without_its_configuration_the_operator_says_that_nothing_is_reviewed(
+    place: Namespace, bookers: Team, process: Process
+) -> None:
+    await bookers.calendar("staging")
+    await enforced(bookers, "staging", "True", "Reviewed")
+    before = configuration(place)
+    run(tool("kubectl"), "delete", WEBHOOKS, before["metadata"]["name"])
+    message = await enforced(bookers, "staging", "False", "WebhookNotFound")
+    assert "New bookings are admitted without a review." in message
+    assert process.metric("double_booked_operator_webhook_configured") == 0
+    assert unenforced(process, "WebhookNotFound") == 1
+    assert "reviews not enforced" in {entry["event"] for entry in process.entries()}
+    apply(before)
+    await enforced(bookers, "staging", "True", "Reviewed")
+    assert process.metric("double_booked_operator_webhook_configured") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"clientConfig": {"url": "https://127.0.0.1:1/elsewhere", "caBundle": "Cg=="}},
+            ("WebhookMisconfigured", "which is not this operator"),
+        ),
+        (
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "elsewhere"}}},
+            ("NamespaceNotSelected", "does not select namespace"),
+        ),
+        (
+            {"objectSelector": {"matchLabels": {"reviewed": "yes"}}},
+            ("WebhookMisconfigured", "objectSelector"),
+        ),
+        ({"failurePolicy": "Ignore"}, ("FailurePolicyIgnore", "while no operator answers")),
+    ],
+)
+async def test_a_configuration_that_does_not_enforce_is_reported_with_its_reason(
+    place: Namespace,
+    bookers: Team,
+    process: Process,
+    change: dict[str, Any],
+    expected: tuple[str, str],
+) -> None:
+    reason, words = expected
+    await bookers.calendar("staging")
+    await enforced(bookers, "staging", "True", "Reviewed")
+    before = configuration(place)
+    apply(before | {"webhooks": [webhook | change for webhook in before["webhooks"]]})
+    assert words in await enforced(bookers, "staging", "False", reason)
+    assert unenforced(process, reason) == 1
+
+
+async def test_a_second_operator_for_the_same_namespace_is_counted_and_logged(
+    place: Namespace, bookers: Team, process: Process
+) -> None:
+    await bookers.calendar("staging")
+    second = configuration(place)
+    second["metadata"]["name"] = f"second-{place.name}"
+    try:
+        apply(second)
+
+        async def is_counted() -> bool:
+            return process.metric("double_booked_operator_foreign_webhooks") == 2
+
+        await eventually(is_counted, "both webhooks of the second are counted", SECONDS)
+        assert "foreign webhook reviews these kinds" in {e["event"] for e in process.entries()}
+    finally:
+        run(tool("kubectl"), "delete", WEBHOOKS, second["metadata"]["name"])
+
+
+async def test_a_finished_booking_is_deleted_and_its_calendar_says_so(
+    place: Namespace, bookers: Team, process: Process
+) -> None:
+    await bookers.calendar("staging")
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
+    when = [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (end - dt.timedelta(hours=1), end)]
+    await bookers.book("over", *when, "staging")
+    await bookers.change("bookings", "over", spec={"ttlSecondsAfterFinished": 0})
+    await bookers.book("later", *NINE, "staging")
+
+    async def is_deleted() -> bool:
+        return [raw["metadata"]["name"] for raw in await bookers.get("bookings")] == ["later"]
+
+    await eventually(is_deleted, "the finished booking is deleted", SECONDS)
+    total = 'double_booked_operator_deletions_total{result="success"}'
+    assert process.metric(total) == 1
+
+    async def is_recorded() -> bool:
+        events = place.get("events", "--field-selector=reason=BookingDeleted")["items"]
+        return [each["involvedObject"]["kind"] for each in events] == ["Calendar"]
+
+    await eventually(is_recorded, "an Event on the calendar", SECONDS)
