@@ -1,7 +1,7 @@
 """Whether a Booking may be written: what it would put over a calendar's capacity."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from double_booked.conflicts.depth import Span
@@ -12,6 +12,7 @@ from double_booked.operator.capacity import (
     Where,
     depth_steps,
     describe,
+    merge,
     present_in,
     spans_over,
     subtract,
@@ -64,7 +65,7 @@ class Others:
 
     def intervals(self) -> list[Interval]:
         """Return the spans with their bookings; those of one booking do not overlap."""
-        return [(*span, key) for key, spans in self.spans.items() for span in _join(spans)]
+        return [(*span, key) for key, spans in self.spans.items() for span in merge(spans)]
 
     def pending_in(self, span: Span, keys: Iterable[Key]) -> frozenset[Key]:
         """Return those of some bookings that are in a span only by a reservation."""
@@ -192,17 +193,6 @@ def _in_the_way(wanted: Booking, others: Others, span: Span) -> tuple[Key, ...]:
     present = present_in(span, others.intervals())
     replaced = set(wanted.replaced_keys())
     return tuple(key for key in present if key not in replaced) or tuple(present)
-
-
-def _join(spans: Collection[Span]) -> list[Span]:
-    """Return the same time as spans that do not overlap: one booking counts once."""
-    joined: list[Span] = []
-    for start, end in sorted(spans):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(joined[-1][1], end)
-        else:
-            joined.append((start, end))
-    return joined
 
 
 def rejection_message(wanted: Booking, clashes: Iterable[Clash], free: int | None) -> str:

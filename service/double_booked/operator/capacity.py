@@ -68,6 +68,17 @@ def clip(intervals: Iterable[Interval], within: Span) -> Iterator[Interval]:
             yield max(start, within[0]), min(end, within[1]), key
 
 
+def merge(spans: Iterable[Span]) -> list[Span]:
+    """Return the same time as sorted spans that neither overlap nor touch."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
 def subtract(span: Span, less: Span | None) -> list[Span]:
     """Return the parts of a span that are not in another."""
     if less is None or less[0] >= span[1] or less[1] <= span[0]:

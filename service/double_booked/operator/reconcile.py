@@ -28,6 +28,7 @@ from double_booked.operator.capacity import (
     depth_steps,
     describe,
     meets,
+    merge,
     name_some,
     present_in,
     spans_over,
@@ -361,17 +362,6 @@ def calendar_status(
         enforcement,
         calendar.fault,
     )
-
-
-def merge(spans: Iterable[Span]) -> list[Span]:
-    """Return the same time as sorted spans that neither overlap nor touch."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
 
 
 def subtract_spans(spans: Iterable[Span], less: Iterable[Span]) -> list[Span]:
