@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from double_booked.conflicts.depth import Span
 from double_booked.operator.intervals import Interval
-from double_booked.operator.links import Links, count_pairs
+from double_booked.operator.links import Links, count_pairs, linked_with
 from double_booked.operator.objects import Key, Rules, write_time
 
 MAX_IN_SENTENCE = 10
@@ -116,13 +116,14 @@ def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]
             changes.setdefault(start, []).append((True, key))
             changes.setdefault(end, []).append((False, key))
     present: set[Key] = set()
-    pairs = 0
     for instant in sorted(changes):
+        # Pairs change only among those that are linked with one that comes or goes.
+        near = set().union(*(linked_with(key, occupied.links) for _, key in changes[instant]))
+        before = count_pairs(near & present, occupied.links)
         # A booking whose spans touch leaves and comes at one instant.
         for comes, key in sorted(changes[instant]):
             (present.add if comes else present.discard)(key)
-        before, pairs = pairs, count_pairs(present, occupied.links)
-        yield instant, pairs - before
+        yield instant, count_pairs(near & present, occupied.links) - before
 
 
 def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
