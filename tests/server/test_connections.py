@@ -1,10 +1,13 @@
 """What the server does with connections that are old, silent or a nuisance."""
 
 import asyncio
+import re
 import resource
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import aiohttp
 import grpc
 import pytest
 
@@ -98,3 +101,21 @@ async def test_headers_over_the_limit_fail_their_call_alone() -> None:
             await stub.GetConflicts(PAIR, metadata=[("big", "x" * 100_000)])
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert (await stub.GetConflicts(PAIR)).conflicts
+
+
+async def test_each_call_of_a_burst_is_answered_or_refused_and_counted() -> None:
+    async def ask(stub: ConflictServiceStub) -> str:
+        try:
+            await stub.GetConflicts(PAIR)
+        except grpc.aio.AioRpcError as error:
+            return error.code().name
+        return "OK"
+
+    async with serve() as served, aiohttp.ClientSession() as session:
+        stub = ConflictServiceStub(served.channel)
+        codes = Counter(await asyncio.gather(*(ask(stub) for _ in range(5000))))
+        assert codes.keys() <= {"OK", "RESOURCE_EXHAUSTED"}
+        async with session.get(f"{served.http}/metrics") as answer:
+            text = await answer.text()
+    handled = r'grpc_server_handled_total{.*grpc_method="GetConflicts".*} (\S+)'
+    assert sum(map(float, re.findall(handled, text))) == 5000
