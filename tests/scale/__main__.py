@@ -22,6 +22,7 @@ from uuid import uuid4
 from double_booked.operator.cluster import ClusterError
 from e2e.conftest import CHART, Namespace, run, tool
 from e2e.operator_process import Process, Team, operating_meanwhile, team
+from scale import overlapping
 
 WRITERS = 32
 REVIEWS = 2_000
@@ -139,13 +140,16 @@ async def _tell(process: Process, bookers: Team, bookings: int, calendars: int) 
 
 
 def main() -> None:
-    """Measures what the arguments say, like 10000x1."""
+    """Measure what the arguments say: 10000x1, or 1000 for so many that all overlap."""
     files = f"--filename={CHART}/files/crds"
     run(tool("kubectl"), "apply", files)
     run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
-    for size in sys.argv[1:] or ("10000x1", "100000x1000"):
-        bookings, calendars = map(int, size.split("x"))
-        asyncio.run(measure(bookings, calendars))
+    for size in sys.argv[1:] or ("1000", "10000x1", "30000x300", "100000x1000"):
+        bookings, _, calendars = size.partition("x")
+        if calendars:
+            asyncio.run(measure(int(bookings), int(calendars)))
+        else:
+            asyncio.run(overlapping.measure(int(bookings)))
 
 
 if __name__ == "__main__":
