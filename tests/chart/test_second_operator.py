@@ -105,3 +105,12 @@ def test_the_webhooks_of_this_release_and_of_others_are_no_second_operator() -> 
 def test_without_the_operator_or_without_a_cluster_nothing_is_refused() -> None:
     assert install([configuration({})], "--set=operator.enabled=false") == ""
     assert (KIND, "double-booked-operator") in render(values("operator"))
+
+
+def test_a_configuration_of_the_same_name_is_foreign_if_another_release_has_it() -> None:
+    """Helm's --take-ownership would take the webhook from an operator that still runs."""
+    name = "double-booked-operator"
+    other = configuration({}, name, release=("double-booked", "elsewhere"))
+    assert "another operator already sends reviews" in install([other])
+    own = configuration({}, name, release=("double-booked", "shared"))
+    assert install([own]) == ""

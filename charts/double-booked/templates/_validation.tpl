@@ -91,7 +91,10 @@ What an older name of this release left is no other operator: Helm deletes it af
 {{- $annotations := .metadata.annotations | default dict -}}
 {{- $release := index $annotations "meta.helm.sh/release-name" | default "" -}}
 {{- $namespace := index $annotations "meta.helm.sh/release-namespace" | default "" -}}
-{{- $isOwn := or (eq .metadata.name (include "double-booked.operatorName" $root)) (and (eq $release $root.Release.Name) (eq $namespace $root.Release.Namespace)) -}}
+{{- $isOwn := and (eq $release $root.Release.Name) (eq $namespace $root.Release.Namespace) -}}
+{{- if not $release -}}
+{{- $isOwn = eq .metadata.name (include "double-booked.operatorName" $root) -}}
+{{- end -}}
 {{- $configuration := .metadata.name -}}
 {{- range $webhook := ternary (list) (.webhooks | default list) $isOwn -}}
 {{- $overlaps := include "double-booked.selectorsOverlap" (list $own ($webhook.namespaceSelector | default dict)) -}}
