@@ -11,6 +11,7 @@ from e2e.conftest import CHART, DEV_IMAGE, IMAGE, QUICK, RELEASE, Namespace, run
 from server.certificate_authority import Authority
 
 WATCHED = ("staging", "research")
+WITHOUT_SERVICE = "operator-only"
 SPOT = "cloud.google.com/gke-spot"
 STAND_INS = {
     "dev": f"--set=image.reference={DEV_IMAGE}",
@@ -68,7 +69,7 @@ def prepared(
 def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Namespace) -> None:
     prepared.install(QUICK, values("scaled-by-others"))
     prepared.kubectl("scale", "deployment", RELEASE, "--replicas=2")
-    for name in NAMES:
+    for name in (name for name in NAMES if name != WITHOUT_SERVICE):
         stand_in = STAND_INS.get(name, QUICK)
         ours = "--set=replicaCount=null,helmTest.enabled=true"
         prepared.install(values(name), QUICK, ours, stand_in)
@@ -77,6 +78,10 @@ def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Na
         # The image for development is none that could test.
         if name != "dev":
             assert "Succeeded" in prepared.helm("test", RELEASE), name
+    # Last, as the Deployment goes, and with it what somebody else scaled it to.
+    prepared.install(values(WITHOUT_SERVICE), QUICK)
+    deployments = prepared.kubectl("get", "deployments", "--output=name").split()
+    assert deployments == [f"deployment.apps/{RELEASE}-operator"]
 
 
 def test_a_rollback_brings_back_what_was_before(namespace: Namespace) -> None:
