@@ -19,7 +19,7 @@ from double_booked.operator.capacity import (
 )
 from double_booked.operator.index import Index
 from double_booked.operator.intervals import Interval
-from double_booked.operator.links import MAX_LINKED, make_links
+from double_booked.operator.links import MAX_LINKED, make_links, reachable
 from double_booked.operator.objects import Booking, Calendar, Key, Rules, write_time
 from double_booked.operator.reservations import Reservations
 
@@ -126,15 +126,11 @@ class CapacityView:
         coming.append((wanted.key, wanted.replaced_keys()))
         named = {name for key, names in coming for name in (key, *names)}
         links = make_links(coming, named)
-        found = {wanted.key}
-        waiting = [wanted.key]
-        while waiting:
-            key = waiting.pop()
-            near = self.index.linked(key) | links.get(key, frozenset())
-            new = {each for each in near - found if self.exists(each)}
-            found |= new
-            waiting += new
-        return found
+
+        def near(key: Key) -> Iterable[Key]:
+            return filter(self.exists, self.index.linked(key) | links.get(key, frozenset()))
+
+        return reachable(wanted.key, near)
 
     def exists(self, key: Key) -> bool:
         """Whether there is a booking of a name, or one may come."""
@@ -159,8 +155,8 @@ def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> li
         if rules is None:
             continue
         span = wanted.occupies(rules.gap)
-        had = old.occupies(rules.gap) if old and keeps_links and old.is_on(calendar) else None
-        if parts := subtract(span, had):
+        had = [old.occupies(rules.gap)] if old and keeps_links and old.is_on(calendar) else []
+        if parts := subtract([span], had):
             others = view.others(calendar, span, rules.gap, wanted.key)
             occupied = others.occupied_with(wanted, span)
             if over := _first_over(occupied, parts, rules.capacity):

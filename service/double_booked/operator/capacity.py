@@ -79,12 +79,17 @@ def merge(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def subtract(span: Span, less: Span | None) -> list[Span]:
-    """Return the parts of a span that are not in another."""
-    if less is None or less[0] >= span[1] or less[1] <= span[0]:
-        return [span]
-    parts = [(span[0], less[0]), (less[1], span[1])]
-    return [part for part in parts if part[0] < part[1]]
+def subtract(spans: Iterable[Span], less: Iterable[Span]) -> list[Span]:
+    """Return the parts of some spans that lie in none of others."""
+    parts = list(spans)
+    for first, last in less:
+        parts = [
+            part
+            for start, end in parts
+            for part in ((start, min(end, first)), (max(start, last), end))
+            if part[0] < part[1]
+        ]
+    return parts
 
 
 def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ _UNAUTHORIZED = 401
 _AGAIN = {0, _UNAUTHORIZED, 429, 500, 502, 503, 504}
 """What may pass: no answer, an old token, a busy server."""
 
+FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
 GONE = 410

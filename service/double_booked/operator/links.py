@@ -9,7 +9,7 @@ deletion of a would leave b and c, of which only one was ever counted.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from random import randrange
 from typing import TypeAlias
 
@@ -45,10 +45,20 @@ def make_links(replaces: Iterable[tuple[Key, Iterable[Key]]], present: Collectio
 
 def linked_with(key: Key, links: Links) -> set[Key]:
     """Return a booking and all that are linked with it, directly or through others."""
+    return reachable(key, lambda each: links.get(each, ()))
+
+
+def reachable(key: Key, near: Callable[[Key], Iterable[Key]]) -> set[Key]:
+    """Return a booking and all that are reached from it.
+
+    Args:
+        key: The booking.
+        near: Returns the bookings that are reached from one directly.
+    """
     found = {key}
     waiting = [key]
     while waiting:
-        for other in links.get(waiting.pop(), ()):
+        for other in near(waiting.pop()):
             if other not in found:
                 found.add(other)
                 waiting.append(other)
@@ -96,8 +106,9 @@ def _matching(component: Collection[Key], links: Links) -> int:
         if row:
             rank += 1
             column, value = row.popitem()
+            inverse = pow(value, -1, _PRIME)
             for other_row in rows.values():
-                _eliminate(other_row, column, row, pow(value, -1, _PRIME))
+                _eliminate(other_row, column, row, inverse)
     return rank // 2
 
 

@@ -32,6 +32,7 @@ from double_booked.operator.capacity import (
     name_some,
     present_in,
     spans_over,
+    subtract,
 )
 from double_booked.operator.index import Index, interval_of
 from double_booked.operator.intervals import Interval, IntervalIndex
@@ -104,7 +105,7 @@ def find_affected(index: Index, changed: Iterable[Booking]) -> Steps[set[Key]]:
         new: set[Key] = set()
         for calendar, spans in _spans_by_calendar(index, found).items():
             done = swept.get(calendar, [])
-            for span in subtract_spans(spans, done):
+            for span in subtract(spans, done):
                 new |= _conflicting(index, calendar, span)
                 yield
             swept[calendar] = merge([*done, *spans])
@@ -362,16 +363,3 @@ def calendar_status(
         enforcement,
         calendar.fault,
     )
-
-
-def subtract_spans(spans: Iterable[Span], less: Iterable[Span]) -> list[Span]:
-    """Return the parts of some spans that lie in none of others."""
-    parts = list(spans)
-    for first, last in less:
-        parts = [
-            part
-            for start, end in parts
-            for part in ((start, min(end, first)), (max(start, last), end))
-            if part[0] < part[1]
-        ]
-    return parts

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from double_booked.operator.cluster import NOT_FOUND, Cluster, ClusterError
+from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError
 from double_booked.operator.enforcement import (
     UNKNOWN,
     Expected,
@@ -27,7 +27,6 @@ from double_booked.operator.objects import Calendar, Enforcement
 _PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _LOOK_SECONDS = 5.0
 _LABELS_SECONDS = 60.0
-_FORBIDDEN = 403
 
 
 class WebhookMonitor:
@@ -105,7 +104,7 @@ class WebhookMonitor:
         try:
             found = await self._cluster.get(_PATH)
         except ClusterError as error:
-            if error.code != _FORBIDDEN:
+            if error.code != FORBIDDEN:
                 raise
         else:
             return list(found["items"])
@@ -131,7 +130,7 @@ class WebhookMonitor:
         try:
             found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
         except ClusterError as error:
-            if error.code not in {NOT_FOUND, _FORBIDDEN}:
+            if error.code not in {NOT_FOUND, FORBIDDEN}:
                 raise
             self._labels.pop(namespace, None)
         else:
