@@ -19,7 +19,7 @@ from double_booked.operator.admission import (
     warning_message,
 )
 from double_booked.operator.capacity import Clash, name_some
-from double_booked.operator.cluster import NOT_FOUND, Cluster, ClusterError, path_of
+from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError, path_of
 from double_booked.operator.free_times import next_free_time
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake, Kind
 from double_booked.operator.objects import (
@@ -39,10 +39,6 @@ from double_booked.operator.reservations import Reservation
 
 MAX_CONFIRMED = 50
 """How many bookings in the way are looked at before a refusal; of more than that none is."""
-
-FORBIDDEN = 403
-"""The code of a refusal. 409 would read as an optimistic-lock conflict: kubectl diff crashes on
-it, kubectl apply retries for seconds, and server-side apply advises --force-conflicts."""
 
 INVALID = 422
 
@@ -160,14 +156,20 @@ class Reviewer:
         Raises:
             Refused: It does not fit.
         """
-        for _ in range(_ROUNDS):
-            in_the_way = _rejecting(find_clashes(wanted, before, self._view))
-            if not in_the_way or not await self._confirm(in_the_way):
-                break
-        # No await from here to the reservation: of two reviews, one sees what the other took.
         clashes = find_clashes(wanted, before, self._view)
+        for _ in range(_ROUNDS):
+            in_the_way = _rejecting(clashes)
+            if not in_the_way:
+                break
+            is_changed = await self._confirm(in_the_way)
+            clashes = find_clashes(wanted, before, self._view)
+            if not is_changed:
+                break
+        # No await since the clashes were found: of two reviews, one sees what the other took.
         if refused := _rejecting(clashes):
             free = next_free_time(wanted, self._view, time.time_ns())
+            # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
+            # apply retries for seconds, and server-side apply advises --force-conflicts.
             raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
         self._reserve(wanted, before, dry_run=dry_run)
         return [warning_message(clash) for clash in clashes]
