@@ -10,11 +10,13 @@ from double_booked.settings import Settings
 
 PROGRAM = """
 import logging, structlog
+from pathlib import Path
 from double_booked import logs
 from double_booked.settings import Settings
 logs.configure(Settings(log_level={level!r}, log_format={form!r}))
 structlog.get_logger().debug("detail")
 structlog.get_logger().info("hello", answer=42)
+structlog.get_logger().info("odd", name="\\udcff", number=2**70, path=Path("/a"))
 logging.getLogger("some.library").warning("from %s", "afar")
 try:
     1 / 0
@@ -34,11 +36,13 @@ def lines(settings: Settings) -> list[str]:
 
 
 def test_away_from_a_terminal_each_line_is_json_the_standard_librarys_too() -> None:
-    hello, afar, failed = map(json.loads, lines(Settings()))
+    hello, odd, afar, failed = map(json.loads, lines(Settings()))
     assert hello["event"] == "hello"
     assert hello["answer"] == 42
     assert hello["level"] == "info"
     assert hello["timestamp"].endswith("Z")
+    assert (odd["name"], odd["number"], odd["path"]) == ("\udcff", 2**70, "PosixPath('/a')")
+    assert odd["timestamp"].endswith("Z")
     assert (afar["event"], afar["level"], afar["logger"]) == (
         "from afar",
         "warning",
@@ -47,7 +51,7 @@ def test_away_from_a_terminal_each_line_is_json_the_standard_librarys_too() -> N
     assert "ZeroDivisionError" in failed["exception"]
 
 
-@pytest.mark.parametrize(("level", "count"), [("debug", 4), ("info", 3), ("warning", 2)])
+@pytest.mark.parametrize(("level", "count"), [("debug", 5), ("info", 4), ("warning", 2)])
 def test_nothing_below_the_level_is_logged(level: str, count: int) -> None:
     assert len(lines(Settings(log_level=level))) == count
 

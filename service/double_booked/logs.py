@@ -3,48 +3,90 @@
 import json
 import logging
 import sys
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
 from double_booked.settings import OperatorSettings, Settings
 
-_encode = json.JSONEncoder(default=repr, separators=(",", ":")).encode
-
 
 def configure(settings: Settings | OperatorSettings) -> None:
-    """Sends this process's logs to standard error, as LOG_LEVEL and LOG_FORMAT say."""
+    """Send this process's logs to standard error, as LOG_LEVEL and LOG_FORMAT say."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     as_json = settings.log_format == "json" or (
         settings.log_format == "auto" and not sys.stderr.isatty()
     )
+    if as_json:
+        _configure_json(level)
+    else:
+        _configure_console(level)
+
+
+def _configure_json(level: int) -> None:
+    binary = getattr(sys.stderr, "buffer", None)
+    if binary:
+        _configure_structlog(level, [_json_line], structlog.BytesLoggerFactory(binary))
+    else:
+        # Standard error was replaced by a stream of text.
+        factory = structlog.WriteLoggerFactory(sys.stderr)
+        _configure_structlog(level, [_json_line, _text], factory)
+    _configure_standard_logging(level, [], [_json_line, _text])
+
+
+def _configure_console(level: int) -> None:
     shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
-        *([structlog.processors.format_exc_info] if as_json else []),
     ]
-    renderer = _json if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    factory = structlog.WriteLoggerFactory(sys.stderr)
+    _configure_structlog(level, [*shared, renderer], factory)
+    _configure_standard_logging(level, shared, [renderer])
+
+
+def _configure_structlog(level: int, processors: list[Processor], factory: Any) -> None:  # noqa: ANN401 - structlog has no type for factories
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    _configure_standard_logging(level, shared, renderer)
 
 
-def _json(_logger: object, _method: str, event: Any) -> str:  # noqa: ANN401 - as structlog types it
-    """As structlog's JSONRenderer, in half the time: the encoder is made once."""
-    return _encode(event)
+def _json_line(_logger: object, method: str, event: MutableMapping[str, Any]) -> bytes:
+    """Return an event with its level and time as a line of JSON.
+
+    One processor does it all, as each more would cost a call's line a microsecond.
+    """
+    event["level"] = "error" if method == "exception" else method
+    now = event["timestamp"] = datetime.now(UTC)
+    if "exc_info" in event:
+        structlog.processors.format_exc_info(_logger, method, event)
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
+    except TypeError:
+        # Such as text with half a surrogate pair, or an integer of more than 64 bits.
+        return json.dumps({**event, "timestamp": f"{now:%FT%TZ}"}, default=repr).encode()
 
 
-def _configure_standard_logging(level: int, shared: list[Processor], renderer: Processor) -> None:
+def _text(_logger: object, _method: str, line: Any) -> str:  # noqa: ANN401 - as structlog types it
+    text: str = line.decode()
+    return text
+
+
+def _configure_standard_logging(
+    level: int, foreign: list[Processor], processors: list[Processor]
+) -> None:
     handler = logging.StreamHandler(sys.stderr)
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *foreign],
+            processors=[remove_meta, *processors],
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
