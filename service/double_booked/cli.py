@@ -91,8 +91,10 @@ def main() -> None:
 @settings.options(settings.Settings)
 def serve(chosen: settings.Settings) -> None:
     """Serve over gRPC until SIGTERM or Ctrl-C."""
-    from double_booked.server import lifecycle
-
+    try:
+        from double_booked.server import lifecycle
+    except ImportError as error:
+        sys.exit(f"double-booked: {error}")
     lifecycle.serve(chosen)
 
 

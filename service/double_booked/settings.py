@@ -222,6 +222,13 @@ class Settings:
     )
     log_level: str = field(default="info", metadata=_LOG_LEVEL)
     log_format: str = field(default="auto", metadata=_LOG_FORMAT)
+    log_calls: str = field(
+        default="all",
+        metadata=_option(
+            click.Choice(["all", "errors", "none"], case_sensitive=False),
+            "Calls to log a line about; errors are those that do not end with OK.",
+        ),
+    )
 
     def __post_init__(self) -> None:
         """Refuses settings of TLS that are of no use without others, or beside them.

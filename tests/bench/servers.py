@@ -18,8 +18,10 @@ import grpc
 from double_booked import logs
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition, kernel
-from double_booked.server import memory, service
+from double_booked.server import calls, lifecycle, memory
+from double_booked.server.calls import Call
 from double_booked.server.lifecycle import Server
+from double_booked.server.observer import Observer
 from double_booked.server.service import Engine
 from double_booked.settings import Address, Settings
 
@@ -127,16 +129,25 @@ async def serve_whole(
     return server.port
 
 
+class Unobserved(Observer):
+    """Knows which calls are under way, and nothing else of them."""
+
+    def begin(self, call: Call) -> None:
+        self.calls.add(call)
+
+    def end(self, call: Call, _code: grpc.StatusCode) -> None:
+        self.calls.discard(call)
+
+
 async def serve_unobserved(settings: Settings) -> int:
     """Starts the server without what observes its calls: neither metrics nor log."""
-    make = grpc.aio.server
-    grpc.aio.server = lambda interceptors, **others: make(**others)  # noqa: ARG005 - left out
+    lifecycle.Observer = Unobserved
     return await serve_whole(settings)
 
 
 async def serve_inline(settings: Settings) -> int:
-    """Starts the server so that it answers lists of any size on the event loop."""
-    service.MAX_INLINE_BYTES = MAX_BYTES
+    """Starts the server so that it answers lists of any size in the serving thread."""
+    calls.MAX_INLINE_BYTES = MAX_BYTES
     return await serve_whole(settings)
 
 

@@ -13,26 +13,32 @@ import grpc
 import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from double_booked import logs
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.server import lifecycle
-from double_booked.server.interceptors import request_id
 from double_booked.server.metrics import Metrics
+from double_booked.server.observer import request_id
 from double_booked.settings import Settings
 from server.conftest import HeldEngine, Served, serve, started
 from server.test_service import LARGE, PAIR
 
 
-async def metric(served: Served, name: str, **labels: str) -> float:
-    """The value of a sample; 0 where there is none."""
+async def scraped(served: Served) -> list[Sample]:
+    """All samples of the server's metrics."""
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"{served.http}/metrics") as answer,
     ):
         families = text_string_to_metric_families(await answer.text())
-    for sample in (sample for family in families for sample in family.samples):
+    return [sample for family in families for sample in family.samples]
+
+
+async def metric(served: Served, name: str, **labels: str) -> float:
+    """The value of a sample; 0 where there is none."""
+    for sample in await scraped(served):
         if sample.name == name and labels.items() <= sample.labels.items():
             return sample.value
     return 0
@@ -202,6 +208,53 @@ async def test_a_method_that_is_not_served_leaves_one_line(log_lines: Any, logge
     await until_handled(logged, "UNIMPLEMENTED", "unknown")
     [line] = rpc_lines(log_lines)
     assert (line["method"], line["code"]) == ("/no.Such/method", "UNIMPLEMENTED")
+
+
+@pytest.mark.parametrize(
+    ("log_calls", "logged_codes"),
+    [("all", ["OK", "INVALID_ARGUMENT"]), ("errors", ["INVALID_ARGUMENT"]), ("none", [])],
+)
+async def test_which_calls_leave_a_line_is_a_setting(
+    log_lines: Any, log_calls: str, logged_codes: list[str]
+) -> None:
+    async with serve(log_calls=log_calls) as served:
+        stub = ConflictServiceStub(served.channel)
+        await stub.GetConflicts(PAIR)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.GetConflicts(EventList(events=[Event()]))
+    assert [line["code"] for line in rpc_lines(log_lines)] == logged_codes
+
+
+class Disk(StringIO):
+    """Standard error on a disk that may be full."""
+
+    is_full = False
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError("the disk is full")
+        return super().write(text)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    written = Disk()
+    monkeypatch.setattr(sys, "stderr", written)
+    logs.configure(Settings(log_format="json"))
+    yield written
+    structlog.reset_defaults()
+    logging.basicConfig(force=True)
+
+
+async def test_calls_whose_line_cannot_be_written_are_counted_and_end(disk: Disk) -> None:
+    async with serve() as served:
+        disk.is_full = True
+        for _ in range(2):
+            assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
+        async with asyncio.timeout(5):
+            while served.server.calls_under_way or await handled(served, "OK") < 2:
+                await asyncio.sleep(0)
+        disk.is_full = False
 
 
 @pytest.mark.parametrize(("length", "is_kept"), [(128, True), (129, False)])

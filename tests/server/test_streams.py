@@ -16,7 +16,7 @@ from double_booked.api.scheduling_pb2 import (
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.sweep import CHUNK_BYTES
 from server.conftest import HeldEngine, Served, serve, started
-from server.test_interceptors import handled, metric, until_handled
+from server.test_observer import handled, metric, until_handled
 from server.test_service import LARGE, PAIR, event
 
 

@@ -22,8 +22,8 @@ from double_booked.server.metrics import Metrics
 from double_booked.settings import Settings
 from server.certificate_authority import Authority, Files, encrypted_key_pem, key_pem, new_key
 from server.conftest import HeldEngine, Served, serve
-from server.test_interceptors import metric
 from server.test_lifecycle import refusal
+from server.test_observer import metric
 from server.test_service import LARGE, PAIR
 
 SERVED_WITHIN = 10.0

@@ -19,8 +19,8 @@ from double_booked.server.service import MAX_INLINE_BYTES
 from server.conftest import HeldEngine, Served, free_port, serve, started
 from server.envoy import Envoy, envoy
 from server.load import CLIENTS, load
-from server.test_interceptors import handled, metric
 from server.test_lifecycle import Process, process
+from server.test_observer import handled, metric
 from server.test_service import LARGE, PAIR
 from soak.traffic import vanishing
 

@@ -5,30 +5,36 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import SERVICE_NAME as HEALTH_SERVICE
-from grpc_health.v1.health import aio as health
-from grpc_reflection.v1alpha import reflection
 
 from double_booked import logs, sockets
 from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
 from double_booked.http import HttpServer
 from double_booked.server import memory
-from double_booked.server.interceptors import CallObserver
+from double_booked.server.budget import Budget
+from double_booked.server.calls import Serving
+from double_booked.server.core import Core
 from double_booked.server.metrics import Metrics
-from double_booked.server.service import CONFLICT_SERVICE, ConflictService, Engine
+from double_booked.server.observer import Observer, log_error
+from double_booked.server.routes import add_routes
+from double_booked.server.service import ConflictService, Engine
+from double_booked.server.standard import Health, Reflection
 from double_booked.server.tls import IdentitySource, ServerTls
 from double_booked.settings import Settings
 
-_CUT_OFF_SECONDS = 1.0
-"""What calls that are being cut off have to tell their callers so."""
+_CUT_OFF_SECONDS = 0.8
+"""How long calls that are cut off may take to send their status."""
+
+_END_SECONDS = 0.8
+"""How long gRPC's core may then take to end the calls of callers that do not read."""
 
 _MAX_PENDING_CALLS = 100_000
 """How many calls gRPC's core queues for this server to take.
@@ -40,12 +46,11 @@ at once, and refuses what is over MAX_CONCURRENT_RPCS.
 
 _HANDSHAKE_SECONDS = 20.0
 
-_SERVICES_WITH_HEALTH = ("", CONFLICT_SERVICE)
-_HealthStatus = health_pb2.HealthCheckResponse
+_STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
 
 
 def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
-    """Serves until SIGTERM or SIGINT, then drains and stops.
+    """Serve until SIGTERM or SIGINT, then drain and stop.
 
     Raises:
         SystemExit: An address cannot be listened on, or a certificate not used; it
@@ -104,23 +109,22 @@ class Server:
         self._settings = settings
         self._ready = False
         metrics = Metrics()
-        self._observer = CallObserver(metrics)
+        self._observer = Observer(metrics, settings.log_calls)
         identity = IdentitySource.of(settings)
         self._tls = ServerTls(identity, metrics) if identity else None
         self._workers = ThreadPoolExecutor(settings.worker_threads, "engine")
-        self._health = health.HealthServicer()
-        self._grpc = grpc.aio.server(
-            interceptors=[self._observer], options=_channel_options(settings)
+        self._grpc = Core(_channel_options(settings), log_error)
+        budget = Budget(settings.max_concurrent_rpcs, 1 << 40)
+        self._health = Health()
+        add_routes(
+            Serving(self._grpc, self._observer, self._workers, budget),
+            metrics,
+            ConflictService(engine, settings.limits()),
+            self._health,
+            Reflection() if settings.reflection else None,
         )
-        service = ConflictService(
-            engine, self._workers, settings.limits(), settings.max_concurrent_rpcs
-        )
-        self._grpc.add_generic_rpc_handlers([service.handler()])
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        if settings.reflection:
-            services = (CONFLICT_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
-            reflection.enable_server_reflection(services, self._grpc)
         self._http = HttpServer(metrics.registry, lambda: self._ready)
+        self._stopping: asyncio.Task[None] | None = None
 
     @property
     def calls_under_way(self) -> int:
@@ -128,12 +132,11 @@ class Server:
         return len(self._observer.calls)
 
     async def start(self) -> None:
-        """Listens, and takes traffic once all does.
+        """Listen, and take traffic once all does.
 
         Raises:
             CannotListen: An address cannot be had; nothing listens then.
         """
-        await self._set_health(_HealthStatus.NOT_SERVING)
         await self._http.start(self._settings.health_check_host)
         try:
             self.port = self._bind_grpc()
@@ -143,26 +146,29 @@ class Server:
         self._renewal = asyncio.create_task(self._tls.watch()) if self._tls else None
         self.http_port = self._http.port
         await self._grpc.start()
-        await self._set_health(_HealthStatus.SERVING)
+        self._health.set(is_serving=True)
         self._ready = True
         structlog.get_logger().info("listening", grpc_port=self.port, http_port=self.http_port)
 
     async def drain(self) -> None:
-        """Says that it is not ready, and serves on so that callers can move away."""
+        """Report that it is not ready, and serve on so that callers can move away."""
         self._ready = False
-        # Not awaited: a Watch whose caller does not read would hold up the stop.
-        self._falling = asyncio.create_task(self._health.enter_graceful_shutdown())
+        self._health.stop()
         await asyncio.sleep(self._settings.drain_delay)
 
     async def stop(self) -> None:
-        """Refuses new calls, lets those under way finish within the grace, then ends them."""
-        grace = self._settings.shutdown_grace
-        closing = asyncio.create_task(self._grpc.stop(grace + _CUT_OFF_SECONDS))
+        """Refuse new calls, let those under way finish within the grace, then end them."""
+        if not self._stopping:
+            self._stopping = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
+        refusing, stopped = asyncio.Event(), asyncio.Event()
+        self._grpc.shutdown(_from_thread(refusing.set), _from_thread(stopped.set))
         self._end_endless_calls()
-        await self._finish_calls(grace)
-        # What still has not ended has a caller that does not read.
-        await asyncio.wait([closing], timeout=_CUT_OFF_SECONDS)
-        await self._grpc.stop(None)
+        await _within(self._settings.shutdown_grace, self._finish_calls(refusing))
+        self._cut_off_calls()
+        await self._end_core(stopped)
         if self._renewal:
             self._renewal.cancel()
         self._workers.shutdown(wait=False, cancel_futures=True)
@@ -170,38 +176,47 @@ class Server:
         structlog.get_logger().info("stopped")
 
     def _end_endless_calls(self) -> None:
-        """Ends what is open for health and reflection; it would last as long as its caller."""
-        for call in self._observer.calls:
-            if call.method.service != CONFLICT_SERVICE:
-                call.end()
+        """End what is open for health and reflection; it would last as long as its caller."""
+        for call in tuple(self._observer.calls):
+            if not call.method.is_work:
+                call.end(*_STOPPING)
 
-    async def _finish_calls(self, grace: float) -> None:
+    async def _finish_calls(self, refusing: asyncio.Event) -> None:
+        """Wait until the calls under way have ended, and those that begin in this instant."""
+        await refusing.wait()
+        idle = asyncio.Event()
+        self._observer.on_idle = _from_thread(idle.set)
         if self._observer.calls:
-            await asyncio.wait([call.task for call in self._observer.calls], timeout=grace)
+            await idle.wait()
+
+    def _cut_off_calls(self) -> None:
         cut_off = tuple(self._observer.calls)
         for call in cut_off:
-            call.end()
+            call.end(*_STOPPING)
         if cut_off:
             methods = Counter(call.name for call in cut_off)
             structlog.get_logger().warning("cut off", calls=len(cut_off), methods=dict(methods))
+
+    async def _end_core(self, stopped: asyncio.Event) -> None:
+        if not await _within(_CUT_OFF_SECONDS, stopped.wait()):
+            # What still has not ended has a caller that does not read.
+            self._grpc.cancel_all_calls()
+            if not await _within(_END_SECONDS, stopped.wait()):
+                structlog.get_logger().warning("gRPC's core does not end; leaving it")
+                return
+        await asyncio.to_thread(self._grpc.join)
 
     def _bind_grpc(self) -> int:
         # gRPC's core says neither which address it lacks nor why, so a socket of ours asks first.
         address = self._settings.service_host
         sockets.close(sockets.listen(address, "SERVICE_HOST"))
-        try:
-            return self._add_port(str(address) if address.host else f"[::]{address}")
-        except RuntimeError as error:
-            raise sockets.CannotListen(address, "SERVICE_HOST", str(error)) from error
-
-    def _add_port(self, address: str) -> int:
-        if self._tls:
-            return self._grpc.add_secure_port(address, self._tls.credentials())
-        return self._grpc.add_insecure_port(address)
-
-    async def _set_health(self, status: int) -> None:
-        for service in _SERVICES_WITH_HEALTH:
-            await self._health.set(service, status)
+        port = self._grpc.add_port(
+            str(address) if address.host else f"[::]{address}",
+            self._tls.credentials() if self._tls else None,
+        )
+        if not port:
+            raise sockets.CannotListen(address, "SERVICE_HOST", "gRPC's core refuses it")
+        return port
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -215,6 +230,28 @@ class Server:
     ) -> None:
         await self.drain()
         await self.stop()
+
+
+def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
+    """Return a function for other threads that runs this one in the running loop."""
+    loop = asyncio.get_running_loop()
+
+    def call() -> None:
+        # What ends after the loop did has nobody left who waits for it.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(function)
+
+    return call
+
+
+async def _within(seconds: float, work: Awaitable[object]) -> bool:
+    """Wait for some work no longer than so many seconds; return whether it was done."""
+    try:
+        async with asyncio.timeout(seconds):
+            await work
+    except TimeoutError:
+        return False
+    return True
 
 
 def _connection_age(settings: Settings) -> list[tuple[str, int]]:

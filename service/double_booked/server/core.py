@@ -1,0 +1,257 @@
+"""gRPC's core by way of grpcio's Cython layer; the only module that imports that layer.
+
+`grpc.aio` would be the public way. It costs 350 microseconds of CPU a call, of which the kernel
+takes 2 for a list of ten events; a loop over the core's completion queue costs 45, and carries
+6 times as many calls a second on one core (docs/benchmarks.md). The public synchronous server
+keeps a thread for each stream that is open. The names used here are those that it is itself
+written on (grpc/_server.py); they are not a public interface, so pyproject.toml allows only
+versions of grpcio that `make test-grpcio` has tested, and importing this module checks the names.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled, without types
+
+_NEEDED = {
+    "Server": (
+        "register_completion_queue",
+        "add_http2_port",
+        "start",
+        "request_call",
+        "shutdown",
+        "cancel_all_calls",
+        "destroy",
+    ),
+    "CompletionQueue": ("poll", "shutdown"),
+    "CompletionType": ("queue_shutdown",),
+    "Call": ("start_server_batch", "cancel", "peer"),
+    "CallDetails": ("method", "deadline"),
+    "RequestCallEvent": ("success", "tag", "call", "call_details", "invocation_metadata"),
+    "BatchOperationEvent": ("success", "tag", "batch_operations"),
+    "ReceiveMessageOperation": ("message",),
+    "ReceiveCloseOnServerOperation": ("cancelled",),
+    "SendInitialMetadataOperation": (),
+    "SendMessageOperation": (),
+    "SendStatusFromServerOperation": (),
+}
+"""The classes that are used here, and their members."""
+
+
+def _missing_names() -> list[str]:
+    missing = []
+    for name, members in _NEEDED.items():
+        kind = getattr(cygrpc, name, None)
+        wanted = [f"{name}.{member}" for member in members if not hasattr(kind, member)]
+        missing += wanted if kind else [name]
+    return missing
+
+
+if _missing := _missing_names():
+    raise ImportError(
+        f"grpcio {grpc.__version__} has no {', '.join(_missing)}; "
+        "install a version that double-booked allows"
+    )
+
+_REQUEST_AHEAD = 16
+"""How many calls gRPC's core may hand over before it is asked for more; 1 is slower."""
+
+# The classes of the Cython layer have no types.
+CoreCall: TypeAlias = Any
+Event: TypeAlias = Any
+Operation: TypeAlias = Any
+Tag: TypeAlias = Callable[[Event], None]
+
+ReceiveMessage = cygrpc.ReceiveMessageOperation
+ReceiveClose = cygrpc.ReceiveCloseOnServerOperation
+SendMessage = cygrpc.SendMessageOperation
+SendStatus = cygrpc.SendStatusFromServerOperation
+
+# All calls share these. An operation with metadata or details cannot be shared: it keeps their
+# slices until its batch ends.
+HEADERS: Operation = cygrpc.SendInitialMetadataOperation(None, 0)
+STATUS_OK: Operation = cygrpc.SendStatusFromServerOperation(None, 0, b"", 0)
+
+
+class BatchRefused(Exception):  # noqa: N818 - named as the event that it is
+    """gRPC's core refused a batch of operations; none of them will complete."""
+
+
+class Owner(Protocol):
+    """Whoever has methods as tags: it is told when one of them raises."""
+
+    def fail(self, error: Exception) -> None:
+        """End what the tag belongs to; called in the serving thread."""
+
+
+class Core:
+    """A server of gRPC's core, and the one thread that handles its events.
+
+    Each operation has a tag: a bound method that this thread, the serving thread, calls with the
+    event once the operation is complete. If a tag raises, its object's `fail` is called, and the
+    thread goes on.
+    """
+
+    def __init__(
+        self, options: list[tuple[str, int]], on_error: Callable[[Exception], None]
+    ) -> None:
+        """Create a server that does not listen yet.
+
+        Args:
+            options: Channel arguments of the core.
+            on_error: Called with an error that belongs to no call, in the serving thread.
+        """
+        self.fail = on_error
+        self._queue = cygrpc.CompletionQueue()
+        self._server = cygrpc.Server(tuple(options), False)  # noqa: FBT003 - xDS, by position only
+        self._server.register_completion_queue(self._queue)
+        self._methods: dict[bytes, Tag] = {}
+        self._begin_other: Tag | None = None
+        self._requested = 0
+        self._on_refusing: Callable[[], object] = _nothing
+        self._on_stopped: Callable[[], object] = _nothing
+        self._thread: threading.Thread | None = None
+        self._is_stopping = False
+        # One lock around all that must not meet the end of the server: a server destroyed while
+        # shutdown() or cancel_all_calls() is in it crashes, a batch on a queue that is shut
+        # down aborts the process.
+        self._lock = threading.Lock()
+        self._is_gone = False
+
+    def on_calls(self, method: str, begin: Tag) -> None:
+        """Pass the event of each new call of a method ("/service/method") to `begin`."""
+        self._methods[method.encode()] = begin
+
+    def on_other_calls(self, begin: Tag) -> None:
+        """Pass the event of each new call of any other method to `begin`."""
+        self._begin_other = begin
+
+    def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        """Listen on an address; return the port, or 0 if the core cannot have it."""
+        with suppress(RuntimeError):  # so says grpcio's layer of some addresses
+            if credentials is None:
+                return int(self._server.add_http2_port(address.encode()))
+            own: Any = credentials
+            return int(self._server.add_http2_port(address.encode(), own._credentials))  # noqa: SLF001
+        return 0
+
+    async def start(self) -> None:
+        """Start to take calls."""
+        await asyncio.to_thread(self._server.start)
+        for _ in range(_REQUEST_AHEAD):
+            self._request_call()
+        # Where the core does not end in time, the thread must not keep the process alive.
+        self._thread = threading.Thread(target=self._serve, name="grpc", daemon=True)
+        self._thread.start()
+
+    def start_batch(self, call: CoreCall, operations: tuple[Operation, ...], tag: Tag) -> None:
+        """Start operations of a call, from any thread; `tag` is called when all are complete.
+
+        When the server has stopped nothing happens, for the call is over.
+
+        Raises:
+            BatchRefused: The core refused them.
+        """
+        with self._lock:
+            error = 0 if self._is_gone else call.start_server_batch(operations, tag)
+        if error:
+            raise BatchRefused(f"gRPC's core refused a batch: error {error}")
+
+    def cancel(self, call: CoreCall, code: grpc.StatusCode, details: str) -> None:
+        """End a call with a status, from any thread, whatever it is doing."""
+        with self._lock:
+            if not self._is_gone:
+                call.cancel(code.value[0], details)
+
+    def shutdown(self, on_refusing: Callable[[], object], on_stopped: Callable[[], object]) -> None:
+        """Refuse new calls, and ask connections to close; calls under way go on.
+
+        Args:
+            on_refusing: Called in the serving thread once no call can begin any more.
+            on_stopped: Called there when the last call has ended.
+
+        Both are called at once if the server has not started.
+        """
+        if not self._thread:
+            on_refusing()
+            on_stopped()
+            return
+        self._on_refusing, self._on_stopped = on_refusing, on_stopped
+        self._is_stopping = True
+        with self._lock:
+            self._server.shutdown(self._queue, self._destroy)
+
+    def cancel_all_calls(self) -> None:
+        """End all calls that are still under way, after `shutdown`."""
+        with self._lock:
+            if not self._is_gone:
+                self._server.cancel_all_calls()
+
+    def join(self) -> None:
+        """Wait for the serving thread, once the server has stopped."""
+        if self._thread:
+            self._thread.join()
+
+    def _request_call(self) -> None:
+        """Ask for one more call, which `_begin_call` then gets, or the end of the server."""
+        try:
+            self._server.request_call(self._queue, self._queue, self._begin_call)
+        except ValueError:
+            # The server began to shut down in this instant.
+            if not self._is_stopping:
+                raise
+        else:
+            self._requested += 1
+
+    def _begin_call(self, event: Event) -> None:
+        self._requested -= 1
+        if event.success:
+            self._request_call()
+            self._pass_on(event)
+        if not self._requested:
+            self._on_refusing()
+
+    def _pass_on(self, event: Event) -> None:
+        begin = self._methods.get(event.call_details.method, self._begin_other)
+        try:
+            if begin:
+                begin(event)
+        except Exception:
+            self.cancel(event.call, grpc.StatusCode.INTERNAL, "internal error")
+            raise
+
+    def _serve(self) -> None:
+        """Handle events until the queue is shut down."""
+        while True:
+            event = self._queue.poll()
+            if event.tag is not None:
+                _handle(event)
+            elif event.completion_type == cygrpc.CompletionType.queue_shutdown:
+                return
+            # Nothing of a call may be kept alive while the thread waits for the next event.
+            event = None
+
+    def _destroy(self, _event: Event) -> None:
+        with self._lock:
+            self._is_gone = True
+            self._server.destroy()
+            self._queue.shutdown()
+        self._on_stopped()
+
+
+def _handle(event: Event) -> None:
+    tag = event.tag
+    try:
+        tag(event)
+    except Exception as error:  # noqa: BLE001 - one call's failure must not end the thread
+        # What raises here too, such as a log that cannot be written, has nowhere to be reported.
+        with suppress(Exception):
+            tag.__self__.fail(error)
+
+
+def _nothing() -> None:
+    """Do nothing."""

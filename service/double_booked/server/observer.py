@@ -1,0 +1,112 @@
+"""What every call leaves behind: its metrics, one canonical log line, and its trace."""
+
+import re
+import traceback
+from collections.abc import Callable, Iterable
+from random import getrandbits
+from time import perf_counter
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import unquote
+
+import grpc
+import structlog
+
+from double_booked.server.metrics import Metrics
+
+if TYPE_CHECKING:
+    from double_booked.server.calls import Call
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_MAX_NAME_LENGTH = 200
+_INFO = 20
+
+Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
+
+
+class Observer:
+    """Counts, times and logs every call, and knows which are under way.
+
+    All but `calls` belongs to the serving thread.
+
+    Attributes:
+        calls: The calls under way.
+        on_idle: Called when the last of them ends.
+    """
+
+    def __init__(self, metrics: Metrics, log_calls: str) -> None:
+        """Observe calls.
+
+        Args:
+            metrics: Where their events are counted.
+            log_calls: Which to log: "all", "errors" (those that do not end with OK) or "none".
+        """
+        self.calls: set[Call] = set()
+        self.on_idle: Callable[[], object] = _nothing
+        self._metrics = metrics
+        # Bound here, because structlog's lazy logger binds itself again at each use.
+        self._log = structlog.get_logger().bind()
+        is_logged = log_calls != "none" and self._log.is_enabled_for(_INFO)
+        self._logs_errors = is_logged
+        self._logs_ok = is_logged and log_calls == "all"
+
+    def begin(self, call: "Call") -> None:
+        """Note that a call begins."""
+        self.calls.add(call)
+        call.method.metrics.started += 1
+
+    def end(self, call: "Call", code: grpc.StatusCode) -> None:
+        """Note that a call has ended."""
+        try:
+            self._note(call, code)
+        finally:
+            # Last, so that whoever waits for the end of all calls finds all of them noted.
+            self.calls.discard(call)
+            if not self.calls:
+                self.on_idle()
+
+    def _note(self, call: "Call", code: grpc.StatusCode) -> None:
+        seconds = perf_counter() - call.started
+        metrics = call.method.metrics
+        metrics.handled[code] += 1
+        metrics.seconds.add(seconds)
+        if call.events is not None and call.groups is not None:
+            self._metrics.add_answer(call.events, call.groups)
+        if self._logs_ok or (self._logs_errors and code is not grpc.StatusCode.OK):
+            self._log_call(call, code, seconds)
+
+    def _log_call(self, call: "Call", code: grpc.StatusCode, seconds: float) -> None:
+        """Log what is known of a call; nothing that its messages say."""
+        self._log.info(
+            "rpc",
+            method=call.name[:_MAX_NAME_LENGTH],
+            code=code.name,
+            duration=round(seconds, 6),
+            events=call.events,
+            groups=call.groups,
+            peer=unquote(call.event.call.peer().decode("utf-8", "replace")),
+            request_id=request_id(call.event.invocation_metadata),
+        )
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def request_id(metadata: Metadata) -> str:
+    """Return the caller's x-request-id if it is short and plain, else one made here."""
+    for key, value in metadata:
+        if key == "x-request-id" and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+            return value
+    # Random enough to tell calls apart; nothing secret hangs on it.
+    return f"{getrandbits(64):016x}"
+
+
+def log_error(error: Exception, method: str | None = None) -> None:
+    """Log an error that is not foreseen.
+
+    Its message may quote an event, so only its type and place are logged.
+    """
+    place = "".join(traceback.format_tb(error.__traceback__))
+    structlog.get_logger().error(
+        "unexpected error", method=method, type=type(error).__qualname__, traceback=place
+    )

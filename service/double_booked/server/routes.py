@@ -1,0 +1,63 @@
+"""Which method of which service answers a call."""
+
+from double_booked.server.calls import Method, Respond, Serving, UnaryCall, UnknownCall
+from double_booked.server.metrics import Metrics
+from double_booked.server.service import CONFLICT_SERVICE, ConflictService
+from double_booked.server.standard import HEALTH_SERVICE, REFLECTION_SERVICE, Health, Reflection
+from double_booked.server.streams import Handler, StreamCall
+
+_UNARY, _SERVER_STREAM, _BIDI_STREAM = "unary", "server_stream", "bidi_stream"
+
+
+def add_routes(
+    serving: Serving,
+    metrics: Metrics,
+    service: ConflictService,
+    health: Health,
+    reflection: Reflection | None,
+) -> None:
+    """Let the core of a server pass calls on to the services."""
+    routes = _Routes(serving, metrics)
+    ours = CONFLICT_SERVICE
+    routes.add_unary(ours, "GetConflicts", service.get_conflicts)
+    routes.add_unary(ours, "BatchGetConflicts", service.batch_get_conflicts)
+    routes.add_stream(_SERVER_STREAM, ours, "StreamConflicts", service.stream_conflicts)
+    routes.add_stream(_BIDI_STREAM, ours, "SweepConflicts", service.sweep_conflicts)
+    routes.add_stream(_UNARY, HEALTH_SERVICE, "Check", health.check)
+    routes.add_stream(_SERVER_STREAM, HEALTH_SERVICE, "Watch", health.watch)
+    if reflection:
+        method = "ServerReflectionInfo"
+        routes.add_stream(_BIDI_STREAM, REFLECTION_SERVICE, method, reflection.info)
+    routes.add_others()
+
+
+class _Routes:
+    def __init__(self, serving: Serving, metrics: Metrics) -> None:
+        self._serving = serving
+        self._metrics = metrics
+
+    def add_unary(self, service: str, name: str, respond: Respond) -> None:
+        method = self._method(_UNARY, service, name)
+        self._serving.core.on_calls(
+            method.name, lambda event: UnaryCall(method, event, respond).begin()
+        )
+
+    def add_stream(self, kind: str, service: str, name: str, handler: Handler) -> None:
+        method = self._method(kind, service, name)
+        self._serving.core.on_calls(
+            method.name, lambda event: StreamCall(method, event, handler).begin()
+        )
+
+    def add_others(self) -> None:
+        """Refuse the calls of other methods; they share a label, or any caller could add more."""
+        unknown = self._method(_UNARY, "unknown", "unknown")
+        self._serving.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
+
+    def _method(self, kind: str, service: str, name: str) -> Method:
+        return Method(
+            f"/{service}/{name}",
+            self._serving,
+            self._metrics.add_method(kind, service, name),
+            takes_feed=kind == _BIDI_STREAM,
+            is_work=service == CONFLICT_SERVICE,
+        )

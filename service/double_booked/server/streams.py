@@ -1,0 +1,228 @@
+"""Calls whose handler is a coroutine, run by whichever thread has what it waits for."""
+
+import threading
+import types
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from time import perf_counter
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import grpc
+
+from double_booked.conflicts import kernel
+from double_booked.server.calls import MAX_INLINE_BYTES, Call, Method, status_of
+from double_booked.server.core import (
+    HEADERS,
+    STATUS_OK,
+    Event,
+    Operation,
+    ReceiveClose,
+    ReceiveMessage,
+    SendMessage,
+)
+from double_booked.server.status import Refused
+
+_T = TypeVar("_T")
+_Start: TypeAlias = Callable[[], object]
+"""What a handler yields: a function that starts what it waits for, once it is suspended."""
+
+Handler: TypeAlias = Callable[["StreamCall"], Coroutine[_Start, Any, None]]
+
+
+class StreamCall(Call):
+    """A call with a handler, which awaits messages, what it sends, and work in other threads.
+
+    The handler waits for one thing at a time. The serving thread resumes it with a message or once
+    one is sent, a worker with the result of its work.
+
+    Attributes:
+        cancellation: Used when the call ends, to stop its work.
+        share: The bytes in flight that it holds.
+        on_closed: Functions that the serving thread calls when the call ends.
+    """
+
+    __slots__ = (
+        "_coroutine",
+        "_handler",
+        "_has_sent_headers",
+        "_is_closed",
+        "cancellation",
+        "on_closed",
+        "share",
+    )
+
+    def __init__(self, method: Method, event: Event, handler: Handler) -> None:
+        super().__init__(method, event)
+        self.receiving_since = None
+        self.cancellation = kernel.Cancellation()
+        self.share = self._share = method.serving.budget.share()
+        self.on_closed: list[Callable[[], None]] = []
+        self._handler = handler
+        self._has_sent_headers = self._is_closed = False
+
+    def begin(self) -> None:
+        """Run the handler, unless there are too many calls already."""
+        try:
+            self._admit()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self._refuse(self._refusal(error))
+            return
+        self._coroutine = self._handler(self)
+        self._start_batch((ReceiveClose(0),), self._closed)
+        self._resume(None)
+
+    # What a handler awaits.
+
+    @types.coroutine
+    def receive(self) -> Generator[_Start, Any, bytes | None]:
+        """Return the next message; None after the last."""
+        message: bytes | None = yield self._start_to_receive
+        return message
+
+    async def receive_only(self) -> bytes:
+        """Return the message of a call that has just one.
+
+        Raises:
+            Refused: It has none.
+        """
+        message = await self.receive()
+        if message is None:
+            raise Refused(grpc.StatusCode.INTERNAL, "no message came")
+        return message
+
+    @types.coroutine
+    def send(self, message: bytes) -> Generator[_Start, Any, None]:
+        """Send a message; return once flow control has let it through."""
+        yield partial(self._start_to_send, message)
+
+    async def work(self, size: int, function: Callable[..., _T], *arguments: object) -> _T:
+        """Return the result of a function that works on so many bytes, in a worker if it is large.
+
+        Raises:
+            Exception: What the function raises.
+        """
+        if size <= MAX_INLINE_BYTES:
+            return function(*arguments)
+        return await self._in_worker(function, *arguments)
+
+    @types.coroutine
+    def _in_worker(
+        self, function: Callable[..., _T], *arguments: object
+    ) -> Generator[_Start, Any, _T]:
+        work = partial(function, *arguments)
+        result: _T = yield partial(self.method.serving.workers.submit, self._work, work)
+        return result
+
+    @types.coroutine
+    def next_of(self, mailbox: "Mailbox[_T]") -> Generator[_Start, Any, _T]:
+        """Return what is put into a mailbox next."""
+        value: _T = yield partial(mailbox.wait, self._resume)
+        return value
+
+    def note(self, events: int, groups: int) -> None:
+        """Add to the events that the call has asked about, and to the groups of its answer."""
+        self.events = (self.events or 0) + events
+        self.groups = (self.groups or 0) + groups
+
+    # How it is run.
+
+    def _resume(self, value: object, error: Exception | None = None) -> None:
+        """Go on with what the handler waited for, in any thread."""
+        try:
+            self._step(value, error)
+        except Exception as unforeseen:  # noqa: BLE001 - whatever it is, the call ends
+            self._crash(unforeseen)
+
+    def _step(self, value: object, error: Exception | None) -> None:
+        if self._is_closed:
+            self._coroutine.close()
+            return
+        try:
+            start = self._coroutine.throw(error) if error else self._coroutine.send(value)
+        except StopIteration:
+            self._send_status(STATUS_OK, grpc.StatusCode.OK)
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the caller gets a status
+            refusal = self._refusal(raised)
+            self._send_status(status_of(refusal), refusal.code)
+        else:
+            start()
+
+    def _start_to_receive(self) -> None:
+        self.receiving_since = perf_counter()
+        self._start_batch((ReceiveMessage(0),), self._received)
+
+    def _received(self, event: Event) -> None:
+        self.receiving_since = None
+        message = event.batch_operations[0].message()
+        if message is not None:
+            self._has_request = True
+            self.method.metrics.received += 1
+        elif not event.success:
+            self._coroutine.close()
+            return
+        self._resume(message)
+
+    def _start_to_send(self, message: bytes) -> None:
+        self._start_batch(self._after_headers(SendMessage(message, 0)), self._sent)
+
+    def _sent(self, event: Event) -> None:
+        if not event.success:
+            self._coroutine.close()
+            return
+        self.method.metrics.sent += 1
+        self._resume(None)
+
+    def _work(self, work: Callable[[], object]) -> None:
+        """Work in a worker thread, and go on with the handler there."""
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 - it is the handler's
+            self._resume(None, error)
+        else:
+            self._resume(result)
+
+    def _send_status(self, status: Operation, code: grpc.StatusCode) -> None:
+        self._code = code
+        self._start_batch(self._after_headers(status), self._left)
+
+    def _after_headers(self, operation: Operation) -> tuple[Operation, ...]:
+        if self._has_sent_headers:
+            return (operation,)
+        self._has_sent_headers = True
+        return HEADERS, operation
+
+    def _closed(self, event: Event) -> None:
+        """Note the end of the call, however it came."""
+        self._is_closed = True
+        self.cancellation.cancel()
+        for callback in self.on_closed:
+            callback()
+        is_cancelled = event.batch_operations[0].cancelled()
+        self._finish(self._cancelled_code() if is_cancelled else self._code)
+
+
+class Mailbox(Generic[_T]):
+    """Passes values from any thread to a handler; of several before it looks, the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: list[_T] = []
+        self._resume: Callable[[_T], None] | None = None
+
+    def put(self, value: _T) -> None:
+        """Pass a value, without ever waiting for the handler's caller."""
+        with self._lock:
+            resume, self._resume = self._resume, None
+            if resume is None:
+                self._values = [value]
+                return
+        resume(value)
+
+    def wait(self, resume: Callable[[_T], None]) -> None:
+        """Call a function with the next value, now or once it is put."""
+        with self._lock:
+            if not self._values:
+                self._resume = resume
+                return
+            value = self._values.pop()
+        resume(value)

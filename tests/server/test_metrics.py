@@ -1,0 +1,64 @@
+"""What Prometheus reads of calls: every series from the start, and sums that are right."""
+
+from typing import Any
+
+import grpc
+from prometheus_client.openmetrics.exposition import generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from double_booked.server.metrics import Metrics
+from server.conftest import Served
+from server.test_observer import scraped
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], Any]:
+    text = generate_latest(metrics.registry).decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_every_method_and_code_is_there_from_the_start_at_zero(served: Served) -> None:
+    handled = [
+        sample for sample in await scraped(served) if sample.name == "grpc_server_handled_total"
+    ]
+    methods = {(each.labels["grpc_service"], each.labels["grpc_method"]) for each in handled}
+    assert methods == {
+        ("Scheduling.ConflictService", "GetConflicts"),
+        ("Scheduling.ConflictService", "StreamConflicts"),
+        ("Scheduling.ConflictService", "SweepConflicts"),
+        ("Scheduling.ConflictService", "BatchGetConflicts"),
+        ("grpc.health.v1.Health", "Check"),
+        ("grpc.health.v1.Health", "Watch"),
+        ("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo"),
+        ("unknown", "unknown"),
+    }
+    assert len(handled) == len(methods) * len(grpc.StatusCode)
+    assert {each.value for each in handled} == {0}
+
+
+def test_a_histogram_counts_each_value_in_all_buckets_from_its_own_on() -> None:
+    metrics = Metrics()
+    method = metrics.add_method("unary", "some.Service", "Method")
+    for seconds in (0.005, 0.006, 3.0, 100.0):
+        method.seconds.add(seconds)
+    labels = (("grpc_method", "Method"), ("grpc_service", "some.Service"), ("grpc_type", "unary"))
+    name = "grpc_server_handling_seconds"
+    found = samples(metrics)
+    buckets = {
+        bound: found[f"{name}_bucket", tuple(sorted((*labels, ("le", bound))))].value
+        for bound in ("0.005", "0.01", "2.5", "5.0", "10.0", "+Inf")
+    }
+    assert buckets == {"0.005": 1, "0.01": 2, "2.5": 2, "5.0": 3, "10.0": 3, "+Inf": 4}
+    assert found[f"{name}_count", labels].value == 4
+    assert found[f"{name}_sum", labels].value == 103.011
+
+
+def test_a_value_of_a_trace_is_its_buckets_exemplar() -> None:
+    metrics = Metrics()
+    method = metrics.add_method("unary", "some.Service", "Method")
+    method.seconds.add(0.02, trace_id="ab" * 16)
+    exemplars = [each.exemplar for each in samples(metrics).values() if each.exemplar]
+    assert [(each.labels, each.value) for each in exemplars] == [({"trace_id": "ab" * 16}, 0.02)]
