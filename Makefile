@@ -1,19 +1,22 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 KERNEL := service/double_booked/conflicts
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-.venv/installed: pyproject.toml setup.py requirements-dev.txt $(wildcard $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
-	$(PYTHON) -m venv .venv
+# OTHER_PINS is a file of pins that replace those of requirements-dev.txt.
+$(VENV)/installed: pyproject.toml setup.py requirements-dev.txt $(OTHER_PINS) $(wildcard $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(if $(OTHER_PINS),$(BIN)/pip install --quiet --require-hashes --no-deps --requirement $(OTHER_PINS))
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-install: .venv/installed ## install the project and its tools into .venv
+install: $(VENV)/installed ## install the project and its tools into .venv
 
 demo: install ## start a server, ask it about a team's calendars, show the answer and draw build/demo.html
 	$(BIN)/python examples/demo.py
@@ -26,6 +29,13 @@ dev: install ## serve on :7070 and :8080, anew whenever a source is saved
 
 test: install lint ## prove that the project works
 	$(BIN)/pytest
+
+test-server: install ## run the server tests, also with another Python (PYTHON=python3.13 VENV=build/python3.13)
+	$(BIN)/pip check
+	$(BIN)/pytest tests/server
+
+test-grpcio: test-server ## run the server tests with the newest and the oldest grpcio that pyproject.toml allows
+	$(MAKE) test-server VENV=build/grpcio-oldest OTHER_PINS=requirements-grpcio-oldest.txt
 
 TOOLS := build/tools
 GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
@@ -114,9 +124,11 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
+	sed -n 's/^ *"\(grpcio.*<.*\)",$$/\1/p' pyproject.toml | \
+		uv pip compile $(LOCK) --no-deps --resolution lowest --output-file requirements-grpcio-oldest.txt -
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 clean: ## remove what the other commands made
 	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-chart e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean

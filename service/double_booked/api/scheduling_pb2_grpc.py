@@ -5,7 +5,7 @@ import warnings
 
 from double_booked.api import scheduling_pb2 as double__booked_dot_api_dot_scheduling__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.82.1'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
