@@ -56,6 +56,9 @@ kustomize: install $(TOOLS)/built ## write kustomize/base and its components fro
 test-chart: install $(TOOLS)/built ## prove chart and kustomize without a cluster (needs kubectl and promtool)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart
 
+test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
+	$(BIN)/pytest tests/bench/test_peers.py
+
 lint: install ## check style, types, layers and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -106,7 +109,7 @@ e2e-failed: ## prove once more what failed in `make e2e`
 proto: install ## regenerate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
 
-bench: install ## print the benchmark tables
+bench: install ## print the benchmark tables (needs Go for the peer and the fast caller)
 	$(BIN)/python tests/bench
 
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
@@ -129,6 +132,6 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 clean: ## remove what the other commands made
-	rm -rf .venv build dist service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
+	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean

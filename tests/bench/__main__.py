@@ -6,8 +6,8 @@ import calls
 import engine
 import latency
 import memory
-import overhead
 import rpc
+import serving
 from tables import show_machine
 
 import calendars
@@ -15,7 +15,7 @@ import calendars
 SUBJECTS = {
     "engine": engine.measure,
     "rpc": rpc.measure,
-    "overhead": overhead.measure,
+    "serving": serving.measure,
     "latency": latency.measure,
     "memory": memory.measure,
     "calls": calls.measure,

@@ -2,13 +2,15 @@
 
 import random
 from collections.abc import Callable, Iterator
-from itertools import islice
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 from engine import sample
 from lists import HOUR, make_list
+from load import SLOW_CALLER, calling, on_cores_of_their_own
+from peers import build_peer
 from servers import Running, running
 from tables import show
 
@@ -25,7 +27,7 @@ def measure(count: int = 100_000, seconds: float = 2.0, messages: int = 2_000) -
     show_options(count)
     with running("whole") as server:
         show_batch(server, seconds)
-        show_feed(server, seconds, messages)
+    show_feed(seconds, messages)
 
 
 def show_options(count: int) -> None:
@@ -86,24 +88,35 @@ def show_batch(server: Running, seconds: float) -> None:
     show("Batches of lists of 10 events", head, rows)
 
 
-def show_feed(server: Running, seconds: float, messages: int) -> None:
-    """Prints events a second of a feed, and the memory that the server takes meanwhile."""
+def show_feed(seconds: float, messages: int) -> None:
+    """Print events a second of a feed and of one list after another, and the feed's memory."""
     count = 20_000
-    request = make_list(count)
-    before = resident_mebibytes(server)
-    with server.channel() as channel:
-        whole = channel.unary_unary(f"{SERVICE}GetConflicts")
-        lists = a_second(lambda: whole(request), seconds) * count
-        sweep = channel.stream_stream(f"{SERVICE}SweepConflicts")
-        feed = list(make_feed(messages))
-        begin = perf_counter()
-        # Looking at each answer would take as long as making it.
-        answers = islice(sweep(iter(feed)), 0, None, 100)
-        most = max(resident_mebibytes(server) for _ in answers)
-        events = messages * 1_000 / (perf_counter() - begin)
-    rows = [(f"{lists:,.0f}", f"{events:,.0f}", f"{events / lists:.0%}", f"{most - before:+} MiB")]
-    head = ("GetConflicts, events/s", "SweepConflicts, events/s", "share (goal 70 %)", "memory")
-    show(f"A feed of {messages:,} messages of 1,000 events", head, rows)
+    with ExitStack() as stack:
+        server = stack.enter_context(running("whole", "info"))
+        stack.enter_context(on_cores_of_their_own([server]))
+        before = resident_mebibytes(server)
+        feed = stack.enter_context(calling(server, make_feed(messages), feed=True))
+        feed()
+        more = (server.peak_bytes() >> 20) - before
+        whole = stack.enter_context(calling(server, [make_list(count)], seconds=seconds))
+        whole()
+        samples = [(whole(), feed()) for _ in range(ROUNDS)]
+    lists = median(one.rate for one, _ in samples) * count
+    events = median(other.rate for _, other in samples) * 1_000
+    share = median(other.rate * 1_000 / one.rate / count for one, other in samples)
+    cpu = median(other.cpu * count / one.cpu / 1_000 for one, other in samples)
+    rows = [(f"{lists:,.0f}", f"{events:,.0f}", f"{share:.0%}", f"{cpu:.2f}x", f"{more:+} MiB")]
+    head = (
+        "GetConflicts, events/s",
+        "SweepConflicts, events/s",
+        "share (goal 80 %)",
+        "CPU an event, of GetConflicts'",
+        "memory",
+    )
+    title = f"A feed of {messages:,} messages of 1,000 events, beside lists of {count:,} one by one"
+    show(f"{title}, the server on one core", head, rows)
+    if build_peer() is None:
+        print(f"\n{SLOW_CALLER}")
 
 
 def make_feed(messages: int) -> Iterator[bytes]:

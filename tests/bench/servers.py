@@ -8,8 +8,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from double_booked.server.service import Engine
 from double_booked.settings import Address, Settings
 
 METHOD = "/Scheduling.ConflictService/GetConflicts"
+SWEEP = "/Scheduling.ConflictService/SweepConflicts"
 FREE = Address("127.0.0.1", 0)
 MAX_BYTES = 512 * 1024 * 1024
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -65,11 +66,24 @@ def pin(pid: int, cores: Collection[int]) -> None:
             os.sched_setaffinity(int(task.name), cores)
 
 
+def running(
+    kind: str, log_level: str = "error", **variables: str
+) -> AbstractContextManager[Running]:
+    """Run a server of a kind named in KINDS."""
+    return running_program([sys.executable, __file__, kind, log_level], **variables)
+
+
+def running_first_release(release: Path) -> AbstractContextManager[Running]:
+    """Run the first release as it shipped, with the log line, by its own copy of this module."""
+    program = [sys.executable, str(release / "tests/bench/servers.py"), "whole", "info"]
+    return running_program(program, PYTHONPATH=str(release / "service"))
+
+
 @contextmanager
-def running(kind: str, log_level: str = "error", **variables: str) -> Iterator[Running]:
-    """Runs a server of a kind named in KINDS; its log goes to /dev/null, as cheap as a pipe."""
+def running_program(program: Sequence[str], **variables: str) -> Iterator[Running]:
+    """Run a server that prints its port; its log goes to /dev/null, as cheap as a pipe."""
     with subprocess.Popen(
-        [sys.executable, __file__, kind, log_level],
+        program,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

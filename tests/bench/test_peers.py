@@ -1,0 +1,46 @@
+"""The server, its first release and the Go peer answer alike, and each is measured.
+
+`make test-bench`: needs Go, and Git with the first release's commit.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parent
+PROGRAMS = {
+    "serving": "measure((10, 20_000), rounds=1, seconds=0.5)",
+    "calls": "show_feed(seconds=0.2, messages=20)",
+}
+
+
+@pytest.mark.parametrize("subject", PROGRAMS)
+def test_nothing_is_left_out(subject: str) -> None:
+    ran = run(f"import {subject}; {subject}.{PROGRAMS[subject]}")
+    assert ran.returncode == 0, ran.stderr
+    assert "| --- |" in ran.stdout
+    assert "Left out" not in ran.stdout
+    assert "not measured" not in ran.stdout
+    assert "nan" not in ran.stdout
+
+
+def test_failed_calls_are_no_figure() -> None:
+    ran = run(
+        "from load import calling; from servers import running\n"
+        "with running('whole') as server, calling(server, [b'\\xff'], seconds=0.1) as call: call()"
+    )
+    assert ran.returncode != 0
+    assert "calls failed: rpc error: code = InvalidArgument" in ran.stderr
+
+
+def test_a_commit_that_is_not_in_the_clone_is_no_peer() -> None:
+    assert run("import peers; print(peers.archive('0' * 40))").stdout == "None\n"
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that uses the benchmark's modules."""
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=BENCH, capture_output=True, text=True, check=False
+    )
