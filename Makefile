@@ -123,8 +123,8 @@ fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
 	$(BIN)/python tests/fuzz_kernel.py -max_total_time=$(or $(FUZZ_SECONDS),600)
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
-	uv pip compile $(LOCK) --output-file requirements-dev.txt --group dev pyproject.toml
-	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt pyproject.toml
+	uv pip compile $(LOCK) --output-file requirements-dev.txt --extra otel --group dev pyproject.toml
+	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt --extra otel pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 	sed -n 's/^ *"\(grpcio.*<.*\)",$$/\1/p' pyproject.toml | \

@@ -11,7 +11,7 @@ import pytest
 from image.conftest import ARCHIVE, Image
 
 MAX_MEGABYTES = 85
-MAX_MEGABYTES_COMPRESSED = 31
+MAX_MEGABYTES_COMPRESSED = 32
 SITE = "usr/lib/python3/dist-packages"
 
 
@@ -73,6 +73,13 @@ def test_everybodys_licence_is_there(image: Image) -> None:
         assert "licen" in names or told.get("License-Expression") or told.get("License"), folder
     debian = {path.name for path in (image.root / "usr/share/doc").iterdir()}
     assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "python3.13-minimal"} <= debian
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_it_holds_what_tracing_needs(image: Image, protocol: str) -> None:
+    otel = image.root / SITE / "opentelemetry"
+    assert (otel / "sdk/trace/__init__.pyc").exists()
+    assert (otel / f"exporter/otlp/proto/{protocol}/trace_exporter/__init__.pyc").exists()
 
 
 @pytest.mark.parametrize("library", ["libc.so.6", "libssl.so.3"])

@@ -1,0 +1,557 @@
+"""Spans of calls, as a collector of OTLP receives them."""
+
+import asyncio
+import os
+import site
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_grpc
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.server import tracing
+from double_booked.server.tracing import CannotTrace
+from double_booked.version import VERSION
+from server.conftest import free_port, serve
+from server.test_service import PAIR
+
+SERVICE, METHOD = "Scheduling.ConflictService", "GetConflicts"
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = "00f067aa0ba902b7"
+SAMPLED = ("traceparent", f"00-{TRACE}-{PARENT}-01")
+UNSAMPLED = ("traceparent", f"00-{TRACE}-{PARENT}-00")
+PROTOCOLS = ["grpc", "http/protobuf"]
+SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Collector:
+    """A receiver of OTLP on loopback.
+
+    Attributes:
+        endpoint: What OTEL_EXPORTER_OTLP_ENDPOINT is to be.
+        requests: What has been received.
+        gate: Cleared, the receiver over HTTP does not answer.
+    """
+
+    endpoint: str = ""
+    gate: Event = field(default_factory=Event)
+    requests: list[otlp.ExportTraceServiceRequest] = field(default_factory=list)
+
+    @property
+    def spans(self) -> list[Span]:
+        return [
+            span
+            for request in self.requests
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    @property
+    def resource(self) -> dict[str, str]:
+        resource = self.requests[0].resource_spans[0].resource
+        return {each.key: each.value.string_value for each in resource.attributes}
+
+
+class _Servicer(otlp_grpc.TraceServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802 - as the contract has it
+        self, request: otlp.ExportTraceServiceRequest, context: grpc.ServicerContext
+    ) -> otlp.ExportTraceServiceResponse:
+        del context
+        self._collector.requests.append(request)
+        return otlp.ExportTraceServiceResponse()
+
+
+@contextmanager
+def grpc_collector() -> Iterator[Collector]:
+    collector = Collector()
+    server = grpc.server(ThreadPoolExecutor(2))
+    otlp_grpc.add_TraceServiceServicer_to_server(_Servicer(collector), server)
+    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield collector
+    finally:
+        server.stop(None).wait()
+
+
+@contextmanager
+def http_collector() -> Iterator[Collector]:
+    collector = Collector()
+    collector.gate.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            collector.gate.wait(SECONDS)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path == "/v1/traces":
+                collector.requests.append(otlp.ExportTraceServiceRequest.FromString(body))
+            self.send_response(200 if self.path == "/v1/traces" else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever).start()
+        collector.endpoint = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield collector
+        finally:
+            server.shutdown()
+
+
+COLLECTORS = {"grpc": grpc_collector, "http/protobuf": http_collector}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=PROTOCOLS)
+def collector(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Collector]:
+    """A collector, which the environment names."""
+    with COLLECTORS[request.param]() as each:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", each.endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", request.param)
+        yield each
+
+
+def trace(*metadata: tuple[str, str | bytes], code: grpc.StatusCode = grpc.StatusCode.OK) -> str:
+    """Trace one call, export it, and return its trace; "" if it is not sampled."""
+    made = tracing.from_environment()
+    assert made
+    span = made.start(SERVICE, METHOD, metadata)
+    trace_id = ""
+    if span:
+        trace_id = made.trace_id_of(span)
+        made.end(span, code, None, None)
+    made.shutdown(SECONDS)
+    return trace_id
+
+
+def attributes(span: Span) -> dict[str, str | int]:
+    return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
+
+
+def test_a_call_is_a_span_with_these_attributes_and_no_others(collector: Collector) -> None:
+    made = tracing.from_environment()
+    assert made
+    before = time.time_ns()
+    span = made.start(SERVICE, METHOD, [("user-agent", "somebody"), ("x-secret", "hunter2")])
+    assert span
+    made.end(span, grpc.StatusCode.OK, 10, 3)
+    made.shutdown(SECONDS)
+    [exported] = collector.spans
+    assert exported.name == "Scheduling.ConflictService/GetConflicts"
+    assert exported.kind == Span.SPAN_KIND_SERVER
+    assert attributes(exported) == {
+        "rpc.system.name": "grpc",
+        "rpc.method": "Scheduling.ConflictService/GetConflicts",
+        "rpc.response.status_code": "OK",
+        "double_booked.events": 10,
+        "double_booked.groups": 3,
+    }
+    assert before <= exported.start_time_unix_nano <= exported.end_time_unix_nano <= time.time_ns()
+    assert b"hunter2" not in collector.requests[0].SerializeToString()
+
+
+def test_a_call_without_a_caller_begins_a_trace(collector: Collector) -> None:
+    trace_id = trace()
+    [exported] = collector.spans
+    assert exported.trace_id == bytes.fromhex(trace_id)
+    assert len(exported.trace_id) == 16
+    assert exported.parent_span_id == b""
+
+
+def test_a_call_belongs_to_the_trace_of_its_caller(collector: Collector) -> None:
+    assert trace(SAMPLED, ("tracestate", "a=1"), ("tracestate", "b=2")) == TRACE
+    [exported] = collector.spans
+    assert exported.trace_id.hex() == TRACE
+    assert exported.parent_span_id.hex() == PARENT
+    assert exported.trace_state == "a=1,b=2"
+
+
+@pytest.mark.parametrize("version", ["00", "cc"])
+def test_a_call_whose_caller_is_not_sampled_is_not_exported(
+    collector: Collector, version: str
+) -> None:
+    assert trace(("traceparent", f"{version}-{TRACE}-{PARENT}-00")) == ""
+    assert collector.requests == []
+
+
+@pytest.mark.parametrize(
+    ("sampler", "ratio", "caller", "is_sampled"),
+    [
+        ("always_on", "", UNSAMPLED, True),
+        ("always_off", "", SAMPLED, False),
+        ("parentbased_always_on", "", UNSAMPLED, False),
+        ("parentbased_always_off", "", ("none", ""), False),
+        ("parentbased_always_off", "", SAMPLED, True),
+        ("traceidratio", "0", SAMPLED, False),
+        ("traceidratio", "", UNSAMPLED, True),
+        ("parentbased_traceidratio", "0.0", ("none", ""), False),
+        ("parentbased_traceidratio", "0.0", SAMPLED, True),
+        ("parentbased_traceidratio", "1.0", UNSAMPLED, False),
+        ("", "", ("none", ""), True),
+    ],
+)
+def test_the_sampler_of_the_environment_decides(
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: str,
+    ratio: str,
+    caller: tuple[str, str],
+    is_sampled: bool,  # noqa: FBT001 - a case
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
+    with http_collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        assert bool(trace(caller)) == is_sampled
+        assert bool(collector.spans) == is_sampled
+
+
+SERVER_ERRORS = {
+    "UNKNOWN",
+    "DEADLINE_EXCEEDED",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+}
+
+
+@pytest.mark.parametrize("code", grpc.StatusCode)
+def test_a_span_is_an_error_if_the_code_is_the_servers_fault(
+    monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode
+) -> None:
+    with http_collector() as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        trace(code=code)
+        [exported] = collector.spans
+    told = attributes(exported)
+    assert told["rpc.response.status_code"] == code.name
+    assert "double_booked.events" not in told
+    if code.name in SERVER_ERRORS:
+        assert exported.status.code == Status.STATUS_CODE_ERROR
+        assert told["error.type"] == code.name
+    else:
+        assert exported.status.code == Status.STATUS_CODE_UNSET
+        assert "error.type" not in told
+
+
+def test_a_method_that_is_not_served_is_not_named(collector: Collector) -> None:
+    made = tracing.from_environment()
+    assert made
+    span = made.start("unknown", "unknown", [])
+    assert span
+    made.end(span, grpc.StatusCode.UNIMPLEMENTED, None, None)
+    made.shutdown(SECONDS)
+    [exported] = collector.spans
+    assert exported.name == "grpc"
+    assert attributes(exported)["rpc.method"] == "_OTHER"
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({}, "double-booked"),
+        ({"OTEL_SERVICE_NAME": "staging"}, "staging"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=other,k8s.pod.name=pod-1"}, "other"),
+    ],
+)
+def test_the_resource_names_the_service(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], name: str
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    trace()
+    assert collector.resource["service.name"] == name
+    assert collector.resource["service.version"] == VERSION
+    if name == "other":
+        assert collector.resource["k8s.pod.name"] == "pod-1"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_variables_of_traces_go_before_the_general_ones(
+    monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "of no use")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    with COLLECTORS[protocol]() as collector:
+        path = "/v1/traces" if protocol == "http/protobuf" else ""
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.endpoint + path)
+        trace()
+        assert len(collector.spans) == 1
+
+
+KEYS = st.one_of(st.sampled_from(["traceparent", "tracestate", "x-bin", "baggage"]), st.text())
+TEXTS = st.one_of(
+    st.text(),
+    st.sampled_from([SAMPLED[1], UNSAMPLED[1], "a=1", "a=1,a=2", "=,=", "a=" + "b" * 600]),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(metadata=st.lists(st.tuples(KEYS, st.one_of(TEXTS, st.binary())), max_size=6))
+def test_any_metadata_are_taken(
+    monkeypatch: pytest.MonkeyPatch, metadata: list[tuple[str, str | bytes]]
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    made = tracing.from_environment()
+    assert made
+    span = made.start(SERVICE, METHOD, metadata)
+    assert span
+    assert len(made.trace_id_of(span)) == 32
+    made.shutdown(SECONDS)
+
+
+@contextmanager
+def refusing() -> Iterator[int]:
+    """A port on which nothing listens."""
+    yield free_port()
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A port that takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+UNREACHABLE = pytest.mark.parametrize("unreachable", [refusing, silent])
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@UNREACHABLE
+def test_an_unreachable_collector_holds_up_neither_calls_nor_a_stop(
+    monkeypatch: pytest.MonkeyPatch, protocol: str, unreachable: Callable[[], Any]
+) -> None:
+    with unreachable() as port:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        made = tracing.from_environment()
+        assert made
+        begun = time.monotonic()
+        for _ in range(5_000):  # more than the queue holds
+            span = made.start(SERVICE, METHOD, [])
+            assert span
+            made.end(span, grpc.StatusCode.OK, 1, 0)
+        ended = time.monotonic()
+        made.shutdown(0.5)
+        stopped = time.monotonic()
+    assert ended - begun < 8  # the exporter tries a batch for 10 seconds
+    assert 0.4 < stopped - ended < 3
+
+
+def test_what_is_not_exported_in_time_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http_collector() as collector:
+        collector.gate.clear()
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
+        monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
+        others = set(threading.enumerate())
+        made = tracing.from_environment()
+        assert made
+        for _ in range(50):
+            span = made.start(SERVICE, METHOD, [])
+            assert span
+            made.end(span, grpc.StatusCode.OK, 1, 0)
+        made.shutdown(0.3)
+        collector.gate.set()
+        for thread in set(threading.enumerate()) - others:
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+    assert len(collector.spans) <= 10  # the batch that was on its way
+
+
+TRACE_AND_EXIT = """
+import sys, grpc
+from double_booked import logs
+from double_booked.server import tracing
+from double_booked.settings import Settings
+logs.configure(Settings(log_format="json"))
+made = tracing.from_environment()
+for _ in range(int(sys.argv[1])):
+    made.end(made.start("S", "M", []), grpc.StatusCode.OK, 1, 0)
+made.shutdown(float(sys.argv[2]))
+"""
+
+
+def run(
+    program: str, *arguments: str, flags: tuple[str, ...] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *flags, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | variables,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@UNREACHABLE
+def test_a_process_ends_well_while_its_collector_is_unreachable(
+    protocol: str, unreachable: Callable[[], Any]
+) -> None:
+    with unreachable() as port:
+        begun = time.monotonic()
+        ran = run(
+            TRACE_AND_EXIT,
+            "600",
+            "0.3",
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+            OTEL_EXPORTER_OTLP_TIMEOUT="40",
+        )
+    assert ran.returncode == 0
+    assert '"event":"spans not exported"' in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_unreachable_collector_does_not_fill_the_log(protocol: str) -> None:
+    ran = run(
+        TRACE_AND_EXIT,
+        "2000",
+        "20",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{free_port()}",
+        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
+        OTEL_EXPORTER_OTLP_TIMEOUT="0.1",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="10",  # so 200 batches
+    )
+    assert ran.returncode == 0
+    lines = ran.stderr.splitlines()
+    assert 1 <= len(lines) <= 3
+    assert '"level":"error"' in lines[0]
+    assert '"event":"Failed to export' in lines[0]
+
+
+LOADED = """
+import sys
+from double_booked.server import tracing
+print(tracing.from_environment(), [name for name in sys.modules if "opentelemetry" in name])
+"""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_TRACES_SAMPLER": "always_on"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
+    ],
+)
+def test_nothing_is_loaded_unless_an_endpoint_is_set(variables: dict[str, str]) -> None:
+    ran = run(LOADED, **variables)
+    assert (ran.stdout, ran.stderr) == ("None []\n", "")
+
+
+WITHOUT_THE_EXTRA = """
+from double_booked.server import tracing
+try:
+    tracing.from_environment()
+except tracing.CannotTrace as error:
+    print(error)
+"""
+
+
+def test_what_to_install_is_said_where_opentelemetry_is_missing(tmp_path: Path) -> None:
+    # The packages of this environment, but those of the extra.
+    for folder in site.getsitepackages():
+        for package in Path(folder).iterdir():
+            if not package.name.startswith("opentelemetry"):
+                (tmp_path / package.name).symlink_to(package)
+    service = Path(tracing.__file__).parents[2]
+    ran = run(
+        WITHOUT_THE_EXTRA,
+        flags=("-S",),
+        PYTHONPATH=f"{service}:{tmp_path}",
+        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1",
+    )
+    assert ran.stderr == ""
+    assert ran.stdout == (
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set, but opentelemetry is not installed; "
+        "install double-booked[otel], or unset it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"EXPORTER_OTLP_PROTOCOL": "http/json"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'http/json'"),
+        ({"EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "'collector:4318', not a URL"),
+        ({"EXPORTER_OTLP_CERTIFICATE": "/none/ca.pem"}, "/none/ca.pem"),
+        ({"EXPORTER_OTLP_PROTOCOL": "grpc", "EXPORTER_OTLP_TIMEOUT": "soon"}, "'soon'"),
+        ({"EXPORTER_OTLP_PROTOCOL": "grpc", "EXPORTER_OTLP_COMPRESSION": "zip"}, '"zip"'),
+        ({"TRACES_SAMPLER": "sometimes"}, "OTEL_TRACES_SAMPLER is 'sometimes', not one of"),
+        (
+            {"TRACES_SAMPLER": "traceidratio", "TRACES_SAMPLER_ARG": "2"},
+            "OTEL_TRACES_SAMPLER_ARG is '2', not a number from 0 to 1",
+        ),
+        (
+            {"TRACES_SAMPLER": "parentbased_traceidratio", "TRACES_SAMPLER_ARG": "half"},
+            "OTEL_TRACES_SAMPLER_ARG is 'half'",
+        ),
+        ({"BSP_MAX_QUEUE_SIZE": "0"}, "max_queue_size must be a positive integer"),
+    ],
+)
+def test_an_unusable_setting_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OTEL_{name}", value)
+    with pytest.raises(CannotTrace) as raised:
+        tracing.from_environment()
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+async def test_spans_leave_a_process_that_serves_grpc_itself(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
+    made = tracing.from_environment()
+    assert made
+    async with serve() as served:
+        stub = ConflictServiceStub(served.channel)
+        for _ in range(100):
+            span = made.start(SERVICE, METHOD, [SAMPLED])
+            assert span
+            answer = await stub.GetConflicts(PAIR, timeout=SECONDS)
+            made.end(span, grpc.StatusCode.OK, 2, len(answer.conflicts))
+        await asyncio.to_thread(made.shutdown, SECONDS)
+        assert (await stub.GetConflicts(PAIR, timeout=SECONDS)).conflicts
+    assert len(collector.spans) == 100
+    assert len(collector.requests) > 1
