@@ -149,6 +149,14 @@ class Settings:
             "Refuse to answer with more in one message; 0 for 4 times MAX_MESSAGE_BYTES.",
         ),
     )
+    max_bytes_in_flight: int = field(
+        default=0,
+        metadata=_option(
+            click.IntRange(min=0),
+            "Most bytes of large requests and unsent answers in all; 0 for a fifth of what the"
+            " memory limit leaves beside 128 MiB.",
+        ),
+    )
     max_events_per_list: int = field(
         default=2_000_000,
         metadata=_option(

@@ -1,0 +1,129 @@
+"""How much memory the process may use, how much it uses, and what follows for requests."""
+
+from pathlib import Path
+
+import pytest
+
+from double_booked.server import memory
+from double_booked.server.memory import Budget
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+NO_LIMIT_V1 = "9223372036854771712"
+
+
+def system(root: Path, cgroup: str, **limits: str) -> Path:
+    """Makes a tree with /proc/self/cgroup and files below /sys/fs/cgroup."""
+    contents = {"proc/self/cgroup": cgroup}
+    contents |= {f"sys/fs/cgroup/{path}": text for path, text in limits.items()}
+    for path, text in contents.items():
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text + "\n")
+    return root
+
+
+def test_the_limit_of_its_own_cgroup_counts(tmp_path: Path) -> None:
+    root = system(tmp_path, "0::/pods/one", **{"pods/one/memory.max": "1073741824"})
+    assert memory.memory_limit(root) == GIB
+
+
+def test_in_a_container_its_cgroup_is_the_root(tmp_path: Path) -> None:
+    root = system(tmp_path, "0::/", **{"memory.max": "1073741824"})
+    assert memory.memory_limit(root) == GIB
+
+
+def test_a_lower_limit_of_an_ancestor_counts(tmp_path: Path) -> None:
+    limits = {"pods/one/memory.max": "max", "pods/memory.max": "5000", "memory.max": "6000"}
+    assert memory.memory_limit(system(tmp_path, "0::/pods/one", **limits)) == 5000
+
+
+def test_a_limit_of_cgroup_v1_counts(tmp_path: Path) -> None:
+    limits = {
+        "memory/pods/memory.limit_in_bytes": "1073741824",
+        "memory/memory.limit_in_bytes": NO_LIMIT_V1,
+    }
+    root = system(tmp_path, "9:cpu,memory:/pods\n1:cpu:/other\n0::/", **limits)
+    assert memory.memory_limit(root) == GIB
+
+
+def test_a_container_of_cgroup_v1_sees_its_own_limit_at_the_root(tmp_path: Path) -> None:
+    limits = {"memory/memory.limit_in_bytes": "1073741824"}
+    assert memory.memory_limit(system(tmp_path, "4:memory:/host/path", **limits)) == GIB
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "limits"),
+    [
+        ("0::/", {}),
+        ("0::/", {"memory.max": "max"}),
+        ("4:memory:/", {"memory/memory.limit_in_bytes": NO_LIMIT_V1}),
+        ("4:cpu:/", {"memory/memory.limit_in_bytes": "1073741824"}),
+    ],
+)
+def test_without_a_limit_there_is_none(tmp_path: Path, cgroup: str, limits: dict[str, str]) -> None:
+    assert memory.memory_limit(system(tmp_path, cgroup, **limits)) is None
+
+
+def test_without_proc_there_is_no_limit(tmp_path: Path) -> None:
+    assert memory.memory_limit(tmp_path) is None
+
+
+def test_a_process_may_use_no_more_than_the_machine_has() -> None:
+    total = Path("/proc/meminfo").read_text().partition("MemTotal:")[2].split()[0]
+    assert 0 < memory.available_bytes() <= int(total) * 1024
+
+
+def test_the_budget_is_a_fifth_of_what_the_process_may_use_beside_its_base() -> None:
+    budget = Budget.of(0, 64 * MIB, GIB)
+    assert budget.in_flight == (GIB - 128 * MIB) // 5
+    assert GIB - 5 < budget.process_bytes <= GIB
+
+
+def test_the_chart_s_limit_leaves_room_for_two_of_the_largest_messages_at_once() -> None:
+    assert Budget.of(0, 64 * MIB, GIB).receipts == 2
+
+
+def test_a_budget_that_is_set_holds_whatever_the_limit() -> None:
+    assert Budget.of(300 * MIB, 64 * MIB, GIB).in_flight == 300 * MIB
+    assert Budget.of(300 * MIB, 64 * MIB, GIB).receipts == 4
+
+
+def test_a_budget_that_is_too_large_for_the_process_makes_memory_short_no_later() -> None:
+    assert Budget.of(GIB, 64 * MIB, GIB).shortage == Budget.of(0, 64 * MIB, GIB).shortage
+    assert Budget.of(GIB, 64 * MIB, GIB).process_bytes > GIB
+
+
+@pytest.mark.parametrize("available", [0, 64 * MIB, 128 * MIB, 200 * MIB])
+def test_with_little_memory_small_requests_still_have_some(available: int) -> None:
+    budget = Budget.of(0, 64 * MIB, available)
+    assert budget.in_flight == 128 * MIB // 5
+    assert budget.receipts == 1
+
+
+def test_memory_is_short_before_the_budget_for_received_messages_is_gone() -> None:
+    budget = Budget.of(0, 64 * MIB, GIB)
+    left = GIB - budget.shortage
+    assert left >= 2 * budget.in_flight + budget.receipts * 64 * MIB
+
+
+def test_what_is_allocated_is_used_and_resident_and_what_is_freed_is_not_used() -> None:
+    used, resident = memory.used_bytes(), memory.resident_bytes()
+    assert used
+    assert resident
+    content = b"\x01" * (50 * MIB)
+    assert (memory.used_bytes() or 0) >= used + 50 * MIB
+    assert (memory.resident_bytes() or 0) >= resident + 40 * MIB
+    del content
+    assert (memory.used_bytes() or 0) < used + 10 * MIB
+
+
+def test_freed_memory_can_be_given_back() -> None:
+    # Small pieces, of which malloc keeps the pages until it is asked.
+    pieces = [b"\x01" * 8192 for _ in range(10_000)]
+    last = b"\x01" * 8192
+    del pieces
+    kept = memory.resident_bytes() or 0
+    memory.release_free_memory()
+    assert (memory.resident_bytes() or 0) < kept - 40 * MIB
+    assert last
