@@ -1,16 +1,22 @@
 """Servers to test, over real sockets."""
 
 import asyncio
+import json
+import logging
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from io import StringIO
 from threading import Event as ThreadEvent
 from typing import Any
 
 import grpc
 import pytest
+import structlog
 
+from double_booked import logs
 from double_booked.conflicts import kernel
 from double_booked.server.lifecycle import Server
 from double_booked.server.service import Engine
@@ -83,3 +89,14 @@ def held() -> Iterator[HeldEngine]:
 
 async def started(held: HeldEngine) -> None:
     assert await asyncio.to_thread(held.started.wait, 10)
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Reads what was logged, as JSON."""
+    written = StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    logs.configure(Settings(log_format="json"))
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    structlog.reset_defaults()
+    logging.basicConfig(force=True)

@@ -3,21 +3,20 @@
 import asyncio
 from collections import Counter
 from pathlib import Path
-from time import monotonic
 
 import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.server.memory import Budget
+from double_booked.server.memory import Bounds
 from server.test_lifecycle import Process, process
 from server.uploads import CONFLICT_SERVICE, Plan, Uploads, uploads
 
 MIB = 1024 * 1024
 MAX_MESSAGE = 16 * MIB
 IN_FLIGHT = 64 * MIB
-BOUND = Budget.of(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
+BOUND = Bounds.of(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
 """What the docs say that the process needs at most: 448 MiB."""
 
 SETTINGS = {"MAX_MESSAGE_BYTES": str(MAX_MESSAGE), "MAX_BYTES_IN_FLIGHT": str(IN_FLIGHT)}

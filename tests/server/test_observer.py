@@ -113,17 +113,6 @@ async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled(
 
 
 @pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Reads what was logged, as JSON."""
-    written = StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
-    logs.configure(Settings(log_format="json"))
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    structlog.reset_defaults()
-    logging.basicConfig(force=True)
-
-
-@pytest.fixture
 async def logged(log_lines: object) -> AsyncIterator[Served]:  # noqa: ARG001 - the order matters
     async with serve() as each:
         yield each

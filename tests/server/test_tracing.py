@@ -1,6 +1,5 @@
 """Spans of calls, as a collector of OTLP receives them."""
 
-import asyncio
 import os
 import site
 import socket
@@ -8,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,8 +17,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import aiohttp
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
@@ -30,6 +33,8 @@ from double_booked.server import tracing
 from double_booked.server.tracing import CannotTrace
 from double_booked.version import VERSION
 from server.conftest import free_port, serve
+from server.test_lifecycle import refusal
+from server.test_observer import until_handled
 from server.test_service import PAIR
 
 SERVICE, METHOD = "Scheduling.ConflictService", "GetConflicts"
@@ -538,20 +543,44 @@ def test_an_unusable_setting_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-async def test_spans_leave_a_process_that_serves_grpc_itself(
+async def test_a_server_exports_a_span_of_each_sampled_call_but_of_no_health_check(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
-    made = tracing.from_environment()
-    assert made
     async with serve() as served:
         stub = ConflictServiceStub(served.channel)
-        for _ in range(100):
-            span = made.start(SERVICE, METHOD, [SAMPLED])
-            assert span
-            answer = await stub.GetConflicts(PAIR, timeout=SECONDS)
-            made.end(span, grpc.StatusCode.OK, 2, len(answer.conflicts))
-        await asyncio.to_thread(made.shutdown, SECONDS)
-        assert (await stub.GetConflicts(PAIR, timeout=SECONDS)).conflicts
-    assert len(collector.spans) == 100
-    assert len(collector.requests) > 1
+        for _ in range(50):
+            for header in (SAMPLED, UNSAMPLED):
+                await stub.GetConflicts(PAIR, metadata=[header], timeout=SECONDS)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.channel.unary_unary("/no.Such/method")(b"")
+        await HealthStub(served.channel).Check(HealthCheckRequest())
+    names = Counter(span.name for span in collector.spans)
+    assert names == {f"{SERVICE}/{METHOD}": 50, "grpc": 1}
+    [span] = [span for span in collector.spans if span.name != "grpc"][:1]
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
+    assert {each.key: each.value.int_value for each in span.attributes}["double_booked.events"] == 3
+
+
+@pytest.mark.parametrize(("header", "is_exemplar"), [(SAMPLED, True), (UNSAMPLED, False)])
+async def test_a_callers_trace_is_in_the_log_and_if_sampled_an_exemplar(
+    log_lines: Any, header: tuple[str, str], *, is_exemplar: bool
+) -> None:
+    async with serve() as served, aiohttp.ClientSession() as session:
+        await ConflictServiceStub(served.channel).GetConflicts(PAIR, metadata=[header])
+        await until_handled(served, "OK")
+        accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        async with session.get(f"{served.http}/metrics", headers=accept) as answer:
+            text = await answer.text()
+    [line] = [each for each in log_lines() if each["event"] == "rpc"]
+    assert line["trace_id"] == TRACE
+    assert (f'# {{trace_id="{TRACE}"}}' in text) is is_exemplar
+
+
+def test_a_server_that_cannot_trace_reports_it_in_one_line() -> None:
+    code, error = refusal(OTEL_EXPORTER_OTLP_ENDPOINT="nowhere")
+    assert code == 1
+    assert error == (
+        "double-booked: OTEL_EXPORTER_OTLP_ENDPOINT is 'nowhere', "
+        "not a URL such as http://collector:4318\n"
+    )

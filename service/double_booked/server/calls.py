@@ -1,10 +1,9 @@
 """Calls as state machines on gRPC's core: no thread ever waits for a caller."""
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import grpc
 
@@ -25,6 +24,10 @@ from double_booked.server.core import (
 from double_booked.server.metrics import MethodMetrics
 from double_booked.server.observer import Observer, log_error
 from double_booked.server.status import INTERNAL_ERROR, Refusal, refusal_of
+from double_booked.server.workers import Workers
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 MAX_INLINE_BYTES = 64 * 1024
 """Requests up to this size are answered in the serving thread, larger ones in a worker thread.
@@ -64,7 +67,7 @@ class Serving:
 
     core: Core
     observer: Observer
-    workers: Executor
+    workers: Workers
     budget: Budget
 
 
@@ -77,6 +80,7 @@ class Method:
         takes_feed: Whether a call has any number of messages, rather than one.
         is_work: Whether its calls are the work that the server is there for. Others, of health
             and reflection, do not count against the budget, and are ended when the server stops.
+        is_traced: Whether its calls have spans.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Method:
     metrics: MethodMetrics
     takes_feed: bool
     is_work: bool
+    is_traced: bool
 
 
 class Call:
@@ -97,7 +102,7 @@ class Call:
         receiving_since: Since when a message of it is awaited, by perf_counter; None while none is.
         events: How many events it asked about so far; None where it was not answered.
         groups: How many groups of conflicting events its answer holds so far, likewise.
-        trace: What the observer notes of its trace.
+        span: Its span, if it is traced.
     """
 
     __slots__ = (
@@ -113,8 +118,8 @@ class Call:
         "method",
         "name",
         "receiving_since",
+        "span",
         "started",
-        "trace",
     )
 
     def __init__(self, method: Method, event: Event, name: str = "") -> None:
@@ -125,6 +130,7 @@ class Call:
         self.receiving_since: float | None = self.started
         self.events: int | None = None
         self.groups: int | None = None
+        self.span: Span | None = None
         self._code = grpc.StatusCode.CANCELLED
         self._ended_with: grpc.StatusCode | None = None
         self._has_request = self._is_counted = self._is_over = False
@@ -269,7 +275,7 @@ class UnaryCall(Call):
         self._request = request
         self._cancellation = kernel.Cancellation()
         self._start_batch((ReceiveClose(0),), self._closed)
-        self.method.serving.workers.submit(self._work)
+        self.method.serving.workers.submit(len(request), self._work)
 
     def _work(self) -> None:
         """Answer, in a worker thread."""

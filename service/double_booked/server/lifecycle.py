@@ -6,8 +6,8 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -18,16 +18,19 @@ from double_booked import logs, sockets
 from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
 from double_booked.http import HttpServer
-from double_booked.server import memory
+from double_booked.server import memory, tracing
 from double_booked.server.budget import Budget
 from double_booked.server.calls import Serving
 from double_booked.server.core import Core
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import Observer, log_error
+from double_booked.server.receiving import ReceiveGuard
 from double_booked.server.routes import add_routes
 from double_booked.server.service import ConflictService, Engine
 from double_booked.server.standard import Health, Reflection
 from double_booked.server.tls import IdentitySource, ServerTls
+from double_booked.server.tracing import CannotTrace
+from double_booked.server.workers import Workers
 from double_booked.settings import Settings
 
 _CUT_OFF_SECONDS = 0.8
@@ -44,6 +47,9 @@ as CANCELLED, neither counted nor logged (grpcio 1.85.3, 2026-11-26). The server
 at once, and refuses what is over MAX_CONCURRENT_RPCS.
 """
 
+_FLUSH_SECONDS = 1.0
+"""How long the spans that wait may take to be exported."""
+
 _HANDSHAKE_SECONDS = 20.0
 
 _STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
@@ -53,14 +59,14 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
     """Serve until SIGTERM or SIGINT, then drain and stop.
 
     Raises:
-        SystemExit: An address cannot be listened on, or a certificate not used; it
-            says so in one line.
+        SystemExit: An address cannot be listened on, a certificate not used, or calls not
+            traced; it says so in one line.
     """
     logs.configure(settings)
     memory.share_one_arena()
     try:
         asyncio.run(_serve(settings, engine))
-    except (sockets.CannotListen, BadCertificate) as error:
+    except (sockets.CannotListen, BadCertificate, CannotTrace) as error:
         sys.exit(f"double-booked: {error}")
 
 
@@ -102,6 +108,7 @@ class Server:
 
     Raises:
         BadCertificate: TLS is asked for, and a file cannot be used.
+        CannotTrace: Traces are asked for, and cannot be made.
     """
 
     def __init__(self, settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
@@ -109,12 +116,19 @@ class Server:
         self._settings = settings
         self._ready = False
         metrics = Metrics()
-        self._observer = Observer(metrics, settings.log_calls)
+        self._tracing = tracing.from_environment()
+        self._observer = Observer(metrics, settings.log_calls, self._tracing)
         identity = IdentitySource.of(settings)
         self._tls = ServerTls(identity, metrics) if identity else None
-        self._workers = ThreadPoolExecutor(settings.worker_threads, "engine")
+        bounds = memory.Bounds.of(
+            settings.max_bytes_in_flight, settings.max_message_bytes, memory.available_bytes()
+        )
+        settings = _within_bounds(settings, bounds)
+        self._workers = Workers(settings.worker_threads, settings.max_message_bytes // 4)
         self._grpc = Core(_channel_options(settings), log_error)
-        budget = Budget(settings.max_concurrent_rpcs, 1 << 40)
+        budget = Budget(settings.max_concurrent_rpcs, bounds.in_flight)
+        metrics.show_bytes(lambda: budget.bytes_in_flight, budget.max_bytes)
+        self._guard = ReceiveGuard(self._observer.calls, bounds)
         self._health = Health()
         add_routes(
             Serving(self._grpc, self._observer, self._workers, budget),
@@ -124,6 +138,7 @@ class Server:
             Reflection() if settings.reflection else None,
         )
         self._http = HttpServer(metrics.registry, lambda: self._ready)
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -143,7 +158,8 @@ class Server:
         except sockets.CannotListen:
             await self._http.stop()
             raise
-        self._renewal = asyncio.create_task(self._tls.watch()) if self._tls else None
+        watched = [self._guard.watch(), *([self._tls.watch()] if self._tls else [])]
+        self._tasks = [asyncio.create_task(each) for each in watched]
         self.http_port = self._http.port
         await self._grpc.start()
         self._health.set(is_serving=True)
@@ -169,9 +185,11 @@ class Server:
         await _within(self._settings.shutdown_grace, self._finish_calls(refusing))
         self._cut_off_calls()
         await self._end_core(stopped)
-        if self._renewal:
-            self._renewal.cancel()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        for task in self._tasks:
+            task.cancel()
+        self._workers.shutdown()
+        if self._tracing:
+            await asyncio.to_thread(self._tracing.shutdown, _FLUSH_SECONDS)
         await self._http.stop()
         structlog.get_logger().info("stopped")
 
@@ -232,6 +250,24 @@ class Server:
         await self.stop()
 
 
+def _within_bounds(settings: Settings, bounds: memory.Bounds) -> Settings:
+    """Return the settings with messages that are no larger than the memory allows."""
+    if settings.max_message_bytes > bounds.in_flight:
+        structlog.get_logger().warning(
+            "MAX_MESSAGE_BYTES is more than MAX_BYTES_IN_FLIGHT, which holds for messages too",
+            max_message_bytes=settings.max_message_bytes,
+            max_bytes_in_flight=bounds.in_flight,
+        )
+    max_answer_bytes = settings.max_answer_bytes or min(
+        settings.limits().max_answer_bytes, bounds.in_flight
+    )
+    return replace(
+        settings,
+        max_message_bytes=min(settings.max_message_bytes, bounds.in_flight),
+        max_answer_bytes=max_answer_bytes,
+    )
+
+
 def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
     """Return a function for other threads that runs this one in the running loop."""
     loop = asyncio.get_running_loop()
@@ -270,6 +306,8 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         # A second server on the port is an error, not a silent share of the traffic.
         ("grpc.so_reuseport", 0),
+        # A call whose message is not awaited yet may send 64 KiB, whatever the line could carry.
+        ("grpc.http2.bdp_probe", 0),
         # Callers that are gone without a word are found within 80 seconds.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),

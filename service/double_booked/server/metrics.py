@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import accumulate
 from math import inf
 from operator import attrgetter
@@ -100,6 +101,10 @@ class _Family(Collector):
         yield self.make()
 
 
+def _make_gauge(name: str, text: str, read: Callable[[], float]) -> Metric:
+    return GaugeMetricFamily(name, text, value=read())
+
+
 class Metrics:
     """The metrics of one server, in a registry of its own.
 
@@ -130,9 +135,13 @@ class Metrics:
         self._groups += groups
         self._events_per_list.add(events)
 
-    def show_gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Show a number that is read when Prometheus asks."""
-        self._add(lambda: GaugeMetricFamily(name, text, value=read()))
+    def show_bytes(self, read_in_flight: Callable[[], float], maximum: float) -> None:
+        """Show the bytes in flight, which are read when Prometheus asks, and their maximum."""
+        for name, text, read in (
+            ("double_booked_bytes_in_flight", "Bytes in flight.", read_in_flight),
+            ("double_booked_max_bytes_in_flight", "MAX_BYTES_IN_FLIGHT.", lambda: maximum),
+        ):
+            self._add(partial(_make_gauge, name, text, read))
 
     def _add(self, make: Callable[[], Metric]) -> Collector:
         collector = _Family(make)

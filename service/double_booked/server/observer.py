@@ -12,9 +12,11 @@ import grpc
 import structlog
 
 from double_booked.server.metrics import Metrics
+from double_booked.server.trace_context import parse_traceparent
 
 if TYPE_CHECKING:
     from double_booked.server.calls import Call
+    from double_booked.server.spans import Tracing
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _MAX_NAME_LENGTH = 200
@@ -33,16 +35,18 @@ class Observer:
         on_idle: Called when the last of them ends.
     """
 
-    def __init__(self, metrics: Metrics, log_calls: str) -> None:
+    def __init__(self, metrics: Metrics, log_calls: str, tracing: "Tracing | None") -> None:
         """Observe calls.
 
         Args:
             metrics: Where their events are counted.
             log_calls: Which to log: "all", "errors" (those that do not end with OK) or "none".
+            tracing: What starts and ends their spans; None for none.
         """
         self.calls: set[Call] = set()
         self.on_idle: Callable[[], object] = _nothing
         self._metrics = metrics
+        self._tracing = tracing
         # Bound here, because structlog's lazy logger binds itself again at each use.
         self._log = structlog.get_logger().bind()
         is_logged = log_calls != "none" and self._log.is_enabled_for(_INFO)
@@ -52,7 +56,11 @@ class Observer:
     def begin(self, call: "Call") -> None:
         """Note that a call begins."""
         self.calls.add(call)
-        call.method.metrics.started += 1
+        metrics = call.method.metrics
+        metrics.started += 1
+        if self._tracing and call.method.is_traced:
+            _, service, method = metrics.labels
+            call.span = self._tracing.start(service, method, call.event.invocation_metadata)
 
     def end(self, call: "Call", code: grpc.StatusCode) -> None:
         """Note that a call has ended."""
@@ -68,13 +76,28 @@ class Observer:
         seconds = perf_counter() - call.started
         metrics = call.method.metrics
         metrics.handled[code] += 1
-        metrics.seconds.add(seconds)
+        trace_id, is_sampled = self._trace_of(call)
+        metrics.seconds.add(seconds, trace_id if is_sampled else None)
+        if self._tracing and call.span:
+            self._tracing.end(call.span, code, call.events, call.groups)
         if call.events is not None and call.groups is not None:
             self._metrics.add_answer(call.events, call.groups)
         if self._logs_ok or (self._logs_errors and code is not grpc.StatusCode.OK):
-            self._log_call(call, code, seconds)
+            self._log_call(call, code, seconds, trace_id)
 
-    def _log_call(self, call: "Call", code: grpc.StatusCode, seconds: float) -> None:
+    def _trace_of(self, call: "Call") -> tuple[str | None, bool]:
+        """Return the trace of a call, if it belongs to one, and whether that is sampled."""
+        if self._tracing and call.span:
+            return self._tracing.trace_id_of(call.span), True
+        for key, value in call.event.invocation_metadata:
+            if key == "traceparent" and isinstance(value, str):
+                parent = parse_traceparent(value)
+                return (parent.trace_id, parent.is_sampled) if parent else (None, False)
+        return None, False
+
+    def _log_call(
+        self, call: "Call", code: grpc.StatusCode, seconds: float, trace_id: str | None
+    ) -> None:
         """Log what is known of a call; nothing that its messages say."""
         self._log.info(
             "rpc",
@@ -85,6 +108,7 @@ class Observer:
             groups=call.groups,
             peer=unquote(call.event.call.peer().decode("utf-8", "replace")),
             request_id=request_id(call.event.invocation_metadata),
+            trace_id=trace_id,
         )
 
 

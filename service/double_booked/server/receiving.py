@@ -6,12 +6,13 @@ short, the calls that began last to await one are ended. Small messages are ther
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import perf_counter
 
 import grpc
 import structlog
 
+from double_booked.server import memory
 from double_booked.server.calls import Call
 
 _LOOK_SECONDS = 0.05
@@ -49,28 +50,27 @@ def calls_to_end(calls: Iterable[Call], kept: int, now: float) -> list[Call]:
 class ReceiveGuard:
     """Ends calls that await a message while memory is short."""
 
-    def __init__(self, calls: set[Call], kept: int, is_memory_short: Callable[[], bool]) -> None:
-        """Guard some calls.
-
-        Args:
-            calls: Those under way; the set changes meanwhile.
-            kept: How many may await a message in any case.
-            is_memory_short: Looked at twenty times a second.
-        """
+    def __init__(self, calls: set[Call], bounds: memory.Bounds) -> None:
+        """Guard the calls of a set, which changes meanwhile."""
         self._calls = calls
-        self._kept = kept
-        self._is_memory_short = is_memory_short
+        self._bounds = bounds
 
     async def watch(self) -> None:
         """Look at the memory until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._is_memory_short():
-                self._end_some()
+            if len(self._calls) > self._bounds.receipts and self._is_memory_short():
+                await self._end_some()
 
-    def _end_some(self) -> None:
-        ended = calls_to_end(tuple(self._calls), self._kept, perf_counter())
+    def _is_memory_short(self) -> bool:
+        used = memory.used_bytes()
+        return used is not None and used > self._bounds.shortage
+
+    async def _end_some(self) -> None:
+        ended = calls_to_end(tuple(self._calls), self._bounds.receipts, perf_counter())
+        if not ended:
+            return
         for call in ended:
             call.end(grpc.StatusCode.RESOURCE_EXHAUSTED, _REFUSAL)
-        if ended:
-            structlog.get_logger().warning("memory is short", calls_ended=len(ended))
+        structlog.get_logger().warning("memory is short", calls_ended=len(ended))
+        await asyncio.to_thread(memory.release_free_memory)

@@ -60,4 +60,5 @@ class _Routes:
             self._metrics.add_method(kind, service, name),
             takes_feed=kind == _BIDI_STREAM,
             is_work=service == CONFLICT_SERVICE,
+            is_traced=service not in {HEALTH_SERVICE, REFLECTION_SERVICE},
         )

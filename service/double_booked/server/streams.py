@@ -103,14 +103,12 @@ class StreamCall(Call):
         """
         if size <= MAX_INLINE_BYTES:
             return function(*arguments)
-        return await self._in_worker(function, *arguments)
+        return await self._in_worker(size, partial(function, *arguments))
 
     @types.coroutine
-    def _in_worker(
-        self, function: Callable[..., _T], *arguments: object
-    ) -> Generator[_Start, Any, _T]:
-        work = partial(function, *arguments)
-        result: _T = yield partial(self.method.serving.workers.submit, self._work, work)
+    def _in_worker(self, size: int, work: Callable[[], _T]) -> Generator[_Start, Any, _T]:
+        submit = self.method.serving.workers.submit
+        result: _T = yield partial(submit, size, partial(self._work, work))
         return result
 
     @types.coroutine
