@@ -41,7 +41,7 @@ def overlapping(events: int) -> EventList:
     return made
 
 
-LARGE = overlapping(150_000)
+LARGE = overlapping(160_000)
 SMALL = overlapping(10)
 
 
@@ -77,7 +77,7 @@ async def standstill(server: Process, made: Uploads) -> Counter[str]:
 async def test_of_many_large_requests_at_once_some_are_refused_and_small_calls_answered() -> None:
     size = LARGE.ByteSize()
     assert 14 * MIB < size < MAX_MESSAGE
-    with process(LOG_LEVEL="error", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **SETTINGS) as server:
         done = asyncio.Event()
         small = asyncio.create_task(ask_often(server, done))
         codes = Counter(await asyncio.gather(*(ask(server, LARGE) for _ in range(30))))
@@ -96,7 +96,7 @@ async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
     method: str, connections: int
 ) -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=15 * MIB, part=MIB)
-    with process(LOG_LEVEL="error", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **SETTINGS) as server:
         address = f"127.0.0.1:{server.grpc_port}"
         each = UPLOADS // connections
         async with uploads(address, plan, connections=connections, each=each) as made:
@@ -106,7 +106,7 @@ async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
 
 async def test_a_few_slow_uploads_are_left_alone() -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/GetConflicts", size=15 * MIB, part=14 * MIB)
-    with process(LOG_LEVEL="error", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **SETTINGS) as server:
         few = IN_FLIGHT // MAX_MESSAGE
         address = f"127.0.0.1:{server.grpc_port}"
         async with uploads(address, plan, connections=few, each=1) as made:
