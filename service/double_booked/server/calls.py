@@ -137,6 +137,16 @@ class Call:
         self._share: Share | None = None
         method.serving.observer.begin(self)
 
+    def begin(self) -> None:
+        """Begin to answer."""
+        try:
+            self._begin()
+        except Exception as error:  # noqa: BLE001 - it has begun, so its end must be noted
+            self.fail(error)
+
+    def _begin(self) -> None:
+        raise NotImplementedError
+
     def end(self, code: grpc.StatusCode, details: str) -> None:
         """End the call from the server's side, from any thread, whatever it is doing."""
         self._ended_with = code
@@ -223,7 +233,7 @@ class UnaryCall(Call):
         self._request = b""
         self._cancellation: kernel.Cancellation | None = None
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Await the request; only then is there work, and the call counts against the budget."""
         self._start_batch((ReceiveMessage(0),), self._received)
 
@@ -320,8 +330,7 @@ class UnknownCall(Call):
     def __init__(self, method: Method, event: Event) -> None:
         super().__init__(method, event, event.call_details.method.decode("utf-8", "replace"))
 
-    def begin(self) -> None:
-        """Refuse the call."""
+    def _begin(self) -> None:
         self._refuse(Refusal(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"))
 
 

@@ -60,7 +60,7 @@ class StreamCall(Call):
         self._handler = handler
         self._has_sent_headers = self._is_closed = False
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Run the handler, unless there are too many calls already."""
         try:
             self._admit()
