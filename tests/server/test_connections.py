@@ -115,7 +115,15 @@ async def test_each_call_of_a_burst_is_answered_or_refused_and_counted() -> None
         stub = ConflictServiceStub(served.channel)
         codes = Counter(await asyncio.gather(*(ask(stub) for _ in range(5000))))
         assert codes.keys() <= {"OK", "RESOURCE_EXHAUSTED"}
-        async with session.get(f"{served.http}/metrics") as answer:
-            text = await answer.text()
+        async with asyncio.timeout(5):
+            # A call's end is noted just after its answer is sent.
+            while await handled_calls(session, served.http) < 5000:
+                await asyncio.sleep(0)
+        assert await handled_calls(session, served.http) == 5000
+
+
+async def handled_calls(session: aiohttp.ClientSession, url: str) -> float:
+    async with session.get(f"{url}/metrics") as answer:
+        text = await answer.text()
     handled = r'grpc_server_handled_total{.*grpc_method="GetConflicts".*} (\S+)'
-    assert sum(map(float, re.findall(handled, text))) == 5000
+    return sum(map(float, re.findall(handled, text)))

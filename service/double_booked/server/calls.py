@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter, time
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
@@ -41,24 +41,8 @@ _LATE_SECONDS = 0.005
 _OK = grpc.StatusCode.OK
 
 
-class Answer(Protocol):
-    """What an engine makes of a request.
-
-    Attributes:
-        content: The serialized response.
-        events: How many events the request holds.
-        groups: How many groups of conflicting events the response holds.
-    """
-
-    @property
-    def content(self) -> bytes: ...  # noqa: D102
-    @property
-    def events(self) -> int: ...  # noqa: D102
-    @property
-    def groups(self) -> int: ...  # noqa: D102
-
-
-Respond: TypeAlias = Callable[[bytes, kernel.Cancellation | None], Answer]
+Respond: TypeAlias = Callable[[bytes, "UnaryCall"], bytes]
+"""Makes the answer to a request, in the serving thread or in a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +136,11 @@ class Call:
         self._ended_with = code
         self.method.serving.core.cancel(self.event.call, code, details)
 
+    def note(self, events: int, groups: int) -> None:
+        """Add to the events that the call has asked about, and to the groups of its answer."""
+        self.events = (self.events or 0) + events
+        self.groups = (self.groups or 0) + groups
+
     def fail(self, error: Exception) -> None:
         """End the call with INTERNAL, because of an error that is not foreseen."""
         self._crash(error)
@@ -223,15 +212,18 @@ class UnaryCall(Call):
 
     A request that is too large to be answered at once goes to a worker thread. The end of the call
     is awaited meanwhile, as it stops the worker.
+
+    Attributes:
+        cancellation: What stops its work when it ends; None where it is answered at once.
     """
 
-    __slots__ = ("_cancellation", "_request", "_respond")
+    __slots__ = ("_request", "_respond", "cancellation")
 
     def __init__(self, method: Method, event: Event, respond: Respond) -> None:
         super().__init__(method, event)
         self._respond = respond
         self._request = b""
-        self._cancellation: kernel.Cancellation | None = None
+        self.cancellation: kernel.Cancellation | None = None
 
     def _begin(self) -> None:
         """Await the request; only then is there work, and the call counts against the budget."""
@@ -250,15 +242,14 @@ class UnaryCall(Call):
             if len(request) > MAX_INLINE_BYTES:
                 self._hand_over(request)
                 return
-            answer = self._respond(request, None)
+            answer = self._respond(request, self)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self._refuse(self._refusal(error))
             return
         self._send(answer)
 
-    def _send(self, answer: Answer) -> None:
-        self.events, self.groups = answer.events, answer.groups
-        operations = (HEADERS, SendMessage(answer.content, 0), STATUS_OK, ReceiveClose(0))
+    def _send(self, answer: bytes) -> None:
+        operations = (HEADERS, SendMessage(answer, 0), STATUS_OK, ReceiveClose(0))
         self._start_batch(operations, self._answered)
 
     def _answered(self, event: Event) -> None:
@@ -283,7 +274,7 @@ class UnaryCall(Call):
         self._share = self.method.serving.budget.share()
         self._share.resize(len(request))
         self._request = request
-        self._cancellation = kernel.Cancellation()
+        self.cancellation = kernel.Cancellation()
         self._start_batch((ReceiveClose(0),), self._closed)
         self.method.serving.workers.submit(len(request), self._work)
 
@@ -299,20 +290,19 @@ class UnaryCall(Call):
     def _operations(self) -> tuple[Operation, ...]:
         request, self._request = self._request, b""
         try:
-            answer = self._respond(request, self._cancellation)
+            answer = self._respond(request, self)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             refusal = self._refusal(error)
             self._code = refusal.code
             return HEADERS, status_of(refusal)
         if self._share:
-            self._share.become(len(answer.content))
-        self.events, self.groups = answer.events, answer.groups
+            self._share.become(len(answer))
         self._code = _OK
-        return HEADERS, SendMessage(answer.content, 0), STATUS_OK
+        return HEADERS, SendMessage(answer, 0), STATUS_OK
 
     def _closed(self, event: Event) -> None:
-        if self._cancellation:
-            self._cancellation.cancel()
+        if self.cancellation:
+            self.cancellation.cancel()
         if event.batch_operations[0].cancelled():
             self.events = self.groups = None
             self._finish(self._cancelled_code())

@@ -1,17 +1,35 @@
 """The RPCs of Scheduling.ConflictService: bytes in, engine, bytes out."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from double_booked.api import scheduling_pb2
 from double_booked.conflicts import kernel, sweep
 from double_booked.conflicts.limits import Limits
-from double_booked.server.calls import MAX_INLINE_BYTES, Answer
+from double_booked.server.calls import MAX_INLINE_BYTES, UnaryCall
 from double_booked.server.streams import StreamCall
 
 __all__ = ["CONFLICT_SERVICE", "MAX_INLINE_BYTES", "ConflictService", "Engine"]
 
 CONFLICT_SERVICE = scheduling_pb2.DESCRIPTOR.services_by_name["ConflictService"].full_name
+
+
+class Answer(Protocol):
+    """What an engine makes of a request.
+
+    Attributes:
+        content: The serialized response.
+        events: How many events the request holds.
+        groups: How many groups of conflicting events the response holds.
+    """
+
+    @property
+    def content(self) -> bytes: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def groups(self) -> int: ...
+
 
 Engine: TypeAlias = Callable[[bytes, Limits, kernel.Cancellation | None], Answer]
 
@@ -23,15 +41,18 @@ class ConflictService:
         self._engine = engine
         self._limits = limits
 
-    def get_conflicts(self, request: bytes, cancellation: kernel.Cancellation | None) -> Answer:
+    def get_conflicts(self, request: bytes, call: UnaryCall) -> bytes:
         """Return the groups of conflicting events of a serialized EventList."""
-        return self._engine(request, self._limits, cancellation)
+        return self._answer(self._engine, request, call)
 
-    def batch_get_conflicts(
-        self, request: bytes, cancellation: kernel.Cancellation | None
-    ) -> Answer:
+    def batch_get_conflicts(self, request: bytes, call: UnaryCall) -> bytes:
         """Return the answers to the lists of a serialized BatchGetConflictsRequest."""
-        return kernel.batch_get_conflicts(request, self._limits, cancellation)
+        return self._answer(kernel.batch_get_conflicts, request, call)
+
+    def _answer(self, engine: Engine, request: bytes, call: UnaryCall) -> bytes:
+        answer = engine(request, self._limits, call.cancellation)
+        call.note(answer.events, answer.groups)
+        return answer.content
 
     async def stream_conflicts(self, call: StreamCall) -> None:
         """Send the same groups as of get_conflicts, in messages of a bounded size."""

@@ -117,11 +117,6 @@ class StreamCall(Call):
         value: _T = yield partial(mailbox.wait, self._resume)
         return value
 
-    def note(self, events: int, groups: int) -> None:
-        """Add to the events that the call has asked about, and to the groups of its answer."""
-        self.events = (self.events or 0) + events
-        self.groups = (self.groups or 0) + groups
-
     # How it is run.
 
     def _resume(self, value: object, error: Exception | None = None) -> None:
