@@ -57,7 +57,7 @@ def calling(
     seconds: float = 1.0,
     feed: bool = False,
 ) -> Iterator[Callable[[], Sample]]:
-    """Start a caller, idle until it is told to run.
+    """Start a caller that waits for its first run.
 
     Args:
         server: The server to call.

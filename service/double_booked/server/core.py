@@ -12,7 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # compiled, without types
@@ -81,19 +81,12 @@ class BatchRefused(Exception):  # noqa: N818 - named as the event that it is
     """gRPC's core refused a batch of operations; none of them will complete."""
 
 
-class Owner(Protocol):
-    """Whoever has methods as tags: it is told when one of them raises."""
-
-    def fail(self, error: Exception) -> None:
-        """End what the tag belongs to; called in the serving thread."""
-
-
 class Core:
     """A server of gRPC's core, and the one thread that handles its events.
 
     Each operation has a tag: a bound method that this thread, the serving thread, calls with the
-    event once the operation is complete. If a tag raises, its object's `fail` is called, and the
-    thread goes on.
+    event once the operation is complete. If a tag raises, the thread passes the error to the
+    method `fail` of the tag's object, and goes on.
     """
 
     def __init__(
@@ -172,9 +165,8 @@ class Core:
 
         Args:
             on_refusing: Called in the serving thread once no call can begin any more.
-            on_stopped: Called there when the last call has ended.
-
-        Both are called at once if the server has not started.
+            on_stopped: Called there when the last call has ended. Both are called at once if the
+                server has not started.
         """
         if not self._thread:
             on_refusing()
