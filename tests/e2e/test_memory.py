@@ -1,0 +1,43 @@
+"""Memory with the limits that the chart sets: what callers send never gets a pod killed."""
+
+from typing import Any
+
+import pytest
+
+from e2e.conftest import QUICK, RELEASE, Namespace
+from server.memory_load import ask_at_once, overlapping, until_still
+from server.uploads import CONFLICT_SERVICE, Plan, uploads
+
+MIB = 1024 * 1024
+LARGE = overlapping(610_000)
+"""A list of 58 MB, near MAX_MESSAGE_BYTES, which is 64 MiB."""
+
+
+@pytest.fixture
+def installed(namespace: Namespace) -> Namespace:
+    """One pod with the chart's own requests and limits."""
+    # Uploads in part are frames of our own, which know no TLS.
+    plain = "--set=replicaCount=1,tls.enabled=false,service.type=NodePort"
+    namespace.install(QUICK, plain)
+    return namespace
+
+
+def container(namespace: Namespace) -> dict[str, Any]:
+    """Return the status of the server's container."""
+    [status] = namespace.get(namespace.pod())["status"]["containerStatuses"]
+    assert isinstance(status, dict)
+    return status
+
+
+async def test_a_pod_outlives_large_requests_and_slow_uploads(installed: Namespace) -> None:
+    address = installed.node_address(RELEASE)
+    codes, small = await ask_at_once(address, [LARGE] * 8)
+    assert codes["OK"], codes
+    assert all("MAX_BYTES_IN_FLIGHT" in each for each in set(codes) - {"OK"}), codes
+    assert set(small) == {"OK"}
+    # A feed counts against MAX_CONCURRENT_RPCS from its start, so there are fewer of them.
+    for method, each in (("GetConflicts", 20), ("SweepConflicts", 18)):
+        plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=55 * MIB, part=2 * MIB)
+        async with uploads(address, plan, connections=50, each=each) as made:
+            assert set(await until_still(address, made)) == {"OK"}
+    assert container(installed)["restartCount"] == 0
