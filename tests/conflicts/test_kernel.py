@@ -408,3 +408,33 @@ def test_bytes_that_are_no_batch_are_refused(batch: bytes) -> None:
 def test_more_lists_than_the_limit_are_refused() -> None:
     with pytest.raises(LimitExceeded, match="MAX_LISTS_PER_BATCH = 1"):
         kernel.batch_get_conflicts(wire.event_list(PAIR, PAIR), limits(max_lists_per_batch=1))
+
+
+NESTED = wire.event_list(*[wire.event(1000 + number, 9000 - number) for number in range(700)])
+EXPLAINED = wire.delimited(2, wire.number(3, 1))
+
+
+@pytest.mark.parametrize(
+    "events",
+    [b"", EXPLAINED, NESTED[:500], NESTED, NESTED + wire.delimited(2, wire.number(3, 0))],
+    ids=["empty", "options alone", "cut short", "kilobytes", "explicitly unexplained"],
+)
+def test_what_costs_little_is_small(events: bytes) -> None:
+    assert kernel.is_small(events, is_batch=False)
+    assert kernel.is_small(wire.event_list(events), is_batch=True)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [NESTED * 9, NESTED + EXPLAINED, EXPLAINED + NESTED],
+    ids=["over 64 KiB", "explained after the events", "explained before the events"],
+)
+def test_what_costs_much_is_not_small(events: bytes) -> None:
+    assert not kernel.is_small(events, is_batch=False)
+    assert not kernel.is_small(wire.event_list(b"", events), is_batch=True)
+
+
+def test_a_batch_of_many_lists_is_not_small_however_few_bytes_they_have() -> None:
+    assert kernel.is_small(wire.event_list(*[b""] * 1000), is_batch=True)
+    assert not kernel.is_small(wire.event_list(*[b""] * 1001), is_batch=True)
+    assert kernel.is_small(wire.event_list(*[b""] * 1001), is_batch=False)

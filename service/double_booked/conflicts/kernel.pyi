@@ -37,6 +37,7 @@ def stream_conflicts(
 def batch_get_conflicts(
     request: bytes, limits: Limits = ..., cancellation: Cancellation | None = None
 ) -> Answer: ...
+def is_small(request: bytes, is_batch: bool) -> bool: ...
 def sweep(
     request: bytes,
     message_at: int,

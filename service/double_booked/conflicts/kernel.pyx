@@ -12,6 +12,13 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
 from double_booked.conflicts.cancellation cimport Flag
+from double_booked.conflicts.cost cimport (
+    MAX_SMALL_BYTES,
+    MAX_SMALL_EXPLAINED_BYTES,
+    MAX_TINY_BYTES,
+    is_explained,
+    is_small_batch,
+)
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.memory cimport make_room
 from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
@@ -277,6 +284,26 @@ def batch_get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellat
     """
     cdef Batch batch = Batch(request, limits, cancellation)
     return batch.run()
+
+
+def is_small(bytes request not None, bint is_batch):
+    """Return whether a request is answered in about a millisecond.
+
+    Args:
+        request: A serialized EventList, or BatchGetConflictsRequest. Bytes that are
+            neither are refused soon, and count as small by their size.
+        is_batch: Whether it is the latter.
+    """
+    cdef size_t size = PyBytes_GET_SIZE(request)
+    cdef bint may_explain = size <= MAX_SMALL_EXPLAINED_BYTES
+    cdef Reader content
+    if size <= MAX_TINY_BYTES or size > MAX_SMALL_BYTES:
+        return size <= MAX_TINY_BYTES
+    content.at = <const uint8_t *>PyBytes_AS_STRING(request)
+    content.end = content.at + size
+    if is_batch:
+        return is_small_batch(content, may_explain)
+    return may_explain or not is_explained(content)
 
 
 def sweep(
