@@ -51,7 +51,10 @@ DEFAULT_DAYS = 90
 """How far calendars are looked at if nobody says."""
 
 UNLIMITED = Limits(
-    max_answer_bytes=sys.maxsize, max_events_per_list=sys.maxsize, max_resources_per_event=2**31
+    max_answer_bytes=sys.maxsize,
+    max_options_bytes=sys.maxsize,
+    max_events_per_list=sys.maxsize,
+    max_resources_per_event=2**31,
 )
 """What a person asks of their own machine; overlaps are bounded all the same, or they explode."""
 

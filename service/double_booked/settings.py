@@ -157,6 +157,12 @@ class Settings:
             " memory limit leaves beside 128 MiB.",
         ),
     )
+    max_options_bytes: int = field(
+        default=1024 * 1024,
+        metadata=_option(
+            click.IntRange(min=1), "Refuse lists whose options are larger, all parts together."
+        ),
+    )
     max_events_per_list: int = field(
         default=2_000_000,
         metadata=_option(
@@ -170,7 +176,7 @@ class Settings:
     max_explained_members: int = field(
         default=1_000_000,
         metadata=_option(
-            click.IntRange(min=1), "Refuse to explain with overlaps that list more members in all."
+            click.IntRange(min=1), "Refuse calls whose overlaps list more members in all."
         ),
     )
     max_lists_per_batch: int = field(
@@ -256,6 +262,7 @@ class Settings:
         return Limits(
             max_message_bytes=self.max_message_bytes,
             max_answer_bytes=self.max_answer_bytes or _ANSWER_FACTOR * self.max_message_bytes,
+            max_options_bytes=self.max_options_bytes,
             max_events_per_list=self.max_events_per_list,
             max_resources_per_event=self.max_resources_per_event,
             max_explained_members=self.max_explained_members,

@@ -9,6 +9,7 @@ from double_booked.conflicts.validation import InvalidRequest
 
 UNLIMITED = Limits(
     max_answer_bytes=2**62,
+    max_options_bytes=2**62,
     max_events_per_list=2**62,
     max_resources_per_event=2**31,
     max_explained_members=2**62,

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from conflicts import wire
 from conflicts.differential import assert_kernel_equals_definition, fields
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import kernel
-from double_booked.conflicts.limits import LimitExceeded, Limits
+from double_booked.conflicts.limits import MAX_CAPACITIES, LimitExceeded, Limits
+from double_booked.conflicts.sweep import Sweep
 from double_booked.conflicts.validation import InvalidRequest, Violation
 
 CLASHING = wire.event(10, 20)
+ALONE = wire.event_list(CLASHING)
 PAIR = wire.event_list(CLASHING, wire.event(15, 25))
 
 unknown_fields = {
@@ -106,6 +109,51 @@ cases = {
     "a capacity without a number": PAIR + wire.delimited(2, wire.delimited(1, b"")),
     "a capacity over 32 bits": PAIR + wire.delimited(2, wire.capacity(b"", 2**32)),
     "a capacity not UTF-8": PAIR + wire.delimited(2, wire.capacity(b"\xff", 2)),
+    "a capacity of a name twice in its entry": PAIR
+    + wire.delimited(
+        2, wire.delimited(1, wire.delimited(1, b"a") + wire.delimited(1, b"") + wire.number(2, 2))
+    ),
+    "a capacity not UTF-8, then given again": PAIR
+    + wire.delimited(2, wire.delimited(1, wire.delimited(1, b"\xff") + wire.delimited(1, b"a"))),
+    "a capacity whose number is text": PAIR
+    + wire.delimited(2, wire.delimited(1, wire.delimited(1, b"") + wire.delimited(2, b"2"))),
+    "a capacity whose name is a number": PAIR
+    + wire.delimited(2, wire.delimited(1, wire.number(1, 1) + wire.number(2, 2))),
+    "capacities of 0, more than are named, out of order": PAIR
+    + wire.delimited(
+        2, b"".join(wire.capacity(b"%d" % (number % 150), 0) for number in range(200, 0, -1))
+    ),
+    "a capacity of 0, then one that can be used": PAIR
+    + wire.delimited(2, wire.capacity(b"", 0))
+    + wire.delimited(2, wire.capacity(b"", 1)),
+    "options that are empty": b"\x12\x00" * 1000 + PAIR + b"\x12\x00" * 1000,
+    "options that are a number": PAIR + wire.number(2, 1),
+    "explained, then not": PAIR + wire.delimited(2, wire.number(3, 1) + wire.number(3, 0)),
+    "a gap in two parts, merged": PAIR
+    + wire.delimited(2, wire.delimited(2, wire.number(1, 4)))
+    + wire.delimited(2, wire.delimited(2, wire.number(2, 5)) + wire.delimited(2, b"")),
+    "the longest gap": PAIR + wire.delimited(2, wire.delimited(2, wire.number(1, 9999 * 31_556_952))),
+    "a longer gap": PAIR
+    + wire.delimited(2, wire.delimited(2, wire.timestamp(9999 * 31_556_952, 1))),
+    "a gap that is negative": PAIR + wire.delimited(2, wire.delimited(2, wire.timestamp(-1, -1))),
+    "a gap of two signs": PAIR + wire.delimited(2, wire.delimited(2, wire.timestamp(1, -1))),
+    "a gap of a second in nanos": PAIR
+    + wire.delimited(2, wire.delimited(2, wire.timestamp(0, 10**9))),
+    **{f"unknown in the options: {name}": PAIR
+       + wire.delimited(2, wire.capacity(b"", 2) + field + wire.number(3, 1))
+       for name, field in unknown_fields.items()},
+    **{f"unknown in a capacity: {name}": PAIR
+       + wire.delimited(2, wire.delimited(1, wire.number(2, 2) + field) + wire.number(3, 1))
+       for name, field in unknown_fields.items()},
+    **{f"unknown in the gap: {name}": PAIR
+       + wire.delimited(2, wire.delimited(2, field + wire.number(2, 7)))
+       for name, field in unknown_fields.items()},
+    **{f"groups {depth} deep in a capacity": PAIR
+       + wire.delimited(2, wire.delimited(1, wire.nested_groups(depth) + wire.number(2, 2)))
+       for depth in (97, 98, 99)},
+    **{f"groups {depth} deep in the gap": PAIR
+       + wire.delimited(2, wire.delimited(2, wire.nested_groups(depth)))
+       for depth in (97, 98, 99)},
     "a gap": PAIR + wire.delimited(2, wire.delimited(2, wire.number(1, 100))),
     "a gap of negative nanos": PAIR + wire.delimited(2, wire.delimited(2, wire.number(2, -1))),
     "explained": PAIR + wire.delimited(2, wire.number(3, 1)),
@@ -178,6 +226,20 @@ ordered_events = st.builds(
     st.text(max_size=6).map(lambda text: wire.delimited(2, text.encode())),
     st.just(b"") | resources,
 )
+option_parts = st.lists(
+    st.one_of(
+        st.builds(wire.capacity, st.sampled_from([b"", b"a", b"\xc3\xa4"]), st.integers(0, 3)),
+        st.builds(
+            lambda content: wire.delimited(1, content),
+            st.sampled_from([b"", wire.number(2, 2), *unknown_fields.values()]),
+        ),
+        st.integers(-1, 3).map(lambda gap: wire.delimited(2, wire.number(1, gap))),
+        st.integers(-1, 3).map(lambda gap: wire.delimited(2, wire.number(2, gap))),
+        st.booleans().map(lambda explain: wire.number(3, explain)),
+        st.sampled_from(list(unknown_fields.values())),
+    ),
+    max_size=4,
+).map(lambda parts: wire.delimited(2, b"".join(parts)))
 options = st.builds(
     lambda *parts: wire.delimited(2, b"".join(parts)),
     st.lists(
@@ -198,6 +260,20 @@ def test_resources_capacities_gaps_and_overlaps_are_those_of_the_definition(
     some: list[bytes], options: bytes
 ) -> None:
     assert_kernel_equals_definition(wire.event_list(*some) + options)
+
+
+@given(st.lists(st.one_of(ordered_events.map(wire.event_list), option_parts)))
+def test_parts_of_options_anywhere_merge_as_those_of_the_definition(parts: list[bytes]) -> None:
+    assert_kernel_equals_definition(b"".join(parts))
+
+
+@given(st.lists(option_parts, min_size=1, max_size=4), st.data())
+def test_options_changed_anywhere_are_read_or_refused_as_the_definition_does(
+    parts: list[bytes], data: st.DataObject
+) -> None:
+    mutated = bytearray(b"".join(parts))
+    mutated[data.draw(st.integers(0, len(mutated) - 1))] = data.draw(st.integers(0, 255))
+    assert_kernel_equals_definition(PAIR + bytes(mutated))
 
 
 @given(st.lists(any_events, max_size=8))
@@ -312,6 +388,57 @@ def test_overlaps_that_list_more_members_than_the_limit_are_refused() -> None:
     kernel.get_conflicts(request, limits(max_explained_members=2))
 
 
+def test_the_members_of_all_lists_of_a_batch_count_against_one_limit() -> None:
+    explained = PAIR + wire.delimited(2, wire.number(3, 1))
+    batch = wire.event_list(*[explained] * 3)
+    kernel.batch_get_conflicts(batch, limits(max_explained_members=6))
+    with pytest.raises(LimitExceeded, match="MAX_EXPLAINED_MEMBERS = 5"):
+        kernel.batch_get_conflicts(batch, limits(max_explained_members=5))
+
+
+def test_the_answers_to_all_lists_of_a_batch_count_against_one_limit() -> None:
+    batch = wire.event_list(*[PAIR + wire.delimited(2, wire.number(3, 1))] * 3)
+    size = len(kernel.batch_get_conflicts(batch).content)
+    kernel.batch_get_conflicts(batch, limits(max_answer_bytes=size))
+    with pytest.raises(LimitExceeded, match=f"MAX_ANSWER_BYTES = {size - 1}"):
+        kernel.batch_get_conflicts(batch, limits(max_answer_bytes=size - 1))
+
+
+def feed(request: bytes, limits: Limits) -> None:
+    for _ in Sweep(limits).take(request):
+        pass
+
+
+ways_to_ask = {
+    "unary": kernel.get_conflicts,
+    "stream": kernel.stream_conflicts,
+    "batch": lambda request, limits: kernel.batch_get_conflicts(wire.event_list(request), limits),
+    "feed": feed,
+}
+asked_in_any_way = pytest.mark.parametrize("ask", ways_to_ask.values(), ids=ways_to_ask)
+
+
+@asked_in_any_way
+def test_more_bytes_of_options_than_the_limit_are_refused(ask: Callable[..., object]) -> None:
+    request = (wire.delimited(2, wire.capacity(b"a", 2)) + wire.number(9, 1) + ALONE) * 3
+    size = 3 * len(wire.delimited(2, wire.capacity(b"a", 2)))
+    ask(request, limits(max_options_bytes=size))
+    with pytest.raises(
+        LimitExceeded, match=rf"^(lists\[0\]: )?options: .*MAX_OPTIONS_BYTES = {size - 1}$"
+    ):
+        ask(request, limits(max_options_bytes=size - 1))
+
+
+@asked_in_any_way
+def test_capacities_of_more_resources_than_the_limit_are_refused(
+    ask: Callable[..., object],
+) -> None:
+    most = b"".join(wire.capacity(b"%d" % number, 2) for number in range(MAX_CAPACITIES))
+    ask(wire.delimited(2, most) + wire.delimited(2, most), Limits())
+    with pytest.raises(LimitExceeded, match=r"options\.capacity: more than 10000 entries"):
+        ask(wire.delimited(2, most) + wire.delimited(2, wire.capacity(b"more", 2)), Limits())
+
+
 def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
     size = len(kernel.get_conflicts(PAIR).content)
     kernel.get_conflicts(PAIR, limits(max_answer_bytes=size))
@@ -371,9 +498,18 @@ def test_chunks_put_together_are_the_answer_and_none_is_larger_than_it_may_be(
         assert len(chunk) <= size or is_single or groups[0].overlaps
 
 
-@given(st.lists(st.lists(any_events | ordered_events, max_size=5), max_size=5))
-def test_a_batch_answers_as_its_lists_do_one_by_one(lists: list[list[bytes]]) -> None:
-    requests = [wire.event_list(*some) for some in lists]
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(any_events | ordered_events, max_size=5), st.just(b"") | options | option_parts
+        ),
+        max_size=5,
+    )
+)
+def test_a_batch_answers_as_its_lists_do_one_by_one(
+    lists: list[tuple[list[bytes], bytes]],
+) -> None:
+    requests = [wire.event_list(*some) + options for some, options in lists]
     batch = wire.event_list(*requests)
     faults: list[Violation] = []
     results = []
@@ -390,7 +526,7 @@ def test_a_batch_answers_as_its_lists_do_one_by_one(lists: list[list[bytes]]) ->
         return
     answer = kernel.batch_get_conflicts(batch)
     assert fields(answer.content) == results
-    assert answer.events == sum(map(len, lists))
+    assert answer.events == sum(len(some) for some, _ in lists)
 
 
 def test_a_fault_of_a_batch_tells_the_list() -> None:
@@ -403,6 +539,19 @@ def test_a_fault_of_a_batch_tells_the_list() -> None:
 def test_bytes_that_are_no_batch_are_refused(batch: bytes) -> None:
     with pytest.raises(InvalidRequest, match=r"not a Scheduling\.BatchGetConflictsRequest"):
         kernel.batch_get_conflicts(batch)
+
+
+def test_a_batch_counts_the_faults_of_all_its_lists_and_names_the_first() -> None:
+    faulty = wire.event_list(b"") + wire.delimited(2, wire.capacity(b"a", 0))
+    with pytest.raises(InvalidRequest, match="the first of 6000 faults") as refused:
+        kernel.batch_get_conflicts(wire.event_list(*[faulty] * 2000))
+    named = [each.field for each in refused.value.violations]
+    assert named[:3] == [
+        'lists[0].options.capacity["a"]',
+        "lists[0].events[0].start",
+        "lists[0].events[0].end",
+    ]
+    assert len(named) == 100
 
 
 def test_more_lists_than_the_limit_are_refused() -> None:
@@ -435,6 +584,6 @@ def test_what_costs_much_is_not_small(events: bytes) -> None:
 
 
 def test_a_batch_of_many_lists_is_not_small_however_few_bytes_they_have() -> None:
-    assert kernel.is_small(wire.event_list(*[b""] * 1000), is_batch=True)
-    assert not kernel.is_small(wire.event_list(*[b""] * 1001), is_batch=True)
-    assert kernel.is_small(wire.event_list(*[b""] * 1001), is_batch=False)
+    assert kernel.is_small(wire.event_list(*[b""] * 2000), is_batch=True)
+    assert not kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=True)
+    assert kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=False)

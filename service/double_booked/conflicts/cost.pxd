@@ -26,8 +26,8 @@ cdef enum:
     MAX_SMALL_BYTES = 65536
     # Nested events of so many bytes, explained, take 1 ms.
     MAX_SMALL_EXPLAINED_BYTES = 6144
-    # So many lists take 1 ms, whatever they hold.
-    MAX_SMALL_LISTS = 1000
+    # So many lists take 0.7 ms, if they hold little.
+    MAX_SMALL_LISTS = 2000
 
 
 cdef inline bint asks_to_explain(Reader options) noexcept nogil:

@@ -7,7 +7,17 @@ definition.py.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdint cimport INT32_MAX, INT64_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from cpython.ref cimport Py_XDECREF, PyObject
+from libc.stdint cimport (
+    INT32_MAX,
+    INT64_MAX,
+    UINT64_MAX,
+    int32_t,
+    int64_t,
+    uint8_t,
+    uint32_t,
+    uint64_t,
+)
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
@@ -22,7 +32,21 @@ from double_booked.conflicts.cost cimport (
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.memory cimport make_room
 from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
+from double_booked.conflicts.options cimport Options, merge_options
 from double_booked.conflicts.order cimport Key, sort_keys
+from double_booked.conflicts.outcome cimport (
+    CANCELLED,
+    GOING_ON,
+    MALFORMED,
+    NO_MEMORY,
+    TOO_MANY_ANSWER_BYTES,
+    TOO_MANY_CAPACITIES,
+    TOO_MANY_EVENTS,
+    TOO_MANY_MEMBERS,
+    TOO_MANY_OPTION_BYTES,
+    TOO_MANY_RESOURCES,
+    Outcome,
+)
 from double_booked.conflicts.wire cimport (
     LENGTH_DELIMITED,
     MAX_DEPTH,
@@ -43,9 +67,9 @@ from double_booked.conflicts.wire cimport (
     write_varint,
 )
 
-from google.protobuf.message import DecodeError
+from google.protobuf.duration_pb2 import Duration
 
-from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts import limits as fixed_limits
 from double_booked.conflicts import validation
 from double_booked.conflicts.limits import Limits, LimitExceeded
 
@@ -73,20 +97,18 @@ cdef enum:
     # What a piece of a group needs besides its content: two headers, and `continued`.
     PIECE_OVERHEAD = 24
 
-cdef enum Outcome:
-    GOING_ON
-    NO_MEMORY
-    MALFORMED
-    CANCELLED
-    TOO_MANY_EVENTS
-    TOO_MANY_RESOURCES
-    TOO_MANY_MEMBERS
+cdef extern from "Python.h":
+    PyObject *PyBytes_NewRef "PyBytes_FromStringAndSize"(const char *, Py_ssize_t) except NULL
+    # Moves the bytes, or frees them and raises MemoryError.
+    int _PyBytes_Resize(PyObject **, Py_ssize_t) except -1
 
 cdef extern from *:
     void prefetch "__builtin_prefetch"(const void *) noexcept nogil
 
 cdef int64_t MIN_SECONDS = validation.MIN_SECONDS
 cdef int64_t MAX_SECONDS = validation.MAX_SECONDS
+cdef int64_t MAX_GAP_SECONDS = validation.MAX_GAP_SECONDS
+cdef size_t MAX_CAPACITIES = fixed_limits.MAX_CAPACITIES
 cdef const uint8_t *UNNAMED = b""
 
 DEFAULT_LIMITS = Limits()
@@ -166,6 +188,7 @@ cdef struct Crowd:
     size_t waiting_count
     # Of all that are present.
     Ends ends
+    # For each event of the request; all are gone before and after a sweep.
     uint8_t *standing
 
 
@@ -189,6 +212,41 @@ cdef class Cancellation:
     def cancel(self):
         """Makes searches that were given this raise Cancelled soon."""
         self.flag = 1
+
+
+cdef class Allowance:
+    """What a call may ask for in all its lists, and what it has asked for so far."""
+
+    cdef object limits
+    cdef size_t max_events, max_resources, max_options_bytes
+    # The members that the overlaps list, and the bytes of the answer at least.
+    cdef uint64_t members, max_members
+    cdef uint64_t answer_bytes, max_answer_bytes
+
+    def __cinit__(self, limits):
+        self.limits = limits
+        self.max_events = limits.max_events_per_list
+        self.max_resources = limits.max_resources_per_event
+        self.max_options_bytes = limits.max_options_bytes
+        self.max_members = limits.max_explained_members
+        self.max_answer_bytes = limits.max_answer_bytes
+
+    cdef check_answer_size(self, uint64_t size):
+        if size > self.max_answer_bytes:
+            raise LimitExceeded(self.exceeded_answer())
+
+    cdef str exceeded_answer(self):
+        return (
+            f"the answer takes more bytes than MAX_ANSWER_BYTES = {self.max_answer_bytes}; "
+            "StreamConflicts gives it in parts"
+        )
+
+
+cdef Allowance unlimited_answer(limits):
+    """What a call may ask for whose answer is sent in parts."""
+    cdef Allowance allowance = Allowance(limits)
+    allowance.max_answer_bytes = UINT64_MAX
+    return allowance
 
 
 cdef class Answer:
@@ -257,9 +315,8 @@ def get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation ca
         double_booked.conflicts.limits.LimitExceeded: It asks for too much.
         Cancelled: The cancellation was used.
     """
-    cdef Search search = Search(request, limits, cancellation)
+    cdef Search search = new_search(request, Allowance(limits), cancellation)
     search.run()
-    check_answer_size(search.answer_size(), limits)
     cdef Answer answer = Answer.__new__(Answer)
     answer.content = search.answer()
     answer.events = search.event_count
@@ -272,7 +329,7 @@ def stream_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation
 
     The size of the answer is not limited.
     """
-    cdef Search search = Search(request, limits, cancellation)
+    cdef Search search = new_search(request, unlimited_answer(limits), cancellation)
     search.run()
     return search.chunks()
 
@@ -282,8 +339,7 @@ def batch_get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellat
 
     Raises what get_conflicts raises; a fault's path tells the list, too.
     """
-    cdef Batch batch = Batch(request, limits, cancellation)
-    return batch.run()
+    return Batch(request, limits, cancellation).run()
 
 
 def is_small(bytes request not None, bint is_batch):
@@ -335,7 +391,7 @@ def sweep(
     Raises what get_conflicts raises, positions counted over the whole feed; also
     for events that go back in time, and for options after the first message.
     """
-    cdef Search search = Search(request, limits, cancellation)
+    cdef Search search = new_search(request, unlimited_answer(limits), cancellation)
     cdef SweepStep step = SweepStep.__new__(SweepStep)
     search.is_feed = True
     search.message_at = message_at
@@ -348,7 +404,7 @@ def sweep(
         search.last_start.nanos = last_start[1]
     search.is_last = is_last
     search.run()
-    step.options = search.options
+    step.options = search.copy_options()
     step.held = search.take_held()
     step.held_events = search.now_held
     step.last_start = search.new_last_start()
@@ -357,19 +413,26 @@ def sweep(
     return step
 
 
-cdef check_answer_size(uint64_t size, limits):
-    if size > limits.max_answer_bytes:
-        raise LimitExceeded(
-            f"the answer takes {size} bytes, more than MAX_ANSWER_BYTES = "
-            f"{limits.max_answer_bytes}; StreamConflicts gives it in parts"
-        )
+cdef Search new_search(bytes request, Allowance allowance, Cancellation cancellation):
+    cdef Search search = Search.__new__(Search)
+    search.request = request
+    search.allowance = allowance
+    search.cancellation = Cancellation() if cancellation is None else cancellation
+    search.cancelled = &search.cancellation.flag
+    search.begin = <const uint8_t *>PyBytes_AS_STRING(request)
+    search.content.at = search.begin
+    search.content.end = search.begin + PyBytes_GET_SIZE(request)
+    search.depth = MAX_DEPTH
+    search.may_have_options = True
+    search.default_capacity = 1
+    return search
 
 
 cdef class Search:
     """One EventList, and what is found out about it step by step."""
 
     cdef bytes request
-    cdef object limits
+    cdef Allowance allowance
     cdef Cancellation cancellation
     cdef Flag *cancelled
     # Where the request begins, from which offsets count; what of it is the EventList,
@@ -382,7 +445,6 @@ cdef class Search:
     cdef size_t culprit
     cdef Fault *faults
     cdef size_t fault_count
-    cdef list violations
 
     cdef Interval *intervals
     cdef size_t event_count
@@ -390,14 +452,17 @@ cdef class Search:
     cdef Names names
     cdef Use *uses
     cdef size_t use_count
-    cdef Reader *option_fields
-    cdef size_t option_field_count
-    cdef bytes options
+    # The options, the size of all their parts, and how many of them cannot be used.
+    cdef Options options
+    cdef size_t options_size
+    cdef size_t zero_capacities
+    cdef bint has_gap_fault, has_late_options
 
     cdef Instant gap
     cdef bint explain
     cdef uint32_t default_capacity
-    cdef size_t max_events, max_resources, max_members
+    # What a sweep over a resource of a capacity over 1 works with; made for the first.
+    cdef Crowd crowd
 
     # Positions of events by start, resource by resource where there are several.
     cdef uint32_t *members
@@ -420,29 +485,17 @@ cdef class Search:
     cdef uint8_t *held
     cdef size_t now_held
 
-    def __cinit__(self, bytes request, limits, Cancellation cancellation):
-        self.request = request
-        self.limits = limits
-        self.cancellation = Cancellation() if cancellation is None else cancellation
-        self.cancelled = &self.cancellation.flag
-        self.begin = <const uint8_t *>PyBytes_AS_STRING(request)
-        self.content.at = self.begin
-        self.content.end = self.content.at + PyBytes_GET_SIZE(request)
-        self.depth = MAX_DEPTH
-        self.options = b""
-        self.may_have_options = True
-        self.default_capacity = 1
-        self.max_events = limits.max_events_per_list
-        self.max_resources = limits.max_resources_per_event
-        self.max_members = limits.max_explained_members
-
     def __dealloc__(self):
         free(self.faults)
         free(self.intervals)
         free(self.names.items)
         free(self.names.slots)
         free(self.uses)
-        free(self.option_fields)
+        free(self.options.capacities.items)
+        free(self.options.capacities.slots)
+        free(self.crowd.waiting)
+        free(self.crowd.ends.items)
+        free(self.crowd.standing)
         free(self.members)
         free(self.groups)
         free(self.explanations)
@@ -453,14 +506,13 @@ cdef class Search:
     cdef run(self):
         """Fills `groups`, and `segments` where they were asked for."""
         self.read()
-        if self.fault_count or self.violations:
-            raise self.invalid_request()
+        if self.faults_in_all():
+            raise self.invalid_request(MAX_FAULTS)
         self.solve()
 
     cdef read(self):
         """Reads the request, notes its faults."""
         cdef bint is_read = False
-        self.violations = []
         if self.content.end - self.content.at > INT32_MAX:
             self.fail(MALFORMED)
         else:
@@ -468,8 +520,6 @@ cdef class Search:
                 is_read = self.parse()
         if not is_read:
             raise self.error()
-        if self.option_field_count:
-            self.take_options()
 
     cdef solve(self):
         """Fills `groups`, and what explains them."""
@@ -477,7 +527,7 @@ cdef class Search:
         with nogil:
             is_solved = self.find_all_groups()
         if is_solved and self.is_feed:
-            self.keep_closed()
+            is_solved = self.keep_closed()
         if is_solved and self.explain:
             with nogil:
                 is_solved = self.explain_groups()
@@ -494,14 +544,27 @@ cdef class Search:
         return LimitExceeded(self.exceeded())
 
     cdef str exceeded(self):
+        cdef Allowance allowance = self.allowance
         if self.outcome == TOO_MANY_EVENTS:
-            return f"the list has {self.event_count} events, more than MAX_EVENTS_PER_LIST = {self.max_events}"
+            return (
+                f"the list has {self.event_count} events, "
+                f"more than MAX_EVENTS_PER_LIST = {allowance.max_events}"
+            )
         if self.outcome == TOO_MANY_RESOURCES:
             return (
                 f"events[{self.culprit}].resources: more than "
-                f"MAX_RESOURCES_PER_EVENT = {self.max_resources}"
+                f"MAX_RESOURCES_PER_EVENT = {allowance.max_resources}"
             )
-        return f"the overlaps list more members than MAX_EXPLAINED_MEMBERS = {self.max_members}"
+        if self.outcome == TOO_MANY_OPTION_BYTES:
+            return f"options: more bytes than MAX_OPTIONS_BYTES = {allowance.max_options_bytes}"
+        if self.outcome == TOO_MANY_CAPACITIES:
+            return f"options.capacity: more than {MAX_CAPACITIES} entries, which no setting allows"
+        if self.outcome == TOO_MANY_MEMBERS:
+            return (
+                "the overlaps list more members than "
+                f"MAX_EXPLAINED_MEMBERS = {allowance.max_members}"
+            )
+        return allowance.exceeded_answer()
 
     cdef bint fail(self, Outcome outcome) noexcept nogil:
         """Notes why the search ends; False, for its callers to pass on."""
@@ -517,7 +580,6 @@ cdef class Search:
     cdef bint parse(self) noexcept nogil:
         cdef Reader reader = self.content
         cdef Reader event
-        cdef const uint8_t *field
         cdef size_t i = 0
         cdef uint32_t tag = 0
         if not self.count_events():
@@ -527,12 +589,12 @@ cdef class Search:
             return self.fail(NO_MEMORY)
         self.sorted = True
         while reader.at < reader.end:
-            field = reader.at
             # count_events has read the same tags and lengths.
             read_tag(&reader, &tag)
-            if tag != (1 << 3 | LENGTH_DELIMITED):
-                skip_value(&reader, tag, self.depth)
-                if tag == (2 << 3 | LENGTH_DELIMITED) and not self.note_options(field, reader.at):
+            if unlikely(tag != (1 << 3 | LENGTH_DELIMITED)):
+                if tag != (2 << 3 | LENGTH_DELIMITED):
+                    skip_value(&reader, tag, self.depth)
+                elif not self.read_options(&reader):
                     return False
                 continue
             read_delimited(&reader, &event)
@@ -542,14 +604,18 @@ cdef class Search:
                 return False
             self.note_order(i)
             i += 1
-        return True
+        self.set_options()
+        # A fault that could not be noted.
+        return self.outcome == GOING_ON
 
     cdef bint count_events(self) noexcept nogil:
         cdef Reader reader = self.content
         cdef Reader event
+        cdef const uint8_t *field
         cdef uint32_t tag
         self.event_count = 0
         while reader.at < reader.end:
+            field = reader.at
             if not read_tag(&reader, &tag):
                 return self.fail(MALFORMED)
             if tag == (1 << 3 | LENGTH_DELIMITED):
@@ -558,20 +624,44 @@ cdef class Search:
                 self.event_count += 1
             elif not skip_value(&reader, tag, self.depth):
                 return self.fail(MALFORMED)
+            elif tag == (2 << 3 | LENGTH_DELIMITED):
+                self.options_size += reader.at - field
+        if self.options_size > self.allowance.max_options_bytes:
+            return self.fail(TOO_MANY_OPTION_BYTES)
         # What a feed holds is counted apart.
-        if self.event_count > self.max_events + self.held_events:
+        if self.event_count > self.allowance.max_events + self.held_events:
             return self.fail(TOO_MANY_EVENTS)
         return True
 
-    cdef bint note_options(self, const uint8_t *begin, const uint8_t *end) noexcept nogil:
-        if not make_room(
-            <void **>&self.option_fields, self.option_field_count, sizeof(Reader)
-        ):
-            return self.fail(NO_MEMORY)
-        self.option_fields[self.option_field_count].at = begin
-        self.option_fields[self.option_field_count].end = end
-        self.option_field_count += 1
-        return True
+    cdef bint read_options(self, Reader *reader) noexcept nogil:
+        cdef Reader content
+        cdef Outcome outcome
+        # As above; and set for compilers, which do not know that.
+        content.at = content.end = reader.at
+        read_delimited(reader, &content)
+        if not self.may_have_options and content.at > self.begin + self.message_at:
+            self.has_late_options = True
+            return True
+        outcome = merge_options(&self.options, content, self.depth - 1, MAX_CAPACITIES)
+        return True if outcome == GOING_ON else self.fail(outcome)
+
+    cdef void set_options(self) noexcept nogil:
+        """Gives the names their capacities, notes what cannot be used."""
+        cdef size_t i
+        cdef uint32_t number
+        cdef const Name *given
+        self.explain = self.options.explain
+        self.gap.seconds = self.options.gap_seconds
+        self.gap.nanos = <uint32_t>self.options.gap_nanos
+        self.has_gap_fault = not is_gap(self.options.gap_seconds, self.options.gap_nanos)
+        for i in range(self.options.capacities.count):
+            given = &self.options.capacities.items[i]
+            self.zero_capacities += given.capacity == 0
+            if given.length == 0:
+                self.default_capacity = given.capacity
+            number = find_name(&self.names, given.at, given.length)
+            if number != NO_NAME:
+                self.names.items[number].capacity = given.capacity
 
     cdef void note_order(self, size_t i) noexcept nogil:
         """Notes whether the event starts before the one before it."""
@@ -628,7 +718,7 @@ cdef class Search:
 
     cdef bint parse_resource(self, Reader text, size_t position, uint32_t number) noexcept nogil:
         cdef Name *name
-        if number > self.max_resources:
+        if number > self.allowance.max_resources:
             self.culprit = position
             return self.fail(TOO_MANY_RESOURCES)
         if not is_utf8(text):
@@ -681,58 +771,78 @@ cdef class Search:
     cdef void fault(self, size_t position, uint32_t kind) noexcept nogil:
         if self.faults == NULL:
             self.faults = <Fault *>malloc(MAX_FAULTS * sizeof(Fault))
-        if self.faults != NULL and self.fault_count < MAX_FAULTS:
+            if self.faults == NULL:
+                self.fail(NO_MEMORY)
+                return
+        if self.fault_count < MAX_FAULTS:
             self.faults[self.fault_count].position = <uint32_t>(position - self.held_events)
             self.faults[self.fault_count].kind = kind
         self.fault_count += 1
 
-    cdef list first_faults(self):
-        if self.faults == NULL:
-            return []
-        return [
-            validation.Fault(
+    cdef size_t faults_in_all(self) noexcept nogil:
+        if self.has_late_options:
+            return 1 + self.fault_count
+        return self.zero_capacities + self.has_gap_fault + self.fault_count
+
+    cdef invalid_request(self, size_t most):
+        """The error that names the first `most` faults."""
+        named = self.option_faults(most)
+        cdef size_t i
+        for i in range(min(self.fault_count, most - min(<size_t>len(named), most))):
+            fault = validation.Fault(
                 self.events_before + self.faults[i].position, validation.FaultKind(self.faults[i].kind)
             )
-            for i in range(min(self.fault_count, <size_t>MAX_FAULTS))
-        ]
+            named.append(validation.describe(fault))
+        return validation.InvalidRequest(named[:most], self.faults_in_all())
 
-    cdef invalid_request(self):
-        named = self.violations + [validation.describe(each) for each in self.first_faults()]
-        return validation.InvalidRequest(
-            named[:MAX_FAULTS], len(self.violations) + self.fault_count
-        )
+    cdef list option_faults(self, size_t most):
+        if self.has_late_options:
+            return [validation.LATE_OPTIONS]
+        faults = self.first_zero_capacities(min(self.zero_capacities, most))
+        if self.has_gap_fault:
+            gap = Duration(seconds=self.options.gap_seconds, nanos=self.options.gap_nanos)
+            faults.append(validation.gap_fault(gap))
+        return faults
 
-    cdef take_options(self):
-        """Reads the options, which are few, as a message, and notes their faults."""
-        cdef size_t i
-        fields = []
-        for i in range(self.option_field_count):
-            field = self.option_fields[i]
-            if not self.may_have_options and field.at >= self.begin + self.message_at:
-                self.violations = [validation.LATE_OPTIONS]
-                return
-            fields.append((<const char *>field.at)[: field.end - field.at])
-        self.options = b"".join(fields)
+    cdef list first_zero_capacities(self, size_t count):
+        """The faults of the first `count` resources, by name, whose capacity is 0."""
+        cdef Name *each
+        cdef size_t i, found = 0
+        if count == 0:
+            return []
+        cdef Name **zeros = <Name **>malloc(self.zero_capacities * sizeof(Name *))
+        if zeros == NULL:
+            raise MemoryError
+        with nogil:
+            for i in range(self.options.capacities.count):
+                if self.options.capacities.items[i].capacity == 0:
+                    zeros[found] = &self.options.capacities.items[i]
+                    found += 1
+            sort_names(zeros, found)
         try:
-            options = EventList.FromString(self.options).options
-        except DecodeError:
-            raise validation.malformed("EventList") from None
-        self.violations = list(validation.check_options(options))
-        if not self.violations:
-            self.set_options(options)
+            return [
+                validation.zero_capacity((<const char *>zeros[i].at)[: zeros[i].length].decode())
+                for i in range(count)
+            ]
+        finally:
+            free(zeros)
 
-    cdef set_options(self, options):
-        cdef uint32_t number
-        cdef bytes name
-        self.explain = options.explain
-        self.gap.seconds = options.min_gap.seconds
-        self.gap.nanos = options.min_gap.nanos
-        self.default_capacity = options.capacity.get("", 1)
-        for resource, capacity in options.capacity.items():
-            name = resource.encode()
-            number = find_name(&self.names, <const uint8_t *>PyBytes_AS_STRING(name), len(name))
-            if number != NO_NAME:
-                self.names.items[number].capacity = capacity
+    cdef bytes copy_options(self):
+        """The fields of the options, one after another."""
+        cdef Reader reader = self.content
+        cdef const uint8_t *field
+        cdef uint32_t tag = 0
+        cdef bytes copied = PyBytes_FromStringAndSize(NULL, self.options_size)
+        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(copied)
+        with nogil:
+            while reader.at < reader.end:
+                field = reader.at
+                read_tag(&reader, &tag)
+                skip_value(&reader, tag, self.depth)
+                if tag == (2 << 3 | LENGTH_DELIMITED):
+                    memcpy(at, field, reader.at - field)
+                    at += reader.at - field
+        return copied
 
     # Finding
 
@@ -900,19 +1010,33 @@ cdef class Search:
         self, size_t begin, size_t end, uint32_t resource, uint32_t capacity
     ) noexcept nogil:
         """Groups at a capacity over 1."""
-        cdef Crowd crowd
+        cdef size_t i
         cdef bint found
-        crowd.waiting = <uint32_t *>malloc((end - begin) * sizeof(uint32_t))
-        crowd.ends.items = <End *>malloc((end - begin) * sizeof(End))
-        crowd.standing = <uint8_t *>calloc(self.event_count + 1, 1)
-        if crowd.waiting == NULL or crowd.ends.items == NULL or crowd.standing == NULL:
-            found = self.fail(NO_MEMORY)
-        else:
-            found = self.sweep_crowds(begin, end, resource, capacity, &crowd)
-        free(crowd.waiting)
-        free(crowd.ends.items)
-        free(crowd.standing)
+        if self.crowd.standing == NULL and not self.make_crowd():
+            return False
+        found = self.sweep_crowds(begin, end, resource, capacity, &self.crowd)
+        # Others went as the sweep passed them.
+        for i in range(self.crowd.ends.count):
+            self.crowd.standing[self.crowd.ends.items[i].member] = GONE
         return found
+
+    cdef bint make_crowd(self) noexcept nogil:
+        """Makes room for a sweep over any of the resources."""
+        cdef size_t i, longest = self.event_count
+        if self.names.count:
+            longest = 0
+            for i in range(self.names.count):
+                longest = max(longest, <size_t>self.names.items[i].uses)
+        self.crowd.waiting = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
+        self.crowd.ends.items = <End *>malloc((longest + 1) * sizeof(End))
+        self.crowd.standing = <uint8_t *>calloc(self.event_count + 1, 1)
+        if (
+            self.crowd.waiting == NULL
+            or self.crowd.ends.items == NULL
+            or self.crowd.standing == NULL
+        ):
+            return self.fail(NO_MEMORY)
+        return True
 
     cdef bint sweep_crowds(
         self, size_t begin, size_t end, uint32_t resource, uint32_t capacity, Crowd *crowd
@@ -978,8 +1102,13 @@ cdef class Search:
     ) noexcept nogil:
         """Notes a group, if it is one."""
         cdef Group *group
+        cdef uint64_t name_size = 0
         if end - first < 2:
             return True
+        if resource != NO_NAME:
+            name_size = self.name_size(&self.names.items[resource])
+        if not self.allow_bytes(delimited_size(size + name_size)):
+            return False
         if not make_room(<void **>&self.groups, self.group_count, sizeof(Group)):
             return self.fail(NO_MEMORY)
         group = &self.groups[self.group_count]
@@ -988,6 +1117,13 @@ cdef class Search:
         group.count = <uint32_t>(end - first)
         group.resource = resource
         self.group_count += 1
+        return True
+
+    cdef bint allow_bytes(self, uint64_t size) noexcept nogil:
+        """Counts what the answer has to hold."""
+        self.allowance.answer_bytes += size
+        if self.allowance.answer_bytes > self.allowance.max_answer_bytes:
+            return self.fail(TOO_MANY_ANSWER_BYTES)
         return True
 
     cdef bint sort_groups(self) noexcept nogil:
@@ -1030,6 +1166,9 @@ cdef class Search:
         cdef size_t i, longest = 0
         cdef Presence presence
         cdef bint explained = True
+        # Of each group at least two are present at once.
+        if self.allowance.members + 2 * self.group_count > self.allowance.max_members:
+            return self.fail(TOO_MANY_MEMBERS)
         self.explanations = <Explanation *>calloc(self.group_count + 1, sizeof(Explanation))
         for i in range(self.group_count):
             longest = max(longest, <size_t>self.groups[i].count)
@@ -1151,8 +1290,9 @@ cdef class Search:
         cdef uint32_t member
         if not self.goes_on():
             return False
-        if self.present_count + presence.count > self.max_members:
+        if self.allowance.members + presence.count > self.allowance.max_members:
             return self.fail(TOO_MANY_MEMBERS)
+        self.allowance.members += presence.count
         if not make_room(<void **>&self.segments, self.segment_count, sizeof(Segment)):
             return self.fail(NO_MEMORY)
         segment = &self.segments[self.segment_count]
@@ -1173,7 +1313,7 @@ cdef class Search:
         self.segment_count += 1
         explanation.count += 1
         explanation.size += delimited_size(segment.size)
-        return True
+        return self.allow_bytes(delimited_size(segment.size))
 
     # Answering
 
@@ -1181,14 +1321,17 @@ cdef class Search:
         """The size of what a group says once: the resource and the overlaps."""
         cdef const Group *group = &self.groups[number]
         cdef uint64_t size = self.explanations[number].size if self.explain else 0
-        if group.resource != NO_NAME and self.names.items[group.resource].length:
-            size += delimited_size(self.names.items[group.resource].length)
+        if group.resource != NO_NAME:
+            size += self.name_size(&self.names.items[group.resource])
         return size
+
+    cdef uint64_t name_size(self, const Name *name) noexcept nogil:
+        return delimited_size(name.length) if name.length else 0
 
     cdef uint64_t group_size(self, size_t number) noexcept nogil:
         return delimited_size(self.groups[number].events_size + self.head_size(number))
 
-    cdef uint64_t answer_size(self):
+    cdef uint64_t answer_size(self) noexcept nogil:
         cdef uint64_t size = 0
         cdef size_t i
         for i in range(self.group_count):
@@ -1197,8 +1340,14 @@ cdef class Search:
 
     cdef bytes answer(self):
         """The serialized ConflictList."""
-        cdef bytes answer = PyBytes_FromStringAndSize(NULL, self.answer_size())
-        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(answer)
+        cdef uint64_t size
+        cdef bytes answer
+        cdef uint8_t *at
+        with nogil:
+            size = self.answer_size()
+        self.allowance.check_answer_size(size)
+        answer = PyBytes_FromStringAndSize(NULL, size)
+        at = <uint8_t *>PyBytes_AS_STRING(answer)
         with nogil:
             self.write_groups(at)
         self.check_cancelled()
@@ -1361,7 +1510,7 @@ cdef class Search:
             closing.seconds = INT64_MAX
         return closing
 
-    cdef keep_closed(self):
+    cdef bint keep_closed(self):
         """Keeps the groups to send now, in the order in which they closed; notes who is held."""
         cdef size_t i, kept = 0
         cdef Group *group
@@ -1370,7 +1519,7 @@ cdef class Search:
         self.held = <uint8_t *>calloc(self.event_count + 1, 1)
         if keys == NULL or self.held == NULL:
             free(keys)
-            raise MemoryError
+            return self.fail(NO_MEMORY)
         for i in range(self.group_count):
             group = &self.groups[i]
             reach = self.reach_of(group)
@@ -1383,8 +1532,7 @@ cdef class Search:
                 kept += 1
             # The others were closed, and sent, before; some of their members are still held.
         self.group_count = kept
-        if not self.reorder_groups(keys):
-            raise MemoryError
+        return self.reorder_groups(keys)
 
     cdef Instant reach_of(self, const Group *group) noexcept nogil:
         """From when on nothing can join the group."""
@@ -1440,93 +1588,133 @@ cdef class Search:
 
 
 cdef class Batch:
-    """A BatchGetConflictsRequest: a search for each of its lists."""
+    """A BatchGetConflictsRequest, answered list by list, so that one at a time takes memory."""
 
     cdef bytes request
-    cdef object limits
+    cdef size_t max_lists
+    cdef Allowance allowance
     cdef Cancellation cancellation
-    cdef list searches
+    # The answer so far, in bytes that have room for more.
+    cdef PyObject *answer
+    cdef size_t answer_size
+    cdef list violations
+    cdef size_t fault_count
 
     def __cinit__(self, bytes request, limits, Cancellation cancellation):
         self.request = request
-        self.limits = limits
-        self.cancellation = cancellation
-        self.searches = []
+        self.max_lists = limits.max_lists_per_batch
+        self.allowance = Allowance(limits)
+        self.cancellation = Cancellation() if cancellation is None else cancellation
+        self.violations = []
+
+    def __dealloc__(self):
+        Py_XDECREF(self.answer)
 
     cdef Answer run(self):
-        cdef Search search
         cdef Answer answer = Answer.__new__(Answer)
-        self.split()
-        self.read()
-        for search in self.searches:
-            search.solve()
-            answer.events += search.event_count
-            answer.groups += search.group_count
-        answer.content = self.write()
+        cdef Reader reader = self.reader()
+        cdef Search search
+        cdef size_t i, count = self.count_lists()
+        for i in range(count):
+            search = new_search(self.request, self.allowance, self.cancellation)
+            search.content = next_list(&reader)
+            search.depth = MAX_DEPTH - 1
+            self.read(search, i)
+            if self.fault_count == 0:
+                search.solve()
+                self.write(search)
+                answer.events += search.event_count
+                answer.groups += search.group_count
+        if self.fault_count:
+            raise validation.InvalidRequest(self.violations, self.fault_count)
+        answer.content = self.take_answer()
         return answer
 
-    cdef split(self):
-        """Makes a search for each list."""
-        cdef Search search
-        cdef Reader reader, content
-        cdef uint32_t tag
+    cdef Reader reader(self):
+        cdef Reader reader
         reader.at = <const uint8_t *>PyBytes_AS_STRING(self.request)
         reader.end = reader.at + PyBytes_GET_SIZE(self.request)
-        while reader.at < reader.end:
-            if not read_tag(&reader, &tag):
-                raise malformed_batch()
-            if tag != (1 << 3 | LENGTH_DELIMITED):
-                if not skip_value(&reader, tag, MAX_DEPTH):
-                    raise malformed_batch()
-                continue
-            if not read_delimited(&reader, &content):
-                raise malformed_batch()
-            search = Search(self.request, self.limits, self.cancellation)
-            search.content = content
-            search.depth = MAX_DEPTH - 1
-            self.searches.append(search)
-            if len(self.searches) > self.limits.max_lists_per_batch:
-                raise LimitExceeded(
-                    f"the batch has more lists than MAX_LISTS_PER_BATCH = "
-                    f"{self.limits.max_lists_per_batch}"
-                )
+        return reader
 
-    cdef read(self):
-        """Reads all lists, and raises for the faults of all of them."""
-        cdef Search search
+    cdef size_t count_lists(self) except? 0:
+        cdef Reader reader = self.reader()
+        cdef Reader content
+        cdef uint32_t tag = 0
         cdef size_t count = 0
-        violations = []
-        for number, search in enumerate(self.searches):
-            try:
-                search.read()
-            except validation.InvalidRequest:
-                raise malformed_batch() from None
-            except LimitExceeded as error:
-                raise LimitExceeded(f"lists[{number}]: {error}") from None
-            if search.fault_count or search.violations:
-                refused = search.invalid_request()
-                count += refused.count
-                violations += [each.within(f"lists[{number}]") for each in refused.violations]
-                del violations[MAX_FAULTS:]
-        if count:
-            raise validation.InvalidRequest(violations, count)
+        cdef bint is_read = True
+        with nogil:
+            while is_read and reader.at < reader.end:
+                is_read = read_tag(&reader, &tag)
+                if is_read and tag == (1 << 3 | LENGTH_DELIMITED):
+                    is_read = read_delimited(&reader, &content)
+                    count += 1
+                elif is_read:
+                    is_read = skip_value(&reader, tag, MAX_DEPTH)
+        if not is_read:
+            raise malformed_batch()
+        if count > self.max_lists:
+            raise LimitExceeded(
+                f"the batch has more lists than MAX_LISTS_PER_BATCH = {self.max_lists}"
+            )
+        return count
 
-    cdef bytes write(self):
-        """The serialized BatchGetConflictsResponse."""
-        cdef Search search
-        cdef uint64_t total = 0
-        cdef bytes answer
+    cdef read(self, Search search, size_t number):
+        """Reads a list, and notes its faults."""
+        try:
+            search.read()
+        except validation.InvalidRequest:
+            raise malformed_batch() from None
+        except LimitExceeded as error:
+            raise LimitExceeded(f"lists[{number}]: {error}") from None
+        self.fault_count += search.faults_in_all()
+        if search.faults_in_all() and len(self.violations) < MAX_FAULTS:
+            refused = search.invalid_request(MAX_FAULTS - len(self.violations))
+            self.violations += [each.within(f"lists[{number}]") for each in refused.violations]
+
+    cdef write(self, Search search):
+        """Adds the answer to a list."""
+        cdef uint64_t size, end
         cdef uint8_t *at
-        for search in self.searches:
-            total += delimited_size(search.answer_size())
-        check_answer_size(total, self.limits)
-        answer = PyBytes_FromStringAndSize(NULL, total)
-        at = <uint8_t *>PyBytes_AS_STRING(answer)
-        for search in self.searches:
-            at = write_header(at, 1, search.answer_size())
-            at = search.write_groups(at)
-            search.check_cancelled()
-        return answer
+        with nogil:
+            size = search.answer_size()
+        end = self.answer_size + delimited_size(size)
+        self.allowance.check_answer_size(end)
+        self.make_room(end)
+        at = <uint8_t *>PyBytes_AS_STRING(<object>self.answer) + self.answer_size
+        with nogil:
+            search.write_groups(write_header(at, 1, size))
+        search.check_cancelled()
+        self.answer_size = end
+
+    cdef make_room(self, uint64_t size):
+        """Makes the answer large enough; what of it is not written takes no memory."""
+        cdef uint64_t room
+        if self.answer == NULL:
+            room = max(size, <uint64_t>PyBytes_GET_SIZE(self.request))
+            self.answer = PyBytes_NewRef(NULL, room)
+        elif size > <uint64_t>PyBytes_GET_SIZE(<object>self.answer):
+            room = min(2 * size, self.allowance.max_answer_bytes)
+            _PyBytes_Resize(&self.answer, max(size, room))
+
+    cdef bytes take_answer(self):
+        """The serialized BatchGetConflictsResponse."""
+        if self.answer == NULL:
+            return b""
+        _PyBytes_Resize(&self.answer, self.answer_size)
+        return <bytes>self.answer
+
+
+cdef Reader next_list(Reader *batch) noexcept nogil:
+    """The next list of a batch that has one more."""
+    cdef Reader content
+    cdef uint32_t tag = 0
+    content.at = content.end = batch.at
+    read_tag(batch, &tag)
+    while tag != (1 << 3 | LENGTH_DELIMITED):
+        skip_value(batch, tag, MAX_DEPTH)
+        read_tag(batch, &tag)
+    read_delimited(batch, &content)
+    return content
 
 
 cdef malformed_batch():
@@ -1556,6 +1744,13 @@ cdef inline bint is_earlier(
 
 cdef inline bint is_later(Instant left, Instant right) noexcept nogil:
     return is_earlier(right.seconds, right.nanos, left.seconds, left.nanos)
+
+
+cdef inline bint is_gap(int64_t seconds, int32_t nanos) noexcept nogil:
+    """As validation.gap_fault has it."""
+    if seconds < 0 or not 0 <= nanos <= MAX_NANOS:
+        return False
+    return seconds < MAX_GAP_SECONDS or (seconds == MAX_GAP_SECONDS and nanos == 0)
 
 
 cdef inline bint is_instant(const Interval *interval) noexcept nogil:

@@ -135,14 +135,25 @@ def check_options(options: ConflictOptions) -> Iterator[Violation]:
     """Yields what is wrong with options, capacities in the order of their resources."""
     for resource in sorted(options.capacity):
         if options.capacity[resource] == 0:
-            name = json.dumps(resource[:MAX_NAME_IN_PATH])
-            yield Violation(f"options.capacity[{name}]", "the capacity is 0; it is at least 1")
-    fault = _gap_fault(options.min_gap)
+            yield zero_capacity(resource)
+    fault = gap_fault(options.min_gap)
     if fault:
-        yield Violation("options.min_gap", fault)
+        yield fault
 
 
-def _gap_fault(gap: Duration) -> str | None:
+def zero_capacity(resource: str) -> Violation:
+    """Return the fault of a resource whose capacity is 0."""
+    name = json.dumps(resource[:MAX_NAME_IN_PATH])
+    return Violation(f"options.capacity[{name}]", "the capacity is 0; it is at least 1")
+
+
+def gap_fault(gap: Duration) -> Violation | None:
+    """Return what is wrong with a gap; None where it can be used."""
+    fault = _describe_gap(gap)
+    return Violation("options.min_gap", fault) if fault else None
+
+
+def _describe_gap(gap: Duration) -> str | None:
     in_range = abs(gap.seconds) <= MAX_DURATION_SECONDS and abs(gap.nanos) <= MAX_NANOS
     if not in_range or gap.seconds * gap.nanos < 0:
         return "the gap is not a Duration: seconds and nanos are out of range or differ in sign"
