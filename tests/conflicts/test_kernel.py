@@ -132,7 +132,8 @@ cases = {
     "a gap in two parts, merged": PAIR
     + wire.delimited(2, wire.delimited(2, wire.number(1, 4)))
     + wire.delimited(2, wire.delimited(2, wire.number(2, 5)) + wire.delimited(2, b"")),
-    "the longest gap": PAIR + wire.delimited(2, wire.delimited(2, wire.number(1, 9999 * 31_556_952))),
+    "the longest gap": PAIR
+    + wire.delimited(2, wire.delimited(2, wire.timestamp(9999 * 31_556_952))),
     "a longer gap": PAIR
     + wire.delimited(2, wire.delimited(2, wire.timestamp(9999 * 31_556_952, 1))),
     "a gap that is negative": PAIR + wire.delimited(2, wire.delimited(2, wire.timestamp(-1, -1))),
@@ -587,3 +588,26 @@ def test_a_batch_of_many_lists_is_not_small_however_few_bytes_they_have() -> Non
     assert kernel.is_small(wire.event_list(*[b""] * 2000), is_batch=True)
     assert not kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=True)
     assert kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=False)
+
+
+def test_what_a_stream_holds_is_known() -> None:
+    assert kernel.stream_conflicts(b"").held_bytes == 0
+    events = kernel.stream_conflicts(PAIR * 1000)
+    # Each event takes an interval of 32 bytes and a place of 4.
+    assert 36 * 2000 < events.held_bytes - len(PAIR * 1000) < 37 * 2000
+    explained = kernel.stream_conflicts(PAIR * 1000 + EXPLAINED)
+    # And each of those present at once, 4 more.
+    assert explained.held_bytes - events.held_bytes > 4 * 4000
+
+
+@pytest.mark.parametrize("size", [2, 3, 50, 300])
+def test_groups_that_start_at_once_are_in_the_order_of_their_resources(size: int) -> None:
+    chance = random.Random(size)  # noqa: S311 - a list, not a secret
+    names = [b"%d" % number for number in range(size)]
+    requests = []
+    for seconds in (7, 5, 7):
+        chance.shuffle(names)
+        requests += [wire.event(seconds, seconds + 1, wire.delimited(6, name)) for name in names]
+    requests.append(wire.event(5, 8))
+    requests.append(wire.event(5, 8, wire.delimited(6, b"shared"), wire.delimited(6, b"")))
+    assert_kernel_equals_definition(wire.event_list(*requests, *requests[::3]))

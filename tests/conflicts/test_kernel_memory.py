@@ -31,6 +31,13 @@ instant = wire.event_list(b"\\x22\\x00\\x2a\\x00")
 nested = wire.event_list(*[wire.event(1 + at, 3000 - at) for at in range(999)])
 explained = nested + wire.delimited(2, wire.number(3, 1))
 capacity = wire.delimited(2, wire.capacity(b"", 2))
+
+def unique_names(size):
+    events = []
+    for first in range(0, size // 6, 100):
+        names = (wire.delimited(6, b"%x" % number) for number in range(first, first + 100))
+        events.append(wire.event(1, 2, *names))
+    return wire.event_list(*events)
 """
 
 
@@ -74,3 +81,9 @@ def test_a_batch_takes_as_much_as_its_largest_list() -> None:
     taken, _ = measure("batch_get_conflicts", "wire.event_list(*[instant * 500_000] * 20)")
     # 80 MiB of it are the answer, 17 MiB what is known of a list.
     assert taken < (80 + 24) * MIB
+
+
+def test_a_name_that_one_event_uses_takes_tens_of_bytes() -> None:
+    names = 1_000_000
+    taken, _ = measure("get_conflicts", f"unique_names(6 * {names})")
+    assert taken < 50 * names

@@ -18,6 +18,7 @@ class Answer:
 class Chunks:
     events: int
     groups: int
+    held_bytes: int
     def next(self, size: int) -> bytes | None: ...
 
 @final

@@ -31,7 +31,15 @@ from double_booked.conflicts.cost cimport (
 )
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.memory cimport make_room
-from double_booked.conflicts.names cimport NO_NAME, Name, Names, add_name, find_name, sort_names
+from double_booked.conflicts.names cimport (
+    NO_NAME,
+    Label,
+    Name,
+    Names,
+    add_name,
+    find_name,
+    sort_labels,
+)
 from double_booked.conflicts.options cimport Options, merge_options
 from double_booked.conflicts.order cimport Key, sort_keys
 from double_booked.conflicts.outcome cimport (
@@ -94,6 +102,8 @@ cdef enum:
     # sorted, they lie all over memory. Measured at 1,000,000 events: 207 -> 168 ns each.
     INTERVALS_AHEAD = 16
     BYTES_AHEAD = 8
+    # From so many bytes on, a request's memory is given back without the GIL.
+    LARGE_BYTES = 1_048_576
     # What a piece of a group needs besides its content: two headers, and `continued`.
     PIECE_OVERHEAD = 24
 
@@ -141,11 +151,6 @@ cdef struct Interval:
     uint32_t length
 
 
-cdef struct Use:
-    uint32_t event
-    uint32_t resource
-
-
 cdef struct Group:
     uint64_t events_size
     # Its events, a run of Search.members.
@@ -169,6 +174,10 @@ cdef struct Segment:
     uint32_t depth
     uint64_t members_size
     uint64_t size
+
+
+cdef extern from *:
+    const uint32_t NO_PLACE "UINT32_MAX"
 
 
 cdef enum Standing:
@@ -270,8 +279,10 @@ cdef class Chunks:
     Attributes:
         events: How many events the request holds.
         groups: How many groups of conflicting events the messages hold in all.
+        held_bytes: How much memory it takes until it is gone, the request included.
     """
 
+    cdef readonly size_t held_bytes
     cdef readonly size_t events
     cdef readonly size_t groups
     cdef Search search
@@ -450,7 +461,9 @@ cdef class Search:
     cdef size_t event_count
     cdef bint sorted
     cdef Names names
-    cdef Use *uses
+    # The resources of all events that name some, and for each event the first of its own.
+    cdef uint32_t *uses
+    cdef uint32_t *first_use
     cdef size_t use_count
     # The options, the size of all their parts, and how many of them cannot be used.
     cdef Options options
@@ -464,8 +477,10 @@ cdef class Search:
     # What a sweep over a resource of a capacity over 1 works with; made for the first.
     cdef Crowd crowd
 
-    # Positions of events by start, resource by resource where there are several.
+    # Positions of events by start; where they name resources, those of each that can be
+    # over its capacity, one after another.
     cdef uint32_t *members
+    cdef size_t member_count
     cdef Group *groups
     cdef size_t group_count
     # For each group, where they were asked for; and what they consist of.
@@ -486,22 +501,43 @@ cdef class Search:
     cdef size_t now_held
 
     def __dealloc__(self):
-        free(self.faults)
+        if self.content.end - self.content.at < LARGE_BYTES:
+            self.release()
+        else:
+            # To give much memory back takes tens of milliseconds.
+            with nogil:
+                self.release()
+
+    cdef void release(self) noexcept nogil:
+        self.release_scratch()
         free(self.intervals)
         free(self.names.items)
-        free(self.names.slots)
-        free(self.uses)
-        free(self.options.capacities.items)
-        free(self.options.capacities.slots)
-        free(self.crowd.waiting)
-        free(self.crowd.ends.items)
-        free(self.crowd.standing)
         free(self.members)
         free(self.groups)
         free(self.explanations)
         free(self.segments)
         free(self.present)
         free(self.held)
+
+    cdef void release_scratch(self) noexcept nogil:
+        """Frees what is of no use once the groups are found."""
+        free(self.faults)
+        free(self.names.slots)
+        free(self.uses)
+        free(self.first_use)
+        free(self.options.capacities.items)
+        free(self.options.capacities.slots)
+        free(self.crowd.waiting)
+        free(self.crowd.ends.items)
+        free(self.crowd.standing)
+        self.faults = NULL
+        self.names.slots = NULL
+        self.uses = self.first_use = NULL
+        self.options.capacities.items = NULL
+        self.options.capacities.slots = NULL
+        self.crowd.waiting = NULL
+        self.crowd.ends.items = NULL
+        self.crowd.standing = NULL
 
     cdef run(self):
         """Fills `groups`, and `segments` where they were asked for."""
@@ -714,6 +750,8 @@ cdef class Search:
             elif not is_utf8(content):
                 self.fault(position, ID_NOT_UTF8 + field - 1)
         self.take_times(position, &start, &end)
+        if self.first_use != NULL:
+            self.first_use[position + 1] = <uint32_t>self.use_count
         return True
 
     cdef bint parse_resource(self, Reader text, size_t position, uint32_t number) noexcept nogil:
@@ -727,14 +765,17 @@ cdef class Search:
         name = add_name(&self.names, text.at, <uint32_t>(text.end - text.at))
         if name == NULL:
             return self.fail(NO_MEMORY)
-        if name.last_user == position:
+        if name.mark == position:
             return True
-        if not make_room(<void **>&self.uses, self.use_count, sizeof(Use)):
+        if self.first_use == NULL:
+            self.first_use = <uint32_t *>calloc(self.event_count + 1, sizeof(uint32_t))
+        if self.first_use == NULL or not make_room(
+            <void **>&self.uses, self.use_count, sizeof(uint32_t)
+        ):
             return self.fail(NO_MEMORY)
-        self.uses[self.use_count].event = <uint32_t>position
-        self.uses[self.use_count].resource = name.number
+        self.uses[self.use_count] = <uint32_t>(name - self.names.items)
         self.use_count += 1
-        name.last_user = <uint32_t>position
+        name.mark = <uint32_t>position
         name.uses += 1
         return True
 
@@ -806,19 +847,21 @@ cdef class Search:
 
     cdef list first_zero_capacities(self, size_t count):
         """The faults of the first `count` resources, by name, whose capacity is 0."""
-        cdef Name *each
+        cdef const Name *each
         cdef size_t i, found = 0
         if count == 0:
             return []
-        cdef Name **zeros = <Name **>malloc(self.zero_capacities * sizeof(Name *))
+        cdef Label *zeros = <Label *>malloc(self.zero_capacities * sizeof(Label))
         if zeros == NULL:
             raise MemoryError
         with nogil:
             for i in range(self.options.capacities.count):
-                if self.options.capacities.items[i].capacity == 0:
-                    zeros[found] = &self.options.capacities.items[i]
+                each = &self.options.capacities.items[i]
+                if each.capacity == 0:
+                    zeros[found].at = each.at
+                    zeros[found].length = each.length
                     found += 1
-            sort_names(zeros, found)
+            sort_labels(zeros, found)
         try:
             return [
                 validation.zero_capacity((<const char *>zeros[i].at)[: zeros[i].length].decode())
@@ -851,9 +894,7 @@ cdef class Search:
         if not self.sort():
             return False
         if self.names.count:
-            if not (self.find_by_resource() and self.sort_groups()):
-                return False
-            return True
+            return self.deal() and self.find_by_resource() and self.sort_groups()
         return self.find_groups(0, self.event_count, NO_NAME, self.default_capacity)
 
     cdef void pad_ends(self) noexcept nogil:
@@ -878,6 +919,7 @@ cdef class Search:
         self.members = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
         if self.members == NULL:
             return self.fail(NO_MEMORY)
+        self.member_count = count
         if self.sorted:
             for i in range(count):
                 self.members[i] = <uint32_t>i
@@ -896,80 +938,81 @@ cdef class Search:
         return self.goes_on()
 
     cdef bint find_by_resource(self) noexcept nogil:
-        """Deals the events out to their resources, and finds the groups of each."""
-        cdef size_t i, begin = 0, count
-        cdef Name *name
-        cdef Name **in_order
-        cdef bint found = self.use_unnamed()
-        if not found:
-            return False
-        count = self.names.count
-        in_order = <Name **>malloc(count * sizeof(Name *))
-        if in_order == NULL:
-            return self.fail(NO_MEMORY)
-        for i in range(count):
-            in_order[i] = &self.names.items[i]
-        sort_names(in_order, count)
-        found = self.deal(in_order)
-        for i in range(count):
-            name = in_order[i]
-            if not found:
-                break
-            found = self.find_groups(begin, begin + name.uses, name.number, name.capacity)
+        """Finds the groups of each resource."""
+        cdef size_t i, begin = 0
+        cdef const Name *name
+        for i in range(self.names.count):
+            name = &self.names.items[i]
+            if name.uses <= name.capacity:
+                continue
+            if not self.find_groups(begin, begin + name.uses, <uint32_t>i, name.capacity):
+                return False
             begin += name.uses
-        free(in_order)
-        return found
+        return True
 
-    cdef bint use_unnamed(self) noexcept nogil:
-        """Lets the events that name no resource use the unnamed one."""
-        cdef size_t i, event = 0
-        cdef uint32_t named = 0
+    cdef bint deal(self) noexcept nogil:
+        """Fills `members` anew: resource by resource, the positions of its events by start.
+
+        The events of a resource that can never be over its capacity are left out.
+        """
+        cdef size_t i, event
+        cdef uint32_t unnamed
+        cdef uint32_t *dealt
+        if not self.use_unnamed(&unnamed):
+            return False
+        dealt = <uint32_t *>malloc((self.mark_places() + 1) * sizeof(uint32_t))
+        if dealt == NULL:
+            return self.fail(NO_MEMORY)
+        for i in range(self.event_count):
+            event = self.members[i]
+            if self.first_use[event] == self.first_use[event + 1]:
+                self.deal_event(dealt, <uint32_t>event, unnamed)
+            for use in range(self.first_use[event], self.first_use[event + 1]):
+                self.deal_event(dealt, <uint32_t>event, self.uses[use])
+        free(self.members)
+        free(self.uses)
+        free(self.first_use)
+        self.members = dealt
+        self.uses = self.first_use = NULL
+        return self.goes_on()
+
+    cdef bint use_unnamed(self, uint32_t *unnamed) noexcept nogil:
+        """Lets the events that name no resource, if there are any, use the unnamed one."""
+        cdef size_t i
+        cdef uint32_t count = 0
         cdef Name *name
-        for i in range(self.use_count):
-            named += i == 0 or self.uses[i].event != self.uses[i - 1].event
-        if named == self.event_count:
+        unnamed[0] = NO_NAME
+        for i in range(self.event_count):
+            count += self.first_use[i] == self.first_use[i + 1]
+        if count == 0:
             return True
         name = add_name(&self.names, UNNAMED, 0)
         if name == NULL:
             return self.fail(NO_MEMORY)
         name.capacity = self.default_capacity
-        name.uses += <uint32_t>self.event_count - named
+        name.uses += count
+        unnamed[0] = <uint32_t>(name - self.names.items)
         return True
 
-    cdef bint deal(self, Name **in_order) noexcept nogil:
-        """Fills `members` anew: resource by resource, the positions of its events by start."""
-        cdef size_t i, event, total = 0
-        cdef uint32_t unnamed = find_name(&self.names, UNNAMED, 0)
-        cdef size_t *first_use = <size_t *>calloc(self.event_count + 2, sizeof(size_t))
-        cdef size_t *place = <size_t *>malloc(self.names.count * sizeof(size_t))
-        cdef uint32_t *dealt = NULL
+    cdef size_t mark_places(self) noexcept nogil:
+        """Gives each resource its place in `members`; returns how many places there are."""
+        cdef size_t i
+        cdef uint32_t total = 0
+        cdef Name *name
         for i in range(self.names.count):
-            if place != NULL:
-                place[in_order[i].number] = total
-            total += in_order[i].uses
-        dealt = <uint32_t *>malloc((total + 1) * sizeof(uint32_t))
-        if first_use == NULL or place == NULL or dealt == NULL:
-            free(first_use)
-            free(place)
-            free(dealt)
-            return self.fail(NO_MEMORY)
-        for i in range(self.use_count):
-            first_use[self.uses[i].event + 1] += 1
-        for i in range(self.event_count):
-            first_use[i + 1] += first_use[i]
-        for i in range(self.event_count):
-            event = self.members[i]
-            if first_use[event] == first_use[event + 1]:
-                dealt[place[unnamed]] = <uint32_t>event
-                place[unnamed] += 1
-            for use in range(first_use[event], first_use[event + 1]):
-                dealt[place[self.uses[use].resource]] = <uint32_t>event
-                place[self.uses[use].resource] += 1
-        free(first_use)
-        free(place)
-        free(self.members)
-        self.members = dealt
-        return self.goes_on()
+            name = &self.names.items[i]
+            name.mark = NO_PLACE
+            if name.uses > name.capacity:
+                name.mark = total
+                total += name.uses
+        self.member_count = total
+        return total
+
+    cdef void deal_event(self, uint32_t *dealt, uint32_t event, uint32_t resource) noexcept nogil:
+        cdef Name *name = &self.names.items[resource]
+        if name.mark != NO_PLACE:
+            dealt[name.mark] = event
+            name.mark += 1
 
     cdef bint find_groups(
         self, size_t begin, size_t end, uint32_t resource, uint32_t capacity
@@ -1127,38 +1170,88 @@ cdef class Search:
         return True
 
     cdef bint sort_groups(self) noexcept nogil:
-        """Puts the groups, by resource so far, in the order of their first member's start."""
-        cdef size_t i
-        cdef const Interval *interval
-        cdef Key *keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
-        if keys == NULL:
+        """Puts the groups, each resource's together so far, in the order of the answer.
+
+        That is the order of their first member's start, then of the resource.
+        """
+        cdef size_t i, place = 0, count
+        cdef uint32_t group
+        cdef Key *keys
+        cdef Label *labels = self.label_groups(&count)
+        if labels == NULL:
             return self.fail(NO_MEMORY)
-        for i in range(self.group_count):
-            interval = &self.intervals[self.members[self.groups[i].first]]
-            keys[i].seconds = interval.start_seconds
-            keys[i].nanos = interval.start_nanos
+        keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
+        if keys == NULL:
+            free(labels)
+            return self.fail(NO_MEMORY)
+        for i in range(count):
+            group = labels[i].item
+            while group < self.group_count and (
+                self.groups[group].resource == self.groups[labels[i].item].resource
+            ):
+                self.set_key(&keys[place], group)
+                place += 1
+                group += 1
+        free(labels)
         return self.reorder_groups(keys)
 
+    cdef Label *label_groups(self, size_t *count) noexcept nogil:
+        """The first group of each resource that has some, by the resource; NULL without memory."""
+        cdef size_t i
+        cdef const Name *name
+        cdef Label *labels
+        count[0] = 0
+        for i in range(self.group_count):
+            count[0] += self.is_first_of_resource(i)
+        labels = <Label *>malloc((count[0] + 1) * sizeof(Label))
+        if labels == NULL:
+            return NULL
+        count[0] = 0
+        for i in range(self.group_count):
+            if self.is_first_of_resource(i):
+                name = &self.names.items[self.groups[i].resource]
+                labels[count[0]].at = name.at
+                labels[count[0]].length = name.length
+                labels[count[0]].item = <uint32_t>i
+                count[0] += 1
+        sort_labels(labels, count[0])
+        return labels
+
+    cdef bint is_first_of_resource(self, size_t group) noexcept nogil:
+        return group == 0 or self.groups[group].resource != self.groups[group - 1].resource
+
+    cdef void set_key(self, Key *key, uint32_t group) noexcept nogil:
+        cdef const Interval *interval = &self.intervals[self.members[self.groups[group].first]]
+        key.seconds = interval.start_seconds
+        key.nanos = interval.start_nanos
+        key.position = group
+
     cdef bint reorder_groups(self, Key *keys) noexcept nogil:
-        """Sorts the groups, stably, by keys that stand in their order; frees the keys."""
-        cdef size_t i, count = self.group_count
-        cdef Key *in_order
-        cdef Group *groups
-        for i in range(count):
-            keys[i].position = <uint32_t>i
-        in_order = sort_keys(keys, keys + count, count, self.cancelled)
-        groups = self.groups
-        self.groups = NULL
-        for i in range(count):
-            if not make_room(<void **>&self.groups, i, sizeof(Group)):
-                self.group_count = 0
-                free(groups)
-                free(keys)
-                return self.fail(NO_MEMORY)
-            self.groups[i] = groups[in_order[i].position]
-        free(groups)
+        """Sorts the groups, stably, by keys that say which group each is of; frees the keys."""
+        cdef Key *in_order = sort_keys(
+            keys, keys + self.group_count, self.group_count, self.cancelled
+        )
+        cdef bint goes_on = self.goes_on()
+        # What was cancelled is in no order, and may name a group twice.
+        if goes_on:
+            self.move_groups(in_order)
         free(keys)
-        return self.goes_on()
+        return goes_on
+
+    cdef void move_groups(self, Key *keys) noexcept nogil:
+        """Moves each group to the place of its key, along the cycles of the permutation."""
+        cdef size_t i, place, source
+        cdef Group first
+        for i in range(self.group_count):
+            first = self.groups[i]
+            place = i
+            while keys[place].position != i:
+                source = keys[place].position
+                self.groups[place] = self.groups[source]
+                keys[place].position = <uint32_t>place
+                place = source
+            self.groups[place] = first
+            keys[place].position = <uint32_t>place
 
     # Explaining
 
@@ -1421,10 +1514,25 @@ cdef class Search:
 
     cdef Chunks chunks(self):
         cdef Chunks chunks = Chunks.__new__(Chunks)
+        with nogil:
+            self.release_scratch()
         chunks.search = self
+        chunks.held_bytes = self.held_bytes()
         chunks.events = self.event_count
         chunks.groups = self.group_count
         return chunks
+
+    cdef size_t held_bytes(self) noexcept nogil:
+        return (
+            (self.content.end - self.begin)
+            + self.event_count * sizeof(Interval)
+            + self.names.count * sizeof(Name)
+            + self.member_count * sizeof(uint32_t)
+            + self.group_count * sizeof(Group)
+            + (self.group_count * sizeof(Explanation) if self.explain else 0)
+            + self.segment_count * sizeof(Segment)
+            + self.present_count * sizeof(uint32_t)
+        )
 
     cdef bytes next_chunk(self, size_t size):
         """The next ConflictList of at most `size` bytes; see Chunks.next."""
@@ -1528,6 +1636,7 @@ cdef class Search:
             elif not self.was_started or is_later(reach, self.last_start):
                 keys[kept].seconds = self.closed_by(reach)
                 keys[kept].nanos = 0
+                keys[kept].position = <uint32_t>kept
                 self.groups[kept] = group[0]
                 kept += 1
             # The others were closed, and sent, before; some of their members are still held.

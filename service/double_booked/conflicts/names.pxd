@@ -28,11 +28,11 @@ cdef extern from *:
 cdef struct Name:
     const uint8_t *at
     uint32_t length
-    uint32_t number
     uint32_t capacity
-    # How many events use the resource, and the last of them to be noted.
+    # How many events use the resource.
     uint32_t uses
-    uint32_t last_user
+    # The last event to be noted; once all are read, the place of the next to be dealt.
+    uint32_t mark
 
 
 cdef struct Names:
@@ -93,18 +93,24 @@ cdef inline Name *add_name(Names *names, const uint8_t *at, uint32_t length) noe
     name = &names.items[names.count]
     name.at = at
     name.length = length
-    name.number = <uint32_t>names.count
     name.capacity = 1
     name.uses = 0
-    name.last_user = UINT32_MAX
+    name.mark = UINT32_MAX
     names.count += 1
     names.slots[slot] = <uint32_t>names.count
     return name
 
 
-cdef inline int compare_names(const void *left, const void *right) noexcept nogil:
-    cdef const Name *first = (<const Name **>left)[0]
-    cdef const Name *second = (<const Name **>right)[0]
+cdef struct Label:
+    # A name, and what it is the name of.
+    const uint8_t *at
+    uint32_t length
+    uint32_t item
+
+
+cdef inline int compare_labels(const void *left, const void *right) noexcept nogil:
+    cdef const Label *first = <const Label *>left
+    cdef const Label *second = <const Label *>right
     cdef uint32_t common = min(first.length, second.length)
     cdef int order = memcmp(first.at, second.at, common)
     if order:
@@ -112,6 +118,6 @@ cdef inline int compare_names(const void *left, const void *right) noexcept nogi
     return (first.length > second.length) - (first.length < second.length)
 
 
-cdef inline void sort_names(Name **names, size_t count) noexcept nogil:
+cdef inline void sort_labels(Label *labels, size_t count) noexcept nogil:
     """Sorts by the names' bytes."""
-    qsort(names, count, sizeof(Name *), compare_names)
+    qsort(labels, count, sizeof(Label), compare_labels)
