@@ -226,19 +226,10 @@ cdef class Cancellation:
 cdef class Allowance:
     """What a call may ask for in all its lists, and what it has asked for so far."""
 
-    cdef object limits
     cdef size_t max_events, max_resources, max_options_bytes
     # The members that the overlaps list, and the bytes of the answer at least.
     cdef uint64_t members, max_members
     cdef uint64_t answer_bytes, max_answer_bytes
-
-    def __cinit__(self, limits):
-        self.limits = limits
-        self.max_events = limits.max_events_per_list
-        self.max_resources = limits.max_resources_per_event
-        self.max_options_bytes = limits.max_options_bytes
-        self.max_members = limits.max_explained_members
-        self.max_answer_bytes = limits.max_answer_bytes
 
     cdef check_answer_size(self, uint64_t size):
         if size > self.max_answer_bytes:
@@ -251,9 +242,19 @@ cdef class Allowance:
         )
 
 
-cdef Allowance unlimited_answer(limits):
+cdef Allowance allow(limits):
+    cdef Allowance allowance = Allowance.__new__(Allowance)
+    allowance.max_events = limits.max_events_per_list
+    allowance.max_resources = limits.max_resources_per_event
+    allowance.max_options_bytes = limits.max_options_bytes
+    allowance.max_members = limits.max_explained_members
+    allowance.max_answer_bytes = limits.max_answer_bytes
+    return allowance
+
+
+cdef Allowance allow_any_answer(limits):
     """What a call may ask for whose answer is sent in parts."""
-    cdef Allowance allowance = Allowance(limits)
+    cdef Allowance allowance = allow(limits)
     allowance.max_answer_bytes = UINT64_MAX
     return allowance
 
@@ -326,7 +327,7 @@ def get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation ca
         double_booked.conflicts.limits.LimitExceeded: It asks for too much.
         Cancelled: The cancellation was used.
     """
-    cdef Search search = new_search(request, Allowance(limits), cancellation)
+    cdef Search search = new_search(request, allow(limits), cancellation)
     search.run()
     cdef Answer answer = Answer.__new__(Answer)
     answer.content = search.answer()
@@ -340,7 +341,7 @@ def stream_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation
 
     The size of the answer is not limited.
     """
-    cdef Search search = new_search(request, unlimited_answer(limits), cancellation)
+    cdef Search search = new_search(request, allow_any_answer(limits), cancellation)
     search.run()
     return search.chunks()
 
@@ -402,7 +403,7 @@ def sweep(
     Raises what get_conflicts raises, positions counted over the whole feed; also
     for events that go back in time, and for options after the first message.
     """
-    cdef Search search = new_search(request, unlimited_answer(limits), cancellation)
+    cdef Search search = new_search(request, allow_any_answer(limits), cancellation)
     cdef SweepStep step = SweepStep.__new__(SweepStep)
     search.is_feed = True
     search.message_at = message_at
@@ -428,7 +429,9 @@ cdef Search new_search(bytes request, Allowance allowance, Cancellation cancella
     cdef Search search = Search.__new__(Search)
     search.request = request
     search.allowance = allowance
-    search.cancellation = Cancellation() if cancellation is None else cancellation
+    if cancellation is None:
+        cancellation = Cancellation.__new__(Cancellation)
+    search.cancellation = cancellation
     search.cancelled = &search.cancellation.flag
     search.begin = <const uint8_t *>PyBytes_AS_STRING(request)
     search.content.at = search.begin
@@ -1431,13 +1434,21 @@ cdef class Search:
             size += self.group_size(i)
         return size
 
+    cdef uint64_t measure(self):
+        """The answer's size; many groups are measured without the GIL."""
+        cdef uint64_t size
+        if self.group_count < CHECK_EVERY:
+            return self.answer_size()
+        with nogil:
+            size = self.answer_size()
+        return size
+
     cdef bytes answer(self):
         """The serialized ConflictList."""
         cdef uint64_t size
         cdef bytes answer
         cdef uint8_t *at
-        with nogil:
-            size = self.answer_size()
+        size = self.measure()
         self.allowance.check_answer_size(size)
         answer = PyBytes_FromStringAndSize(NULL, size)
         at = <uint8_t *>PyBytes_AS_STRING(answer)
@@ -1712,7 +1723,7 @@ cdef class Batch:
     def __cinit__(self, bytes request, limits, Cancellation cancellation):
         self.request = request
         self.max_lists = limits.max_lists_per_batch
-        self.allowance = Allowance(limits)
+        self.allowance = allow(limits)
         self.cancellation = Cancellation() if cancellation is None else cancellation
         self.violations = []
 
@@ -1784,8 +1795,7 @@ cdef class Batch:
         """Adds the answer to a list."""
         cdef uint64_t size, end
         cdef uint8_t *at
-        with nogil:
-            size = search.answer_size()
+        size = search.measure()
         end = self.answer_size + delimited_size(size)
         self.allowance.check_answer_size(end)
         self.make_room(end)

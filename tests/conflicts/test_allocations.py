@@ -1,0 +1,56 @@
+"""A call whose memory runs out, or that is cancelled, says so, whenever it is."""
+
+import subprocess
+import sys
+import sysconfig
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library to preload, compiled as extensions are."""
+    compiled = tmp_path_factory.mktemp("allocations") / "allocations.so"
+    compiler = str(sysconfig.get_config_var("CC")).split()
+    subprocess.run(
+        [*compiler, "-O1", "-shared", "-fPIC", HERE / "allocations.c", "-o", compiled], check=True
+    )
+    return compiled
+
+
+def endings(library: Path, action: str) -> dict[str, Counter[str]]:
+    """How each call ends, and how often, when something is done at each of its allocations."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "conflicts.allocations", library, action],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=HERE.parent,
+        env={"LD_PRELOAD": str(library)},
+    )
+    found: dict[str, Counter[str]] = {}
+    for line in ended.stdout.splitlines():
+        call, ending = line.split("\t")
+        found.setdefault(call, Counter())[ending] += 1
+    return found
+
+
+def test_an_allocation_that_fails_is_a_memory_error(library: Path) -> None:
+    found = endings(library, "fail")
+    assert {"unary", "explained", "batch", "stream", "feed"} < set(found)
+    assert {call: set(ended) for call, ended in found.items()} == {
+        call: {"MemoryError"} for call in found
+    }
+    assert found["faulty events"]["MemoryError"] > 1
+    assert found["explained"]["MemoryError"] > found["unary"]["MemoryError"] > 10
+
+
+def test_a_cancellation_is_never_taken_for_a_lack_of_memory(library: Path) -> None:
+    found = endings(library, "cancel")
+    for call in ("unary", "explained", "batch", "stream", "feed"):
+        assert set(found[call]) == {"Cancelled"}
+    assert set().union(*found.values()) == {"Cancelled", "whole"}
