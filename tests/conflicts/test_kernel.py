@@ -604,6 +604,11 @@ def test_what_a_stream_holds_is_known() -> None:
 def test_groups_that_start_at_once_are_in_the_order_of_their_resources(size: int) -> None:
     chance = random.Random(size)  # noqa: S311 - a list, not a secret
     names = [b"%d" % number for number in range(size)]
+    names += [b"the room %d" % number for number in range(size)] + [
+        b"the room ",
+        b"the room",
+        b"9\0",
+    ]
     requests = []
     for seconds in (7, 5, 7):
         chance.shuffle(names)

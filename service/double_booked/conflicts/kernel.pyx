@@ -41,7 +41,7 @@ from double_booked.conflicts.names cimport (
     sort_labels,
 )
 from double_booked.conflicts.options cimport Options, merge_options
-from double_booked.conflicts.order cimport Key, sort_keys
+from double_booked.conflicts.order cimport Key, is_before, sort_keys
 from double_booked.conflicts.outcome cimport (
     CANCELLED,
     GOING_ON,
@@ -104,6 +104,8 @@ cdef enum:
     BYTES_AHEAD = 8
     # From so many bytes on, a request's memory is given back without the GIL.
     LARGE_BYTES = 1_048_576
+    # What a key orders by: 40 bits of seconds, and 32 of nanos.
+    PREFIX_BYTES = 9
     # What a piece of a group needs besides its content: two headers, and `continued`.
     PIECE_OVERHEAD = 24
 
@@ -1178,47 +1180,83 @@ cdef class Search:
         That is the order of their first member's start, then of the resource.
         """
         cdef size_t i, place = 0, count
-        cdef uint32_t group
+        cdef uint32_t group, resource
         cdef Key *keys
-        cdef Label *labels = self.label_groups(&count)
-        if labels == NULL:
-            return self.fail(NO_MEMORY)
+        cdef uint32_t *first_groups = self.order_resources(&count)
+        if first_groups == NULL:
+            return False
         keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
         if keys == NULL:
-            free(labels)
+            free(first_groups)
             return self.fail(NO_MEMORY)
         for i in range(count):
-            group = labels[i].item
-            while group < self.group_count and (
-                self.groups[group].resource == self.groups[labels[i].item].resource
-            ):
+            group = first_groups[i]
+            resource = self.groups[group].resource
+            while group < self.group_count and self.groups[group].resource == resource:
                 self.set_key(&keys[place], group)
                 place += 1
                 group += 1
-        free(labels)
+        free(first_groups)
         return self.reorder_groups(keys)
 
-    cdef Label *label_groups(self, size_t *count) noexcept nogil:
-        """The first group of each resource that has some, by the resource; NULL without memory."""
-        cdef size_t i
-        cdef const Name *name
-        cdef Label *labels
+    cdef uint32_t *order_resources(self, size_t *count) noexcept nogil:
+        """The first group of each resource that has some, by the resource; NULL where it fails."""
+        cdef size_t i, place = 0
+        cdef Key *keys
+        cdef uint32_t *first_groups
         count[0] = 0
         for i in range(self.group_count):
             count[0] += self.is_first_of_resource(i)
-        labels = <Label *>malloc((count[0] + 1) * sizeof(Label))
-        if labels == NULL:
+        first_groups = <uint32_t *>malloc((count[0] + 1) * sizeof(uint32_t))
+        keys = <Key *>malloc((2 * count[0] + 1) * sizeof(Key))
+        if first_groups == NULL or keys == NULL:
+            free(first_groups)
+            free(keys)
+            self.fail(NO_MEMORY)
             return NULL
-        count[0] = 0
         for i in range(self.group_count):
             if self.is_first_of_resource(i):
-                name = &self.names.items[self.groups[i].resource]
-                labels[count[0]].at = name.at
-                labels[count[0]].length = name.length
-                labels[count[0]].item = <uint32_t>i
-                count[0] += 1
-        sort_labels(labels, count[0])
-        return labels
+                set_prefix(&keys[place], self.name_of(i))
+                keys[place].position = <uint32_t>i
+                place += 1
+        if not self.order_names(keys, count[0], first_groups):
+            free(first_groups)
+            first_groups = NULL
+        free(keys)
+        return first_groups
+
+    cdef bint order_names(self, Key *keys, size_t count, uint32_t *first_groups) noexcept nogil:
+        """Sorts by the keys, and by the names where their prefixes are equal."""
+        cdef size_t i, begin = 0
+        cdef Key *in_order = sort_keys(keys, keys + count, count, self.cancelled)
+        for i in range(count):
+            first_groups[i] = in_order[i].position
+            if is_before(&in_order[begin], &in_order[i]):
+                if not self.order_by_name(first_groups + begin, i - begin):
+                    return False
+                begin = i
+        return self.order_by_name(first_groups + begin, count - begin)
+
+    cdef bint order_by_name(self, uint32_t *first_groups, size_t count) noexcept nogil:
+        cdef size_t i
+        cdef Label *labels
+        if count < 2:
+            return True
+        labels = <Label *>malloc(count * sizeof(Label))
+        if labels == NULL:
+            return self.fail(NO_MEMORY)
+        for i in range(count):
+            labels[i].at = self.name_of(first_groups[i]).at
+            labels[i].length = self.name_of(first_groups[i]).length
+            labels[i].item = first_groups[i]
+        sort_labels(labels, count)
+        for i in range(count):
+            first_groups[i] = labels[i].item
+        free(labels)
+        return True
+
+    cdef const Name *name_of(self, size_t group) noexcept nogil:
+        return &self.names.items[self.groups[group].resource]
 
     cdef bint is_first_of_resource(self, size_t group) noexcept nogil:
         return group == 0 or self.groups[group].resource != self.groups[group - 1].resource
@@ -1863,6 +1901,18 @@ cdef inline bint is_earlier(
 
 cdef inline bint is_later(Instant left, Instant right) noexcept nogil:
     return is_earlier(right.seconds, right.nanos, left.seconds, left.nanos)
+
+
+cdef inline void set_prefix(Key *key, const Name *name) noexcept nogil:
+    """Lets a key stand for the first bytes of a name, as many as it orders by."""
+    cdef uint32_t i
+    key.seconds = 0
+    key.nanos = 0
+    for i in range(<uint32_t>PREFIX_BYTES):
+        if i < PREFIX_BYTES - 4:
+            key.seconds = key.seconds << 8 | (name.at[i] if i < name.length else 0)
+        else:
+            key.nanos = key.nanos << 8 | (name.at[i] if i < name.length else 0)
 
 
 cdef inline bint is_gap(int64_t seconds, int32_t nanos) noexcept nogil:
