@@ -1,6 +1,7 @@
 """A feed's groups are those of the whole list, sent as soon as they are closed."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from conflicts import wire
 from conflicts.test_kernel import joined, options, resources
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
-from double_booked.conflicts import definition
+from double_booked.conflicts import definition, kernel
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.sweep import Sweep
 from double_booked.conflicts.validation import InvalidRequest
@@ -141,3 +142,50 @@ def test_an_everlasting_group_meets_the_limit_of_events() -> None:
 def test_an_everlasting_group_meets_the_limit_of_bytes() -> None:
     with pytest.raises(LimitExceeded, match="MAX_MESSAGE_BYTES = 100"):
         feed(*EVERLASTING, limits=replace(Limits(), max_message_bytes=100))
+
+
+def random_feed(seed: int, count: int) -> list[bytes]:
+    """Return events by start: most are short, some last for long, on none to three resources."""
+    random = Random(seed)  # noqa: S311 - for tests
+    start, made = 0, []
+    for number in range(count):
+        start += random.choice([0, 0, 1, 1, 2, 5])
+        length = random.choice([0, 1, 1, 3, 20, 300 if number % 50 == 0 else 2])
+        rooms = random.sample(["a", "b", "c", f"once-{number}"], random.choice([0, 1, 1, 3]))
+        made.append(named(str(number), start, start + length, *rooms))
+    return made
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_long_feed_gets_the_groups_of_the_whole_list(seed: int) -> None:
+    """So long that what is over is dropped many times while other events are held."""
+    random = Random(seed)  # noqa: S311 - for tests
+    some = random_feed(seed, 20_000)
+    wanted = wire.delimited(2, wire.capacity(b"a", 3) + wire.capacity(b"", 2) + wire.number(3, 1))
+    sweep, first, chunks = Sweep(Limits()), 0, list[bytes]()
+    chunks += sweep.take(wanted)
+    while first < len(some):
+        more = random.choice([1, 1, 2, 50, 2_000])
+        chunks += sweep.take(wire.event_list(*some[first : first + more]))
+        first += more
+    chunks += sweep.finish()
+    whole = kernel.get_conflicts(wire.event_list(*some) + wanted)
+    assert sorted(group.SerializeToString() for group in joined(chunks).conflicts) == sorted(
+        group.SerializeToString() for group in ConflictList.FromString(whole.content).conflicts
+    )
+
+
+def test_memory_is_given_back_once_the_events_are_over() -> None:
+    sweep = Sweep(Limits())
+    list(sweep.take(wire.event_list(*(named(str(n), 1, 9) for n in range(50_000)))))
+    held = sweep.held_bytes
+    list(sweep.take(wire.event_list(named("late", 10, 11))))
+    assert sweep.held_bytes < held / 20
+
+
+def test_capacities_of_the_first_message_hold_for_resources_that_come_later() -> None:
+    wanted = wire.delimited(2, wire.capacity(b"a", 2))
+    pair = [wire.event_list(named(str(n), n, 9, "a")) for n in range(2)]
+    assert feed(wanted, *pair) == [[], [], [], []]
+    third = wire.event_list(named("2", 2, 9, "a"))
+    assert feed(wanted, *pair, third)[-1] == [["0", "1", "2"]]

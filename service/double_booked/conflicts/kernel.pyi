@@ -22,12 +22,17 @@ class Chunks:
     def next(self, size: int) -> bytes | None: ...
 
 @final
-class SweepStep:
-    chunks: Chunks
-    options: bytes
-    held: bytes
+class Feed:
+    events: int
+    groups: int
+    explain: bool
     held_events: int
-    last_start: tuple[int, int] | None
+    held_bytes: int
+    memory_bytes: int
+    def __init__(self, limits: Limits = ..., cancellation: Cancellation | None = None) -> None: ...
+    def take(self, message: bytes) -> None: ...
+    def finish(self) -> None: ...
+    def next(self, size: int) -> bytes | None: ...
 
 def get_conflicts(
     request: bytes, limits: Limits = ..., cancellation: Cancellation | None = None
@@ -39,15 +44,3 @@ def batch_get_conflicts(
     request: bytes, limits: Limits = ..., cancellation: Cancellation | None = None
 ) -> Answer: ...
 def is_small(request: bytes, is_batch: bool) -> bool: ...
-def sweep(
-    request: bytes,
-    message_at: int,
-    held_events: int,
-    last_start: tuple[int, int] | None,
-    *,
-    events_before: int,
-    is_first: bool,
-    is_last: bool,
-    limits: Limits = ...,
-    cancellation: Cancellation | None = None,
-) -> SweepStep: ...

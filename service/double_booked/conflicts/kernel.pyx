@@ -30,9 +30,34 @@ from double_booked.conflicts.cost cimport (
     is_small_batch,
 )
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
+from double_booked.conflicts.feed cimport (
+    GONE,
+    MEMBER,
+    NO_USE,
+    WAITING,
+    Closed,
+    FeedState,
+    Taken,
+    expire,
+    footprint,
+    forget_closed,
+    free_feed,
+    keep_capacities,
+    sort_closed,
+    take_events,
+)
+from double_booked.conflicts.instants cimport (
+    NANOS_PER_SECOND,
+    Instant,
+    Interval,
+    end_of,
+    is_earlier,
+    is_instant,
+)
 from double_booked.conflicts.memory cimport make_room
 from double_booked.conflicts.names cimport (
     NO_NAME,
+    UNNAMED,
     Label,
     Name,
     Names,
@@ -95,7 +120,6 @@ cdef enum:
 cdef enum:
     MAX_FAULTS = 100  # validation.MAX_VIOLATIONS
     MAX_NANOS = 999_999_999
-    NANOS_PER_SECOND = 1_000_000_000
     # How many events pass between two looks at whether the call was cancelled.
     CHECK_EVERY = 4096
     # How many events ahead of its use to fetch one's interval, and then its bytes:
@@ -121,7 +145,6 @@ cdef int64_t MIN_SECONDS = validation.MIN_SECONDS
 cdef int64_t MAX_SECONDS = validation.MAX_SECONDS
 cdef int64_t MAX_GAP_SECONDS = validation.MAX_GAP_SECONDS
 cdef size_t MAX_CAPACITIES = fixed_limits.MAX_CAPACITIES
-cdef const uint8_t *UNNAMED = b""
 
 DEFAULT_LIMITS = Limits()
 
@@ -135,22 +158,6 @@ cdef struct Timestamp:
     int64_t seconds
     int32_t nanos
     bint present
-
-
-cdef struct Instant:
-    # Seconds since 0001-01-01, so that none is negative.
-    int64_t seconds
-    uint32_t nanos
-
-
-cdef struct Interval:
-    int64_t start_seconds
-    int64_t end_seconds
-    uint32_t start_nanos
-    uint32_t end_nanos
-    # The Event's bytes in the request.
-    uint32_t offset
-    uint32_t length
 
 
 cdef struct Group:
@@ -180,12 +187,6 @@ cdef struct Segment:
 
 cdef extern from *:
     const uint32_t NO_PLACE "UINT32_MAX"
-
-
-cdef enum Standing:
-    GONE
-    WAITING
-    MEMBER
 
 
 cdef struct Crowd:
@@ -300,24 +301,6 @@ cdef class Chunks:
         return self.search.next_chunk(size)
 
 
-cdef class SweepStep:
-    """What is known of a feed after one more message.
-
-    Attributes:
-        chunks: The groups that the message closes.
-        options: The feed's options, as fields of an EventList.
-        held: The events that later ones may yet conflict with, as fields of an EventList.
-        held_events: How many those are.
-        last_start: The start of the feed's last event, for the next step.
-    """
-
-    cdef readonly Chunks chunks
-    cdef readonly bytes options
-    cdef readonly bytes held
-    cdef readonly size_t held_events
-    cdef readonly tuple last_start
-
-
 def get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
     """Answers a serialized EventList with a serialized ConflictList.
 
@@ -376,57 +359,6 @@ def is_small(bytes request not None, bint is_batch):
     return may_explain or not is_explained(content)
 
 
-def sweep(
-    bytes request not None,
-    size_t message_at,
-    size_t held_events,
-    tuple last_start,
-    *,
-    size_t events_before,
-    bint is_first,
-    bint is_last,
-    limits=DEFAULT_LIMITS,
-    Cancellation cancellation=None,
-):
-    """Takes one more message of a feed; see sweep.py.
-
-    Args:
-        request: The feed's options, the events held and the message, as one
-            serialized EventList.
-        message_at: Where in it the message begins.
-        held_events: How many events are held.
-        last_start: That of the step before; None at first.
-        events_before: How many events the feed had before the message.
-        is_first: Whether the message is the first, and may have options.
-        is_last: Whether the feed ends here, so that all groups close.
-        limits: How much may be asked for.
-        cancellation: Ends the search.
-
-    Raises what get_conflicts raises, positions counted over the whole feed; also
-    for events that go back in time, and for options after the first message.
-    """
-    cdef Search search = new_search(request, allow_any_answer(limits), cancellation)
-    cdef SweepStep step = SweepStep.__new__(SweepStep)
-    search.is_feed = True
-    search.message_at = message_at
-    search.events_before = events_before
-    search.may_have_options = is_first
-    search.held_events = held_events
-    if last_start is not None:
-        search.was_started = True
-        search.last_start.seconds = last_start[0]
-        search.last_start.nanos = last_start[1]
-    search.is_last = is_last
-    search.run()
-    step.options = search.copy_options()
-    step.held = search.take_held()
-    step.held_events = search.now_held
-    step.last_start = search.new_last_start()
-    step.chunks = search.chunks()
-    step.chunks.events = search.event_count - held_events
-    return step
-
-
 cdef Search new_search(bytes request, Allowance allowance, Cancellation cancellation):
     cdef Search search = Search.__new__(Search)
     search.request = request
@@ -440,6 +372,7 @@ cdef Search new_search(bytes request, Allowance allowance, Cancellation cancella
     search.content.end = search.begin + PyBytes_GET_SIZE(request)
     search.depth = MAX_DEPTH
     search.may_have_options = True
+    search.last_start.seconds = -1
     search.default_capacity = 1
     return search
 
@@ -498,12 +431,13 @@ cdef class Search:
     # Where the next chunk begins.
     cdef size_t next_group, next_member
 
-    cdef bint is_feed, may_have_options, was_started, is_last
-    cdef size_t message_at, held_events, events_before
+    # Of the message of a feed: how many events came before it, and the start of the last;
+    # for a list it is earlier than any.
+    cdef bint is_feed, may_have_options
+    # Whether the events and the names belong to a feed.
+    cdef bint is_view
+    cdef size_t events_before
     cdef Instant last_start
-    # For each event, whether it stays; and how many do.
-    cdef uint8_t *held
-    cdef size_t now_held
 
     def __dealloc__(self):
         if self.content.end - self.content.at < LARGE_BYTES:
@@ -514,6 +448,10 @@ cdef class Search:
                 self.release()
 
     cdef void release(self) noexcept nogil:
+        if self.is_view:
+            self.intervals = NULL
+            self.names.items = NULL
+            self.names.slots = NULL
         self.release_scratch()
         free(self.intervals)
         free(self.names.items)
@@ -522,7 +460,6 @@ cdef class Search:
         free(self.explanations)
         free(self.segments)
         free(self.present)
-        free(self.held)
 
     cdef void release_scratch(self) noexcept nogil:
         """Frees what is of no use once the groups are found."""
@@ -567,8 +504,6 @@ cdef class Search:
         cdef bint is_solved
         with nogil:
             is_solved = self.find_all_groups()
-        if is_solved and self.is_feed:
-            is_solved = self.keep_closed()
         if is_solved and self.explain:
             with nogil:
                 is_solved = self.explain_groups()
@@ -669,8 +604,7 @@ cdef class Search:
                 self.options_size += reader.at - field
         if self.options_size > self.allowance.max_options_bytes:
             return self.fail(TOO_MANY_OPTION_BYTES)
-        # What a feed holds is counted apart.
-        if self.event_count > self.allowance.max_events + self.held_events:
+        if self.event_count > self.allowance.max_events:
             return self.fail(TOO_MANY_EVENTS)
         return True
 
@@ -680,7 +614,7 @@ cdef class Search:
         # As above; and set for compilers, which do not know that.
         content.at = content.end = reader.at
         read_delimited(reader, &content)
-        if not self.may_have_options and content.at > self.begin + self.message_at:
+        if not self.may_have_options:
             self.has_late_options = True
             return True
         outcome = merge_options(&self.options, content, self.depth - 1, MAX_CAPACITIES)
@@ -708,15 +642,11 @@ cdef class Search:
         """Notes whether the event starts before the one before it."""
         cdef const Interval *interval = &self.intervals[i]
         cdef Instant before
-        if self.is_feed and i == self.held_events:
-            if not self.was_started:
-                return
+        if i == 0:
             before = self.last_start
-        elif i:
+        else:
             before.seconds = self.intervals[i - 1].start_seconds
             before.nanos = self.intervals[i - 1].start_nanos
-        else:
-            return
         if is_earlier(interval.start_seconds, interval.start_nanos, before.seconds, before.nanos):
             self.sorted = False
             if self.is_feed:
@@ -821,7 +751,7 @@ cdef class Search:
                 self.fail(NO_MEMORY)
                 return
         if self.fault_count < MAX_FAULTS:
-            self.faults[self.fault_count].position = <uint32_t>(position - self.held_events)
+            self.faults[self.fault_count].position = <uint32_t>position
             self.faults[self.fault_count].kind = kind
         self.fault_count += 1
 
@@ -1449,6 +1379,41 @@ cdef class Search:
         explanation.size += delimited_size(segment.size)
         return self.allow_bytes(delimited_size(segment.size))
 
+    # Feeding
+
+    cdef bint show(self, FeedState *feed) noexcept nogil:
+        """Fills `groups` with those that a feed has closed, without copies of its events."""
+        cdef size_t i, count = 0
+        cdef const Closed *closed
+        cdef Group *group
+        cdef uint32_t use
+        sort_closed(feed)
+        for i in range(feed.closed_count):
+            count += feed.closed[i].members.count
+        self.members = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
+        self.groups = <Group *>malloc((feed.closed_count + 1) * sizeof(Group))
+        if self.members == NULL or self.groups == NULL:
+            return self.fail(NO_MEMORY)
+        self.is_view = True
+        self.begin = feed.content
+        self.intervals = feed.events
+        self.names = feed.names
+        count = 0
+        for i in range(feed.closed_count):
+            closed = &feed.closed[i]
+            group = &self.groups[i]
+            group.events_size = closed.size
+            group.first = <uint32_t>count
+            group.count = closed.members.count
+            group.resource = closed.line
+            use = closed.members.first
+            while use != NO_USE:
+                self.members[count] = feed.uses[use].event
+                count += 1
+                use = feed.uses[use].next
+        self.group_count = feed.closed_count
+        return True
+
     # Answering
 
     cdef uint64_t head_size(self, size_t number) noexcept nogil:
@@ -1645,104 +1610,153 @@ cdef class Search:
             self.next_member = 0
         return chunk
 
-    # Feeding
+cdef class Feed:
+    """A feed under way: events in the order of their starts, in messages.
 
-    cdef tuple new_last_start(self):
-        """The start of the feed's last event; None where there was none yet."""
+    It holds the events that later ones may yet conflict with: those that are not over, and
+    the members of groups that something may join. It serves one thread at a time.
+
+    Attributes:
+        events: How many events it has taken.
+        groups: How many groups it has closed.
+        explain: Whether its options ask for the overlaps.
+    """
+
+    cdef readonly size_t events
+    cdef readonly size_t groups
+    cdef readonly bint explain
+    cdef Allowance allowance
+    cdef Cancellation cancellation
+    cdef FeedState state
+    cdef bint has_begun
+    cdef Instant last_start
+    cdef Instant gap
+    # The groups that are closed and not sent yet.
+    cdef Search closed
+
+    def __cinit__(self, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
+        self.allowance = allow_any_answer(limits)
+        self.cancellation = Cancellation() if cancellation is None else cancellation
+        self.last_start.seconds = -1
+
+    def __dealloc__(self):
+        free_feed(&self.state)
+
+    @property
+    def held_events(self):
+        """How many events it holds."""
+        return self.state.live_events
+
+    @property
+    def held_bytes(self):
+        """The size of the events that it holds, as fields of an EventList."""
+        return self.state.live_bytes
+
+    @property
+    def memory_bytes(self):
+        """How much memory it has taken."""
+        return footprint(&self.state)
+
+    def take(self, bytes message not None):
+        """Takes a serialized EventList; `next` returns the groups that it closes.
+
+        Its cost is that of its own events and of what they close, not of what is held.
+
+        Raises what get_conflicts raises, positions counted over the whole feed; also
+        for events that go back in time, and for options after the first message.
+        """
+        cdef Search search
         cdef const Interval *last
-        if self.event_count:
-            last = &self.intervals[self.event_count - 1]
-            if not self.was_started or is_earlier(
-                self.last_start.seconds, self.last_start.nanos, last.start_seconds, last.start_nanos
-            ):
-                return (last.start_seconds, last.start_nanos)
-        return (self.last_start.seconds, self.last_start.nanos) if self.was_started else None
+        self.forget_closed()
+        search = self.read(message)
+        self.check(self.take_events(search))
+        self.events += search.event_count
+        if search.event_count:
+            last = &search.intervals[search.event_count - 1]
+            self.last_start.seconds = last.start_seconds
+            self.last_start.nanos = last.start_nanos
+        self.show_closed()
 
-    cdef Instant closing_time(self):
-        """Groups that reach no further than this are closed."""
-        cdef Instant closing
-        last_start = self.new_last_start()
-        closing.seconds, closing.nanos = last_start or (-1, 0)
-        if self.is_last:
-            closing.seconds = INT64_MAX
-        return closing
+    def finish(self):
+        """Ends the feed; `next` returns the groups that were still open."""
+        cdef Instant forever
+        cdef bint is_over
+        self.forget_closed()
+        forever.seconds = INT64_MAX
+        forever.nanos = 0
+        with nogil:
+            is_over = expire(&self.state, forever, 0)
+        self.check(GOING_ON if is_over else NO_MEMORY)
+        self.show_closed()
 
-    cdef bint keep_closed(self):
-        """Keeps the groups to send now, in the order in which they closed; notes who is held."""
-        cdef size_t i, kept = 0
-        cdef Group *group
-        cdef Instant reach, closing = self.closing_time()
-        cdef Key *keys = <Key *>malloc((2 * self.group_count + 1) * sizeof(Key))
-        self.held = <uint8_t *>calloc(self.event_count + 1, 1)
-        if keys == NULL or self.held == NULL:
-            free(keys)
-            return self.fail(NO_MEMORY)
-        for i in range(self.group_count):
-            group = &self.groups[i]
-            reach = self.reach_of(group)
-            if is_later(reach, closing):
-                self.hold_members(group)
-            elif not self.was_started or is_later(reach, self.last_start):
-                keys[kept].seconds = self.closed_by(reach)
-                keys[kept].nanos = 0
-                keys[kept].position = <uint32_t>kept
-                self.groups[kept] = group[0]
-                kept += 1
-            # The others were closed, and sent, before; some of their members are still held.
-        self.group_count = kept
-        return self.reorder_groups(keys)
+    def next(self, size_t size):
+        """The next serialized ConflictList, as Chunks.next; None after the last."""
+        cdef bytes chunk = None if self.closed is None else self.closed.next_chunk(size)
+        if chunk is None:
+            self.forget_closed()
+        return chunk
 
-    cdef Instant reach_of(self, const Group *group) noexcept nogil:
-        """From when on nothing can join the group."""
-        cdef Instant reach
-        cdef size_t i
-        reach.seconds = -1
-        reach.nanos = 0
-        for i in range(group.first, group.first + group.count):
-            extend_reach(&self.intervals[self.members[i]], &reach)
-        return reach
+    cdef Search read(self, bytes message):
+        cdef Search search = new_search(message, self.allowance, self.cancellation)
+        search.is_feed = True
+        search.may_have_options = not self.has_begun
+        search.events_before = self.events
+        search.last_start = self.last_start
+        search.read()
+        if search.faults_in_all():
+            raise search.invalid_request(MAX_FAULTS)
+        if not self.has_begun:
+            self.has_begun = True
+            self.gap = search.gap
+            self.explain = search.explain
+            if not keep_capacities(&self.state, &search.options.capacities):
+                raise MemoryError
+        search.gap = self.gap
+        return search
 
-    cdef void hold_members(self, const Group *group) noexcept nogil:
-        cdef size_t i
-        for i in range(group.first, group.first + group.count):
-            self.held[self.members[i]] = True
+    cdef Outcome take_events(self, Search search) noexcept:
+        cdef Outcome outcome
+        cdef Taken taken
+        taken.content = search.begin
+        taken.size = search.content.end - search.begin
+        taken.events = search.intervals
+        taken.event_count = search.event_count
+        taken.uses = search.uses
+        taken.first_use = search.first_use
+        taken.use_count = search.use_count
+        taken.names = &search.names
+        with nogil:
+            search.pad_ends()
+            outcome = take_events(&self.state, &taken, search.cancelled)
+        return outcome
 
-    cdef size_t closed_by(self, Instant reach) noexcept nogil:
-        """The position of the first new event that starts no earlier than `reach`."""
-        cdef size_t low = self.held_events, high = self.event_count, middle
-        cdef const Interval *interval
-        while low < high:
-            middle = (low + high) // 2
-            interval = &self.intervals[middle]
-            if is_earlier(interval.start_seconds, interval.start_nanos, reach.seconds, reach.nanos):
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    cdef check(self, Outcome outcome):
+        if outcome == CANCELLED:
+            raise Cancelled
+        if outcome != GOING_ON:
+            raise MemoryError
 
-    cdef bytes take_held(self):
-        """The events that later ones may yet conflict with, as fields of an EventList."""
-        cdef size_t i, count = 0
-        cdef uint64_t size = 0
-        cdef End end
-        cdef Instant closing = self.closing_time()
-        cdef bytes held
-        cdef uint8_t *at
-        for i in range(self.event_count):
-            end = end_of(&self.intervals[i], 0)
-            if self.held[i] or is_earlier(closing.seconds, closing.nanos, end.seconds, end.nanos):
-                self.held[i] = True
-                count += 1
-                size += delimited_size(self.intervals[i].length)
-        held = PyBytes_FromStringAndSize(NULL, size)
-        at = <uint8_t *>PyBytes_AS_STRING(held)
-        for i in range(self.event_count):
-            if self.held[i]:
-                at = write_header(at, 1, self.intervals[i].length)
-                memcpy(at, self.begin + self.intervals[i].offset, self.intervals[i].length)
-                at += self.intervals[i].length
-        self.now_held = count
-        return held
+    cdef show_closed(self):
+        """Makes an answer of the closed groups, whose events stay where they are."""
+        cdef Search closed = new_search(b"", self.allowance, self.cancellation)
+        cdef bint is_shown
+        closed.explain = self.explain
+        with nogil:
+            is_shown = closed.show(&self.state) and (
+                not closed.explain or closed.explain_groups()
+            )
+        if not is_shown:
+            raise closed.error()
+        self.groups += closed.group_count
+        self.closed = closed
+
+    cdef forget_closed(self):
+        cdef bint is_forgotten
+        self.closed = None
+        with nogil:
+            is_forgotten = forget_closed(&self.state)
+        if not is_forgotten:
+            raise MemoryError
 
 
 cdef class Batch:
@@ -1893,16 +1907,6 @@ cdef inline void remove_present(Presence *presence, uint32_t member) noexcept no
     presence.count -= 1
 
 
-cdef inline bint is_earlier(
-    int64_t seconds, uint32_t nanos, int64_t other_seconds, uint32_t other_nanos
-) noexcept nogil:
-    return seconds < other_seconds or (seconds == other_seconds and nanos < other_nanos)
-
-
-cdef inline bint is_later(Instant left, Instant right) noexcept nogil:
-    return is_earlier(right.seconds, right.nanos, left.seconds, left.nanos)
-
-
 cdef inline void set_prefix(Key *key, const Name *name) noexcept nogil:
     """Lets a key stand for the first bytes of a name, as many as it orders by."""
     cdef uint32_t i
@@ -1920,27 +1924,6 @@ cdef inline bint is_gap(int64_t seconds, int32_t nanos) noexcept nogil:
     if seconds < 0 or not 0 <= nanos <= MAX_NANOS:
         return False
     return seconds < MAX_GAP_SECONDS or (seconds == MAX_GAP_SECONDS and nanos == 0)
-
-
-cdef inline bint is_instant(const Interval *interval) noexcept nogil:
-    return (
-        interval.end_seconds == interval.start_seconds
-        and interval.end_nanos == interval.start_nanos
-    )
-
-
-cdef inline End end_of(const Interval *interval, uint32_t member) noexcept nogil:
-    """When an event is over; an instant is one nanosecond on, as in definition.Occupied."""
-    cdef End end
-    end.seconds = interval.end_seconds
-    end.nanos = interval.end_nanos
-    end.member = member
-    if is_instant(interval):
-        end.nanos += 1
-        if end.nanos == NANOS_PER_SECOND:
-            end.nanos = 0
-            end.seconds += 1
-    return end
 
 
 cdef inline void extend_reach(const Interval *interval, Instant *reach) noexcept nogil:

@@ -23,6 +23,8 @@ cdef extern from *:
 
 cdef extern from *:
     const uint32_t NO_NAME "UINT32_MAX"
+    # The resource of events that name none.
+    const uint8_t *UNNAMED "((const uint8_t *)\"\")"
 
 
 cdef struct Name:

@@ -1,6 +1,7 @@
 """Conflicts over a feed: events in the order of their starts, however many."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import LimitExceeded, Limits
@@ -8,32 +9,42 @@ from double_booked.conflicts.limits import LimitExceeded, Limits
 CHUNK_BYTES = 1024 * 1024
 """The size of a message of a stream, if no single event is larger."""
 
+_MAX_SMALL_BYTES = 64 * 1024
+_MAX_SMALL_EXPLAINED_BYTES = 6 * 1024
+"""What a message may close, its own events included, for its step to be small; see cost.pxd."""
+
 
 class Sweep:
-    """A feed under way.
-
-    It holds the events that later ones may yet conflict with: those that are not
-    over, and the members of groups that something may join.
-
-    Attributes:
-        events: How many events it has taken.
-        groups: How many groups it has closed.
-    """
+    """A feed under way."""
 
     def __init__(self, limits: Limits, cancellation: kernel.Cancellation | None = None) -> None:
-        self.events = 0
-        self.groups = 0
-        self._noted = (0, 0)
+        self._feed = kernel.Feed(limits, cancellation)
         self._limits = limits
-        self._cancellation = cancellation
-        self._options = b""
-        self._held = b""
-        self._held_events = 0
-        self._last_start: tuple[int, int] | None = None
-        self._is_first = True
+        self._noted = (0, 0)
+
+    @property
+    def events(self) -> int:
+        """How many events it has taken."""
+        return self._feed.events
+
+    @property
+    def groups(self) -> int:
+        """How many groups it has closed."""
+        return self._feed.groups
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that it holds between messages."""
+        return self._feed.memory_bytes
+
+    def is_small(self, message: bytes) -> bool:
+        """Return whether the step of a message takes about a millisecond."""
+        closable = len(message) + self._feed.held_bytes
+        most = _MAX_SMALL_EXPLAINED_BYTES if self._feed.explain else _MAX_SMALL_BYTES
+        return closable <= most and kernel.is_small(message, is_batch=False)
 
     def take(self, message: bytes) -> Iterator[bytes]:
-        """Takes a serialized EventList; yields the ConflictLists of the groups that it closes.
+        """Take a serialized EventList; yield the ConflictLists of the groups that it closes.
 
         Raises:
             InvalidRequest: The bytes are not an EventList, an event or the options
@@ -41,59 +52,39 @@ class Sweep:
                 come after the first message. Positions count from the feed's start.
             LimitExceeded: It holds, or the message has, more than the limits allow.
         """
-        yield from self._step(message, is_last=False)
+        self._feed.take(message)
+        yield from chunks(self._feed)
+        self._check_held()
 
-    @property
-    def held_bytes(self) -> int:
-        """The size of the events held."""
-        return len(self._held)
+    def finish(self) -> Iterator[bytes]:
+        """Yield the ConflictLists of the groups that are still open; the feed ends."""
+        self._feed.finish()
+        yield from chunks(self._feed)
 
     def last_step(self) -> tuple[int, int]:
-        """How many events and groups there are more than when this was asked last."""
+        """Return how many events and groups there are more than at the last call."""
         before, self._noted = self._noted, (self.events, self.groups)
         return self.events - before[0], self.groups - before[1]
 
-    def finish(self) -> Iterator[bytes]:
-        """Yields the ConflictLists of the groups that are still open; the feed ends."""
-        yield from self._step(b"", is_last=True)
-
-    def _step(self, message: bytes, *, is_last: bool) -> Iterator[bytes]:
-        before = self._options + self._held
-        step = kernel.sweep(
-            before + message,
-            len(before),
-            self._held_events,
-            self._last_start,
-            events_before=self.events,
-            is_first=self._is_first,
-            is_last=is_last,
-            limits=self._limits,
-            cancellation=self._cancellation,
-        )
-        self._is_first = False
-        yield from chunks(step.chunks)
-        self._hold(step)
-
-    def _hold(self, step: kernel.SweepStep) -> None:
-        self.events += step.chunks.events
-        self.groups += step.chunks.groups
-        self._options = step.options
-        self._held, self._held_events = step.held, step.held_events
-        self._last_start = step.last_start
-        limits = self._limits
-        if step.held_events > limits.max_events_per_list:
+    def _check_held(self) -> None:
+        events, size, limits = self._feed.held_events, self._feed.held_bytes, self._limits
+        if events > limits.max_events_per_list:
             raise LimitExceeded(
-                f"the feed has {step.held_events} events that later ones may conflict with, "
+                f"the feed has {events} events that later ones may conflict with, "
                 f"more than MAX_EVENTS_PER_LIST = {limits.max_events_per_list}"
             )
-        if len(step.held) > limits.max_message_bytes:
+        if size > limits.max_message_bytes:
             raise LimitExceeded(
-                f"the feed has {len(step.held)} bytes of events that later ones may conflict "
+                f"the feed has {size} bytes of events that later ones may conflict "
                 f"with, more than MAX_MESSAGE_BYTES = {limits.max_message_bytes}"
             )
 
 
-def chunks(answer: kernel.Chunks) -> Iterator[bytes]:
-    """Yields the serialized ConflictLists of an answer, each made when it is asked for."""
+class _Chunked(Protocol):
+    def next(self, size: int) -> bytes | None: ...
+
+
+def chunks(answer: _Chunked) -> Iterator[bytes]:
+    """Yield the serialized ConflictLists of an answer, each made when it is asked for."""
     while chunk := answer.next(CHUNK_BYTES):
         yield chunk
