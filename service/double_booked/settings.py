@@ -186,7 +186,27 @@ class Settings:
         default=1_000,
         metadata=_option(
             click.IntRange(min=1),
-            "Refuse more calls at a time; health and reflection do not count.",
+            "Refuse more calls at a time; streams of health and reflection count apart.",
+        ),
+    )
+    max_concurrent_streams: int = field(
+        default=100,
+        metadata=_option(
+            click.IntRange(min=1), "Let one connection have no more calls open at a time."
+        ),
+    )
+    receive_timeout: float = field(
+        default=300.0,
+        metadata=_option(
+            SecondsType(),
+            "End calls whose next message takes longer to come, idle feeds too; 0 for no limit.",
+        ),
+    )
+    send_timeout: float = field(
+        default=30.0,
+        metadata=_option(
+            SecondsType(),
+            "End calls whose caller takes longer to accept a message; 0 for no limit.",
         ),
     )
     max_connections: int = field(

@@ -161,7 +161,7 @@ async def serve_unobserved(settings: Settings) -> int:
 
 async def serve_inline(settings: Settings) -> int:
     """Starts the server so that it answers lists of any size in the serving thread."""
-    calls.MAX_INLINE_BYTES = MAX_BYTES
+    calls.kernel.is_small = lambda *_, **__: True
     return await serve_whole(settings)
 
 

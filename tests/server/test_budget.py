@@ -3,21 +3,21 @@
 import pytest
 
 from double_booked.conflicts.limits import LimitExceeded
-from double_booked.server.budget import Budget
+from double_booked.server.budget import Budget, CallLimit
 
 
 def test_calls_over_the_limit_are_refused_until_one_ends() -> None:
-    budget = Budget(max_calls=1, max_bytes=0)
-    budget.add_call()
-    with pytest.raises(LimitExceeded, match="MAX_CONCURRENT_RPCS = 1"):
-        budget.add_call()
-    budget.end_call()
-    budget.add_call()
-    assert budget.calls == 1
+    limit = CallLimit("calls", 1)
+    limit.add()
+    with pytest.raises(LimitExceeded, match="more calls at a time than MAX_CONCURRENT_RPCS = 1"):
+        limit.add()
+    limit.end()
+    limit.add()
+    assert limit.count == 1
 
 
 def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
-    budget = Budget(max_calls=2, max_bytes=10)
+    budget = Budget(max_bytes=10)
     first, second = budget.share(), budget.share()
     first.resize(6)
     with pytest.raises(LimitExceeded, match="MAX_BYTES_IN_FLIGHT = 10"):
@@ -29,27 +29,37 @@ def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
 
 
 def test_a_share_that_shrinks_is_never_refused() -> None:
-    budget = Budget(max_calls=1, max_bytes=10)
+    budget = Budget(max_bytes=10)
     share = budget.share()
-    share.become(20)
+    share.keep(20)
     share.resize(15)
     assert budget.bytes_in_flight == 15
 
 
-def test_an_answer_that_is_in_memory_counts_even_over_the_limit() -> None:
-    budget = Budget(max_calls=2, max_bytes=10)
+def test_what_is_in_memory_is_refused_where_others_leave_no_room_for_it() -> None:
+    budget = Budget(max_bytes=10)
+    answered, other = budget.share(), budget.share()
+    answered.resize(5)
+    other.resize(5)
+    with pytest.raises(LimitExceeded, match="MAX_BYTES_IN_FLIGHT = 10"):
+        answered.keep(6)
+    assert answered.size == 5
+
+
+def test_what_is_in_memory_is_kept_where_no_other_call_holds_any_bytes() -> None:
+    budget = Budget(max_bytes=10)
     answered, other = budget.share(), budget.share()
     answered.resize(10)
-    answered.become(12)
+    answered.keep(12)
     with pytest.raises(LimitExceeded):
-        other.resize(1)
+        other.keep(1)
 
 
 def test_a_share_that_has_ended_takes_nothing_more() -> None:
-    budget = Budget(max_calls=1, max_bytes=10)
+    budget = Budget(max_bytes=10)
     share = budget.share()
     share.resize(5)
     share.end()
-    share.become(7)
+    share.keep(7)
     share.end()
     assert budget.bytes_in_flight == 0

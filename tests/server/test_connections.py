@@ -13,12 +13,21 @@ import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.server import lifecycle
-from server.conftest import serve
+from server.conftest import Served, serve
 from server.test_service import PAIR
+from server.uploads import (
+    CONFLICT_SERVICE,
+    END_HEADERS,
+    HEADERS,
+    RST_STREAM,
+    frame,
+    request_headers,
+)
 
 # RFC 9113: the preface of section 3.4, and the frames of section 6.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = bytes(3) + b"\x04" + bytes(5)
+CANCEL = bytes(3) + b"\x08"
 PING = b"\x00\x00\x08\x06" + bytes(5) + bytes(8)
 GOAWAY = 7
 ENHANCE_YOUR_CALM = 11
@@ -117,13 +126,54 @@ async def test_each_call_of_a_burst_is_answered_or_refused_and_counted() -> None
         assert codes.keys() <= {"OK", "RESOURCE_EXHAUSTED"}
         async with asyncio.timeout(5):
             # A call's end is noted just after its answer is sent.
-            while await handled_calls(session, served.http) < 5000:
+            while await counted(session, served, "handled_total", "GetConflicts") < 5000:
                 await asyncio.sleep(0)
-        assert await handled_calls(session, served.http) == 5000
+        assert await counted(session, served, "handled_total", "GetConflicts") == 5000
 
 
-async def handled_calls(session: aiohttp.ClientSession, url: str) -> float:
-    async with session.get(f"{url}/metrics") as answer:
+async def counted(session: aiohttp.ClientSession, served: Served, what: str, method: str) -> float:
+    """The sum of a counter over all codes of a method."""
+    async with session.get(f"{served.http}/metrics") as answer:
         text = await answer.text()
-    handled = r'grpc_server_handled_total{.*grpc_method="GetConflicts".*} (\S+)'
-    return sum(map(float, re.findall(handled, text)))
+    samples = rf'grpc_server_{what}{{.*grpc_method="{method}".*}} (\S+)'
+    return sum(map(float, re.findall(samples, text)))
+
+
+async def test_idle_feeds_on_one_connection_leave_room_for_everybody_else() -> None:
+    async with serve() as served, connection(served.server.port) as (_, writer):
+        opened = request_headers(f"/{CONFLICT_SERVICE}/SweepConflicts")
+        writer.write(PREFACE + SETTINGS)
+        for number in range(1001):
+            writer.write(frame(HEADERS, END_HEADERS, 2 * number + 1, opened))
+        await writer.drain()
+        async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+            while await counted(session, served, "started_total", "SweepConflicts") < 100:
+                await asyncio.sleep(0.01)
+        for _ in range(20):
+            assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
+
+
+async def test_a_client_may_have_more_calls_than_the_limit_as_it_queues_them() -> None:
+    async with serve(max_concurrent_streams=2) as served:
+        stub = ConflictServiceStub(served.channel)
+        answers = await asyncio.gather(*(stub.GetConflicts(PAIR) for _ in range(200)))
+        assert all(answer.conflicts for answer in answers)
+
+
+async def test_calls_that_are_reset_at_once_are_mostly_refused_and_others_answered(
+    served: Served,
+) -> None:
+    resets = 50_000
+    opened = request_headers(f"/{CONFLICT_SERVICE}/BatchGetConflicts")
+    flood = b"".join(
+        frame(HEADERS, END_HEADERS, stream, opened) + frame(RST_STREAM, 0, stream, CANCEL)
+        for stream in range(1, 2 * resets, 2)
+    )
+    async with connection(served.server.port) as (reader, writer), aiohttp.ClientSession() as http:
+        writer.write(PREFACE + SETTINGS + flood)
+        reading = asyncio.create_task(reader.read(1 << 24))
+        await writer.drain()
+        for _ in range(20):
+            assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
+        assert await counted(http, served, "started_total", "BatchGetConflicts") < resets / 2
+        reading.cancel()

@@ -13,6 +13,7 @@ import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts import kernel
 from double_booked.server.service import MAX_INLINE_BYTES
@@ -22,6 +23,8 @@ from server.load import CLIENTS, load
 from server.test_lifecycle import Process, process
 from server.test_observer import handled, metric
 from server.test_service import LARGE, PAIR
+from server.test_time_limits import EXPLAINED
+from server.uploads import CONFLICT_SERVICE
 from soak.traffic import vanishing
 
 DRAIN_DELAY = "0.5"
@@ -137,6 +140,31 @@ async def test_a_full_thread_pool_holds_up_neither_health_nor_small_calls(
         held.release.set()
         answers = await asyncio.gather(*waiting)
         assert [len(answer.conflicts) for answer in answers] == [2] * 8
+
+
+@pytest.mark.parametrize("method", ["GetConflicts", "BatchGetConflicts", "StreamConflicts"])
+async def test_what_costs_much_goes_to_a_worker_however_few_bytes_it_has(
+    held: HeldEngine, method: str
+) -> None:
+    def engine(request: bytes, *_: object) -> kernel.Answer:
+        return held(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+
+    batch = BatchGetConflictsRequest(lists=[EventList()] * 5000)
+    requests = {"BatchGetConflicts": batch.SerializeToString()}
+    request = requests.get(method, EXPLAINED.SerializeToString())
+    assert len(request) < MAX_INLINE_BYTES
+    async with serve(engine, worker_threads=1, shutdown_grace=20.0) as served:
+        service = ConflictServiceStub(served.channel)
+        large = asyncio.ensure_future(service.GetConflicts(LARGE))
+        await started(held)
+        call = served.channel.unary_stream(f"/{CONFLICT_SERVICE}/{method}")(request)
+        costly = asyncio.ensure_future(call.read())
+        for _ in range(20):
+            assert (await service.GetConflicts(PAIR)).conflicts
+        assert not costly.done(), "it waits for the one worker, and holds up nobody"
+        held.release.set()
+        assert await costly
+        await large
 
 
 async def test_a_client_that_vanishes_in_the_middle_of_a_message_leaves_nothing() -> None:

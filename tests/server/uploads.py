@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 CONFLICT_SERVICE = "Scheduling.ConflictService"
 
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
-_ACK = _END_STREAM = 0x1
-_END_HEADERS = 0x4
-_INITIAL_WINDOW_SIZE = 0x4
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE = 0, 1, 3, 4, 6, 8
+_ACK = END_STREAM = 0x1
+END_HEADERS = 0x4
+INITIAL_WINDOW_SIZE = 0x4
 _DEFAULT_WINDOW = 65_535
 _MAX_FRAME = 16_384
 
@@ -59,7 +59,7 @@ class Connection:
 
     async def run(self, plan: Plan, uploads: int) -> None:
         """Sends so many requests as planned, and keeps them open until it is cancelled."""
-        self._writer.write(_PREFACE + _frame(_SETTINGS, 0, 0))
+        self._writer.write(PREFACE + frame(SETTINGS, 0, 0))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read())
             for _ in range(uploads):
@@ -67,7 +67,7 @@ class Connection:
 
     async def _upload(self, plan: Plan) -> None:
         stream, self._next = self._next, self._next + 2
-        self._writer.write(_frame(_HEADERS, _END_HEADERS, stream, _request_headers(plan.method)))
+        self._writer.write(frame(HEADERS, END_HEADERS, stream, request_headers(plan.method)))
         await self._send(stream, struct.pack(">BI", 0, plan.size))
         await self._send(stream, bytes(plan.part))
 
@@ -84,7 +84,7 @@ class Connection:
                 for window in (0, stream):
                     self._windows[window] -= len(piece)
             if stream not in self.ended:
-                self._writer.write(_frame(_DATA, 0, stream, bytes(piece)))
+                self._writer.write(frame(DATA, 0, stream, bytes(piece)))
                 self.sent += len(piece)
                 await self._writer.drain()
 
@@ -98,29 +98,30 @@ class Connection:
                 self._opened.notify_all()
 
     def _take(self, kind: int, flags: int, stream: int, content: bytes) -> None:
-        if kind == _SETTINGS and not flags & _ACK:
+        if kind == SETTINGS and not flags & _ACK:
             self._apply(dict(struct.iter_unpack(">HI", content)))
-        elif kind == _PING and not flags & _ACK:
-            self._writer.write(_frame(_PING, _ACK, 0, content))
-        elif kind == _WINDOW_UPDATE:
+        elif kind == PING and not flags & _ACK:
+            self._writer.write(frame(PING, _ACK, 0, content))
+        elif kind == WINDOW_UPDATE:
             self._windows[stream] += int.from_bytes(content)
-        elif kind == _RST_STREAM or (kind == _HEADERS and flags & _END_STREAM):
+        elif kind == RST_STREAM or (kind == HEADERS and flags & END_STREAM):
             self.ended.add(stream)
 
     def _apply(self, settings: dict[int, int]) -> None:
         """Changes the windows of all requests as RFC 9113, section 6.9.2, says."""
-        more = settings.get(_INITIAL_WINDOW_SIZE, self._initial) - self._initial
+        more = settings.get(INITIAL_WINDOW_SIZE, self._initial) - self._initial
         self._initial += more
         for stream in self._windows:
             self._windows[stream] += more if stream else 0
-        self._writer.write(_frame(_SETTINGS, _ACK, 0))
+        self._writer.write(frame(SETTINGS, _ACK, 0))
 
 
-def _frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
+def frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
+    """A frame (RFC 9113, section 4.1)."""
     return struct.pack(">IBI", len(content) << 8 | kind, flags, stream) + content
 
 
-def _request_headers(method: str) -> bytes:
+def request_headers(method: str) -> bytes:
     """The headers of a call, as literals that no table is needed for (RFC 7541, section 6.2.2)."""
     headers = {
         ":method": "POST",
@@ -135,6 +136,14 @@ def _request_headers(method: str) -> bytes:
 
 def _text(value: str) -> bytes:
     return bytes([len(value)]) + value.encode()
+
+
+def whole_call(stream: int, method: str, message: bytes) -> bytes:
+    """The frames of a call with one message, of at most 16 KiB."""
+    content = struct.pack(">BI", 0, len(message)) + message
+    return frame(HEADERS, END_HEADERS, stream, request_headers(method)) + frame(
+        DATA, END_STREAM, stream, content
+    )
 
 
 @dataclass(frozen=True, slots=True)

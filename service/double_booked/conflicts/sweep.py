@@ -61,6 +61,10 @@ class Sweep:
         self._feed.finish()
         yield from chunks(self._feed)
 
+    def is_small(self, message: bytes) -> bool:
+        """Return whether the step of a message takes about a millisecond."""
+        return kernel.is_small(self._options + self._held + message, is_batch=False)
+
     def last_step(self) -> tuple[int, int]:
         """Return how many events and groups there are more than at the last call."""
         before, self._noted = self._noted, (self.events, self.groups)

@@ -5,39 +5,52 @@ import threading
 from double_booked.conflicts.limits import LimitExceeded
 
 
-class Budget:
-    """The calls of ConflictService under way, and the bytes in flight.
-
-    Bytes in flight are those of requests received and of answers not sent yet, as far as they are
-    too large to be answered at once, and those that feeds hold.
+class CallLimit:
+    """The calls of some kind under way; used by the serving thread only.
 
     Attributes:
-        max_calls: How many calls may be under way.
-        max_bytes: How many bytes may be in flight.
-        calls: How many calls are; written by the serving thread only.
-        bytes_in_flight: How many bytes are.
+        kind: What they are, in the plural.
+        maximum: How many there may be.
+        count: How many there are.
     """
 
-    def __init__(self, max_calls: int, max_bytes: int) -> None:
-        self.max_calls = max_calls
-        self.max_bytes = max_bytes
-        self.calls = 0
-        self.bytes_in_flight = 0
-        self._lock = threading.Lock()
+    def __init__(self, kind: str, maximum: int) -> None:
+        self.kind = kind
+        self.maximum = maximum
+        self.count = 0
 
-    def add_call(self) -> None:
+    def add(self) -> None:
         """Count a call.
 
         Raises:
             LimitExceeded: There are too many already; it is not counted.
         """
-        if self.calls >= self.max_calls:
-            raise LimitExceeded(f"more calls at a time than MAX_CONCURRENT_RPCS = {self.max_calls}")
-        self.calls += 1
+        if self.count >= self.maximum:
+            raise LimitExceeded(
+                f"more {self.kind} at a time than MAX_CONCURRENT_RPCS = {self.maximum}"
+            )
+        self.count += 1
 
-    def end_call(self) -> None:
+    def end(self) -> None:
         """Count a call no more."""
-        self.calls -= 1
+        self.count -= 1
+
+
+class Budget:
+    """The bytes in flight.
+
+    They are those of requests received and of answers not sent yet, as far as they are too large
+    to be answered at once, and those that streams hold while their reader takes what is sent.
+
+    Attributes:
+        max_bytes: How many bytes may be in flight.
+        bytes_in_flight: How many bytes are.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes_in_flight = 0
+        self._lock = threading.Lock()
 
     def share(self) -> "Share":
         """Return what one call may take of the bytes; nothing yet."""
@@ -65,19 +78,21 @@ class Share:
         Raises:
             LimitExceeded: It has none; the share is as before.
         """
-        budget = self._budget
         with self._lock:
-            more = size - self.size
-            if more > 0 and budget.bytes_in_flight + more > budget.max_bytes:
-                raise LimitExceeded(
-                    "more bytes of requests and answers at a time than "
-                    f"MAX_BYTES_IN_FLIGHT = {budget.max_bytes}; try again later"
-                )
+            self._refuse_if(self._is_too_much(size))
             self._take(size)
 
-    def become(self, size: int) -> None:
-        """Hold so many bytes from now on, come what may: they are in memory already."""
+    def keep(self, size: int) -> None:
+        """Hold so many bytes that are in memory already, as `resize`.
+
+        A call that alone holds any is never refused, or the largest requests never had an answer.
+
+        Raises:
+            LimitExceeded: There is no room beside what other calls hold; the share is as before.
+        """
         with self._lock:
+            is_alone = self._budget.bytes_in_flight == self.size
+            self._refuse_if(self._is_too_much(size) and not is_alone)
             self._take(size)
 
     def end(self) -> None:
@@ -85,6 +100,17 @@ class Share:
         with self._lock:
             self._take(0)
             self._is_over = True
+
+    def _is_too_much(self, size: int) -> bool:
+        more = size - self.size
+        return more > 0 and self._budget.bytes_in_flight + more > self._budget.max_bytes
+
+    def _refuse_if(self, is_too_much: bool) -> None:  # noqa: FBT001 - private
+        if is_too_much:
+            raise LimitExceeded(
+                "more bytes of requests and answers at a time than "
+                f"MAX_BYTES_IN_FLIGHT = {self._budget.max_bytes}; try again later"
+            )
 
     def _take(self, size: int) -> None:
         if not self._is_over:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import grpc
 
 from double_booked.conflicts import kernel
-from double_booked.server.budget import Budget, Share
+from double_booked.server.budget import Budget, CallLimit, Share
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 MAX_INLINE_BYTES = 64 * 1024
-"""Requests up to this size are answered in the serving thread, larger ones in a worker thread.
+"""No request over this size is answered in the serving thread, and no larger answer is uncounted.
 
-The kernel takes 0.11 ms for as much, a hand-over to a thread and back 0.07 ms (`make bench`).
+The kernel takes 0.11 ms for as much, a hand-over to a thread and back 0.07 ms (`make bench`). What
+takes longer for other reasons is handed over too, as `kernel.is_small` says.
 """
+
+SEND_SECONDS_PER_BYTE = 1 / (1024 * 1024)
+"""What a caller may take to accept a message beside SEND_TIMEOUT; 8 Mbit/s are enough."""
 
 _LATE_SECONDS = 0.005
 """A caller's reset that comes so shortly before the deadline was sent because of the deadline."""
@@ -47,12 +51,23 @@ Respond: TypeAlias = Callable[[bytes, "UnaryCall"], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What all calls of a server share."""
+    """What all calls of a server share.
+
+    Attributes:
+        core: Where they come from.
+        observer: What notes their begin and end.
+        workers: Where large requests are worked on.
+        budget: The bytes that they hold.
+        work: The calls of ConflictService.
+        standard_streams: The streams of health and reflection.
+    """
 
     core: Core
     observer: Observer
     workers: Workers
     budget: Budget
+    work: CallLimit
+    standard_streams: CallLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +76,18 @@ class Method:
 
     Attributes:
         name: Its name on the wire, "/service/method".
+        limit: How many of them there may be at a time, together with those of other methods that
+            have the same limit; None for any number.
         takes_feed: Whether a call has any number of messages, rather than one.
         is_work: Whether its calls are the work that the server is there for. Others, of health
-            and reflection, do not count against the budget, and are ended when the server stops.
+            and reflection, are ended when the server stops.
         is_traced: Whether its calls have spans.
     """
 
     name: str
     serving: Serving
     metrics: MethodMetrics
+    limit: CallLimit | None
     takes_feed: bool
     is_work: bool
     is_traced: bool
@@ -84,6 +102,8 @@ class Call:
         event: The event of gRPC's core with which it began.
         started: When it began, by perf_counter.
         receiving_since: Since when a message of it is awaited, by perf_counter; None while none is.
+        sending_since: Since when its caller is to accept a message, by perf_counter, counted from
+            a second later for each MiB of it; None while there is none to accept.
         events: How many events it asked about so far; None where it was not answered.
         groups: How many groups of conflicting events its answer holds so far, likewise.
         span: Its span, if it is traced.
@@ -102,6 +122,7 @@ class Call:
         "method",
         "name",
         "receiving_since",
+        "sending_since",
         "span",
         "started",
     )
@@ -112,6 +133,7 @@ class Call:
         self.event = event
         self.started = perf_counter()
         self.receiving_since: float | None = self.started
+        self.sending_since: float | None = None
         self.events: int | None = None
         self.groups: int | None = None
         self.span: Span | None = None
@@ -155,13 +177,14 @@ class Call:
         self.method.serving.core.start_batch(self.event.call, operations, tag)
 
     def _admit(self) -> None:
-        """Count the call against the budget.
+        """Count the call against the limit of its method.
 
         Raises:
             LimitExceeded: There are too many.
         """
-        if self.method.is_work:
-            self.method.serving.budget.add_call()
+        limit = self.method.limit
+        if limit:
+            limit.add()
             self._is_counted = True
 
     def _refusal(self, error: Exception) -> Refusal:
@@ -199,9 +222,9 @@ class Call:
         if self._is_over:
             return
         self._is_over = True
-        self.receiving_since = None
-        if self._is_counted:
-            self.method.serving.budget.end_call()
+        self.receiving_since = self.sending_since = None
+        if self._is_counted and self.method.limit:
+            self.method.limit.end()
         if self._share:
             self._share.end()
         self.method.serving.observer.end(self, code)
@@ -210,18 +233,19 @@ class Call:
 class UnaryCall(Call):
     """A call with one message and one answer: three batches, and no wait for a thread.
 
-    A request that is too large to be answered at once goes to a worker thread. The end of the call
-    is awaited meanwhile, as it stops the worker.
+    A request that costs too much to be answered at once goes to a worker thread. The end of the
+    call is awaited meanwhile, as it stops the worker.
 
     Attributes:
         cancellation: What stops its work when it ends; None where it is answered at once.
     """
 
-    __slots__ = ("_request", "_respond", "cancellation")
+    __slots__ = ("_is_batch", "_request", "_respond", "cancellation")
 
-    def __init__(self, method: Method, event: Event, respond: Respond) -> None:
+    def __init__(self, method: Method, event: Event, respond: Respond, *, is_batch: bool) -> None:
         super().__init__(method, event)
         self._respond = respond
+        self._is_batch = is_batch
         self._request = b""
         self.cancellation: kernel.Cancellation | None = None
 
@@ -239,16 +263,29 @@ class UnaryCall(Call):
         self.method.metrics.received += 1
         try:
             self._admit()
-            if len(request) > MAX_INLINE_BYTES:
+            if not kernel.is_small(request, self._is_batch):
                 self._hand_over(request)
                 return
             answer = self._respond(request, self)
+            if len(answer) > MAX_INLINE_BYTES:
+                self._hold(len(answer))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self.events = self.groups = None
             self._refuse(self._refusal(error))
             return
         self._send(answer)
 
+    def _hold(self, size: int) -> None:
+        """Count the bytes of an answer as in flight, until it is sent.
+
+        Raises:
+            LimitExceeded: There is no room for them.
+        """
+        self._share = self._share or self.method.serving.budget.share()
+        self._share.keep(size)
+
     def _send(self, answer: bytes) -> None:
+        self.sending_since = perf_counter() + len(answer) * SEND_SECONDS_PER_BYTE
         operations = (HEADERS, SendMessage(answer, 0), STATUS_OK, ReceiveClose(0))
         self._start_batch(operations, self._answered)
 
@@ -291,13 +328,14 @@ class UnaryCall(Call):
         request, self._request = self._request, b""
         try:
             answer = self._respond(request, self)
+            self._hold(len(answer))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self.events = self.groups = None
             refusal = self._refusal(error)
             self._code = refusal.code
             return HEADERS, status_of(refusal)
-        if self._share:
-            self._share.become(len(answer))
         self._code = _OK
+        self.sending_since = perf_counter() + len(answer) * SEND_SECONDS_PER_BYTE
         return HEADERS, SendMessage(answer, 0), STATUS_OK
 
     def _closed(self, event: Event) -> None:

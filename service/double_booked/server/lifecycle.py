@@ -19,7 +19,7 @@ from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
 from double_booked.http import HttpServer
 from double_booked.server import memory, tracing
-from double_booked.server.budget import Budget
+from double_booked.server.budget import Budget, CallLimit
 from double_booked.server.calls import Serving
 from double_booked.server.core import Core
 from double_booked.server.metrics import Metrics
@@ -28,6 +28,7 @@ from double_booked.server.receiving import ReceiveGuard
 from double_booked.server.routes import add_routes
 from double_booked.server.service import ConflictService, Engine
 from double_booked.server.standard import Health, Reflection
+from double_booked.server.time_limits import TimeLimits
 from double_booked.server.tls import IdentitySource, ServerTls
 from double_booked.server.tracing import CannotTrace
 from double_booked.server.workers import Workers
@@ -126,12 +127,21 @@ class Server:
         settings = _within_bounds(settings, bounds)
         self._workers = Workers(settings.worker_threads, settings.max_message_bytes // 4)
         self._grpc = Core(_channel_options(settings), log_error)
-        budget = Budget(settings.max_concurrent_rpcs, bounds.in_flight)
+        budget = Budget(bounds.in_flight)
         metrics.show_bytes(lambda: budget.bytes_in_flight, budget.max_bytes)
         self._guard = ReceiveGuard(self._observer.calls, bounds)
         self._health = Health()
         add_routes(
-            Serving(self._grpc, self._observer, self._workers, budget),
+            Serving(
+                self._grpc,
+                self._observer,
+                self._workers,
+                budget,
+                work=CallLimit("calls", settings.max_concurrent_rpcs),
+                standard_streams=CallLimit(
+                    "streams of health and reflection", settings.max_concurrent_rpcs
+                ),
+            ),
             metrics,
             ConflictService(engine, settings.limits()),
             self._health,
@@ -158,7 +168,11 @@ class Server:
         except sockets.CannotListen:
             await self._http.stop()
             raise
-        watched = [self._guard.watch(), *([self._tls.watch()] if self._tls else [])]
+        watched = [
+            self._guard.watch(),
+            TimeLimits.of(self._settings).watch(self._observer.calls),
+            *([self._tls.watch()] if self._tls else []),
+        ]
         self._tasks = [asyncio.create_task(each) for each in watched]
         self.http_port = self._http.port
         await self._grpc.start()
@@ -315,6 +329,11 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
+        ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
+        # Calls that their caller reset but that are still queued here count too, up to as many.
+        # Without this allowance a caller that keeps to the limit is refused: a call that is
+        # answered counts until the serving thread has noted its end.
+        ("grpc.http2.max_deallocating_streams", settings.max_concurrent_streams),
         ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),
         # Who connects and says nothing is let go.

@@ -1,5 +1,6 @@
 """Which method of which service answers a call."""
 
+from double_booked.server.budget import CallLimit
 from double_booked.server.calls import Method, Respond, Serving, UnaryCall, UnknownCall
 from double_booked.server.metrics import Metrics
 from double_booked.server.service import CONFLICT_SERVICE, ConflictService
@@ -19,8 +20,8 @@ def add_routes(
     """Let the core of a server pass calls on to the services."""
     routes = _Routes(serving, metrics)
     ours = CONFLICT_SERVICE
-    routes.add_unary(ours, "GetConflicts", service.get_conflicts)
-    routes.add_unary(ours, "BatchGetConflicts", service.batch_get_conflicts)
+    routes.add_unary(ours, "GetConflicts", service.get_conflicts, is_batch=False)
+    routes.add_unary(ours, "BatchGetConflicts", service.batch_get_conflicts, is_batch=True)
     routes.add_stream(_SERVER_STREAM, ours, "StreamConflicts", service.stream_conflicts)
     routes.add_stream(_BIDI_STREAM, ours, "SweepConflicts", service.sweep_conflicts)
     routes.add_stream(_UNARY, HEALTH_SERVICE, "Check", health.check)
@@ -36,10 +37,11 @@ class _Routes:
         self._serving = serving
         self._metrics = metrics
 
-    def add_unary(self, service: str, name: str, respond: Respond) -> None:
+    def add_unary(self, service: str, name: str, respond: Respond, *, is_batch: bool) -> None:
         method = self._method(_UNARY, service, name)
         self._serving.core.on_calls(
-            method.name, lambda event: UnaryCall(method, event, respond).begin()
+            method.name,
+            lambda event: UnaryCall(method, event, respond, is_batch=is_batch).begin(),
         )
 
     def add_stream(self, kind: str, service: str, name: str, handler: Handler) -> None:
@@ -53,11 +55,18 @@ class _Routes:
         unknown = self._method(_UNARY, "unknown", "unknown")
         self._serving.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
 
+    def _limit(self, kind: str, service: str) -> CallLimit | None:
+        if service == CONFLICT_SERVICE:
+            return self._serving.work
+        # Probes and refusals have none: they end at once, and never stand in one another's way.
+        return None if kind == _UNARY else self._serving.standard_streams
+
     def _method(self, kind: str, service: str, name: str) -> Method:
         return Method(
             f"/{service}/{name}",
             self._serving,
             self._metrics.add_method(kind, service, name),
+            limit=self._limit(kind, service),
             takes_feed=kind == _BIDI_STREAM,
             is_work=service == CONFLICT_SERVICE,
             is_traced=service not in {HEALTH_SERVICE, REFLECTION_SERVICE},

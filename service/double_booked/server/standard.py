@@ -1,6 +1,7 @@
 """The standard services beside ours, health and reflection, by the servicers of their packages."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -76,7 +77,12 @@ class Health:
         """Send the health now and at each change, until the caller ends the call."""
         request = _parse(HealthCheckRequest, await call.receive_only())
         mailbox: Mailbox[HealthCheckResponse | None] = Mailbox()
-        self._servicer.Watch(request, _Context(call), mailbox.put)
+        if request.service in _SERVICES_WITH_HEALTH:
+            self._servicer.Watch(request, _Context(call), mailbox.put)
+        else:
+            # Here, as the servicer keeps each name for which it was ever asked.
+            mailbox.put(HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN))
+            call.on_closed.append(partial(mailbox.put, None))
         while answer := await call.next_of(mailbox):
             await call.send(answer.SerializeToString())
 

@@ -3,6 +3,7 @@
 import threading
 import types
 from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -10,7 +11,12 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import grpc
 
 from double_booked.conflicts import kernel
-from double_booked.server.calls import MAX_INLINE_BYTES, Call, Method, status_of
+from double_booked.server.calls import (
+    SEND_SECONDS_PER_BYTE,
+    Call,
+    Method,
+    status_of,
+)
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -27,6 +33,19 @@ _Start: TypeAlias = Callable[[], object]
 """What a handler yields: a function that starts what it waits for, once it is suspended."""
 
 Handler: TypeAlias = Callable[["StreamCall"], Coroutine[_Start, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a handler has to work on.
+
+    Attributes:
+        size: Its bytes.
+        is_small: Whether it is done at once, in the serving thread.
+    """
+
+    size: int
+    is_small: bool
 
 
 class StreamCall(Call):
@@ -95,15 +114,15 @@ class StreamCall(Call):
         """Send a message; return once flow control has let it through."""
         yield partial(self._start_to_send, message)
 
-    async def work(self, size: int, function: Callable[..., _T], *arguments: object) -> _T:
-        """Return the result of a function that works on so many bytes, in a worker if it is large.
+    async def work(self, task: "Task", function: Callable[..., _T], *arguments: object) -> _T:
+        """Return the result of a function that works on a task, in a worker if it is large.
 
         Raises:
             Exception: What the function raises.
         """
-        if size <= MAX_INLINE_BYTES:
+        if task.is_small:
             return function(*arguments)
-        return await self._in_worker(size, partial(function, *arguments))
+        return await self._in_worker(task.size, partial(function, *arguments))
 
     @types.coroutine
     def _in_worker(self, size: int, work: Callable[[], _T]) -> Generator[_Start, Any, _T]:
@@ -156,9 +175,11 @@ class StreamCall(Call):
         self._resume(message)
 
     def _start_to_send(self, message: bytes) -> None:
+        self.sending_since = perf_counter() + len(message) * SEND_SECONDS_PER_BYTE
         self._start_batch(self._after_headers(SendMessage(message, 0)), self._sent)
 
     def _sent(self, event: Event) -> None:
+        self.sending_since = None
         if not event.success:
             self._coroutine.close()
             return

@@ -1,0 +1,50 @@
+"""Health and reflection, whose streams last as long as their callers like, are bounded."""
+
+import asyncio
+import gc
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from server.conftest import Served, serve
+from server.test_observer import until_handled
+from server.test_service import PAIR
+
+
+async def test_streams_of_health_and_reflection_are_limited_apart_from_calls_and_probes() -> None:
+    async with serve(max_concurrent_rpcs=2) as served:
+        health = health_pb2_grpc.HealthStub(served.channel)
+        watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
+        for watch in watches:
+            assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await health.Watch(health_pb2.HealthCheckRequest()).read()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert refused.value.details() == (
+            "more streams of health and reflection at a time than MAX_CONCURRENT_RPCS = 2"
+        )
+        await health.Check(health_pb2.HealthCheckRequest())
+        await ConflictServiceStub(served.channel).GetConflicts(PAIR)
+        watches[0].cancel()
+        await until_handled(served, "CANCELLED", "Watch")
+        again = health.Watch(health_pb2.HealthCheckRequest())
+        assert (await again.read()).status == health_pb2.HealthCheckResponse.SERVING
+        for watch in (again, *watches):
+            watch.cancel()
+
+
+async def test_a_watch_of_a_service_that_is_not_there_stays_open_and_leaves_nothing(
+    served: Served,
+) -> None:
+    health = health_pb2_grpc.HealthStub(served.channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="no such service"))
+    answer = await watch.read()
+    assert answer.status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(watch.read())), 0.2)
+    watch.cancel()
+    await until_handled(served, "CANCELLED", "Watch")
+    tables = [each for each in gc.get_objects() if isinstance(each, dict)]
+    assert not any("no such service" in table for table in tables)
