@@ -1,7 +1,9 @@
 """The HTTP side: /healthz, /readyz and /metrics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -9,6 +11,18 @@ from prometheus_client.exposition import choose_encoder
 
 from double_booked.settings import Address
 from double_booked.sockets import listen
+
+HEADER_SECONDS = 10.0
+"""How long a connection may take to send the headers of its next request."""
+
+MAX_CONNECTIONS = 128
+"""How many connections may be open; the oldest is closed for one more.
+
+Probes and Prometheus need a few. So whoever opens many closes their own, and not the newest: that
+of the next probe.
+"""
+
+_SERVER = "double-booked"
 
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -25,7 +39,9 @@ class HttpServer:
         app.router.add_get("/healthz", _healthz)
         app.router.add_get("/readyz", _readyz(is_ready))
         app.router.add_get("/metrics", _metrics(registry))
+        app.on_response_prepare.append(_name_server)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._listening: list[asyncio.Server] = []
         self.port = 0
 
     async def start(self, address: Address) -> None:
@@ -37,12 +53,42 @@ class HttpServer:
         listening = listen(address, "HEALTH_CHECK_HOST")
         self.port = listening[0].getsockname()[1]
         await self._runner.setup()
-        for each in listening:
-            await web.SockSite(self._runner, each).start()
+        make = partial(_make_connection, cast("web.Server", self._runner.server))
+        loop = asyncio.get_running_loop()
+        self._listening = [await loop.create_server(make, sock=each) for each in listening]
 
     async def stop(self) -> None:
         """Closes what is open; a request under way has a second to end."""
+        for each in self._listening:
+            each.close()
         await self._runner.cleanup()
+
+
+class _Connection(web.RequestHandler):
+    """A connection, which says no version of what serves it, not to a broken request either."""
+
+    def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:  # noqa: ANN401 - as aiohttp has them
+        response = super().handle_error(*arguments, **named)
+        response.headers["Server"] = _SERVER
+        return response
+
+
+def _make_connection(manager: web.Server) -> _Connection:
+    """Return the protocol of a new connection; close the oldest where it is one too many."""
+    too_many = len(manager.connections) + 1 - MAX_CONNECTIONS
+    for oldest in manager.connections[: max(0, too_many)]:
+        oldest.force_close()
+    return _Connection(
+        manager,
+        loop=asyncio.get_running_loop(),
+        access_log=None,  # type: ignore[arg-type] # its type lacks None
+        # aiohttp holds the first headers of a connection to it too.
+        keepalive_timeout=HEADER_SECONDS,
+    )
+
+
+async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = _SERVER
 
 
 async def _healthz(_request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 
 from double_booked.settings import Address
@@ -36,6 +37,12 @@ def listen(address: Address, setting: str) -> list[socket.socket]:
         raise CannotListen(address, setting, "not a host name") from error
     except OSError as error:
         raise CannotListen(address, setting, os.strerror(error.errno or 0)) from error
+
+
+def raise_open_files_limit() -> None:
+    """Let this process open as many files as it may; each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def close(sockets: list[socket.socket]) -> None:

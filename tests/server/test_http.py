@@ -1,14 +1,24 @@
 """What Kubernetes and Prometheus read."""
 
 import asyncio
+import re
+import socket
+from contextlib import ExitStack
+from pathlib import Path
 
 import aiohttp
+import grpc
+import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from double_booked import http
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.http import HttpServer
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
 from server.conftest import LOOPBACK, QUICK, Served
+from server.test_lifecycle import process, readyz
+from server.test_service import PAIR
 
 
 async def get(url: str, **headers: str) -> tuple[int, str, str]:
@@ -59,12 +69,12 @@ async def test_metrics_are_in_the_form_of_openmetrics_for_who_asks_for_it(served
 async def test_metrics_are_in_the_text_format_of_prometheus() -> None:
     registry = CollectorRegistry()
     Counter("asked_total", "What for.", registry=registry).inc(3)
-    http = HttpServer(registry, lambda: True)
-    await http.start(LOOPBACK)
+    server = HttpServer(registry, lambda: True)
+    await server.start(LOOPBACK)
     try:
-        status, content_type, text = await get(f"http://127.0.0.1:{http.port}/metrics")
+        status, content_type, text = await get(f"http://127.0.0.1:{server.port}/metrics")
     finally:
-        await http.stop()
+        await server.stop()
     assert status == 200
     assert content_type.startswith("text/plain; version=")
     assert "asked_total 3.0\n" in text
@@ -72,3 +82,80 @@ async def test_metrics_are_in_the_text_format_of_prometheus() -> None:
 
 async def test_a_path_that_is_not_there_is_not_found(served: Served) -> None:
     assert (await get(f"{served.http}/nothing"))[0] == 404
+
+
+HALF_A_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-"
+
+
+async def answer_to(port: int, request: bytes) -> bytes:
+    """All that a connection answers before the server closes it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_request_whose_headers_do_not_come_to_an_end_is_closed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "HEADER_SECONDS", 0.2)
+    async with asyncio.timeout(10):
+        for sent in (b"", HALF_A_REQUEST):
+            assert await answer_to(served.server.http_port, sent) == b""
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        b"no request\r\n\r\n",
+    ],
+    ids=["answered", "not found", "broken"],
+)
+async def test_no_answer_says_what_version_of_what_serves_it(
+    served: Served, request_bytes: bytes
+) -> None:
+    answer = await answer_to(served.server.http_port, request_bytes)
+    assert re.findall(rb"Server: (.*)\r\n", answer) == [b"double-booked"]
+
+
+async def test_whoever_opens_many_connections_closes_their_own_oldest_ones(
+    served: Served,
+) -> None:
+    port = served.server.http_port
+    opened = [
+        await asyncio.open_connection("127.0.0.1", port) for _ in range(http.MAX_CONNECTIONS + 50)
+    ]
+    for _, writer in opened:
+        writer.write(HALF_A_REQUEST)
+    assert (await get(f"{served.http}/healthz"))[0] == 200
+    async with asyncio.timeout(5):
+        for reader, _ in opened[:50]:
+            assert await reader.read() == b""
+    assert not opened[-1][0].at_eof()
+    for _, writer in opened:
+        writer.close()
+
+
+def test_half_open_requests_do_not_use_up_the_files_of_the_process() -> None:
+    limits = "ulimit -S -n 512 && ulimit -H -n 1024 && exec"
+    with (
+        process(shell=limits) as server,
+        grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
+        ExitStack() as stack,
+    ):
+        for _ in range(1100):
+            half_open = socket.create_connection(("127.0.0.1", server.http_port))
+            stack.enter_context(half_open)
+            half_open.sendall(HALF_A_REQUEST)
+        assert readyz(server.http_port) == 200
+        assert len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=10).conflicts) == 1
+        files = Path(f"/proc/{server.popen.pid}/fd")
+        assert len(list(files.iterdir())) < 3 * http.MAX_CONNECTIONS
+        limits = Path(f"/proc/{server.popen.pid}/limits").read_text()
+        assert re.search(r"Max open files +1024 +1024 ", limits)

@@ -47,6 +47,7 @@ def operate(settings: OperatorSettings) -> None:
             the operator failed; it says so in one line.
     """
     logs.configure(settings)
+    sockets.raise_open_files_limit()
     # Its lines of refused reviews are ours in other words.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Self
 import grpc
 import structlog
 
-from double_booked import logs, sockets
+from double_booked import http, logs, sockets
 from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
 from double_booked.http import HttpServer
@@ -53,6 +54,12 @@ _FLUSH_SECONDS = 1.0
 
 _HANDSHAKE_SECONDS = 20.0
 
+_OTHER_FILES = 3 * http.MAX_CONNECTIONS
+"""How many open files are not for gRPC: HTTP's, also those just accepted, and the process's own.
+
+Without a file to accept with, gRPC's core tries again and again.
+"""
+
 _STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
 
 
@@ -65,6 +72,7 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
     """
     logs.configure(settings)
     memory.share_one_arena()
+    sockets.raise_open_files_limit()
     try:
         asyncio.run(_serve(settings, engine))
     except (sockets.CannotListen, BadCertificate, CannotTrace) as error:
@@ -124,7 +132,7 @@ class Server:
         bounds = memory.Bounds.of(
             settings.max_bytes_in_flight, settings.max_message_bytes, memory.available_bytes()
         )
-        settings = _within_bounds(settings, bounds)
+        settings = _within_open_files(_within_bounds(settings, bounds))
         self._workers = Workers(settings.worker_threads, settings.max_message_bytes // 4)
         self._grpc = Core(_channel_options(settings), log_error)
         budget = Budget(bounds.in_flight)
@@ -280,6 +288,20 @@ def _within_bounds(settings: Settings, bounds: memory.Bounds) -> Settings:
         max_message_bytes=min(settings.max_message_bytes, bounds.in_flight),
         max_answer_bytes=max_answer_bytes,
     )
+
+
+def _within_open_files(settings: Settings) -> Settings:
+    """Return the settings with no more connections than this process may open files."""
+    open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    maximum = max(1, open_files - _OTHER_FILES)
+    if settings.max_connections > maximum:
+        structlog.get_logger().warning(
+            "MAX_CONNECTIONS is more than the limit of open files allows",
+            max_connections=settings.max_connections,
+            allowed=maximum,
+            open_files=open_files,
+        )
+    return replace(settings, max_connections=min(settings.max_connections, maximum))
 
 
 def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
