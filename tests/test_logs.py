@@ -25,9 +25,9 @@ except ZeroDivisionError:
 """
 
 
-def lines(settings: Settings) -> list[str]:
+def lines(settings: Settings, program: str = PROGRAM) -> list[str]:
     """The lines that a process logs to a pipe; it must print nothing else."""
-    program = PROGRAM.format(level=settings.log_level, form=settings.log_format)
+    program = program.format(level=settings.log_level, form=settings.log_format)
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
@@ -60,3 +60,22 @@ def test_the_console_format_can_be_had_without_a_terminal_and_is_then_without_co
     text = "\n".join(lines(Settings(log_format="console")))
     assert "answer=42" in text
     assert "\x1b" not in text
+
+
+HOSTILE = """
+import structlog
+from double_booked import logs
+from double_booked.settings import Settings
+logs.configure(Settings(log_format={form!r}))
+for name in ("/a\\x1b]0;pwned\\x07", "/a\\nlevel=error \\u202e"):
+    structlog.get_logger().info("rpc", method=name)
+"""
+
+
+def test_what_a_caller_makes_up_moves_no_terminal_and_begins_no_line() -> None:
+    [coloured, turned] = lines(Settings(log_format="console"), HOSTILE)
+    assert r"method='/a\x1b]0;pwned\x07'" in coloured
+    assert r"method='/a\nlevel=error \u202e'" in turned
+    for line in lines(Settings(log_format="json"), HOSTILE):
+        assert json.loads(line)["method"].startswith("/a")
+        assert "\x1b" not in line

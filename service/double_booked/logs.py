@@ -13,6 +13,9 @@ from structlog.typing import Processor
 
 from double_booked.settings import OperatorSettings, Settings
 
+_RENDERED = ("exception", "stack")
+"""What the console shows below the line."""
+
 
 def configure(settings: Settings | OperatorSettings) -> None:
     """Send this process's logs to standard error, as LOG_LEVEL and LOG_FORMAT say."""
@@ -42,10 +45,34 @@ def _configure_console(level: int) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
     ]
+    shared.append(_quote)
     renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     factory = structlog.WriteLoggerFactory(sys.stderr)
     _configure_structlog(level, [*shared, renderer], factory)
     _configure_standard_logging(level, shared, [renderer])
+
+
+class _Quoted:
+    """Text that the console shows as Python writes it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
+def _quote(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Quote what a terminal would obey, such as a method's name that a caller made up.
+
+    The console quotes text with spaces or line feeds by itself, and JSON all text.
+    """
+    for key, value in event.items():
+        if key not in _RENDERED and isinstance(value, str) and not value.isprintable():
+            event[key] = _Quoted(value)
+    return event
 
 
 def _configure_structlog(level: int, processors: list[Processor], factory: Any) -> None:  # noqa: ANN401 - structlog has no type for factories
