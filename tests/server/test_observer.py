@@ -18,6 +18,7 @@ from prometheus_client.samples import Sample
 from double_booked import logs
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts import kernel
 from double_booked.server import lifecycle
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import request_id
@@ -84,6 +85,19 @@ async def test_an_invalid_request_is_counted_as_one(served: Served) -> None:
         await ConflictServiceStub(served.channel).GetConflicts(EventList(events=[Event()]))
     await until_handled(served, "INVALID_ARGUMENT")
     assert await metric(served, "double_booked_events_total") == 0
+
+
+@pytest.mark.parametrize("request_message", [PAIR, LARGE], ids=["at once", "by a worker"])
+async def test_a_failed_allocation_ends_its_call_and_says_so(request_message: EventList) -> None:
+    def engine(*_: object) -> kernel.Answer:
+        raise MemoryError
+
+    async with serve(engine) as served:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await ConflictServiceStub(served.channel).GetConflicts(request_message)
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "too little memory" in refused.value.details()
+        await until_handled(served, "RESOURCE_EXHAUSTED")
 
 
 async def test_a_message_over_the_limit_is_counted() -> None:

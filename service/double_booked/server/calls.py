@@ -164,14 +164,14 @@ class Call:
         self.groups = (self.groups or 0) + groups
 
     def fail(self, error: Exception) -> None:
-        """End the call with INTERNAL, because of an error that is not foreseen."""
+        """End the call because of an error, which may not be foreseen."""
         self._crash(error)
-        self._finish(INTERNAL_ERROR.code)
+        self._finish(self._cancelled_code())
 
     def _crash(self, error: Exception) -> None:
-        """Log an error and end the call with INTERNAL, from any thread."""
-        log_error(error, self.name)
-        self.end(INTERNAL_ERROR.code, INTERNAL_ERROR.details)
+        """End the call because of an error, from any thread."""
+        refusal = self._refusal(error)
+        self.end(refusal.code, refusal.details)
 
     def _start_batch(self, operations: tuple[Operation, ...], tag: Tag) -> None:
         self.method.serving.core.start_batch(self.event.call, operations, tag)
