@@ -14,6 +14,10 @@ _MAX_SMALL_EXPLAINED_BYTES = 6 * 1024
 """What a message may close, its own events included, for its step to be small; see cost.pxd."""
 
 
+_MAX_SMALL_BYTES = 64 * 1024
+"""Nothing over this size is small for the kernel; it need not be joined to learn that."""
+
+
 class Sweep:
     """A feed under way."""
 
@@ -63,6 +67,8 @@ class Sweep:
 
     def is_small(self, message: bytes) -> bool:
         """Return whether the step of a message takes about a millisecond."""
+        if len(message) + len(self._held) + len(self._options) > _MAX_SMALL_BYTES:
+            return False
         return kernel.is_small(self._options + self._held + message, is_batch=False)
 
     def last_step(self) -> tuple[int, int]:
