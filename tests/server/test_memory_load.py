@@ -1,13 +1,28 @@
 """Large requests and slow uploads take bounded memory, and small calls are answered meanwhile."""
 
+import asyncio
+import gzip
+import re
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.server.memory import Bounds
-from server.memory_load import ask_at_once, overlapping, until_still
+from server.memory_load import ask_at_once, ask_often, overlapping, until_still
 from server.test_lifecycle import Process, process
-from server.uploads import CONFLICT_SERVICE, Plan, uploads
+from server.uploads import (
+    CONFLICT_SERVICE,
+    PREFACE,
+    SETTINGS,
+    Plan,
+    frame,
+    uploads,
+    whole_call,
+)
 
 MIB = 1024 * 1024
 MAX_MESSAGE = 16 * MIB
@@ -15,7 +30,7 @@ IN_FLIGHT = 64 * MIB
 BOUND = Bounds.of(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
 """What the docs say that the process needs at most: 448 MiB."""
 
-SETTINGS = {"MAX_MESSAGE_BYTES": str(MAX_MESSAGE), "MAX_BYTES_IN_FLIGHT": str(IN_FLIGHT)}
+LIMITS = {"MAX_MESSAGE_BYTES": str(MAX_MESSAGE), "MAX_BYTES_IN_FLIGHT": str(IN_FLIGHT)}
 UPLOADS = 500
 
 
@@ -36,7 +51,7 @@ LARGE = overlapping(160_000)
 async def test_of_many_large_requests_at_once_some_are_refused_and_small_calls_answered() -> None:
     size = LARGE.ByteSize()
     assert 14 * MIB < size < MAX_MESSAGE
-    with process(LOG_CALLS="none", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **LIMITS) as server:
         codes, small = await ask_at_once(address(server), [LARGE] * 30)
         assert set(small) == {"OK"}
         assert peak_bytes(server) < BOUND
@@ -52,7 +67,7 @@ async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
     method: str, connections: int
 ) -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=15 * MIB, part=MIB)
-    with process(LOG_CALLS="none", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **LIMITS) as server:
         each = UPLOADS // connections
         async with uploads(address(server), plan, connections=connections, each=each) as made:
             assert set(await until_still(address(server), made)) == {"OK"}
@@ -61,9 +76,39 @@ async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
 
 async def test_a_few_slow_uploads_are_left_alone() -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/GetConflicts", size=15 * MIB, part=14 * MIB)
-    with process(LOG_CALLS="none", **SETTINGS) as server:
+    with process(LOG_CALLS="none", **LIMITS) as server:
         few = IN_FLIGHT // MAX_MESSAGE
         async with uploads(address(server), plan, connections=few, each=1) as made:
             assert set(await until_still(address(server), made)) == {"OK"}
             assert made.sent >= few * plan.part
             assert made.ended == 0
+
+
+async def failed_calls(server: Process) -> float:
+    """How many calls of GetConflicts have not ended with OK."""
+    url = f"http://127.0.0.1:{server.http_port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        text = await answer.text()
+    handled = re.findall(
+        r'handled_total{grpc_code="(.+)",grpc_method="GetConflicts",.*} (.+)', text
+    )
+    return sum(float(count) for code, count in handled if code != "OK")
+
+
+async def test_many_small_messages_that_decompress_to_large_ones_take_bounded_memory() -> None:
+    bomb = gzip.compress(EventList(events=[Event(title="x" * 15 * MIB)]).SerializeToString(), 9)
+    path = f"/{CONFLICT_SERVICE}/GetConflicts"
+    call = PREFACE + frame(SETTINGS, 0, 0) + whole_call(1, path, bomb, "gzip")
+    with process(LOG_CALLS="none", **LIMITS) as server, ExitStack() as stack:
+        done = asyncio.Event()
+        small = asyncio.create_task(ask_often(address(server), done))
+        for _ in range(60):
+            made = socket.create_connection(("127.0.0.1", server.grpc_port))
+            stack.enter_context(made)
+            made.sendall(call)
+        async with asyncio.timeout(30):
+            while await failed_calls(server) < 60:
+                await asyncio.sleep(0.05)
+        done.set()
+        assert set(await small) == {"OK"}
+        assert peak_bytes(server) < BOUND

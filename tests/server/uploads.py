@@ -131,19 +131,22 @@ def request_headers(method: str) -> bytes:
         "content-type": "application/grpc",
         "te": "trailers",
     }
-    return b"".join(b"\x00" + _text(name) + _text(value) for name, value in headers.items())
+    return b"".join(_literal(name, value) for name, value in headers.items())
+
+
+def _literal(name: str, value: str) -> bytes:
+    return b"\x00" + _text(name) + _text(value)
 
 
 def _text(value: str) -> bytes:
     return bytes([len(value)]) + value.encode()
 
 
-def whole_call(stream: int, method: str, message: bytes) -> bytes:
-    """The frames of a call with one message, of at most 16 KiB."""
-    content = struct.pack(">BI", 0, len(message)) + message
-    return frame(HEADERS, END_HEADERS, stream, request_headers(method)) + frame(
-        DATA, END_STREAM, stream, content
-    )
+def whole_call(stream: int, method: str, message: bytes, encoding: str = "identity") -> bytes:
+    """The frames of a call with one message, of less than 16 KiB."""
+    content = struct.pack(">BI", encoding != "identity", len(message)) + message
+    headers = request_headers(method) + _literal("grpc-encoding", encoding)
+    return frame(HEADERS, END_HEADERS, stream, headers) + frame(DATA, END_STREAM, stream, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import grpc
 
 from double_booked.conflicts import kernel
 from double_booked.server.budget import Budget, CallLimit, Share
+from double_booked.server.compression import expand, expand_to, expanded_size, is_compressed
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -60,6 +61,7 @@ class Serving:
         budget: The bytes that they hold.
         work: The calls of ConflictService.
         standard_streams: The streams of health and reflection.
+        max_message_bytes: How large a message may be.
     """
 
     core: Core
@@ -68,6 +70,7 @@ class Serving:
     budget: Budget
     work: CallLimit
     standard_streams: CallLimit
+    max_message_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +243,14 @@ class UnaryCall(Call):
         cancellation: What stops its work when it ends; None where it is answered at once.
     """
 
-    __slots__ = ("_is_batch", "_request", "_respond", "cancellation")
+    __slots__ = ("_expanded_size", "_is_batch", "_request", "_respond", "cancellation")
 
     def __init__(self, method: Method, event: Event, respond: Respond, *, is_batch: bool) -> None:
         super().__init__(method, event)
         self._respond = respond
         self._is_batch = is_batch
         self._request = b""
+        self._expanded_size = 0
         self.cancellation: kernel.Cancellation | None = None
 
     def _begin(self) -> None:
@@ -263,8 +267,16 @@ class UnaryCall(Call):
         self.method.metrics.received += 1
         try:
             self._admit()
+            if is_compressed(request):
+                content = expand(request, MAX_INLINE_BYTES)
+                if content is None:
+                    maximum = self.method.serving.max_message_bytes
+                    self._expanded_size = expanded_size(request, maximum)
+                    self._hand_over(request, self._expanded_size)
+                    return
+                request = content
             if not kernel.is_small(request, self._is_batch):
-                self._hand_over(request)
+                self._hand_over(request, len(request))
                 return
             answer = self._respond(request, self)
             if len(answer) > MAX_INLINE_BYTES:
@@ -307,13 +319,13 @@ class UnaryCall(Call):
 
     # With a worker.
 
-    def _hand_over(self, request: bytes) -> None:
+    def _hand_over(self, request: bytes, size: int) -> None:
         self._share = self.method.serving.budget.share()
-        self._share.resize(len(request))
+        self._share.resize(size)
         self._request = request
         self.cancellation = kernel.Cancellation()
         self._start_batch((ReceiveClose(0),), self._closed)
-        self.method.serving.workers.submit(len(request), self._work)
+        self.method.serving.workers.submit(size, self._work)
 
     def _work(self) -> None:
         """Answer, in a worker thread."""
@@ -327,6 +339,8 @@ class UnaryCall(Call):
     def _operations(self) -> tuple[Operation, ...]:
         request, self._request = self._request, b""
         try:
+            if self._expanded_size:
+                request = expand_to(request, self._expanded_size)
             answer = self._respond(request, self)
             self._hold(len(answer))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status

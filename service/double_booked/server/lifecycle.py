@@ -149,6 +149,7 @@ class Server:
                 standard_streams=CallLimit(
                     "streams of health and reflection", settings.max_concurrent_rpcs
                 ),
+                max_message_bytes=settings.max_message_bytes,
             ),
             metrics,
             ConflictService(engine, settings.limits()),
@@ -340,6 +341,8 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", -1),
+        # See compression.py.
+        ("grpc.per_message_decompression", 0),
         # A second server on the port is an error, not a silent share of the traffic.
         ("grpc.so_reuseport", 0),
         # A call whose message is not awaited yet may send 64 KiB, whatever the line could carry.

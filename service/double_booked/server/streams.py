@@ -12,11 +12,13 @@ import grpc
 
 from double_booked.conflicts import kernel
 from double_booked.server.calls import (
+    MAX_INLINE_BYTES,
     SEND_SECONDS_PER_BYTE,
     Call,
     Method,
     status_of,
 )
+from double_booked.server.compression import expand, expand_to, expanded_size, is_compressed
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -92,9 +94,25 @@ class StreamCall(Call):
 
     # What a handler awaits.
 
+    async def receive(self) -> bytes | None:
+        """Return the next message; None after the last.
+
+        Raises:
+            LimitExceeded: It is compressed, and what it becomes has no room.
+            Refused: It is compressed, and cannot be decompressed.
+        """
+        message = await self._receive()
+        if message is None or not is_compressed(message):
+            return message
+        content = expand(message, MAX_INLINE_BYTES)
+        if content is not None:
+            return content
+        size = expanded_size(message, self.method.serving.max_message_bytes)
+        self.share.resize(self.share.size + size)
+        return await self._in_worker(size, partial(expand_to, message, size))
+
     @types.coroutine
-    def receive(self) -> Generator[_Start, Any, bytes | None]:
-        """Return the next message; None after the last."""
+    def _receive(self) -> Generator[_Start, Any, bytes | None]:
         message: bytes | None = yield self._start_to_receive
         return message
 

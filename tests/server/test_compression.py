@@ -1,0 +1,98 @@
+"""Compressed messages are as good as others, and no larger."""
+
+import gzip
+import zlib
+
+import grpc
+import pytest
+
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.conflicts.limits import LimitExceeded
+from double_booked.server import compression
+from double_booked.server.status import Refused
+from server.conftest import Served, serve
+from server.test_service import LARGE, PAIR
+
+TEXT = b"what a message says, " * 100
+FORMATS = pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])
+ENCODINGS = pytest.mark.parametrize("encoding", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+
+
+@ENCODINGS
+@pytest.mark.parametrize("request_message", [PAIR, LARGE], ids=["small", "large"])
+async def test_compressed_requests_are_answered(
+    served: Served, encoding: grpc.Compression, request_message: EventList
+) -> None:
+    stub = ConflictServiceStub(served.channel)
+    expected = await stub.GetConflicts(request_message)
+    assert await stub.GetConflicts(request_message, compression=encoding) == expected
+    stream = stub.StreamConflicts(request_message, compression=encoding)
+    assert [chunk async for chunk in stream] == [expected]
+
+
+@ENCODINGS
+async def test_a_feed_of_compressed_messages_is_answered(
+    served: Served, encoding: grpc.Compression
+) -> None:
+    sizes = []
+    made = EventList(events=[PAIR.events[0]] * 10_000)
+    call = ConflictServiceStub(served.channel).SweepConflicts(
+        iter([made, made]), compression=encoding
+    )
+    async for answer in call:
+        sizes += [len(group.conflict_group) for group in answer.conflicts]
+    assert sum(sizes) == 20_000
+
+
+@ENCODINGS
+@pytest.mark.parametrize("method", ["GetConflicts", "StreamConflicts"])
+async def test_a_message_too_large_decompressed_is_refused(
+    encoding: grpc.Compression, method: str
+) -> None:
+    async with serve(max_message_bytes=100_000) as served:
+        call = served.channel.unary_stream(f"/Scheduling.ConflictService/{method}")
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call(LARGE.SerializeToString(), compression=encoding).read()
+        assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "MAX_MESSAGE_BYTES" in refused.value.details()
+
+
+@FORMATS
+def test_what_was_compressed_comes_back(compress: type[bytes]) -> None:
+    message = compress(TEXT)
+    assert compression.is_compressed(message)
+    assert compression.expanded_size(message, 10**6) >= len(TEXT)
+    assert compression.expand(message, len(TEXT)) == TEXT
+    assert compression.expand(message, len(TEXT) - 1) is None
+
+
+def test_a_message_that_is_not_compressed_is_left_alone() -> None:
+    for message in (b"", b"\x0a", PAIR.SerializeToString()):
+        assert not compression.is_compressed(message)
+
+
+def test_gzip_says_how_large_it_becomes_and_zlib_at_most() -> None:
+    assert compression.expanded_size(gzip.compress(TEXT), len(TEXT)) == len(TEXT)
+    with pytest.raises(LimitExceeded, match="2100 bytes, more than MAX_MESSAGE_BYTES = 2099"):
+        compression.expanded_size(gzip.compress(TEXT), len(TEXT) - 1)
+    assert compression.expanded_size(zlib.compress(bytes(10**6)), 1000) == 1000
+
+
+def test_a_message_that_says_less_than_it_becomes_is_cut_off() -> None:
+    liar = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
+    with pytest.raises(Refused, match="more than 10 bytes"):
+        compression.expand_to(liar, compression.expanded_size(liar, 10**6))
+
+
+@FORMATS
+def test_a_message_that_is_broken_is_refused(compress: type[bytes]) -> None:
+    whole = compress(TEXT)
+    for broken in (
+        whole[:-5],
+        whole[:2],
+        whole + b"more",
+        whole[:3] + b"?" + whole[4:-4] + b"????",
+    ):
+        with pytest.raises(Refused, match="cannot be decompressed"):
+            compression.expand_to(broken, len(TEXT))
