@@ -22,6 +22,9 @@ Probes and Prometheus need a few. So whoever opens many closes their own, and no
 of the next probe.
 """
 
+_MAX_WAITING = 1024
+"""How many connections may wait to be accepted; one more is tried again only after a second."""
+
 _SERVER = "double-booked"
 
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
@@ -56,6 +59,9 @@ class HttpServer:
         make = partial(_make_connection, cast("web.Server", self._runner.server))
         loop = asyncio.get_running_loop()
         self._listening = [await loop.create_server(make, sock=each) for each in listening]
+        for each in listening:
+            # asyncio accepts as many connections at once as it lets wait, and lets 100 wait.
+            each.listen(_MAX_WAITING)
 
     async def stop(self) -> None:
         """Closes what is open; a request under way has a second to end."""

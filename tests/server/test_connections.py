@@ -3,17 +3,21 @@
 import asyncio
 import re
 import resource
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import grpc
 import pytest
 
+from double_booked import http
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.server import lifecycle
 from server.conftest import Served, serve
+from server.test_lifecycle import process, readyz
 from server.test_service import PAIR
 from server.uploads import (
     CONFLICT_SERVICE,
@@ -177,3 +181,15 @@ async def test_calls_that_are_reset_at_once_are_mostly_refused_and_others_answer
             assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
         assert await counted(http, served, "started_total", "BatchGetConflicts") < resets / 2
         reading.cancel()
+
+
+def test_connections_leave_files_for_probes() -> None:
+    with process(launcher="ulimit -n 500 && exec") as server, ExitStack() as stack:
+        for _ in range(600):
+            silent = socket.create_connection(("127.0.0.1", server.grpc_port))
+            stack.enter_context(silent)
+        silent.settimeout(10)
+        assert silent.recv(1) == b"", "one too many is closed"
+        assert readyz(server.http_port) == 200
+        files = list(Path(f"/proc/{server.popen.pid}/fd").iterdir())
+        assert len(files) < 500 - http.MAX_CONNECTIONS

@@ -145,7 +145,7 @@ async def test_whoever_opens_many_connections_closes_their_own_oldest_ones(
 def test_half_open_requests_do_not_use_up_the_files_of_the_process() -> None:
     limits = "ulimit -S -n 512 && ulimit -H -n 1024 && exec"
     with (
-        process(shell=limits) as server,
+        process(launcher=limits) as server,
         grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
         ExitStack() as stack,
     ):

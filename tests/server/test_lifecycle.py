@@ -39,11 +39,11 @@ class Process:
         raise AssertionError(f"no {event!r} in the log")
 
 
-def command(shell: str = "exec", **settings: str) -> subprocess.Popen[str]:
+def command(launcher: str = "exec", **settings: str) -> subprocess.Popen[str]:
     """Starts the server by a line of a shell, which ends with "exec"."""
     quick = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0", "DRAIN_DELAY": "0"}
     return subprocess.Popen(
-        ["/bin/sh", "-c", f'{shell} "$0" -m double_booked serve', sys.executable],
+        ["/bin/sh", "-c", f'{launcher} "$0" -m double_booked serve', sys.executable],
         env=os.environ | quick | {"LOG_FORMAT": "json"} | settings,
         stderr=subprocess.PIPE,
         text=True,
@@ -51,8 +51,8 @@ def command(shell: str = "exec", **settings: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def process(shell: str = "exec", **settings: str) -> Iterator[Process]:
-    with command(shell, **settings) as popen:
+def process(launcher: str = "exec", **settings: str) -> Iterator[Process]:
+    with command(launcher, **settings) as popen:
         try:
             unbound = Process(popen, 0, 0)
             ports = unbound.next_log("listening")
