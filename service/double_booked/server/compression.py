@@ -2,8 +2,9 @@
 
 gRPC's core would do it as soon as a message is there, for any number of calls at once: twenty
 messages of 61 KB took 1,283 MiB and held up others for 2 seconds. So it passes them on as they came
-(`grpc.per_message_decompression` is off), without a word of how. Their first bytes say it: as those
-of a message of ours they would begin a field that no message has.
+(`grpc.per_message_decompression` is off), without a word of how. Their first bytes say it: a
+message of ours that began with them would have field 3 of a type that there is not, or a number as
+its field 15, which none has.
 """
 
 import zlib
@@ -17,6 +18,8 @@ _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 """What gRPC calls "deflate" (RFC 1950, section 2.2, with a window of 32 KiB)."""
 
+_STARTS = frozenset({_GZIP, *_ZLIB})
+
 _EITHER = zlib.MAX_WBITS | 32
 """Lets zlib tell the two formats apart."""
 
@@ -28,8 +31,7 @@ _ISIZE_BYTES = 4
 
 def is_compressed(message: bytes) -> bool:
     """Return whether a message is compressed."""
-    start = message[:2]
-    return start == _GZIP or start in _ZLIB
+    return message[:2] in _STARTS
 
 
 def expanded_size(message: bytes, maximum: int) -> int:
