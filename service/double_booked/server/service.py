@@ -14,10 +14,6 @@ __all__ = ["CONFLICT_SERVICE", "MAX_INLINE_BYTES", "ConflictService", "Engine"]
 CONFLICT_SERVICE = scheduling_pb2.DESCRIPTOR.services_by_name["ConflictService"].full_name
 
 
-_SEARCH_BYTES_PER_EVENT = 40
-"""What the kernel keeps of an event beside its bytes: 35 bytes for 2,000,000 events of 12."""
-
-
 class Answer(Protocol):
     """What an engine makes of a request.
 
@@ -66,7 +62,7 @@ class ConflictService:
         answer = await call.work(
             task, kernel.stream_conflicts, request, self._limits, call.cancellation
         )
-        call.share.keep(_held_bytes(task.size, answer))
+        call.share.keep(answer.held_bytes + sweep.CHUNK_BYTES)
         call.note(answer.events, answer.groups)
         del request
         await _send_each(call, task, sweep.chunks(answer))
@@ -82,11 +78,6 @@ class ConflictService:
             call.share.keep(feed.held_bytes)
         await _send_each(call, Task(feed.held_bytes, feed.is_small(b"")), feed.finish())
         call.note(*feed.last_step())
-
-
-def _held_bytes(size: int, answer: kernel.Chunks) -> int:
-    """Return how many bytes an answer holds until its reader has taken all of it."""
-    return size + answer.events * _SEARCH_BYTES_PER_EVENT + sweep.CHUNK_BYTES
 
 
 async def _send_each(call: StreamCall, task: Task, chunks: Iterator[bytes]) -> None:
