@@ -14,10 +14,6 @@ _MAX_SMALL_EXPLAINED_BYTES = 6 * 1024
 """What a message may close, its own events included, for its step to be small; see cost.pxd."""
 
 
-_MAX_SMALL_BYTES = 64 * 1024
-"""Nothing over this size is small for the kernel; it need not be joined to learn that."""
-
-
 class Sweep:
     """A feed under way."""
 
@@ -64,12 +60,6 @@ class Sweep:
         """Yield the ConflictLists of the groups that are still open; the feed ends."""
         self._feed.finish()
         yield from chunks(self._feed)
-
-    def is_small(self, message: bytes) -> bool:
-        """Return whether the step of a message takes about a millisecond."""
-        if len(message) + len(self._held) + len(self._options) > _MAX_SMALL_BYTES:
-            return False
-        return kernel.is_small(self._options + self._held + message, is_batch=False)
 
     def last_step(self) -> tuple[int, int]:
         """Return how many events and groups there are more than at the last call."""

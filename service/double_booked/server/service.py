@@ -71,12 +71,13 @@ class ConflictService:
         """Send the groups of a feed, as soon as they are closed."""
         feed = sweep.Sweep(self._limits, call.cancellation)
         while (request := await call.receive()) is not None:
-            task = Task(len(request) + feed.held_bytes, feed.is_small(request))
-            call.share.resize(task.size)
+            call.share.resize(len(request) + feed.held_bytes)
+            # What is held costs nothing but what of it the message closes, piece by piece.
+            task = Task(len(request), feed.is_small(request))
             await _send_each(call, task, feed.take(request))
             call.note(*feed.last_step())
             call.share.keep(feed.held_bytes)
-        await _send_each(call, Task(feed.held_bytes, feed.is_small(b"")), feed.finish())
+        await _send_each(call, Task(0, feed.is_small(b"")), feed.finish())
         call.note(*feed.last_step())
 
 
