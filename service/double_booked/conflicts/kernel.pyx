@@ -6,6 +6,7 @@ made: the request's own bytes are sorted and framed anew. The meaning is that of
 definition.py.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.ref cimport Py_XDECREF, PyObject
 from libc.stdint cimport (
@@ -216,6 +217,8 @@ class Cancelled(Exception):
     """The search was told to end."""
 
 
+@cython.final
+@cython.freelist(8)
 cdef class Cancellation:
     """Tells a search, from another thread, to end."""
 
@@ -226,6 +229,8 @@ cdef class Cancellation:
         self.flag = 1
 
 
+@cython.final
+@cython.freelist(8)
 cdef class Allowance:
     """What a call may ask for in all its lists, and what it has asked for so far."""
 
@@ -377,6 +382,7 @@ cdef Search new_search(bytes request, Allowance allowance, Cancellation cancella
     return search
 
 
+@cython.final
 cdef class Search:
     """One EventList, and what is found out about it step by step."""
 
