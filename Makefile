@@ -118,9 +118,36 @@ scale: install ## measure the operator with many bookings in the API server of K
 soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
 	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
-fuzz: install ## search for inputs that break the kernel (FUZZ_SECONDS=600)
+# Each builds the kernel anew beside the one in use, with what finds faults in memory and arithmetic.
+SANITIZED_SOURCES := setup.py $(wildcard service/double_booked/*.py service/double_booked/*/*.py $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
+SANITIZED_BUILD = rm -rf build/$(1)/lib build/$(1)/temp* && KERNEL_SANITIZERS=$(2) $(BIN)/python setup.py --quiet build --build-base build/$(1) --build-lib build/$(1)/lib
+# Python itself lets go of little when it ends.
+SANITIZED_RUN = ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=build/$(1)/lib:tests
+COMMA := ,
+SANITIZERS := address$(COMMA)undefined
+LIBRARY = $(shell $(CC) -print-file-name=$(1))
+
+build/asan/built: $(VENV)/installed $(SANITIZED_SOURCES)
+	$(call SANITIZED_BUILD,asan,$(SANITIZERS))
+	touch $@
+
+test-asan: build/asan/built ## run the conflict tests with AddressSanitizer and UBSan in the kernel (needs gcc)
+	LD_PRELOAD="$(call LIBRARY,libasan.so) $(call LIBRARY,libubsan.so)" $(call SANITIZED_RUN,asan) \
+		$(BIN)/python -m pytest tests/conflicts
+
+build/fuzz/built: $(VENV)/installed $(SANITIZED_SOURCES) requirements-fuzz.txt
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-fuzz.txt
-	$(BIN)/python tests/fuzz_kernel.py -max_total_time=$(or $(FUZZ_SECONDS),600)
+	export CC=clang LDSHARED="clang -shared" && $(call SANITIZED_BUILD,fuzz,$(SANITIZERS)$(COMMA)fuzzer-no-link)
+	touch $@
+
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/targets/*.py)))
+fuzz: build/fuzz/built ## search for inputs that break a FUZZ_TARGETS, FUZZ_SECONDS=600 in all (needs clang)
+	for target in $(FUZZ_TARGETS); do \
+		LD_PRELOAD="$$($(BIN)/python -c 'import atheris; print(atheris.path())')/asan_with_fuzzer.so" $(call SANITIZED_RUN,fuzz) \
+			$(BIN)/python -m fuzz $$target build/fuzz -timeout=60 -verbosity=0 -print_final_stats=1 \
+			-max_total_time=$$(($(FUZZ_SECONDS) / $(words $(FUZZ_TARGETS)))) || exit 1; \
+	done
 
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --extra otel --group dev pyproject.toml
@@ -134,4 +161,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz test-asan lock clean

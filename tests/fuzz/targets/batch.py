@@ -1,0 +1,46 @@
+"""Batches, of which each list is answered as it is by itself."""
+
+from collections.abc import Iterable
+
+from google.protobuf.message import DecodeError
+
+from conflicts import wire
+from conflicts.differential import UNLIMITED
+from conflicts.test_kernel import cases
+from double_booked.api.scheduling_pb2 import (
+    BatchGetConflictsRequest,
+    BatchGetConflictsResponse,
+    ConflictList,
+    EventList,
+)
+from double_booked.conflicts import kernel
+from double_booked.conflicts.validation import InvalidRequest
+
+_LISTS = tuple(cases.values())
+SEEDS = (
+    b"",
+    *(wire.delimited(1, each) for each in _LISTS),
+    b"".join(wire.delimited(1, each) for each in _LISTS[:3]),
+)
+
+
+def check(data: bytes) -> None:
+    try:
+        answer = kernel.batch_get_conflicts(data, UNLIMITED).content
+    except InvalidRequest:
+        answer = None
+    try:
+        lists = BatchGetConflictsRequest.FromString(data).lists
+    except DecodeError:
+        return  # protobuf counts the batch in the depth of what it cannot read, the kernel does not
+    results = None if answer is None else list(BatchGetConflictsResponse.FromString(answer).results)
+    assert results == _one_by_one(lists)
+
+
+def _one_by_one(lists: Iterable[EventList]) -> list[ConflictList] | None:
+    """What the lists' answers are; None if any is refused."""
+    try:
+        answers = [kernel.get_conflicts(each.SerializeToString(), UNLIMITED) for each in lists]
+    except InvalidRequest:
+        return None
+    return [ConflictList.FromString(each.content) for each in answers]

@@ -1,0 +1,63 @@
+"""Feeds, which in messages of any size close the groups that the definition finds."""
+
+from collections.abc import Iterator
+
+from google.protobuf.message import DecodeError
+
+from conflicts.differential import UNLIMITED
+from conflicts.test_kernel import cases
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.conflicts import definition
+from double_booked.conflicts.sweep import Sweep
+from double_booked.conflicts.validation import InvalidRequest
+
+SEEDS = tuple(bytes([size]) + case for case in cases.values() for size in (1, 3))
+MAX_EVENTS_PER_MESSAGE = 8
+
+
+def check(data: bytes) -> None:
+    """Looks at a byte that chooses the size of the messages, and a list, which is put in order."""
+    size, content = 1 + sum(data[:1]) % MAX_EVENTS_PER_MESSAGE, data[1:]
+    try:
+        asked = EventList.FromString(content)
+    except DecodeError:
+        assert _closed([content]) is None
+        return
+    _sort(asked)
+    try:
+        expected = _in_any_order(definition.get_conflicts(asked))
+    except InvalidRequest:
+        expected = None
+    assert _closed(_split(asked, size)) == expected
+    assert _closed([asked.SerializeToString()]) == expected
+
+
+def _sort(asked: EventList) -> None:
+    events = sorted(asked.events, key=lambda event: (event.start.seconds, event.start.nanos))
+    del asked.events[:]
+    asked.events.extend(events)
+
+
+def _split(asked: EventList, size: int) -> Iterator[bytes]:
+    yield EventList(options=asked.options).SerializeToString()
+    for first in range(0, len(asked.events), size):
+        yield EventList(events=asked.events[first : first + size]).SerializeToString()
+
+
+def _closed(messages: Iterator[bytes] | list[bytes]) -> list[bytes] | None:
+    """The groups that a feed closes; None if it is refused."""
+    sweep = Sweep(UNLIMITED)
+    answer = ConflictList()
+    try:
+        for message in messages:
+            for chunk in sweep.take(message):
+                answer.MergeFromString(chunk)
+        for chunk in sweep.finish():
+            answer.MergeFromString(chunk)
+    except InvalidRequest:
+        return None
+    return _in_any_order(answer)
+
+
+def _in_any_order(answer: ConflictList) -> list[bytes]:
+    return sorted(group.SerializeToString(deterministic=True) for group in answer.conflicts)

@@ -1,0 +1,31 @@
+"""How the kernel that runs here was compiled: what makes a fault in it hard to use."""
+
+import re
+import subprocess
+
+from double_booked.conflicts import kernel
+
+
+def elf(option: str) -> str:
+    """What binutils, which come with every compiler, read in the kernel."""
+    return subprocess.run(
+        ["readelf", "--wide", option, kernel.__file__],  # noqa: S607 - wherever it is
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_its_table_of_functions_is_read_only() -> None:
+    assert "GNU_RELRO" in elf("--program-headers")
+    assert re.search(r"FLAGS_1.*NOW|BIND_NOW", elf("--dynamic"))
+
+
+def test_its_stack_is_not_executable() -> None:
+    assert re.search(r"GNU_STACK.* RW +0x", elf("--program-headers"))
+
+
+def test_its_stack_and_the_buffers_it_copies_to_are_checked() -> None:
+    symbols = elf("--dyn-syms")
+    assert "__stack_chk_fail" in symbols
+    assert "__memcpy_chk" in symbols
