@@ -115,6 +115,39 @@ def test_conflicts_are_told_and_the_exit_code_is_1() -> None:
     assert checked.stdout.splitlines()[-1] == SUMMARY
 
 
+def test_standard_input_without_an_end_is_refused_at_the_limit() -> None:
+    with Path("/dev/zero").open("rb") as endless:
+        checked = subprocess.run(
+            [*COMMAND, "check", "--max-bytes", "1000000"],
+            stdin=endless,
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+    assert checked.returncode == 2
+    assert checked.stderr == (
+        "Error: standard input: the files have more than 1000000 bytes in all;"
+        " --max-bytes sets the limit\n"
+    )
+
+
+def test_a_pipe_of_the_shell_is_read(files: Path) -> None:
+    script = f"{sys.executable} -m double_booked check <(cat {files}/free.json)"
+    checked = subprocess.run(
+        ["/bin/bash", "-c", script], capture_output=True, check=False, text=True
+    )
+    assert (checked.stdout, checked.returncode) == ("No conflicts among 1 event.\n", 0)
+
+
+def test_memory_that_runs_out_is_told_in_one_line() -> None:
+    endless = f"ulimit -v 400000; {sys.executable} -m double_booked check --max-bytes 9999999999 < /dev/zero"
+    checked = subprocess.run(
+        ["/bin/bash", "-c", endless], capture_output=True, check=False, text=True
+    )
+    assert checked.returncode == 2
+    assert checked.stderr == "Error: memory ran out; ask about less at once, or allow more memory\n"
+
+
 def test_no_conflict_is_told_and_the_exit_code_is_0(files: Path) -> None:
     checked = run("check", files / "free.json")
     assert (checked.stdout, checked.returncode) == ("No conflicts among 1 event.\n", 0)

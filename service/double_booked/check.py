@@ -20,9 +20,12 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
+    MAX_BYTES,
+    Allowance,
     Joined,
     Reading,
     Source,
+    TooLarge,
     find_files,
     join,
     locate,
@@ -89,6 +92,7 @@ class Input:
             on, and other files are read whole.
         end: Up to when, a day included; without, DEFAULT_DAYS after the start.
         count_tentative: Whether tentative events take time.
+        max_bytes: How many bytes all files together may have.
     """
 
     format: str | None = None
@@ -96,6 +100,7 @@ class Input:
     start: date | None = None
     end: date | None = None
     count_tentative: bool = True
+    max_bytes: int = MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +146,9 @@ def run(  # noqa: PLR0917 - the last two are rare
     Raises:
         Failure: A file cannot be read or used, or the service does not answer.
     """
-    reading = _reading(wanted or Input(), output.zone or machine_zone())
-    joined = join(_read_all(files, reading), options)
+    wanted = wanted or Input()
+    reading = _reading(wanted, output.zone or machine_zone())
+    joined = join(_read_all(files, reading, Allowance(wanted.max_bytes)), options)
     ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
@@ -203,7 +209,7 @@ def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
         raise Failure("--from and --to must be in the years 1 to 9999") from error
 
 
-def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
+def _read_all(paths: Sequence[str], reading: Reading, allowance: Allowance) -> list[Source]:
     files = [file for path in paths for file in _find_files(path)]
     names = resource_names(files)
     console = Console(stderr=True)
@@ -212,7 +218,7 @@ def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
     )
     # Left open by a fault, it would keep its thread, and the process with that.
     with closing(cast("Generator[str]", shown)):
-        read_or_not = [_try_to_read(file, names[file], reading) for file in shown]
+        read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
     faults = [fault for each in read_or_not if isinstance(each, Failure) for fault in each.faults]
     if faults:
         raise Failure(*faults)
@@ -223,9 +229,13 @@ def _read_all(paths: Sequence[str], reading: Reading) -> list[Source]:
 
 def _find_files(path: str) -> list[str]:
     try:
-        return find_files(path)
+        return find_files(path, _note_file)
     except InvalidCalendar as error:
         raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
+
+
+def _note_file(sentence: str) -> None:
+    click.echo(f"Note: {printable(sentence)}.", err=True)
 
 
 def _note(sources: Sequence[Source], reading: Reading) -> None:
@@ -275,10 +285,14 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
     return options
 
 
-def _try_to_read(path: str, resource: str, reading: Reading) -> Source | Failure:
+def _try_to_read(
+    path: str, resource: str, reading: Reading, allowance: Allowance
+) -> Source | Failure:
     """What was read, or why it was not: all files' faults are told at once."""
     try:
-        return read(path, resource, reading)
+        return read(path, resource, reading, allowance)
+    except TooLarge as error:
+        raise Failure(f"{name_of(path)}: {error}") from error  # so would be all that follow
     except InvalidCalendar as error:
         return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
     except OSError as error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from double_booked.client import CallerTls
 
+OUT_OF_MEMORY = 2
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
 
@@ -80,7 +81,22 @@ def _caller_tls(
     )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Commands that end with a sentence where memory does."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
+        """Run the command; its exit code is 2 if memory runs out."""
+        try:
+            return super().invoke(ctx)
+        except MemoryError:
+            pass  # here the traceback still holds what filled the memory
+        click.echo("Error: memory ran out; ask about less at once, or allow more memory", err=True)
+        sys.exit(OUT_OF_MEMORY)
+
+
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 def main() -> None:
     """Tells which events of a list conflict."""
     # Else gRPC's core writes a line of its own for each handshake that fails, whoever tries.
@@ -154,6 +170,14 @@ def operator(chosen: settings.OperatorSettings) -> None:
     help="Whether tentative events take time.",
 )
 @click.option(
+    "--max-bytes",
+    metavar="BYTES",
+    type=click.IntRange(min=1),
+    default=256 * 1024 * 1024,
+    show_default=True,
+    help="How much may be read of all FILEs together.",
+)
+@click.option(
     "--min-gap",
     type=conflict_options.DurationType(),
     default="0s",
@@ -208,6 +232,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     start: "date | None",
     end: "date | None",
     count_tentative: str,
+    max_bytes: int,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
@@ -234,7 +259,7 @@ def check(  # noqa: PLR0917 - click passes them by name
         options = check.make_options(min_gap, dict(capacity), explain=explain)
         fails = fail_on == "any"
         output = check.Output(output_format, zone, fails, suggestions, hours)
-        wanted = check.Input(input_format, by, start, end, count_tentative == "yes")
+        wanted = check.Input(input_format, by, start, end, count_tentative == "yes", max_bytes)
         sys.exit(check.run(files or ("-",), options, server, output, tls, wanted))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

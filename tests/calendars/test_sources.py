@@ -1,5 +1,6 @@
 """Files are read by name and told apart by content, and several make one list."""
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,10 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import Found
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
+    Allowance,
     Reading,
     Source,
+    TooLarge,
     find_files,
     join,
     locate,
@@ -101,6 +104,48 @@ def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_pa
         file.touch()
     found = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
     assert found == ["a.ICS", "b.ics", "sub/c.ics"]
+
+
+def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "secret.ics").touch()
+    (folder / "a.ics").touch()
+    (folder / "inside.ics").symlink_to("a.ics")
+    (folder / "outside.ics").symlink_to("../secret.ics")
+    (folder / "zero.ics").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.ics")
+    notes: list[str] = []
+    found = find_files(str(folder), notes.append)
+    assert found == [str(folder / "a.ics"), str(folder / "inside.ics")]
+    assert notes == [
+        f"{folder}/outside.ics is not read: it is a link to outside of the folder",
+        f"{folder}/pipe.ics is not read: it is no regular file",
+        f"{folder}/zero.ics is not read: it is a link to outside of the folder",
+    ]
+
+
+def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_bytes(JSON)
+    (tmp_path / "link.json").symlink_to("real.json")
+    assert find_files(str(tmp_path / "link.json")) == [str(tmp_path / "link.json")]
+    assert len(read(str(tmp_path / "link.json"), "link", READING).found) == 1
+
+
+def test_a_device_that_is_named_is_refused() -> None:
+    with pytest.raises(InvalidCalendar, match="it is a device; name a file, a folder, or - for"):
+        read("/dev/zero", "zero", READING)
+
+
+@pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
+def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    allowance = Allowance(2 * len(content))
+    for _ in range(2):
+        read(str(path), "file", READING, allowance)
+    with pytest.raises(TooLarge, match=f"more than {2 * len(content)} bytes in all; --max-bytes"):
+        read(str(path), "file", READING, allowance)
 
 
 def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:

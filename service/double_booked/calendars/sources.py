@@ -1,13 +1,15 @@
 """Where events are read from; several sources make one list."""
 
 import codecs
+import io
 import os
 import re
+import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -17,7 +19,13 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
 from double_booked.calendars.recurrence import Window
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 _STANDARD_INPUT = 0
+_ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
+MAX_BYTES = 256 * 1024 * 1024
+"""How much is read of all files together if nobody says; it takes some ten times that in memory."""
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with {,"
@@ -25,6 +33,26 @@ _NO_FORMAT = (
 )
 FORMATS = ("ics", "json", "csv")
 BY = ("file", "calendar", *RESOURCES)
+
+
+class TooLarge(InvalidCalendar):
+    """A file that would take more than all files together may."""
+
+
+class Allowance:
+    """How many bytes may be read of all files together."""
+
+    def __init__(self, size: int = MAX_BYTES) -> None:
+        self._size = size
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Raise TooLarge if this many more are too many."""
+        self._left -= size
+        if self._left < 0:
+            raise TooLarge(
+                [f"the files have more than {self._size} bytes in all; --max-bytes sets the limit"]
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +117,49 @@ class Joined:
         return source.name, source.found[index].line, f"events[{index}]"
 
 
-def find_files(path: str) -> list[str]:
-    """The .ics files of a folder and of those in it, by name, except hidden ones; a file is itself.
+def _ignore(_: str) -> None:
+    pass
+
+
+def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
+    """Return the .ics files of a folder and of those in it, by name; a file is itself.
+
+    Hidden files are passed over.
+
+    Args:
+        path: Of the file or folder.
+        note: Takes a sentence on each file that is passed over because it is none (a FIFO, a
+            device), or is a link to somewhere outside of the folder.
 
     Raises:
-        InvalidCalendar: The folder has none.
+        InvalidCalendar: The folder has no .ics file.
     """
     if path == "-" or not Path(path).is_dir():
         return [path]
     found = []
+    root = Path(path).resolve()
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        visible = sorted(name for name in files if not name.startswith("."))
-        found += [str(Path(folder, name)) for name in visible if name.lower().endswith(".ics")]
+        for name in sorted(name for name in files if not name.startswith(".")):
+            file = Path(folder, name)
+            if not name.lower().endswith(".ics"):
+                continue
+            if reason := _not_of_folder(file, root):
+                note(f"{name_of(str(file))} is not read: it is {reason}")
+            else:
+                found.append(str(file))
     if not found:
         raise InvalidCalendar(["the folder has no .ics file"])
     return found
+
+
+def _not_of_folder(file: Path, root: Path) -> str | None:
+    """Say why a file is not read with its folder; None if it is."""
+    if file.is_symlink() and not file.resolve().is_relative_to(root):
+        return "a link to outside of the folder"
+    if file.exists() and not file.is_file():
+        return "no regular file"
+    return None
 
 
 def resource_names(paths: Iterable[str]) -> dict[str, str]:
@@ -117,19 +172,21 @@ def resource_names(paths: Iterable[str]) -> dict[str, str]:
     return {path: name if times[name] == 1 else path for path, name in short.items()}
 
 
-def read(path: str, resource: str, reading: Reading) -> Source:
+def read(path: str, resource: str, reading: Reading, allowance: Allowance | None = None) -> Source:
     """Reads a file; "-" is standard input.
 
     Args:
         path: Where it is.
         resource: What it is called among the resources.
         reading: How it is read.
+        allowance: How much of it, and of what is read later, may be read.
 
     Raises:
-        InvalidCalendar: The content is no list of events.
+        InvalidCalendar: The content is no list of events, or the path is that of a device.
+        TooLarge: The allowance is used up.
         OSError: The file cannot be read.
     """
-    with _open(path) as file:
+    with _open(path, allowance or Allowance()) as file:
         head = _read_head(file)
         found_format = reading.format or _detect(head)
         if found_format == "ics":
@@ -150,9 +207,45 @@ def read(path: str, resource: str, reading: Reading) -> Source:
     return Source(name_of(path), inside, options, len(found) - len(inside))
 
 
-def _open(path: str) -> BinaryIO:
-    # A copy of the descriptor, so that standard input itself stays open.
-    return os.fdopen(os.dup(_STANDARD_INPUT), "rb") if path == "-" else Path(path).open("rb")
+def _open(path: str, allowance: Allowance) -> BinaryIO:
+    if path == "-" or path in _ITS_PATHS:
+        # A copy of the descriptor, so that standard input itself stays open.
+        file: io.RawIOBase = io.FileIO(os.dup(_STANDARD_INPUT))
+    else:
+        _check_kind(path)
+        file = io.FileIO(path)
+    return io.BufferedReader(_Metered(file, allowance))
+
+
+def _check_kind(path: str) -> None:
+    """Refuse what has no end or cannot be opened; a FIFO is read, as <(...) of a shell is one."""
+    mode = Path(path).stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        kind = "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise InvalidCalendar([f"it is {kind}; name a file, a folder, or - for standard input"])
+
+
+class _Metered(io.RawIOBase):
+    """A file of which no more is read than is allowed."""
+
+    def __init__(self, file: io.RawIOBase, allowance: Allowance) -> None:
+        self._file = file
+        self._allowance = allowance
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        """Read some bytes; none at the end."""
+        size = self._file.readinto(buffer)
+        self._allowance.take(size or 0)
+        return size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
 
 
 def name_of(path: str) -> str:
