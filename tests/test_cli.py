@@ -140,7 +140,8 @@ def test_a_pipe_of_the_shell_is_read(files: Path) -> None:
 
 
 def test_memory_that_runs_out_is_told_in_one_line() -> None:
-    endless = f"ulimit -v 400000; {sys.executable} -m double_booked check --max-bytes 9999999999 < /dev/zero"
+    check = f"{sys.executable} -m double_booked check --max-bytes 9999999999"
+    endless = f"ulimit -v 400000; {check} < /dev/zero"
     checked = subprocess.run(
         ["/bin/bash", "-c", endless], capture_output=True, check=False, text=True
     )

@@ -6,6 +6,7 @@ everybody's licence.
 """
 
 import compileall
+import json
 import os
 import py_compile
 import re
@@ -14,16 +15,18 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 SITE = Path("usr/lib/python3/dist-packages")
+SBOM = Path("usr/share/doc/double-booked/sbom.cdx.json")
 USER = "65532"
 
 # Of the standard library, what a service and a command line never use.
 NEVER_USED = re.compile(
     r"(test|tests|idlelib|tkinter|turtledemo|turtle\.py|ensurepip|venv|pydoc_data|config-.*"
     r"|sqlite3|_sqlite3.*\.so|dbm|_dbm.*\.so|_gdbm.*\.so|curses|_curses.*\.so|readline.*\.so"
-    r"|_test.*\.so|xxlimited.*\.so|__pycache__|_pyrepl|__phello__)"
+    r"|_test.*\.so|_ctypes_test.*\.so|_?xx.*\.so|__pycache__|_pyrepl|__phello__)"
 )
 # Of packages, what only their makers use, and sources of what is compiled.
 NEVER_SHIPPED = re.compile(
@@ -123,15 +126,46 @@ def copy_libraries(target: Path) -> None:
             copy(library, target / folder / library.name)
 
 
-def copy_licences(target: Path) -> None:
-    """Copies what Debian says of the rights to each of its packages that something is from."""
+def debian_parts(target: Path) -> list[str]:
+    """Return the names of Debian's packages that something in the tree is from."""
     shipped = ["/" + str(file.relative_to(target)) for file in programs(target)]
     # Of libraries, dpkg knows the path without /usr.
     paths = [*shipped, *(path.removeprefix("/usr") for path in shipped)]
     found = subprocess.run(["dpkg", "-S", *paths], capture_output=True, text=True, check=False)
-    for name in sorted(set(re.findall(r"^([a-z0-9.+-]+)(?=:)", found.stdout, re.MULTILINE))):
+    return sorted(set(re.findall(r"^([a-z0-9.+-]+)(?=:)", found.stdout, re.MULTILINE)))
+
+
+def copy_licences(target: Path, debian: Iterable[str]) -> None:
+    """Copies what Debian says of the rights to each of its packages."""
+    for name in debian:
         licence = Path("/usr/share/doc", name, "copyright")
         copy(licence, target / licence.relative_to("/"))
+
+
+def write_parts(target: Path, debian: Iterable[str]) -> None:
+    """Write what scanners read: the packages' dpkg status, the release, and an SBOM (CycloneDX)."""
+    status = target / "var/lib/dpkg/status.d"
+    status.mkdir(parents=True)
+    components = []
+    for name in debian:
+        told = subprocess.run(["dpkg", "-s", name], capture_output=True, text=True, check=True)
+        (status / name).write_text(told.stdout)
+        [version] = re.findall(r"^Version: (.+)$", told.stdout, re.MULTILINE)
+        components.append(component(name, version, f"pkg:deb/debian/{name}@{version}"))
+    for each in sorted(distributions(path=[str(target / SITE)]), key=lambda each: each.name):
+        purl = f"pkg:pypi/{each.name.lower().replace('_', '-')}@{each.version}"
+        components.append(component(each.name, each.version, purl))
+    document = {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": components}
+    sbom = target / SBOM
+    sbom.parent.mkdir(parents=True, exist_ok=True)
+    sbom.write_text(json.dumps(document, indent=1))
+    copy(Path("/etc/os-release"), target / "etc/os-release")
+
+
+def component(name: str, version: str, purl: str) -> dict[str, str]:
+    """Return a part as CycloneDX has it."""
+    purl = purl.replace("+", "%2B").replace("~", "%7E")
+    return {"type": "library", "name": name, "version": version, "purl": purl, "bom-ref": purl}
 
 
 def write_own(target: Path, commit: str) -> None:
@@ -142,7 +176,7 @@ def write_own(target: Path, commit: str) -> None:
         "import sys\n\nfrom double_booked.cli import main\n\nsys.exit(main())\n"
     )
     command.chmod(0o755)
-    (target / "etc").mkdir()
+    (target / "etc").mkdir(exist_ok=True)
     (target / "etc/passwd").write_text(f"double-booked:x:{USER}:{USER}::/:/none\n")
     (target / "etc/group").write_text(f"double-booked:x:{USER}:\n")
     (target / SITE / "double_booked/commit.txt").write_text(f"{commit}\n")
@@ -161,7 +195,9 @@ def main(packages: Path, target: Path, commit: str, epoch: int) -> None:
     compile_tree(target / "usr/lib", target)
     copy_libraries(target)
     subprocess.run(["strip", "--strip-unneeded", *programs(target)], check=True)
-    copy_licences(target)
+    debian = debian_parts(target)
+    copy_licences(target, debian)
+    write_parts(target, debian)
     write_own(target, commit)
     set_times(target, epoch)
 

@@ -1,6 +1,7 @@
 """What is in the image, and above all what is not."""
 
 import gzip
+import json
 import stat
 import subprocess
 from importlib.metadata import Distribution
@@ -85,3 +86,17 @@ def test_it_holds_what_tracing_needs(image: Image, protocol: str) -> None:
 @pytest.mark.parametrize("library", ["libc.so.6", "libssl.so.3"])
 def test_libraries_are_where_programs_look_for_them(image: Image, library: str) -> None:
     assert list(Path(image.root, "usr/lib").glob(f"*/{library}"))
+
+
+def test_scanners_find_its_parts(image: Image) -> None:
+    sbom = image.root / "usr/share/doc/double-booked/sbom.cdx.json"
+    named = {each["name"] for each in json.loads(sbom.read_text())["components"]}
+    debian = {path.name for path in (image.root / "var/lib/dpkg/status.d").iterdir()}
+    assert {"libc6", "libssl3t64", "python3.13-minimal"} <= debian
+    assert debian | {"grpcio", "double-booked", "aiohttp"} <= named
+    assert "ID=debian" in (image.root / "etc/os-release").read_text()
+
+
+def test_it_holds_no_module_that_only_tests_python(image: Image) -> None:
+    assert not list(image.root.rglob("lib-dynload/*test*"))
+    assert not list(image.root.rglob("lib-dynload/*xx*"))
