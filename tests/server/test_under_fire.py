@@ -96,7 +96,10 @@ def test_a_server_that_is_killed_behind_a_proxy_loses_only_what_had_reached_it(
             assert len(running.failed()) <= kills * most
             instances[0].start()
             proxy.until_healthy({instance.port for instance in instances})
-    assert {call.code for call in running.failed()} <= {grpc.StatusCode.UNAVAILABLE}
+    # Envoy resets a call whose answer had begun, which a client takes for INTERNAL.
+    answered_in_part = grpc.StatusCode.INTERNAL
+    codes = {call.code for call in running.failed()}
+    assert codes <= {grpc.StatusCode.UNAVAILABLE, answered_in_part}
 
 
 def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_any_work() -> None:

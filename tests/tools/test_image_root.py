@@ -46,10 +46,11 @@ def test_the_standard_library_comes_without_what_a_service_never_uses(tmp_path: 
     for name in (
         "json/decoder.py",
         "tkinter/__init__.py",
+        "lib-dynload/_sqlite3.so",
         "lib-dynload/_ctypes_test.so",
         "lib-dynload/xxsubtype.so",
     ):
-        (library / name).parent.mkdir(parents=True)
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
         (library / name).write_text("")
     image_root["copy_tree"](library, target, image_root["NEVER_USED"])
     assert [file for file in target.rglob("*") if file.is_file()] == [target / "json/decoder.py"]
