@@ -40,7 +40,8 @@ def test_it_runs_the_server_as_a_user_without_rights(image: Image) -> None:
 def test_it_holds_no_shell_no_package_manager_and_no_compiler(image: Image) -> None:
     programs = {path.name for path in (image.root / "usr/bin").iterdir()}
     assert programs == {"double-booked", "python3.13"}
-    names = {path.name for path in image.root.rglob("*")}
+    # The folder of dpkg stays: scanners read in it what is here.
+    names = {path.name for path in image.root.rglob("*") if path.is_file()}
     assert not names & {"sh", "bash", "pip", "apt", "dpkg", "gcc", "ensurepip", "busybox"}
 
 
