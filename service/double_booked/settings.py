@@ -348,6 +348,13 @@ class OperatorSettings:
         default="",
         metadata=_option(click.Path(readable=False), "Its private key, PEM without a password."),
     )
+    webhook_client_ca_file: str = field(
+        default="",
+        metadata=_option(
+            click.Path(readable=False),
+            "Authorities of which the API server must show a certificate, PEM; read at the start.",
+        ),
+    )
     log_level: str = field(default="info", metadata=_LOG_LEVEL)
     log_format: str = field(default="auto", metadata=_LOG_FORMAT)
 

@@ -31,6 +31,7 @@ from double_booked.operator.enforcement import (
     assess,
     enforcement_of,
     foreign_webhooks,
+    path_for,
 )
 from double_booked.operator.objects import Calendar, Identity, Key, Rules
 
@@ -53,9 +54,8 @@ SECRETS = [
     ([""], ["secrets"], [f"{KEY}-webhook"], ["get", "update"]),
 ]
 CONFIGURATIONS = (["admissionregistration.k8s.io"], ["validatingwebhookconfigurations"])
-WATCHED = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get"])]
 KEPT = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get", "patch"])]
-"""The rights to webhook configurations: of others to find them, of its own to watch or keep it."""
+"""The rights to webhook configurations: of others to find them, of its own to keep it."""
 
 
 def every(name: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def granted(name: str) -> list[tuple[str, str | None, Any]]:
     objects = every(name)
     account = container_pod(name)["serviceAccountName"]
     who = {"kind": "ServiceAccount", "name": account, "namespace": "shared"}
-    bindings = [each for each in objects if each["kind"].endswith("Binding")]
+    bindings = [each for each in objects if each["kind"].endswith("RoleBinding")]
     assert all(each["subjects"] == [who] for each in bindings)
     found = []
     for binding in bindings:
@@ -122,12 +122,71 @@ def test_in_some_namespaces_it_has_rights_there_alone() -> None:
     ]
 
 
-def test_with_cert_manager_it_changes_no_secret_and_no_webhook() -> None:
+def test_with_cert_manager_it_keeps_the_path_alone() -> None:
     assert granted("operator-cert-manager") == [
-        (KEY, "shared", LEASES),
+        (KEY, "shared", LEASES + SECRETS),
         (KEY, None, BOOKINGS),
-        (f"{KEY}-webhook", None, WATCHED),
+        (f"{KEY}-webhook", None, KEPT),
     ]
+    assert "new.clientConfig.?caBundle" in limits("operator-cert-manager")
+    assert "new.clientConfig.?caBundle" not in limits("operator")
+
+
+def limits(name: str) -> str:
+    """Return what the operator's changes of its webhook configuration must satisfy."""
+    policy = render(values(name))["ValidatingAdmissionPolicy", f"{KEY}-webhook"]["spec"]
+    [rule] = policy["matchConstraints"]["resourceRules"]
+    assert rule["resourceNames"] == [KEY]
+    return " ".join(each["expression"] for each in policy["validations"])
+
+
+@pytest.mark.parametrize("name", [*SOURCES, "operator-only"])
+def test_each_admission_policy_is_bound_and_denies(name: str) -> None:
+    objects = render(values(name))
+    policies = {key for kind, key in objects if kind == "ValidatingAdmissionPolicy"}
+    assert policies == {f"{KEY}-deleted-bookings", f"{KEY}-webhook"}
+    for policy in policies:
+        binding = objects["ValidatingAdmissionPolicyBinding", policy]["spec"]
+        assert binding == {"policyName": policy, "validationActions": ["Deny"]}
+        assert objects["ValidatingAdmissionPolicy", policy]["spec"]["failurePolicy"] == "Fail"
+
+
+def test_the_limits_are_for_the_account_that_the_operator_has() -> None:
+    options = (
+        "--set=operator.serviceAccount.name=own",
+        "--set=operator.serviceAccount.create=false",
+    )
+    objects = render(values("operator"), *options)
+    policy = objects["ValidatingAdmissionPolicy", f"{KEY}-webhook"]["spec"]
+    [condition] = policy["matchConditions"]
+    assert "endsWith(':own')" in condition["expression"]
+
+
+def test_the_webhook_is_closed_to_others_where_the_api_servers_ranges_are_known() -> None:
+    ranges = "--set=operator.networkPolicy.apiServerRanges={10.0.0.0/28,fd00::/64}"
+    assert ("NetworkPolicy", KEY) not in render(values("operator"))
+    spec = render(values("operator"), ranges)["NetworkPolicy", KEY]["spec"]
+    assert spec["policyTypes"] == ["Ingress"]
+    blocks = [{"ipBlock": {"cidr": each}} for each in ("10.0.0.0/28", "fd00::/64")]
+    assert spec["ingress"] == [
+        {"ports": [{"port": 10250}], "from": blocks},
+        {"ports": [{"port": 8080}]},
+    ]
+    whole = render(values("operator"), ranges, "--set=networkPolicy.enabled=true")
+    spec = whole["NetworkPolicy", KEY]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert spec["ingress"][0] == {"ports": [{"port": 10250}], "from": blocks}
+
+
+@pytest.mark.parametrize("name", ["operator", "operator-cert-manager"])
+def test_the_authority_of_callers_is_a_file_for_the_operator(name: str) -> None:
+    objects = render(values(name), "--set=operator.clientCA.existingSecret=callers")
+    pod = objects["Deployment", KEY]["spec"]["template"]["spec"]
+    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "client-ca"]
+    [volume] = [each for each in pod["volumes"] if each["name"] == "client-ca"]
+    assert volume["secret"]["secretName"] == "callers"
+    env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    assert env["WEBHOOK_CLIENT_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
 
 
 def test_editors_book_and_admins_alone_change_calendars() -> None:
@@ -243,7 +302,10 @@ def assessed(name: str, *options: str) -> WebhookState:
         for webhook in configuration["webhooks"]:
             bundle = base64.b64encode(material.authorities).decode()
             webhook["clientConfig"]["caBundle"] = bundle
-    expected = Expected(settings["WEBHOOK_CONFIGURATION"], hosts, material.certificate)
+            kind = webhook["name"].partition(".")[0]
+            webhook["clientConfig"]["service"]["path"] = path_for(kind, "secret")
+    name = settings["WEBHOOK_CONFIGURATION"]
+    expected = Expected(name, hosts, material.certificate, ["secret"])
     return assess(configurations, expected)
 
 
@@ -293,15 +355,16 @@ def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
         "cert-manager.io/inject-ca-from": f"shared/{KEY}"
     }
     assert told("operator-cert-manager")["WEBHOOK_CERT_FILE"] == "/tls/tls.crt"
-    assert "WEBHOOK_SECRET" not in told("operator-cert-manager")
     [volume] = container_pod("operator-cert-manager")["volumes"]
     assert volume["secret"]["secretName"] == certificate["secretName"]
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_no_rendering_has_a_ca_bundle(name: str) -> None:
-    assert len(webhooks(values(name))) == 2
-    assert "caBundle" not in json.dumps(every(name))
+def test_no_rendering_has_what_the_operator_writes(name: str) -> None:
+    found = webhooks(values(name))
+    assert len(found) == 2
+    assert "caBundle" not in json.dumps(found)
+    assert "path" not in json.dumps(found)
 
 
 def test_the_webhook_leads_to_the_operator() -> None:
@@ -313,7 +376,6 @@ def test_the_webhook_leads_to_the_operator() -> None:
         assert webhook["clientConfig"]["service"] == {
             "name": KEY,
             "namespace": "shared",
-            "path": f"/{kind}",
             "port": 443,
         }
         [rule] = webhook["rules"]

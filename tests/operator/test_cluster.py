@@ -5,8 +5,9 @@ import json
 import kopf
 import pytest
 
-from double_booked.operator.cluster import Cluster, ClusterError, path_of
-from operator_api import BOOKINGS, EVENTS, Api
+from double_booked.operator.cluster import Cluster, ClusterError, path_of, url_path
+from double_booked.operator.objects import API_VERSION, Key
+from operator_api import BOOKINGS, EVENTS, SECRETS, Api
 from operator_making import key, raw_booking
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
@@ -83,3 +84,30 @@ async def test_lines_come_whole_however_they_are_cut(booked: Api, cluster: Clust
         if len(found) == 2:
             booked.end_watches()
     assert found == ["ADDED", "MODIFIED"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../a", "a/../b", "a?b=c", "a#b", "a%2fb", "a b", "\u00e9", "..a"]
+)
+async def test_no_name_leads_to_another_object(api: Api, cluster: Cluster, name: str) -> None:
+    api.put(f"{BOOKINGS}/b", raw_booking("b", *NINE))
+    with pytest.raises(ClusterError) as refused:
+        await cluster.get(path_of("bookings", Key("team", name)))
+    assert refused.value.code == 404
+    assert api.asked == [("GET", f"{BOOKINGS}/{name}")]
+
+
+async def test_a_namespace_of_dots_reaches_no_secret(api: Api, cluster: Cluster) -> None:
+    secret = api.put(f"{SECRETS}/webhook", {})
+    assert secret
+    namespace = "../../../../api/v1/namespaces/team/secrets/webhook?a="
+    with pytest.raises(ClusterError):
+        await cluster.get(path_of("bookings", Key(namespace, "a")))
+    [(_, path)] = api.asked
+    assert path == f"/apis/{API_VERSION}/namespaces/{namespace}/bookings/a"
+
+
+@pytest.mark.parametrize("segment", ["", ".", ".."])
+def test_a_segment_that_would_be_resolved_is_refused(segment: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a segment"):
+        url_path("api", segment)

@@ -25,6 +25,7 @@ from server.certificate_authority import Authority, new_key
 
 NAME = "double-booked-operator"
 HOST = f"{NAME}.shared.svc"
+SECRET = "0123456789abcdef" * 2
 TEAM_RED = {"matchLabels": {"team": "red"}}
 
 Raw = dict[str, Any]
@@ -42,7 +43,7 @@ def encoded(pem: bytes) -> str:
 
 
 def webhook(kind: str, bundle: bytes) -> Raw:
-    service = {"name": NAME, "namespace": "shared", "path": f"/{kind}", "port": 443}
+    service = {"name": NAME, "namespace": "shared", "path": f"/{kind}/{SECRET}", "port": 443}
     rule = {
         "apiGroups": ["double-booked.io"],
         "apiVersions": ["v1alpha1"],
@@ -70,7 +71,7 @@ def configuration(name: str = NAME, **changes: Any) -> Raw:
 
 def expected(certificate: bytes | None = None) -> Expected:
     chain = material().certificate if certificate is None else certificate
-    return Expected(NAME, [HOST, "127.0.0.1"], chain)
+    return Expected(NAME, [HOST, "127.0.0.1"], chain, [SECRET])
 
 
 def state_of(found: Raw, certificate: bytes | None = None) -> WebhookState:
@@ -106,16 +107,19 @@ def test_a_missing_configuration_is_named() -> None:
 
 
 def service(**changes: str) -> Raw:
-    return {"service": {"name": NAME, "namespace": "shared", "path": "/bookings"} | changes}
+    return {
+        "service": {"name": NAME, "namespace": "shared", "path": f"/bookings/{SECRET}"} | changes
+    }
 
 
 @pytest.mark.parametrize(
     ("found", "fault"),
     [
-        (with_client(**service(name="other")), "calls other.shared.svc/bookings, which is not"),
-        (with_client(**service(namespace="elsewhere")), f"calls {NAME}.elsewhere.svc/bookings"),
-        (with_client(**service(path="/calendars")), f"calls {HOST}/calendars"),
-        (with_client(service=None, url="https://elsewhere/bookings"), "calls elsewhere/bookings"),
+        (with_client(**service(name="other")), "calls other.shared.svc, which is not"),
+        (with_client(**service(namespace="elsewhere")), f"calls {NAME}.elsewhere.svc,"),
+        (with_client(**service(path="/bookings")), "calls a path at which this operator does not"),
+        (with_client(**service(path=f"/calendars/{SECRET}")), "calls a path at which this"),
+        (with_client(service=None, url="https://elsewhere/bookings"), "calls elsewhere,"),
         (with_client(service=None, url="https://[::1/bookings"), "which is not this operator"),
         (with_client(service=None), "which is not this operator"),
         (with_client(caBundle=""), "has no caBundle"),
@@ -166,7 +170,7 @@ def test_operations_may_be_spread_over_rules_or_be_all() -> None:
 
 def test_a_url_of_this_operator_is_enforced() -> None:
     """As it is where the operator runs outside of the cluster."""
-    url = "https://127.0.0.1:9443/bookings"
+    url = f"https://127.0.0.1:9443/bookings/{SECRET}"
     assert state_of(with_client(service=None, url=url)).reason == ""
 
 

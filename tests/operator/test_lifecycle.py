@@ -57,10 +57,17 @@ class Running:
         authorities = base64.b64decode(secret["data"]["ca.crt"]).decode()
         verifying = ssl.create_default_context(cadata=authorities)
         async with self.session.post(
-            f"{self.webhook}/{path}", json=review | {"request": request}, ssl=verifying
+            f"{self.webhook}/{path}/{self.secret()}",
+            json=review | {"request": request},
+            ssl=verifying,
         ) as answer:
             response: dict[str, Any] = (await answer.json())["response"]
             return response
+
+    def secret(self) -> str:
+        """The secret part of the paths at which the API server asks."""
+        url: str = self.api.objects[CONFIGURATION]["webhooks"][0]["clientConfig"]["url"]
+        return url.rpartition("/")[2]
 
     async def end(self) -> int:
         """Asks it to end; answers its exit code."""
@@ -93,7 +100,10 @@ def environment(api: Api, tmp_path: Path) -> dict[str, str]:
         "users": [{"name": "test", "user": {}}],
     }
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-    webhooks = [{"name": name, "clientConfig": {"service": {}}} for name in ("one", "two")]
+    webhooks = [
+        {"name": f"{kind}.double-booked.io", "clientConfig": {"url": "https://localhost:1"}}
+        for kind in ("bookings", "calendars")
+    ]
     api.put(CONFIGURATION, {"webhooks": webhooks})
     return os.environ | {
         "KUBECONFIG": str(tmp_path / "kubeconfig"),

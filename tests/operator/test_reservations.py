@@ -4,8 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from double_booked.operator.objects import Booking
-from double_booked.operator.reservations import WRITE_SECONDS, Reservations
+from double_booked.operator.objects import Booking, Key
+from double_booked.operator.reservations import (
+    MAX_RESERVATIONS,
+    WRITE_SECONDS,
+    Reservations,
+    TooManyReservations,
+)
 from operator_making import Clock, booking, calendar, key
 
 
@@ -115,3 +120,19 @@ def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [3, 2]
     reservations.see(calendar(capacity=3, version=2))
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [2]
+
+
+def test_a_namespace_has_only_so_many_and_another_is_none_the_worse(
+    reservations: Reservations,
+) -> None:
+    for number in range(MAX_RESERVATIONS):
+        reservations.add(booking(f"b{number}", 9, 10))
+    with pytest.raises(TooManyReservations, match="1000 writes of namespace team are under way"):
+        reservations.add(booking("one-more", 9, 10))
+    assert not reservations.has_booking(key("one-more"))
+    reservations.add(booking("b0", 9, 10))
+    elsewhere = replace(calendar().identity, key=Key("elsewhere", "staging"))
+    reservations.add(replace(calendar(), identity=elsewhere))
+    assert len(reservations) == MAX_RESERVATIONS + 1
+    reservations.see(booking("b1", 9, 10))
+    reservations.add(booking("one-more", 9, 10))

@@ -16,12 +16,14 @@ import pytest
 from double_booked import sockets
 from double_booked.operator import authority
 from double_booked.operator.metrics import Metrics
+from double_booked.operator.review_paths import OVERLAP_SECONDS, ReviewPaths
 from double_booked.operator.webhook import MAX_REVIEW_BYTES, WebhookServer
 from double_booked.operator.webhook_tls import Served, load_pair
 from double_booked.settings import Address
-from operator_making import raw_booking
+from operator_making import Clock, raw_booking
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+SECRET = "0123456789abcdef" * 2
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Listener:
     url: str
     session: aiohttp.ClientSession
     metrics: Metrics
+    paths: ReviewPaths
     may_admit: bool = True
     answer: dict[str, Any] = field(default_factory=lambda: {"allowed": True})
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -44,7 +47,7 @@ class Listener:
             await self.hold.wait()
         return {"response": {"uid": request["request"]["uid"]} | self.answer}
 
-    async def post(self, content: Any, path: str = "bookings") -> tuple[int, str]:
+    async def post(self, content: Any, path: str = f"bookings/{SECRET}") -> tuple[int, str]:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         async with self.session.post(f"{self.url}/{path}", data=BytesIO(data)) as answer:
             return answer.status, await answer.text()
@@ -55,18 +58,27 @@ class Listener:
 
 
 @pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def listener(clock: Clock) -> AsyncIterator[Listener]:
     material = authority.renew(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     load_pair(context, Served(material.certificate, material.key, material.expiry()))
     listening = sockets.listen(Address("127.0.0.1", 0), "WEBHOOK_HOST")
     metrics, made = Metrics(), None
-    server = WebhookServer(listening, context, lambda: bool(made and made.may_admit), metrics)
+    paths = ReviewPaths(clock)
+    paths.accept([SECRET])
+    server = WebhookServer(
+        listening, context, paths, lambda: bool(made and made.may_admit), metrics
+    )
     verifying = ssl.create_default_context(cadata=material.authorities.decode())
     verifying.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=verifying)) as session:
         url = f"https://127.0.0.1:{listening[0].getsockname()[1]}"
-        made = Listener(server, url, session, metrics)
+        made = Listener(server, url, session, metrics, paths)
         started = asyncio.Event()
 
         async def serve() -> None:
@@ -150,15 +162,19 @@ async def test_who_may_not_admit_any_more_answers_503_too(listener: Listener) ->
         {"request": None},
         {"request": {"uid": "1", "object": {"metadata": {}}}},
         asking({"metadata": {"name": 7}}),
-        asking({"metadata": {"name": "a", "namespace": None}}),
+        b"[" * 100_000,
+        b" " * (MAX_REVIEW_BYTES + 1),
         asking(operation="UPDATE"),
         asking(object=None),
     ],
 )
-async def test_what_is_no_review_gets_400_and_a_sentence(listener: Listener, content: Any) -> None:
+async def test_what_is_no_review_gets_400_and_a_sentence(
+    listener: Listener, capsys: pytest.CaptureFixture[str], content: Any
+) -> None:
     status, text = await listener.post(content)
     assert status == 400
     assert text.startswith("this is no AdmissionReview of bookings: ")
+    assert "Traceback" not in capsys.readouterr().out
     assert listener.asked == []
     assert listener.counted("invalid") == 1
 
@@ -167,12 +183,69 @@ async def test_a_review_of_the_largest_objects_is_read(listener: Listener) -> No
     raw = raw_booking("a", *NINE, annotations={"note": "x" * 1_500_000})
     status, _ = await listener.post(asking(raw, operation="UPDATE", oldObject=raw))
     assert status == 200
-    status, _ = await listener.post(b" " * (MAX_REVIEW_BYTES + 1))
-    assert status == 413
 
 
-async def test_other_paths_are_not_there(listener: Listener) -> None:
-    assert (await listener.post(asking(), path="pods"))[0] == 404
+async def test_a_body_that_tells_no_length_is_bounded_too(listener: Listener) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(MAX_REVIEW_BYTES // 2**20 + 1):
+            yield b" " * 2**20
+
+    url = f"{listener.url}/bookings/{SECRET}"
+    async with listener.session.post(url, data=body()) as answer:
+        assert answer.status == 400
+    assert listener.counted("invalid") == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "bookings",
+        "calendars",
+        "pods",
+        f"pods/{SECRET}",
+        f"bookings/{SECRET}/",
+        f"bookings/{SECRET[:-1]}0",
+        f"bookings/{SECRET.upper()}",
+        f"{SECRET}/bookings",
+        "bookings/\u00e9",
+    ],
+)
+async def test_any_other_path_gets_the_same_404_and_nobody_is_asked(
+    listener: Listener, path: str
+) -> None:
+    assert await listener.post(asking(), path) == (404, "not found\n")
+    assert await listener.post(b" " * (MAX_REVIEW_BYTES + 1), path) == (404, "not found\n")
+    assert listener.asked == []
+    name = "double_booked_operator_unknown_requests_total"
+    assert listener.metrics.registry.get_sample_value(name) == 2
+
+
+async def test_a_get_of_the_right_path_gets_404(listener: Listener) -> None:
+    async with listener.session.get(f"{listener.url}/bookings/{SECRET}") as answer:
+        assert (answer.status, answer.headers["Server"]) == (404, "double-booked")
+
+
+async def test_the_path_before_is_accepted_for_a_minute(listener: Listener, clock: Clock) -> None:
+    successor = SECRET[::-1]
+    listener.paths.accept([successor, SECRET])
+    clock.now += 1000
+    assert (await listener.post(asking()))[0] == 200
+    listener.paths.confirm()
+    clock.now += OVERLAP_SECONDS - 1
+    assert (await listener.post(asking()))[0] == 200
+    clock.now += 1
+    assert (await listener.post(asking()))[0] == 404
+    assert (await listener.post(asking(), f"bookings/{successor}"))[0] == 200
+
+
+async def test_a_fault_of_ours_is_logged_and_answered_500(
+    listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listener.answer = {"allowed": True, "warnings": 7, "status": 7}
+    status, text = await listener.post(asking())
+    assert (status, text) == (500, "the review failed; the log says why\n")
+    assert "review failed" in capsys.readouterr().out
 
 
 async def test_a_stop_closes_connections_at_once_and_admits_no_more(listener: Listener) -> None:

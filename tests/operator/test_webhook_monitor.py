@@ -73,7 +73,7 @@ class Watch:
 def watch(cluster: Cluster) -> Watch:
     index = index_of(calendar())
     changes: list[str] = []
-    expected = Expected(NAME, [f"{NAME}.shared.svc"], b"")
+    expected = Expected(NAME, [f"{NAME}.shared.svc"], b"", [])
     monitor = WebhookMonitor(
         cluster, index, lambda: expected, lambda: changes.append(made.verdict())
     )

@@ -17,8 +17,16 @@ from double_booked.operator import authority
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Key
-from double_booked.operator.webhook_tls import Files, Kept, WebhookTls
+from double_booked.operator.registration import Registration
+from double_booked.operator.review_paths import (
+    OVERLAP_SECONDS,
+    ROTATION_SECONDS,
+    SETTLE_SECONDS,
+    ReviewPaths,
+)
+from double_booked.operator.webhook_tls import Files, Keeper, Kept, SecretStore, WebhookTls
 from operator_api import SECRETS, WEBHOOKS, Api
+from operator_making import Clock
 from server.certificate_authority import Authority
 
 SECRET = f"{SECRETS}/webhook"
@@ -29,7 +37,10 @@ NAMES = ("localhost", "127.0.0.1")
 @pytest.fixture
 def configured(api: Api) -> Api:
     """An API server with a configuration of two webhooks."""
-    webhooks = [{"name": name, "clientConfig": {"service": {}}} for name in ("one", "two")]
+    webhooks = [
+        {"name": f"{kind}.double-booked.io", "clientConfig": {"url": "https://127.0.0.1:1"}}
+        for kind in ("bookings", "calendars")
+    ]
     api.objects[CONFIGURATION] = {
         "metadata": {"uid": "", "generation": 1, "resourceVersion": "1"},
         "webhooks": webhooks,
@@ -37,8 +48,20 @@ def configured(api: Api) -> Api:
     return api
 
 
-def kept(cluster: Cluster) -> WebhookTls:
-    return WebhookTls(Kept(cluster, Key("team", "webhook"), "double-booked", NAMES), Metrics())
+def keeper(cluster: Cluster, paths: ReviewPaths) -> Keeper:
+    store = SecretStore(cluster, Key("team", "webhook"))
+    registration = Registration(cluster, "double-booked", NAMES)
+    return Keeper(store, registration, paths, may_rotate=lambda: True)
+
+
+def kept(cluster: Cluster, paths: ReviewPaths | None = None) -> WebhookTls:
+    return WebhookTls(Kept(keeper(cluster, paths or ReviewPaths()), NAMES), Metrics())
+
+
+def asked_at(api: Api, kind: int = 0) -> str:
+    """Return the path at which reviews of bookings, or of calendars, are asked for."""
+    url: str = api.objects[CONFIGURATION]["webhooks"][kind]["clientConfig"]["url"]
+    return url.removeprefix("https://127.0.0.1:1")
 
 
 def trusted(api: Api) -> set[bytes]:
@@ -105,7 +128,9 @@ async def test_it_takes_what_another_process_made(configured: Api, cluster: Clus
 async def test_a_bundle_that_is_lost_is_set_again(configured: Api, cluster: Cluster) -> None:
     tls = kept(cluster)
     await tls.first()
-    configured.objects[CONFIGURATION]["webhooks"][1]["clientConfig"] = {"service": {}}
+    configured.objects[CONFIGURATION]["webhooks"][1]["clientConfig"] = {
+        "url": "https://127.0.0.1:1"
+    }
     await tls.look()
     assert trusted(configured) == {secret(configured)["ca.crt"]}
 
@@ -165,7 +190,8 @@ async def test_a_broken_secret_is_told_counted_and_made_anew(
     assert reloads(tls, "failure") == 1
     assert reason in capsys.readouterr().out
     await tls.look()
-    authority.check(authority.Material(*secret(configured).values()))
+    names = ("ca.crt", "ca.key", "tls.crt", "tls.key")
+    authority.check(authority.Material(*(secret(configured)[name] for name in names)))
     assert reloads(tls, "failure") == 1
     assert reloads(tls, "success") == 1
 
@@ -181,10 +207,12 @@ async def test_where_another_is_quicker_its_material_is_served(
     assert tls.expiry > 0
 
 
-async def test_files_are_followed_and_broken_ones_ignored(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("configured")
+async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_path: Path) -> None:
     one = Authority("One")
     pair = one.issue(tmp_path, "leaf")
-    source = Files(PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY"))
+    files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
+    source = Files(*files, keeper(cluster, ReviewPaths()))
     tls = WebhookTls(source, Metrics())
     await tls.first()
     async with listening(tls) as port:
@@ -200,3 +228,185 @@ async def test_files_are_followed_and_broken_ones_ignored(tmp_path: Path) -> Non
         await tls.look()
         assert await asyncio.to_thread(shown, port, one.pem(), 0) != before
         assert reloads(tls, "success") == 1
+
+
+async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
+    configured: Api, cluster: Cluster, tmp_path: Path
+) -> None:
+    pair = Authority("One").issue(tmp_path, "leaf")
+    files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
+    paths = ReviewPaths()
+    await WebhookTls(Files(*files, keeper(cluster, paths)), Metrics()).first()
+    assert paths.kind_of(asked_at(configured)) == "bookings"
+    assert trusted(configured) == {b""}
+    assert secret(configured).keys() == {"review-paths"}
+    assert configured.objects[SECRET]["type"] == "Opaque"
+
+
+async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority(
+    configured: Api, cluster: Cluster
+) -> None:
+    paths = ReviewPaths()
+    await kept(cluster, paths).first()
+    kept_secret = secret(configured)["review-paths"].decode()
+    assert len(kept_secret) == 32
+    assert [asked_at(configured, number) for number in (0, 1)] == [
+        f"/bookings/{kept_secret}",
+        f"/calendars/{kept_secret}",
+    ]
+    assert configured.count("PATCH", CONFIGURATION) == 1
+
+
+async def test_a_successor_is_asked_where_its_predecessor_was_and_accepts_that(
+    configured: Api, cluster: Cluster
+) -> None:
+    await kept(cluster).first()
+    before = asked_at(configured)
+    paths = ReviewPaths()
+    await kept(cluster, paths).first()
+    assert asked_at(configured) == before
+    assert paths.kind_of(before) == "bookings"
+
+
+@pytest.mark.parametrize("is_outage", [True, False])
+async def test_the_path_changes_after_an_outage_and_every_hour(
+    configured: Api, cluster: Cluster, *, is_outage: bool
+) -> None:
+    clock = Clock()
+    paths = ReviewPaths(clock)
+    tls = kept(cluster, paths)
+    await tls.first()
+    before = asked_at(configured)
+    if is_outage:
+        paths.note_outage()
+    clock.now += (SETTLE_SECONDS if is_outage else ROTATION_SECONDS) - 1
+    await tls.look()
+    assert asked_at(configured) == before
+    clock.now += 1
+    await tls.look()
+    after = asked_at(configured)
+    assert after != before
+    assert {paths.kind_of(each) for each in (before, after)} == {"bookings"}
+    await tls.look()
+    clock.now += OVERLAP_SECONDS
+    assert [paths.kind_of(each) for each in (before, after)] == [None, "bookings"]
+
+
+async def test_the_path_changes_with_the_authority(configured: Api, cluster: Cluster) -> None:
+    tls = kept(cluster)
+    await tls.first()
+    before = asked_at(configured)
+    configured.delete(SECRET)
+    await tls.look()
+    assert asked_at(configured) != before
+
+
+async def test_the_path_before_is_accepted_as_long_as_the_next_cannot_be_written(
+    configured: Api, cluster: Cluster
+) -> None:
+    clock = Clock()
+    paths = ReviewPaths(clock)
+    tls = kept(cluster, paths)
+    await tls.first()
+    before = asked_at(configured)
+    paths.note_outage()
+    clock.now += SETTLE_SECONDS
+    configured.fail("PATCH", CONFIGURATION, 403, 403)
+    await tls.look()
+    clock.now += 10 * OVERLAP_SECONDS
+    await tls.look()
+    assert asked_at(configured) == before
+    assert paths.kind_of(before) == "bookings"
+
+
+async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_gap(
+    configured: Api, cluster: Cluster
+) -> None:
+    clock = Clock()
+    first = ReviewPaths(clock)
+    tls = kept(cluster, first)
+    await tls.first()
+    before = asked_at(configured)
+    first.note_outage()
+    clock.now += SETTLE_SECONDS
+    configured.fail("PATCH", CONFIGURATION, 403)
+    await tls.look()
+    paths = ReviewPaths(clock)
+    await kept(cluster, paths).first()
+    assert asked_at(configured) != before
+    assert {paths.kind_of(each) for each in (before, asked_at(configured))} == {"bookings"}
+
+
+async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
+    configured: Api, cluster: Cluster
+) -> None:
+    for kind, webhook in zip(
+        ("bookings", "calendars"), configured.objects[CONFIGURATION]["webhooks"], strict=True
+    ):
+        webhook["clientConfig"] = {"url": f"https://127.0.0.1:1/{kind}"}
+    paths = ReviewPaths()
+    await kept(cluster, paths).first()
+    assert paths.kind_of(asked_at(configured)) == "bookings"
+    assert paths.kind_of("/bookings") is None
+
+
+async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
+    configured: Api, cluster: Cluster
+) -> None:
+    paths = ReviewPaths()
+    tls = kept(cluster, paths)
+    await tls.first()
+    for webhook in configured.objects[CONFIGURATION]["webhooks"]:
+        webhook["clientConfig"]["url"] = "https://127.0.0.1:1/bookings"
+    for _ in range(2):
+        await tls.look()
+        assert asked_at(configured) == "/bookings"
+    await tls.look()
+    assert paths.kind_of(asked_at(configured)) == "bookings"
+
+
+async def test_webhooks_that_call_somebody_else_never_learn_the_path(
+    configured: Api, cluster: Cluster
+) -> None:
+    elsewhere = {"url": "https://elsewhere.example/bookings"}
+    configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] = dict(elsewhere)
+    await kept(cluster).first()
+    assert configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] == elsewhere
+
+
+async def test_what_it_writes_is_owned_by_nobody(configured: Api, cluster: Cluster) -> None:
+    owners = [{"manager": "helm"}, {"manager": "double-booked-operator"}]
+    configured.objects[CONFIGURATION]["metadata"]["managedFields"] = owners
+    await kept(cluster).first()
+    assert configured.objects[CONFIGURATION]["metadata"]["managedFields"] == [{"manager": "helm"}]
+
+
+async def test_callers_without_a_certificate_of_the_authority_are_refused(
+    configured: Api, cluster: Cluster, tmp_path: Path
+) -> None:
+    tls = kept(cluster)
+    clients = Authority("Clients")
+    tls.require_clients(clients.pem())
+    await tls.first()
+    context = ssl.create_default_context(cadata=secret(configured)["ca.crt"].decode())
+    # From 1.3 on, a caller learns of a refusal only when it reads.
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with listening(tls) as port:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.to_thread(greet, port, context)
+        other = Authority("Others").issue(tmp_path, "other")
+        context.load_cert_chain(other.certificate, other.key)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await asyncio.to_thread(greet, port, context)
+        client = clients.issue(tmp_path, "client")
+        context.load_cert_chain(client.certificate, client.key)
+        await asyncio.to_thread(greet, port, context)
+
+
+def greet(port: int, context: ssl.SSLContext) -> None:
+    """Finish a handshake; raise what the other side refuses."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1"),
+    ):
+        pass

@@ -60,6 +60,11 @@ namespace: {{ .Release.Namespace }}
   verbs: [create]
 {{- end -}}
 
+{{/* The Secret of the webhook: its path, and with source=operator its authority and certificate. */}}
+{{- define "double-booked.operatorSecret" -}}
+{{ include "double-booked.operatorName" . }}-webhook
+{{- end -}}
+
 {{/* The namespaces whose writes are reviewed. */}}
 {{- define "double-booked.namespaceSelector" -}}
 {{- if .Values.operator.watchNamespaces -}}
@@ -80,7 +85,6 @@ clientConfig:
   service:
     name: {{ include "double-booked.operatorName" .root }}
     namespace: {{ .root.Release.Namespace }}
-    path: /{{ .resource }}
     port: 443
 admissionReviewVersions: [v1]
 matchPolicy: Equivalent

@@ -122,7 +122,10 @@ class CapacityView:
 
     def linked(self, wanted: Booking) -> set[Key]:
         """Return a booking and all that would be linked with it, directly or through others."""
-        coming = [(each.key, each.replaced_keys()) for each in self.reservations.bookings()]
+        coming = [
+            (each.key, each.replaced_keys())
+            for each in self.reservations.bookings(wanted.key.namespace)
+        ]
         coming.append((wanted.key, wanted.replaced_keys()))
         named = {name for key, names in coming for name in (key, *names)}
         links = make_links(coming, named)

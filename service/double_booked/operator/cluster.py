@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import quote
 
 import aiohttp
 import kopf
+from yarl import URL
 
-from double_booked.operator.objects import API_VERSION, Key, RawObject
+from double_booked.operator.objects import GROUP, VERSION, Key, RawObject
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -99,9 +101,15 @@ class Cluster:
         """Writes a whole object, if its resourceVersion is still the newest."""
         return await self._ask(_Request("PUT", path, content), 1)
 
-    async def patch(self, path: str, content: RawObject, kind: str = MERGE_PATCH) -> Any:  # noqa: ANN401 - JSON
-        """Changes fields of an object."""
-        return await self._ask(_Request("PATCH", path, content, kind), _TRIES)
+    async def patch(
+        self,
+        path: str,
+        content: RawObject,
+        kind: str = MERGE_PATCH,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Change fields of an object; return it as it is then."""
+        return await self._ask(_Request("PATCH", path, content, kind, params), _TRIES)
 
     async def delete(self, path: str, **preconditions: str) -> Any:  # noqa: ANN401 - JSON
         """Delete an object; return it as it was last, or a Status.
@@ -162,7 +170,8 @@ class Cluster:
         request: _Request,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - it is aiohttp's
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        url = f"{self._info.server.rstrip('/')}{request.path}"
+        # Else %2F and %2E would be decoded, and dots resolved: a name could reach another object.
+        url = URL(f"{self._info.server.rstrip('/')}{request.path}", encoded=True)
         try:
             async with self._open().request(
                 request.method,
@@ -205,9 +214,21 @@ class Cluster:
         return self._session
 
 
+def url_path(*segments: str) -> str:
+    """Return the path of a URL whose segments are quoted, so that no name leads elsewhere.
+
+    Raises:
+        ValueError: A segment is empty, `.` or `..`, which clients and servers resolve even quoted.
+    """
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise ValueError(f"{segment!r} cannot be a segment of a URL's path")
+    return "".join(f"/{quote(segment, safe='')}" for segment in segments)
+
+
 def path_of(plural: str, key: Key | None = None, namespace: str = "") -> str:
-    """The path of an object of ours, or of all, or of all in a namespace."""
-    base = f"/apis/{API_VERSION}"
+    """Return the path of an object of ours, or of all, or of all in a namespace."""
+    base = ("apis", GROUP, VERSION)
     if key:
-        return f"{base}/namespaces/{key.namespace}/{plural}/{key.name}"
-    return f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
+        return url_path(*base, "namespaces", key.namespace, plural, key.name)
+    return url_path(*base, *(("namespaces", namespace) if namespace else ()), plural)

@@ -34,11 +34,13 @@ class Expected:
         hosts: The names by which the API server reaches this operator.
         certificate: The certificate that the webhook serves, with its chain, PEM; empty before
             there is one.
+        paths: The secret parts of the paths at which it answers reviews; empty before there is one.
     """
 
     configuration: str
     hosts: Collection[str]
     certificate: bytes
+    paths: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,12 @@ def _fault(kind: str, webhook: RawObject | None, expected: Expected) -> str:
 
 def _client_fault(kind: str, client: RawObject, expected: Expected) -> str:
     """Return why a webhook does not reach this operator; else nothing."""
-    host, path = _address(client)
-    if host not in expected.hosts or path != f"/{kind}":
-        return f"calls {host}{path}, which is not this operator"
+    host, path = address_of(client)
+    if host not in expected.hosts:
+        return f"calls {host}, which is not this operator"
+    # The message shows no path: it is a secret.
+    if expected.paths and path not in {path_for(kind, each) for each in expected.paths}:
+        return "calls a path at which this operator does not answer"
     if not expected.certificate:
         return ""  # Only once it serves one is the authority of its certificate trusted.
     if not client.get("caBundle"):
@@ -163,7 +168,12 @@ def _selection_fault(webhook: RawObject) -> str:
     return ""
 
 
-def _address(client: RawObject) -> tuple[str, str]:
+def path_for(kind: str, secret: str) -> str:
+    """Return the path at which reviews of a kind are asked for."""
+    return f"/{kind}/{secret}"
+
+
+def address_of(client: RawObject) -> tuple[str, str]:
     """Return the host and the path that a webhook calls."""
     if service := client.get("service"):
         host = f"{service.get('name')}.{service.get('namespace')}.svc"

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import structlog
 
-from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.cluster import Cluster, ClusterError, url_path
 from double_booked.operator.conditions import now
 from double_booked.operator.objects import API_VERSION, Booking, Calendar
 
@@ -31,7 +31,7 @@ async def record(
     key = about.identity.key
     event = _event_json(about, reason, message, kind)
     try:
-        await cluster.create(f"/api/v1/namespaces/{key.namespace}/events", event)
+        await cluster.create(url_path("api", "v1", "namespaces", key.namespace, "events"), event)
     except ClusterError as error:
         structlog.get_logger().warning(
             "cannot record an Event",

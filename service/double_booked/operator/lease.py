@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError
+from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, url_path
 from double_booked.operator.objects import Key
 from double_booked.operator.reservations import WRITE_SECONDS
 
@@ -71,7 +71,9 @@ class Lease:
         self._key = key
         self._me = me
         self._clock = clock
-        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{key.namespace}/leases"
+        group = ("apis", "coordination.k8s.io", "v1")
+        self._path = url_path(*group, "namespaces", key.namespace, "leases")
+        self._own = f"{self._path}{url_path(key.name)}"
         self._held_until = 0.0
         self._was_mine = False
         self._seen = _Seen("", "", 0.0)
@@ -101,7 +103,7 @@ class Lease:
             ClusterError: The API server does not answer, or refuses.
         """
         try:
-            found = await self._cluster.get(f"{self._path}/{self._key.name}", tries=1)
+            found = await self._cluster.get(self._own, tries=1)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
@@ -123,10 +125,10 @@ class Lease:
         if not self.is_held():
             return
         self._held_until = 0.0
-        found = await self._cluster.get(f"{self._path}/{self._key.name}", tries=1)
+        found = await self._cluster.get(self._own, tries=1)
         if found["spec"].get("holderIdentity") == self._me:
             found["spec"]["holderIdentity"] = _RELEASED
-            await self._cluster.replace(f"{self._path}/{self._key.name}", found)
+            await self._cluster.replace(self._own, found)
             self._log.info("gave up the Lease")
 
     def _is_over(self, spec: dict[str, Any]) -> bool:
@@ -174,7 +176,7 @@ class Lease:
             transitions += 1
         found["spec"] |= self._spec(transitions)
         try:
-            await self._cluster.replace(f"{self._path}/{self._key.name}", found)
+            await self._cluster.replace(self._own, found)
         except ClusterError as error:
             self._pass_over(error)
         else:

@@ -15,7 +15,7 @@ import kopf
 import structlog
 
 from double_booked import logs, sockets
-from double_booked.certificates import PemFile
+from double_booked.certificates import BadCertificate, PemFile, load_authorities
 from double_booked.http import HttpServer
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
@@ -27,12 +27,21 @@ from double_booked.operator.lease import Lease, boot_clock
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import Key
 from double_booked.operator.reflector import Reflector
+from double_booked.operator.registration import Registration
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.review_paths import ReviewPaths
 from double_booked.operator.reviews import Reviewer
 from double_booked.operator.statuses import Statuses
 from double_booked.operator.webhook import WebhookServer
 from double_booked.operator.webhook_monitor import WebhookMonitor
-from double_booked.operator.webhook_tls import Files, Kept, Source, WebhookTls
+from double_booked.operator.webhook_tls import (
+    Files,
+    Keeper,
+    Kept,
+    SecretStore,
+    Source,
+    WebhookTls,
+)
 from double_booked.settings import OperatorSettings, names_of
 
 _OPENING_SECONDS = 0.2
@@ -53,7 +62,7 @@ def operate(settings: OperatorSettings) -> None:
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
     try:
         asyncio.run(run(settings))
-    except (sockets.CannotListen, ClusterError) as error:
+    except (sockets.CannotListen, ClusterError, BadCertificate) as error:
         sys.exit(f"double-booked: {error}")
     except Exception as error:  # noqa: BLE001 - whatever it is, one line says so
         # kopf passes on what ended a task of its own.
@@ -109,6 +118,7 @@ class Operator:
     Raises:
         CannotListen: An address cannot be had.
         ClusterError: There are no credentials for a cluster.
+        BadCertificate: The authorities of callers cannot be used.
     """
 
     def __init__(self, settings: OperatorSettings) -> None:
@@ -139,9 +149,15 @@ class Operator:
         self._opened_term = 0
         view = CapacityView(self._index, self._reservations)
         self.reviewer = Reviewer(view, intake, self._cluster, self.may_admit)
+        self._paths = ReviewPaths()
         self._tls = WebhookTls(self._certificate_source(), self._metrics)
+        if settings.webhook_client_ca_file:
+            file = PemFile(settings.webhook_client_ca_file, "WEBHOOK_CLIENT_CA_FILE")
+            self._tls.require_clients(load_authorities(file))
         listening = sockets.listen(settings.webhook_host, "WEBHOOK_HOST")
-        self.webhook = WebhookServer(listening, self._tls.context, self.may_admit, self._metrics)
+        self.webhook = WebhookServer(
+            listening, self._tls.context, self._paths, self.may_admit, self._metrics
+        )
         self._http = HttpServer(self._metrics.registry, self.may_admit)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -206,6 +222,8 @@ class Operator:
                 try:
                     await asyncio.gather(*(each.list() for each in self._reflectors))
                     self._opened_term = term
+                    # Until now writes failed, and their authors may have been shown the path.
+                    self._paths.note_outage()
                     structlog.get_logger().info("admitting", term=term)
                 except ClusterError as error:
                     structlog.get_logger().warning(
@@ -238,17 +256,20 @@ class Operator:
 
     def _certificate_source(self) -> Source:
         settings = self._settings
+        names = names_of(settings.webhook_names)
+        keeper = Keeper(
+            SecretStore(self._cluster, Key(self._namespace(), settings.webhook_secret)),
+            Registration(self._cluster, settings.webhook_configuration, names),
+            self._paths,
+            self.may_admit,
+        )
         if settings.webhook_cert_file:
             return Files(
                 PemFile(settings.webhook_cert_file, "WEBHOOK_CERT_FILE"),
                 PemFile(settings.webhook_key_file, "WEBHOOK_KEY_FILE"),
+                keeper,
             )
-        return Kept(
-            self._cluster,
-            Key(self._namespace(), settings.webhook_secret),
-            settings.webhook_configuration,
-            names_of(settings.webhook_names),
-        )
+        return Kept(keeper, names)
 
     def _expected_webhook(self) -> Expected:
         settings = self._settings
@@ -256,6 +277,7 @@ class Operator:
             settings.webhook_configuration,
             names_of(settings.webhook_names),
             self._tls.certificate,
+            self._paths.accepted(),
         )
 
     def _on_enforcement_change(self) -> None:

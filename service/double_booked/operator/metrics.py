@@ -115,6 +115,11 @@ class Metrics:
             buckets=_REVIEW_BUCKETS,
             registry=self.registry,
         )
+        self.unknown_requests = Counter(
+            "double_booked_operator_unknown_requests_total",
+            "Requests to the webhook at no path of the API server, answered 404.",
+            registry=self.registry,
+        )
         self.reconciling = Histogram(
             "double_booked_operator_reconcile_seconds",
             "How long rounds took that compute statuses.",

@@ -12,6 +12,14 @@ The API server ends a request that writes after 34 s (requestTimeoutUpperBound i
 k8s.io/apiserver/pkg/endpoints/handlers/rest.go); the rest is a margin.
 """
 
+MAX_RESERVATIONS = 1000
+"""How many writes of one namespace may be under way. A write is observed within milliseconds, so
+only writes that are admitted and then fail, by a quota for one, stay for WRITE_SECONDS."""
+
+
+class TooManyReservations(Exception):  # noqa: N818 - it reads as what it says
+    """A namespace has too many writes under way; the message says when to try again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
@@ -39,10 +47,13 @@ class Reservations:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._held: dict[tuple[type, Key], list[Reservation]] = {}
+        self._held: dict[str, dict[tuple[type, Key], list[Reservation]]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._held.values()))
+        return sum(map(self._count, self._held))
+
+    def _count(self, namespace: str) -> int:
+        return sum(map(len, self._held.get(namespace, {}).values()))
 
     def add(self, wanted: Booking | Calendar, reviewed_version: int = 0) -> None:
         """Reserve for a write; a repeated review of one write renews its reservation.
@@ -50,37 +61,47 @@ class Reservations:
         Args:
             wanted: The object as it will be.
             reviewed_version: The resourceVersion of the object that is changed; 0 for a creation.
+
+        Raises:
+            TooManyReservations: The namespace has MAX_RESERVATIONS.
         """
         self._end(wanted, lambda each: _writes_same(each.wanted, wanted))
+        namespace = wanted.identity.key.namespace
+        if self._count(namespace) >= MAX_RESERVATIONS:
+            raise TooManyReservations(
+                f"{MAX_RESERVATIONS} writes of namespace {namespace} are under way, and no more"
+                f" are admitted until some are stored; try again in {WRITE_SECONDS:.0f} seconds."
+            )
         reservation = Reservation(wanted, self._clock() + WRITE_SECONDS, reviewed_version)
-        self._held.setdefault(_slot(wanted), []).append(reservation)
+        self._held.setdefault(namespace, {}).setdefault(_slot(wanted), []).append(reservation)
 
     def wanted_on(self, calendar: Key) -> Iterator[Booking]:
         """Yield the bookings whose write may put them on a calendar."""
-        for wanted in self.bookings():
+        for wanted in self.bookings(calendar.namespace):
             if wanted.is_on(calendar):
                 yield wanted
 
-    def bookings(self) -> Iterator[Booking]:
-        """Yield the bookings whose write may come."""
-        for reservations in self._held.values():
+    def bookings(self, namespace: str) -> Iterator[Booking]:
+        """Yield the bookings of a namespace whose write may come."""
+        for reservations in self._held.get(namespace, {}).values():
             for reservation in reservations:
                 if isinstance(reservation.wanted, Booking):
                     yield reservation.wanted
 
     def has_booking(self, key: Key) -> bool:
         """Whether a write of a booking of this name may come."""
-        return (Booking, key) in self._held
+        return (Booking, key) in self._held.get(key.namespace, {})
 
     def seconds_left(self, key: Key) -> float:
         """Return the seconds until it is known of each write of a booking whether it came."""
-        reservations = self._held.get((Booking, key), ())
+        reservations = self._held.get(key.namespace, {}).get((Booking, key), ())
         last = max((reservation.until for reservation in reservations), default=0.0)
         return max(last - self._clock(), 0.0)
 
     def rules_for(self, calendar: Key) -> Iterator[Rules]:
         """Yield the rules that a write may give a calendar."""
-        for reservation in self._held.get((Calendar, calendar), ()):
+        held = self._held.get(calendar.namespace, {})
+        for reservation in held.get((Calendar, calendar), ()):
             if isinstance(reservation.wanted, Calendar):
                 yield reservation.wanted.rules
 
@@ -103,12 +124,22 @@ class Reservations:
     def due(self) -> list[Reservation]:
         """Return the reservations whose write must have come by now, if it came."""
         now = self._clock()
-        return [each for several in self._held.values() for each in several if each.until <= now]
+        return [
+            each
+            for slots in self._held.values()
+            for several in slots.values()
+            for each in several
+            if each.until <= now
+        ]
 
     def _end(self, of: Booking | Calendar, ends: Callable[[Reservation], bool]) -> None:
-        held = self._held.pop(_slot(of), [])
+        namespace = of.identity.key.namespace
+        slots = self._held.pop(namespace, {})
+        held = slots.pop(_slot(of), [])
         if left := [each for each in held if not ends(each)]:
-            self._held[_slot(of)] = left
+            slots[_slot(of)] = left
+        if slots:
+            self._held[namespace] = slots
 
 
 def _is_settled(reservation: Reservation, seen: Booking | Calendar) -> bool:

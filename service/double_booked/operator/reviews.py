@@ -19,7 +19,14 @@ from double_booked.operator.admission import (
     warning_message,
 )
 from double_booked.operator.capacity import Clash, name_some
-from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError, path_of
+from double_booked.operator.cluster import (
+    FORBIDDEN,
+    NOT_FOUND,
+    Cluster,
+    ClusterError,
+    path_of,
+    url_path,
+)
 from double_booked.operator.free_times import next_free_time
 from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake, Kind
 from double_booked.operator.objects import (
@@ -35,7 +42,7 @@ from double_booked.operator.objects import (
     read_calendar,
     read_identity,
 )
-from double_booked.operator.reservations import Reservation
+from double_booked.operator.reservations import Reservation, TooManyReservations
 
 MAX_CONFIRMED = 50
 """How many bookings in the way are looked at before a refusal; of more than that none is."""
@@ -179,8 +186,12 @@ class Reviewer:
     ) -> None:
         if not self._may_admit():
             raise NotAdmitting("this process does not hold the Lease")
-        if not dry_run:
+        if dry_run:
+            return
+        try:
             self._view.reservations.add(wanted, before.identity.version if before else 0)
+        except TooManyReservations as error:
+            raise Refused(FORBIDDEN, f"{wanted.identity.key.name}: {error}") from error
 
     def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
         """Whether a booking takes nothing that it had not, and still counts once with others."""
@@ -228,7 +239,8 @@ class Reviewer:
 
     async def _may_delete(self, key: Key, user: RawObject) -> bool:
         """Ask the API server whether a user may delete a booking."""
-        path = f"/apis/authorization.k8s.io/v1/namespaces/{key.namespace}/localsubjectaccessreviews"
+        group = ("apis", "authorization.k8s.io", "v1")
+        path = url_path(*group, "namespaces", key.namespace, "localsubjectaccessreviews")
         answer = await self._cluster.create(path, _deletion_review(key, user))
         return bool(answer.get("status", {}).get("allowed"))
 

@@ -1,7 +1,8 @@
 """The HTTPS side that the API server asks: what kopf calls an admission server."""
 
 import asyncio
-import json
+import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,7 +13,9 @@ import kopf
 import structlog
 from aiohttp import web
 
+from double_booked.operator.admission_review import InvalidReview, parse_review
 from double_booked.operator.metrics import Metrics
+from double_booked.operator.review_paths import ReviewPaths
 
 MAX_REVIEW_BYTES = 8 * 1024 * 1024
 """An update brings an object twice, each of up to etcd's 1.5 MiB, with room for escapes."""
@@ -21,6 +24,16 @@ NOT_ADMITTING = 503
 
 _REASONS = {403: "Forbidden", 422: "Invalid"}
 """The reasons that clients of Kubernetes expect with a code (metav1.StatusReason)."""
+
+_LINGER_SECONDS = 1.0
+"""How long the rest of a request is read after its answer, so that the answer arrives."""
+
+_SHARE_OF_TIMEOUT = 0.5
+"""A review that took this share of its time may have ended too late for the API server, which then
+prints the URL: its clock starts earlier, with the connection."""
+
+_SILENT = logging.getLogger("double_booked.webhook.http")
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class WebhookServer:
@@ -37,28 +50,26 @@ class WebhookServer:
         self,
         listening: Sequence[socket.socket],
         context: ssl.SSLContext,
+        paths: ReviewPaths,
         may_admit: Callable[[], bool],
         metrics: Metrics,
     ) -> None:
         self.is_open = False
         self._listening = listening
         self._context = context
+        self._paths = paths
         self._may_admit = may_admit
         self._metrics = metrics
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
         """Serves until it is cancelled; then connections are closed at once."""
 
-        async def answer(request: web.Request) -> web.StreamResponse:
-            started = perf_counter()
-            kind = request.match_info["kind"]
-            response, result = await self._answer(review, kind, await request.read())
-            self._metrics.reviews.labels(kind, result).observe(perf_counter() - started)
-            return response
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            return await self._answer(review, request)
 
-        app = web.Application(client_max_size=MAX_REVIEW_BYTES)
-        app.router.add_post("/{kind:bookings|calendars}", answer)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.01)
+        # What is no HTTP, and who cannot finish a handshake, is nothing to log with a traceback.
+        server = web.Server(answer, access_log=None, logger=_SILENT, lingering_time=_LINGER_SECONDS)
+        runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.01)
         await runner.setup()
         try:
             for each in self._listening:
@@ -70,41 +81,62 @@ class WebhookServer:
             self.is_open = False
             await runner.cleanup()
 
-    async def _answer(
-        self, review: kopf.WebhookFn, kind: str, content: bytes
+    async def _answer(self, review: kopf.WebhookFn, request: web.BaseRequest) -> web.Response:
+        """Return the answer to a request; to anything but a review at our path, the same 404."""
+        kind = self._paths.kind_of(request.path) if request.method == "POST" else None
+        if kind is None:
+            self._metrics.unknown_requests.inc()
+            return _respond_with(404, "not found")
+        started = perf_counter()
+        response, result = await self._review(review, kind, request)
+        seconds = perf_counter() - started
+        self._metrics.reviews.labels(kind, result).observe(seconds)
+        if seconds >= _SHARE_OF_TIMEOUT * _timeout(request):
+            self._paths.note_outage()
+        return response
+
+    async def _review(
+        self, review: kopf.WebhookFn, kind: str, request: web.BaseRequest
     ) -> tuple[web.Response, str]:
-        """The answer to a review, and in one word what came of it."""
-        if not self._may_admit():
-            return _unable("this process may not admit now"), "unavailable"
+        """Return the answer to a review, and in one word what came of it."""
         try:
-            asked = json.loads(content)
-            _check(asked)
-            answered = await review(asked, webhook=kind)
-        except (ValueError, KeyError, TypeError) as error:
-            text = f"this is no AdmissionReview of {kind}: {error!r}\n"
-            return web.Response(status=400, text=text), "invalid"
-        return _respond(answered)
+            asked: Any = parse_review(await _read(request), kind)
+            if not self._may_admit():
+                return _unable("this process may not admit now"), "unavailable"
+            return _answered(await review(asked, webhook=kind))
+        except (InvalidReview, RecursionError) as error:
+            reason = str(error) if isinstance(error, InvalidReview) else "it is nested too deeply"
+            text = f"this is no AdmissionReview of {kind}: {reason}"
+            return _respond_with(400, text), "invalid"
+        except Exception:  # noqa: BLE001 - one review must not end the others
+            structlog.get_logger().exception("review failed", kind=kind)
+            return _respond_with(500, "the review failed; the log says why"), "failed"
 
 
-def _check(asked: Any) -> None:  # noqa: ANN401 - any JSON
-    """Makes sure of what is taken for granted later.
+async def _read(request: web.BaseRequest) -> bytes:
+    """Return the body of a request.
 
     Raises:
-        KeyError: Something is missing.
-        TypeError: Something is of another kind.
-        ValueError: It is no review.
+        InvalidReview: It is too large; nothing of it is kept.
     """
-    request = asked["request"]
-    written = request["object"]
-    if not isinstance(request["uid"], str) or not isinstance(written["metadata"]["name"], str):
-        raise TypeError("uid and name are texts")
-    if not isinstance(written["metadata"]["namespace"], str):
-        raise TypeError("namespace is a text")
-    if request["operation"] == "UPDATE" and not request.get("oldObject"):
-        raise ValueError("an update without oldObject")
+    fault = InvalidReview(f"the body is larger than {MAX_REVIEW_BYTES} bytes")
+    if (request.content_length or 0) > MAX_REVIEW_BYTES:
+        raise fault
+    content = bytearray()
+    async for chunk in request.content.iter_any():
+        content += chunk
+        if len(content) > MAX_REVIEW_BYTES:
+            raise fault
+    return bytes(content)
 
 
-def _respond(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf types it as a dict
+def _timeout(request: web.BaseRequest) -> float:
+    """Return the seconds that the API server waits, as it says in the query, like `10s`."""
+    found = re.fullmatch(r"(\d{1,3})s", request.query.get("timeout", ""), re.ASCII)
+    return float(found[1]) if found else 10.0
+
+
+def _answered(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf types it as a dict
     response = answered["response"]
     status = response.get("status", {})
     if status.get("code") == NOT_ADMITTING:
@@ -114,9 +146,17 @@ def _respond(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf 
     result = "allowed" if response["allowed"] else "refused"
     if response["allowed"] and response.get("warnings"):
         result = "warned"
-    return web.json_response(answered), result
+    return web.json_response(answered, headers=_HEADERS), result
 
 
 def _unable(reason: str) -> web.Response:
     structlog.get_logger().warning("not admitting", reason=reason)
-    return web.Response(status=NOT_ADMITTING, text=f"{reason}\n", headers={"Retry-After": "1"})
+    return _respond_with(NOT_ADMITTING, reason, **{"Retry-After": "1"})
+
+
+_HEADERS = {"Server": "double-booked"}
+"""Else aiohttp would name itself and Python, with their versions."""
+
+
+def _respond_with(status: int, text: str, **headers: str) -> web.Response:
+    return web.Response(status=status, text=f"{text}\n", headers=_HEADERS | headers)

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError
+from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError, url_path
 from double_booked.operator.enforcement import (
     UNKNOWN,
     Expected,
@@ -23,8 +23,8 @@ from double_booked.operator.enforcement import (
 )
 from double_booked.operator.index import Index
 from double_booked.operator.objects import Calendar, Enforcement
+from double_booked.operator.registration import CONFIGURATIONS
 
-_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _LOOK_SECONDS = 5.0
 _LABELS_SECONDS = 60.0
 
@@ -102,14 +102,14 @@ class WebhookMonitor:
     async def _configurations(self, own: str) -> Collection[dict[str, Any]]:
         """Return all configurations, or this operator's alone if it may not list them."""
         try:
-            found = await self._cluster.get(_PATH)
+            found = await self._cluster.get(CONFIGURATIONS)
         except ClusterError as error:
             if error.code != FORBIDDEN:
                 raise
         else:
             return list(found["items"])
         try:
-            return [await self._cluster.get(f"{_PATH}/{own}")]
+            return [await self._cluster.get(f"{CONFIGURATIONS}{url_path(own)}")]
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
@@ -128,7 +128,7 @@ class WebhookMonitor:
 
     async def _learn_labels_of(self, namespace: str) -> None:
         try:
-            found = await self._cluster.get(f"/api/v1/namespaces/{namespace}")
+            found = await self._cluster.get(url_path("api", "v1", "namespaces", namespace))
         except ClusterError as error:
             if error.code not in {NOT_FOUND, FORBIDDEN}:
                 raise

@@ -4,8 +4,9 @@ import asyncio
 import base64
 import datetime as dt
 import os
+import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,15 +20,18 @@ from double_booked.operator.authority import BadMaterial, Material
 from double_booked.operator.cluster import (
     CONFLICT,
     NOT_FOUND,
-    STRATEGIC_MERGE_PATCH,
     Cluster,
     ClusterError,
+    url_path,
 )
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Key
+from double_booked.operator.registration import Registration
+from double_booked.operator.review_paths import ReviewPaths
 
 _LOOK_SECONDS = 10.0
-_PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+_MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
+_PATHS = "review-paths"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +58,138 @@ class Source(Protocol):
         """
 
 
-class Files:
-    """A pair that somebody else keeps, cert-manager for one, in files."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a Secret holds.
 
-    def __init__(self, certificate: PemFile, key: PemFile) -> None:
+    Attributes:
+        raw: The Secret as it was read; empty where there is none.
+        data: Its content, by name.
+    """
+
+    raw: dict[str, Any]
+    data: Mapping[str, bytes]
+
+
+class SecretStore:
+    """The Secret in which the operator keeps what must outlive its process."""
+
+    def __init__(self, cluster: Cluster, key: Key) -> None:
+        self.key = key
+        self._cluster = cluster
+        self._collection = url_path("api", "v1", "namespaces", key.namespace, "secrets")
+        self._path = f"{self._collection}{url_path(key.name)}"
+
+    async def read(self) -> Held:
+        """Return what it holds.
+
+        Raises:
+            ClusterError: The API server does not answer, or refuses.
+        """
+        try:
+            found: dict[str, Any] = await self._cluster.get(self._path)
+        except ClusterError as error:
+            if error.code != NOT_FOUND:
+                raise
+            return Held({}, {})
+        data = found.get("data") or {}
+        return Held(found, {name: base64.b64decode(each) for name, each in data.items()})
+
+    async def write(self, held: Held, data: Mapping[str, bytes]) -> None:
+        """Replace what it holds, or create it.
+
+        Raises:
+            ClusterError: It has changed since it was read (CONFLICT), or the API server does not
+                answer, or refuses.
+        """
+        encoded = {name: base64.b64encode(each).decode() for name, each in data.items()}
+        if held.raw:
+            await self._cluster.replace(self._path, held.raw | {"data": encoded})
+            return
+        metadata = {
+            "name": self.key.name,
+            "namespace": self.key.namespace,
+            "labels": {"app.kubernetes.io/managed-by": "double-booked-operator"},
+        }
+        kind = "kubernetes.io/tls" if "tls.key" in data else "Opaque"
+        made = {"apiVersion": "v1", "kind": "Secret", "type": kind}
+        await self._cluster.create(self._collection, made | {"metadata": metadata, "data": encoded})
+
+
+class Keeper:
+    """Keeps the path of reviews in the Secret, and in the webhook's configuration."""
+
+    def __init__(
+        self,
+        store: SecretStore,
+        registration: Registration,
+        paths: ReviewPaths,
+        may_rotate: Callable[[], bool],
+    ) -> None:
+        """Make it.
+
+        Args:
+            store: The Secret.
+            registration: The webhook's configuration.
+            paths: The paths at which this process answers.
+            may_rotate: Whether this process is the one that changes the path.
+        """
+        self.store = store
+        self._registration = registration
+        self._paths = paths
+        self._may_rotate = may_rotate
+
+    async def keep(
+        self,
+        held: Held,
+        material: Mapping[str, bytes],
+        authorities: bytes | None = None,
+        *,
+        must_rotate: bool = False,
+    ) -> bool:
+        """Write the path, and what is kept with it, first into the Secret and then where it counts.
+
+        Args:
+            held: The Secret as it was read.
+            material: What is to be kept beside the path.
+            authorities: What the webhook is to trust; None where somebody else says so.
+            must_rotate: Whether there must be a new path.
+
+        Returns:
+            Whether the configuration was so already.
+
+        Raises:
+            ClusterError: The API server does not answer, or refuses.
+        """
+        kept = _secrets_of(held.data.get(_PATHS, b""))
+        kept = self._paths.next(kept, may_rotate=self._may_rotate(), must_rotate=must_rotate)
+        data = {**held.data, **material, _PATHS: "\n".join(kept).encode()}
+        if data != held.data:
+            await self.store.write(held, data)
+        self._paths.accept(kept)
+        was_written = await self._registration.write(kept[0], authorities)
+        if was_written:
+            self._paths.confirm()
+        return was_written
+
+
+def _secrets_of(content: bytes) -> Sequence[str]:
+    """Return the secrets of paths in a Secret; none if somebody has put something else there."""
+    found = content.decode(errors="replace").split()
+    return found if all(map(re.compile("[0-9a-f]{32}").fullmatch, found)) else ()
+
+
+class Files:
+    """A pair that somebody else keeps in files, such as cert-manager."""
+
+    def __init__(self, certificate: PemFile, key: PemFile, keeper: Keeper) -> None:
         self._certificate = certificate
         self._key = key
+        self._keeper = keeper
 
     async def look(self, served: Served | None) -> Served:  # noqa: ARG002 - as in Source
-        """The pair as it is in the files."""
+        """Return the pair as it is in the files, once the path is kept."""
+        await self._keeper.keep(await self._keeper.store.read(), {})
         pair = await asyncio.to_thread(certificates.load_pair, self._certificate, self._key)
         return Served(pair.certificate, pair.key, pair.expiry)
 
@@ -70,99 +197,60 @@ class Files:
 class Kept:
     """An authority and a pair that the operator keeps in a Secret, and has the webhook trust."""
 
-    def __init__(
-        self, cluster: Cluster, secret: Key, configuration: str, names: Sequence[str]
-    ) -> None:
-        """Keeps them.
+    def __init__(self, keeper: Keeper, names: Sequence[str]) -> None:
+        """Make it.
 
         Args:
-            cluster: Where.
-            secret: The Secret.
-            configuration: The ValidatingWebhookConfiguration that is to trust the authority.
+            keeper: Keeps them, and the path.
             names: DNS names and IP addresses of the webhook.
         """
-        self._cluster = cluster
-        self._key = secret
-        self._path = f"/api/v1/namespaces/{secret.namespace}/secrets"
-        self._configuration = f"{_PATH}/{configuration}"
+        self._keeper = keeper
         self._names = names
         self._trusted = b""
 
     async def look(self, served: Served | None) -> Served:
-        """The pair of the Secret, made or renewed as need be, once the API server trusts it."""
-        secret = await self._read()
-        material, fault = self._material(secret)
+        """Return the pair of the Secret, made or renewed as need be, once it is trusted."""
+        held = await self._keeper.store.read()
+        material, fault = _material(held.data)
         now = dt.datetime.now(dt.UTC)
         renewed = authority.renew(material, self._names, now, self._trusted)
-        if renewed != material:
-            await self._write(secret, renewed)
-        was_trusted = await self._trust(renewed.authorities)
+        was_trusted = await self._keeper.keep(
+            held,
+            _content(renewed),
+            renewed.authorities,
+            must_rotate=material is None or material.authorities != renewed.authorities,
+        )
         self._trusted = renewed.authorities
         if fault:
-            raise BadCertificate(f"Secret {self._key}: {fault}; it has been made anew")
+            raise BadCertificate(f"Secret {self._keeper.store.key}: {fault}; it has been made anew")
         if served and not was_trusted:
             # API servers learn of a new authority a moment later; the next look serves.
             return served
         return Served(renewed.certificate, renewed.key, renewed.expiry())
 
-    async def _read(self) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = await self._cluster.get(f"{self._path}/{self._key.name}")
-        except ClusterError as error:
-            if error.code != NOT_FOUND:
-                raise
-            return {}
-        return found
 
-    def _material(self, secret: dict[str, Any]) -> tuple[Material | None, str]:
-        """What the Secret holds, and why that cannot be used; neither where there is none."""
-        if not secret:
-            return None, ""
-        data = secret.get("data") or {}
-        try:
-            names = ("ca.crt", "ca.key", "tls.crt", "tls.key")
-            material = Material(*(base64.b64decode(data[name]) for name in names))
-            authority.check(material)
-        except (KeyError, ValueError) as error:
-            return None, str(error) if isinstance(error, BadMaterial) else f"{error} is missing"
-        return material, ""
+def _material(data: Mapping[str, bytes]) -> tuple[Material | None, str]:
+    """Return what a Secret holds, and why that cannot be used; neither where there is none."""
+    if data.keys().isdisjoint(_MATERIAL):
+        return None, ""
+    try:
+        material = Material(*(data[name] for name in _MATERIAL))
+        authority.check(material)
+    except KeyError as error:
+        return None, f"{error} is missing"
+    except BadMaterial as error:
+        return None, str(error)
+    return material, ""
 
-    async def _write(self, secret: dict[str, Any], material: Material) -> None:
-        content = {
-            "ca.crt": material.authorities,
-            "ca.key": material.authority_key,
-            "tls.crt": material.certificate,
-            "tls.key": material.key,
-        }
-        data = {name: base64.b64encode(each).decode() for name, each in content.items()}
-        if secret:
-            await self._cluster.replace(f"{self._path}/{self._key.name}", secret | {"data": data})
-            return
-        metadata = {
-            "name": self._key.name,
-            "namespace": self._key.namespace,
-            "labels": {"app.kubernetes.io/managed-by": "double-booked-operator"},
-        }
-        made = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
-        await self._cluster.create(self._path, made | {"metadata": metadata, "data": data})
 
-    async def _trust(self, authorities: bytes) -> bool:
-        """Has the configuration trust the authorities; answers whether it did already."""
-        found = await self._cluster.get(self._configuration)
-        bundle = base64.b64encode(authorities).decode()
-        others = [
-            each["name"]
-            for each in found.get("webhooks") or ()
-            if each["clientConfig"].get("caBundle") != bundle
-        ]
-        if not others:
-            return True
-        webhooks = [{"name": name, "clientConfig": {"caBundle": bundle}} for name in others]
-        await self._cluster.patch(
-            self._configuration, {"webhooks": webhooks}, STRATEGIC_MERGE_PATCH
-        )
-        structlog.get_logger().info("the webhook's authority is trusted", webhooks=others)
-        return False
+def _content(material: Material) -> dict[str, bytes]:
+    values = (
+        material.authorities,
+        material.authority_key,
+        material.certificate,
+        material.key,
+    )
+    return dict(zip(_MATERIAL, values, strict=True))
 
 
 class WebhookTls:
@@ -185,6 +273,11 @@ class WebhookTls:
         self._metrics = metrics
         self._served: Served | None = None
         self._fault = ""
+
+    def require_clients(self, authorities: bytes) -> None:
+        """Refuse, in the handshake, callers without a certificate of some authorities (PEM)."""
+        self.context.verify_mode = ssl.CERT_REQUIRED
+        self.context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
 
     async def first(self) -> None:
         """Waits until there is a certificate to serve."""
