@@ -68,8 +68,8 @@ def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[
     configuration: dict[str, Any] = yaml.safe_load(rendered)
     configuration["metadata"] = {"name": configuration_of(namespaces[0])}
     for each in configuration["webhooks"]:
-        path = each["clientConfig"]["service"]["path"]
-        each["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}"}
+        kind = each["name"].partition(".")[0]
+        each["clientConfig"] = {"url": f"https://127.0.0.1:{port}/{kind}"}
     return configuration
 
 

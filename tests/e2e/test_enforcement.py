@@ -107,7 +107,7 @@ async def test_without_its_configuration_the_operator_says_that_nothing_is_revie
     ("change", "expected"),
     [
         (
-            {"clientConfig": {"url": "https://127.0.0.1:1/elsewhere", "caBundle": "Cg=="}},
+            {"clientConfig": {"url": "https://elsewhere.example/", "caBundle": "Cg=="}},
             ("WebhookMisconfigured", "which is not this operator"),
         ),
         (

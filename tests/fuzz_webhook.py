@@ -1,0 +1,85 @@
+"""Search for requests that break the webhook's reading of reviews; coverage guides the search.
+
+The arguments are libFuzzer's.
+"""
+
+import json
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import atheris
+
+with atheris.instrument_imports(include=["double_booked.operator"]):
+    from double_booked.operator.admission import CapacityView, find_clashes
+    from double_booked.operator.admission_review import InvalidReview, parse_review
+    from double_booked.operator.cluster import path_of
+    from double_booked.operator.index import Index
+    from double_booked.operator.objects import (
+        InvalidObject,
+        hold_booking,
+        hold_calendar,
+        read_booking,
+        read_calendar,
+    )
+    from double_booked.operator.reservations import Reservations
+    from operator_making import booking, calendar, index_of, raw_booking, raw_calendar
+
+NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
+
+
+def review(content: bytes) -> None:
+    """Read a request as a review of each kind, and decide on it as the operator would."""
+    for kind in ("bookings", "calendars"):
+        # Any other error is a finding.
+        with suppress(InvalidReview, InvalidObject):
+            decide(kind, parse_review(content, kind)["request"])
+
+
+def decide(kind: str, request: dict) -> None:  # type: ignore[type-arg]
+    """Parse the objects of a review, and look for clashes with what is booked."""
+    json.dumps(request["userInfo"])
+    if kind == "calendars":
+        if request["oldObject"]:
+            hold_calendar(request["oldObject"])
+        Reservations(lambda: 0.0).add(read_calendar(request["object"]))
+        return
+    view = CapacityView(held(), Reservations(lambda: 0.0))
+    before = hold_booking(request["oldObject"]) if request["oldObject"] else None
+    wanted = read_booking(request["object"])
+    for key in (*wanted.calendar_keys(), *wanted.replaced_keys(), wanted.key):
+        assert path_of("bookings", key).count("/") == 7
+    find_clashes(wanted, before, view)
+    view.reservations.add(wanted)
+
+
+def held() -> Index:
+    """Return a cluster with one calendar and one booking."""
+    return index_of(calendar(), booking("held", 9, 10))
+
+
+def cases() -> list[bytes]:
+    """Return reviews to start from."""
+    whole = {"uid": "1", "operation": "CREATE", "userInfo": {"username": "ada", "groups": ["x"]}}
+    raw = raw_booking("a", *NINE, spec={"replaces": ["held"], "ttlSecondsAfterFinished": 1})
+    other = raw_calendar(capacity=2, minGap="5m", policy="Report")
+    requests = [
+        whole | {"object": raw},
+        whole | {"operation": "UPDATE", "object": raw, "oldObject": raw},
+        whole | {"object": other},
+    ]
+    return [json.dumps({"request": each}).encode() for each in requests]
+
+
+def main() -> None:
+    """Fuzz, with reviews as the corpus to start from."""
+    with TemporaryDirectory() as corpus:
+        for number, case in enumerate(cases()):
+            (Path(corpus) / str(number)).write_bytes(case)
+        atheris.Setup([*sys.argv, corpus], review)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
