@@ -112,6 +112,9 @@ proto: install ## regenerate the Python API from proto/
 bench: install ## print the benchmark tables (needs Go for the peer and the fast caller)
 	$(BIN)/python tests/bench
 
+bench-hostile: install ## attack a server and an operator, print figures beside their goals (ONLY="memory http"; root for the limits)
+	PYTHONPATH=tests $(BIN)/python -m bench.hostile $(addprefix --only=,$(ONLY))
+
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH PYTHONPATH=tests $(BIN)/python -m scale
 
@@ -161,4 +164,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench scale soak fuzz test-asan lock clean
+.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean

@@ -1,0 +1,175 @@
+"""A server under attack: `python -m double_booked serve` at the limits of a small pod."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import aiohttp
+
+from bench.hostile import watched
+from bench.hostile.cgroups import Cgroup, limited
+from bench.hostile.requests import MAX_MESSAGE, MIB
+from bench.hostile.watched import Meter, Watch
+from double_booked.server.memory import Bounds
+
+MEMORY_BYTES = 1024 * MIB
+CPUS = 1.0
+
+_START_SECONDS = 30.0
+_ANSWER_SECONDS = 5.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_HANDLED = re.compile(r'grpc_server_handled_total\{grpc_code="(\w+)".*\} ([\d.e+]+)')
+_RECEIVED = re.compile(r'grpc_server_msg_received_total\{.*"SweepConflicts".*\} ([\d.e+]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server in a process of its own.
+
+    Attributes:
+        process: The process.
+        port: Where it speaks gRPC.
+        http: The URL of its HTTP port.
+        meter: How long it held the GIL.
+        cgroup: The cgroup that limits it, None where none could be made.
+    """
+
+    process: subprocess.Popen[bytes]
+    port: int
+    http: str
+    meter: Meter
+    cgroup: Cgroup | None
+
+    @property
+    def address(self) -> str:
+        """Where it is called."""
+        return f"127.0.0.1:{self.port}"
+
+    def end(self) -> str:
+        """Return how it ended, "" while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return ""
+        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+
+    def cpu_seconds(self) -> float:
+        """Return the user and system time so far, in steps of 10 ms; 0 after its end."""
+        with suppress(OSError):
+            return cpu_seconds(self.process.pid)
+        return 0.0
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that it had at once; 0 after its end without a cgroup."""
+        if self.cgroup:
+            return self.cgroup.peak_bytes()
+        with suppress(OSError, IndexError):
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+        return 0
+
+    async def get(self, path: str) -> str:
+        """Return what it answers over HTTP, "" if it does not with 200."""
+        timeout = aiohttp.ClientTimeout(_ANSWER_SECONDS)
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.get(f"{self.http}/{path}") as answer,
+            ):
+                return await answer.text() if answer.ok else ""
+        return ""
+
+    async def codes(self) -> Counter[str]:
+        """Return how its calls ended, as it counts them."""
+        found: Counter[str] = Counter()
+        for code, number in _HANDLED.findall(await self.get("metrics")):
+            found[code] += round(float(number))
+        return +found
+
+    async def feed_messages(self) -> int:
+        """Return how many messages of feeds it has received."""
+        return sum(round(float(each)) for each in _RECEIVED.findall(await self.get("metrics")))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the user and system time of a process that runs.
+
+    Raises:
+        OSError: There is no such process.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+@contextmanager
+def serving(*, files: int = 0) -> Iterator[Server]:
+    """Run a server with a pod's limits inside the block, however it ends.
+
+    Args:
+        files: How many files it may have open; 0 for as many as this process.
+    """
+    with TemporaryDirectory() as folder, limited(MEMORY_BYTES, CPUS) as cgroup:
+        meter, log = Path(folder, "meter"), Path(folder, "log")
+        meter.write_bytes(bytes(8))
+        watch = Watch(str(meter), [str(each) for each in cgroup.folders] if cgroup else [], files)
+        with log.open("wb") as written:
+            process = subprocess.Popen(
+                [sys.executable, watched.__file__, json.dumps(asdict(watch)), "serve"],
+                env=os.environ | _settings(is_limited=cgroup is not None),
+                stdout=written,
+                stderr=written,
+            )
+        try:
+            ports = _listening(process, log)
+            http = f"http://127.0.0.1:{ports['http_port']}"
+            made = Server(process, ports["grpc_port"], http, Meter(meter), cgroup)
+            if not cgroup:
+                threading.Thread(target=_keep_in_memory, args=(made,), daemon=True).start()
+            yield made
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _settings(*, is_limited: bool) -> dict[str, str]:
+    """Return what the chart sets at these limits, with free ports on loopback."""
+    settings = {
+        "SERVICE_HOST": "127.0.0.1:0",
+        "HEALTH_CHECK_HOST": "127.0.0.1:0",
+        "WORKER_THREADS": "1",
+        "LOG_FORMAT": "json",
+        "LOG_CALLS": "none",
+    }
+    if not is_limited:  # else the server reads its limit itself
+        budget = Bounds.of(0, MAX_MESSAGE, MEMORY_BYTES).in_flight
+        settings["MAX_BYTES_IN_FLIGHT"] = str(budget)
+    return settings
+
+
+def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
+    """Wait until the server listens; return its ports."""
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        for line in log.read_text().splitlines(keepends=True):
+            if line.endswith("\n") and (entry := json.loads(line))["event"] == "listening":
+                return {name: entry[name] for name in ("grpc_port", "http_port")}
+        time.sleep(0.02)
+    raise RuntimeError(f"the server did not start: {log.read_text()[-2000:]}")
+
+
+def _keep_in_memory(server: Server) -> None:
+    """End a server that no cgroup limits once it takes more than it may."""
+    while not server.end():
+        if server.peak_bytes() > MEMORY_BYTES:
+            server.process.kill()
+        time.sleep(0.02)

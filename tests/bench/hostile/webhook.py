@@ -1,0 +1,259 @@
+"""Forged reviews to a real operator, from somebody who reaches its port and nothing more."""
+
+import asyncio
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+import yaml
+
+from bench.hostile.goals import Figure
+from bench.hostile.server import cpu_seconds
+from double_booked import sockets
+from double_booked.settings import Address
+from operator_api import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, Api
+from operator_api import serving as serving_api
+from operator_making import raw_booking, raw_calendar
+
+MAX_CPU_SECONDS = 1.0
+"""For a thousand forged reviews."""
+
+_KEPT = 10_000
+_RECONNECTED = 1_000
+_FORGERS = 20
+_START_SECONDS = 30
+_DETAILS_SECONDS = 3
+"""Details of a status follow the verdict after 2 s."""
+
+_CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
+_SECRET_NAME = "secret-plan"  # noqa: S105 - the name of a booking, which nobody is to learn
+_TAKEN = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
+_FREE = ("2026-12-02T09:00:00Z", "2026-12-02T10:00:00Z")
+_TRAVERSAL = "../../../../api/v1/namespaces/team/secrets/double-booked-operator-webhook?a="
+_RESERVATIONS = re.compile(r"^double_booked_operator_reservations ([\d.e+]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """An operator in a process of its own, and the API server that it asks."""
+
+    api: Api
+    process: subprocess.Popen[bytes]
+    webhook: str
+    http: str
+
+    def path(self) -> str:
+        """Return the path of reviews of bookings that only the API server is to know."""
+        [first, *_] = self.api.objects[_CONFIGURATION]["webhooks"]
+        path: str = first["clientConfig"]["service"].get("path", "/bookings")
+        return path
+
+    async def get(self, path: str) -> str:
+        """Return what it answers over HTTP, "" if it does not with 200."""
+        with suppress(aiohttp.ClientError):
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"{self.http}/{path}") as answer,
+            ):
+                return await answer.text() if answer.ok else ""
+        return ""
+
+    async def reservations(self) -> float:
+        """Return how many reservations it holds."""
+        found = _RESERVATIONS.search(await self.get("metrics"))
+        return float(found[1]) if found else 0.0
+
+    def asked(self) -> int:
+        """Return how many requests it made, but for those that keep its Lease and its webhook."""
+        own = (LEASES, WEBHOOKS)
+        return sum(not path.startswith(own) for _, path in self.api.asked)
+
+
+@dataclass(slots=True)
+class Answers:
+    """What forgers were told: how often each status, and whether a name was among it."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    names: bool = False
+
+
+async def measure(kept: int = _KEPT, reconnected: int = _RECONNECTED) -> list[Figure]:
+    """Return what forged reviews do, and what they cost."""
+    async with operating() as operator:
+        asked, reserved = operator.asked(), await operator.reservations()
+        answers = Answers()
+        cost = await _cost(operator, answers, kept, keep=True)
+        cost_connected = await _cost(operator, answers, reconnected, keep=False)
+        made = operator.asked() - asked
+        reservations = await operator.reservations() - reserved
+        async with _forging(keep=True) as session:
+            honest = await _review(session, operator.webhook + operator.path(), _booking("honest"))
+    return [
+        _effect(answers, made, reservations, honest),
+        Figure(
+            f"{kept:,} forged reviews on {_FORGERS} connections",
+            f"a thousand cost less than {MAX_CPU_SECONDS:.0f} CPU s",
+            f"{cost:.2f} CPU s; with a connection each, for its handshake, {cost_connected:.2f}",
+            cost < MAX_CPU_SECONDS,
+        ),
+    ]
+
+
+def _effect(answers: Answers, made: int, reservations: float, honest: tuple[int, str]) -> Figure:
+    """Return what forged reviews did, and an honest one after them."""
+    status, text = honest
+    is_harmless = set(answers.statuses) == {404} and not (made or reservations or answers.names)
+    is_admitted = status == HTTPStatus.OK and json.loads(text)["response"]["allowed"]
+    statuses = ", ".join(f"{count:,} times {code}" for code, count in answers.statuses.items())
+    return Figure(
+        "forged reviews",
+        "404, no reservation, no request to the API server, no name; an honest one is admitted",
+        f"{statuses}; {reservations:,.0f} reservations, {made:,} requests, "
+        f"{'a name' if answers.names else 'no name'}; an honest one is "
+        f"{'admitted' if is_admitted else f'not admitted ({status})'}",
+        is_harmless and is_admitted,
+    )
+
+
+async def _cost(operator: Operator, answers: Answers, number: int, *, keep: bool) -> float:
+    """Forge reviews; return what a thousand cost the operator in CPU seconds."""
+    before = cpu_seconds(operator.process.pid)
+    async with _forging(keep=keep) as session:
+        forgers = (_forge(operator, session, answers, number, each) for each in range(_FORGERS))
+        await asyncio.gather(*forgers)
+    return (cpu_seconds(operator.process.pid) - before) / number * 1_000
+
+
+@asynccontextmanager
+async def _forging(*, keep: bool) -> AsyncIterator[aiohttp.ClientSession]:
+    """Connect to the webhook as anybody can: without a look at its certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connector = aiohttp.TCPConnector(ssl=context, limit=_FORGERS, force_close=not keep)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
+
+
+async def _forge(
+    operator: Operator, session: aiohttp.ClientSession, answers: Answers, number: int, first: int
+) -> None:
+    """Forge every twentieth review: of a slot that is taken, of one that is free, of a path."""
+    paths = ("bookings", "calendars", "", f"{'0' * 32}/bookings")
+    for each in range(first, number, _FORGERS):
+        path = paths[each % 40 // 10] if each % 3 == 0 else "bookings"
+        times = _TAKEN if each % 2 else _FREE
+        forged = raw_booking(f"forged-{each}", *times)
+        if each % 7 == 0:
+            forged["metadata"]["namespace"] = _TRAVERSAL
+        status, text = await _review(session, f"{operator.webhook}/{path}", forged)
+        answers.statuses[status] += 1
+        answers.names |= _SECRET_NAME in text
+
+
+def _booking(name: str) -> dict[str, Any]:
+    made = raw_booking(name, *_FREE)
+    made["metadata"].pop("creationTimestamp")
+    return made
+
+
+async def _review(session: aiohttp.ClientSession, url: str, raw: dict[str, Any]) -> tuple[int, str]:
+    """Return status and text of the answer to a creation; 0 where there is none."""
+    kind = {"group": "double-booked.io", "version": "v1alpha1", "resource": "bookings"}
+    request = {
+        "uid": "1",
+        "operation": "CREATE",
+        "resource": kind,
+        "object": raw,
+        "oldObject": None,
+        "userInfo": {},
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    try:
+        async with session.post(url, json=review) as answer:
+            return answer.status, await answer.text()
+    except aiohttp.ClientError as error:
+        return 0, repr(error)
+
+
+@asynccontextmanager
+async def operating() -> AsyncIterator[Operator]:
+    """Run an operator that admits, with one calendar and one booking of a name to keep."""
+    async with serving_api() as (api, _):
+        _fill(api)
+        with _process(api) as made:
+            await _until_ready(made)
+            yield made
+
+
+@contextmanager
+def _process(api: Api) -> Iterator[Operator]:
+    with TemporaryDirectory() as folder:
+        kubeconfig = Path(folder, "kubeconfig")
+        kubeconfig.write_text(yaml.safe_dump(_kubeconfig(api.url)))
+        webhook, http = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
+        settings = {
+            "KUBECONFIG": str(kubeconfig),
+            "WEBHOOK_HOST": webhook,
+            "HEALTH_CHECK_HOST": http,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "double_booked", "operator"],
+            env=os.environ | settings,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield Operator(api, process, f"https://{webhook}", f"http://{http}")
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _fill(api: Api) -> None:
+    names = ("bookings.double-booked.io", "calendars.double-booked.io")
+    webhooks = [{"name": name, "clientConfig": {"service": {}}} for name in names]
+    api.put(_CONFIGURATION, {"webhooks": webhooks})
+    api.put(f"{CALENDARS}/staging", raw_calendar())
+
+
+def _kubeconfig(url: str) -> dict[str, Any]:
+    context = {"cluster": "test", "user": "test", "namespace": "team"}
+    return {
+        "current-context": "test",
+        "contexts": [{"name": "test", "context": context}],
+        "clusters": [{"name": "test", "cluster": {"server": url}}],
+        "users": [{"name": "test", "user": {}}],
+    }
+
+
+def _free_port() -> int:
+    listening = sockets.listen(Address("127.0.0.1", 0), "")
+    port: int = listening[0].getsockname()[1]
+    sockets.close(listening)
+    return port
+
+
+async def _until_ready(operator: Operator) -> None:
+    """Wait until it admits, and has written the status of a booking."""
+    path = f"{BOOKINGS}/{_SECRET_NAME}"
+    async with asyncio.timeout(_START_SECONDS):
+        while not await operator.get("readyz"):
+            assert operator.process.poll() is None, "the operator ended"
+            await asyncio.sleep(0.1)
+        # With a booking at its start, it would wait for what a former operator may have admitted.
+        operator.api.put(path, raw_booking(_SECRET_NAME, *_TAKEN))
+        while not operator.api.objects[path].get("status"):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(_DETAILS_SECONDS)
