@@ -15,6 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
@@ -57,8 +58,7 @@ class Operator:
     def path(self) -> str:
         """Return the path of reviews of bookings that only the API server is to know."""
         [first, *_] = self.api.objects[_CONFIGURATION]["webhooks"]
-        path: str = first["clientConfig"]["service"].get("path", "/bookings")
-        return path
+        return urlsplit(first["clientConfig"]["url"]).path or "/bookings"
 
     async def get(self, path: str) -> str:
         """Return what it answers over HTTP, "" if it does not with 200."""
@@ -223,7 +223,7 @@ def _process(api: Api) -> Iterator[Operator]:
 
 def _fill(api: Api) -> None:
     names = ("bookings.double-booked.io", "calendars.double-booked.io")
-    webhooks = [{"name": name, "clientConfig": {"service": {}}} for name in names]
+    webhooks = [{"name": name, "clientConfig": {"url": "https://localhost:1"}} for name in names]
     api.put(_CONFIGURATION, {"webhooks": webhooks})
     api.put(f"{CALENDARS}/staging", raw_calendar())
 
