@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STANDARD_INPUT = 0
 _ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 MAX_BYTES = 256 * 1024 * 1024
-"""How much is read of all files together if nobody says; it takes some ten times that in memory."""
+"""How much is read of all files together if nobody says."""
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with {,"

@@ -435,7 +435,8 @@ cdef inline int compare_closed(const void *left, const void *right) noexcept nog
 
 cdef inline void sort_closed(FeedState *feed) noexcept nogil:
     """Puts the closed groups in the order in which they are sent."""
-    qsort(feed.closed, feed.closed_count, sizeof(Closed), compare_closed)
+    if feed.closed_count > 1:
+        qsort(feed.closed, feed.closed_count, sizeof(Closed), compare_closed)
 
 
 cdef inline bint forget_closed(FeedState *feed) noexcept nogil:
