@@ -34,17 +34,6 @@ SMALL = {
     "http": "floods.measure_http(3, seconds=1)",
     "webhook": "webhook.measure(kept=40, reconnected=20)",
 }
-HOLDS = """
-import hashlib, sys, threading
-from pathlib import Path
-from bench.hostile.watched import Meter, measure
-meter = Meter(Path(sys.argv[1]))
-threading.Thread(target=measure, args=(meter,), daemon=True).start()
-hashlib.sha256(bytes(200_000_000))  # works without the GIL
-free, meter.seconds = meter.seconds, 0
-sum(range(50_000_000))  # one call in C, with it
-print(meter.seconds > 5 * free)
-"""
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -111,13 +100,6 @@ async def test_what_a_server_tells_of_calls_and_of_its_end() -> None:
         assert server.end() == "ended by SIGKILL"
         assert await server.codes() == {}
         assert server.cpu_seconds() == 0
-
-
-def test_only_who_keeps_the_gil_holds_it(tmp_path: Path) -> None:
-    meter = tmp_path / "meter"
-    meter.write_bytes(bytes(8))
-    ran = run(HOLDS, str(meter))
-    assert (ran.stdout, ran.stderr) == ("True\n", "")
 
 
 def test_a_cost_that_is_not_known_in_full_says_so() -> None:
