@@ -148,7 +148,7 @@ class Writes(RuleBasedStateMachine):
         wanted = self.booking(name, spec, old)
         if find_clashes(wanted, old, self.view):
             return
-        self.reservations.add(wanted)
+        self.reservations.add(wanted, old.identity.version if old else 0)
         self.under_way.append((wanted, old))
         if lands:
             self.land(len(self.under_way) - 1)
