@@ -114,11 +114,13 @@ def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_pat
     (folder / "inside.ics").symlink_to("a.ics")
     (folder / "outside.ics").symlink_to("../secret.ics")
     (folder / "zero.ics").symlink_to("/dev/zero")
+    (folder / "gone.ics").symlink_to("nothing.ics")
     os.mkfifo(folder / "pipe.ics")
     notes: list[str] = []
     found = find_files(str(folder), notes.append)
     assert found == [str(folder / "a.ics"), str(folder / "inside.ics")]
     assert notes == [
+        f"{folder}/gone.ics is not read: it is a link to nothing",
         f"{folder}/outside.ics is not read: it is a link to outside of the folder",
         f"{folder}/pipe.ics is not read: it is no regular file",
         f"{folder}/zero.ics is not read: it is a link to outside of the folder",

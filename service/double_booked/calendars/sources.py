@@ -157,7 +157,9 @@ def _not_of_folder(file: Path, root: Path) -> str | None:
     """Say why a file is not read with its folder; None if it is."""
     if file.is_symlink() and not file.resolve().is_relative_to(root):
         return "a link to outside of the folder"
-    if file.exists() and not file.is_file():
+    if not file.exists():
+        return "a link to nothing"
+    if not file.is_file():
         return "no regular file"
     return None
 
