@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
 import pytest
@@ -62,7 +63,7 @@ async def until_in_flight(served: Served, at_least: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_feed_that_sends_nothing_more_is_ended() -> None:
+async def test_a_feed_that_sends_nothing_more_is_ended(log_lines: Any) -> None:
     async with serve(receive_timeout=0.1) as served:
         call = ConflictServiceStub(served.channel).SweepConflicts()
         await call.write(PAIR)
@@ -72,6 +73,8 @@ async def test_a_feed_that_sends_nothing_more_is_ended() -> None:
         assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert details == "no message came within RECEIVE_TIMEOUT = 0.1 seconds"
         await until_handled(served, "RESOURCE_EXHAUSTED", "SweepConflicts")
+    [line] = [line for line in log_lines() if line["event"] == "rpc"]
+    assert line["peer"].startswith("ipv4:127.0.0.1:")
 
 
 @pytest.mark.parametrize("method", ["GetConflicts", "SweepConflicts"])

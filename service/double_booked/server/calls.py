@@ -118,6 +118,7 @@ class Call:
         "_has_request",
         "_is_counted",
         "_is_over",
+        "_peer",
         "_share",
         "event",
         "events",
@@ -134,6 +135,7 @@ class Call:
         self.method = method
         self.name = name or method.name
         self.event = event
+        self._peer = b""
         self.started = perf_counter()
         self.receiving_since: float | None = self.started
         self.sending_since: float | None = None
@@ -156,8 +158,18 @@ class Call:
     def _begin(self) -> None:
         raise NotImplementedError
 
+    @property
+    def peer(self) -> bytes:
+        """Where it came from, as gRPC writes it."""
+        return self._peer or self.event.call.peer()
+
+    def _note_peer(self) -> None:
+        """Keep where it came from, which gRPC forgets when the call ends early."""
+        self._peer = self.peer
+
     def end(self, code: grpc.StatusCode, details: str) -> None:
         """End the call from the server's side, from any thread, whatever it is doing."""
+        self._note_peer()
         self._ended_with = code
         self.method.serving.core.cancel(self.event.call, code, details)
 
@@ -323,6 +335,7 @@ class UnaryCall(Call):
         self._share = self.method.serving.budget.share()
         self._share.resize(size)
         self._request = request
+        self._note_peer()
         self.cancellation = kernel.Cancellation()
         self._start_batch((ReceiveClose(0),), self._closed)
         self.method.serving.workers.submit(size, self._work)

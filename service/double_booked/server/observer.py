@@ -106,7 +106,7 @@ class Observer:
             duration=round(seconds, 6),
             events=call.events,
             groups=call.groups,
-            peer=unquote(call.event.call.peer().decode("utf-8", "replace")),
+            peer=unquote(call.peer.decode("utf-8", "replace")),
             request_id=request_id(call.event.invocation_metadata),
             trace_id=trace_id,
         )

@@ -88,6 +88,7 @@ class StreamCall(Call):
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self._refuse(self._refusal(error))
             return
+        self._note_peer()
         self._coroutine = self._handler(self)
         self._start_batch((ReceiveClose(0),), self._closed)
         self._resume(None)
