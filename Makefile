@@ -144,11 +144,13 @@ build/fuzz/built: $(VENV)/installed $(SANITIZED_SOURCES) requirements-fuzz.txt
 	touch $@
 
 FUZZ_SECONDS ?= 600
+# 0 is another search each time.
+FUZZ_SEED ?= 0
 FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/targets/*.py)))
 fuzz: build/fuzz/built ## search for inputs that break a FUZZ_TARGETS, FUZZ_SECONDS=600 in all (needs clang)
 	for target in $(FUZZ_TARGETS); do \
 		LD_PRELOAD="$$($(BIN)/python -c 'import atheris; print(atheris.path())')/asan_with_fuzzer.so" $(call SANITIZED_RUN,fuzz) \
-			$(BIN)/python -m fuzz $$target build/fuzz -timeout=60 -verbosity=0 -print_final_stats=1 \
+			$(BIN)/python -m fuzz $$target build/fuzz -seed=$(FUZZ_SEED) -timeout=60 -verbosity=0 -print_final_stats=1 \
 			-max_total_time=$$(($(FUZZ_SECONDS) / $(words $(FUZZ_TARGETS)))) || exit 1; \
 	done
 
