@@ -19,7 +19,7 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy, memmove
 
-from double_booked.conflicts.cancellation cimport Flag
+from double_booked.conflicts.cancellation cimport CHECK_EVERY, Flag
 from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.instants cimport Instant, Interval, end_of, is_earlier
 from double_booked.conflicts.memory cimport reserve, shrink
@@ -43,7 +43,6 @@ cdef enum:
     # How much may be over before it is worth while to move the rest together.
     SPARE_BYTES = 65_536
     SPARE_USES = 1024
-    CHECK_EVERY = 4096
 
 
 cdef enum Standing:

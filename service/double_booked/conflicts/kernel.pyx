@@ -22,7 +22,7 @@ from libc.stdint cimport (
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from double_booked.conflicts.cancellation cimport Flag
+from double_booked.conflicts.cancellation cimport CHECK_EVERY, Flag
 from double_booked.conflicts.cost cimport (
     MAX_SMALL_BYTES,
     MAX_SMALL_EXPLAINED_BYTES,
@@ -121,8 +121,6 @@ cdef enum:
 cdef enum:
     MAX_FAULTS = 100  # validation.MAX_VIOLATIONS
     MAX_NANOS = 999_999_999
-    # How many events pass between two looks at whether the call was cancelled.
-    CHECK_EVERY = 4096
     # How many events ahead of its use to fetch one's interval, and then its bytes:
     # sorted, they lie all over memory. Measured at 1,000,000 events: 207 -> 168 ns each.
     INTERVALS_AHEAD = 16
@@ -810,23 +808,6 @@ cdef class Search:
             ]
         finally:
             free(zeros)
-
-    cdef bytes copy_options(self):
-        """The fields of the options, one after another."""
-        cdef Reader reader = self.content
-        cdef const uint8_t *field
-        cdef uint32_t tag = 0
-        cdef bytes copied = PyBytes_FromStringAndSize(NULL, self.options_size)
-        cdef uint8_t *at = <uint8_t *>PyBytes_AS_STRING(copied)
-        with nogil:
-            while reader.at < reader.end:
-                field = reader.at
-                read_tag(&reader, &tag)
-                skip_value(&reader, tag, self.depth)
-                if tag == (2 << 3 | LENGTH_DELIMITED):
-                    memcpy(at, field, reader.at - field)
-                    at += reader.at - field
-        return copied
 
     # Finding
 
@@ -1642,7 +1623,7 @@ cdef class Feed:
 
     def __cinit__(self, limits=DEFAULT_LIMITS, Cancellation cancellation=None):
         self.allowance = allow_any_answer(limits)
-        self.cancellation = Cancellation() if cancellation is None else cancellation
+        self.cancellation = cancellation
         self.last_start.seconds = -1
 
     def __dealloc__(self):
@@ -1675,7 +1656,7 @@ cdef class Feed:
         cdef const Interval *last
         self.forget_closed()
         search = self.read(message)
-        self.check(self.take_events(search))
+        self.take_events(search)
         self.events += search.event_count
         if search.event_count:
             last = &search.intervals[search.event_count - 1]
@@ -1692,7 +1673,8 @@ cdef class Feed:
         forever.nanos = 0
         with nogil:
             is_over = expire(&self.state, forever, 0)
-        self.check(GOING_ON if is_over else NO_MEMORY)
+        if not is_over:
+            raise MemoryError
         self.show_closed()
 
     def next(self, size_t size):
@@ -1720,8 +1702,7 @@ cdef class Feed:
         search.gap = self.gap
         return search
 
-    cdef Outcome take_events(self, Search search) noexcept:
-        cdef Outcome outcome
+    cdef take_events(self, Search search):
         cdef Taken taken
         taken.content = search.begin
         taken.size = search.content.end - search.begin
@@ -1733,14 +1714,9 @@ cdef class Feed:
         taken.names = &search.names
         with nogil:
             search.pad_ends()
-            outcome = take_events(&self.state, &taken, search.cancelled)
-        return outcome
-
-    cdef check(self, Outcome outcome):
-        if outcome == CANCELLED:
-            raise Cancelled
-        if outcome != GOING_ON:
-            raise MemoryError
+            search.outcome = take_events(&self.state, &taken, search.cancelled)
+        if search.outcome != GOING_ON:
+            raise search.error()
 
     cdef show_closed(self):
         """Makes an answer of the closed groups, whose events stay where they are."""
