@@ -25,7 +25,8 @@ of the next probe.
 _MAX_WAITING = 1024
 """How many connections may wait to be accepted; one more is tried again only after a second."""
 
-_SERVER = "double-booked"
+SERVER_HEADER = {"Server": "double-booked"}
+"""What an answer says of the server, for which aiohttp would give versions."""
 
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -75,7 +76,7 @@ class _Connection(web.RequestHandler):
 
     def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:  # noqa: ANN401 - as aiohttp has them
         response = super().handle_error(*arguments, **named)
-        response.headers["Server"] = _SERVER
+        response.headers.update(SERVER_HEADER)
         return response
 
 
@@ -94,7 +95,7 @@ def _make_connection(manager: web.Server) -> _Connection:
 
 
 async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = _SERVER
+    response.headers.update(SERVER_HEADER)
 
 
 async def _healthz(_request: web.Request) -> web.Response:

@@ -44,8 +44,8 @@ def _configure_console(level: int) -> None:
     shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),
+        _quote,
     ]
-    shared.append(_quote)
     renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     factory = structlog.WriteLoggerFactory(sys.stderr)
     _configure_structlog(level, [*shared, renderer], factory)

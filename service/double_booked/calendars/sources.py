@@ -128,8 +128,8 @@ def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
 
     Args:
         path: Of the file or folder.
-        note: Takes a sentence on each file that is passed over because it is none (a FIFO, a
-            device), or is a link to somewhere outside of the folder.
+        note: Receives a sentence about each file that is passed over: a FIFO, a device, a socket,
+            or a link to nothing or to outside of the folder.
 
     Raises:
         InvalidCalendar: The folder has no .ics file.

@@ -13,6 +13,7 @@ import kopf
 import structlog
 from aiohttp import web
 
+from double_booked.http import SERVER_HEADER
 from double_booked.operator.admission_review import InvalidReview, parse_review
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import ReviewPaths
@@ -146,7 +147,7 @@ def _answered(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf
     result = "allowed" if response["allowed"] else "refused"
     if response["allowed"] and response.get("warnings"):
         result = "warned"
-    return web.json_response(answered, headers=_HEADERS), result
+    return web.json_response(answered, headers=SERVER_HEADER), result
 
 
 def _unable(reason: str) -> web.Response:
@@ -154,9 +155,5 @@ def _unable(reason: str) -> web.Response:
     return _respond_with(NOT_ADMITTING, reason, **{"Retry-After": "1"})
 
 
-_HEADERS = {"Server": "double-booked"}
-"""Else aiohttp would name itself and Python, with their versions."""
-
-
 def _respond_with(status: int, text: str, **headers: str) -> web.Response:
-    return web.Response(status=status, text=f"{text}\n", headers=_HEADERS | headers)
+    return web.Response(status=status, text=f"{text}\n", headers=SERVER_HEADER | headers)

@@ -37,7 +37,7 @@ The kernel takes 0.11 ms for as much, a hand-over to a thread and back 0.07 ms (
 takes longer for other reasons is handed over too, as `kernel.is_small` says.
 """
 
-SEND_SECONDS_PER_BYTE = 1 / (1024 * 1024)
+_SEND_SECONDS_PER_BYTE = 1 / (1024 * 1024)
 """What a caller may take to accept a message beside SEND_TIMEOUT; 8 Mbit/s are enough."""
 
 _LATE_SECONDS = 0.005
@@ -163,6 +163,10 @@ class Call:
         """Where it came from, as gRPC writes it."""
         return self._peer or self.event.call.peer()
 
+    def _note_sending(self, message: bytes) -> None:
+        """Note that the caller is to accept a message from now on."""
+        self.sending_since = perf_counter() + len(message) * _SEND_SECONDS_PER_BYTE
+
     def _note_peer(self) -> None:
         """Keep where it came from, which gRPC forgets when the call ends early."""
         self._peer = self.peer
@@ -279,25 +283,29 @@ class UnaryCall(Call):
         self.method.metrics.received += 1
         try:
             self._admit()
-            if is_compressed(request):
-                content = expand(request, MAX_INLINE_BYTES)
-                if content is None:
-                    maximum = self.method.serving.max_message_bytes
-                    self._expanded_size = expanded_size(request, maximum)
-                    self._hand_over(request, self._expanded_size)
-                    return
-                request = content
-            if not kernel.is_small(request, self._is_batch):
-                self._hand_over(request, len(request))
-                return
-            answer = self._respond(request, self)
-            if len(answer) > MAX_INLINE_BYTES:
-                self._hold(len(answer))
+            answer = self._answer_at_once(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self.events = self.groups = None
             self._refuse(self._refusal(error))
             return
-        self._send(answer)
+        if answer is not None:
+            self._send(answer)
+
+    def _answer_at_once(self, request: bytes) -> bytes | None:
+        """Return the answer; None where a worker was handed the request."""
+        content = expand(request, MAX_INLINE_BYTES) if is_compressed(request) else request
+        if content is None:
+            maximum = self.method.serving.max_message_bytes
+            self._expanded_size = expanded_size(request, maximum)
+            self._hand_over(request, self._expanded_size)
+            return None
+        if not kernel.is_small(content, self._is_batch):
+            self._hand_over(content, len(content))
+            return None
+        answer = self._respond(content, self)
+        if len(answer) > MAX_INLINE_BYTES:
+            self._hold(len(answer))
+        return answer
 
     def _hold(self, size: int) -> None:
         """Count the bytes of an answer as in flight, until it is sent.
@@ -309,7 +317,7 @@ class UnaryCall(Call):
         self._share.keep(size)
 
     def _send(self, answer: bytes) -> None:
-        self.sending_since = perf_counter() + len(answer) * SEND_SECONDS_PER_BYTE
+        self._note_sending(answer)
         operations = (HEADERS, SendMessage(answer, 0), STATUS_OK, ReceiveClose(0))
         self._start_batch(operations, self._answered)
 
@@ -362,7 +370,7 @@ class UnaryCall(Call):
             self._code = refusal.code
             return HEADERS, status_of(refusal)
         self._code = _OK
-        self.sending_since = perf_counter() + len(answer) * SEND_SECONDS_PER_BYTE
+        self._note_sending(answer)
         return HEADERS, SendMessage(answer, 0), STATUS_OK
 
     def _closed(self, event: Event) -> None:

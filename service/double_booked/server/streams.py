@@ -11,13 +11,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import grpc
 
 from double_booked.conflicts import kernel
-from double_booked.server.calls import (
-    MAX_INLINE_BYTES,
-    SEND_SECONDS_PER_BYTE,
-    Call,
-    Method,
-    status_of,
-)
+from double_booked.server.calls import MAX_INLINE_BYTES, Call, Method, status_of
 from double_booked.server.compression import expand, expand_to, expanded_size, is_compressed
 from double_booked.server.core import (
     HEADERS,
@@ -133,7 +127,7 @@ class StreamCall(Call):
         """Send a message; return once flow control has let it through."""
         yield partial(self._start_to_send, message)
 
-    async def work(self, task: "Task", function: Callable[..., _T], *arguments: object) -> _T:
+    async def work(self, task: Task, function: Callable[..., _T], *arguments: object) -> _T:
         """Return the result of a function that works on a task, in a worker if it is large.
 
         Raises:
@@ -194,7 +188,7 @@ class StreamCall(Call):
         self._resume(message)
 
     def _start_to_send(self, message: bytes) -> None:
-        self.sending_since = perf_counter() + len(message) * SEND_SECONDS_PER_BYTE
+        self._note_sending(message)
         self._start_batch(self._after_headers(SendMessage(message, 0)), self._sent)
 
     def _sent(self, event: Event) -> None:
