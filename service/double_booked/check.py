@@ -16,16 +16,14 @@ from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import ics as ics_files
+from double_booked.calendars.allowance import MAX_BYTES, Allowance, TooLarge
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
-    MAX_BYTES,
-    Allowance,
     Joined,
     Reading,
     Source,
-    TooLarge,
     find_files,
     join,
     locate,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from double_booked import conflict_options, report_options, settings
+from double_booked.calendars.allowance import MAX_BYTES
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def operator(chosen: settings.OperatorSettings) -> None:
     "--max-bytes",
     metavar="BYTES",
     type=click.IntRange(min=1),
-    default=256 * 1024 * 1024,
+    default=MAX_BYTES,
     show_default=True,
     help="How much may be read of all FILEs together.",
 )

@@ -10,14 +10,13 @@ import pytest
 from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import ics
+from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import Found
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
-    Allowance,
     Reading,
     Source,
-    TooLarge,
     find_files,
     join,
     locate,

@@ -9,23 +9,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import csv_events, ics, json_events
+from double_booked.calendars.allowance import Allowance, Metered
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
 from double_booked.calendars.recurrence import Window
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
 _STANDARD_INPUT = 0
 _ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
-MAX_BYTES = 256 * 1024 * 1024
-"""How much is read of all files together if nobody says."""
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with {,"
@@ -33,26 +29,6 @@ _NO_FORMAT = (
 )
 FORMATS = ("ics", "json", "csv")
 BY = ("file", "calendar", *RESOURCES)
-
-
-class TooLarge(InvalidCalendar):
-    """A file that would take more than all files together may."""
-
-
-class Allowance:
-    """How many bytes may be read of all files together."""
-
-    def __init__(self, size: int = MAX_BYTES) -> None:
-        self._size = size
-        self._left = size
-
-    def take(self, size: int) -> None:
-        """Raise TooLarge if this many more are too many."""
-        self._left -= size
-        if self._left < 0:
-            raise TooLarge(
-                [f"the files have more than {self._size} bytes in all; --max-bytes sets the limit"]
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +192,7 @@ def _open(path: str, allowance: Allowance) -> BinaryIO:
     else:
         _check_kind(path)
         file = io.FileIO(path)
-    return io.BufferedReader(_Metered(file, allowance))
+    return io.BufferedReader(Metered(file, allowance))
 
 
 def _check_kind(path: str) -> None:
@@ -225,29 +201,6 @@ def _check_kind(path: str) -> None:
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         kind = "a socket" if stat.S_ISSOCK(mode) else "a device"
         raise InvalidCalendar([f"it is {kind}; name a file, a folder, or - for standard input"])
-
-
-class _Metered(io.RawIOBase):
-    """A file of which no more is read than is allowed."""
-
-    def __init__(self, file: io.RawIOBase, allowance: Allowance) -> None:
-        self._file = file
-        self._allowance = allowance
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        """Read some bytes; none at the end."""
-        size = self._file.readinto(buffer)
-        self._allowance.take(size or 0)
-        return size
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-        super().close()
 
 
 def name_of(path: str) -> str:

@@ -1,0 +1,55 @@
+"""How many bytes may be read of all files together."""
+
+import io
+from typing import TYPE_CHECKING
+
+from double_booked.calendars.errors import InvalidCalendar
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MAX_BYTES = 256 * 1024 * 1024
+"""The limit if no other is set."""
+
+
+class TooLarge(InvalidCalendar):
+    """The files have more bytes than all of them together may have."""
+
+
+class Allowance:
+    """Counts the bytes that may still be read."""
+
+    def __init__(self, size: int = MAX_BYTES) -> None:
+        self._size = size
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Take `size` bytes off; raise TooLarge if fewer are left."""
+        self._left -= size
+        if self._left < 0:
+            raise TooLarge(
+                [f"the files have more than {self._size} bytes in all; --max-bytes sets the limit"]
+            )
+
+
+class Metered(io.RawIOBase):
+    """A file that takes each byte read from it off an allowance."""
+
+    def __init__(self, file: io.RawIOBase, allowance: Allowance) -> None:
+        self._file = file
+        self._allowance = allowance
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
+        """Read some bytes, none at the end; raise TooLarge if they are too many."""
+        size = self._file.readinto(buffer)
+        self._allowance.take(size or 0)
+        return size
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
