@@ -17,6 +17,7 @@ from rich.progress import track
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import MAX_BYTES, Allowance, TooLarge
+from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
@@ -167,7 +168,7 @@ def _reading(wanted: Input, zone: tzinfo) -> Reading:
     start = wanted.start or datetime.now(zone).date()
     window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
     return Reading(
-        ics_files.Reading(window, zone, wanted.count_tentative),
+        ics_files.Reading(window, zone, Counting(wanted.count_tentative)),
         window if wanted.start or wanted.end else None,
         wanted.format,
         wanted.by,

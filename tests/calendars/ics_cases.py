@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from double_booked.calendars import ics
+from double_booked.calendars.attendance import Counting
 from double_booked.calendars.recurrence import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -29,7 +30,7 @@ def vevent(text: str) -> str:
 
 
 def read(content: bytes, window: Window = ALL, **options: bool) -> ics.Calendar:
-    return ics.parse(content, ics.Reading(window, BERLIN, **options))
+    return ics.parse(content, ics.Reading(window, BERLIN, Counting(**options)))
 
 
 def times(content: bytes, window: Window = ALL, **options: bool) -> Times:

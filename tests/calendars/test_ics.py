@@ -257,23 +257,6 @@ CASES = {
         f"{HOUR} | RRULE:FREQ=DAILY;COUNT=4 | EXRULE:FREQ=DAILY;INTERVAL=3",
         "2026-03-03 08:00/09:00, 2026-03-04 08:00/09:00",
     ),
-    # What takes no time (3.8.1.11, 3.8.2.7)
-    "CANCELLED": (f"{HOUR} | STATUS:CANCELLED", ""),
-    "CONFIRMED": (f"{HOUR} | STATUS:CONFIRMED", "2026-03-02 08:00/09:00"),
-    "TENTATIVE counts": (f"{HOUR} | STATUS:TENTATIVE", "2026-03-02 08:00/09:00"),
-    "TRANSPARENT": (f"{HOUR} | TRANSP:TRANSPARENT", ""),
-    "OPAQUE": (f"{HOUR} | TRANSP:OPAQUE", "2026-03-02 08:00/09:00"),
-    "Microsoft's free": (f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:FREE", ""),
-    "Microsoft's busy": (f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:BUSY", "2026-03-02 08:00/09:00"),
-    "Microsoft's out of office": (
-        f"{HOUR} | X-MICROSOFT-CDO-BUSYSTATUS:OOF",
-        "2026-03-02 08:00/09:00",
-    ),
-    "all have declined": (f"{HOUR} | ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org", ""),
-    "one has declined": (
-        f"{HOUR} | ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org | ATTENDEE:mailto:b@example.org",
-        "2026-03-02 08:00/09:00",
-    ),
 }
 
 
@@ -458,12 +441,6 @@ def test_what_takes_some_of_the_window_is_read(event: str, *, is_in: bool) -> No
     calendar = read(calendar_of(vevent(event)), DAY)
     assert bool(calendar.occurrences) == is_in
     assert calendar.outside == (not is_in)
-
-
-def test_tentative_events_take_no_time_if_they_are_not_to_count() -> None:
-    for tentative in ("STATUS:TENTATIVE", "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE"):
-        assert times_of(f"{HOUR} | {tentative}", count_tentative=False) == []
-        assert len(times_of(f"{HOUR} | {tentative}")) == 1
 
 
 def test_free_and_busy_times_are_read() -> None:

@@ -1,10 +1,11 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from double_booked.calendars.attendance import Counting, address_of, people_of, takes_time
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.ics_lines import Component, Property, parse_components
 from double_booked.calendars.ics_values import (
@@ -22,7 +23,6 @@ from double_booked.calendars.zones import UnknownZone, find_zone
 MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
 
-_BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
 _LATE = datetime(9998, 1, 1)  # noqa: DTZ001 - a local time
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -78,12 +78,12 @@ class Reading:
     Attributes:
         window: The time to look at.
         zone: Where floating times are, and whole days of calendars that name no zone.
-        count_tentative: Whether tentative events take time.
+        counting: Which events take time.
     """
 
     window: Window
     zone: tzinfo
-    count_tentative: bool = True
+    counting: Counting = Counting()  # noqa: RUF009 - it is frozen
 
 
 def parse(content: bytes, reading: Reading) -> Calendar:
@@ -216,7 +216,7 @@ class _Reader:
             tuple(when for when, _ in excluded),
             replaces[0][0] if replaces else None,
             self._is_for_future(component),
-            not self._takes_time(component),
+            not takes_time(component, self._reading.counting),
         )
 
     def _note(self, at: Property, error: ValueError) -> None:
@@ -260,20 +260,8 @@ class _Reader:
         extent = replaces.parameters.get("RANGE", "") if replaces else ""
         return extent.upper() == "THISANDFUTURE"
 
-    def _takes_time(self, component: Component) -> bool:
-        status, transparent, busy = (
-            text_of(component.first(name)).upper() for name in ("STATUS", "TRANSP", _BUSY_STATUS)
-        )
-        if status == "CANCELLED" or transparent == "TRANSPARENT" or busy == "FREE":
-            return False
-        attendees = component.all("ATTENDEE")
-        if attendees and all(map(_has_declined, attendees)):
-            return False
-        is_tentative = status == "TENTATIVE" or busy == "TENTATIVE"
-        return self._reading.count_tentative or not is_tentative
-
     def _describe(self, component: Component, *, recurs: bool) -> Description:
-        attendees = component.all("ATTENDEE")
+        people = people_of(component)
         resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
@@ -282,20 +270,20 @@ class _Reader:
             text_of(component.first("DESCRIPTION")),
             text_of(component.first("LOCATION")).strip(),
             tuple(name.strip() for name in resources if name.strip()),
-            _addresses(each for each in attendees if not _has_declined(each)),
+            people.present,
             component.line,
             created.value if created else "",
             recurs,
-            _addresses(each for each in attendees if _has_declined(each)),
+            people.absent,
         )
 
     def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
         """The periods of a VFREEBUSY that are not free."""
         organizer = component.first("ATTENDEE") or component.first("ORGANIZER")
-        attendees = (_address(organizer),) if organizer else ()
+        attendees = (address_of(organizer),) if organizer else ()
         for each in component.all("FREEBUSY"):
             kind = each.parameters.get("FBTYPE", "BUSY").upper()
-            is_counted = kind != "BUSY-TENTATIVE" or self._reading.count_tentative
+            is_counted = kind != "BUSY-TENTATIVE" or self._reading.counting.count_tentative
             if kind != "FREE" and is_counted:
                 of = Description("", "busy", "", "", (), attendees, each.line, "", recurs=False)
                 try:
@@ -314,17 +302,3 @@ def _checked(length: Length, start: When) -> Length:
 def _after(window: Window) -> datetime:
     """A local time up to which the changes of clocks must be known."""
     return min(window.end.replace(tzinfo=None), _LATE) + timedelta(days=366)
-
-
-def _has_declined(attendee: Property) -> bool:
-    return attendee.parameters.get("PARTSTAT", "").upper() == "DECLINED"
-
-
-def _addresses(attendees: Iterable[Property]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(_address, attendees)))
-
-
-def _address(attendee: Property) -> str:
-    address = attendee.value.strip()
-    scheme, _, rest = address.partition(":")
-    return (rest if scheme.lower() == "mailto" else address).lower()
