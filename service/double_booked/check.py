@@ -16,7 +16,7 @@ from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import ics as ics_files
-from double_booked.calendars.allowance import MAX_BYTES, Allowance, TooLarge
+from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.machine_zone import machine_zone
@@ -36,6 +36,7 @@ from double_booked.conflicts import kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
+from double_booked.reading_options import Input
 from double_booked.report import github, html, ics, json_conflicts, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
 from double_booked.report.printable import printable
@@ -78,28 +79,6 @@ class Failure(click.ClickException):
 
 class TooMuch(Failure):
     """What was asked for is over a limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """What to read, and how.
-
-    Attributes:
-        format: "ics", "json" or "csv"; None to tell by the content.
-        by: What events take, as `sources.Reading` has it.
-        start: From when; with an end alone it is today. Without both, calendars are read from today
-            on, and other files are read whole.
-        end: Up to when, a day included; without, DEFAULT_DAYS after the start.
-        count_tentative: Whether tentative events take time.
-        max_bytes: How many bytes all files together may have.
-    """
-
-    format: str | None = None
-    by: str | None = None
-    start: date | None = None
-    end: date | None = None
-    count_tentative: bool = True
-    max_bytes: int = MAX_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, report_options, settings
-from double_booked.calendars.allowance import MAX_BYTES
+from double_booked import conflict_options, reading_options, report_options, settings
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -139,67 +138,10 @@ def operator(chosen: settings.OperatorSettings) -> None:
     help="Text or a page for people, the JSON form of a Scheduling.ConflictList, a calendar of the"
     " clashes, or annotations for a pull request.",
 )
-@click.option(
-    "--format-in",
-    "input_format",
-    type=click.Choice(["ics", "json", "csv"]),
-    help="What the FILEs are; by default their content tells.",
-)
-@click.option(
-    "--by",
-    type=click.Choice(["file", "calendar", "attendee", "location", "resource"]),
-    help="What events take: one thing for each file or calendar, or what they name. By default a"
-    " calendar's events take the file, and those of JSON and CSV what they name.",
-)
-@click.option(
-    "--from",
-    "start",
-    type=report_options.MomentType(),
-    help="Look at what is from then on, a day or a time; of calendars by default from today on.",
-)
-@click.option(
-    "--to",
-    "end",
-    type=report_options.MomentType(),
-    help="Look at what is up to then, that day included; by default 90 days.",
-)
-@click.option(
-    "--count-tentative",
-    type=click.Choice(["yes", "no"]),
-    default="yes",
-    show_default=True,
-    help="Whether tentative events take time.",
-)
-@click.option(
-    "--max-bytes",
-    metavar="BYTES",
-    type=click.IntRange(min=1),
-    default=MAX_BYTES,
-    show_default=True,
-    help="How much may be read of all FILEs together.",
-)
-@click.option(
-    "--min-gap",
-    type=conflict_options.DurationType(),
-    default="0s",
-    show_default=True,
-    help="How long an event occupies its resources after its end, like 15m.",
-)
-@click.option(
-    "--capacity",
-    metavar="RESOURCE=NUMBER",
-    type=conflict_options.CapacityType(),
-    multiple=True,
-    help="How many events may overlap on a resource; =NUMBER is for events that name none.",
-)
+@reading_options.options
+@conflict_options.options
 @click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
-@click.option(
-    "--timezone",
-    "zone",
-    type=report_options.ZoneType(),
-    help="The zone to tell times in, and of times that name none, like Europe/Berlin; by default"
-    " that of this machine.",
-)
+@report_options.zone_option
 @click.option(
     "--suggest",
     "suggestions",
@@ -228,12 +170,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     server: str | None,
     tls: "CallerTls | None",
     output_format: str,
-    input_format: str | None,
-    by: str | None,
-    start: "date | None",
-    end: "date | None",
-    count_tentative: str,
-    max_bytes: int,
+    wanted: reading_options.Input,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
@@ -260,7 +197,6 @@ def check(  # noqa: PLR0917 - click passes them by name
         options = check.make_options(min_gap, dict(capacity), explain=explain)
         fails = fail_on == "any"
         output = check.Output(output_format, zone, fails, suggestions, hours)
-        wanted = check.Input(input_format, by, start, end, count_tentative == "yes", max_bytes)
         sys.exit(check.run(files or ("-",), options, server, output, tls, wanted))
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

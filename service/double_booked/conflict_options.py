@@ -1,6 +1,8 @@
 """What counts as a conflict, as people write it."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -51,3 +53,22 @@ class CapacityType(click.ParamType[tuple[str, int]]):
                 f"'{value}' is not RESOURCE=NUMBER with a number from 1, like room-a=2.", param, ctx
             )
         return resource, int(count)
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options of what a conflict is, as `min_gap` and `capacity`."""
+    gap = click.option(
+        "--min-gap",
+        type=DurationType(),
+        default="0s",
+        show_default=True,
+        help="How long an event occupies its resources after its end, like 15m.",
+    )
+    capacity = click.option(
+        "--capacity",
+        metavar="RESOURCE=NUMBER",
+        type=CapacityType(),
+        multiple=True,
+        help="How many events may overlap on a resource; =NUMBER is for events that name none.",
+    )
+    return gap(capacity(command))

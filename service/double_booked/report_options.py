@@ -55,3 +55,12 @@ class HoursType(click.ParamType[tuple[int, int]]):
         if not first < last <= 24:  # noqa: PLR2004 - the hours of a day
             self.fail(f"'{value}' is not two hours of a day like 9-18.", param, ctx)
         return first, last
+
+
+zone_option = click.option(
+    "--timezone",
+    "zone",
+    type=ZoneType(),
+    help="The zone to tell times in, and of times that name none, like Europe/Berlin; by default"
+    " that of this machine.",
+)

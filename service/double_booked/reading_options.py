@@ -1,0 +1,94 @@
+"""Which files are read, and how, as people write it at a command line."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import click
+
+from double_booked import report_options
+from double_booked.calendars.allowance import MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What to read, and how.
+
+    Attributes:
+        format: "ics", "json" or "csv"; None to tell by the content.
+        by: What events take, as `sources.Reading` has it.
+        start: From when; with an end alone it is today. Without both, calendars are read from today
+            on, and other files are read whole.
+        end: Up to when, a day included; without, DEFAULT_DAYS after the start.
+        count_tentative: Whether tentative events take time.
+        max_bytes: How many bytes all files together may have.
+    """
+
+    format: str | None = None
+    by: str | None = None
+    start: date | None = None
+    end: date | None = None
+    count_tentative: bool = True
+    max_bytes: int = MAX_BYTES
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options of reading, and pass them to it as `wanted`, an Input."""
+
+    @click.option(
+        "--format-in",
+        "input_format",
+        type=click.Choice(["ics", "json", "csv"]),
+        help="What the FILEs are; by default their content tells.",
+    )
+    @click.option(
+        "--by",
+        type=click.Choice(["file", "calendar", "attendee", "location", "resource"]),
+        help="What events take: one thing for each file or calendar, or what they name. By default"
+        " a calendar's events take the file, and those of JSON and CSV what they name.",
+    )
+    @click.option(
+        "--from",
+        "start",
+        type=report_options.MomentType(),
+        help="Look at what is from then on, a day or a time; of calendars by default from today"
+        " on.",
+    )
+    @click.option(
+        "--to",
+        "end",
+        type=report_options.MomentType(),
+        help="Look at what is up to then, that day included; by default 90 days.",
+    )
+    @click.option(
+        "--count-tentative",
+        type=click.Choice(["yes", "no"]),
+        default="yes",
+        show_default=True,
+        help="Whether tentative events take time.",
+    )
+    @click.option(
+        "--max-bytes",
+        metavar="BYTES",
+        type=click.IntRange(min=1),
+        default=MAX_BYTES,
+        show_default=True,
+        help="How much may be read of all FILEs together.",
+    )
+    @functools.wraps(command)
+    def with_input(  # noqa: PLR0917 - click passes them by name
+        input_format: str | None,
+        by: str | None,
+        start: date | None,
+        end: date | None,
+        count_tentative: str,
+        max_bytes: int,
+        **values: Any,  # noqa: ANN401 - click passes any
+    ) -> Any:  # noqa: ANN401 - as above
+        wanted = Input(input_format, by, start, end, count_tentative == "yes", max_bytes)
+        return command(wanted=wanted, **values)
+
+    decorated: Callable[..., Any] = with_input
+    return decorated
