@@ -124,9 +124,8 @@ def run(  # noqa: PLR0917 - the last two are rare
     Raises:
         Failure: A file cannot be read or used, or the service does not answer.
     """
-    wanted = wanted or Input()
-    reading = _reading(wanted, output.zone or machine_zone())
-    joined = join(_read_all(files, reading, Allowance(wanted.max_bytes)), options)
+    zone = output.zone or machine_zone()
+    joined, reading = read_events(files, wanted or Input(), zone, options)
     ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
@@ -135,12 +134,30 @@ def run(  # noqa: PLR0917 - the last two are rare
         if output.suggestions and explained:
             findings = _with_suggestions(findings, joined, reading, output)
     except InvalidRequest as error:
-        raise _refused(error, joined) from error
+        raise refused(error, joined) from error
     except ForeignEvent as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
         _write(conflicts, findings, output, all_overlaps=options.explain)
     return CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
+
+
+def read_events(
+    files: Sequence[str], wanted: Input, zone: tzinfo, options: ConflictOptions
+) -> tuple[Joined, Reading]:
+    """Return the events of the files in one list, and how they were read.
+
+    Args:
+        files: Their paths, or those of folders; "-" is standard input.
+        wanted: What to read.
+        zone: Where days, and times without an offset, are.
+        options: What goes before what the files say of that.
+
+    Raises:
+        Failure: A file cannot be read.
+    """
+    reading = _reading(wanted, zone)
+    return join(_read_all(files, reading, Allowance(wanted.max_bytes)), options), reading
 
 
 def _reading(wanted: Input, zone: tzinfo) -> Reading:
@@ -338,7 +355,8 @@ def _drop_standard_output() -> None:
     os.close(nowhere)
 
 
-def _refused(error: InvalidRequest, joined: Joined) -> Failure:
+def refused(error: InvalidRequest, joined: Joined) -> Failure:
+    """Return the failure that names what of the files cannot be used."""
     faults = [f"{locate(each.field, joined)}: {each.description}" for each in error.violations]
     if error.count > len(faults):
         faults.append(f"these are the first {len(faults)} of {error.count} faults")

@@ -203,6 +203,72 @@ def check(  # noqa: PLR0917 - click passes them by name
 
 
 @main.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option(
+    "--length",
+    metavar="DURATION",
+    type=conflict_options.LengthType(),
+    required=True,
+    help="How long the time must be, like 30m, 1h30m or 2d; a number alone is minutes.",
+)
+@click.option(
+    "--hours",
+    metavar="FROM-TO",
+    type=report_options.HoursType(),
+    default="0-24",
+    show_default=True,
+    help="The hours of the day in which the time must lie, like 9-18.",
+)
+@click.option(
+    "--count",
+    metavar="NUMBER",
+    type=click.IntRange(1, 1_000),
+    default=5,
+    show_default=True,
+    help="How many times to find.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "ics"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON for programs, or a calendar of the free times.",
+)
+@reading_options.options
+@conflict_options.options
+@report_options.zone_option
+def free(  # noqa: PLR0917 - click passes them by name
+    files: tuple[str, ...],
+    length: int,
+    hours: tuple[int, int],
+    count: int,
+    output_format: str,
+    wanted: reading_options.Input,
+    min_gap: int,
+    capacity: tuple[tuple[str, int], ...],
+    zone: "ZoneInfo | None",
+) -> None:
+    """Find the next times at which everybody is free.
+
+    FILEs are read as check reads them. At a time that is found, each calendar, or
+    what --by chooses, has room for one more event. Without --from, times are looked
+    for from now on.
+
+    The exit code is 0 with at least one time, 1 without, and 2 after an error.
+    """
+    try:
+        from double_booked import check
+        from double_booked import free as free_command
+
+        options = check.make_options(min_gap, dict(capacity), explain=False)
+        chosen = free_command.Wanted(length, count, hours, output_format, zone)
+        sys.exit(free_command.run(files or ("-",), options, chosen, wanted))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@main.command()
 @click.option(
     "--calendar",
     "calendars",

@@ -38,6 +38,25 @@ class DurationType(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class LengthType(click.ParamType[int]):
+    """A duration in seconds that is longer than 0s; a number without a unit is minutes."""
+
+    name = "length"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the seconds, or say what a length looks like."""
+        text = str(value)
+        try:
+            seconds = parse_duration(f"{text}m" if text.isdecimal() else text)
+        except ValueError:
+            seconds = 0
+        if not seconds:
+            self.fail(f"'{value}' is not a length like 30m, 1h30m, 90 (minutes) or 2d.", param, ctx)
+        return seconds
+
+
 class CapacityType(click.ParamType[tuple[str, int]]):
     """A resource and how many events may overlap on it, written like room-a=2."""
 

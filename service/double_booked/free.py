@@ -1,0 +1,119 @@
+"""Reads events, and finds the next times at which everybody is free."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+
+import click
+
+from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
+from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars.recurrence import Window
+from double_booked.check import (
+    DEFAULT_DAYS,
+    Failure,
+    make_window,
+    read_events,
+    refused,
+    replace_unwritable,
+    to_nanoseconds,
+    writing,
+)
+from double_booked.conflicts import validation
+from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.reading_options import Input
+from double_booked.report.free_formats import FreeTimes, render_ics, render_json, render_text
+from double_booked.report.free_times import Wish, find_free_times, find_taken
+
+FOUND = 0
+NONE_FOUND = 1
+
+_EARLIEST, _LATEST = (datetime(year, 1, 2, tzinfo=UTC) for year in (1, 9999))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to find, and how to write it.
+
+    Attributes:
+        length: How long a free time is, in seconds; more than 0.
+        count: How many to find.
+        hours: From and up to what hour of the day a free time may last.
+        format: "text", "json" or "ics".
+        zone: Where the reader is, and floating times are; None is where this machine is.
+    """
+
+    length: int
+    count: int = 5
+    hours: tuple[int, int] = (0, 24)
+    format: str = "text"
+    zone: tzinfo | None = None
+
+
+def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading: Input) -> int:
+    """Write the next times at which every resource of the files is free.
+
+    Args:
+        files: Their paths, or those of folders; "-" is standard input.
+        options: How much room resources have, and the gap between events.
+        wanted: What to find.
+        reading: What to read, and how; without a start, from now on.
+
+    Returns:
+        The exit code: FOUND or NONE_FOUND.
+
+    Raises:
+        Failure: A file cannot be read or used, or the wish cannot be fulfilled on any day.
+    """
+    _check_length(wanted)
+    zone = wanted.zone or machine_zone()
+    window = make_window(reading.start or datetime.now(zone), reading.end, DEFAULT_DAYS, zone)
+    around = _with_gap(window, options.min_gap.seconds)
+    joined, _ = read_events(
+        files, replace(reading, start=around.start, end=around.end), zone, options
+    )
+    try:
+        validation.check(joined.asked)
+    except validation.InvalidRequest as error:
+        raise refused(error, joined) from error
+    free = _find(joined.asked, wanted, window, zone)
+    with writing():
+        _write(free, wanted.format, zone)
+    return FOUND if free.spans else NONE_FOUND
+
+
+def _check_length(wanted: Wanted) -> None:
+    first, last = wanted.hours
+    if wanted.hours != (0, 24) and wanted.length > (last - first) * 3_600:
+        raise Failure(f"--length is more than the {last - first} hours of --hours {first}-{last}")
+
+
+def _with_gap(window: Window, gap: int) -> Window:
+    """Return the window and as many seconds on both sides: a gap reaches into it from there."""
+    before = min(gap, int((window.start - _EARLIEST).total_seconds()))
+    after = min(gap, int((_LATEST - window.end).total_seconds()))
+    return Window(
+        window.start - timedelta(seconds=max(before, 0)),
+        window.end + timedelta(seconds=max(after, 0)),
+    )
+
+
+def _find(asked: EventList, wanted: Wanted, window: Window, zone: tzinfo) -> FreeTimes:
+    length = wanted.length * NANOS_PER_SECOND
+    within = to_nanoseconds(window.start), to_nanoseconds(window.end)
+    wish = Wish(length, asked.options.min_gap.ToNanoseconds(), wanted.hours, within, zone)
+    spans = list(islice(find_free_times(find_taken(asked), wish), wanted.count))
+    resources = sorted({name for event in asked.events for name in event.resources or [""]})
+    return FreeTimes(spans, resources, length, within)
+
+
+def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
+    if output_format == "json":
+        click.echo(render_json(free))
+    elif output_format == "ics":
+        click.echo(render_ics(free, datetime.now(UTC)), nl=False)
+    else:
+        replace_unwritable()
+        for line in render_text(free, zone):
+            click.echo(line)

@@ -1,0 +1,120 @@
+"""The next times at which every resource has room for one more event."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts.definition import NANOS_PER_SECOND, Occupied, occupied_time
+from double_booked.conflicts.depth import Overload, Span, merge_spans, overloads
+from double_booked.report.times import day_of, moment_of
+
+_QUARTER = 15 * 60 * NANOS_PER_SECOND
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WHOLE_DAY = (0, 24)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the free times should be like.
+
+    Attributes:
+        length: How long each is, in nanoseconds; more than 0.
+        gap: How long after its end a time must stay free, in nanoseconds.
+        hours: From and up to what hour of a day it may last; (0, 24) is any time, also over
+            midnight.
+        within: The span in which to look, in nanoseconds since 1970.
+        zone: Whose days and hours.
+    """
+
+    length: int
+    gap: int
+    hours: tuple[int, int]
+    within: Span
+    zone: tzinfo
+
+
+def find_taken(asked: EventList) -> list[Span]:
+    """Return the spans in which at least one resource has no room for one more event.
+
+    Args:
+        asked: The events, which the engine accepts; an event takes its resources for the gap of
+            the options too, and a resource has room below its capacity.
+    """
+    gap = asked.options.min_gap.ToNanoseconds()
+    by_resource: dict[str, list[Occupied]] = {}
+    for position, event in enumerate(asked.events):
+        for resource in set(event.resources) or {""}:
+            by_resource.setdefault(resource, []).append(occupied_time(position, event, gap))
+    capacity = asked.options.capacity
+    full = (
+        overload
+        for resource, occupied in by_resource.items()
+        for overload in overloads(occupied, capacity.get(resource, 1) - 1)
+    )
+    return _union(full)
+
+
+def _union(full: Iterable[Overload]) -> list[Span]:
+    return merge_spans(sorted(full, key=lambda each: (each.start, each.end)))
+
+
+def find_free_times(taken: Sequence[Span], wish: Wish) -> Iterator[Span]:
+    """Yield the free times, the earliest first; none overlaps another.
+
+    Each starts at a quarter of an hour, or where what is taken ends.
+
+    Args:
+        taken: The spans that are not free, in order and apart, as `find_taken` returns them.
+        wish: What the times should be like.
+    """
+    for first, last in _allowed(wish):
+        start = _next_quarter(first, wish.zone)
+        while start + wish.length <= last:
+            blocking = _first_blocking(taken, start, start + wish.length + wish.gap)
+            if blocking is None:
+                yield start, start + wish.length
+                start = _next_quarter(start + wish.length, wish.zone)
+            elif blocking[0] < blocking[1]:
+                start = blocking[1]
+            else:  # the instant itself is taken, and what follows is free
+                start = _next_quarter(blocking[1] + 1, wish.zone)
+
+
+def _allowed(wish: Wish) -> Iterator[Span]:
+    """Yield the spans within which a time may lie, in order."""
+    start, end = wish.within
+    if wish.hours == _WHOLE_DAY:
+        yield start, end
+        return
+    day, last = day_of(start, wish.zone), day_of(end - 1, wish.zone)
+    while day <= last:
+        first_hour, last_hour = (
+            _instant(datetime.combine(day, time()) + timedelta(hours=hour), wish.zone)
+            for hour in wish.hours
+        )
+        yield max(start, first_hour), min(end, last_hour)
+        day += timedelta(1)
+
+
+def _instant(local: datetime, zone: tzinfo) -> int:
+    passed = local.replace(tzinfo=zone) - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
+
+
+def _next_quarter(instant: int, zone: tzinfo) -> int:
+    """Return the first quarter of an hour, as clocks of the zone show it, that is not before."""
+    offset = moment_of(instant, zone).utcoffset() or timedelta(0)
+    shift = int(offset.total_seconds()) * NANOS_PER_SECOND
+    return -(-(instant + shift) // _QUARTER) * _QUARTER - shift
+
+
+def _first_blocking(taken: Sequence[Span], start: int, end: int) -> Span | None:
+    """Return the first taken span that a free time, its gap included, would meet."""
+    index = bisect_right(taken, (start, start))
+    if index and (taken[index - 1][1] > start or taken[index - 1][0] == start):
+        return taken[index - 1]
+    if index < len(taken) and taken[index][0] < end:
+        return taken[index]
+    return None
