@@ -156,6 +156,34 @@ CASES = {
         f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20200101T000000Z",
         "2026-03-02 08:00/09:00",
     ),
+    "the sooner of COUNT and UNTIL ends a series": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260310",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "UNTIL may be sooner than COUNT": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=9;UNTIL=20260303T230000Z",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "COUNT=-1 is no count": (
+        f"{HOUR} | RRULE:FREQ=DAILY;COUNT=-1;UNTIL=20260303T230000Z",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "blanks and an X- part of a rule are passed over": (
+        f"{HOUR} | RRULE:FREQ=WEEKLY; BYDAY=MO, TU ;X-EVOLUTION-ENDDATE=20260303;COUNT=2",
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
+    ),
+    "SKIP=BACKWARD takes the last day of a shorter month (RFC 7529)": (
+        "DTSTART:20260131T090000Z | RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=BACKWARD;COUNT=4",
+        "2026-01-31 09:00, 2026-02-28 09:00, 2026-03-31 09:00, 2026-04-30 09:00",
+    ),
+    "SKIP=FORWARD takes the first day of the next month (RFC 7529)": (
+        "DTSTART:20260131T090000Z | RRULE:RSCALE=GREGORIAN;FREQ=MONTHLY;SKIP=FORWARD;COUNT=4",
+        "2026-01-31 09:00, 2026-03-01 09:00, 2026-03-31 09:00, 2026-05-01 09:00",
+    ),
+    "the second 60 is the first of the next minute (3.3.12)": (
+        "DTSTART:20260302T090000Z | DTEND:20260302T235960Z",
+        "2026-03-02 09:00/2026-03-03 00:00",
+    ),
     "COUNT=1 is the start": (f"{HOUR} | RRULE:FREQ=DAILY;COUNT=1", "2026-03-02 08:00/09:00"),
     "a month without that day is passed over": (
         f"DTSTART;{B}20260131T090000 | DURATION:PT1H | RRULE:FREQ=MONTHLY;COUNT=2",
@@ -476,6 +504,18 @@ def test_a_calendar_without_events_is_one() -> None:
 def test_days_are_those_of_the_calendars_own_zone() -> None:
     content = calendar_of("X-WR-TIMEZONE:America/New_York", vevent("DTSTART;VALUE=DATE:20260302"))
     assert times(content) == spans("2026-03-02 05:00/2026-03-03 05:00")
+
+
+def test_floating_times_are_in_the_calendars_own_zone() -> None:
+    content = calendar_of("X-WR-TIMEZONE:America/New_York", vevent("DTSTART:20260302T090000"))
+    assert times(content) == spans("2026-03-02 14:00")
+
+
+def test_a_calendars_own_zone_that_is_unknown_is_noted_and_not_used() -> None:
+    calendar = read(calendar_of("X-WR-TIMEZONE:Here", vevent("DTSTART:20260302T090000")))
+    assert [each.start for each in calendar.occurrences] == [at("2026-03-02 08:00")]
+    [note] = calendar.notes
+    assert note.startswith("line 4: X-WR-TIMEZONE is not used: the time zone 'Here' is neither")
 
 
 def test_floating_times_are_in_the_zone_that_is_asked_for() -> None:

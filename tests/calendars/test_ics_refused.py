@@ -74,9 +74,25 @@ REFUSED = {
         ),
     ),
     "a rule without FREQ": (f"{START} | RRULE:COUNT=2", "line 7: RRULE: it has no FREQ"),
-    "COUNT and UNTIL": (
-        f"{START} | RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260401T000000Z",
-        "line 7: RRULE: COUNT and UNTIL exclude each other",
+    "an UNTIL that is a length": (
+        f"{START} | RRULE:FREQ=DAILY;UNTIL=P1D",
+        "line 7: RRULE: UNTIL: 'P1D' is no time like 20261123T090000 or 20261123",
+    ),
+    "an UNTIL that is a time of day": (
+        f"{START} | RRULE:FREQ=DAILY;UNTIL=T090000",
+        "line 7: RRULE: UNTIL: 'T090000' is no time like 20261123T090000 or 20261123",
+    ),
+    "a calendar of another culture (RFC 7529)": (
+        f"{START} | RRULE:RSCALE=CHINESE;FREQ=YEARLY",
+        "line 7: RRULE: RSCALE=CHINESE is not supported, only GREGORIAN is",
+    ),
+    "a SKIP that is none": (
+        f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=AHEAD;FREQ=YEARLY",
+        "line 7: RRULE: SKIP=AHEAD is none of OMIT, BACKWARD, FORWARD",
+    ),
+    "a SKIP with BYSETPOS": (
+        f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=FORWARD;FREQ=YEARLY;BYMONTHDAY=31;BYSETPOS=1",
+        "line 7: RRULE: SKIP=FORWARD cannot be with BYSETPOS, BYWEEKNO or BYYEARDAY here",
     ),
     "an interval of nothing": (
         f"{START} | RRULE:FREQ=DAILY;INTERVAL=0",
@@ -108,7 +124,7 @@ REFUSED = {
     ),
     "a rule with two ends": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=20260401T000000Z,20260501T000000Z",
-        "line 7: RRULE: FREQ and UNTIL have one value",
+        "line 7: RRULE: UNTIL has more than one value",
     ),
     "an EXDATE that is none": (
         f"{START} | EXDATE:never",
@@ -169,7 +185,9 @@ def observance(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
     ],
 )
 def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -> None:
-    assert faults(calendar_of(zone)) == (f"line 6: STANDARD: {fault}",)
+    event = vevent("DTSTART;TZID=X:20260302T090000")
+    told = f"line 15: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
+    assert faults(calendar_of(zone, event)) == (told,)
 
 
 def test_every_fault_of_a_file_is_told() -> None:

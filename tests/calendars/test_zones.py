@@ -1,17 +1,16 @@
-"""Zones by IANA's name, as a file defines them, and by Windows' name."""
+"""Zones as a file defines them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from calendars.ics_cases import calendar_of, spans, times, vevent
-from double_booked.calendars import zones
+from double_booked.calendars.file_zones import read_zone
 from double_booked.calendars.ics_lines import parse_components
-from double_booked.calendars.ics_values import read_zones
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rules import Steps
-from double_booked.calendars.zones import FileZone, UnknownZone, find_zone
+from double_booked.calendars.zones import FileZone
 
 CENTRAL_EUROPE = """BEGIN:VTIMEZONE
 TZID:{name}
@@ -36,8 +35,8 @@ OUTLOOK = CENTRAL_EUROPE.format(name="Custom", start="16010101T030000", summer="
 
 def zone_of(text: str) -> FileZone:
     [calendar] = parse_components(calendar_of(text))
-    [zone] = read_zones(calendar, datetime(2030, 1, 1), Steps(1_000_000)).values()  # noqa: DTZ001
-    return zone
+    [component] = calendar.components
+    return read_zone(component, datetime(2030, 1, 1), Steps(1_000_000))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("text", [CUSTOM, OUTLOOK], ids=["RFC", "Outlook"])
@@ -86,31 +85,6 @@ def test_a_zone_may_stand_after_its_events() -> None:
     assert times(calendar_of(event, CUSTOM)) == spans("2026-07-01 07:00")
 
 
-@pytest.mark.parametrize(
-    ("name", "offset"),
-    [
-        ("Europe/Berlin", 1),
-        ("/Europe/Berlin", 1),
-        ("W. Europe Standard Time", 1),
-        ("Eastern Standard Time", -5),
-        ("UTC", 0),
-    ],
-)
-def test_a_zone_is_found_by_ianas_or_windows_name(name: str, offset: int) -> None:
-    winter = datetime(2026, 12, 1, tzinfo=find_zone(name, {}))
-    assert winter.utcoffset() == timedelta(hours=offset)
-
-
-def test_ianas_zone_goes_before_the_files_own() -> None:
-    assert find_zone("Europe/Berlin", {"Europe/Berlin": UTC}) == ZoneInfo("Europe/Berlin")
-
-
-@pytest.mark.parametrize("name", ["", "Nowhere", "Europe", "a\0b", "../x", "GMT+99:00 (custom)"])
-def test_a_name_that_is_none_is_refused(name: str) -> None:
-    with pytest.raises(UnknownZone):
-        find_zone(name, {})
-
-
 def test_the_zones_of_many_outlooks_are_read() -> None:
     """They begin in 1601; a file may have a hundred of them, and rules of its own."""
     defined = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
@@ -122,19 +96,3 @@ def test_a_window_may_reach_to_the_last_year() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
     event = vevent("DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H")
     assert times(calendar_of(event), window) == spans("2026-03-02 08:00/09:00")
-
-
-def test_a_name_is_looked_for_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every time of Outlook's has a name that is not IANA's."""
-    asked = []
-
-    def find(name: str) -> ZoneInfo:
-        asked.append(name)
-        raise KeyError(name)
-
-    monkeypatch.setattr(zones, "ZoneInfo", find)
-    for _ in range(3):
-        with pytest.raises(UnknownZone):
-            find_zone("Nowhere at all", {})
-    assert set(asked) == {"Nowhere at all"}
-    assert len(asked) == 2

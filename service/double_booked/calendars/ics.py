@@ -3,27 +3,27 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
+from functools import partial
 
 from double_booked.calendars.attendance import Counting, address_of, people_of, takes_time
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.file_zones import FileZones
 from double_booked.calendars.ics_lines import Component, Property, parse_components
 from double_booked.calendars.ics_values import (
     Clock,
     length_between,
     parse_duration,
-    read_zones,
     text_of,
     texts_of,
 )
+from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
-from double_booked.calendars.zones import UnknownZone, find_zone
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
 
-_LATE = datetime(9998, 1, 1)  # noqa: DTZ001 - a local time
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -64,11 +64,13 @@ class Calendar:
         name: X-WR-CALNAME of the first calendar that has it; "" without.
         occurrences: In the order of the file's components.
         outside: How many components have no event in the window.
+        notes: What was read otherwise than it stands in the file, each with its line.
     """
 
     name: str
     occurrences: list[Occurrence[Description]]
     outside: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Reading:
 
     Attributes:
         window: The time to look at.
-        zone: Where floating times are, and whole days of calendars that name no zone.
+        zone: Where floating times and whole days of calendars that name no zone are.
         counting: Which events take time.
     """
 
@@ -100,35 +102,35 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     if wrong or not calendars:
         place = f"line {wrong[0].line}: BEGIN:{wrong[0].name}" if wrong else "it is empty"
         raise InvalidCalendar([f"{place}: a calendar is what BEGIN:VCALENDAR begins"])
-    steps = Steps(MAX_STEPS)
-    found = [_Reader(each, reading, steps).read() for each in calendars]
+    steps, notes = Steps(MAX_STEPS), Notes()
+    found = [_Reader(each, reading, steps, notes).read() for each in calendars]
     name = next(filter(None, (each.name for each in found)), "")
     events = [event for each in found for event in each.occurrences]
-    return Calendar(name, events, sum(each.outside for each in found))
+    outside = sum(each.outside for each in found)
+    return Calendar(name, events, outside, notes.sentences())
 
 
 class _Reader:
     """Reads a VCALENDAR."""
 
-    def __init__(self, calendar: Component, reading: Reading, steps: Steps) -> None:
+    def __init__(self, calendar: Component, reading: Reading, steps: Steps, notes: Notes) -> None:
         self._calendar = calendar
         self._reading = reading
         self._steps = steps
         self._faults: list[str] = []
+        self._notes = notes
         self._clock = self._make_clock()
 
     def _make_clock(self) -> Clock:
-        window, floating = self._reading.window, self._reading.zone
-        try:
-            zones = read_zones(self._calendar, _after(window), self._steps)
-        except ValueError as error:
-            raise InvalidCalendar([str(error)]) from error
+        zones = FileZones(self._calendar, self._reading.window, self._steps, self._notes)
+        floating = self._reading.zone
         named = self._calendar.first("X-WR-TIMEZONE")
-        try:
-            dates = find_zone(text_of(named), zones) if named else floating
-        except UnknownZone as error:
-            raise InvalidCalendar([f"line {named.line if named else 0}: {error}"]) from error
-        return Clock(floating, dates, zones)
+        if named:
+            try:
+                floating = zones.find(text_of(named), named.line)
+            except ValueError as error:
+                self._notes.add(named.line, f"X-WR-TIMEZONE is not used: {error}")
+        return Clock(floating, zones, self._notes)
 
     def read(self) -> Calendar:
         """The events of the window.
@@ -195,7 +197,7 @@ class _Reader:
             self._faults.append(f"line {component.line}: an event without DTSTART")
             return None
         try:
-            begin = self._clock.when(start.value, start.parameters.get("TZID"))
+            begin = self._clock.when(start)
         except ValueError as error:
             self._note(start, error)
             return None
@@ -226,7 +228,8 @@ class _Reader:
         found = []
         for each in component.all(name):
             try:
-                found.append(parse_rule(each.value, of_dates=start.is_date))
+                note = partial(self._notes.add, each.line)
+                found.append(parse_rule(each.value, of_dates=start.is_date, note=note))
             except ValueError as error:
                 self._note(each, error)
         return tuple(found)
@@ -247,7 +250,7 @@ class _Reader:
             self._note(duration, ValueError("DTEND and DURATION exclude each other"))
         try:
             if end:
-                until = self._clock.when(end.value, end.parameters.get("TZID"))
+                until = self._clock.when(end)
                 return length_between(start, until)
             if duration:
                 return _checked(parse_duration(duration.value), start)
@@ -297,8 +300,3 @@ def _checked(length: Length, start: When) -> Length:
     if start.is_date and length.exact:
         raise ValueError("a whole day lasts days, not hours")
     return Length(max(length.days, 1)) if start.is_date else length
-
-
-def _after(window: Window) -> datetime:
-    """A local time up to which the changes of clocks must be known."""
-    return min(window.end.replace(tzinfo=None), _LATE) + timedelta(days=366)

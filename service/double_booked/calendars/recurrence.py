@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Generic, TypeVar
 
-from double_booked.calendars.rules import Rule, Steps, expand
+from double_booked.calendars.invalid_days import expand_skipping
+from double_booked.calendars.rules import Rule, Steps
 
 _A_DAY = timedelta(days=1)
 _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - local times
@@ -21,11 +22,13 @@ class When:
         local: What the clock shows; midnight for a date.
         zone: Whose clock.
         is_date: Whether it is a whole day.
+        is_floating: Whether it is a time that names no zone.
     """
 
     local: datetime
     zone: tzinfo
     is_date: bool = False
+    is_floating: bool = False
 
     def moment(self) -> datetime:
         """In UTC. A time that a change of the clocks skips has the offset before the change."""
@@ -35,7 +38,7 @@ class When:
 
     def at(self, local: datetime) -> "When":
         """Another time by the same clock."""
-        return When(local, self.zone, self.is_date)
+        return When(local, self.zone, self.is_date, self.is_floating)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,7 @@ def _times(
 
 def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
     for rule in series.rules:
-        times = expand(rule, series.start.local, first, last, steps)
+        times = expand_skipping(rule, series.start.local, first, last, steps)
         yield from _up_to_until(rule, map(series.start.at, times))
 
 
@@ -236,7 +239,7 @@ def _excluded_by_rules(
     series: Part[T], first: datetime, last: datetime, steps: Steps
 ) -> Iterator[When]:
     for rule in series.excluded_rules:
-        times = expand(rule, series.start.local, first, last, steps, starts_apart=False)
+        times = expand_skipping(rule, series.start.local, first, last, steps, starts_apart=False)
         yield from _up_to_until(rule, map(series.start.at, times))
 
 

@@ -6,14 +6,16 @@ nothing can stop it from outside. Here every step is counted.
 
 import re
 from calendar import isleap, monthrange
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import product
 from typing import Any
 
 from icalendar import vRecur
+
+from double_booked.calendars.ics_times import decode
+from double_booked.calendars.rule_text import clean_parts
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MAX_WEEKS = 53
@@ -30,7 +32,8 @@ _RANGES = {
     "BYSECOND": (0, 59),
     "BYSETPOS": (-366, 366),
 }
-_KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", *_RANGES}
+_KNOWN = {"FREQ", "INTERVAL", "COUNT", "WKST", "BYDAY", *_RANGES}
+_SKIPS = ("OMIT", "BACKWARD", "FORWARD")
 _FORBIDDEN = {
     "BYWEEKNO": {"MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"},
     "BYYEARDAY": {"MONTHLY", "WEEKLY", "DAILY"},
@@ -70,6 +73,8 @@ class Rule:
         until: The last moment that may be one: a date, a local time, or a time in UTC.
         by_day: The ordinal (0 for every) and the day of the week, Monday 0.
         week_start: The day that weeks begin with, Monday 0.
+        skip: What becomes of a day that a month has not (RFC 7529): "OMIT", "BACKWARD" for the last
+            day of the month, or "FORWARD" for the first of the next.
     """
 
     freq: str
@@ -86,6 +91,7 @@ class Rule:
     by_second: tuple[int, ...] = ()
     by_set_pos: tuple[int, ...] = ()
     week_start: int = 0
+    skip: str = "OMIT"
 
     @property
     def is_within_days(self) -> bool:
@@ -93,34 +99,38 @@ class Rule:
         return self.freq in {"HOURLY", "MINUTELY", "SECONDLY"}
 
 
-def parse_rule(text: str, *, of_dates: bool) -> Rule:
+def _ignore(_: str) -> None:
+    pass
+
+
+def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _ignore) -> Rule:
     """Reads the value of an RRULE.
 
     Args:
         text: Such as "FREQ=WEEKLY;BYDAY=MO".
         of_dates: Whether the series is of whole days, in which times of the day are ignored.
+        note: Receives a sentence about each oddity that has one plain meaning.
 
     Raises:
         ValueError: It is none; the text says what is wrong.
     """
-    names = Counter(part.partition("=")[0].strip().upper() for part in text.split(";") if part)
-    twice = [name for name, times in names.items() if times > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} stands there twice")
-    parts: dict[str, Any] = dict(vRecur.from_ical(text))
+    texts = clean_parts(text, note)
+    until = _until(texts.pop("UNTIL", None))
+    skip = _skip(texts)
+    parts: dict[str, Any] = dict(vRecur.from_ical(_joined(texts)))
     unknown = parts.keys() - _KNOWN
     if unknown:
         raise ValueError(f"unknown part {min(unknown)}")
     if "FREQ" not in parts:
         raise ValueError("it has no FREQ")
     freq = str(parts["FREQ"][0])
-    if len(parts["FREQ"]) != 1 or len(parts.get("UNTIL", [None])) != 1:
-        raise ValueError("FREQ and UNTIL have one value")
+    if len(parts["FREQ"]) != 1:
+        raise ValueError("FREQ has more than one value")
     rule = Rule(
         freq,
         _positive(parts, "INTERVAL") or 1,
         _positive(parts, "COUNT"),
-        parts.get("UNTIL", [None])[0],
+        until,
         by_month=_numbers(parts, "BYMONTH"),
         by_week_no=_numbers(parts, "BYWEEKNO"),
         by_year_day=_numbers(parts, "BYYEARDAY"),
@@ -131,6 +141,7 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
         by_second=_numbers(parts, "BYSECOND"),
         by_set_pos=_numbers(parts, "BYSETPOS"),
         week_start=WEEKDAYS.index(str(parts.get("WKST", ["MO"])[0])),
+        skip=skip,
     )
     _check_parts(rule, parts)
     if not of_dates:
@@ -138,6 +149,32 @@ def parse_rule(text: str, *, of_dates: bool) -> Rule:
     if rule.is_within_days:
         raise ValueError(f"whole days cannot repeat {freq}")
     return replace(rule, by_hour=(), by_minute=(), by_second=())
+
+
+def _joined(texts: dict[str, str]) -> str:
+    return ";".join(f"{name}={values}" for name, values in texts.items())
+
+
+def _until(text: str | None) -> date | datetime | None:
+    if text is None:
+        return None
+    if "," in text:
+        raise ValueError("UNTIL has more than one value")
+    try:
+        until, is_utc = decode(text)
+    except ValueError as error:
+        raise ValueError(f"UNTIL: {error}") from None
+    return until.replace(tzinfo=UTC) if isinstance(until, datetime) and is_utc else until
+
+
+def _skip(texts: dict[str, str]) -> str:
+    """Take RSCALE and SKIP out of the parts of a rule (RFC 7529)."""
+    scale, skip = texts.pop("RSCALE", None), texts.pop("SKIP", None)
+    if scale not in {None, "GREGORIAN"}:
+        raise ValueError(f"RSCALE={scale} is not supported, only GREGORIAN is")
+    if skip not in {None, *_SKIPS}:
+        raise ValueError(f"SKIP={skip} is none of {', '.join(_SKIPS)}")
+    return skip or "OMIT"
 
 
 def _positive(parts: dict[str, Any], name: str) -> int | None:
@@ -167,8 +204,6 @@ def _weekday(text: str) -> tuple[int, int]:
 
 def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
     """Refuses what section 3.3.10 says must not stand together."""
-    if rule.count is not None and rule.until is not None:
-        raise ValueError("COUNT and UNTIL exclude each other")
     for name, forbidden in _FORBIDDEN.items():
         if name in parts and rule.freq in forbidden:
             raise ValueError(f"{name} cannot be with FREQ={rule.freq}")
@@ -177,6 +212,8 @@ def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
         raise ValueError("BYDAY with a number needs FREQ=MONTHLY, or YEARLY without BYWEEKNO")
     if rule.by_set_pos and not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
         raise ValueError("BYSETPOS needs another BY part")
+    if rule.skip != "OMIT" and (rule.by_set_pos or rule.by_week_no or rule.by_year_day):
+        raise ValueError(f"SKIP={rule.skip} cannot be with BYSETPOS, BYWEEKNO or BYYEARDAY here")
 
 
 def expand(

@@ -1,13 +1,9 @@
-"""Time zones: IANA's, those that a calendar file defines, and Windows'."""
+"""Time zones that a calendar file defines."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
-
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 
 class UnknownZone(ValueError):  # noqa: N818 - named as InvalidCalendar is
@@ -42,6 +38,10 @@ class FileZone(tzinfo):
         self.name = name
         self._transitions = sorted(transitions, key=lambda each: each.moment)
         self._moments = [each.moment for each in self._transitions]
+
+    def known_span(self) -> tuple[datetime, datetime]:
+        """Return the moments of its first and last change, in UTC, without a zone."""
+        return self._moments[0], self._moments[-1]
 
     def _at(self, index: int) -> tuple[timedelta, str]:
         if index == 0:
@@ -81,34 +81,3 @@ class FileZone(tzinfo):
             again = moment.replace(tzinfo=None) < change.moment + change.before - change.after
             local = local.replace(fold=int(again))
         return local
-
-
-def find_zone(name: str, defined: Mapping[str, tzinfo]) -> tzinfo:
-    """The zone of a TZID: IANA's by that name, else the file's own, else Windows'.
-
-    IANA's goes first, since programs cut the history of what they define by the same name.
-
-    Raises:
-        UnknownZone: There is none.
-    """
-    known = _find_iana(name)
-    if known:
-        return known
-    if name in defined:
-        return defined[name]
-    if name in WINDOWS_TO_OLSON:
-        return ZoneInfo(WINDOWS_TO_OLSON[name])
-    raise UnknownZone(
-        f"the time zone '{name}' is neither one of IANA's or Windows' nor defined in the file"
-    )
-
-
-@lru_cache(maxsize=1024)
-def _find_iana(name: str) -> ZoneInfo | None:
-    """The zone of a name; that there is none is found in files, and so is kept too."""
-    for candidate in (name, name.removeprefix("/")):
-        try:
-            return ZoneInfo(candidate)
-        except (KeyError, ValueError, OSError):  # unknown, no name at all, or a region like Europe
-            continue
-    return None

@@ -1,0 +1,199 @@
+"""The time zones that a calendar's times name: those it defines, IANA's, and Windows'."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
+
+from double_booked.calendars.ics_lines import Component, Property
+from double_booked.calendars.ics_times import decode
+from double_booked.calendars.ics_values import parse_offset, text_of
+from double_booked.calendars.notes import Notes
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.rules import Rule, Steps, TooManySteps, expand, parse_rule
+from double_booked.calendars.zone_names import iana_zone, other_zone
+from double_booked.calendars.zones import FileZone, Transition, UnknownZone
+
+_FIRST, _LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - local times
+_A_YEAR = timedelta(days=366)
+_MAX_DAYS = 10 * 366
+
+
+class FileZones:
+    """Finds the zones of a VCALENDAR's times; reads only the VTIMEZONEs that a time names."""
+
+    def __init__(self, calendar: Component, window: Window, steps: Steps, notes: Notes) -> None:
+        self._window = window
+        self._steps = steps
+        self._notes = notes
+        self._found: dict[str, tzinfo | ValueError] = {}
+        self._defined: dict[str, Component] = {}
+        for component in calendar.components:
+            if component.name == "VTIMEZONE":
+                self._defined[_plain(text_of(component.first("TZID")))] = component
+
+    def find(self, name: str, line: int) -> tzinfo:
+        """Return the zone of a TZID.
+
+        IANA's zone goes first, since programs cut the history of what they define by its name,
+        unless the file's own has other offsets in the window. Windows' names go last.
+
+        Args:
+            name: The TZID.
+            line: The line that names it, for notes.
+
+        Raises:
+            UnknownZone: There is none.
+            ValueError: The file's definition cannot be used, and the name is no other's.
+        """
+        if name not in self._found:
+            try:
+                self._found[name] = self._look_up(name, line)
+            except ValueError as error:
+                self._found[name] = error
+        found = self._found[name]
+        if isinstance(found, ValueError):
+            raise found
+        return found
+
+    def only_defined(self) -> tzinfo | None:
+        """Return the zone of the only VTIMEZONE; None if there are none or several."""
+        if len(self._defined) != 1:
+            return None
+        [component] = self._defined.values()
+        try:
+            return self.find(text_of(component.first("TZID")), component.line)
+        except ValueError:
+            return None
+
+    def _look_up(self, name: str, line: int) -> tzinfo:
+        component = self._defined.get(_plain(name))
+        known = iana_zone(name)
+        if component is None:
+            return known or self._by_other_name(name, line)
+        try:
+            own = read_zone(component, self._end(), self._steps)
+        except ValueError as error:
+            other = known or other_zone(name)
+            if other is None:
+                raise ValueError(f"the time zone '{name}' cannot be used: {error}") from error
+            self._notes.add(component.line, f"a VTIMEZONE is not used: {error}")
+            return other
+        if known is None:
+            return own
+        if contradicts(own, known, self._window):
+            self._notes.add(component.line, f"the file's own time zone '{name}' is not IANA's")
+            return own
+        return known
+
+    def _by_other_name(self, name: str, line: int) -> tzinfo:
+        other = other_zone(name)
+        if other is None:
+            raise UnknownZone(
+                f"the time zone '{name}' is neither one of IANA's or Windows'"
+                " nor defined in the file"
+            )
+        self._notes.add(line, f"the time zone '{name}' is read as {other}")
+        return other
+
+    def _end(self) -> datetime:
+        """A local time up to which the changes of clocks must be known."""
+        return min(self._window.end.replace(tzinfo=None), _LAST) + _A_YEAR
+
+
+def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
+    """Tell whether a file's zone has other offsets than a known one, within the window.
+
+    A window of less than a year counts as one. Where the file's zone has one offset only, its
+    history may be cut; that contradicts only where the known zone has it on no day of the year.
+    """
+    start = min(max(window.start.replace(tzinfo=None), _FIRST), _LAST)
+    year = start + _A_YEAR
+    first, last = own.known_span()
+    end = min(max(window.end.replace(tzinfo=None), year), last)
+    days = list(_noons(max(start, first), end))
+    if len({own.utcoffset(day) for day in days}) > 1:
+        return any(_differ(own, known, day) for day in days)
+    return all(_differ(own, known, day) for day in _noons(start, year))
+
+
+def _noons(start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield each day's noon, for at most ten years."""
+    noon = datetime.combine(start, time(12))
+    for number in range(min((end - noon).days + 1, _MAX_DAYS)):
+        yield noon + timedelta(number)
+
+
+def _differ(own: FileZone, known: tzinfo, local: datetime) -> bool:
+    return own.utcoffset(local) != known.utcoffset(local)
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def read_zone(component: Component, last: datetime, steps: Steps) -> FileZone:
+    """Read a VTIMEZONE, up to a local time.
+
+    Raises:
+        ValueError: It cannot be used; the text names the line.
+    """
+    found = [
+        each
+        for observance in component.components
+        for each in _transitions(observance, last, steps)
+    ]
+    if not found:
+        raise ValueError(f"line {component.line}: a time zone without offsets")
+    return FileZone(text_of(component.first("TZID")), found)
+
+
+def _transitions(observance: Component, last: datetime, steps: Steps) -> Iterator[Transition]:
+    try:
+        start = _local(_of(observance, "DTSTART").value)
+        before = parse_offset(_of(observance, "TZOFFSETFROM").value)
+        after = parse_offset(_of(observance, "TZOFFSETTO").value)
+        name = text_of(observance.first("TZNAME"))
+        for onset in sorted({start, *_onsets(observance, start, before, last, steps)}):
+            yield Transition(onset - before, before, after, name)
+    except ValueError as error:
+        raise ValueError(f"line {observance.line}: {observance.name}: {error}") from error
+    except OverflowError:
+        fault = "a time is not in years 1 to 9999"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
+    except TooManySteps:
+        fault = "its rule takes more steps to follow than a file may"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
+
+
+def _of(observance: Component, name: str) -> Property:
+    each = observance.first(name)
+    if each is None:
+        raise ValueError(f"it has no {name}")
+    return each
+
+
+def _local(text: str) -> datetime:
+    """Return a DATE-TIME as clocks show it; of a DATE, that day's midnight."""
+    decoded, _ = decode(text)
+    return decoded if isinstance(decoded, datetime) else datetime.combine(decoded, time())
+
+
+def _onsets(
+    observance: Component, start: datetime, before: timedelta, last: datetime, steps: Steps
+) -> Iterator[datetime]:
+    for each in observance.all("RDATE"):
+        for text in filter(None, each.value.split(",")):
+            yield _local(text.partition("/")[0])
+    for each in observance.all("RRULE"):
+        rule = parse_rule(each.value, of_dates=False)
+        for onset in expand(rule, start, start, last, steps):
+            if rule.until and onset > _onset_until(rule, before):
+                break
+            yield onset
+
+
+def _onset_until(rule: Rule, before: timedelta) -> datetime:
+    """UNTIL as a local time; in a zone's own rules it is in UTC (section 3.6.5)."""
+    until = rule.until
+    if not isinstance(until, datetime):
+        return datetime.combine(until or date.max, time.max)
+    return until.replace(tzinfo=None) + (before if until.tzinfo else timedelta(0))

@@ -1,0 +1,61 @@
+"""Days that a month has not, such as 31 September: SKIP of RFC 7529, section 4.1."""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import groupby, islice
+
+from double_booked.calendars.rules import WEEKDAYS, Rule, Steps, expand
+
+_SHORTEST_MONTH = 28
+_A_DAY = timedelta(days=1)
+
+
+def expand_skipping(
+    rule: Rule,
+    start: datetime,
+    first: datetime,
+    last: datetime,
+    steps: Steps,
+    *,
+    starts_apart: bool = True,
+) -> Iterator[datetime]:
+    """Yield when a rule fires, as `expand` does, and heed its SKIP.
+
+    Raises:
+        TooManySteps: It takes more than `steps` has left.
+    """
+    if rule.skip == "OMIT" or not _named_days(rule, start):
+        return expand(rule, start, first, last, steps, starts_apart=starts_apart)
+    endless = replace(rule, count=None, skip="OMIT")
+    begin = start if rule.count else first
+    valid = expand(endless, start, begin, last, steps, starts_apart=starts_apart)
+    found = merge(valid, _moved(endless, rule.skip, start, begin, last, steps))
+    once = (moment for moment, _ in groupby(found))
+    return once if rule.count is None else islice(once, max(0, rule.count - starts_apart))
+
+
+def _named_days(rule: Rule, start: datetime) -> list[int]:
+    """Return the days of a month that a rule names, and that not all months have."""
+    if rule.freq not in {"MONTHLY", "YEARLY"}:
+        return []
+    days = rule.by_month_day or (() if rule.by_day else (start.day,))
+    return [day for day in days if day > _SHORTEST_MONTH]
+
+
+def _moved(  # noqa: PLR0917 - as expand has them
+    rule: Rule, skip: str, start: datetime, first: datetime, last: datetime, steps: Steps
+) -> Iterator[datetime]:
+    """Yield what stands for days that months have not: the last day, or the first of the next."""
+    named = _named_days(rule, start)
+    is_of_one_month = rule.freq == "YEARLY" and not rule.by_month_day
+    months = rule.by_month or ((start.month,) if is_of_one_month else ())
+    ends = replace(rule, by_day=(), by_month=months, by_month_day=(-1,))
+    weekdays = {weekday for _, weekday in rule.by_day} or set(range(len(WEEKDAYS)))
+    for moment in expand(ends, start, first, last, steps):
+        length = monthrange(moment.year, moment.month)[1]
+        moved = moment + _A_DAY if skip == "FORWARD" else moment
+        if any(day > length for day in named) and moved.weekday() in weekdays:
+            yield moved

@@ -1,0 +1,141 @@
+"""Which zone a name of a file means; what no time uses does not matter."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from calendars.ics_cases import calendar_of, read, spans, times, vevent
+from double_booked.calendars.recurrence import Window
+
+YEAR = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def observance(kind: str, start: str, before: str, after: str, *more: str) -> str:
+    lines = [f"BEGIN:{kind}", f"DTSTART{start}", f"TZOFFSETFROM:{before}", f"TZOFFSETTO:{after}"]
+    return "\n".join([*lines, *more, f"END:{kind}"])
+
+
+def zone(name: str, *observances: str) -> str:
+    return "\n".join(["BEGIN:VTIMEZONE", f"TZID:{name}", *observances, "END:VTIMEZONE"])
+
+
+def eastern(name: str) -> str:
+    """New York's zone, as Outlook defines it."""
+    winter, summer = (
+        "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11",
+        "RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3",
+    )
+    return zone(
+        name,
+        observance("STANDARD", ":16010101T020000", "-0400", "-0500", winter),
+        observance("DAYLIGHT", ":16010101T020000", "-0500", "-0400", summer),
+    )
+
+
+def start_of(zones: str, name: str, window: Window = YEAR) -> str:
+    """When nine o'clock of 1 July is, by a zone's name."""
+    event = vevent(f"DTSTART;TZID={name}:20260701T090000")
+    [(start, _)] = times(calendar_of(zones, event), window)
+    return f"{start:%H:%M}"
+
+
+UNUSABLE = {
+    "no name": "BEGIN:VTIMEZONE\nX-INVALID-TIMEZONE:TRUE\nEND:VTIMEZONE",
+    "no offsets": zone("UTC"),
+    "an offset of days": zone("X", observance("STANDARD", ":18500101T000000", "+5744", "+5744")),
+    "a rule without FREQ": zone("X", observance("STANDARD", ":19700101T000000", "+01", "+01")),
+    "no start": zone("X", "BEGIN:STANDARD\nTZOFFSETFROM:+0100\nTZOFFSETTO:+0100\nEND:STANDARD"),
+}
+
+
+@pytest.mark.parametrize("unusable", UNUSABLE.values(), ids=UNUSABLE)
+def test_a_zone_that_nothing_uses_does_not_matter(unusable: str) -> None:
+    event = vevent("DTSTART:20260302T090000Z")
+    assert times(calendar_of(unusable, event)) == spans("2026-03-02 09:00")
+
+
+def test_ianas_zone_is_used_where_the_files_own_cannot_be() -> None:
+    broken = zone("Europe/Prague", observance("STANDARD", ":18500101T000000", "+5744", "+5744"))
+    event = vevent("DTSTART;TZID=Europe/Prague:20260701T090000")
+    calendar = read(calendar_of(broken, event))
+    assert [each.start for each in calendar.occurrences] == [datetime(2026, 7, 1, 7, tzinfo=UTC)]
+    [note] = calendar.notes
+    assert note.startswith("line 4: a VTIMEZONE is not used: line 6: STANDARD: ")
+
+
+def test_a_windows_zone_is_used_where_the_files_own_cannot_be() -> None:
+    assert start_of(zone("W. Europe Standard Time"), "W. Europe Standard Time") == "07:00"
+
+
+def test_the_files_own_zone_goes_before_windows() -> None:
+    own = zone(
+        "W. Europe Standard Time", observance("STANDARD", ":19700101T000000", "+0500", "+0500")
+    )
+    assert start_of(own, "W. Europe Standard Time") == "04:00"
+
+
+def test_a_zone_that_starts_on_a_date_starts_at_its_midnight() -> None:
+    summer = observance("DAYLIGHT", ";VALUE=DATE:20260701", "+0100", "+0300")
+    assert start_of(zone("X", summer), "X") == "06:00"
+
+
+def test_a_further_onset_may_be_a_date() -> None:
+    one = observance("STANDARD", ":19700101T000000", "+0100", "+0100")
+    two = observance("DAYLIGHT", ":19800101T000000", "+0100", "+0300", "RDATE;VALUE=DATE:20260701")
+    assert start_of(zone("X", one, two), "X") == "06:00"
+
+
+def test_names_compare_without_case() -> None:
+    own = zone("Our Time", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
+    assert start_of(own, "our time") == "04:00"
+
+
+def test_ianas_zone_goes_before_the_files_own_with_the_same_offsets() -> None:
+    """What the file leaves out of the past is right then."""
+    event = vevent("DTSTART;TZID=America/New_York:20060315T090000")
+    window = Window(datetime(2006, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
+    own = eastern("America/New_York").replace("2SU", "1SU").replace("BYMONTH=3", "BYMONTH=4")
+    assert times(calendar_of(eastern("America/New_York"), event), YEAR) == []
+    assert times(calendar_of(own, event), window) == spans("2006-03-15 14:00")
+
+
+def test_the_files_own_zone_goes_before_ianas_with_other_offsets() -> None:
+    """IANA's EST has no summer time; that of some programs has."""
+    assert start_of("X-A:none", "EST") == "14:00"
+    assert start_of(eastern("EST"), "EST") == "13:00"
+    event = vevent("DTSTART;TZID=EST:20260701T090000")
+    [note] = read(calendar_of(eastern("EST"), event), YEAR).notes
+    assert note == "line 4: the file's own time zone 'EST' is not IANA's"
+
+
+def test_other_offsets_before_the_window_do_not_matter() -> None:
+    """America/Sao_Paulo had summer time up to 2019."""
+    end, start = "UNTIL=20190217T000000Z", "UNTIL=20181104T000000Z"
+    own = zone(
+        "America/Sao_Paulo",
+        observance("DAYLIGHT", ":20081019T000000", "-0300", "-0200", f"RRULE:FREQ=YEARLY;{start}"),
+        observance("STANDARD", ":20090215T000000", "-0200", "-0300", f"RRULE:FREQ=YEARLY;{end}"),
+    )
+    assert start_of(own, "America/Sao_Paulo") == "12:00"
+
+
+def test_a_zone_cut_to_one_offset_is_not_followed_if_ianas_has_that_too() -> None:
+    winter = zone("Europe/Berlin", observance("STANDARD", ":19700101T000000", "+0100", "+0100"))
+    assert start_of(winter, "Europe/Berlin") == "07:00"
+
+
+def test_a_zone_of_one_offset_that_ianas_never_has_is_followed() -> None:
+    own = zone("Europe/Berlin", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
+    assert start_of(own, "Europe/Berlin") == "04:00"
+
+
+def test_a_window_may_lie_at_the_end_of_time() -> None:
+    window = Window(datetime(9999, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+    event = vevent("DTSTART;TZID=EST:99990701T090000")
+    assert len(times(calendar_of(eastern("EST"), event), window)) == 1
+
+
+def test_a_window_may_begin_with_time() -> None:
+    window = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(1, 1, 9, tzinfo=UTC))
+    event = vevent("DTSTART;TZID=EST:00010105T090000")
+    assert len(times(calendar_of(eastern("EST"), event), window)) == 1

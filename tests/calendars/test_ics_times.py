@@ -1,0 +1,56 @@
+"""Dates and times are read by their form."""
+
+from datetime import date, datetime
+
+import pytest
+
+from double_booked.calendars.ics_times import decode, is_unusual
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "is_utc"),
+    [
+        ("20260302", date(2026, 3, 2), False),
+        ("20260302T090501", datetime(2026, 3, 2, 9, 5, 1), False),  # noqa: DTZ001 - a local time
+        ("20260302T090501Z", datetime(2026, 3, 2, 9, 5, 1), True),  # noqa: DTZ001 - a local time
+        ("20260302t090501z", datetime(2026, 3, 2, 9, 5, 1), True),  # noqa: DTZ001 - a local time
+        (" 20260302T090501Z ", datetime(2026, 3, 2, 9, 5, 1), True),  # noqa: DTZ001 - as above
+        ("20261231T235960Z", datetime(2027, 1, 1), True),  # noqa: DTZ001 - a local time
+        ("20261231T240000", datetime(2027, 1, 1), False),  # noqa: DTZ001 - a local time
+    ],
+)
+def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
+    assert decode(text) == (wanted, is_utc)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "T090000", "090000", "P1D", "2026030", "20260302T0905", "20260302T", "20260302Z"],
+)
+def test_what_is_neither(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time like 20261123T090000 or 20261123"):
+        decode(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "20260230",
+        "00000101",
+        "20260302T240001",
+        "20260302T250000",
+        "20260302T096000",
+        "20260302T090061",
+        "99991231T235960",
+    ],
+)
+def test_what_is_not_in_the_calendar(text: str) -> None:
+    with pytest.raises(ValueError, match="is not in the calendar"):
+        decode(text)
+
+
+def test_the_second_60_and_the_hour_24_are_unusual() -> None:
+    assert is_unusual("20260302T235960Z")
+    assert is_unusual("20260302T240000")
+    assert not is_unusual("20260302T235959")
+    assert not is_unusual("20260302")

@@ -1,0 +1,71 @@
+"""SKIP of RFC 7529: what becomes of days that a month has not."""
+
+from datetime import datetime
+
+import pytest
+
+from double_booked.calendars.invalid_days import expand_skipping
+from double_booked.calendars.rules import Steps, parse_rule
+
+END = datetime(2029, 1, 1)  # noqa: DTZ001 - a local time
+
+
+def days(start: str, rule: str, count: int = 4) -> list[str]:
+    """The first days on which a rule fires, without its start."""
+    parsed = parse_rule(rule, of_dates=False)
+    begin = datetime.fromisoformat(start)
+    found = expand_skipping(parsed, begin, begin, END, Steps(10_000))
+    return [f"{moment:%Y-%m-%d}" for _, moment in zip(range(count), found, strict=False)]
+
+
+@pytest.mark.parametrize(
+    ("skip", "wanted"),
+    [
+        ("OMIT", ["2026-10-31", "2026-12-31", "2027-01-31", "2027-03-31"]),
+        ("BACKWARD", ["2026-09-30", "2026-10-31", "2026-11-30", "2026-12-31"]),
+        ("FORWARD", ["2026-10-01", "2026-10-31", "2026-12-01", "2026-12-31"]),
+    ],
+)
+def test_the_31st_of_every_month(skip: str, wanted: list[str]) -> None:
+    assert days("2026-08-31", f"FREQ=MONTHLY;SKIP={skip}") == wanted
+
+
+@pytest.mark.parametrize(
+    ("skip", "wanted"),
+    [
+        ("BACKWARD", ["2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"]),
+        ("FORWARD", ["2025-03-01", "2026-03-01", "2027-03-01", "2028-02-29"]),
+    ],
+)
+def test_29_february_of_every_year(skip: str, wanted: list[str]) -> None:
+    assert days("2024-02-29", f"FREQ=YEARLY;SKIP={skip}") == wanted
+
+
+def test_days_that_become_the_same_count_once() -> None:
+    rule = "FREQ=MONTHLY;BYMONTHDAY=28,29,30,31;SKIP=BACKWARD"
+    assert days("2027-01-31", rule, 2) == ["2027-02-28", "2027-03-28"]
+
+
+def test_only_months_of_the_rule_move_days() -> None:
+    rule = "FREQ=YEARLY;BYMONTH=4,6;BYMONTHDAY=31;SKIP=FORWARD"
+    assert days("2026-01-31", rule) == ["2026-05-01", "2026-07-01", "2027-05-01", "2027-07-01"]
+
+
+def test_months_between_intervals_stay_out() -> None:
+    rule = "FREQ=MONTHLY;INTERVAL=2;SKIP=FORWARD"
+    assert days("2026-07-31", rule) == ["2026-10-01", "2026-12-01", "2027-01-31", "2027-03-31"]
+
+
+def test_a_weekday_is_that_of_the_day_after_it_moved() -> None:
+    rule = "FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=TU;SKIP=FORWARD"
+    assert days("2026-01-31", rule, 2) == ["2026-03-31", "2026-12-01"]
+
+
+def test_count_counts_days_that_moved() -> None:
+    wanted = ["2026-09-30", "2026-10-31"]
+    assert days("2026-08-31", "FREQ=MONTHLY;COUNT=3;SKIP=BACKWARD", 9) == wanted
+
+
+def test_days_that_every_month_has_do_not_move() -> None:
+    rule = "FREQ=WEEKLY;BYDAY=MO;SKIP=FORWARD"
+    assert days("2026-03-02", rule, 2) == ["2026-03-09", "2026-03-16"]
