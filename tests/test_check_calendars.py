@@ -62,6 +62,51 @@ def test_tentative_events_need_not_count(tmp_path: Path) -> None:
     run(tmp_path, *WEEK, "--count-tentative=no", code=0)
 
 
+def write(path: Path, *events: str) -> Path:
+    """A calendar of events whose lines are separated by blanks."""
+    inside = [
+        line
+        for number, event in enumerate(events)
+        for line in ("BEGIN:VEVENT", f"UID:{path.stem}{number}", *event.split(), "END:VEVENT")
+    ]
+    path.write_text("\n".join(["BEGIN:VCALENDAR", *inside, "END:VCALENDAR"]))
+    return path
+
+
+NINE = "DTSTART:20261116T090000Z DURATION:PT1H"
+
+
+def test_tentative_events_and_answers_can_be_ignored(tmp_path: Path) -> None:
+    answered = f"{NINE} ATTENDEE;PARTSTAT=TENTATIVE:mailto:a@b.c ATTENDEE:mailto:d@b.c"
+    file = write(tmp_path / "a.ics", answered, f"{NINE} ATTENDEE:mailto:a@b.c")
+    run(file, *WEEK, "--by=attendee")
+    run(file, *WEEK, "--by=attendee", "--ignore-tentative", code=0)
+    run(file, *WEEK, "--me=a@b.c", "--ignore-tentative", code=0)
+
+
+def test_events_of_whole_days_can_be_ignored(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.ics", "DTSTART;VALUE=DATE:20261116", NINE)
+    run(file, *WEEK)
+    run(file, *WEEK, "--ignore-all-day", code=0)
+
+
+def test_what_i_declined_takes_none_of_my_time(tmp_path: Path) -> None:
+    declined = f"{NINE} ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c ATTENDEE:mailto:d@b.c"
+    file = write(tmp_path / "a.ics", declined, NINE)
+    run(file, *WEEK)
+    run(file, *WEEK, "--me=mailto:A@b.c", code=0)
+    run(file, *WEEK, "--me=x@b.c", "--me=a@b.c", code=0)
+    run(file, *WEEK, "--me=d@b.c")
+
+
+def test_rooms_are_the_same_however_files_spell_them(tmp_path: Path) -> None:
+    write(tmp_path / "a.ics", f"{NINE} LOCATION:Blue\\;Red")
+    write(tmp_path / "b.ics", f"{NINE} LOCATION:RED")
+    said = run(tmp_path, *WEEK, "--by=location").stdout
+    assert "Red: 2 events, double-booked for 1h" in said
+    run(tmp_path, *WEEK, "--by=location", "--capacity=red=2", code=0)
+
+
 def test_free_times_are_proposed_for_what_was_booked_later() -> None:
     said = run(TEAM, *WEEK, "--suggest=2", "--hours=9-18").stdout
     assert "> Dentist could be 09:45-10:45, 10:45-11:45" in said
@@ -97,6 +142,7 @@ def test_formats_may_be_mixed(tmp_path: Path) -> None:
         (["--hours=18-9"], "'18-9' is not two hours of a day like 9-18."),
         (["--hours=9-25"], "'9-25' is not two hours of a day like 9-18."),
         (["--by=person"], "'person' is not one of"),
+        (["--me=anna"], "'anna' is no address like anna@example.org."),
         (["--suggest=-1"], "-1 is not in the range"),
     ],
 )

@@ -19,8 +19,10 @@ from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
+from double_booked.calendars.rooms import spell_alike
 from double_booked.calendars.sources import (
     Joined,
     Reading,
@@ -157,17 +159,21 @@ def read_events(
         Failure: A file cannot be read.
     """
     reading = _reading(wanted, zone)
-    return join(_read_all(files, reading, Allowance(wanted.max_bytes)), options), reading
+    joined = join(_read_all(files, reading, Allowance(wanted.max_bytes)), options)
+    if wanted.by in RESOURCES:
+        spell_alike(joined.asked)
+    return joined, reading
 
 
 def _reading(wanted: Input, zone: tzinfo) -> Reading:
     start = wanted.start or datetime.now(zone).date()
     window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
     return Reading(
-        ics_files.Reading(window, zone, Counting(wanted.count_tentative)),
+        ics_files.Reading(window, zone, Counting(wanted.count_tentative, wanted.count_all_day)),
         window if wanted.start or wanted.end else None,
         wanted.format,
         wanted.by,
+        wanted.me,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from double_booked import report_options
+from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.allowance import MAX_BYTES
 
 
@@ -24,6 +25,8 @@ class Input:
         end: Up to when, a day included; without, DEFAULT_DAYS after the start.
         count_tentative: Whether tentative events take time.
         max_bytes: How many bytes all files together may have.
+        count_all_day: Whether events of whole days take time.
+        me: The addresses of whose calendars these are, as `normalize_address` returns them.
     """
 
     format: str | None = None
@@ -32,6 +35,23 @@ class Input:
     end: date | None = None
     count_tentative: bool = True
     max_bytes: int = MAX_BYTES
+    count_all_day: bool = True
+    me: frozenset[str] = frozenset()
+
+
+class AddressType(click.ParamType[str]):
+    """An address of mail, as `normalize_address` returns it."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the address, or say what one looks like."""
+        address = normalize_address(str(value))
+        if "@" not in address:
+            self.fail(f"'{value}' is no address like anna@example.org.", param, ctx)
+        return address
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,7 +87,17 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.Choice(["yes", "no"]),
         default="yes",
         show_default=True,
-        help="Whether tentative events take time.",
+        help="Whether tentative events take time, and those of who answered so.",
+    )
+    @click.option("--ignore-tentative", is_flag=True, help="The same as --count-tentative no.")
+    @click.option("--ignore-all-day", is_flag=True, help="Events of whole days take no time.")
+    @click.option(
+        "--me",
+        metavar="ADDRESS",
+        type=AddressType(),
+        multiple=True,
+        help="Whose calendars the FILEs are, like anna@example.org: what you declined takes no"
+        " time. Give it once for each of your addresses.",
     )
     @click.option(
         "--max-bytes",
@@ -84,10 +114,22 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         start: date | None,
         end: date | None,
         count_tentative: str,
+        ignore_tentative: bool,  # noqa: FBT001 - as above
+        ignore_all_day: bool,  # noqa: FBT001 - as above
+        me: tuple[str, ...],
         max_bytes: int,
         **values: Any,  # noqa: ANN401 - click passes any
     ) -> Any:  # noqa: ANN401 - as above
-        wanted = Input(input_format, by, start, end, count_tentative == "yes", max_bytes)
+        wanted = Input(
+            input_format,
+            by,
+            start,
+            end,
+            count_tentative == "yes" and not ignore_tentative,
+            max_bytes,
+            count_all_day=not ignore_all_day,
+            me=frozenset(me),
+        )
         return command(wanted=wanted, **values)
 
     decorated: Callable[..., Any] = with_input

@@ -2,7 +2,8 @@
 
 import pytest
 
-from calendars.ics_cases import times_of
+from calendars.ics_cases import calendar_of, read, times_of, vevent
+from double_booked.calendars.attendance import People, is_without
 
 HOUR = "DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
 BUSY = {
@@ -11,12 +12,31 @@ BUSY = {
     "OPAQUE": "TRANSP:OPAQUE",
     "Microsoft's busy": "X-MICROSOFT-CDO-BUSYSTATUS:BUSY",
     "Microsoft's out of office": "X-MICROSOFT-CDO-BUSYSTATUS:OOF",
+    "a status, whatever the organizer intends": (
+        "X-MICROSOFT-CDO-BUSYSTATUS:BUSY | X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"
+    ),
+    "its only attendee sends another, who is not listed": (
+        "ATTENDEE;PARTSTAT=DELEGATED:mailto:a@b.c"
+    ),
+    "its only attendee is informed of what others do": (
+        "ATTENDEE;ROLE=NON-PARTICIPANT:mailto:a@b.c"
+    ),
     "one of two has declined": "ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c | ATTENDEE:mailto:d@b.c",
 }
 FREE = {
     "CANCELLED": "STATUS:CANCELLED",
     "TRANSPARENT": "TRANSP:TRANSPARENT",
     "Microsoft's free": "X-MICROSOFT-CDO-BUSYSTATUS:FREE",
+    "Microsoft's working elsewhere": "X-MICROSOFT-CDO-BUSYSTATUS:WorkingElsewhere",
+    "Microsoft's free as the organizer intends, without a status": (
+        "X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"
+    ),
+    "one declined and the others only know of it": (
+        "ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c | ATTENDEE;ROLE=NON-PARTICIPANT:mailto:d@b.c"
+    ),
+    "whom it was delegated to declined": (
+        "ATTENDEE;PARTSTAT=DELEGATED:mailto:a@b.c | ATTENDEE;PARTSTAT=DECLINED:mailto:d@b.c"
+    ),
     "all have declined": "ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org",
 }
 
@@ -32,7 +52,148 @@ def test_an_event_that_takes_no_time(event: str) -> None:
     assert times_of(f"{HOUR} | {event}") == []
 
 
-def test_tentative_events_take_no_time_if_they_are_not_to_count() -> None:
-    for tentative in ("STATUS:TENTATIVE", "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE"):
-        assert times_of(f"{HOUR} | {tentative}", count_tentative=False) == []
-        assert len(times_of(f"{HOUR} | {tentative}")) == 1
+@pytest.mark.parametrize(
+    "tentative",
+    [
+        "STATUS:TENTATIVE",
+        "X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE",
+        "X-MICROSOFT-CDO-INTENDEDSTATUS:TENTATIVE",
+    ],
+)
+def test_tentative_events_take_no_time_if_they_are_not_to_count(tentative: str) -> None:
+    assert times_of(f"{HOUR} | {tentative}", count_tentative=False) == []
+    assert len(times_of(f"{HOUR} | {tentative}")) == 1
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "DTSTART;VALUE=DATE:20260302",
+        "DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260305 | RRULE:FREQ=YEARLY;COUNT=1",
+        "DTSTART:20260302T000000Z | DURATION:PT24H | X-MICROSOFT-CDO-ALLDAYEVENT:TRUE",
+    ],
+    ids=["a day", "a series of days", "from midnight to midnight, as Exchange writes a day"],
+)
+def test_events_of_whole_days_take_no_time_if_they_are_not_to_count(event: str) -> None:
+    assert times_of(event, count_all_day=False) == []
+    assert len(times_of(event)) == 1
+
+
+def test_events_of_some_hours_count_beside_those_of_whole_days() -> None:
+    event = f"{HOUR} | X-MICROSOFT-CDO-ALLDAYEVENT:FALSE"
+    assert len(times_of(event, count_all_day=False)) == 1
+
+
+def people(*lines: str, **options: bool) -> People:
+    event = vevent(" | ".join((HOUR, *lines)))
+    [found] = read(calendar_of(event), **options).occurrences
+    return found.of.people
+
+
+ANNA = "anna@example.org"
+BRUNO = "ATTENDEE:mailto:bruno@example.org"
+ABSENT = {
+    "who declined": "PARTSTAT=DECLINED",
+    "who declined, in small letters": "PARTSTAT=declined",
+    "who declined, in quotes": 'PARTSTAT="DECLINED"',
+    "who delegated it": "PARTSTAT=DELEGATED;DELEGATED-TO=bruno@example.org",
+    "who is only informed (3.2.16)": "ROLE=NON-PARTICIPANT",
+    "who is only informed, and accepted": "ROLE=NON-PARTICIPANT;PARTSTAT=ACCEPTED",
+}
+PRESENT = {
+    "who accepted": "PARTSTAT=ACCEPTED",
+    "who has not answered": "PARTSTAT=NEEDS-ACTION",
+    "who has not answered, by default (3.2.12)": "CN=Anna",
+    "who answered with maybe": "PARTSTAT=TENTATIVE",
+    "who need not come": "ROLE=OPT-PARTICIPANT",
+    "a room": "CUTYPE=ROOM",
+}
+
+
+@pytest.mark.parametrize("parameters", ABSENT.values(), ids=ABSENT)
+def test_an_attendee_whose_time_it_does_not_take(parameters: str) -> None:
+    found = people(f"ATTENDEE;{parameters}:mailto:{ANNA}", BRUNO)
+    assert found == People(("bruno@example.org",), (ANNA,))
+
+
+@pytest.mark.parametrize("parameters", PRESENT.values(), ids=PRESENT)
+def test_an_attendee_whose_time_it_takes(parameters: str) -> None:
+    assert people(f"ATTENDEE;{parameters}:mailto:{ANNA}") == People((ANNA,))
+
+
+def test_who_answered_with_maybe_is_absent_if_tentative_events_are_not_to_count() -> None:
+    maybe = f"ATTENDEE;PARTSTAT=TENTATIVE:mailto:{ANNA}"
+    assert people(maybe, BRUNO, count_tentative=False).absent == (ANNA,)
+
+
+def test_an_attendee_who_is_listed_twice_is_present_once() -> None:
+    twice = (f"ATTENDEE;PARTSTAT=DECLINED:mailto:{ANNA}", "ATTENDEE:MAILTO:Anna@Example.org")
+    assert people(*twice) == People((ANNA,))
+
+
+def test_an_organizer_who_is_not_among_the_attendees_takes_part() -> None:
+    """Exchange and Outlook do not list them."""
+    assert people("ORGANIZER;CN=Anna:MAILTO:Anna@Example.org", BRUNO).present == (
+        "bruno@example.org",
+        ANNA,
+    )
+    assert people(f"ORGANIZER:mailto:{ANNA}") == People((ANNA,))
+
+
+@pytest.mark.parametrize("parameters", ABSENT.values(), ids=ABSENT)
+def test_an_organizer_among_the_attendees_answers_as_one_of_them(parameters: str) -> None:
+    organizer = f"ORGANIZER:mailto:{ANNA}"
+    listed = f"ATTENDEE;{parameters}:mailto:Anna@example.org"
+    assert people(organizer, listed, BRUNO) == People(("bruno@example.org",), (ANNA,))
+
+
+@pytest.mark.parametrize(
+    "organizer",
+    [
+        "unknownorganizer@calendar.google.com",
+        "team@group.calendar.google.com",
+        "holidays@group.v.calendar.google.com",
+        "x@import.calendar.google.com",
+    ],
+)
+def test_an_organizer_that_is_a_calendar_of_googles_is_nobody(organizer: str) -> None:
+    assert people(f"ORGANIZER:mailto:{organizer}", BRUNO).present == ("bruno@example.org",)
+
+
+@pytest.mark.parametrize("name", ["ATTENDEE", "ORGANIZER"])
+@pytest.mark.parametrize("value", ["invalid:nomail", "Invalid:NoMail", "mailto:", "", "none"])
+def test_who_has_no_address_is_nobody(name: str, value: str) -> None:
+    assert people(f"{name};CN=Bob:{value}") == People()
+
+
+@pytest.mark.parametrize("value", ["invalid:nomail", "/aMTQ/principal/", "mailto:2_X@imip.me.com"])
+def test_the_parameter_email_gives_the_address(value: str) -> None:
+    """RFC 7986, section 6.2; Apple writes it beside values that are no addresses of people."""
+    assert people(f"ATTENDEE;EMAIL=Anna@example.org:{value}") == People((ANNA,))
+
+
+def test_who_has_no_address_in_a_list_of_busy_times_is_nobody() -> None:
+    lines = ("BEGIN:VFREEBUSY", "ATTENDEE:invalid:nomail", "FREEBUSY:20260302T090000Z/PT1H")
+    [found] = read(calendar_of(*lines, "END:VFREEBUSY")).occurrences
+    assert found.of.people == People()
+
+
+def test_who_declined_takes_no_part_in_an_event_of_their_own_calendar() -> None:
+    declined = People(("bruno@example.org",), (ANNA,))
+    assert is_without(declined, {"Team", ANNA}, ())
+    assert is_without(declined, (), {ANNA})
+    assert not is_without(declined, {"Team"}, {"carla@example.org"})
+
+
+def test_what_all_attendees_declined_takes_no_time_but_that_of_the_organizer() -> None:
+    found = people("ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org", f"ORGANIZER:mailto:{ANNA}")
+    assert found.present == (ANNA,)
+    assert is_without(found, (), ())
+    assert not is_without(found, (), {ANNA})
+    assert not is_without(found, {ANNA}, ())
+
+
+def test_one_of_several_own_addresses_that_takes_part_is_enough() -> None:
+    both = {ANNA, "anna@home.example"}
+    assert not is_without(People(("anna@home.example",), (ANNA,)), (), both)
+    assert is_without(People((), (ANNA, "anna@home.example")), (), both)

@@ -7,6 +7,7 @@ import pytest
 
 from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times, times_of, vevent
 from double_booked.calendars import ics
+from double_booked.calendars.attendance import People
 from double_booked.calendars.recurrence import Window
 
 B = "TZID=Europe/Berlin:"
@@ -484,7 +485,7 @@ END:VFREEBUSY"""
     told = "2026-03-02 08:00/09:00, 2026-03-03 08:00/08:30"
     assert times(content, count_tentative=False) == spans(f"{told}, 2026-03-06 08:00/09:00")
     assert len(times(content)) == 4
-    assert read(content).occurrences[0].of.attendees == ("anna@example.org",)
+    assert read(content).occurrences[0].of.people.present == ("anna@example.org",)
 
 
 def test_tasks_and_journals_are_passed_over() -> None:
@@ -538,13 +539,12 @@ def test_what_an_event_says_of_itself() -> None:
         "7@x",
         "Plan, then do; it",
         "a\nb",
-        "Room 1",
+        ("Room 1",),
         ("Beamer", "Easel"),
-        ("anna@example.org", "urn:uuid:1"),
+        People(("anna@example.org", "urn:uuid:1"), ("b@example.org",)),
         5,
         "20260101T000000Z",
         recurs=False,
-        declined=("b@example.org",),
     )
 
 

@@ -217,6 +217,22 @@ def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
     assert resources(read(str(path), file, Reading(CALENDARS, by=by))) == expected
 
 
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [(None, []), ("calendar", []), ("attendee", [["bruno@example.org"]]), ("location", [["Lab"]])],
+)
+def test_what_who_owns_the_calendars_declined_takes_none_of_their_time(
+    tmp_path: Path, by: str | None, expected: list[list[str]]
+) -> None:
+    event = vevent(
+        f"{MEETING} | LOCATION:Lab | ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.org"
+        " | ATTENDEE:mailto:bruno@example.org"
+    )
+    mine = Reading(CALENDARS, by=by, me=frozenset({"anna@example.org"}))
+    assert resources(read_content(tmp_path, calendar_of(event), mine)) == expected
+    assert len(resources(read_content(tmp_path, calendar_of(event)))) == 1
+
+
 @pytest.mark.parametrize("by", ["attendee", "location", "resource"])
 def test_events_that_take_nothing_of_what_is_asked_for_are_counted(tmp_path: Path, by: str) -> None:
     source = read_content(tmp_path, ICS, Reading(CALENDARS, by=by))

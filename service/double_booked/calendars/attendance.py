@@ -1,12 +1,24 @@
-"""Whose time an event takes, and whether it takes any."""
+"""Which events take time, and whose."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.ics_values import text_of
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
+# What the organizer intends; it only counts where a program writes no status of its own.
+_INTENDED_STATUS = "X-MICROSOFT-CDO-INTENDEDSTATUS"
+_ALL_DAY = "X-MICROSOFT-CDO-ALLDAYEVENT"
+# Exchange answers "free" to who asks about a day on which someone works elsewhere.
+_FREE = {"FREE", "WORKINGELSEWHERE"}
+
+# Google writes these for events of shared and imported calendars. They name calendars, not people.
+_GOOGLE_CALENDAR = re.compile(
+    r"unknownorganizer@calendar\.google\.com|.*@(group(\.v)?|import)\.calendar\.google\.com"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,58 +26,122 @@ class Counting:
     """Which events take time.
 
     Attributes:
-        count_tentative: Whether tentative events do.
+        count_tentative: Whether tentative events do, and those of who answered so.
+        count_all_day: Whether events of whole days do.
     """
 
     count_tentative: bool = True
+    count_all_day: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The addresses that an event lists.
+    """The addresses that an event lists, in small letters.
 
     Attributes:
         present: Those whose time it takes.
         absent: Those who are listed and whose time it does not take.
+        have_declined: Whether all attendees have; an organizer who is not one may be left.
     """
 
-    present: tuple[str, ...]
-    absent: tuple[str, ...]
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    have_declined: bool = False
 
 
-def takes_time(component: Component, counting: Counting) -> bool:
-    """Return whether an event takes time at all."""
-    status, transparent, busy = (
-        text_of(component.first(name)).upper() for name in ("STATUS", "TRANSP", _BUSY_STATUS)
-    )
-    if status == "CANCELLED" or transparent == "TRANSPARENT" or busy == "FREE":
-        return False
-    attendees = component.all("ATTENDEE")
-    if attendees and all(map(_has_declined, attendees)):
-        return False
-    is_tentative = status == "TENTATIVE" or busy == "TENTATIVE"
-    return counting.count_tentative or not is_tentative
+def takes_time(component: Component, counting: Counting, *, is_of_dates: bool) -> bool:
+    """Return whether an event takes time at all.
 
-
-def people_of(component: Component) -> People:
-    """Return the attendees of an event, by whether they take part."""
-    attendees = component.all("ATTENDEE")
-    return People(
-        _addresses(each for each in attendees if not _has_declined(each)),
-        _addresses(each for each in attendees if _has_declined(each)),
+    Args:
+        component: The event.
+        counting: Which events take time.
+        is_of_dates: Whether its start is a date.
+    """
+    status, busy = _word(component, "STATUS"), _busy_status(component)
+    is_free = status == "CANCELLED" or _word(component, "TRANSP") == "TRANSPARENT" or busy in _FREE
+    is_tentative = "TENTATIVE" in {status, busy}
+    is_all_day = is_of_dates or _word(component, _ALL_DAY) == "TRUE"
+    return not (
+        is_free
+        or (is_tentative and not counting.count_tentative)
+        or (is_all_day and not counting.count_all_day)
+        or (_have_declined(component) and not people_of(component, counting).present)
     )
 
 
-def address_of(attendee: Property) -> str:
-    """Return the address of an ATTENDEE or ORGANIZER, in small letters."""
-    address = attendee.value.strip()
-    scheme, _, rest = address.partition(":")
-    return (rest if scheme.lower() == "mailto" else address).lower()
+def people_of(component: Component, counting: Counting) -> People:
+    """Return the people of an event, by whether it takes their time.
+
+    The organizer takes part, unless the attendees list them too: then that answer counts. Exchange
+    and Outlook do not list them.
+    """
+    present, absent = dict[str, None](), dict[str, None]()
+    for attendee, address in _with_addresses(component, "ATTENDEE"):
+        is_present = _takes_part(attendee) and _is_counted(attendee, counting)
+        (present if is_present else absent)[address] = None
+    for _, address in _with_addresses(component, "ORGANIZER"):
+        if address not in absent and not _GOOGLE_CALENDAR.fullmatch(address):
+            present[address] = None
+    others = tuple(each for each in absent if each not in present)
+    return People(tuple(present), others, _have_declined(component))
 
 
-def _has_declined(attendee: Property) -> bool:
-    return attendee.parameters.get("PARTSTAT", "").upper() == "DECLINED"
+def is_without(people: People, owners: Collection[str], me: Collection[str]) -> bool:
+    """Return whether an event of a calendar takes no time of whose calendar it is.
+
+    Args:
+        people: Those of the event.
+        owners: The names of the calendar, of which one may be an address.
+        me: The addresses of one person, in small letters. One that takes part is enough.
+    """
+    if any(each in owners for each in people.absent):
+        return True
+    if any(each in owners or each in me for each in people.present):
+        return False
+    return people.have_declined or any(each in me for each in people.absent)
 
 
-def _addresses(attendees: Iterable[Property]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(map(address_of, attendees)))
+def address_of(person: Property) -> str:
+    """Return the address of an ATTENDEE or ORGANIZER; "" where a program had none to write.
+
+    EMAIL (RFC 7986) goes before the value, which is the path of an account at Apple's.
+    """
+    address = normalize_address(person.parameters.get("EMAIL", ""))
+    return address if "@" in address else normalize_address(person.value)
+
+
+def _word(component: Component, name: str) -> str:
+    return text_of(component.first(name)).strip().upper()
+
+
+def _busy_status(component: Component) -> str:
+    return _word(component, _BUSY_STATUS) or _word(component, _INTENDED_STATUS)
+
+
+def _parameter(attendee: Property, name: str) -> str:
+    return attendee.parameters.get(name, "").strip().strip('"').upper()
+
+
+def _takes_part(attendee: Property) -> bool:
+    """Whether someone neither is only informed (3.2.16), nor declined, nor sends another."""
+    is_informed = _parameter(attendee, "ROLE") == "NON-PARTICIPANT"
+    return not is_informed and _parameter(attendee, "PARTSTAT") not in {"DECLINED", "DELEGATED"}
+
+
+def _is_counted(attendee: Property, counting: Counting) -> bool:
+    return counting.count_tentative or _parameter(attendee, "PARTSTAT") != "TENTATIVE"
+
+
+def _have_declined(component: Component) -> bool:
+    """Whether someone declined, and nobody is left who takes part."""
+    attendees = component.all("ATTENDEE")
+    if not attendees or any(map(_takes_part, attendees)):
+        return False
+    return any(_parameter(each, "PARTSTAT") == "DECLINED" for each in attendees)
+
+
+def _with_addresses(component: Component, name: str) -> Iterator[tuple[Property, str]]:
+    """Yield the people of a property's name who have an address."""
+    for person in component.all(name):
+        if address := address_of(person):
+            yield person, address

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from functools import partial
 
-from double_booked.calendars.attendance import Counting, address_of, people_of, takes_time
+from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.file_zones import FileZones
 from double_booked.calendars.ics_lines import Component, Property, parse_components
@@ -19,6 +19,7 @@ from double_booked.calendars.ics_values import (
 )
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
+from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 
 MAX_STEPS = 1_000_000
@@ -35,25 +36,23 @@ class Description:
         uid: What names the series; "" without.
         title: SUMMARY.
         description: DESCRIPTION.
-        location: LOCATION.
+        rooms: Those that LOCATION names.
         resources: RESOURCES.
-        attendees: The addresses of ATTENDEE that have not declined, in small letters.
+        people: Whose time it takes.
         line: Where the component begins, from 1.
         created: CREATED as it stands there, which sorts by time; "" without.
         recurs: Whether there is more than one event of that UID, here or elsewhere.
-        declined: The addresses of those that have.
     """
 
     uid: str
     title: str
     description: str
-    location: str
+    rooms: tuple[str, ...]
     resources: tuple[str, ...]
-    attendees: tuple[str, ...]
+    people: People
     line: int
     created: str
     recurs: bool
-    declined: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     """Reads the events of a file, series expanded.
 
     Events take no time if they are cancelled, transparent, free by Microsoft's property, or if all
-    attendees have declined. VTODO and VJOURNAL are passed over.
+    attendees have declined; `reading` leaves out more. VTODO and VJOURNAL are passed over.
 
     Raises:
         InvalidCalendar: Each fault is named with its line.
@@ -218,7 +217,7 @@ class _Reader:
             tuple(when for when, _ in excluded),
             replaces[0][0] if replaces else None,
             self._is_for_future(component),
-            not takes_time(component, self._reading.counting),
+            not takes_time(component, self._reading.counting, is_of_dates=begin.is_date),
         )
 
     def _note(self, at: Property, error: ValueError) -> None:
@@ -264,31 +263,30 @@ class _Reader:
         return extent.upper() == "THISANDFUTURE"
 
     def _describe(self, component: Component, *, recurs: bool) -> Description:
-        people = people_of(component)
         resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
         created = component.first("CREATED")
         return Description(
             text_of(component.first("UID")),
             text_of(component.first("SUMMARY")),
             text_of(component.first("DESCRIPTION")),
-            text_of(component.first("LOCATION")).strip(),
+            rooms_of(text_of(component.first("LOCATION"))),
             tuple(name.strip() for name in resources if name.strip()),
-            people.present,
+            people_of(component, self._reading.counting),
             component.line,
             created.value if created else "",
             recurs,
-            people.absent,
         )
 
     def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
         """The periods of a VFREEBUSY that are not free."""
         organizer = component.first("ATTENDEE") or component.first("ORGANIZER")
-        attendees = (address_of(organizer),) if organizer else ()
+        address = address_of(organizer) if organizer else ""
+        people = People((address,) if address else ())
         for each in component.all("FREEBUSY"):
             kind = each.parameters.get("FBTYPE", "BUSY").upper()
             is_counted = kind != "BUSY-TENTATIVE" or self._reading.counting.count_tentative
             if kind != "FREE" and is_counted:
-                of = Description("", "busy", "", "", (), attendees, each.line, "", recurs=False)
+                of = Description("", "busy", "", (), (), people, each.line, "", recurs=False)
                 try:
                     for start, length in self._clock.whens(each):
                         yield Part(of, start, length or Length())

@@ -29,8 +29,8 @@ class Found:
 
 
 RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
-    "attendee": lambda of: of.attendees,
-    "location": lambda of: (of.location,) if of.location else (),
+    "attendee": lambda of: of.people.present,
+    "location": lambda of: of.rooms,
     "resource": lambda of: of.resources,
 }
 """What an event takes, by the name of the choice; files and calendars do not need the event."""

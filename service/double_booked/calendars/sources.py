@@ -16,6 +16,7 @@ import click
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import csv_events, ics, json_events
 from double_booked.calendars.allowance import Allowance, Metered
+from double_booked.calendars.attendance import is_without
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
 from double_booked.calendars.recurrence import Window
@@ -40,12 +41,14 @@ class Reading:
         window: If any, only what takes some of it is read of other files too.
         format: One of FORMATS; None to tell by the content.
         by: What events take, one of BY; None for files of .ics, and what the other formats say.
+        me: The addresses of whose calendars these are, as `normalize_address` returns them.
     """
 
     of_calendars: ics.Reading
     window: Window | None = None
     format: str | None = None
     by: str | None = None
+    me: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
         found_format = reading.format or _detect(head)
         if found_format == "ics":
             calendar = ics.parse(head + file.read(), reading.of_calendars)
-            return _from_calendar(name_of(path), calendar, reading.by or "file", resource)
+            return _from_calendar(name_of(path), calendar, reading, resource)
         if found_format == "csv":
             rows = csv_events.parse(head + file.read(), reading.of_calendars.zone)
             found = [Found(event, line) for line, event in rows]
@@ -235,14 +238,14 @@ def _check_by(by: str | None, found_format: str) -> None:
         raise InvalidCalendar([f"{found_format.upper()} does not tell of any {by}; try --by file"])
 
 
-def _from_calendar(name: str, calendar: ics.Calendar, by: str, resource: str) -> Source:
+def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource: str) -> Source:
+    by = reading.by or "file"
     resources = resources_of(calendar, by, resource)
-    # Whose calendar it is takes no part in what they declined; others, and rooms, still do.
-    owners = {calendar.name.lower(), Path(name).stem.lower()} if by in {"file", "calendar"} else ()
+    owners = {calendar.name.lower(), Path(name).stem.lower()}
     found = [
         to_found(each, resources(each.of))
         for each in calendar.occurrences
-        if not each.of.declined or not any(owner in each.of.declined for owner in owners)
+        if by in RESOURCES or not is_without(each.of.people, owners, reading.me)
     ]
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
