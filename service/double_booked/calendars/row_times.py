@@ -1,0 +1,166 @@
+"""When the event of a row of a table starts and ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from double_booked.calendars.local_times import (
+    EXAMPLES,
+    Order,
+    Parts,
+    parse_duration_text,
+    parse_parts,
+)
+
+_A_DAY = timedelta(days=1)
+_NANOS_PER_MICROSECOND = 1000
+_TRUE = {"true", "yes", "1", "-1", "x", "y", "on", "wahr", "ja", "oui"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the times of a table are written.
+
+    Attributes:
+        zone: Where times without an offset are.
+        order: In which order dates of numbers are read.
+        dates_end_before: Whether a date as an end does not belong to the event.
+        without_end: How long an event lasts whose end is missing; None if that is a fault.
+    """
+
+    zone: tzinfo
+    order: Order = Order()  # noqa: RUF009 - it is frozen
+    dates_end_before: bool = False
+    without_end: timedelta | None = None
+
+
+def span_of(
+    texts: Mapping[str, str], names: Mapping[str, str], style: Style
+) -> tuple[Timestamp, Timestamp]:
+    """Return when an event starts and ends.
+
+    Args:
+        texts: What the row has, by the fields of `columns.NAMES`.
+        names: What the row calls these fields.
+        style: How its times are written.
+
+    Raises:
+        ValueError: A time is missing or cannot be used; the text names the column.
+    """
+    return _Span(texts, names, style).read()
+
+
+class _Span:
+    def __init__(self, texts: Mapping[str, str], names: Mapping[str, str], style: Style) -> None:
+        self._texts = texts
+        self._names = names
+        self._style = style
+
+    def read(self) -> tuple[Timestamp, Timestamp]:
+        begin = self._parts("start")
+        if begin.day is None:
+            raise self._no_time("start")
+        if self._text("all day").lower() in _TRUE:
+            return self._whole_days(begin)
+        start = self._stated("start") or self._moment("start", begin)
+        return start, self._stated("end") or self._end(begin, start)
+
+    def _text(self, field: str) -> str:
+        return self._texts.get(field, "").strip()
+
+    def _parts(self, side: str) -> Parts:
+        """Return what the columns of a start or an end say together."""
+        found = Parts()
+        for field in (side, f"{side} date", f"{side} time"):
+            if self._text(field):
+                try:
+                    found = found.filled(parse_parts(self._text(field), self._style.order))
+                except (ValueError, OverflowError):
+                    raise self._no_time(field) from None
+        return found
+
+    def _end(self, begin: Parts, start: Timestamp) -> Timestamp:
+        until = self._parts("end")
+        if until == Parts():
+            return self._end_without_text(begin, start)
+        if until.day is None:
+            until = self._on_day_of(begin, until)
+        belongs = not self._style.dates_end_before or until.day == begin.day
+        if until.clock is None and belongs:
+            until = self._day_after(until)
+        return self._moment("end", until)
+
+    def _end_without_text(self, begin: Parts, start: Timestamp) -> Timestamp:
+        if self._text("duration"):
+            return self._after(start)
+        is_date = begin.clock is None
+        if is_date and ("start date" in self._names or self._style.without_end is not None):
+            return self._moment("end", self._day_after(begin))
+        if self._style.without_end is None:
+            raise self._no_time("end")
+        return _later(start, self._style.without_end)
+
+    def _on_day_of(self, begin: Parts, until: Parts) -> Parts:
+        """Return an end that is only a time of day: on the day of the start, or that after it."""
+        clock = until.clock or timedelta(0)
+        if begin.clock is not None and clock < begin.clock:
+            clock += _A_DAY
+        return Parts(begin.day, clock, until.zone or begin.zone)
+
+    def _whole_days(self, begin: Parts) -> tuple[Timestamp, Timestamp]:
+        """Return the first moments of the first day and of the day after the last.
+
+        Outlook ends whole days at midnight of the day after; a date alone belongs to the event.
+        """
+        until = self._parts("end")
+        last = Parts(until.day or begin.day)
+        is_after = self._style.dates_end_before or until.clock == timedelta(0)
+        if not is_after or last.day == begin.day:
+            last = self._day_after(last)
+        return self._moment("start", Parts(begin.day)), self._moment("end", last)
+
+    def _day_after(self, parts: Parts) -> Parts:
+        try:
+            return Parts(parts.day + _A_DAY if parts.day else None, None, parts.zone)
+        except OverflowError:
+            raise self._no_time("end") from None
+
+    def _after(self, start: Timestamp) -> Timestamp:
+        try:
+            return _later(start, parse_duration_text(self._text("duration")))
+        except ValueError:
+            text, name = self._text("duration"), self._names.get("duration", "duration")
+            raise ValueError(f"{name}: '{text}' is no length like 1:30 or 90 minutes") from None
+
+    def _stated(self, side: str) -> Timestamp | None:
+        """Return a time in RFC 3339 to its nanoseconds, which Python's times do not have."""
+        found = Timestamp()
+        try:
+            found.FromJsonString(self._text(side))
+        except ValueError:
+            return None
+        return found
+
+    def _moment(self, side: str, parts: Parts) -> Timestamp:
+        found = Timestamp()
+        try:
+            found.FromDatetime(parts.moment(self._style.zone))
+        except (ValueError, OverflowError):
+            raise self._no_time(side) from None
+        return found
+
+    def _no_time(self, field: str) -> ValueError:
+        side = field.partition(" ")[0]
+        fields = (field, side, f"{side} date", f"{side} time")
+        field = next((each for each in fields if each in self._names), side)
+        name, text = self._names.get(field, field), self._text(field)
+        return ValueError(f"{name}: '{text}' is no time like {EXAMPLES}")
+
+
+def _later(start: Timestamp, length: timedelta) -> Timestamp:
+    end = Timestamp()
+    microseconds = length // timedelta(microseconds=1)
+    end.FromNanoseconds(start.ToNanoseconds() + microseconds * _NANOS_PER_MICROSECOND)
+    return end

@@ -1,0 +1,108 @@
+"""What the rows of tables, and the objects of JSON, say of their events, but for the times."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.attendance import Counting
+from double_booked.calendars.columns import Columns, normalize
+
+_WITHOUT_TIME = {"cancelled", "canceled", "free", "transparent", "working elsewhere"}
+_STATUS: Mapping[str, Mapping[str, str]] = {
+    "show time as": {"1": "tentative", "3": "free"},
+    "busystatus": {"0": "free", "1": "tentative", "4": "working elsewhere"},
+    "busy status": {"0": "free", "1": "tentative", "4": "working elsewhere"},
+    "is cancelled": {"true": "cancelled"},
+}
+"""What values mean by the name of their column: of Outlook's export, and of its OlBusyStatus."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableReading:
+    """How tables, and arrays of events in JSON, are read.
+
+    Attributes:
+        zone: Where times without an offset are.
+        counting: Which events take time.
+        day_first: Whether dates like 3/4/2026 begin with the day.
+        columns: The names of the columns to read as fields of `columns.FIELDS`.
+        by: What events take: "attendee", "location", "resource" or "calendar"; None for what the
+            table says, its column of resources before others.
+    """
+
+    zone: tzinfo
+    counting: Counting = Counting()  # noqa: RUF009 - it is frozen
+    day_first: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    by: str | None = None
+
+
+def takes_time(columns: Columns, row: Sequence[str], counting: Counting) -> bool:
+    """Return whether a row takes time: it is not cancelled, free, or left out as tentative."""
+    said = set()
+    for position in columns.by_field.get("status", ()):
+        meanings = _STATUS.get(normalize(columns.header[position]), {})
+        value = normalize(row[position]) if position < len(row) else ""
+        said.add(meanings.get(value, value))
+    return not said & _WITHOUT_TIME and (counting.count_tentative or "tentative" not in said)
+
+
+def texts_of(columns: Columns, row: Sequence[str]) -> dict[str, str]:
+    """Return the text of each field that a row has."""
+    return {
+        name: row[positions[0]]
+        for name, positions in columns.by_field.items()
+        if positions[0] < len(row)
+    }
+
+
+def resource_field(columns: Columns, by: str | None) -> str | None:
+    """Return the field that says what rows take; None if the table has none.
+
+    Args:
+        columns: Those of the table.
+        by: As `TableReading` has it.
+    """
+    if by is None:
+        return next(iter(columns.resource_fields), None)
+    wanted = "resources" if by == "resource" else by
+    return wanted if wanted in columns.by_field else None
+
+
+def resources_of(texts: Mapping[str, str], chosen: str | None) -> list[str]:
+    """Return what a row takes.
+
+    Args:
+        texts: What the row has, by field.
+        chosen: The field that names it; rooms of one name in two areas are two.
+    """
+    if chosen is None:
+        return []
+    area = texts.get("area", "").strip() if chosen == "location" else ""
+    names = (name.strip() for name in texts.get(chosen, "").replace("|", ";").split(";"))
+    return [f"{area} / {name}" if area else name for name in names if name]
+
+
+def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]) -> list[str]:
+    """Return a sentence about each thing that a table leaves open of what its rows take.
+
+    Args:
+        columns: Those of the table.
+        chosen: The field that names what rows take.
+        events: The rows that were read.
+    """
+    if chosen is None:
+        said = "no column names resources, so all rows are taken as one resource"
+        return [f"{said}; --columns resources=NAME chooses a column"]
+    told = []
+    others = [columns.names[each] for each in columns.resource_fields if each != chosen]
+    if others:
+        said = f'events take what the column "{columns.names[chosen]}" names'
+        told = [f"{said}, not {' or '.join(others)}; --columns resources=NAME chooses another"]
+    unnamed = sum(not event.resources for event in events)
+    if unnamed:
+        rows, are = ("row", "is") if unnamed == 1 else ("rows", "are")
+        said = f'{unnamed} {rows} without a value in the column "{columns.names[chosen]}"'
+        told.append(f"{said} {are} taken as one unnamed resource")
+    return told

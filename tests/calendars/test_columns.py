@@ -1,0 +1,146 @@
+"""Columns are known by the names that common programs give them."""
+
+import pytest
+
+from double_booked.calendars.columns import find_columns, normalize
+from double_booked.calendars.errors import InvalidCalendar
+
+OUTLOOK = (
+    "Subject,Start Date,Start Time,End Date,End Time,All day event,Reminder on/off,Meeting"
+    " Organizer,Required Attendees,Categories,Description,Location,Private,Show time as"
+)
+GOOGLE = "Subject,Start Date,Start Time,End Date,End Time,All Day Event,Description,Location"
+MRBS = (
+    "Brief description,Area,Room,Start time,End time,Duration,Full Description,Type,Created by,"
+    "Confirmation status,Last updated"
+)
+LIBRE_BOOKING = "Resource,Title,Description,Begin,End,Duration,Reference Number,User"
+KNOWN = {
+    "Outlook": (
+        OUTLOOK,
+        {
+            "title": "Subject",
+            "start date": "Start Date",
+            "start time": "Start Time",
+            "end date": "End Date",
+            "end time": "End Time",
+            "all day": "All day event",
+            "attendee": "Required Attendees",
+            "description": "Description",
+            "location": "Location",
+            "status": "Show time as",
+        },
+    ),
+    "Google": (
+        GOOGLE,
+        {
+            "title": "Subject",
+            "start date": "Start Date",
+            "start time": "Start Time",
+            "end date": "End Date",
+            "end time": "End Time",
+            "all day": "All Day Event",
+            "description": "Description",
+            "location": "Location",
+        },
+    ),
+    "MRBS": (
+        MRBS,
+        {
+            "title": "Brief description",
+            "area": "Area",
+            "location": "Room",
+            "start": "Start time",
+            "end": "End time",
+            "duration": "Duration",
+            "description": "Full Description",
+            "status": "Confirmation status",
+        },
+    ),
+    "LibreBooking": (
+        LIBRE_BOOKING,
+        {
+            "resources": "Resource",
+            "title": "Title",
+            "description": "Description",
+            "start": "Begin",
+            "end": "End",
+            "duration": "Duration",
+            "id": "Reference Number",
+            "attendee": "User",
+        },
+    ),
+    "a rota": (
+        "Date,Start,End,Employee",
+        {"start date": "Date", "start": "Start", "end": "End", "attendee": "Employee"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "names"), KNOWN.values(), ids=KNOWN)
+def test_the_headers_of_common_programs_are_known(header: str, names: dict[str, str]) -> None:
+    assert find_columns(header.split(",")).names == names
+
+
+@pytest.mark.parametrize(
+    "name", ["Start Date", "start_date", " startDate ", "START-DATE", "\ufeffstart date"]
+)
+def test_a_name_may_be_written_in_any_way(name: str) -> None:
+    assert normalize(name) == "start date"
+
+
+@pytest.mark.parametrize(
+    ("header", "is_calendar"), [(OUTLOOK, True), (GOOGLE, True), (MRBS, False)]
+)
+def test_an_export_of_one_calendar_is_told_by_its_header(header: str, *, is_calendar: bool) -> None:
+    assert find_columns(header.split(",")).is_calendar == is_calendar
+
+
+def test_the_first_of_several_names_counts() -> None:
+    columns = find_columns(["person", "room", "resource", "start", "end"])
+    assert columns.resource_fields == ["resources", "location", "attendee"]
+
+
+def test_a_chosen_column_goes_before_those_that_are_known() -> None:
+    header = ["Title", "Start Date", "Start Time", "Begin (local)", "End", "Room", "Vehicle"]
+    chosen = {"start": "begin (LOCAL)", "resources": "Vehicle"}
+    assert find_columns(header, chosen).names == {
+        "title": "Title",
+        "start": "Begin (local)",
+        "end": "End",
+        "resources": "Vehicle",
+    }
+
+
+def test_a_chosen_column_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InvalidCalendar) as refused:
+        find_columns(["Von", " Bis"], {"start": "Beginn"})
+    assert refused.value.faults == ("line 1: the header has no column Beginn; it has Von, Bis",)
+
+
+def test_a_name_that_stands_twice_is_refused() -> None:
+    with pytest.raises(InvalidCalendar, match="line 1: the header names end twice"):
+        find_columns(["start", "end", "END"])
+
+
+def test_a_name_that_stands_twice_and_is_not_read_is_no_fault() -> None:
+    assert find_columns(["start", "end", "x", "x"]).has_end
+
+
+@pytest.mark.parametrize(
+    ("header", "has_start", "has_end"),
+    [
+        ("start,end", True, True),
+        ("start", True, False),
+        ("end", False, True),
+        ("start date", True, True),
+        ("start,duration", True, True),
+        ("start time,end time", True, True),
+        ("title", False, False),
+    ],
+)
+def test_a_table_says_when_events_start_and_end(
+    header: str, *, has_start: bool, has_end: bool
+) -> None:
+    columns = find_columns(header.split(","))
+    assert (columns.has_start, columns.has_end) == (has_start, has_end)

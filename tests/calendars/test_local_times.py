@@ -1,0 +1,209 @@
+"""Times are read as people and spreadsheets write them."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from calendars.ics_cases import BERLIN
+from double_booked.calendars.local_times import (
+    Order,
+    Parts,
+    choose_order,
+    parse_duration_text,
+    parse_parts,
+)
+
+THE_DAY = date(2026, 12, 3)
+NINE = timedelta(hours=9)
+DAY_FIRST = Order(frozenset("./-"), is_strict=True)
+
+DATES = [
+    "2026-12-03",
+    "20261203",
+    "2026/12/3",
+    "2026.12.03",
+    "12/3/2026",
+    "12/03/26",
+    "12-03-2026",
+    "3.12.2026",
+    "03.12.26",
+    "3 December 2026",
+    "3. Dec 2026",
+    "3rd December 2026",
+    "03-Dec-2026",
+    "Dec 3, 2026",
+    "December 3rd, 2026",
+    "Thursday, December 3, 2026",
+    "Thu 12/3/2026",
+    " 12/3/2026 ",
+]
+
+
+@pytest.mark.parametrize("text", DATES)
+def test_a_date_may_be_written_in_many_ways(text: str) -> None:
+    assert parse_parts(text, Order()) == Parts(THE_DAY)
+
+
+@pytest.mark.parametrize("day", ["2026-12-03", "12/3/2026", "3.12.2026", "Dec 3, 2026"])
+@pytest.mark.parametrize(
+    ("text", "clock"),
+    [
+        ("9:00", NINE),
+        ("09:00:00", NINE),
+        ("9:00 AM", NINE),
+        ("9:00\u202fam", NINE),
+        ("9 a.m.", NINE),
+        ("9am", NINE),
+        ("12:30 AM", timedelta(minutes=30)),
+        ("12:30:15 PM", timedelta(hours=12, minutes=30, seconds=15)),
+        ("9:05 p.m.", timedelta(hours=21, minutes=5)),
+        ("24:00", timedelta(days=1)),
+    ],
+)
+def test_a_date_may_have_a_time(day: str, text: str, clock: timedelta) -> None:
+    assert parse_parts(f"{day} {text}", Order()) == Parts(THE_DAY, clock)
+    assert parse_parts(f"{day}, {text}", Order()) == Parts(THE_DAY, clock)
+    assert parse_parts(text, Order()) == Parts(None, clock)
+
+
+def test_the_time_may_go_first() -> None:
+    """As MRBS exports it."""
+    said = "09:00:00 - Thursday 03 December 2026"
+    assert parse_parts(said, Order()) == Parts(THE_DAY, NINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("2026-12-03T09:00:00Z", UTC),
+        ("12/3/2026 9:00 AM UTC", UTC),
+        ("2026-12-03 09:00 -0500", timezone(timedelta(hours=-5))),
+        ("3.12.2026 9:00 +01:00", timezone(timedelta(hours=1))),
+    ],
+)
+def test_an_offset_is_kept(text: str, zone: timezone) -> None:
+    assert parse_parts(text, Order()) == Parts(THE_DAY, NINE, zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("3/4/2026", Order(), date(2026, 3, 4)),
+        ("3.4.2026", Order(), date(2026, 4, 3)),
+        ("3/4/2026", DAY_FIRST, date(2026, 4, 3)),
+        ("3-4-2026", DAY_FIRST, date(2026, 4, 3)),
+        ("25/12/2026", Order(), date(2026, 12, 25)),
+        ("12.25.2026", Order(), date(2026, 12, 25)),
+    ],
+)
+def test_day_and_month_are_told_apart_by_separator_and_order(
+    text: str, order: Order, expected: date
+) -> None:
+    assert parse_parts(text, order) == Parts(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "soon", "2026", "9", "25:00", "9:60", "9:00:75", "13:00 PM", "0:30 AM", "24:01"),
+        *("2026-02-30", "31.02.2026", "13/13/2026", "3 Foo 2026", "1/2/2026 3/4/2026", "3/4-2026"),
+        *(
+            "9:00 10:00",
+            "12/3/2026 9:00 CEST",
+            "x" * 100_000,
+            "1" * 10_000,
+            "3.12.2026x",
+            "0/0/2026",
+        ),
+    ],
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_parts(text, Order())
+
+
+def test_a_date_of_another_order_is_refused_if_the_caller_gave_the_order() -> None:
+    with pytest.raises(ValueError, match="month"):
+        parse_parts("12/25/2026", DAY_FIRST)
+
+
+def test_one_text_fills_what_another_leaves_open() -> None:
+    assert Parts(THE_DAY).filled(Parts(date(2020, 1, 1), NINE)) == Parts(THE_DAY, NINE)
+    assert Parts(None, timedelta(0)).filled(Parts(THE_DAY, NINE)) == Parts(THE_DAY, timedelta(0))
+
+
+def test_a_moment_is_in_the_zone_unless_the_text_names_one() -> None:
+    expected = datetime(2026, 12, 3, 8, tzinfo=UTC)
+    assert Parts(THE_DAY, NINE).moment(BERLIN) == expected
+    assert Parts(THE_DAY, NINE, UTC).moment(BERLIN) == expected + timedelta(hours=1)
+    with pytest.raises(ValueError, match="without a date"):
+        Parts(None, NINE).moment(BERLIN)
+
+
+ORDERS = {
+    "no doubtful date": (["2026-12-03", "soon", "", "5/5/2026", "3.4.2026"], "3/4/2026", 3, []),
+    "nothing shows the order": (
+        ["3/4/2026", "5/6/2026"],
+        "3/4/2026",
+        3,
+        ["dates like 3/4/2026 are read month first; --day-first reads them day first"],
+    ),
+    "a day over 12 goes first": (
+        ["3/4/2026 9:00", "25/12/2026 9:00"],
+        "3/4/2026",
+        4,
+        ["dates like 3/4/2026 are read day first, as 25/12/2026 shows"],
+    ),
+    "a day over 12 goes second": (
+        ["Thu 3/4/2026", "12/25/2026"],
+        "3/4/2026",
+        3,
+        ["dates like 3/4/2026 are read month first, as 12/25/2026 shows"],
+    ),
+    "both occur": (
+        ["3/4/2026", "12/25/2026", "25/12/2026"],
+        "3/4/2026",
+        3,
+        ["dates like 3/4/2026 are read month first; --day-first reads them day first"],
+    ),
+    "another separator shows nothing": (
+        ["3/4/2026", "25-12-2026"],
+        "3/4/2026",
+        3,
+        ["dates like 3/4/2026 are read month first; --day-first reads them day first"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("texts", "text", "month", "said"), ORDERS.values(), ids=ORDERS)
+def test_the_order_of_a_table_is_told_by_its_dates(
+    texts: list[str], text: str, month: int, said: list[str]
+) -> None:
+    order, sentences = choose_order(texts, day_first=False)
+    day = parse_parts(text, order).day
+    assert day
+    assert (day.month, sentences) == (month, said)
+
+
+def test_the_caller_may_give_the_order() -> None:
+    order, sentences = choose_order(["3/4/2026", "12/25/2026"], day_first=True)
+    assert (order, sentences) == (DAY_FIRST, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        *(("1:30", 90), ("0:05", 5), ("26:00", 1560), ("90 minutes", 90), ("1 hour 30 min", 90)),
+        *(("1.5 hours", 90), ("2 days", 2880), ("1h, 5m", 65)),
+    ],
+)
+def test_a_length_is_read(text: str, minutes: int) -> None:
+    assert parse_duration_text(text) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "long", "90", "1:30 hours", "1 fortnight", "9" * 400 + " days"]
+)
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="it is"):
+        parse_duration_text(text)

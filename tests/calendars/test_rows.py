@@ -1,0 +1,135 @@
+"""What rows take, and whether they take time."""
+
+import pytest
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.attendance import Counting
+from double_booked.calendars.columns import find_columns
+from double_booked.calendars.rows import resource_field, resources_of, takes_time, tell_resources
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "expected"),
+    [
+        ("Show time as", "2", True),
+        ("Show time as", "3", False),
+        ("Show time as", "Free", False),
+        ("Show time as", "Working Elsewhere", False),
+        ("Show time as", "4", True),
+        ("BusyStatus", "0", False),
+        ("BusyStatus", "3", True),
+        ("status", "CANCELLED", False),
+        ("status", "Canceled", False),
+        ("status", "confirmed", True),
+        ("status", "", True),
+        ("transparency", "transparent", False),
+        ("isCancelled", "true", False),
+        ("isCancelled", "false", True),
+        ("Confirmation status", "Tentative", True),
+    ],
+)
+def test_a_row_that_is_free_or_cancelled_takes_no_time(
+    header: str, value: str, *, expected: bool
+) -> None:
+    columns = find_columns(["start", "end", header])
+    assert takes_time(columns, ["", "", value], Counting()) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Show time as", "1"), ("Show as", "tentative"), ("Confirmation status", "Tentative")],
+)
+def test_a_tentative_row_takes_no_time_if_it_is_not_to_count(header: str, value: str) -> None:
+    columns = find_columns(["start", "end", header])
+    assert not takes_time(columns, ["", "", value], Counting(count_tentative=False))
+
+
+def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
+    columns = find_columns(["status", "transparency"])
+    assert not takes_time(columns, ["confirmed", "transparent"], Counting())
+    assert takes_time(columns, [], Counting())
+
+
+@pytest.mark.parametrize(
+    ("header", "by", "expected"),
+    [
+        ("room,resource", None, "resources"),
+        ("attendees,room", None, "location"),
+        ("attendees,calendar", None, "calendar"),
+        ("title", None, None),
+        ("room,attendees", "attendee", "attendee"),
+        ("room,attendees", "location", "location"),
+        ("room,resource", "resource", "resources"),
+        ("room", "attendee", None),
+        ("room", "file", None),
+    ],
+)
+def test_what_rows_take_is_told_by_their_columns(
+    header: str, by: str | None, expected: str | None
+) -> None:
+    assert resource_field(find_columns(header.split(",")), by) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "chosen", "expected"),
+    [
+        ({"location": " Blue ;Red| Green;"}, "location", ["Blue", "Red", "Green"]),
+        ({"location": "Blue", "area": "North"}, "location", ["North / Blue"]),
+        ({"location": "", "area": "North"}, "location", []),
+        ({"resources": "Blue", "area": "North"}, "resources", ["Blue"]),
+        ({"resources": "Blue"}, None, []),
+    ],
+)
+def test_a_row_takes_what_its_column_names(
+    texts: dict[str, str], chosen: str | None, expected: list[str]
+) -> None:
+    assert resources_of(texts, chosen) == expected
+
+
+NAMED, UNNAMED = Event(resources=["Blue"]), Event()
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen", "events", "expected"),
+    [
+        ("Room", "location", [NAMED], []),
+        (
+            "Title",
+            None,
+            [UNNAMED],
+            [
+                (
+                    "no column names resources, so all rows are taken as one resource;"
+                    " --columns resources=NAME chooses a column"
+                )
+            ],
+        ),
+        (
+            "Room,Staff",
+            "location",
+            [NAMED],
+            [
+                (
+                    'events take what the column "Room" names, not Staff;'
+                    " --columns resources=NAME chooses another"
+                )
+            ],
+        ),
+        (
+            "Room",
+            "location",
+            [NAMED, UNNAMED, UNNAMED],
+            ['2 rows without a value in the column "Room" are taken as one unnamed resource'],
+        ),
+        (
+            "Room",
+            "location",
+            [NAMED, UNNAMED],
+            ['1 row without a value in the column "Room" is taken as one unnamed resource'],
+        ),
+    ],
+)
+def test_what_a_table_leaves_open_is_told(
+    header: str, chosen: str | None, events: list[Event], expected: list[str]
+) -> None:
+    assert tell_resources(find_columns(header.split(",")), chosen, events) == expected
