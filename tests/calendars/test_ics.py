@@ -112,9 +112,32 @@ CASES = {
         f"DTSTART;{B}20261024T023000 | DURATION:PT1H | RRULE:FREQ=DAILY;COUNT=2",
         "2026-10-24 00:30/01:30, 2026-10-25 00:30/01:30",
     ),
-    "DTEND repeats the exact length over a gap (3.8.5.3)": (
+    "DTEND in the zone of DTSTART keeps its time of day over a gap": (
         f"DTSTART;{B}20260321T230000 | DTEND;{B}20260322T050000 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-21 22:00/2026-03-22 04:00, 2026-03-28 22:00/2026-03-29 03:00",
+    ),
+    "DTEND in the zone of DTSTART keeps its time of day over a fold": (
+        f"DTSTART;{B}20261017T230000 | DTEND;{B}20261018T050000 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-10-17 21:00/2026-10-18 03:00, 2026-10-24 21:00/2026-10-25 04:00",
+    ),
+    "floating times keep the time of day of DTEND too": (
+        "DTSTART:20260321T230000 | DTEND:20260322T050000 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-21 22:00/2026-03-22 04:00, 2026-03-28 22:00/2026-03-29 03:00",
+    ),
+    "DTEND in UTC repeats the exact length over a gap (3.8.5.3)": (
+        f"DTSTART;{B}20260321T230000 | DTEND:20260322T040000Z | RRULE:FREQ=WEEKLY;COUNT=2",
         "2026-03-21 22:00/2026-03-22 04:00, 2026-03-28 22:00/2026-03-29 04:00",
+    ),
+    "DTEND in another zone repeats the exact length over a gap (3.8.5.3)": (
+        (
+            f"DTSTART;{B}20260321T230000 | DTEND;TZID=Europe/London:20260322T040000"
+            " | RRULE:FREQ=WEEKLY;COUNT=2"
+        ),
+        "2026-03-21 22:00/2026-03-22 04:00, 2026-03-28 22:00/2026-03-29 04:00",
+    ),
+    "an event that starts in a gap and ends after it has its length": (
+        f"DTSTART;{B}20260329T023000 | DTEND;{B}20260329T030000",
+        "2026-03-29 01:30/02:00",
     ),
     "DURATION in days repeats by the calendar (3.8.5.3)": (
         f"DTSTART;{B}20260321T230000 | DURATION:P1D | RRULE:FREQ=WEEKLY;COUNT=2",
@@ -153,9 +176,17 @@ CASES = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;UNTIL=20260303T000000Z",
         "2026-03-01 23:00/2026-03-02 23:00, 2026-03-02 23:00/2026-03-03 23:00",
     ),
-    "UNTIL before the start leaves the start": (
-        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20200101T000000Z",
-        "2026-03-02 08:00/09:00",
+    "UNTIL before the start leaves nothing": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260301T000000Z",
+        "",
+    ),
+    "UNTIL before the start leaves what RDATE adds": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260301 | RDATE;{B}20260304T090000",
+        "2026-03-04 08:00/09:00",
+    ),
+    "UNTIL before the start of one of two rules leaves the other's": (
+        f"{HOUR} | RRULE:FREQ=DAILY;UNTIL=20260301 | RRULE:FREQ=WEEKLY;COUNT=2",
+        "2026-03-02 08:00/09:00, 2026-03-09 08:00/09:00",
     ),
     "the sooner of COUNT and UNTIL ends a series": (
         f"{HOUR} | RRULE:FREQ=DAILY;COUNT=2;UNTIL=20260310",

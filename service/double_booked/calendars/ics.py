@@ -21,6 +21,7 @@ from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.calendars.series_times import align
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of a file may go through."""
@@ -131,6 +132,12 @@ class _Reader:
                 self._notes.add(named.line, f"X-WR-TIMEZONE is not used: {error}")
         return Clock(floating, zones, self._notes)
 
+    def _home(self) -> tzinfo:
+        """The zone of the calendar: X-WR-TIMEZONE, else its only VTIMEZONE, else the reader's."""
+        if self._clock.floating is not self._reading.zone:
+            return self._clock.floating
+        return self._clock.zones.only_defined() or self._reading.zone
+
     def read(self) -> Calendar:
         """The events of the window.
 
@@ -166,7 +173,7 @@ class _Reader:
                 busy.append(component)
         series = [self._parts(components) for components in by_uid.values()]
         periods = [[part] for component in busy for part in self._busy_times(component)]
-        return [parts for parts in (*series, *periods) if parts]
+        return [align(parts, self._home) for parts in (*series, *periods) if parts]
 
     def _parts(self, components: list[Component]) -> list[Part[Description]]:
         latest: dict[str, tuple[int, Component]] = {}

@@ -26,6 +26,9 @@ class Zones(Protocol):
     def find(self, name: str, line: int) -> tzinfo:
         """Return the zone of a TZID on a line; raise ValueError without."""
 
+    def only_defined(self) -> tzinfo | None:
+        """Return the zone of the only VTIMEZONE; None if there are none or several."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -125,6 +128,10 @@ def length_between(start: When, end: When) -> Length:
         if days < 0:
             raise ValueError("the end is before the start")
         return Length(max(days, 1))
+    if start.zone is end.zone is not UTC:
+        if end.local < start.local:
+            raise ValueError("the end is before the start")
+        return Length(shown=end.local - start.local)
     exact = end.moment() - start.moment()
     if exact < timedelta(0):
         raise ValueError("the end is before the start")

@@ -43,23 +43,34 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """How long an event lasts: days by the calendar, then an exact time.
+    """How long an event lasts: days by the calendar, or what its clock shows, then an exact time.
 
-    DTEND repeats the exact length; of a DURATION, days and weeks are the calendar's (3.8.5.3).
+    Of a DURATION, weeks and days are the calendar's, the rest is exact (3.8.5.3). A DTEND in the
+    zone of its DTSTART keeps its time of day, as calendar programs show it; one in another zone
+    repeats the exact length.
+
+    Attributes:
+        days: By the calendar.
+        exact: Whatever clocks show.
+        shown: How much later the clock shows at the end.
     """
 
     days: int = 0
     exact: timedelta = timedelta(0)
+    shown: timedelta = timedelta(0)
 
     def end(self, start: When, begin: datetime) -> datetime:
         """When an event ends that starts then, in UTC; `begin` is the same in UTC."""
+        if self.shown:
+            end = start.at(start.local + self.shown).moment()
+            return end if end > begin else begin + self.shown  # it starts in a gap of the clocks
         if self.days:
             return start.at(start.local + timedelta(self.days)).moment() + self.exact
         return begin + self.exact
 
     def longest(self) -> timedelta:
         """No less than what it is, whatever clocks do."""
-        return timedelta(self.days + 1) + self.exact
+        return timedelta(self.days + 1) + self.exact + self.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +233,20 @@ def _times(
     """Yields each time of a series once: its start, further times, and when its rules fire."""
     seen: set[datetime] = set()
     by_rules = _by_rules(series, first, last, steps)
-    for when, length in (*series.more, (series.start, None), *((each, None) for each in by_rules)):
+    start = () if _ends_before_it_starts(series) else ((series.start, None),)
+    for when, length in (*series.more, *start, *((each, None) for each in by_rules)):
         moment = when.moment()
         if moment not in seen:
             seen.add(moment)
             yield moment, when, length
+
+
+def _ends_before_it_starts(series: Part[T]) -> bool:
+    """Whether UNTIL of each rule is before the start, as of what is deleted from its first on."""
+    untils = [rule.until for rule in series.rules]
+    return bool(untils) and not any(
+        until is None or _is_until(series.start, until) for until in untils
+    )
 
 
 def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
