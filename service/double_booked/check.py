@@ -19,6 +19,7 @@ from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.folders import find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
@@ -27,12 +28,9 @@ from double_booked.calendars.sources import (
     Joined,
     Reading,
     Source,
-    find_files,
     join,
     locate,
-    name_of,
     read,
-    resource_names,
 )
 from double_booked.conflicts import kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND

@@ -1,6 +1,5 @@
 """Files are read by name and told apart by content, and several make one list."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +16,9 @@ from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
     Reading,
     Source,
-    find_files,
     join,
     locate,
     read,
-    resource_names,
 )
 
 CALENDARS = ics.Reading(ALL, BERLIN)
@@ -96,40 +93,9 @@ def test_content_in_utf_16_is_refused(
         read_content(tmp_path, content.decode().encode(encoding))
 
 
-def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
-    for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
-        file = tmp_path / name
-        file.parent.mkdir(exist_ok=True)
-        file.touch()
-    found = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
-    assert found == ["a.ICS", "b.ics", "sub/c.ics"]
-
-
-def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (tmp_path / "secret.ics").touch()
-    (folder / "a.ics").touch()
-    (folder / "inside.ics").symlink_to("a.ics")
-    (folder / "outside.ics").symlink_to("../secret.ics")
-    (folder / "zero.ics").symlink_to("/dev/zero")
-    (folder / "gone.ics").symlink_to("nothing.ics")
-    os.mkfifo(folder / "pipe.ics")
-    notes: list[str] = []
-    found = find_files(str(folder), notes.append)
-    assert found == [str(folder / "a.ics"), str(folder / "inside.ics")]
-    assert notes == [
-        f"{folder}/gone.ics is not read: it is a link to nothing",
-        f"{folder}/outside.ics is not read: it is a link to outside of the folder",
-        f"{folder}/pipe.ics is not read: it is no regular file",
-        f"{folder}/zero.ics is not read: it is a link to outside of the folder",
-    ]
-
-
-def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+def test_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_bytes(JSON)
     (tmp_path / "link.json").symlink_to("real.json")
-    assert find_files(str(tmp_path / "link.json")) == [str(tmp_path / "link.json")]
     assert len(read(str(tmp_path / "link.json"), "link", READING).found) == 1
 
 
@@ -147,25 +113,6 @@ def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) ->
         read(str(path), "file", READING, allowance)
     with pytest.raises(TooLarge, match=f"more than {2 * len(content)} bytes in all; --max-bytes"):
         read(str(path), "file", READING, allowance)
-
-
-def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCalendar, match=r"the folder has no \.ics file"):
-        find_files(str(tmp_path))
-
-
-def test_a_file_and_standard_input_are_themselves() -> None:
-    assert find_files("missing.ics") == ["missing.ics"]
-    assert find_files("-") == ["-"]
-
-
-def test_files_are_called_by_what_tells_them_apart() -> None:
-    assert resource_names(["x/anna.ics", "x/bruno.ics", "y/bruno.ics", "-"]) == {
-        "x/anna.ics": "anna",
-        "x/bruno.ics": "x/bruno.ics",
-        "y/bruno.ics": "y/bruno.ics",
-        "-": "standard input",
-    }
 
 
 @pytest.mark.parametrize(

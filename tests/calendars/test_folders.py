@@ -1,0 +1,64 @@
+"""Which files a folder has, and what they are called among the resources."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.folders import find_files, resource_names
+
+
+def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    found = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
+    assert found == ["a.ICS", "b.ics", "sub/c.ics"]
+
+
+def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "secret.ics").touch()
+    (folder / "a.ics").touch()
+    (folder / "inside.ics").symlink_to("a.ics")
+    (folder / "outside.ics").symlink_to("../secret.ics")
+    (folder / "zero.ics").symlink_to("/dev/zero")
+    (folder / "gone.ics").symlink_to("nothing.ics")
+    os.mkfifo(folder / "pipe.ics")
+    notes: list[str] = []
+    found = find_files(str(folder), notes.append)
+    assert found == [str(folder / "a.ics"), str(folder / "inside.ics")]
+    assert notes == [
+        f"{folder}/gone.ics is not read: it is a link to nothing",
+        f"{folder}/outside.ics is not read: it is a link to outside of the folder",
+        f"{folder}/pipe.ics is not read: it is no regular file",
+        f"{folder}/zero.ics is not read: it is a link to outside of the folder",
+    ]
+
+
+def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real.json").touch()
+    (tmp_path / "link.json").symlink_to("real.json")
+    assert find_files(str(tmp_path / "link.json")) == [str(tmp_path / "link.json")]
+
+
+def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCalendar, match=r"the folder has no \.ics file"):
+        find_files(str(tmp_path))
+
+
+def test_a_file_and_standard_input_are_themselves() -> None:
+    assert find_files("missing.ics") == ["missing.ics"]
+    assert find_files("-") == ["-"]
+
+
+def test_files_are_called_by_what_tells_them_apart() -> None:
+    assert resource_names(["x/anna.ics", "x/bruno.ics", "y/bruno.ics", "-"]) == {
+        "x/anna.ics": "anna",
+        "x/bruno.ics": "x/bruno.ics",
+        "y/bruno.ics": "y/bruno.ics",
+        "-": "standard input",
+    }
