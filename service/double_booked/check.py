@@ -261,8 +261,7 @@ def _with_suggestions(
     is_all_known = reading.window is None and not any(booked)
     known = None if is_all_known else (to_nanoseconds(window.start), to_nanoseconds(window.end))
     wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
-    ask = partial(ask_explained, ask=ask_engine)
-    return replace(findings, slots=Suggester(findings, joined.asked, booked, wish, ask).suggest())
+    return replace(findings, slots=Suggester(findings, joined.asked, booked, wish).suggest())
 
 
 def to_nanoseconds(moment: datetime) -> int:

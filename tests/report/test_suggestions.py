@@ -38,7 +38,7 @@ def suggest(
     asked = EventList(events=events, options=options or ConflictOptions())
     asked.options.explain = True
     findings = gather(ask(asked), asked, lambda _: Place("file"))
-    return Suggester(findings, asked, booked or [""] * len(events), wish, ask).suggest()
+    return Suggester(findings, asked, booked or [""] * len(events), wish).suggest()
 
 
 def hours(spans: list[Span]) -> list[tuple[float, float]]:
@@ -159,3 +159,42 @@ def test_moved_there_an_event_clashes_with_nothing(
             moved.events[position].end.FromNanoseconds(end)
             groups = definition.find_groups(moved.events, moved.options)
             assert all(position not in group.members for group in groups)
+
+
+def test_a_gap_of_weeks_is_kept() -> None:
+    options = ConflictOptions()
+    options.min_gap.seconds = 20 * 86_400
+    events = event(-480, -479, "a"), event(0, 24, "a"), event(0, 24, "a")
+    assert suggest(*events, options=options) == {1: [], 2: []}
+
+
+def test_an_empty_range_of_hours_has_no_proposal() -> None:
+    wish = Wish(3, (9, 9), None, UTC)
+    assert suggest(event(9, 10), event(9, 10), wish=wish) == {1: []}
+
+
+def test_nothing_is_proposed_beyond_the_year_9999() -> None:
+    pair = [Event(id=each) for each in "ab"]
+    for each in pair:
+        each.start.FromJsonString("9999-12-31T10:00:00Z")
+        each.end.FromJsonString("9999-12-31T23:00:00Z")
+    spans = suggest(*pair)[1]
+    assert spans
+    assert all(end <= definition.LAST_INSTANT for _, end in spans)
+
+
+def test_a_year_in_which_each_day_is_double_booked_has_no_free_day() -> None:
+    days = [event(24 * day, 24 * day + 24, "a") for day in range(366) for _ in range(2)]
+    found = suggest(*days)
+    assert list(found) == list(range(1, 732, 2))
+    # Only before the first and after the last day is there room.
+    assert hours(found[1]) == [(-24, 0), (-48, -24), (-72, -48)]
+    assert found[365] == []
+
+
+def test_of_a_long_chain_those_that_fit_between_stay() -> None:
+    days = [event(24 * day, 24 * day + 24, "a") for day in range(300)]
+    assert list(suggest(event(0, 7_200, "a"), *days, booked=["2", *["1"] * 300])) == [0]
+    assert list(suggest(event(0, 7_200, "a"), *days, booked=["1", *["2"] * 300])) == list(
+        range(1, 301)
+    )

@@ -1,23 +1,29 @@
-"""Where the events of a clash could go instead; the engine tells what time is taken."""
+"""Where the events of a clash could go instead."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, time, tzinfo
+from heapq import merge
 
-from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
-from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.depth import Span, merge_spans
-from double_booked.report.findings import Findings, Group, Place, gather
+from double_booked.api.scheduling_pb2 import EventList
+from double_booked.conflicts.definition import (
+    LAST_INSTANT,
+    NANOS_PER_SECOND,
+    Occupied,
+    occupied_time,
+)
+from double_booked.conflicts.depth import Span
+from double_booked.report.day_starts import DayStarts
+from double_booked.report.findings import Entry, Findings, Group
+from double_booked.report.taken_time import TakenTime
 from double_booked.report.times import day_of, moment_of
 
 DAYS_AROUND = 14
 """How many days before and after its own a time for an event is looked for."""
 
-_AROUND = DAYS_AROUND * 86_400 * NANOS_PER_SECOND
-_STEP_MINUTES = 15
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PROBE = "probe"
+_A_DAY = 86_400 * NANOS_PER_SECOND
+_AROUND = DAYS_AROUND * _A_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,166 +44,161 @@ class Wish:
     zone: tzinfo
 
 
-@dataclass(frozen=True, slots=True)
 class Suggester:
-    """Proposes times for events to move to.
+    """Proposes times for events to move to."""
 
-    Attributes:
-        findings: The clashes, with who overlaps when; one that does not say is passed over.
-        asked: The request.
-        booked: When each event of the request was booked, in a form that sorts by time; "" is last.
-        wish: What the times should be like.
-        ask: Asks the engine.
-    """
+    def __init__(
+        self, findings: Findings, asked: EventList, booked: Sequence[str], wish: Wish
+    ) -> None:
+        """Set up for a request.
 
-    findings: Findings
-    asked: EventList
-    booked: Sequence[str]
-    wish: Wish
-    ask: Callable[[EventList], ConflictList]
+        Args:
+            findings: The clashes, with who overlaps when; one that does not say is passed over.
+            asked: The request.
+            booked: When each event of the request was booked, in a form that sorts by time; "" is
+                last.
+            wish: What the times should be like.
+        """
+        self._findings = findings
+        self._asked = asked
+        self._booked = booked
+        self._wish = wish
+        self._days = DayStarts(wish.zone, wish.hours, DAYS_AROUND)
+        gap = asked.options.min_gap
+        self._gap = gap.seconds * NANOS_PER_SECOND + gap.nanos
 
     def suggest(self) -> dict[int, list[Span]]:
-        """The proposed times, nearest first, by the position of an event that is to move.
+        """Return the proposed times, nearest first, by the position of an event that is to move.
 
         Of a clash, in the order in which they were booked, an event stays if there is room for it
         beside those that stay, else it is to move. If it alone did, it would clash with nothing at
         a proposed time. Those that are proposed for an event do not overlap.
         """
-        moving = {position for group in self.findings.groups for position in self._movers(group)}
-        on: dict[str, list[int]] = {}
-        for position, entry in enumerate(self.findings.entries):
-            for resource in entry.resources:
-                on.setdefault(resource, []).append(position)
-        return {position: list(self._slots(position, on)) for position in sorted(moving)}
+        moving = {position for group in self._findings.groups for position in self._movers(group)}
+        taken = self._taken_times(moving)
+        return {position: list(self._slots(position, taken)) for position in sorted(moving)}
 
     def _movers(self, group: Group) -> Iterator[int]:
-        staying: set[int] = set()
+        overlaps_of: dict[int, list[int]] = {}
+        for number, overlap in enumerate(group.overlaps):
+            for position in overlap.members:
+                overlaps_of.setdefault(position, []).append(number)
+        staying = [0] * len(group.overlaps)
         capacity = self._capacity(group.resource)
-        for position in sorted(group.members, key=lambda each: (self.booked[each] or "~", each)):
-            if any(
-                len(staying.intersection(overlap.members)) >= capacity
-                for overlap in group.overlaps
-                if position in overlap.members
-            ):
+        for position in sorted(group.members, key=lambda each: (self._booked[each] or "~", each)):
+            overlaps = overlaps_of.get(position, [])
+            if any(staying[number] >= capacity for number in overlaps):
                 yield position
             else:
-                staying.add(position)
+                for number in overlaps:
+                    staying[number] += 1
 
     def _capacity(self, resource: str) -> int:
-        return self.asked.options.capacity.get(resource, 1)
+        return self._asked.options.capacity.get(resource, 1)
 
-    def _slots(self, position: int, on: Mapping[str, Sequence[int]]) -> Iterator[Span]:
-        entry = self.findings.entries[position]
+    def _taken_times(self, moving: Iterable[int]) -> dict[str, TakenTime]:
+        """Return when the resources of the moving events are taken."""
+        resources = {name for each in moving for name in self._findings.entries[each].resources}
+        on: dict[str, list[Occupied]] = {name: [] for name in resources}
+        for position, event in enumerate(self._asked.events if resources else ()):
+            wanted = resources.intersection(event.resources or ("",))
+            if wanted:
+                occupied = occupied_time(position, event, self._gap)
+                for name in wanted:
+                    on[name].append(occupied)
+        return {name: TakenTime(each, self._capacity(name)) for name, each in on.items()}
+
+    def _slots(self, position: int, taken_times: Mapping[str, TakenTime]) -> Iterator[Span]:
+        entry = self._findings.entries[position]
         length = entry.end - entry.start
-        gap = self.asked.options.min_gap.seconds * NANOS_PER_SECOND
-        gap += self.asked.options.min_gap.nanos
-        taken = [self._taken(resource, position, on[resource]) for resource in entry.resources]
-        chosen = [(entry.start, entry.end)]
-        for start in self._candidates(position, taken, length + gap):
+        occupied = occupied_time(position, self._asked.events[position], self._gap)
+        # A day more than is proposed, so that no time that is cut off looks free.
+        first, last = entry.start - _AROUND - _A_DAY, occupied.end + _AROUND + _A_DAY
+        taken = [taken_times[name].without(occupied, first, last) for name in entry.resources]
+        chosen: list[Span] = []
+        for start in self._candidates(entry, taken):
             end = start + length
-            is_apart = all(end <= each[0] or each[1] <= start for each in chosen[1:])
-            has_room = all(_has_room(spans, start, end + gap) for spans in taken)
+            is_apart = all(end <= each[0] or each[1] <= start for each in chosen)
+            has_room = all(_has_room(spans, start, end + self._gap) for spans in taken)
             if is_apart and has_room and (start, end) not in chosen:
                 yield start, end
                 chosen.append((start, end))
-                if len(chosen) > self.wish.number:
+                if len(chosen) == self._wish.number:
                     return
 
-    def _taken(self, resource: str, position: int, there: Sequence[int]) -> list[Span]:
-        """When a resource has no room: when one who stays all along would be too many.
-
-        `there` are those who take it.
-        """
-        entries = self.findings.entries
-        moment = moment_of(entries[position].start, UTC)
-        first, last = _sooner(moment), _later(moment_of(entries[position].end, UTC))
-        question = EventList(
-            options=ConflictOptions(
-                capacity={resource: self._capacity(resource)},
-                min_gap=self.asked.options.min_gap,
-                explain=True,
-            )
-        )
-        probe = Event(id=_PROBE, resources=[resource])
-        probe.start.FromDatetime(first)
-        probe.end.FromDatetime(last)
-        question.events.append(probe)
-        start, end = probe.start.ToNanoseconds(), probe.end.ToNanoseconds()
-        for number in there:
-            entry = entries[number]
-            is_near = entry.start <= end and start <= entry.end
-            if number != position and is_near:
-                event = question.events.add(resources=[resource])
-                event.start.CopyFrom(self.asked.events[number].start)
-                event.end.CopyFrom(self.asked.events[number].end)
-        answer = gather(self.ask(question), question, lambda _: Place(""))
-        return merge_spans(overlap for group in answer.groups for overlap in group.overlaps)
-
-    def _candidates(self, position: int, taken: Iterable[Sequence[Span]], length: int) -> list[int]:
-        """Starts to try, nearest first: quarters of hours, and the ends of what is taken."""
-        entry = self.findings.entries[position]
-        day = day_of(entry.start, self.wish.zone)
-        if self._is_of_days(entry.start) and self._is_of_days(entry.end):
-            starts = set(self._midnights(day))
+    def _candidates(self, entry: Entry, taken: Iterable[Sequence[Span]]) -> Iterator[int]:
+        """Yield starts to try, nearest first: quarters of hours, and the ends of what is taken."""
+        length = entry.end - entry.start
+        day = day_of(entry.start, self._wish.zone)
+        openings = _openings(taken, length + self._gap, entry.start)
+        if not openings:
+            return
+        if self._is_midnight(entry.start) and self._is_midnight(entry.end):
+            starts = _within(self._days.midnights(day), openings)
             fits = self._is_known
         else:
-            starts = {each for midnight in self._days(day) for each in self._quarters(midnight)}
-            starts |= {end for spans in taken for _, end in spans}
-            starts |= {start - length for spans in taken for start, _ in spans}
+            starts = _within(self._days.quarters(day), openings)
+            starts |= {each for opening in openings for each in opening}
             fits = self._is_within_hours
-        duration = entry.end - entry.start
-        fitting = (
-            start
-            for start in starts
-            if abs(start - entry.start) <= _AROUND and fits(start, start + duration)
-        )
-        return sorted(fitting, key=lambda start: (abs(start - entry.start), -start))
+        starts -= {entry.start}
+        for start in _nearest_first(starts, entry.start):
+            if abs(start - entry.start) <= _AROUND and fits(start, start + length):
+                yield start
 
-    def _is_of_days(self, instant: int) -> bool:
-        return moment_of(instant, self.wish.zone).time() == time()
-
-    def _days(self, day: date) -> Iterator[date]:
-        for number in range(-DAYS_AROUND, DAYS_AROUND + 1):
-            ordinal = day.toordinal() + number
-            if date.min.toordinal() < ordinal < date.max.toordinal():
-                yield date.fromordinal(ordinal)
-
-    def _midnights(self, day: date) -> Iterator[int]:
-        return (self._instant(each, 0) for each in self._days(day))
-
-    def _quarters(self, day: date) -> Iterator[int]:
-        first, last = self.wish.hours
-        for minutes in range(first * 60, last * 60, _STEP_MINUTES):
-            yield self._instant(day, minutes)
-
-    def _instant(self, day: date, minutes: int) -> int:
-        """A time of a day in nanoseconds since 1970."""
-        local = datetime.combine(day, time()) + timedelta(minutes=minutes)
-        passed = local.replace(tzinfo=self.wish.zone) - _EPOCH
-        return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
+    def _is_midnight(self, instant: int) -> bool:
+        return moment_of(instant, self._wish.zone).time() == time()
 
     def _is_known(self, start: int, end: int) -> bool:
-        within = self.wish.within
-        return within is None or (within[0] <= start and end <= within[1])
+        within = self._wish.within
+        if within is None:
+            return end <= LAST_INSTANT
+        return within[0] <= start and end <= within[1]
 
     def _is_within_hours(self, start: int, end: int) -> bool:
-        first, last = self.wish.hours
         if not self._is_known(start, end):
             return False
-        if (first, last) == (0, 24):
+        if self._wish.hours == (0, 24):
             return True
-        day = day_of(start, self.wish.zone)
-        return self._instant(day, first * 60) <= start and end <= self._instant(day, last * 60)
+        day = day_of(start, self._wish.zone)
+        if day == date.max:  # it has no next midnight
+            return False
+        opening = self._days.opening(day)
+        return opening[0] <= start and end <= opening[1]
 
 
-def _sooner(moment: datetime) -> datetime:
-    far = moment.toordinal() > DAYS_AROUND + 2
-    return moment - timedelta(DAYS_AROUND + 1) if far else datetime(1, 1, 1, tzinfo=UTC)
+def _openings(taken: Iterable[Sequence[Span]], length: int, origin: int) -> list[Span]:
+    """Return from which to which start something so long meets nothing taken, by start.
+
+    At an instant that is taken it still may; who uses a start has to look once more.
+    """
+    begin, last = origin - _AROUND - 1, origin + _AROUND + 1
+    openings = []
+    for start, end in sorted(span for spans in taken for span in spans):
+        if begin <= min(start - length, last):
+            openings.append((begin, min(start - length, last)))
+        begin = max(begin, end)
+    if begin <= last:
+        openings.append((begin, last))
+    return openings
 
 
-def _later(moment: datetime) -> datetime:
-    far = moment.toordinal() < date.max.toordinal() - DAYS_AROUND - 2
-    return moment + timedelta(DAYS_AROUND + 1) if far else datetime(9999, 12, 31, tzinfo=UTC)
+def _within(starts: Sequence[int], openings: Iterable[Span]) -> set[int]:
+    """Return which of the starts, which are in order, lie in one of the openings."""
+    found: set[int] = set()
+    for first, last in openings:
+        found.update(starts[bisect_left(starts, first) : bisect_right(starts, last)])
+    return found
+
+
+def _nearest_first(starts: Iterable[int], origin: int) -> Iterator[int]:
+    """Yield the starts by their distance; of two as far away, the later one first."""
+    ordered = sorted(starts)
+    middle = bisect_left(ordered, origin)
+    return merge(
+        ordered[middle:],
+        reversed(ordered[:middle]),
+        key=lambda start: (abs(start - origin), -start),
+    )
 
 
 def _has_room(taken: Sequence[Span], start: int, end: int) -> bool:
