@@ -21,14 +21,18 @@ def file_of(folder: Path, *events: dict[str, object]) -> str:
     return str(path)
 
 
-def run(*files: str, output_format: str = "text") -> int:
-    return check.run(files, ConflictOptions(), None, check.Output(output_format))
+def run(
+    *files: str, output_format: str = "text", skip_unreadable: bool = False, strict: bool = False
+) -> int:
+    wanted = check.Input(skip_unreadable=skip_unreadable, strict=strict)
+    output = check.Output(output_format)
+    return check.run(files, ConflictOptions(), None, output, wanted=wanted)
 
 
 def faults(*files: str) -> tuple[str, ...]:
-    """What a check that must fail finds."""
+    """What a strict check that must fail finds."""
     with pytest.raises(check.Failure) as raised:
-        run(*files)
+        run(*files, strict=True)
     return raised.value.faults
 
 
@@ -78,10 +82,62 @@ def test_json_gives_hostile_text_back_unchanged(
 
 def test_faults_of_several_files_are_told_by_file(tmp_path: Path) -> None:
     good, bad = file_of(tmp_path, NOON, NOON), file_of(tmp_path, MORNING, BACKWARDS)
+    event = "an event without a title, 2026-11-16T12:00:00Z"
     assert faults(bad, good, bad) == (
-        f"{bad}: events[1].end: the end is before the start",
-        f"{bad}: events[1].end: the end is before the start",
+        f"{bad}: events[1].end: the end is before the start ({event})",
+        f"{bad}: events[1].end: the end is before the start ({event})",
     )
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_is_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixed = file_of(tmp_path, MORNING, BACKWARDS | {"title": "Lunch\x07"}, MORNING)
+    assert run(mixed, output_format="json") == check.ERROR
+    told = capsys.readouterr()
+    assert len(json.loads(told.out)["conflicts"]) == 1
+    assert told.err == (
+        f"Error: {mixed}: events[1].end: the end is before the start"
+        ' (event "Lunch\\x07", 2026-11-16T12:00:00Z); skipped\n'
+    )
+
+
+def test_what_is_skipped_may_leave_the_exit_code_to_the_rest(tmp_path: Path) -> None:
+    bad = file_of(tmp_path, BACKWARDS)
+    assert run(bad, file_of(tmp_path, NOON), skip_unreadable=True) == check.NO_CONFLICT
+    assert run(bad, file_of(tmp_path, NOON, NOON), skip_unreadable=True) == check.CONFLICTS
+
+
+def test_a_file_that_cannot_be_read_costs_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, missing = tmp_path / "empty.ics", str(tmp_path / "missing.ics")
+    empty.touch()
+    good = file_of(tmp_path, MORNING, MORNING)
+    assert run(good, str(empty), missing, skip_unreadable=True) == check.CONFLICTS
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"Error: {empty}: it is empty")
+    assert second == f"Error: {missing}: No such file or directory"
+
+
+def test_a_folder_without_calendars_costs_itself(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    good = file_of(tmp_path, MORNING)
+    assert run(str(tmp_path / "none"), good, skip_unreadable=True) == check.NO_CONFLICT
+
+
+def test_where_nothing_can_be_read_nothing_is_answered(tmp_path: Path) -> None:
+    bad, missing = file_of(tmp_path, BACKWARDS), str(tmp_path / "missing.ics")
+    with pytest.raises(check.Failure) as raised:
+        run(bad, missing, skip_unreadable=True)
+    assert len(raised.value.faults) == 2
+
+
+def test_a_strict_check_answers_nothing_if_something_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(faults(file_of(tmp_path, MORNING, BACKWARDS, MORNING))) == 1
+    assert not capsys.readouterr().out
 
 
 def test_a_fault_is_one_line_that_the_terminal_only_shows(

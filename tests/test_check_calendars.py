@@ -144,6 +144,7 @@ def test_formats_may_be_mixed(tmp_path: Path) -> None:
         (["--by=person"], "'person' is not one of"),
         (["--me=anna"], "'anna' is no address like anna@example.org."),
         (["--suggest=-1"], "-1 is not in the range"),
+        (["--strict", "--skip-unreadable"], "--skip-unreadable and --strict exclude each other"),
     ],
 )
 def test_an_option_that_cannot_be_used_is_told(arguments: list[str], said: str) -> None:
@@ -166,7 +167,7 @@ def test_a_fault_is_told_with_file_and_line(tmp_path: Path) -> None:
     broken = tmp_path / "a.ics"
     broken.write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:secret\nEND:VEVENT\nEND:VCALENDAR\n")
     said = run(broken, code=2).stderr
-    assert said == f"Error: {broken}: line 2: an event without DTSTART\n"
+    assert said == f'Error: {broken}: line 2: an event without DTSTART (event "secret")\n'
 
 
 def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:

@@ -206,20 +206,25 @@ def test_json_is_that_of_a_conflict_list(files: Path) -> None:
         ("latin.json", "line 1: the text is not UTF-8"),
         ("missing.json", "No such file or directory"),
         (".", "the folder has no .ics file"),
-        ("field.json", f"events[0].begin: no such field; {EVENT_FIELDS}"),
+        (
+            "field.json",
+            f"events[0].begin: no such field; {EVENT_FIELDS} (an event without a title)",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(
     files: Path, name: str, said: str
 ) -> None:
-    assert error_of("check", files / "free.json", files / name) == f"{files / name}: {said}"
+    told = error_of("check", "--strict", files / "free.json", files / name)
+    assert told == f"{files / name}: {said}"
 
 
 def test_faults_of_times_are_told_one_a_line_by_file_and_field(files: Path) -> None:
     faults = files / "faults.json"
-    assert error_of("check", files / "conflict.json", faults).splitlines() == [
-        f"{faults}: events[1].end: the end is missing",
-        f"{faults}: events[2].end: the end is before the start",
+    event = "an event without a title, 2026-11-16T12:00:00Z"
+    assert error_of("check", "--strict", files / "conflict.json", faults).splitlines() == [
+        f"{faults}: events[1].end: the end is missing ({event})",
+        f"{faults}: events[2].end: the end is before the start ({event})",
     ]
 
 
@@ -312,8 +317,8 @@ def test_a_service_gives_the_same_answer(server: str) -> None:
 
 def test_a_services_refusal_is_told_by_file_and_field(server: str, files: Path) -> None:
     faults = files / "faults.json"
-    said = error_of("check", "--server", server, files / "free.json", faults)
-    assert said == error_of("check", files / "free.json", faults)
+    said = error_of("check", "--strict", "--server", server, files / "free.json", faults)
+    assert said == error_of("check", "--strict", files / "free.json", faults)
 
 
 def test_another_error_of_a_service_is_told_with_its_code() -> None:
@@ -526,7 +531,8 @@ def test_a_service_with_nonsense_for_an_address_does_not_start(variable: str) ->
 
 def test_half_a_character_is_not_taken_for_conflicts() -> None:
     said = error_of("check", content=b'{"events": [{"\\ud800": 1}]}')
-    assert said == f"standard input: events[0].\\ud800: no such field; {EVENT_FIELDS}"
+    where = "standard input: events[0].\\ud800"
+    assert said == f"{where}: no such field; {EVENT_FIELDS} (an event without a title)"
 
 
 def test_the_version_is_that_of_the_package() -> None:

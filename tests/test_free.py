@@ -117,3 +117,12 @@ def test_a_length_beyond_the_window_is_not_found() -> None:
 def test_what_cannot_be_read_is_told_with_its_place() -> None:
     said = run("--length=1h", code=2, read='{"events": [{"start": "2026-11-16T09:00:00Z"}]}').stderr
     assert said.startswith("Error: standard input: events[0].end: ")
+
+
+def test_what_cannot_be_used_is_told_and_the_rest_is_looked_at() -> None:
+    rows = table("A,2026-11-16 00:00,2026-11-16 09:00,room", "Lunch,soon,2026-11-16,room")
+    ran = run("--length=1h", *MONDAY, code=2, read=rows)
+    assert ran.stdout.startswith("Mon 16 Nov 2026, 09:00-10:00")
+    assert '(event "Lunch", soon); skipped' in ran.stderr
+    run("--length=1h", *MONDAY, "--skip-unreadable", read=rows)
+    assert run("--length=1h", *MONDAY, "--strict", code=2, read=rows).stdout == ""

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -18,12 +18,13 @@ from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Even
 from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.attendance import Counting
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.folders import find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rooms import spell_alike
+from double_booked.calendars.skipped import Skipped, tell
 from double_booked.calendars.sources import (
     Joined,
     Reading,
@@ -119,13 +120,14 @@ def run(  # noqa: PLR0917 - the last two are rare
         wanted: What to read, and how.
 
     Returns:
-        The exit code: NO_CONFLICT or CONFLICTS.
+        The exit code: NO_CONFLICT or CONFLICTS; ERROR if something was skipped that must not be.
 
     Raises:
-        Failure: A file cannot be read or used, or the service does not answer.
+        Failure: No file can be read or used, or the service does not answer.
     """
     zone = output.zone or machine_zone()
-    joined, reading = read_events(files, wanted or Input(), zone, options)
+    wanted = wanted or Input()
+    joined, reading, is_whole = read_events(files, wanted, zone, options)
     ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
@@ -139,13 +141,21 @@ def run(  # noqa: PLR0917 - the last two are rare
         raise Failure(f"{server}: {error}") from error
     with writing():
         _write(conflicts, findings, output, all_overlaps=options.explain)
-    return CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
+    code = CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
+    return exit_code(code, wanted, is_whole=is_whole)
+
+
+def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
+    """Return ERROR if something was skipped that must not be, else `code`."""
+    return code if is_whole or wanted.skip_unreadable else ERROR
 
 
 def read_events(
     files: Sequence[str], wanted: Input, zone: tzinfo, options: ConflictOptions
-) -> tuple[Joined, Reading]:
-    """Return the events of the files in one list, and how they were read.
+) -> tuple[Joined, Reading, bool]:
+    """Return the events of the files in one list, how they were read, and whether all were.
+
+    What cannot be used is told on standard error.
 
     Args:
         files: Their paths, or those of folders; "-" is standard input.
@@ -154,13 +164,14 @@ def read_events(
         options: What goes before what the files say of that.
 
     Raises:
-        Failure: A file cannot be read.
+        Failure: Nothing can be read; if `wanted` is strict, something cannot.
     """
     reading = _reading(wanted, zone)
-    joined = join(_read_all(files, reading, Allowance(wanted.max_bytes)), options)
+    sources, is_whole = _read_all(files, reading, wanted)
+    joined = join(sources, options)
     if wanted.by in RESOURCES:
         spell_alike(joined.asked)
-    return joined, reading
+    return joined, reading, is_whole
 
 
 def _reading(wanted: Input, zone: tzinfo) -> Reading:
@@ -208,9 +219,12 @@ def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
         raise Failure("--from and --to must be in the years 1 to 9999") from error
 
 
-def _read_all(paths: Sequence[str], reading: Reading, allowance: Allowance) -> list[Source]:
-    files = [file for path in paths for file in _find_files(path)]
+def _read_all(paths: Sequence[str], reading: Reading, wanted: Input) -> tuple[list[Source], bool]:
+    """The sources, and whether all of them was read; what was not is told on standard error."""
+    found_or_not = [_find_files(path) for path in paths]
+    files = [file for found in found_or_not if isinstance(found, list) for file in found]
     names = resource_names(files)
+    allowance = Allowance(wanted.max_bytes)
     console = Console(stderr=True)
     shown = track(
         files, "reading", console=console, transient=True, disable=not console.is_terminal
@@ -218,19 +232,50 @@ def _read_all(paths: Sequence[str], reading: Reading, allowance: Allowance) -> l
     # Left open by a fault, it would keep its thread, and the process with that.
     with closing(cast("Generator[str]", shown)):
         read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
-    faults = [fault for each in read_or_not if isinstance(each, Failure) for fault in each.faults]
-    if faults:
-        raise Failure(*faults)
+    missing = [each for each in found_or_not if isinstance(each, Failure)]
+    is_whole = _tell_skipped([*missing, *read_or_not], strict=wanted.strict)
     sources = [each for each in read_or_not if isinstance(each, Source)]
     _note(sources, reading)
-    return sources
+    return sources, is_whole
 
 
-def _find_files(path: str) -> list[str]:
+def _tell_skipped(outcomes: Sequence[Source | Failure], *, strict: bool) -> bool:
+    """Tells what cannot be used, and returns whether that is nothing.
+
+    Raises:
+        Failure: Nothing can be used, or nothing may be skipped.
+    """
+    if all(isinstance(each, Source) and not each.skipped for each in outcomes):
+        return True
+    if strict or not any(map(_is_read, outcomes)):
+        faults = [fault for each in outcomes for fault in _faults(each, partial(map, str))]
+        if len(faults) > MAX_FAULTS:
+            faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
+        raise Failure(*faults)
+    Failure(*(fault for each in outcomes for fault in _faults(each, tell))).show()
+    return False
+
+
+def _is_read(outcome: Source | Failure) -> bool:
+    if isinstance(outcome, Failure):
+        return False
+    is_something = outcome.found or outcome.outside or outcome.without_resource
+    return bool(is_something) or not outcome.skipped
+
+
+def _faults(
+    outcome: Source | Failure, words: Callable[[Sequence[Skipped]], Iterable[str]]
+) -> Iterable[str]:
+    if isinstance(outcome, Failure):
+        return outcome.faults
+    return (f"{outcome.name}: {each}" for each in words(outcome.skipped))
+
+
+def _find_files(path: str) -> list[str] | Failure:
     try:
         return find_files(path, _note_file)
     except InvalidCalendar as error:
-        raise Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults)) from error
+        return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
 
 
 def _note_file(sentence: str) -> None:

@@ -187,7 +187,10 @@ def check(  # noqa: PLR0917 - click passes them by name
     on each. Several FILEs are one list. Without a FILE, or where it is -, standard
     input is read.
 
-    The exit code is 0 without a conflict, 1 with one, and 2 after an error.
+    What cannot be used is named on standard error, and the rest is checked.
+
+    The exit code is 0 without a conflict, 1 with one, and 2 after an error, or if
+    something cannot be used.
     """
     if tls and server is None:
         raise click.UsageError("TLS needs --server too.")

@@ -13,6 +13,7 @@ from double_booked.calendars.recurrence import Window
 from double_booked.check import (
     DEFAULT_DAYS,
     Failure,
+    exit_code,
     make_window,
     read_events,
     refused,
@@ -61,7 +62,7 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
         reading: What to read, and how; without a start, from now on.
 
     Returns:
-        The exit code: FOUND or NONE_FOUND.
+        The exit code: FOUND or NONE_FOUND; ERROR if something was skipped that must not be.
 
     Raises:
         Failure: A file cannot be read or used, or the wish cannot be fulfilled on any day.
@@ -70,7 +71,7 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
     zone = wanted.zone or machine_zone()
     window = make_window(reading.start or datetime.now(zone), reading.end, DEFAULT_DAYS, zone)
     around = _with_gap(window, options.min_gap.seconds)
-    joined, _ = read_events(
+    joined, _, is_whole = read_events(
         files, replace(reading, start=around.start, end=around.end), zone, options
     )
     try:
@@ -80,7 +81,7 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
     free = _find(joined.asked, wanted, window, zone)
     with writing():
         _write(free, wanted.format, zone)
-    return FOUND if free.spans else NONE_FOUND
+    return exit_code(FOUND if free.spans else NONE_FOUND, reading, is_whole=is_whole)
 
 
 def _check_length(wanted: Wanted) -> None:

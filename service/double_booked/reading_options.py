@@ -27,6 +27,8 @@ class Input:
         max_bytes: How many bytes all files together may have.
         count_all_day: Whether events of whole days take time.
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
+        skip_unreadable: Whether what cannot be used leaves the exit code as it is.
+        strict: Whether nothing is checked if something cannot be used.
     """
 
     format: str | None = None
@@ -37,6 +39,8 @@ class Input:
     max_bytes: int = MAX_BYTES
     count_all_day: bool = True
     me: frozenset[str] = frozenset()
+    skip_unreadable: bool = False
+    strict: bool = False
 
 
 class AddressType(click.ParamType[str]):
@@ -107,6 +111,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="How much may be read of all FILEs together.",
     )
+    @click.option(
+        "--skip-unreadable",
+        is_flag=True,
+        help="Leave the exit code to the rest where something cannot be used; it is named on"
+        " standard error.",
+    )
+    @click.option("--strict", is_flag=True, help="Refuse all if something cannot be used.")
     @functools.wraps(command)
     def with_input(  # noqa: PLR0917 - click passes them by name
         input_format: str | None,
@@ -118,8 +129,12 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         ignore_all_day: bool,  # noqa: FBT001 - as above
         me: tuple[str, ...],
         max_bytes: int,
+        skip_unreadable: bool,  # noqa: FBT001 - as above
+        strict: bool,  # noqa: FBT001 - as above
         **values: Any,  # noqa: ANN401 - click passes any
     ) -> Any:  # noqa: ANN401 - as above
+        if skip_unreadable and strict:
+            raise click.UsageError("--skip-unreadable and --strict exclude each other.")
         wanted = Input(
             input_format,
             by,
@@ -129,6 +144,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             max_bytes,
             count_all_day=not ignore_all_day,
             me=frozenset(me),
+            skip_unreadable=skip_unreadable,
+            strict=strict,
         )
         return command(wanted=wanted, **values)
 

@@ -9,13 +9,16 @@ from double_booked.calendars.errors import InvalidCalendar
 
 
 def read(text: str) -> list[tuple[int, Event]]:
-    return list(parse(text.encode(), BERLIN))
+    table = parse(text.encode(), BERLIN)
+    assert not table.skipped
+    return table.rows
 
 
 def faults(content: bytes) -> tuple[str, ...]:
-    with pytest.raises(InvalidCalendar) as refused:
-        list(parse(content, BERLIN))
-    return refused.value.faults
+    try:
+        return tuple(each.fault for each in parse(content, BERLIN).skipped)
+    except InvalidCalendar as refused:
+        return refused.faults
 
 
 def times(start: str, end: str) -> list[str]:
@@ -104,6 +107,30 @@ def test_what_cannot_be_used_is_told(content: bytes, fault: str) -> None:
     assert faults(content)[0].startswith(fault.replace("2026-03-23T", "2026-11-23T"))
 
 
-def test_every_fault_is_told_up_to_a_hundred() -> None:
-    assert len(faults(b"start,end\n" + b"a,b\n" * 3)) == 3
-    assert len(faults(b"start,end\n" + b"a,b\n" * 300)) == 100
+GOOD_ROW = "2026-03-02,2026-03-02,Fair\n"
+
+
+@pytest.mark.parametrize("bad", ["soon,2026-03-02,Lunch", "2026-03-02,2026-03-02,Lunch,more"])
+def test_a_row_that_cannot_be_used_costs_itself(bad: str) -> None:
+    table = parse(f"start,end,title\n{GOOD_ROW}{bad}\n{GOOD_ROW}".encode(), BERLIN)
+    assert [line for line, _ in table.rows] == [2, 4]
+    [skipped] = table.skipped
+    assert (skipped.line, skipped.title, skipped.date) == (3, "Lunch", bad.partition(",")[0])
+
+
+def test_a_row_that_is_not_utf_8_costs_itself() -> None:
+    bad = "2026-03-02,2026-03-02,Café\n".encode("latin-1")
+    table = parse(b"start,end,title\n" + bad + "2026-03-02,2026-03-02,Café\n".encode(), BERLIN)
+    assert [event.title for _, event in table.rows] == ["Café"]
+    assert [each.fault for each in table.skipped] == ["line 2: the text is not UTF-8"]
+
+
+def test_a_quote_without_an_end_costs_what_follows_it() -> None:
+    table = parse(f'start,end,title\n{GOOD_ROW}2026-03-02,"2026-03-02\n{GOOD_ROW}'.encode(), BERLIN)
+    assert [line for line, _ in table.rows] == [2]
+    [skipped] = table.skipped
+    assert skipped.reason.endswith("this line and those after it are skipped")
+
+
+def test_every_fault_is_told() -> None:
+    assert len(faults(b"start,end\n" + b"a,b\n" * 300)) == 300

@@ -139,3 +139,12 @@ def test_a_window_may_begin_with_time() -> None:
     window = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(1, 1, 9, tzinfo=UTC))
     event = vevent("DTSTART;TZID=EST:00010105T090000")
     assert len(times(calendar_of(eastern("EST"), event), window)) == 1
+
+
+def test_a_zone_with_a_line_that_cannot_be_used_costs_the_events_that_name_it() -> None:
+    winter = observance("STANDARD", ":19700101T000000", "+0100", "+0100", "TZNAME")
+    named = vevent("UID:1 | DTSTART;TZID=Own:20260302T090000")
+    other = vevent("UID:2 | DTSTART:20260302T090000Z")
+    calendar = read(calendar_of(zone("Own", winter), named, other))
+    assert [each.of.uid for each in calendar.occurrences] == ["2"]
+    assert "the time zone 'Own' cannot be used: line 10: " in calendar.skipped[0].reason

@@ -11,9 +11,10 @@ HOURS, SIXTY = (",".join(map(str, range(count))) for count in (24, 60))
 
 
 def faults(content: bytes) -> tuple[str, ...]:
-    with pytest.raises(InvalidCalendar) as refused:
-        read(content, ALL)
-    return refused.value.faults
+    try:
+        return tuple(each.fault for each in read(content, ALL).skipped)
+    except InvalidCalendar as refused:
+        return refused.faults
 
 
 # An event begins on line 4, its UID is on line 5.
@@ -132,7 +133,7 @@ REFUSED = {
     ),
     "a SEQUENCE that is none": (
         f"{START} | SEQUENCE:second",
-        "line 7: SEQUENCE: SEQUENCE 'second' is no number",
+        "line 7: SEQUENCE: 'second' is no number",
     ),
     "a line that is none": (
         f"{START} | lunch",
@@ -152,11 +153,6 @@ REFUSED = {
         "line 4: its rule takes more than 1,000,000 steps to follow",
     ),
 }
-
-
-@pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)
-def test_an_event_that_cannot_be_used(event: str, fault: str) -> None:
-    assert faults(calendar_of(vevent(event))) == (fault,)
 
 
 @pytest.mark.parametrize(
@@ -190,14 +186,144 @@ def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -
     assert faults(calendar_of(zone, event)) == (told,)
 
 
+GOOD = [vevent(f"UID:{name} | {START} | SUMMARY:{name}") for name in ("first", "last")]
+
+
+def titles(content: bytes) -> list[str]:
+    return [each.of.title for each in read(content, ALL).occurrences]
+
+
+@pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)
+def test_an_event_that_cannot_be_used_costs_itself(event: str, fault: str) -> None:
+    content = calendar_of(vevent(f"UID:bad | {event}"), *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == (fault,)
+
+
+def test_an_event_that_is_skipped_is_named_by_title_and_date() -> None:
+    bad = vevent("DTSTART:20260302T0900 | SUMMARY:Dentist\\, late")
+    [skipped] = read(calendar_of(bad, *GOOD)).skipped
+    assert (skipped.title, skipped.date) == ("Dentist, late", "20260302T0900")
+
+
+def test_a_line_of_an_alarm_costs_nothing() -> None:
+    alarm = "BEGIN:VALARM | TRIGGER | END:VALARM"
+    assert titles(calendar_of(vevent(f"{START} | SUMMARY:x | {alarm}"))) == ["x"]
+
+
+def test_a_line_of_the_calendar_costs_no_event() -> None:
+    content = calendar_of("lunch", *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == ("line 4: not NAME:VALUE, as lines of a calendar are",)
+
+
+def test_what_is_complete_in_a_file_that_is_cut_off_is_read() -> None:
+    whole = calendar_of(*GOOD, vevent(f"UID:x | {START} | SUMMARY:x | DTEND:20260302T100000Z"))
+    content = whole[: whole.index(b"DTEND:") + 12]
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == (
+        "line 1: BEGIN:VCALENDAR has no END; the file may be cut off",
+        "line 14: BEGIN:VEVENT has no END",
+    )
+
+
+def test_a_calendar_that_is_cut_off_does_not_cost_the_next_one_in_the_file() -> None:
+    cut = calendar_of(GOOD[0]).replace(b"END:VCALENDAR", b"BEGIN:VEVENT")
+    content = cut + b"\r\n" + calendar_of(GOOD[1])
+    assert titles(content) == ["first", "last"]
+    assert len(faults(content)) == 2
+
+
+def test_an_event_without_end_costs_itself_and_not_the_next_one() -> None:
+    cut = GOOD[0].removesuffix("\nEND:VEVENT").replace("first", "cut")
+    content = calendar_of(cut, *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == ("line 4: BEGIN:VEVENT has no END",)
+
+
+def test_an_alarm_without_end_costs_its_event() -> None:
+    content = calendar_of(vevent(f"{START} | BEGIN:VALARM | DTEND:20260302T100000Z"), *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == ("line 7: BEGIN:VALARM has no END",)
+
+
+def test_what_is_no_calendar_costs_no_calendar_of_the_file() -> None:
+    content = vevent(START).encode() + b"\n" + calendar_of(*GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == ("line 1: BEGIN:VEVENT: a calendar is what BEGIN:VCALENDAR begins",)
+
+
+DAYS = "UID:s | DTSTART:20260302T090000Z | RRULE:FREQ=DAILY;COUNT=3"
+
+
+def test_where_an_override_cannot_be_used_the_series_has_a_gap() -> None:
+    moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:2026 | SUMMARY:moved")
+    calendar = read(calendar_of(vevent(DAYS), moved))
+    assert [each.start.day for each in calendar.occurrences] == [2, 4]
+    assert [each.title for each in calendar.skipped] == ["moved"]
+
+
+def test_an_override_of_all_that_follows_leaves_a_gap_of_all_that_follows() -> None:
+    moved = vevent("UID:s | RECURRENCE-ID;RANGE=THISANDFUTURE:20260303T090000Z | SUMMARY:moved")
+    assert [each.start.day for each in read(calendar_of(vevent(DAYS), moved)).occurrences] == [2]
+
+
+def test_overrides_of_a_series_that_cannot_be_used_are_read() -> None:
+    series = vevent(DAYS.replace("DAILY", "NEVER"))
+    moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:20260305T090000Z")
+    assert [each.start.day for each in read(calendar_of(series, moved)).occurrences] == [5]
+
+
+def test_a_newer_revision_that_cannot_be_used_does_not_bring_the_older_one_back() -> None:
+    older = vevent(f"UID:r | SEQUENCE:1 | {START}")
+    newer = vevent("UID:r | SEQUENCE:2 | DTSTART:2026")
+    assert titles(calendar_of(older, newer, *GOOD)) == ["first", "last"]
+
+
+def test_a_rule_with_too_many_steps_leaves_the_steps_of_others() -> None:
+    endless = vevent("UID:e | DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY | SUMMARY:endless")
+    calendar = read(calendar_of(endless, vevent(DAYS)))
+    assert len(calendar.occurrences) == 3
+    assert [each.title for each in calendar.skipped] == ["endless"]
+
+
+def test_the_steps_of_all_series_of_a_file_have_a_limit() -> None:
+    endless = [
+        vevent(f"UID:{number} | DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY")
+        for number in range(3)
+    ]
+    last = faults(calendar_of(*endless))[-1]
+    assert last.endswith("the rules of the file take more than 2,000,000 steps to follow")
+
+
+def test_a_period_that_cannot_be_used_costs_itself() -> None:
+    periods = "FREEBUSY:20260302T090000Z/PT1H\nFREEBUSY:2026/PT1H\nFREEBUSY:20260304T090000Z/PT1H"
+    content = calendar_of(f"BEGIN:VFREEBUSY\nUID:f\n{periods}\nEND:VFREEBUSY")
+    assert titles(content) == ["busy", "busy"]
+    [fault] = faults(content)
+    assert fault.startswith("line 7: FREEBUSY: '2026' is no time")
+
+
+@pytest.mark.parametrize("method", ["REPLY", "CANCEL", "refresh"])
+def test_a_message_about_an_event_needs_no_start(method: str) -> None:
+    content = calendar_of(f"METHOD:{method}", vevent("UID:m"), *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert not faults(content)
+
+
+def test_an_event_that_is_published_needs_a_start() -> None:
+    content = calendar_of("METHOD:PUBLISH", vevent("UID:m"))
+    assert faults(content) == ("line 5: an event without DTSTART",)
+
+
+def test_thousands_of_ends_in_a_deep_nest_are_read_soon() -> None:
+    deep = ["BEGIN:X-A"] * 20_000 + ["END:X-B"] * 20_000 + ["END:X-A"] * 20_000
+    assert titles(calendar_of("\n".join(deep), *GOOD)) == ["first", "last"]
+
+
 def test_every_fault_of_a_file_is_told() -> None:
     bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(3)]
     assert len(faults(calendar_of(*bad))) == 3
-
-
-def test_at_most_a_hundred_faults_are_told() -> None:
-    bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(200)]
-    assert len(faults(calendar_of(*bad))) == 100
 
 
 @pytest.mark.parametrize(
@@ -208,7 +334,10 @@ def test_at_most_a_hundred_faults_are_told() -> None:
             b"BEGIN:VEVENT\nEND:VEVENT",
             "line 1: BEGIN:VEVENT: a calendar is what BEGIN:VCALENDAR begins",
         ),
-        (b"BEGIN:VCALENDAR\nBEGIN:VEVENT", "line 1: BEGIN:VCALENDAR has no END"),
+        (
+            b"BEGIN:VCALENDAR\nBEGIN:VEVENT",
+            "line 1: BEGIN:VCALENDAR has no END; the file may be cut off",
+        ),
         (b"END:VCALENDAR", "line 1: END:VCALENDAR ends nothing"),
         (b"SUMMARY:x", "line 1: SUMMARY is outside of BEGIN:VCALENDAR and END:VCALENDAR"),
         (b"BEGIN:VCALENDAR\nX-A:\xff\nEND:VCALENDAR", "line 2: the text is not UTF-8"),

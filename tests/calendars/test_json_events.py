@@ -13,13 +13,22 @@ from double_booked.calendars.json_events import load, parse
 
 
 def read(file: BinaryIO) -> EventList:
-    return load(file.readline(), file)
+    listed = load(file.readline(), file)
+    assert not listed.skipped
+    return listed.events
+
+
+def events_of(content: bytes) -> EventList:
+    listed = parse(content)
+    assert not listed.skipped
+    return listed.events
 
 
 def faults_of(content: bytes) -> tuple[str, ...]:
-    with pytest.raises(InvalidCalendar) as caught:
-        parse(content)
-    return caught.value.faults
+    try:
+        return tuple(each.fault for each in parse(content).skipped)
+    except InvalidCalendar as refused:
+        return refused.faults
 
 
 def faults_of_event(**fields: object) -> tuple[str, ...]:
@@ -29,7 +38,7 @@ def faults_of_event(**fields: object) -> tuple[str, ...]:
 def test_every_field_of_an_event_is_read() -> None:
     content = b"""{"events": [{"id": "a", "title": "Stand-up", "description": "Daily",
         "start": "2026-11-16T09:30:00Z", "end": "2026-11-16T10:45:00.5+01:00"}]}"""
-    assert parse(content) == EventList(
+    assert events_of(content) == EventList(
         events=[
             Event(
                 id="a",
@@ -44,15 +53,15 @@ def test_every_field_of_an_event_is_read() -> None:
 
 @pytest.mark.parametrize("content", [b"{}", b' {"events": []}', b'{"events": null}'])
 def test_a_list_may_be_empty(content: bytes) -> None:
-    assert parse(content) == EventList()
+    assert events_of(content) == EventList()
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
-    assert parse(b"\xef\xbb\xbf{}") == EventList()
+    assert events_of(b"\xef\xbb\xbf{}") == EventList()
 
 
 def test_a_missing_time_is_left_to_the_engine() -> None:
-    assert parse(b'{"events": [{"end": null}]}') == EventList(events=[Event()])
+    assert events_of(b'{"events": [{"end": null}]}') == EventList(events=[Event()])
 
 
 def test_broken_json_is_named_by_line_and_column() -> None:
@@ -131,8 +140,23 @@ def test_every_fault_is_named() -> None:
     ]
 
 
-def test_faults_without_end_are_cut_off() -> None:
-    assert len(faults_of(b'{"events": [%s5]}' % (b"5," * MAX_FAULTS))) == MAX_FAULTS
+def test_an_event_that_cannot_be_used_costs_itself() -> None:
+    content = (
+        b'{"options": {"capacity": {"a": 2}}, "events": [{"id": "1"}, 5,'
+        b' {"title": "Lunch", "start": "2026-11-16", "end": 5}, {"id": "2"}]}'
+    )
+    listed = parse(content)
+    assert [event.id for event in listed.events.events] == ["1", "2"]
+    assert dict(listed.events.options.capacity) == {"a": 2}
+    assert listed.positions == [0, 3]
+    lunch = [(each.title, each.date) for each in listed.skipped if "events[2]" in each.reason]
+    assert lunch == [("Lunch", "2026-11-16")] * 2
+    assert len(listed.skipped) == 3
+
+
+def test_faults_of_options_without_end_are_cut_off() -> None:
+    fields = ",".join(f'"x{number}": 1' for number in range(MAX_FAULTS + 1))
+    assert len(faults_of(b"{%s}" % fields.encode())) == MAX_FAULTS
 
 
 def test_a_field_twice_in_an_object_is_refused() -> None:
@@ -184,7 +208,7 @@ def test_json_lines_are_read_one_at_a_time() -> None:
     ],
 )
 def test_a_fault_of_json_lines_is_named_by_its_line(line: bytes, fault: str) -> None:
-    with pytest.raises(InvalidCalendar) as refused:
-        read(BytesIO(EVENT_LINE + line + b"\n" + EVENT_LINE + line))
-    assert [each.partition(": ")[0] for each in refused.value.faults] == ["line 2", "line 4"]
-    assert refused.value.faults[0].startswith(f"line 2: {fault}")
+    listed = load(EVENT_LINE, BytesIO(line + b"\n" + EVENT_LINE + line))
+    assert len(listed.events.events) == 2
+    assert [each.line for each in listed.skipped] == [2, 4]
+    assert listed.skipped[0].fault.startswith(f"line 2: {fault}")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
@@ -49,8 +50,13 @@ def resources(source: Source) -> list[list[str]]:
 
 def test_a_source_bears_the_name_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "week.json"
-    file.write_text('{"events": [{"id": "1"}], "options": {"capacity": {"a": 2}}}')
-    wanted = Source(str(file), [Found(Event(id="1"))], ConflictOptions(capacity={"a": 2}))
+    file.write_text(
+        '{"events": [{"id": "1", "start": "1970-01-01T00:00:01Z", "end": "1970-01-01T00:00:02Z"}],'
+        ' "options": {"capacity": {"a": 2}}}'
+    )
+    times = {"start": Timestamp(seconds=1), "end": Timestamp(seconds=2)}
+    found = [Found(Event(id="1", **times), position=0)]
+    wanted = Source(str(file), found, ConflictOptions(capacity={"a": 2}), skipped=[])
     assert read(str(file), "week", READING) == wanted
 
 
@@ -305,3 +311,29 @@ def test_a_field_of_the_joined_list_is_found_in_its_source(field: str, place: st
 def test_a_field_is_found_by_its_line_where_that_is_known() -> None:
     source = Source("a.csv", [Found(Event(), line=7)], ConflictOptions())
     assert locate("events[0].end", join([source], ConflictOptions())) == "a.csv: line 7: end"
+
+
+@pytest.mark.parametrize("lines", [b"%s", b'{"events": [%s]}'])
+def test_an_event_keeps_its_place_where_one_before_it_is_skipped(
+    tmp_path: Path, lines: bytes
+) -> None:
+    events = [LINE.strip(), b'{"id": 5}', LINE.strip()]
+    source = read_content(tmp_path, lines % (b"," if b"[" in lines else b"\n").join(events))
+    joined = join([source], ConflictOptions())
+    assert [joined.place(number)[2] for number in (0, 1)] == ["events[0]", "events[2]"]
+
+
+@pytest.mark.parametrize("start", ["", '"start": "2026-03-02T11:00:00Z", '])
+def test_an_event_whose_times_cannot_be_used_is_skipped(tmp_path: Path, start: str) -> None:
+    bad = b'{"title": "Lunch", %s"end": "2026-03-02T10:00:00Z"}' % start.encode()
+    source = read_content(tmp_path, b'{"events": [%s, %s]}' % (LINE, bad))
+    assert [each.event.id for each in source.found] == ["1"]
+    [skipped] = source.skipped
+    assert skipped.reason.startswith("events[1].end: " if start else "events[1].start: ")
+    assert (skipped.title, skipped.date) == ("Lunch", "2026-03-02T11:00:00Z" if start else "")
+
+
+def test_a_row_whose_end_is_before_its_start_is_skipped_by_its_line(tmp_path: Path) -> None:
+    source = read_content(tmp_path, CSV + b"2,2026-03-02T09:00:00Z,2026-03-02T08:00:00Z\n")
+    assert [each.event.id for each in source.found] == ["1"]
+    assert [each.fault for each in source.skipped] == ["line 3: end: the end is before the start"]

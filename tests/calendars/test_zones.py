@@ -34,7 +34,7 @@ OUTLOOK = CENTRAL_EUROPE.format(name="Custom", start="16010101T030000", summer="
 
 
 def zone_of(text: str) -> FileZone:
-    [calendar] = parse_components(calendar_of(text))
+    [calendar] = parse_components(calendar_of(text)).components
     [component] = calendar.components
     return read_zone(component, datetime(2030, 1, 1), Steps(1_000_000))  # noqa: DTZ001
 

@@ -1,17 +1,25 @@
 """CSV with a header in, messages out."""
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from io import StringIO
+from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.skipped import Skipped
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 COLUMNS = ("id", "title", "description", "start", "end", "resources")
 _DELIMITERS = ",;\t"
+_HALF = re.compile("[\ud800-\udfff]")
 _NEEDED = ("start", "end")
 
 
@@ -24,8 +32,21 @@ def is_csv(line: str) -> bool:
     return {*_NEEDED} <= {*_names(header)}
 
 
-def parse(content: bytes, zone: tzinfo) -> Iterator[tuple[int, Event]]:
-    """Yields the events, and the line that each begins on, from 1.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of a file.
+
+    Attributes:
+        rows: The events, each with the line it begins on, from 1.
+        skipped: The rows that cannot be used.
+    """
+
+    rows: list[tuple[int, Event]]
+    skipped: list[Skipped]
+
+
+def parse(content: bytes, zone: tzinfo) -> Table:
+    """Return the events of a table.
 
     The header names columns of COLUMNS, in any order; others are for people. Values are
     separated by commas, semicolons or tabs, resources by semicolons or "|".
@@ -35,46 +56,46 @@ def parse(content: bytes, zone: tzinfo) -> Iterator[tuple[int, Event]]:
         zone: Where times without an offset are.
 
     Raises:
-        InvalidCalendar: The text is none, or a row cannot be used; each fault names its line.
+        InvalidCalendar: The header cannot be used.
     """
-    text = _decode(content)
-    faults = []
-    for line, row in _rows(text):
+    table = Table([], [])
+    # Bytes that are no UTF-8 become halves of characters, and cost their row alone.
+    for line, row in _rows(content.decode("utf-8-sig", "surrogateescape"), table.skipped):
         try:
-            yield line, _event(row, zone)
+            table.rows.append((line, _event(row, zone)))
         except ValueError as error:
-            faults.append(f"line {line}: {error}")
-        if len(faults) == MAX_FAULTS:
-            break
-    if faults:
-        raise InvalidCalendar(faults)
+            table.skipped.append(_skip(line, str(error), row))
+    return table
 
 
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
+def _skip(line: int, reason: str, row: Mapping[str, str]) -> Skipped:
+    return Skipped(line, reason, row.get("title", ""), row.get("start", ""))
 
 
-def _rows(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(text: str, skipped: list[Skipped]) -> Iterator[tuple[int, dict[str, str]]]:
     header = text.partition("\n")[0]
     reader = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(header), strict=True)
-    try:
-        names = _names(next(reader, []))
-        _check_header(names)
+    names = _names(_next(reader, skipped) or [])
+    _check_header(names)
+    line = reader.line_num + 1
+    while (row := _next(reader, skipped)) is not None:
+        named = dict(zip(names, row, strict=False))
+        if len(row) > len(names):
+            reason = f"{len(row)} values, but the header names {len(names)} columns"
+            skipped.append(_skip(line, reason, named))
+        elif any(row):
+            yield line, named
         line = reader.line_num + 1
-        for row in reader:
-            if len(row) > len(names):
-                raise InvalidCalendar(
-                    [f"line {line}: {len(row)} values, but the header names {len(names)} columns"]
-                )
-            if any(row):
-                yield line, dict(zip(names, row, strict=False))
-            line = reader.line_num + 1
+
+
+def _next(reader: "Reader", skipped: list[Skipped]) -> list[str] | None:
+    """The next row; None at the end, and where quotes hide how the rest is divided."""
+    try:
+        return next(reader, None)
     except csv.Error as error:
-        raise InvalidCalendar([f"line {reader.line_num}: not CSV: {error}"]) from error
+        reason = f"not CSV: {error}; this line and those after it are skipped"
+        skipped.append(Skipped(reader.line_num, reason))
+        return None
 
 
 def _delimiter(header: str) -> str:
@@ -97,6 +118,8 @@ def _check_header(names: list[str]) -> None:
 
 
 def _event(row: Mapping[str, str], zone: tzinfo) -> Event:
+    if any(not text.isascii() and _HALF.search(text) for text in row.values()):
+        raise ValueError("the text is not UTF-8")
     resources = row.get("resources", "").replace("|", ";").split(";")
     return Event(
         id=row.get("id", ""),

@@ -136,6 +136,9 @@ def read_zone(component: Component, last: datetime, steps: Steps) -> FileZone:
     Raises:
         ValueError: It cannot be used; the text names the line.
     """
+    faults = [each for part in (component, *component.components) for each in part.faults]
+    if faults:
+        raise ValueError(faults[0].fault)
     found = [
         each
         for observance in component.components

@@ -1,8 +1,8 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import partial
 
@@ -22,10 +22,18 @@ from double_booked.calendars.recurrence import Length, Occurrence, Part, When, W
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 from double_booked.calendars.series_times import align
+from double_booked.calendars.skipped import Skipped
 
 MAX_STEPS = 1_000_000
-"""How many candidates the rules of a file may go through."""
+"""How many candidates the rules of a series may go through."""
 
+MAX_STEPS_OF_FILE = 2 * MAX_STEPS
+"""How many candidates all rules of a file may go through: one endless rule leaves half."""
+
+_NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
+"""Messages about an event that need not repeat its time (RFC 5546, section 3.2)."""
+
+_WHAT_IT_IS = "a calendar is what BEGIN:VCALENDAR begins"
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -65,12 +73,14 @@ class Calendar:
         occurrences: In the order of the file's components.
         outside: How many components have no event in the window.
         notes: What was read otherwise than it stands in the file, each with its line.
+        skipped: What cannot be used, in the order of the faults.
     """
 
     name: str
     occurrences: list[Occurrence[Description]]
     outside: int
     notes: tuple[str, ...] = ()
+    skipped: Sequence[Skipped] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +104,29 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     Events take no time if they are cancelled, transparent, free by Microsoft's property, or if all
     attendees have declined; `reading` leaves out more. VTODO and VJOURNAL are passed over.
 
+    What cannot be used is skipped.
+
     Raises:
-        InvalidCalendar: Each fault is named with its line.
+        InvalidCalendar: There is no calendar, or one defines a zone that cannot be used.
     """
-    calendars = parse_components(content)
-    wrong = [each for each in calendars if each.name != "VCALENDAR"]
-    if wrong or not calendars:
-        place = f"line {wrong[0].line}: BEGIN:{wrong[0].name}" if wrong else "it is empty"
-        raise InvalidCalendar([f"{place}: a calendar is what BEGIN:VCALENDAR begins"])
-    steps, notes = Steps(MAX_STEPS), Notes()
+    top = parse_components(content)
+    wrong = [_not_a_calendar(each) for each in top.components if each.name != "VCALENDAR"]
+    calendars = [each for each in top.components if each.name == "VCALENDAR"]
+    skipped = [*top.faults, *wrong]
+    if not calendars:
+        empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
+        raise InvalidCalendar([each.fault for each in skipped or [empty]][:MAX_FAULTS])
+    steps, notes = Steps(MAX_STEPS_OF_FILE), Notes()
     found = [_Reader(each, reading, steps, notes).read() for each in calendars]
     name = next(filter(None, (each.name for each in found)), "")
     events = [event for each in found for event in each.occurrences]
+    skipped += [each for calendar in found for each in calendar.skipped]
     outside = sum(each.outside for each in found)
-    return Calendar(name, events, outside, notes.sentences())
+    return Calendar(name, events, outside, notes.sentences(), skipped)
+
+
+def _not_a_calendar(component: Component) -> Skipped:
+    return Skipped(component.line, f"BEGIN:{component.name}: {_WHAT_IT_IS}")
 
 
 class _Reader:
@@ -117,7 +136,8 @@ class _Reader:
         self._calendar = calendar
         self._reading = reading
         self._steps = steps
-        self._faults: list[str] = []
+        self._skipped = list(calendar.faults)
+        self._faults: list[Skipped] = []
         self._notes = notes
         self._clock = self._make_clock()
 
@@ -139,27 +159,41 @@ class _Reader:
         return self._clock.zones.only_defined() or self._reading.zone
 
     def read(self) -> Calendar:
-        """The events of the window.
-
-        Raises:
-            InvalidCalendar: As `parse` has it.
-        """
+        """The events of the window."""
         events: list[Occurrence[Description]] = []
         outside = 0
         for parts in self._series():
             try:
-                found = list(occurrences(parts, self._reading.window, self._steps))
-            except TooManySteps as error:
-                fault = f"its rule takes more than {MAX_STEPS:,} steps to follow"
-                raise InvalidCalendar([f"line {parts[0].of.line}: {fault}"]) from error
-            except (OverflowError, ValueError):
-                self._faults.append(f"line {parts[0].of.line}: a time is not in years 1 to 9999")
+                found = self._expand(parts)
+            except ValueError as error:
+                of, start = parts[0].of, parts[0].start.local.date()
+                self._skipped.append(Skipped(of.line, str(error), of.title, start.isoformat()))
                 continue
             events += found
             outside += not found and not all(part.is_cancelled for part in parts)
-        if self._faults:
-            raise InvalidCalendar(self._faults[:MAX_FAULTS])
-        return Calendar(text_of(self._calendar.first("X-WR-CALNAME")), events, outside)
+        name = text_of(self._calendar.first("X-WR-CALNAME"))
+        return Calendar(name, events, outside, skipped=self._skipped)
+
+    def _expand(self, parts: list[Part[Description]]) -> list[Occurrence[Description]]:
+        """The events of a series.
+
+        Raises:
+            ValueError: It cannot be expanded; the text says why.
+        """
+        share = min(MAX_STEPS, self._steps.left)
+        steps = Steps(share)
+        try:
+            aligned = align(parts, self._home)
+            return list(occurrences(aligned, self._reading.window, steps))
+        except TooManySteps as error:
+            whose, most = ("its rule takes", MAX_STEPS)
+            if share < MAX_STEPS:
+                whose, most = ("the rules of the file take", MAX_STEPS_OF_FILE)
+            raise ValueError(f"{whose} more than {most:,} steps to follow") from error
+        except (OverflowError, ValueError) as error:
+            raise ValueError("a time is not in years 1 to 9999") from error
+        finally:
+            self._steps.left -= share - max(steps.left, 0)
 
     def _series(self) -> list[list[Part[Description]]]:
         """The components that take time, those of a series together."""
@@ -173,7 +207,7 @@ class _Reader:
                 busy.append(component)
         series = [self._parts(components) for components in by_uid.values()]
         periods = [[part] for component in busy for part in self._busy_times(component)]
-        return [align(parts, self._home) for parts in (*series, *periods) if parts]
+        return [parts for parts in (*series, *periods) if parts]
 
     def _parts(self, components: list[Component]) -> list[Part[Description]]:
         latest: dict[str, tuple[int, Component]] = {}
@@ -184,23 +218,45 @@ class _Reader:
             if key not in latest or sequence >= latest[key][0]:
                 latest[key] = sequence, component
         several = len(latest) > 1
-        parts = [self._part(component, several=several) for _, component in latest.values()]
+        parts = [self._part_or_gap(each, several=several) for _, each in latest.values()]
         return [part for part in parts if part]
+
+    def _part_or_gap(self, component: Component, *, several: bool) -> Part[Description] | None:
+        """A part of a series; where an override cannot be used, the series has a gap there."""
+        self._faults = list(component.faults)
+        part = None if self._faults else self._part(component, several=several)
+        if not self._faults:
+            return part
+        title = text_of(component.first("SUMMARY"))
+        dated = component.first("DTSTART") or component.first("RECURRENCE-ID")
+        date = dated.value if dated else ""
+        self._skipped += [replace(each, title=title, date=date) for each in self._faults]
+        gaps = self._whens(component, "RECURRENCE-ID")
+        if not gaps:
+            return None
+        return Part(
+            self._describe(component, recurs=True),
+            gaps[0][0],
+            Length(),
+            replaces=gaps[0][0],
+            and_future=self._is_for_future(component),
+            is_cancelled=True,
+        )
 
     def _sequence(self, component: Component) -> int:
         each = component.first("SEQUENCE")
         if each is None:
             return 0
         if not _SEQUENCE.fullmatch(each.value):
-            self._note(each, ValueError(f"SEQUENCE '{each.value}' is no number"))
+            component.faults.append(Skipped(each.line, f"SEQUENCE: '{each.value}' is no number"))
             return 0
         return int(each.value)
 
     def _part(self, component: Component, *, several: bool) -> Part[Description] | None:
         start = component.first("DTSTART")
-        faults = len(self._faults)
         if not start:
-            self._faults.append(f"line {component.line}: an event without DTSTART")
+            if text_of(self._calendar.first("METHOD")).upper() not in _NEEDS_NO_START:
+                self._faults.append(Skipped(component.line, "an event without DTSTART"))
             return None
         try:
             begin = self._clock.when(start)
@@ -211,7 +267,7 @@ class _Reader:
         replaces = self._whens(component, "RECURRENCE-ID")
         more, excluded = self._whens(component, "RDATE"), self._whens(component, "EXDATE")
         length = self._length(component, begin)
-        if len(self._faults) > faults:
+        if self._faults:
             return None
         recurs = several or bool(rules or more or replaces)
         return Part(
@@ -228,7 +284,7 @@ class _Reader:
         )
 
     def _note(self, at: Property, error: ValueError) -> None:
-        self._faults.append(f"line {at.line}: {at.name}: {error}")
+        self._faults.append(Skipped(at.line, f"{at.name}: {error}"))
 
     def _rules(self, component: Component, name: str, start: When) -> tuple[Rule, ...]:
         found = []
@@ -286,6 +342,7 @@ class _Reader:
 
     def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
         """The periods of a VFREEBUSY that are not free."""
+        self._faults = list(component.faults)
         organizer = component.first("ATTENDEE") or component.first("ORGANIZER")
         address = address_of(organizer) if organizer else ""
         people = People((address,) if address else ())
@@ -299,6 +356,7 @@ class _Reader:
                         yield Part(of, start, length or Length())
                 except (ValueError, OverflowError) as error:
                     self._note(each, ValueError(error))
+        self._skipped += [replace(each, title="busy") for each in self._faults]
 
 
 def _checked(length: Length, start: When) -> Length:

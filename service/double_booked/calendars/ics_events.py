@@ -20,12 +20,14 @@ class Found:
         line: Where it begins in its file, from 1; None where the format has no lines.
         created: When it was booked, in a form that sorts by time; "" if the file does not say.
         is_shared: Whether the same event in another file is this one.
+        position: Its place among all events of its file; None where a line says it.
     """
 
     event: Event
     line: int | None = None
     created: str = ""
     is_shared: bool = False
+    position: int | None = None
 
 
 RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {

@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline
 
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.skipped import Skipped
 
 MAX_LINE_BYTES = 16 * 2**20
 """Longer content lines are refused; the longest in use are pictures within a line."""
 
+_APART = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY"}
+"""The components of a calendar; none of them stands in another (section 3.6)."""
+
+_NAMED = {*_APART, "VCALENDAR"}
+"""The components whose missing END costs themselves, and not what they are in."""
+
+_MAX_DEPTH = 8
+"""How many open components an END is compared with; section 3.6 nests three."""
 
 # Nearly all lines; those with quotes, escapes or doubtful characters are left to icalendar.
 _PLAIN = re.compile(
@@ -45,12 +54,14 @@ class Component:
         line: Where it begins, from 1.
         properties: Its own, in their order.
         components: Those in it.
+        faults: Its lines that cannot be used.
     """
 
     name: str
     line: int
     properties: list[Property] = field(default_factory=list)
     components: list["Component"] = field(default_factory=list)
+    faults: list[Skipped] = field(default_factory=list)
 
     def all(self, name: str) -> list[Property]:
         """Its properties of a name."""
@@ -61,27 +72,24 @@ class Component:
         return next((each for each in self.properties if each.name == name), None)
 
 
-def parse_components(content: bytes) -> list[Component]:
-    """The outermost components of a file.
+def parse_components(content: bytes) -> Component:
+    """Return a component without a name that holds the outermost ones of a file.
+
+    A line that cannot be used is a fault of the innermost component that it is in. A component
+    without END ends where its parent does.
 
     Raises:
-        InvalidCalendar: Lines are no content lines, or do not nest.
+        InvalidCalendar: A line is too long.
     """
-    faults: list[str] = []
     top = Component("", 0)
     stack = [top]
     for number, line in unfold(content):
         try:
             _take(_property(line, number), stack)
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
-            if len(faults) == MAX_FAULTS:
-                break
-    if not faults:
-        faults += [f"line {each.line}: BEGIN:{each.name} has no END" for each in stack[1:]]
-    if faults:
-        raise InvalidCalendar(faults)
-    return top.components
+            stack[-1].faults.append(Skipped(number, str(error)))
+    _close(stack, 1)
+    return top
 
 
 def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -133,15 +141,43 @@ def _parameters(text: str) -> dict[str, str]:
 def _take(each: Property, stack: list[Component]) -> None:
     """Adds a property to the component it is in, which it may begin or end."""
     if each.name == "BEGIN":
-        component = Component(each.value.upper(), each.line)
-        stack[-1].components.append(component)
-        stack.append(component)
+        _begin(Component(each.value.upper(), each.line), stack)
     elif each.name == "END":
-        if each.value.upper() != stack[-1].name:
-            begun = f"BEGIN:{stack[-1].name} of line {stack[-1].line}" if stack[1:] else "nothing"
-            raise ValueError(f"END:{each.value} ends {begun}")
-        stack.pop()
+        _end(each.value, stack)
     elif len(stack) == 1:
         raise ValueError(f"{each.name} is outside of BEGIN:VCALENDAR and END:VCALENDAR")
     else:
         stack[-1].properties.append(each)
+
+
+def _begin(component: Component, stack: list[Component]) -> None:
+    beside = _APART if component.name in _APART else {"VCALENDAR"} & {component.name}
+    _close(stack, _depth_of(beside, stack) or len(stack))
+    stack[-1].components.append(component)
+    stack.append(component)
+
+
+def _end(name: str, stack: list[Component]) -> None:
+    depth = _depth_of({name.upper()}, stack)
+    if not depth:
+        begun = f"BEGIN:{stack[-1].name} of line {stack[-1].line}" if stack[1:] else "nothing"
+        raise ValueError(f"END:{name} ends {begun}")
+    _close(stack, depth + 1)
+    stack.pop()
+
+
+def _depth_of(names: set[str], stack: list[Component]) -> int:
+    """Where the innermost open component of these names is; 0 if none is open."""
+    lowest = max(len(stack) - _MAX_DEPTH, 1)
+    depths = range(len(stack) - 1, lowest - 1, -1)
+    return next((depth for depth in depths if stack[depth].name in names), 0)
+
+
+def _close(stack: list[Component], depth: int) -> None:
+    """Closes components that have no END; a fault of an alarm is one of its event."""
+    while len(stack) > depth:
+        component = stack.pop()
+        cut = "; the file may be cut off" if component.name == "VCALENDAR" else ""
+        fault = Skipped(component.line, f"BEGIN:{component.name} has no END{cut}")
+        named = component if component.name in _NAMED else stack[-1]
+        named.faults.append(fault)

@@ -2,8 +2,9 @@
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO
 
 from google.protobuf import json_format
@@ -11,14 +12,32 @@ from google.protobuf.descriptor import Descriptor
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.skipped import Skipped
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
+
+_NOT_AN_OBJECT = 'not an EventList: the outermost value is not an object like {"events": [...]}'
 
 # What protobuf raises for JSON of another form; SystemError where a name has a lone surrogate.
 _NOT_THE_MESSAGE = (json_format.ParseError, SystemError)
 
 
-def load(head: bytes, file: BinaryIO) -> EventList:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The events of a file.
+
+    Attributes:
+        events: Those that can be used, and the options.
+        positions: The place of each of them among the file's events, from 0.
+        skipped: What cannot be used.
+    """
+
+    events: EventList
+    positions: Sequence[int]
+    skipped: Sequence[Skipped] = ()
+
+
+def load(head: bytes, file: BinaryIO) -> Listed:
     """Reads an EventList in its JSON form, or JSON lines: the JSON form of an Event on each.
 
     Of JSON lines one at a time is held as text. Blank lines are passed over.
@@ -28,7 +47,7 @@ def load(head: bytes, file: BinaryIO) -> EventList:
         file: The rest.
 
     Raises:
-        InvalidCalendar: The content is neither; faults of lines name the line.
+        InvalidCalendar: The content is neither.
         OSError: The file cannot be read.
     """
     head = head.removeprefix(codecs.BOM_UTF8)
@@ -46,43 +65,39 @@ def _is_event(line: bytes) -> bool:
     return isinstance(document, dict) and not document.keys().isdisjoint(_EVENT_FIELDS)
 
 
-def _parse_lines(lines: Iterable[bytes]) -> EventList:
+def _parse_lines(lines: Iterable[bytes]) -> Listed:
     events = EventList()
-    faults: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                events.events.append(_parse_line(line.strip()))
-            except InvalidCalendar as error:
-                faults += [f"line {number}: {fault}" for fault in error.faults]
-        if len(faults) >= MAX_FAULTS:
-            break
-    if faults:
-        raise InvalidCalendar(faults[:MAX_FAULTS])
-    return events
+    skipped: list[Skipped] = []
+    positions = []
+    filled = ((number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip())
+    for position, (number, line) in enumerate(filled):
+        parsed = _parse_line(line)
+        if isinstance(parsed, Event):
+            events.events.append(parsed)
+            positions.append(position)
+        else:
+            skipped += [replace(each, line=number) for each in parsed]
+    return Listed(events, positions, skipped)
 
 
-def _parse_line(line: bytes) -> Event:
-    if line.startswith((b"[", b'"')):
-        raise InvalidCalendar(list(_line_faults(line)))  # protobuf takes [] and "" for {}
+def _parse_line(line: bytes) -> Event | list[Skipped]:
+    """The event of a line, or what is wrong with it."""
+    wrong = ""
     try:
-        return json_format.Parse(line.decode(), Event())
-    except UnicodeDecodeError as error:
-        raise InvalidCalendar(["the text is not UTF-8"]) from error
+        if line.startswith(b"{"):  # protobuf takes [] and "" for {}
+            return json_format.Parse(line.decode(), Event())
+    except UnicodeDecodeError:
+        return [Skipped(None, "the text is not UTF-8")]
     except _NOT_THE_MESSAGE as error:
-        raise InvalidCalendar(list(_line_faults(line)) or [str(error)]) from error
+        wrong = str(error)
+    try:
+        document = _load(line, "Event", lambda error: f"column {error.colno}")
+    except InvalidCalendar as error:
+        return [Skipped(None, fault) for fault in error.faults]
+    return _faults_of_event(document, "") or [Skipped(None, wrong)]
 
 
-def _line_faults(line: bytes) -> Iterator[str]:
-    def check(document: object) -> Iterator[str]:
-        if isinstance(document, dict):
-            return _field_faults(document, Event, "")
-        return iter(["not an object"])
-
-    return _json_faults(line, "Event", lambda error: f"column {error.colno}", check)
-
-
-def parse(content: bytes) -> EventList:
+def parse(content: bytes) -> Listed:
     """Reads an EventList in its JSON form (protobuf.dev/programming-guides/json).
 
     Whether the events' times can be used is not looked at.
@@ -91,15 +106,18 @@ def parse(content: bytes) -> EventList:
         InvalidCalendar: The bytes are not UTF-8, not JSON, or not an EventList.
     """
     text = _decode(content)
+    wrong = ""
     try:
-        events = json_format.Parse(text, EventList())
+        if text.lstrip().startswith("{"):  # protobuf takes [] and "" for {}
+            events = json_format.Parse(text, EventList())
+            return Listed(events, range(len(events.events)))
     except _NOT_THE_MESSAGE as error:
-        # protobuf's words name neither the place of every fault nor how to mend it.
-        faults = list(islice(_faults(text), MAX_FAULTS))
-        raise InvalidCalendar(faults or [str(error)]) from error
-    if not text.lstrip().startswith("{"):
-        raise InvalidCalendar(list(_faults(text)))  # protobuf takes [] and "" for {}
-    return events
+        wrong = str(error)  # it names neither the place of every fault nor how to mend it
+    document = _load(text, "EventList", lambda error: f"line {error.lineno}, column {error.colno}")
+    listed = _usable(document)
+    if not listed.skipped:
+        raise InvalidCalendar([wrong])
+    return listed
 
 
 def _decode(content: bytes) -> str:
@@ -112,32 +130,23 @@ def _decode(content: bytes) -> str:
         raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
 
 
-def _faults(text: str) -> Iterator[str]:
-    def place(error: json.JSONDecodeError) -> str:
-        return f"line {error.lineno}, column {error.colno}"
+def _load(text: str | bytes, message: str, place: Callable[[json.JSONDecodeError], str]) -> object:
+    """The document that a text is.
 
-    return _json_faults(text, "EventList", place, _document_faults)
-
-
-def _json_faults(
-    text: str | bytes,
-    message: str,
-    place: Callable[[json.JSONDecodeError], str],
-    check: Callable[[object], Iterator[str]],
-) -> Iterator[str]:
-    """What keeps the text from being JSON, or else what `check` finds in the document."""
+    Raises:
+        InvalidCalendar: It is none.
+    """
     try:
-        document = json.loads(text, object_pairs_hook=_without_duplicates)
+        return json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        yield f"{place(error)}: not JSON: {error.msg}"
+        fault = f"{place(error)}: not JSON: {error.msg}"
     except RecursionError:
-        yield f"not an {message}: it is nested too deeply"
+        fault = f"not an {message}: it is nested too deeply"
     except _DuplicateKey as error:
-        yield str(error)
+        fault = str(error)
     except ValueError:
-        yield f"not an {message}: a number has too many digits"
-    else:
-        yield from check(document)
+        fault = f"not an {message}: a number has too many digits"
+    raise InvalidCalendar([fault])
 
 
 class _DuplicateKey(ValueError):  # noqa: N818 - as above
@@ -153,20 +162,38 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return unique
 
 
-def _document_faults(document: object) -> Iterator[str]:
+def _usable(document: object) -> Listed:
+    """The events of a document that can be used, and what is wrong with the others.
+
+    Raises:
+        InvalidCalendar: It is no EventList, whatever its events are.
+    """
     if not isinstance(document, dict):
-        yield 'not an EventList: the outermost value is not an object like {"events": [...]}'
-        return
+        raise InvalidCalendar([_NOT_AN_OBJECT])
     events = document.pop("events", None)
-    yield from _field_faults(document, EventList, "")
+    faults = list(_field_faults(document, EventList, ""))
     if not isinstance(events, list | None):
-        yield "events: not a list"
-        return
+        faults.append("events: not a list")
+    if faults:
+        raise InvalidCalendar(faults[:MAX_FAULTS])
+    found = json_format.ParseDict(document, EventList())
+    positions, skipped = [], []
     for position, event in enumerate(events or ()):
-        if isinstance(event, dict):
-            yield from _field_faults(event, Event, f"events[{position}].")
-        else:
-            yield f"events[{position}]: not an object"
+        wrong = _faults_of_event(event, f"events[{position}]")
+        skipped += wrong
+        if not wrong:
+            positions.append(position)
+            json_format.ParseDict(event, found.events.add())
+    return Listed(found, positions, skipped)
+
+
+def _faults_of_event(event: object, path: str) -> list[Skipped]:
+    if not isinstance(event, dict):
+        return [Skipped(None, f"{path}: not an object".removeprefix(": "), "")]
+    title, start = (event.get(name) for name in ("title", "start"))
+    said = [each if isinstance(each, str) else "" for each in (title, start)]
+    faults = _field_faults(event, Event, f"{path}." if path else "")
+    return [Skipped(None, fault, *said) for fault in faults]
 
 
 def _field_faults(

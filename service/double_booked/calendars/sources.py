@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +18,8 @@ from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
 from double_booked.calendars.recurrence import Window
+from double_booked.calendars.skipped import Skipped
+from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 
 _STANDARD_INPUT = 0
 _ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
@@ -59,6 +61,7 @@ class Source:
         options: What the file says of what counts as a conflict.
         outside: How many events and series have nothing in the window.
         without_resource: How many events take nothing of what they were to be looked at by.
+        skipped: What cannot be used.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Source:
     options: ConflictOptions
     outside: int = 0
     without_resource: int = 0
+    skipped: Sequence[Skipped] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,9 @@ class Joined:
         """The file of an event of the list, its line if known, and its field in the file."""
         number, index = self.origins[position]
         source = self.sources[number]
-        return source.name, source.found[index].line, f"events[{index}]"
+        each = source.found[index]
+        field = f"events[{index if each.position is None else each.position}]"
+        return source.name, each.line, field
 
 
 def read(path: str, resource: str, reading: Reading, allowance: Allowance | None = None) -> Source:
@@ -115,18 +121,54 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
             calendar = ics.parse(head + file.read(), reading.of_calendars)
             return _from_calendar(name_of(path), calendar, reading, resource)
         if found_format == "csv":
-            rows = csv_events.parse(head + file.read(), reading.of_calendars.zone)
-            found = [Found(event, line) for line, event in rows]
-            options = ConflictOptions()
+            source = _from_table(path, head + file.read(), reading)
         else:
-            events = json_events.load(head, file)
-            found, options = [Found(event) for event in events.events], events.options
+            source = _from_json(path, head, file)
     _check_by(reading.by, found_format)
     if reading.by in {"file", "calendar"}:
-        for each in found:
+        for each in source.found:
             each.event.resources[:] = [resource]
-    inside = [each for each in found if _is_within(each.event, reading.window)]
-    return Source(name_of(path), inside, options, len(found) - len(inside))
+    return _in_window(_without_faults(source), reading.window)
+
+
+def _from_table(path: str, content: bytes, reading: Reading) -> Source:
+    table = csv_events.parse(content, reading.of_calendars.zone)
+    found = [Found(event, line) for line, event in table.rows]
+    return Source(name_of(path), found, ConflictOptions(), skipped=table.skipped)
+
+
+def _from_json(path: str, head: bytes, file: BinaryIO) -> Source:
+    listed = json_events.load(head, file)
+    pairs = zip(listed.events.events, listed.positions, strict=True)
+    found = [Found(event, position=position) for event, position in pairs]
+    return Source(name_of(path), found, listed.events.options, skipped=listed.skipped)
+
+
+def _without_faults(source: Source) -> Source:
+    """Skips the events whose times cannot be used."""
+    found: list[Found] = []
+    skipped = list(source.skipped)
+    for each in source.found:
+        faults = [_skip(each, kind) for kind in event_faults(each.event)]
+        skipped += faults
+        if not faults:
+            found.append(each)
+    return replace(source, found=found, skipped=skipped)
+
+
+def _skip(each: Found, kind: FaultKind) -> Skipped:
+    fault = describe(Fault(each.position or 0, kind))
+    path = fault.field if each.line is None else fault.field.partition(".")[2]
+    try:
+        date = each.event.start.ToJsonString() if each.event.HasField("start") else ""
+    except ValueError:  # it is out of range
+        date = ""
+    return Skipped(each.line, f"{path}: {fault.description}", each.event.title, date)
+
+
+def _in_window(source: Source, window: Window | None) -> Source:
+    inside = [each for each in source.found if _is_within(each.event, window)]
+    return replace(source, found=inside, outside=len(source.found) - len(inside))
 
 
 def _open(path: str, allowance: Allowance) -> BinaryIO:
@@ -185,12 +227,12 @@ def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource
     ]
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
-    return Source(name, inside, ConflictOptions(), calendar.outside, without)
+    return Source(name, inside, ConflictOptions(), calendar.outside, without, calendar.skipped)
 
 
 def _is_within(event: Event, window: Window | None) -> bool:
-    if window is None or not (event.HasField("start") and event.HasField("end")):
-        return True  # what is missing, the engine tells
+    if window is None:
+        return True
     first, last = int(window.start.timestamp()), int(window.end.timestamp())
     start, end = event.start.seconds, event.end.seconds
     return start < last and (end > first or start == end == first)

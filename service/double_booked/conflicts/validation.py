@@ -167,11 +167,12 @@ def _describe_gap(gap: Duration) -> str | None:
 def find_faults(request: EventList) -> Iterator[Fault]:
     """Yields the faults of the events' times, in the order of the list."""
     for position, event in enumerate(request.events):
-        for kind in _event_faults(event):
+        for kind in event_faults(event):
             yield Fault(position, kind)
 
 
-def _event_faults(event: Event) -> Iterator[FaultKind]:
+def event_faults(event: Event) -> Iterator[FaultKind]:
+    """Yields the faults of an event's times."""
     start = list(_timestamp_faults(event, "start"))
     end = list(_timestamp_faults(event, "end"))
     yield from start
