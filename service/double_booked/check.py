@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
 from io import TextIOWrapper
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
@@ -21,6 +22,7 @@ from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.folders import find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
+from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.machine_zone import machine_zone
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rooms import spell_alike
@@ -40,8 +42,9 @@ from double_booked.conflicts.validation import InvalidRequest
 from double_booked.reading_options import Input
 from double_booked.report import github, html, ics, json_conflicts, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
+from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.printable import printable
-from double_booked.report.suggestions import Suggester, Wish
+from double_booked.report.suggestions import LAST_BOOKED, Suggester, Wish
 
 if TYPE_CHECKING:
     from double_booked.client import CallerTls
@@ -133,8 +136,11 @@ def run(  # noqa: PLR0917 - the last two are rare
     try:
         conflicts = ask_explained(joined.asked, ask) if explained else ask(joined.asked)
         findings = gather(conflicts, joined.asked, partial(_place, joined))
+        if wanted.only:
+            findings = _keep_invited(findings, joined, wanted.only)
+            conflicts = to_message(findings, joined.asked, explain=joined.asked.options.explain)
         if output.suggestions and explained:
-            findings = _with_suggestions(findings, joined, reading, output)
+            findings = _with_suggestions(findings, joined, reading, output, wanted.only)
     except InvalidRequest as error:
         raise refused(error, joined) from error
     except ForeignEvent as error:
@@ -148,6 +154,15 @@ def run(  # noqa: PLR0917 - the last two are rare
 def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
     """Return ERROR if something was skipped that must not be, else `code`."""
     return code if is_whole or wanted.skip_unreadable else ERROR
+
+
+def _keep_invited(findings: Findings, joined: Joined, path: str) -> Findings:
+    own = Invitation(path).positions(joined)
+    if not own:
+        said = f"{name_of(path)} has no event that takes time and is looked at"
+        click.echo(f"Note: {printable(said)}; --from and --to choose.", err=True)
+    kept = keep_involving(findings, own, joined.asked)
+    return replace(kept, only=Path(name_of(path)).name or path)
 
 
 def read_events(
@@ -167,11 +182,21 @@ def read_events(
         Failure: Nothing can be read; if `wanted` is strict, something cannot.
     """
     reading = _reading(wanted, zone)
-    sources, is_whole = _read_all(files, reading, wanted)
+    paths = [wanted.only, *files] if wanted.only else files
+    sources, is_whole = _read_all(paths, reading, wanted)
+    if wanted.only:
+        sources = _address(wanted.only, sources)
     joined = join(sources, options)
     if wanted.by in RESOURCES:
         spell_alike(joined.asked)
     return joined, reading, is_whole
+
+
+def _address(path: str, sources: Sequence[Source]) -> list[Source]:
+    invitation = Invitation(path)
+    if not invitation.is_read(sources):
+        raise Failure(f"{name_of(path)}: nothing of it can be read, so nothing is checked")
+    return invitation.address(sources)
 
 
 def _reading(wanted: Input, zone: tzinfo) -> Reading:
@@ -299,12 +324,14 @@ def _note(sources: Sequence[Source], reading: Reading) -> None:
 
 
 def _with_suggestions(
-    findings: Findings, joined: Joined, reading: Reading, output: Output
+    findings: Findings, joined: Joined, reading: Reading, output: Output, only: str | None
 ) -> Findings:
     booked = [joined.found(position)[1].created for position in range(len(findings.entries))]
     window = reading.of_calendars.window
     is_all_known = reading.window is None and not any(booked)
     known = None if is_all_known else (to_nanoseconds(window.start), to_nanoseconds(window.end))
+    for position in Invitation(only).positions(joined) if only else ():
+        booked[position] = LAST_BOOKED
     wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
     return replace(findings, slots=Suggester(findings, joined.asked, booked, wish).suggest())
 

@@ -7,6 +7,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -139,6 +140,12 @@ def operator(chosen: settings.OperatorSettings) -> None:
     " clashes, or annotations for a pull request.",
 )
 @reading_options.options
+@click.option(
+    "--only",
+    metavar="FILE",
+    help="Tell only of conflicts with the events of this file, like an invitation, which is read"
+    " too; they take every calendar of the other FILEs.",
+)
 @conflict_options.options
 @click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
 @report_options.zone_option
@@ -171,6 +178,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     tls: "CallerTls | None",
     output_format: str,
     wanted: reading_options.Input,
+    only: str | None,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
@@ -200,7 +208,9 @@ def check(  # noqa: PLR0917 - click passes them by name
         options = check.make_options(min_gap, dict(capacity), explain=explain)
         fails = fail_on == "any"
         output = check.Output(output_format, zone, fails, suggestions, hours)
-        sys.exit(check.run(files or ("-",), options, server, output, tls, wanted))
+        sys.exit(
+            check.run(files or ("-",), options, server, output, tls, replace(wanted, only=only))
+        )
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

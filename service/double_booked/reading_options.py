@@ -29,6 +29,7 @@ class Input:
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
         skip_unreadable: Whether what cannot be used leaves the exit code as it is.
         strict: Whether nothing is checked if something cannot be used.
+        only: The file whose events are compared with all others; None for all events.
     """
 
     format: str | None = None
@@ -41,6 +42,7 @@ class Input:
     me: frozenset[str] = frozenset()
     skip_unreadable: bool = False
     strict: bool = False
+    only: str | None = None
 
 
 class AddressType(click.ParamType[str]):

@@ -107,6 +107,7 @@ def test_a_gap_is_kept_before_and_after() -> None:
     options.min_gap.seconds = 1_800
     found = find(event(0, 9, "a"), event(11, 24, "a"), length=1, count=3, options=options)
     assert found == [(9.5, 10.5)]
+    assert find(event(0, 9, "a"), event(10.75, 24, "a"), options=options) == []
 
 
 def test_a_resource_has_room_below_its_capacity() -> None:

@@ -62,6 +62,7 @@ class Source:
         outside: How many events and series have nothing in the window.
         without_resource: How many events take nothing of what they were to be looked at by.
         skipped: What cannot be used.
+        takes_itself: Whether its events take the file or the calendar that they are in.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Source:
     outside: int = 0
     without_resource: int = 0
     skipped: Sequence[Skipped] = ()
+    takes_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
     if reading.by in {"file", "calendar"}:
         for each in source.found:
             each.event.resources[:] = [resource]
+        source = replace(source, takes_itself=True)
     return _in_window(_without_faults(source), reading.window)
 
 
@@ -227,7 +230,8 @@ def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource
     ]
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
-    return Source(name, inside, ConflictOptions(), calendar.outside, without, calendar.skipped)
+    options, takes_itself = ConflictOptions(), by not in RESOURCES
+    return Source(name, inside, options, calendar.outside, without, calendar.skipped, takes_itself)
 
 
 def _is_within(event: Event, window: Window | None) -> bool:

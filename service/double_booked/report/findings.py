@@ -96,11 +96,13 @@ class Findings:
         entries: Every event that was asked about, by its position in the request.
         groups: Those that conflict, in the order of the answer.
         slots: Where an event could go instead, nearest first, by its position.
+        only: The file without whose events nothing is told; "" for all events.
     """
 
     entries: Sequence[Entry]
     groups: Sequence[Group]
     slots: Mapping[int, Sequence[Span]] = field(default_factory=dict)
+    only: str = ""
 
 
 class ForeignEvent(ValueError):  # noqa: N818 - named as InvalidRequest is
@@ -207,6 +209,8 @@ def _occupied_times(members: Iterable[int], asked: EventList) -> Iterator[Occupi
 def summarize(findings: Findings) -> str:
     """One sentence: how many groups and events conflict."""
     total, groups = len(findings.entries), len(findings.groups)
+    if not groups and findings.only:
+        return f"No conflicts with {printable(findings.only)} among {count(total, 'event')}."
     if not groups:
         return f"No conflicts among {count(total, 'event')}."
     members = len({member for group in findings.groups for member in group.members})

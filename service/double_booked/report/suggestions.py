@@ -25,6 +25,9 @@ DAYS_AROUND = 14
 _A_DAY = 86_400 * NANOS_PER_SECOND
 _AROUND = DAYS_AROUND * _A_DAY
 
+LAST_BOOKED = "~~"
+"""Sorts after all times, and after "~", which stands for an unknown one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:

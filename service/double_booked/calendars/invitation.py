@@ -1,0 +1,77 @@
+"""A file whose events are compared with calendars, before they are part of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.folders import name_of
+from double_booked.calendars.ics_events import Found
+from double_booked.calendars.sources import Joined, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """The file, or the folder of files, that is compared with all other files.
+
+    Attributes:
+        path: Where it is; "-" is standard input.
+    """
+
+    path: str
+
+    def is_read(self, sources: Sequence[Source]) -> bool:
+        """Return whether something of it is among what was read."""
+        return any(each.found or not each.skipped for each in sources if self._holds(each))
+
+    def address(self, sources: Sequence[Source]) -> list[Source]:
+        """Return the sources, those of the invitation first and once, on what the others take.
+
+        Its events take every resource of the other sources. Those that name what they take, as the
+        rows of a table or by attendee, keep that.
+        """
+        own = {_key(each.name): each for each in sources if self._holds(each)}
+        others = [each for each in sources if not self._holds(each)]
+        resources = {name for each in others for name in _resources(each)}
+        if resources:
+            return [*(_on(each, sorted(resources)) for each in own.values()), *others]
+        return [*own.values(), *others]
+
+    def positions(self, joined: Joined) -> frozenset[int]:
+        """Return the positions of its events in the joined list."""
+        own = {number for number, each in enumerate(joined.sources) if self._holds(each)}
+        return frozenset(
+            position for position, (number, _) in enumerate(joined.origins) if number in own
+        )
+
+    def _holds(self, source: Source) -> bool:
+        if self.path == "-":
+            return source.name == name_of("-")
+        path = Path(self.path).resolve()
+        return source.name != name_of("-") and Path(source.name).resolve().is_relative_to(path)
+
+
+def _key(name: str) -> Path:
+    return Path(name).resolve()
+
+
+def _resources(source: Source) -> set[str]:
+    """The unnamed resource is ""."""
+    return {name for each in source.found for name in each.event.resources or [""]}
+
+
+def _on(source: Source, resources: Sequence[str]) -> Source:
+    found = [
+        _with_resources(each, resources)
+        if source.takes_itself or not each.event.resources
+        else each
+        for each in source.found
+    ]
+    return replace(source, found=found)
+
+
+def _with_resources(found: Found, resources: Sequence[str]) -> Found:
+    event = Event()
+    event.CopyFrom(found.event)
+    event.resources[:] = resources
+    return replace(found, event=event)

@@ -1,0 +1,98 @@
+"""Only the conflicts in which certain events take part."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, EventList
+from double_booked.api.scheduling_pb2 import Overlap as OverlapMessage
+from double_booked.conflicts.definition import NANOS_PER_SECOND, occupied_time
+from double_booked.report.findings import Findings, Group, Overlap
+
+Range = tuple[int, int]
+"""The overlaps of a group in which an event is present: from the first up to the second."""
+
+
+def keep_involving(findings: Findings, own: AbstractSet[int], asked: EventList) -> Findings:
+    """Return the findings with only the overlaps in which one of some events is present.
+
+    A group that falls apart without the others becomes several.
+
+    Args:
+        findings: All that was found.
+        own: The positions of the events.
+        asked: The request.
+    """
+    gap = asked.options.min_gap.ToNanoseconds()
+    groups = [part for group in findings.groups for part in _keep(group, own, asked, gap)]
+    return replace(findings, groups=groups)
+
+
+def _keep(group: Group, own: AbstractSet[int], asked: EventList, gap: int) -> Iterator[Group]:
+    ranges = {each: _present_in(group.overlaps, each, asked, gap) for each in group.members}
+    wanted = {number for each in group.members if each in own for number in range(*ranges[each])}
+    kept = sorted(wanted)
+    members = {
+        each: (bisect_left(kept, first), bisect_left(kept, last))
+        for each, (first, last) in ranges.items()
+    }
+    overlaps = [group.overlaps[number] for number in kept]
+    pieces = _pieces(len(kept), [each for each in members.values() if each[0] < each[1]])
+    for first, last in pieces:
+        inside = [each for each, (start, end) in members.items() if first <= start < end <= last]
+        yield Group(group.resource, tuple(inside), tuple(overlaps[first:last]))
+
+
+def _present_in(overlaps: Sequence[Overlap], position: int, asked: EventList, gap: int) -> Range:
+    """An event is present in all of an overlap or in nothing of it: at its ends, others begin."""
+    occupied = occupied_time(position, asked.events[position], gap)
+    first = bisect_left(overlaps, occupied.start, key=lambda each: each.start)
+    if occupied.is_instant:
+        instant = (occupied.start, occupied.start)
+        start = bisect_left(overlaps, instant, key=lambda each: (each.start, each.end))
+        return start, bisect_right(overlaps, instant, key=lambda each: (each.start, each.end))
+    return first, bisect_left(overlaps, occupied.end, key=lambda each: each.start)
+
+
+def _pieces(size: int, ranges: Sequence[Range]) -> Iterator[Range]:
+    """Yield the ranges of numbers up to `size` that no range connects."""
+    reach = list(range(1, size + 1))
+    for first, last in ranges:
+        reach[first] = max(reach[first], last)
+    start = end = 0
+    for number in range(size):
+        if number == end and number:
+            yield start, number
+            start = number
+        end = max(end, reach[number])
+    if size:
+        yield start, size
+
+
+def to_message(findings: Findings, asked: EventList, *, explain: bool) -> ConflictList:
+    """Return the findings as the engine would answer them.
+
+    Args:
+        findings: What conflicts.
+        asked: The request.
+        explain: Whether to say who overlaps when.
+    """
+    return ConflictList(
+        conflicts=[
+            ConflictGroup(
+                conflict_group=[asked.events[each] for each in group.members],
+                resource=group.resource,
+                overlaps=[_overlap(each, group) for each in group.overlaps] if explain else [],
+            )
+            for group in findings.groups
+        ]
+    )
+
+
+def _overlap(overlap: Overlap, group: Group) -> OverlapMessage:
+    numbers = {position: number for number, position in enumerate(group.members)}
+    message = OverlapMessage(depth=overlap.depth, members=[numbers[m] for m in overlap.members])
+    message.start.seconds, message.start.nanos = divmod(overlap.start, NANOS_PER_SECOND)
+    message.end.seconds, message.end.nanos = divmod(overlap.end, NANOS_PER_SECOND)
+    return message

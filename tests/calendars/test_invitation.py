@@ -1,0 +1,74 @@
+"""An invitation is compared with every calendar, before it is part of one."""
+
+from pathlib import Path
+
+import pytest
+
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event
+from double_booked.calendars.ics_events import Found
+from double_booked.calendars.invitation import Invitation
+from double_booked.calendars.sources import Source, join
+
+
+def source(name: str | Path, *resources: str, uid: str = "", takes_itself: bool = True) -> Source:
+    event = Event(id=uid or str(name), resources=resources)
+    event.start.seconds = event.end.seconds = 1
+    found = [Found(event, is_shared=bool(uid))]
+    return Source(str(name), found, ConflictOptions(), takes_itself=takes_itself)
+
+
+def resources_of(sources: list[Source]) -> list[list[str]]:
+    return [list(each.event.resources) for source in sources for each in source.found]
+
+
+CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
+
+
+def test_its_events_take_every_calendar() -> None:
+    addressed = Invitation("in.ics").address([*CALENDARS, source("in.ics", "in")])
+    assert [each.name for each in addressed] == ["in.ics", "anna.ics", "bruno.ics"]
+    assert resources_of(addressed) == [["anna", "bruno"], ["anna"], ["bruno"]]
+
+
+def test_what_names_its_resources_keeps_them() -> None:
+    table = source("in.csv", "red", takes_itself=False)
+    assert resources_of(Invitation("in.csv").address([table, *CALENDARS]))[0] == ["red"]
+    unnamed = source("in.csv", takes_itself=False)
+    assert resources_of(Invitation("in.csv").address([unnamed, *CALENDARS]))[0] == ["anna", "bruno"]
+
+
+def test_events_without_a_resource_are_met_on_the_unnamed_one() -> None:
+    addressed = Invitation("in.ics").address([source("in.ics", "in"), source("events.json")])
+    assert resources_of(addressed)[0] == [""]
+
+
+def test_alone_it_takes_itself() -> None:
+    assert resources_of(Invitation("in.ics").address([source("in.ics", "in")])) == [["in"]]
+
+
+def test_a_file_that_is_named_twice_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sources = [source(name, "in") for name in ("in.ics", "./in.ics", tmp_path / "in.ics")]
+    assert len(Invitation("in.ics").address(sources)) == 1
+
+
+def test_a_folder_holds_its_files() -> None:
+    sources = [source("mail/a.ics", "a"), source("mail/b.ics", "b"), *CALENDARS]
+    addressed = Invitation("mail").address(sources)
+    assert resources_of(addressed)[:2] == [["anna", "bruno"], ["anna", "bruno"]]
+
+
+def test_standard_input_is_no_file() -> None:
+    sources = [source("standard input", "standard input"), *CALENDARS]
+    assert resources_of(Invitation("-").address(sources))[0] == ["anna", "bruno"]
+    assert resources_of(Invitation(".").address(sources))[0] == ["standard input"]
+
+
+def test_an_event_that_a_calendar_has_already_is_one_of_its_events() -> None:
+    sources = [source("anna.ics", "anna", uid="talk"), source("in.ics", "in", uid="talk")]
+    invitation = Invitation("in.ics")
+    joined = join(invitation.address(sources), ConflictOptions())
+    assert len(joined.asked.events) == 1
+    assert invitation.positions(joined) == {0}
