@@ -619,3 +619,16 @@ def test_plain_line_ends_and_a_byte_order_mark_are_read() -> None:
 def test_the_zone_of_the_reader_is_only_for_floating_times() -> None:
     assert BERLIN.utcoffset(datetime(2026, 3, 2, tzinfo=UTC))
     assert times_of("DTSTART:20260302T090000Z") == spans("2026-03-02 09:00")
+
+
+def test_thousands_of_series_with_a_count_of_years_are_read() -> None:
+    december = Window(datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    rules = ["DAILY;COUNT=3650", "WEEKLY;COUNT=520", "WEEKLY;BYDAY=MO,WE;COUNT=1040"]
+    rules += ["MONTHLY;BYDAY=-1FR;COUNT=120", "MONTHLY;COUNT=120", "YEARLY;COUNT=10"]
+    events = [
+        f"UID:{number}-{rule} | DTSTART:20170113T090000Z | RRULE:FREQ={rule}"
+        for rule in rules
+        for number in range(350)
+    ]
+    # Daily; the 4 Fridays; 4 Mondays and 4 Wednesdays; none, as the start counts; one; none.
+    assert len(times_of(*events, window=december)) == 350 * (31 + 4 + 8 + 0 + 1 + 0)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from double_booked.calendars.expansion import expand
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.ics_times import decode
 from double_booked.calendars.ics_values import parse_offset, text_of
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Window
-from double_booked.calendars.rules import Rule, Steps, TooManySteps, expand, parse_rule
+from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 from double_booked.calendars.zone_names import iana_zone, other_zone
 from double_booked.calendars.zones import FileZone, Transition, UnknownZone
 
