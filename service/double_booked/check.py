@@ -45,6 +45,7 @@ from double_booked.report.findings import Findings, ForeignEvent, Place, count, 
 from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.printable import printable
 from double_booked.report.suggestions import LAST_BOOKED, Suggester, Wish
+from double_booked.unexpected import doing
 
 if TYPE_CHECKING:
     from double_booked.client import CallerTls
@@ -360,7 +361,8 @@ def _try_to_read(
 ) -> Source | Failure:
     """What was read, or why it was not: all files' faults are told at once."""
     try:
-        return read(path, resource, reading, allowance)
+        with doing(f"reading {name_of(path)}"):
+            return read(path, resource, reading, allowance)
     except TooLarge as error:
         raise Failure(f"{name_of(path)}: {error}") from error  # so would be all that follow
     except InvalidCalendar as error:

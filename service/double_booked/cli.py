@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, reading_options, report_options, settings
+from double_booked import conflict_options, reading_options, report_options, settings, unexpected
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from double_booked.client import CallerTls
 
 OUT_OF_MEMORY = 2
+UNEXPECTED = 2
 INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
 
 
@@ -83,14 +84,21 @@ def _caller_tls(
 
 
 class Commands(click.Group):
-    """Commands that end with a sentence where memory does."""
+    """Commands that end with one line where memory does, and at errors nobody foresaw."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
-        """Run the command; its exit code is 2 if memory runs out."""
+        """Run the command; its exit code is 2 if memory runs out or an error is unexpected."""
         try:
             return super().invoke(ctx)
+        except unexpected.EXPECTED:
+            raise
         except MemoryError:
             pass  # here the traceback still holds what filled the memory
+        except Exception as error:
+            if sys.flags.dev_mode:  # python -X dev shows the whole traceback
+                raise
+            click.echo(f"Error: {printable(unexpected.describe(error))}", err=True)
+            sys.exit(UNEXPECTED)
         click.echo("Error: memory ran out; ask about less at once, or allow more memory", err=True)
         sys.exit(OUT_OF_MEMORY)
 
