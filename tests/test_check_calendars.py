@@ -13,7 +13,7 @@ from icalendar import Calendar
 TEAM = Path(__file__).parent.parent / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
 WEEK = ("--from=2026-11-16", "--to=2026-11-22")
-SUMMARY = "6 groups of conflicting events, 12 of 28 events."
+SUMMARY = "6 groups of conflicting events, 12 of 28 events of 5 calendars."
 
 
 def run(*arguments: str | Path, code: int = 1) -> subprocess.CompletedProcess[str]:
@@ -107,6 +107,65 @@ def test_rooms_are_the_same_however_files_spell_them(tmp_path: Path) -> None:
     run(tmp_path, *WEEK, "--by=location", "--capacity=red=2", code=0)
 
 
+def test_a_folder_of_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
+    """As khal, vdirsyncer and Radicale store it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in "ab":
+        write(home / f"{name}.ics", NINE)
+    ran = run(tmp_path, *WEEK)
+    assert "home: 2 events, double-booked for 1h" in ran.stdout
+    assert ran.stderr == (
+        f"Note: {home} is read as one calendar, as each of its 2 files has one event;"
+        " --by file separates them.\n"
+    )
+    for separate in ((tmp_path, "--by=file"), (home / "a.ics", home / "b.ics")):
+        ran = run(*separate, *WEEK, code=0)
+        assert (ran.stdout, ran.stderr) == ("No conflicts among 2 events of 2 calendars.\n", "")
+
+
+def test_a_folder_of_one_event_a_file_is_a_persons_if_it_is_named_so(tmp_path: Path) -> None:
+    declined = f"{NINE} ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c ATTENDEE:mailto:d@b.c"
+    (tmp_path / "a@b.c").mkdir()
+    write(tmp_path / "a@b.c" / "1.ics", NINE)
+    write(tmp_path / "a@b.c" / "2.ics", declined)
+    run(tmp_path, *WEEK, code=0)
+
+
+def test_all_files_can_be_one_calendar(tmp_path: Path) -> None:
+    files = [write(tmp_path / name, NINE) for name in ("work.ics", "private.ics")]
+    table = tmp_path / "trips.csv"
+    table.write_text("title,start,end,resources\nVisit,2026-11-16 09:00,2026-11-16 11:00,car\n")
+    said = run(*files, *WEEK, code=0).stdout
+    assert said == "No conflicts among 2 events of 2 calendars.\n"
+    said = run(*files, table, *WEEK, "--merge", "--timezone=UTC").stdout
+    assert "all files: 3 events, double-booked for 1h" in said
+    assert said.endswith("3 of 3 events of 1 calendar.\n")
+
+
+@pytest.mark.parametrize(
+    ("by", "scope"),
+    [
+        ("file", "1 calendar"),
+        ("calendar", "1 calendar"),
+        ("attendee", "2 attendees"),
+        ("location", "1 location"),
+        ("resource", "3 resources"),
+    ],
+)
+def test_the_summary_counts_what_was_compared(tmp_path: Path, by: str, scope: str) -> None:
+    event = f"{NINE} ATTENDEE:mailto:a@b.c ATTENDEE:mailto:d@b.c LOCATION:Lab RESOURCES:a,b,c"
+    said = run(write(tmp_path / "a.ics", event), *WEEK, f"--by={by}", code=0).stdout
+    assert said == f"No conflicts among 1 event of {scope}.\n"
+
+
+def test_the_summary_counts_what_tables_and_calendars_name_together(tmp_path: Path) -> None:
+    table = tmp_path / "rooms.csv"
+    table.write_text("start,end,resources\n2026-11-16 09:00,2026-11-16 10:00,Lab|Hall\n")
+    said = run(write(tmp_path / "a.ics", NINE), table, *WEEK, code=0).stdout
+    assert said == "No conflicts among 2 events of 3 resources.\n"
+
+
 def test_free_times_are_proposed_for_what_was_booked_later() -> None:
     said = run(TEAM, *WEEK, "--suggest=2", "--hours=9-18").stdout
     assert "> Dentist could be 09:45-10:45, 10:45-11:45" in said
@@ -143,6 +202,7 @@ def test_formats_may_be_mixed(tmp_path: Path) -> None:
         (["--hours=9-25"], "'9-25' is not two hours of a day like 9-18."),
         (["--by=person"], "'person' is not one of"),
         (["--me=anna"], "'anna' is no address like anna@example.org."),
+        (["--merge", "--by=file"], "--merge and --by exclude each other."),
         (["--suggest=-1"], "-1 is not in the range"),
         (["--strict", "--skip-unreadable"], "--skip-unreadable and --strict exclude each other"),
     ],

@@ -20,7 +20,7 @@ from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
-from double_booked.calendars.folders import find_files, name_of, resource_names
+from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.machine_zone import machine_zone
@@ -35,6 +35,7 @@ from double_booked.calendars.sources import (
     locate,
     read,
 )
+from double_booked.calendars.vdir import find_vdirs
 from double_booked.conflicts import kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.limits import LimitExceeded, Limits
@@ -55,6 +56,9 @@ CONFLICTS = 1
 ERROR = 2
 
 FORMATS = ("text", "json", "ics", "html", "github")
+MERGED = "all files"
+"""What the one calendar is called that --merge makes."""
+
 DEFAULT_DAYS = 90
 """How far calendars are looked at if nobody says."""
 
@@ -140,6 +144,7 @@ def run(  # noqa: PLR0917 - the last two are rare
         if wanted.only:
             findings = _keep_invited(findings, joined, wanted.only)
             conflicts = to_message(findings, joined.asked, explain=joined.asked.options.explain)
+        findings = replace(findings, scope=_describe_scope(joined, reading.by))
         if output.suggestions and explained:
             findings = _with_suggestions(findings, joined, reading, output, wanted.only)
     except InvalidRequest as error:
@@ -207,8 +212,9 @@ def _reading(wanted: Input, zone: tzinfo) -> Reading:
         ics_files.Reading(window, zone, Counting(wanted.count_tentative, wanted.count_all_day)),
         window if wanted.start or wanted.end else None,
         wanted.format,
-        wanted.by,
+        "file" if wanted.merge else wanted.by,
         wanted.me,
+        wanted.merge,
     )
 
 
@@ -248,13 +254,18 @@ def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
 def _read_all(paths: Sequence[str], reading: Reading, wanted: Input) -> tuple[list[Source], bool]:
     """The sources, and whether all of them was read; what was not is told on standard error."""
     found_or_not = [_find_files(path) for path in paths]
-    files = [file for found in found_or_not if isinstance(found, list) for file in found]
-    names = resource_names(files)
+    files = [
+        (path, file)
+        for path, found in zip(paths, found_or_not, strict=True)
+        if isinstance(found, list)
+        for file in found
+    ]
+    names = _name_resources(files, reading)
     allowance = Allowance(wanted.max_bytes)
     console = Console(stderr=True)
-    shown = track(
-        files, "reading", console=console, transient=True, disable=not console.is_terminal
-    )
+    paths_of_files = [file for _, file in files]
+    is_quiet = not console.is_terminal
+    shown = track(paths_of_files, "reading", console=console, transient=True, disable=is_quiet)
     # Left open by a fault, it would keep its thread, and the process with that.
     with closing(cast("Generator[str]", shown)):
         read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
@@ -297,6 +308,23 @@ def _faults(
     return (f"{outcome.name}: {each}" for each in words(outcome.skipped))
 
 
+def _name_resources(files: Sequence[tuple[str, str]], reading: Reading) -> dict[str, str]:
+    """Return what each file is called among the resources.
+
+    Args:
+        files: As what each was named, itself or its folder, and its path.
+        reading: How they are read.
+    """
+    if reading.merge:
+        return dict.fromkeys((file for _, file in files), MERGED)
+    vdirs = {}
+    if reading.by in {None, "calendar"}:
+        vdirs = find_vdirs(file for path, file in files if path != file)
+    if vdirs:
+        _note_file(describe_vdirs(vdirs))
+    return resource_names([file for _, file in files], vdirs)
+
+
 def _find_files(path: str) -> list[str] | Failure:
     try:
         return find_files(path, _note_file)
@@ -335,6 +363,23 @@ def _with_suggestions(
         booked[position] = LAST_BOOKED
     wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
     return replace(findings, slots=Suggester(findings, joined.asked, booked, wish).suggest())
+
+
+def _describe_scope(joined: Joined, by: str | None) -> str:
+    """Return how many resources the events take, like "3 calendars"; "" if they name none.
+
+    Args:
+        joined: The events.
+        by: What they take, as `Reading` has it.
+    """
+    calendars = {source.calendar for source in joined.sources if source.calendar}
+    names = set(calendars)
+    if not all(source.calendar for source in joined.sources):
+        names.update(name for event in joined.asked.events for name in event.resources or [""])
+    if names <= {""}:
+        return ""
+    others = by if by in RESOURCES else "resource"
+    return count(len(names), "calendar" if names == calendars else others)
 
 
 def to_nanoseconds(moment: datetime) -> int:

@@ -30,6 +30,7 @@ class Input:
         skip_unreadable: Whether what cannot be used leaves the exit code as it is.
         strict: Whether nothing is checked if something cannot be used.
         only: The file whose events are compared with all others; None for all events.
+        merge: Whether all files are one calendar.
     """
 
     format: str | None = None
@@ -43,6 +44,7 @@ class Input:
     skip_unreadable: bool = False
     strict: bool = False
     only: str | None = None
+    merge: bool = False
 
 
 class AddressType(click.ParamType[str]):
@@ -75,6 +77,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         help="What events take: one thing for each file or calendar, or what they name. By default"
         " a calendar's events take the file, and those of JSON and CSV what they name.",
     )
+    @click.option("--merge", is_flag=True, help="All FILEs are one calendar.")
     @click.option(
         "--from",
         "start",
@@ -124,6 +127,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_input(  # noqa: PLR0917 - click passes them by name
         input_format: str | None,
         by: str | None,
+        merge: bool,  # noqa: FBT001 - as above
         start: date | None,
         end: date | None,
         count_tentative: str,
@@ -137,6 +141,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:  # noqa: ANN401 - as above
         if skip_unreadable and strict:
             raise click.UsageError("--skip-unreadable and --strict exclude each other.")
+        if merge and by:
+            raise click.UsageError("--merge and --by exclude each other.")
         wanted = Input(
             input_format,
             by,
@@ -148,6 +154,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             me=frozenset(me),
             skip_unreadable=skip_unreadable,
             strict=strict,
+            merge=merge,
         )
         return command(wanted=wanted, **values)
 

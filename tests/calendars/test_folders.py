@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.folders import find_files, resource_names
+from double_booked.calendars.folders import describe_vdirs, find_files, resource_names
 
 
 def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
@@ -62,3 +62,35 @@ def test_files_are_called_by_what_tells_them_apart() -> None:
         "y/bruno.ics": "y/bruno.ics",
         "-": "standard input",
     }
+
+
+def test_the_files_of_one_calendar_are_called_by_its_folder() -> None:
+    vdirs = {"x/home/1.ics": "x/home", "x/home/2.ics": "x/home"}
+    assert resource_names([*vdirs, "x/anna.ics"], vdirs) == {
+        "x/home/1.ics": "home",
+        "x/home/2.ics": "home",
+        "x/anna.ics": "anna",
+    }
+
+
+def test_folders_are_called_by_what_tells_them_apart_from_files_and_folders() -> None:
+    vdirs = {"x/home/1.ics": "x/home", "y/home/1.ics": "y/home", "x/anna/1.ics": "x/anna"}
+    assert resource_names([*vdirs, "anna.ics"], vdirs) == {
+        "x/home/1.ics": "x/home",
+        "y/home/1.ics": "y/home",
+        "x/anna/1.ics": "x/anna",
+        "anna.ics": "anna.ics",
+    }
+
+
+def test_a_sentence_says_which_folders_are_one_calendar() -> None:
+    vdirs = {"home/1.ics": "home", "home/2.ics": "home"}
+    assert describe_vdirs(vdirs) == (
+        "home is read as one calendar, as each of its 2 files has one event; --by file separates"
+        " them"
+    )
+    vdirs |= {"work/1.ics": "work", "work/2.ics": "work", "x/1.ics": "x", "x/2.ics": "x"}
+    assert describe_vdirs(vdirs) == (
+        "home and 2 more folders are read as one calendar each, as each of their files has one"
+        " event; --by file separates them"
+    )

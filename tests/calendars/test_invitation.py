@@ -14,7 +14,8 @@ def source(name: str | Path, *resources: str, uid: str = "", takes_itself: bool 
     event = Event(id=uid or str(name), resources=resources)
     event.start.seconds = event.end.seconds = 1
     found = [Found(event, is_shared=bool(uid))]
-    return Source(str(name), found, ConflictOptions(), takes_itself=takes_itself)
+    calendar = resources[0] if takes_itself and resources else ""
+    return Source(str(name), found, ConflictOptions(), calendar=calendar)
 
 
 def resources_of(sources: list[Source]) -> list[list[str]]:

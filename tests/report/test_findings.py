@@ -1,5 +1,7 @@
 """What is found is gathered once, so that every format tells the same."""
 
+from dataclasses import replace
+
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
@@ -65,6 +67,13 @@ def test_an_entry_tells_name_time_resources_and_place() -> None:
 def test_an_event_in_two_groups_counts_once() -> None:
     findings = found(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
     assert summarize(findings) == "2 groups of conflicting events, 2 of 2 events."
+
+
+def test_a_summary_says_how_many_resources_were_compared() -> None:
+    one = replace(found(event(0, 2, "A")), scope="1 calendar")
+    assert summarize(one) == "No conflicts among 1 event of 1 calendar."
+    two = replace(found(event(0, 2), event(1, 3)), scope="3 rooms")
+    assert summarize(two) == "1 group of conflicting events, 2 of 2 events of 3 rooms."
 
 
 def test_an_answer_with_events_of_others_is_refused() -> None:

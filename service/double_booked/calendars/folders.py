@@ -2,12 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.vdir import name_vdir
 
 
 def _ignore(_: str) -> None:
@@ -57,14 +59,39 @@ def _not_of_folder(file: Path, root: Path) -> str | None:
     return None
 
 
-def resource_names(paths: Iterable[str]) -> dict[str, str]:
-    """What each file is called among the resources.
+def resource_names(
+    files: Iterable[str], vdirs: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Return what each file is called among the resources.
 
-    That is its name without folder and suffix if no other has it, else the whole path.
+    That is its name without folder and suffix, or that of the folder that is its calendar; the
+    whole path where several have that name.
+
+    Args:
+        files: Their paths.
+        vdirs: The folder of each file that is a calendar with those beside it.
     """
-    short = {path: "standard input" if path == "-" else Path(path).stem for path in paths}
+    paths = {file: vdirs.get(file, file) for file in files}
+    folders = set(vdirs.values())
+    short = {
+        path: name_vdir(path) if path in folders else _short_name(path) for path in paths.values()
+    }
     times = Counter(short.values())
-    return {path: name if times[name] == 1 else path for path, name in short.items()}
+    return {file: short[path] if times[short[path]] == 1 else path for file, path in paths.items()}
+
+
+def describe_vdirs(vdirs: Mapping[str, str]) -> str:
+    """Return a sentence that says which folders are read as one calendar each."""
+    files = Counter(vdirs.values())
+    first, *others = files
+    more = f" and {len(others)} more folders" if others else ""
+    which = "each of their files has" if others else f"each of its {files[first]} files has"
+    read = "are read as one calendar each" if others else "is read as one calendar"
+    return f"{name_of(first)}{more} {read}, as {which} one event; --by file separates them"
+
+
+def _short_name(path: str) -> str:
+    return "standard input" if path == "-" else Path(path).stem
 
 
 def name_of(path: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.ics import Calendar, Description
+from double_booked.calendars.ics import Description
 from double_booked.calendars.recurrence import Occurrence
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,20 +36,6 @@ RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
     "resource": lambda of: of.resources,
 }
 """What an event takes, by the name of the choice; files and calendars do not need the event."""
-
-
-def resources_of(calendar: Calendar, by: str, file: str) -> Callable[[Description], Sequence[str]]:
-    """Tells the resources of an event.
-
-    Args:
-        calendar: Where it is.
-        by: "file", "calendar", or a name in RESOURCES.
-        file: What the file is called among the resources.
-    """
-    if by in RESOURCES:
-        return RESOURCES[by]
-    name = (calendar.name if by == "calendar" else "") or file
-    return lambda _: (name,)
 
 
 def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> Found:

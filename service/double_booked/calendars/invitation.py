@@ -62,12 +62,10 @@ def _resources(source: Source) -> set[str]:
 
 def _on(source: Source, resources: Sequence[str]) -> Source:
     found = [
-        _with_resources(each, resources)
-        if source.takes_itself or not each.event.resources
-        else each
+        _with_resources(each, resources) if source.calendar or not each.event.resources else each
         for each in source.found
     ]
-    return replace(source, found=found)
+    return replace(source, found=found, calendar="")
 
 
 def _with_resources(found: Found, resources: Sequence[str]) -> Found:

@@ -16,7 +16,7 @@ from double_booked.calendars.allowance import Allowance, Metered
 from double_booked.calendars.attendance import is_without
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.folders import name_of
-from double_booked.calendars.ics_events import RESOURCES, Found, resources_of, to_found
+from double_booked.calendars.ics_events import RESOURCES, Found, to_found
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.skipped import Skipped
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
@@ -42,6 +42,7 @@ class Reading:
         format: One of FORMATS; None to tell by the content.
         by: What events take, one of BY; None for files of .ics, and what the other formats say.
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
+        merge: Whether all files are one calendar; `by` is "file" then.
     """
 
     of_calendars: ics.Reading
@@ -49,6 +50,7 @@ class Reading:
     format: str | None = None
     by: str | None = None
     me: frozenset[str] = frozenset()
+    merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Source:
         outside: How many events and series have nothing in the window.
         without_resource: How many events take nothing of what they were to be looked at by.
         skipped: What cannot be used.
-        takes_itself: Whether its events take the file or the calendar that they are in.
+        calendar: What all its events take; "" where each names what it takes.
     """
 
     name: str
@@ -71,7 +73,7 @@ class Source:
     outside: int = 0
     without_resource: int = 0
     skipped: Sequence[Skipped] = ()
-    takes_itself: bool = False
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
         head = _read_head(file)
         found_format = reading.format or _detect(head)
         if found_format == "ics":
-            calendar = ics.parse(head + file.read(), reading.of_calendars)
-            return _from_calendar(name_of(path), calendar, reading, resource)
+            events = ics.parse(head + file.read(), reading.of_calendars)
+            return _from_calendar(name_of(path), events, reading, resource)
         if found_format == "csv":
             source = _from_table(path, head + file.read(), reading)
         else:
@@ -130,7 +132,7 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
     if reading.by in {"file", "calendar"}:
         for each in source.found:
             each.event.resources[:] = [resource]
-        source = replace(source, takes_itself=True)
+        source = replace(source, calendar=resource)
     return _in_window(_without_faults(source), reading.window)
 
 
@@ -221,17 +223,20 @@ def _check_by(by: str | None, found_format: str) -> None:
 
 def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource: str) -> Source:
     by = reading.by or "file"
-    resources = resources_of(calendar, by, resource)
-    owners = {calendar.name.lower(), Path(name).stem.lower()}
+    named = calendar.name if by == "calendar" else ""
+    taken = "" if by in RESOURCES else named or resource
+    resources = RESOURCES.get(by)
+    owners = {calendar.name.lower(), Path(name).stem.lower(), resource.lower()}
     found = [
-        to_found(each, resources(each.of))
+        to_found(each, resources(each.of) if resources else (taken,))
         for each in calendar.occurrences
-        if by in RESOURCES or not is_without(each.of.people, owners, reading.me)
+        if resources or not is_without(each.of.people, owners, reading.me)
     ]
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
-    options, takes_itself = ConflictOptions(), by not in RESOURCES
-    return Source(name, inside, options, calendar.outside, without, calendar.skipped, takes_itself)
+    return Source(
+        name, inside, ConflictOptions(), calendar.outside, without, calendar.skipped, taken
+    )
 
 
 def _is_within(event: Event, window: Window | None) -> bool:

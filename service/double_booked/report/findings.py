@@ -97,12 +97,14 @@ class Findings:
         groups: Those that conflict, in the order of the answer.
         slots: Where an event could go instead, nearest first, by its position.
         only: The file without whose events nothing is told; "" for all events.
+        scope: How many resources were compared, like "3 calendars"; "" where that is not known.
     """
 
     entries: Sequence[Entry]
     groups: Sequence[Group]
     slots: Mapping[int, Sequence[Span]] = field(default_factory=dict)
     only: str = ""
+    scope: str = ""
 
 
 class ForeignEvent(ValueError):  # noqa: N818 - named as InvalidRequest is
@@ -207,14 +209,16 @@ def _occupied_times(members: Iterable[int], asked: EventList) -> Iterator[Occupi
 
 
 def summarize(findings: Findings) -> str:
-    """One sentence: how many groups and events conflict."""
-    total, groups = len(findings.entries), len(findings.groups)
+    """Return a sentence that says how many events conflict, among how many, of what."""
+    total, groups = count(len(findings.entries), "event"), len(findings.groups)
+    if findings.scope:
+        total += f" of {findings.scope}"
     if not groups and findings.only:
-        return f"No conflicts with {printable(findings.only)} among {count(total, 'event')}."
+        return f"No conflicts with {printable(findings.only)} among {total}."
     if not groups:
-        return f"No conflicts among {count(total, 'event')}."
+        return f"No conflicts among {total}."
     members = len({member for group in findings.groups for member in group.members})
-    return f"{count(groups, 'group')} of conflicting events, {members} of {total} events."
+    return f"{count(groups, 'group')} of conflicting events, {members} of {total}."
 
 
 def count(number: int, noun: str, nouns: str = "") -> str:
