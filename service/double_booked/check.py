@@ -37,7 +37,7 @@ from double_booked.calendars.sources import (
 )
 from double_booked.calendars.vdir import find_vdirs
 from double_booked.conflicts import kernel
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.definition import NANOS_PER_SECOND, nanoseconds
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
 from double_booked.reading_options import Input
@@ -45,7 +45,9 @@ from double_booked.report import github, html, ics, json_conflicts, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
 from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.printable import printable
+from double_booked.report.repeats import find_repeats
 from double_booked.report.suggestions import LAST_BOOKED, Suggester, Wish
+from double_booked.report.times import is_midnight
 from double_booked.unexpected import doing
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ class Output:
         fails: Whether a conflict makes the exit code CONFLICTS.
         suggestions: How many free times to propose for an event.
         hours: From and up to what hour of the day.
+        each: Whether to tell conflicts that come again one by one.
     """
 
     format: str = "text"
@@ -107,6 +110,7 @@ class Output:
     fails: bool = True
     suggestions: int = 0
     hours: tuple[int, int] = (0, 24)
+    each: bool = False
 
 
 def run(  # noqa: PLR0917 - the last two are rare
@@ -140,7 +144,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     explained = output.format != "json"
     try:
         conflicts = ask_explained(joined.asked, ask) if explained else ask(joined.asked)
-        findings = gather(conflicts, joined.asked, partial(_place, joined))
+        findings = gather(conflicts, joined.asked, partial(_place, joined, zone))
         if wanted.only:
             findings = _keep_invited(findings, joined, wanted.only)
             conflicts = to_message(findings, joined.asked, explain=joined.asked.options.explain)
@@ -485,9 +489,14 @@ def refused(error: InvalidRequest, joined: Joined) -> Failure:
     return Failure(*faults)
 
 
-def _place(joined: Joined, position: int) -> Place:
+def _place(joined: Joined, zone: tzinfo, position: int) -> Place:
     file, line, field = joined.place(position)
-    return Place(file, line, field, is_file=file != name_of("-"))
+    _, found = joined.found(position)
+    is_all_day = found.is_all_day
+    if is_all_day is None:  # the format writes whole days as their midnights
+        start, end = nanoseconds(found.event.start), nanoseconds(found.event.end)
+        is_all_day = start < end and is_midnight(start, zone) and is_midnight(end, zone)
+    return Place(file, line, field, file != name_of("-"), found.series, is_all_day)
 
 
 def replace_unwritable() -> None:
@@ -506,12 +515,13 @@ def _write(
         click.echo(ics.render(findings, datetime.now(UTC)), nl=False)
         return
     replace_unwritable()
+    repeats = [] if output.each else find_repeats(findings, output.zone)
     if output.format == "html":
-        click.echo(html.render(findings, output.zone), nl=False)
+        click.echo(html.render(findings, output.zone, repeats), nl=False)
         return
     if output.format == "github":
         for line in github.render(findings, output.zone, is_error=output.fails):
             click.echo(line)
         return
     console = Console(highlight=False)
-    text.write(console, findings, output.zone, all_overlaps=all_overlaps)
+    text.write(console, findings, output.zone, all_overlaps=all_overlaps, repeats=repeats)

@@ -156,6 +156,11 @@ def operator(chosen: settings.OperatorSettings) -> None:
 )
 @conflict_options.options
 @click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
+@click.option(
+    "--each",
+    is_flag=True,
+    help="Tell each conflict by itself; by default, text and page tell once what comes again.",
+)
 @report_options.zone_option
 @click.option(
     "--suggest",
@@ -190,6 +195,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
+    each: bool,  # noqa: FBT001 - as above
     zone: "ZoneInfo | None",
     suggestions: int,
     hours: tuple[int, int],
@@ -215,7 +221,7 @@ def check(  # noqa: PLR0917 - click passes them by name
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
         fails = fail_on == "any"
-        output = check.Output(output_format, zone, fails, suggestions, hours)
+        output = check.Output(output_format, zone, fails, suggestions, hours, each)
         sys.exit(
             check.run(files or ("-",), options, server, output, tls, replace(wanted, only=only))
         )

@@ -11,6 +11,7 @@ from double_booked.report.times import (
     format_day,
     format_duration,
     format_span,
+    is_midnight,
     name_of_zone,
 )
 
@@ -100,3 +101,10 @@ def test_what_a_zone_cannot_tell_is_told_in_utc(zone: str) -> None:
 )
 def test_a_duration_is_told_in_its_units(seconds: float, told: str) -> None:
     assert format_duration(int(seconds * 1_000_000_000)) == told
+
+
+def test_midnight_is_that_of_the_zone() -> None:
+    midnight = nanoseconds("2026-11-15T23:00:00")
+    assert is_midnight(midnight, ZoneInfo("Europe/Berlin"))
+    assert not is_midnight(midnight, UTC)
+    assert not is_midnight(midnight + 1, ZoneInfo("Europe/Berlin"))

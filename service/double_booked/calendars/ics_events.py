@@ -21,6 +21,8 @@ class Found:
         created: When it was booked, in a form that sorts by time; "" if the file does not say.
         is_shared: Whether the same event in another file is this one.
         position: Its place among all events of its file; None where a line says it.
+        series: The UID of the series that it is one of; "" if it is of none.
+        is_all_day: Whether it is written as whole days; None where the format does not say.
     """
 
     event: Event
@@ -28,6 +30,8 @@ class Found:
     created: str = ""
     is_shared: bool = False
     position: int | None = None
+    series: str = ""
+    is_all_day: bool | None = None
 
 
 RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
@@ -49,7 +53,14 @@ def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> F
     )
     event.start.seconds = _seconds(occurrence.start)  # slower if constructed
     event.end.seconds = _seconds(occurrence.end)
-    return Found(event, of.line, of.created, is_shared=bool(of.uid))
+    return Found(
+        event,
+        of.line,
+        of.created,
+        is_shared=bool(of.uid),
+        series=(of.uid or f"line {of.line}") if of.recurs else "",
+        is_all_day=occurrence.is_all_day,
+    )
 
 
 def _identify(occurrence: Occurrence[Description]) -> str:

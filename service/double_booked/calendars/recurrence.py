@@ -94,12 +94,14 @@ class Occurrence(Generic[T]):
         series_time: The time that the series had it at, which names it.
         start: In UTC.
         end: The same.
+        is_all_day: Whether it is of whole days.
     """
 
     of: T
     series_time: When
     start: datetime
     end: datetime
+    is_all_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def _within(  # noqa: PLR0917 - called for every event
     if begin < window.end:
         end = length.end(start, begin)
         if window.has(begin, end):
-            yield Occurrence(part.of, series_time, begin, end)
+            yield Occurrence(part.of, series_time, begin, end, start.is_date)
 
 
 def _times(

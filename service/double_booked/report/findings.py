@@ -25,12 +25,16 @@ class Place:
         line: The first line of the event, from 1; None where that is not known.
         field: What finds the event in a file without lines, like "events[3]".
         is_file: Whether it is a file that has a path, rather than standard input.
+        series: What names the series that the event is one of; "" if it is of none.
+        is_all_day: Whether it is written as whole days.
     """
 
     file: str
     line: int | None = None
     field: str = ""
     is_file: bool = True
+    series: str = ""
+    is_all_day: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}: {f'line {self.line}' if self.line else self.field}"
@@ -46,6 +50,7 @@ class Entry:
         end: The same; what comes after it (`min_gap`) does not count.
         resources: The names as they came, sorted; "" is the unnamed resource.
         place: Where it is written.
+        id: What names it; "" without.
     """
 
     name: str
@@ -53,6 +58,7 @@ class Entry:
     end: int
     resources: tuple[str, ...]
     place: Place
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +170,7 @@ def _entry(asked: EventList, position: int, place: Place) -> Entry:
         nanoseconds(event.end),
         tuple(sorted(set(event.resources))) or ("",),
         place,
+        event.id,
     )
 
 

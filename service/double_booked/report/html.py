@@ -12,6 +12,7 @@ from string import Template
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.report.findings import Entry, Findings, Group, Overlap, summarize
 from double_booked.report.printable import printable
+from double_booked.report.repeats import Repeat
 from double_booked.report.times import (
     day_of,
     format_day,
@@ -34,16 +35,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Json = dict[str, object]
 
 
-def render(findings: Findings, zone: tzinfo | None) -> str:
+def render(findings: Findings, zone: tzinfo | None, repeats: Sequence[Repeat] = ()) -> str:
     """The page, whose data are JSON that its script reads; nothing of an event is markup.
 
     Args:
         findings: What to tell.
         zone: Where the reader is; None is where this machine is.
+        repeats: Groups that come again; the table has the first of each.
     """
     style, script = _asset("page.css"), _asset("page.js")
     # In JSON, "<" is only ever within texts; so none of them ends the script element.
-    data = json.dumps(_page(findings, zone), separators=(",", ":")).replace("<", "\\u003c")
+    data = json.dumps(_page(findings, zone, repeats), separators=(",", ":")).replace("<", "\\u003c")
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
@@ -64,18 +66,20 @@ def _hash(content: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _page(findings: Findings, zone: tzinfo | None) -> Json:
+def _page(findings: Findings, zone: tzinfo | None, repeats: Sequence[Repeat]) -> Json:
     drawn = _drawn(findings)
     index = {position: number for number, position in enumerate(drawn)}
     entries = [findings.entries[position] for position in drawn]
     names = sorted({name for entry in entries for name in entry.resources})
     number = {name: count for count, name in enumerate(names)}
+    groups = [_group(group, index, number, zone) for group in findings.groups]
+    _mark_repeats(groups, findings, zone, repeats)
     return {
         "zone": name_of_zone(min((entry.start for entry in entries), default=0), zone),
         "left_out": len(findings.entries) - len(drawn),
         "resources": [printable(name) for name in names],
         "events": [_event(findings, position, number, zone) for position in drawn],
-        "groups": [_group(group, index, number, zone) for group in findings.groups],
+        "groups": groups,
         "days": [_day(day, zone) for day in _days(entries, zone)],
     }
 
@@ -110,6 +114,17 @@ def _group(
         "members": [index[position] for position in group.members],
         "overlaps": [_overlap(overlap, index, zone) for overlap in group.overlaps],
     }
+
+
+def _mark_repeats(
+    groups: Sequence[Json], findings: Findings, zone: tzinfo | None, repeats: Sequence[Repeat]
+) -> None:
+    for repeat in repeats:
+        first = repeat.groups[0]
+        spans = [(each.start, each.end) for each in findings.groups[first].overlaps]
+        groups[first]["every"] = [repeat.describe(span, zone) for span in spans]
+        for number in repeat.groups[1:]:
+            groups[number]["repeated"] = True
 
 
 def _overlap(overlap: Overlap, index: Mapping[int, int], zone: tzinfo | None) -> Json:

@@ -12,6 +12,7 @@ from rich.text import Text
 from double_booked.conflicts.depth import Span, merge_spans
 from double_booked.report.findings import Entry, Findings, Group, Overlap, count, summarize
 from double_booked.report.printable import printable
+from double_booked.report.repeats import Repeat
 from double_booked.report.times import (
     day_of,
     format_day,
@@ -34,7 +35,14 @@ INDENT = "    "
 GAP = "  "
 
 
-def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_overlaps: bool) -> None:
+def write(
+    console: Console,
+    findings: Findings,
+    zone: tzinfo | None,
+    *,
+    all_overlaps: bool,
+    repeats: Sequence[Repeat] = (),
+) -> None:
     """Writes which events conflict, group by group, day by day, and a summary.
 
     Args:
@@ -42,9 +50,10 @@ def write(console: Console, findings: Findings, zone: tzinfo | None, *, all_over
         findings: What to tell.
         zone: Where the reader is; None is where this machine is.
         all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
+        repeats: Groups that come again; of each, only the first is written, with when it does.
     """
     most = None if all_overlaps else MAX_OVERLAPS
-    Writer(console, console.width, findings, zone, most).write()
+    Writer(console, console.width, findings, zone, most, repeats).write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +65,18 @@ class Writer:
     findings: Findings
     zone: tzinfo | None
     max_overlaps: int | None
+    repeats: Sequence[Repeat] = ()
 
     def write(self) -> None:
         """Writes all of it."""
-        for day, groups in groupby(self.findings.groups, self._day):
+        first = {repeat.groups[0]: repeat for repeat in self.repeats}
+        later = {number for repeat in self.repeats for number in repeat.groups[1:]}
+        told = [each for each in enumerate(self.findings.groups) if each[0] not in later]
+        for day, groups in groupby(told, lambda each: self._day(each[1])):
             several = list(groups)
-            self.write_heading(self._entries(several[0])[0].start)
-            for group in several:
-                self.write_group(group, day)
+            self.write_heading(self._entries(several[0][1])[0].start)
+            for number, group in several:
+                self.write_group(group, day, first.get(number))
         self.write_summary()
 
     def write_heading(self, instant: int) -> None:
@@ -90,9 +103,12 @@ class Writer:
         else:  # rich would take most of the time of a long report
             self.console.file.write(f"{line.plain}\n")
 
-    def write_group(self, group: Group, day: date) -> None:
-        """Writes a group below the heading of a day."""
+    def write_group(self, group: Group, day: date, repeat: Repeat | None = None) -> None:
+        """Writes a group below the heading of a day, and when it comes again."""
         self.print_line(Text(f"{GAP}{_describe_group(group)}"))
+        if repeat:
+            span = group.overlaps[0].start, group.overlaps[-1].end
+            self.print_line(Text(f"{GAP}{repeat.describe(span, self.zone)}", "bold"))
         for row in self._rows(group, day):
             self.print_line(row)
         for overlap in group.overlaps[: self.max_overlaps]:

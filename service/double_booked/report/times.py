@@ -1,6 +1,6 @@
 """Times as people write them, compactly, in a zone; None is the zone of this machine."""
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 
@@ -23,6 +23,11 @@ def moment_of(instant: int, zone: tzinfo | None) -> datetime:
 def day_of(instant: int, zone: tzinfo | None) -> date:
     """The day in which an instant lies, given in nanoseconds since 1970."""
     return moment_of(instant, zone).date()
+
+
+def is_midnight(instant: int, zone: tzinfo | None) -> bool:
+    """Return whether clocks of the zone show 00:00 at an instant."""
+    return not instant % NANOS_PER_SECOND and moment_of(instant, zone).time() == time()
 
 
 def name_of_zone(instant: int, zone: tzinfo | None) -> str:

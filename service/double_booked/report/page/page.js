@@ -29,7 +29,8 @@ for (const group of data.groups) {
   for (const index of group.members) data.events[index].groups.push(group);
 }
 const overlaps = data.groups
-  .flatMap((group) => group.overlaps.map((overlap) => ({ ...overlap, group })))
+  .flatMap((group) => group.overlaps.map(
+    (overlap, index) => ({ ...overlap, group, every: group.every?.[index] })))
   .sort((one, other) => one.start - other.start);
 
 // What is shown
@@ -309,13 +310,13 @@ function tableRow(overlap) {
   } else {
     who.textContent = `of ${count(overlap.group.members.length, "event")}`;
   }
-  row.append(make("td", overlap.time), make("td", overlap.lasts),
+  row.append(make("td", overlap.every ?? overlap.time), make("td", overlap.lasts),
     make("td", nameOf(overlap.group.resource)), make("td", overlap.depth), who);
   return row;
 }
 
 function drawTable(most = state.tableRows) {
-  const shown = overlaps.filter(overlapMatches);
+  const shown = overlaps.filter((overlap) => !overlap.group.repeated && overlapMatches(overlap));
   find("body").replaceChildren(...shown.slice(0, most).map(tableRow));
   find("overlaps").textContent = count(shown.length, "overlap");
   find("more").hidden = shown.length <= most;
