@@ -1,13 +1,13 @@
 """iCalendar's physical lines in, components out, each property with the line it is on."""
 
 import codecs
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline
 
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.plain_lines import MAX_ODD_HEAD, has_long_head, split_plain
 from double_booked.calendars.skipped import Skipped
 
 MAX_LINE_BYTES = 16 * 2**20
@@ -21,11 +21,6 @@ _NAMED = {*_APART, "VCALENDAR"}
 
 _MAX_DEPTH = 8
 """How many open components an END is compared with; section 3.6 nests three."""
-
-# Nearly all lines; those with quotes, escapes or doubtful characters are left to icalendar.
-_PLAIN = re.compile(
-    r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[A-Za-z0-9/_.@ +-]+)*):([^\x00-\x08\x0a-\x1f\x7f]*)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +114,11 @@ def _property(line: bytes, number: int) -> Property:
         text = line.decode()
     except UnicodeDecodeError:
         raise ValueError("the text is not UTF-8") from None
-    plain = _PLAIN.fullmatch(text)
+    plain = split_plain(text)
     if plain:
-        return Property(plain[1].upper(), _parameters(plain[2]), plain[3], number)
+        return Property(*plain, number)
+    if has_long_head(text):
+        raise ValueError(f"name and parameters are longer than {MAX_ODD_HEAD:,} characters")
     try:
         name, parameters, value = Contentline(text).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:
@@ -131,11 +128,6 @@ def _property(line: bytes, number: int) -> Property:
         for key, each in parameters.items()
     }
     return Property(name.upper(), joined, value, number)
-
-
-def _parameters(text: str) -> dict[str, str]:
-    pairs = (each.partition("=") for each in text.split(";")[1:])
-    return {name.upper(): value for name, _, value in pairs}
 
 
 def _take(each: Property, stack: list[Component]) -> None:
