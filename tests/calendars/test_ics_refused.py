@@ -163,26 +163,26 @@ def test_a_rule_that_is_none_is_told_by_its_line(rule: str) -> None:
     assert fault.startswith("line 7: ")
 
 
-def observance(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
+def zone_from(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
     lines = ["BEGIN:VTIMEZONE", "TZID:X", "BEGIN:STANDARD", f"DTSTART:{start}"]
-    lines += ["TZOFFSETFROM:+0100", f"TZOFFSETTO:{offset}", f"RRULE:{rule}"]
-    return "\n".join([*lines, "END:STANDARD", "END:VTIMEZONE"])
+    lines += ["TZOFFSETFROM:+0100", f"TZOFFSETTO:{offset}", f"RRULE:{rule}", "END:STANDARD"]
+    lines += ["BEGIN:DAYLIGHT", "DTSTART:19700101T000000", "TZOFFSETFROM:+0100"]
+    return "\n".join([*lines, "TZOFFSETTO:+0100", "END:DAYLIGHT", "END:VTIMEZONE"])
 
 
 @pytest.mark.parametrize(
     ("zone", "fault"),
     [
-        (observance("00010101T000000", "+0200"), "a time is not in years 1 to 9999"),
-        (observance("19700101T000000", "+2400"), "its offsets are not shorter than a day"),
+        (zone_from("19700101T000000", "+2400"), "its offsets are not shorter than a day"),
         (
-            observance("19700101T000000", "+0200", "FREQ=SECONDLY"),
-            "its rule takes more steps to follow than a file may",
+            zone_from("19700101T000000", "+0200", "FREQ=SECONDLY"),
+            "its rule takes more than 20,000 steps to follow",
         ),
     ],
 )
 def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -> None:
     event = vevent("DTSTART;TZID=X:20260302T090000")
-    told = f"line 15: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
+    told = f"line 20: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
     assert faults(calendar_of(zone, event)) == (told,)
 
 

@@ -6,10 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calendars.ics_cases import calendar_of, spans, times, vevent
-from double_booked.calendars.file_zones import read_zone
 from double_booked.calendars.ics_lines import parse_components
 from double_booked.calendars.recurrence import Window
-from double_booked.calendars.rules import Steps
+from double_booked.calendars.vtimezone import read_zone
 from double_booked.calendars.zones import FileZone
 
 CENTRAL_EUROPE = """BEGIN:VTIMEZONE
@@ -36,7 +35,7 @@ OUTLOOK = CENTRAL_EUROPE.format(name="Custom", start="16010101T030000", summer="
 def zone_of(text: str) -> FileZone:
     [calendar] = parse_components(calendar_of(text)).components
     [component] = calendar.components
-    return read_zone(component, datetime(2030, 1, 1), Steps(1_000_000))  # noqa: DTZ001
+    return read_zone(component, datetime(2030, 1, 1))  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("text", [CUSTOM, OUTLOOK], ids=["RFC", "Outlook"])

@@ -1,17 +1,16 @@
 """The time zones that a calendar's times name: those it defines, IANA's, and Windows'."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
-from double_booked.calendars.expansion import expand
-from double_booked.calendars.ics_lines import Component, Property
-from double_booked.calendars.ics_times import decode
-from double_booked.calendars.ics_values import parse_offset, text_of
+from double_booked.calendars.ics_lines import Component
+from double_booked.calendars.ics_values import text_of
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Window
-from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.calendars.vtimezone import read_zone
 from double_booked.calendars.zone_names import iana_zone, other_zone
-from double_booked.calendars.zones import FileZone, Transition, UnknownZone
+from double_booked.calendars.zones import FileZone, UnknownZone
 
 _FIRST, _LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - local times
 _A_YEAR = timedelta(days=366)
@@ -21,9 +20,8 @@ _MAX_DAYS = 10 * 366
 class FileZones:
     """Finds the zones of a VCALENDAR's times; reads only the VTIMEZONEs that a time names."""
 
-    def __init__(self, calendar: Component, window: Window, steps: Steps, notes: Notes) -> None:
+    def __init__(self, calendar: Component, window: Window, notes: Notes) -> None:
         self._window = window
-        self._steps = steps
         self._notes = notes
         self._found: dict[str, tzinfo | ValueError] = {}
         self._defined: dict[str, Component] = {}
@@ -71,7 +69,7 @@ class FileZones:
         if component is None:
             return known or self._by_other_name(name, line)
         try:
-            own = read_zone(component, self._end(), self._steps)
+            own = read_zone(component, self._end())
         except ValueError as error:
             other = known or other_zone(name)
             if other is None:
@@ -100,6 +98,7 @@ class FileZones:
         return min(self._window.end.replace(tzinfo=None), _LAST) + _A_YEAR
 
 
+@lru_cache(maxsize=64)  # files of one program define the same zone, which is read once
 def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
     """Tell whether a file's zone has other offsets than a known one, within the window.
 
@@ -129,75 +128,3 @@ def _differ(own: FileZone, known: tzinfo, local: datetime) -> bool:
 
 def _plain(name: str) -> str:
     return name.strip().casefold()
-
-
-def read_zone(component: Component, last: datetime, steps: Steps) -> FileZone:
-    """Read a VTIMEZONE, up to a local time.
-
-    Raises:
-        ValueError: It cannot be used; the text names the line.
-    """
-    faults = [each for part in (component, *component.components) for each in part.faults]
-    if faults:
-        raise ValueError(faults[0].fault)
-    found = [
-        each
-        for observance in component.components
-        for each in _transitions(observance, last, steps)
-    ]
-    if not found:
-        raise ValueError(f"line {component.line}: a time zone without offsets")
-    return FileZone(text_of(component.first("TZID")), found)
-
-
-def _transitions(observance: Component, last: datetime, steps: Steps) -> Iterator[Transition]:
-    try:
-        start = _local(_of(observance, "DTSTART").value)
-        before = parse_offset(_of(observance, "TZOFFSETFROM").value)
-        after = parse_offset(_of(observance, "TZOFFSETTO").value)
-        name = text_of(observance.first("TZNAME"))
-        for onset in sorted({start, *_onsets(observance, start, before, last, steps)}):
-            yield Transition(onset - before, before, after, name)
-    except ValueError as error:
-        raise ValueError(f"line {observance.line}: {observance.name}: {error}") from error
-    except OverflowError:
-        fault = "a time is not in years 1 to 9999"
-        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
-    except TooManySteps:
-        fault = "its rule takes more steps to follow than a file may"
-        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
-
-
-def _of(observance: Component, name: str) -> Property:
-    each = observance.first(name)
-    if each is None:
-        raise ValueError(f"it has no {name}")
-    return each
-
-
-def _local(text: str) -> datetime:
-    """Return a DATE-TIME as clocks show it; of a DATE, that day's midnight."""
-    decoded, _ = decode(text)
-    return decoded if isinstance(decoded, datetime) else datetime.combine(decoded, time())
-
-
-def _onsets(
-    observance: Component, start: datetime, before: timedelta, last: datetime, steps: Steps
-) -> Iterator[datetime]:
-    for each in observance.all("RDATE"):
-        for text in filter(None, each.value.split(",")):
-            yield _local(text.partition("/")[0])
-    for each in observance.all("RRULE"):
-        rule = parse_rule(each.value, of_dates=False)
-        for onset in expand(rule, start, start, last, steps):
-            if rule.until and onset > _onset_until(rule, before):
-                break
-            yield onset
-
-
-def _onset_until(rule: Rule, before: timedelta) -> datetime:
-    """UNTIL as a local time; in a zone's own rules it is in UTC (section 3.6.5)."""
-    until = rule.until
-    if not isinstance(until, datetime):
-        return datetime.combine(until or date.max, time.max)
-    return until.replace(tzinfo=None) + (before if until.tzinfo else timedelta(0))

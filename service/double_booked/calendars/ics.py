@@ -142,7 +142,7 @@ class _Reader:
         self._clock = self._make_clock()
 
     def _make_clock(self) -> Clock:
-        zones = FileZones(self._calendar, self._reading.window, self._steps, self._notes)
+        zones = FileZones(self._calendar, self._reading.window, self._notes)
         floating = self._reading.zone
         named = self._calendar.first("X-WR-TIMEZONE")
         if named:

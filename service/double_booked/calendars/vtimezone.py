@@ -1,0 +1,121 @@
+"""What a VTIMEZONE says of its zone (RFC 5545, section 3.6.5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+
+from double_booked.calendars.expansion import expand
+from double_booked.calendars.ics_lines import Component, Property
+from double_booked.calendars.ics_times import decode
+from double_booked.calendars.ics_values import parse_offset, text_of
+from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.calendars.zones import FileZone, Transition
+
+MAX_ZONE_STEPS = 20_000
+"""How many candidates the rules of a zone may go through; yearly ones take about a thousand."""
+
+_ZONES_KEPT = 128
+# Outlook's rules begin in 1601. No clock changed every year before 1916.
+_FIRST_RULES = datetime(1900, 1, 1)  # noqa: DTZ001 - a local time
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A VTIMEZONE that equals another with the same text, wherever they are."""
+
+    content: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    component: Component = field(compare=False)
+
+
+def read_zone(component: Component, last: datetime) -> FileZone:
+    """Read a VTIMEZONE, up to a local time; the same text is read once.
+
+    Raises:
+        ValueError: It cannot be used; the text names the line.
+    """
+    faults = [each for part in (component, *component.components) for each in part.faults]
+    if faults:
+        raise ValueError(faults[0].fault)
+    content = tuple(
+        (each.name, tuple((line.name, line.value) for line in each.properties))
+        for each in (component, *component.components)
+    )
+    return _read(_Text(content, component), last)
+
+
+@lru_cache(_ZONES_KEPT)
+def _read(text: _Text, last: datetime) -> FileZone:
+    component = text.component
+    offsets = {line.value for each in component.components for line in each.all("TZOFFSETTO")}
+    steps = Steps(MAX_ZONE_STEPS)
+    found = [
+        each
+        for observance in component.components
+        # Where there is one offset, further dates and rules change nothing.
+        for each in _transitions(observance, last if len(offsets) > 1 else None, steps)
+    ]
+    if not found:
+        raise ValueError(f"line {component.line}: a time zone without offsets")
+    return FileZone(text_of(component.first("TZID")), found)
+
+
+def _transitions(
+    observance: Component, last: datetime | None, steps: Steps
+) -> Iterator[Transition]:
+    try:
+        start = _local(_of(observance, "DTSTART").value)
+        before = parse_offset(_of(observance, "TZOFFSETFROM").value)
+        after = parse_offset(_of(observance, "TZOFFSETTO").value)
+        name = text_of(observance.first("TZNAME"))
+        more = _onsets(observance, start, before, last, steps) if last else ()
+        for onset in sorted({start, *more}):
+            yield Transition(_in_utc(onset, before), before, after, name)
+    except ValueError as error:
+        raise ValueError(f"line {observance.line}: {observance.name}: {error}") from error
+    except OverflowError:
+        fault = "a time is not in years 1 to 9999"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
+    except TooManySteps:
+        fault = f"its rule takes more than {MAX_ZONE_STEPS:,} steps to follow"
+        raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
+
+
+def _in_utc(local: datetime, offset: timedelta) -> datetime:
+    """Return a local time in UTC, or the first moment there is."""
+    return local - offset if local - datetime.min > offset else datetime.min  # noqa: DTZ901
+
+
+def _of(observance: Component, name: str) -> Property:
+    each = observance.first(name)
+    if each is None:
+        raise ValueError(f"it has no {name}")
+    return each
+
+
+def _local(text: str) -> datetime:
+    """Return a DATE-TIME as clocks show it; of a DATE, that day's midnight."""
+    decoded, _ = decode(text)
+    return decoded if isinstance(decoded, datetime) else datetime.combine(decoded, time())
+
+
+def _onsets(
+    observance: Component, start: datetime, before: timedelta, last: datetime, steps: Steps
+) -> Iterator[datetime]:
+    for each in observance.all("RDATE"):
+        for text in filter(None, each.value.split(",")):
+            yield _local(text.partition("/")[0])
+    for each in observance.all("RRULE"):
+        rule = parse_rule(each.value, of_dates=False)
+        for onset in expand(rule, start, max(start, _FIRST_RULES), last, steps):
+            if rule.until and onset > _onset_until(rule, before):
+                break
+            yield onset
+
+
+def _onset_until(rule: Rule, before: timedelta) -> datetime:
+    """UNTIL as a local time; in a zone's own rules it is in UTC (section 3.6.5)."""
+    until = rule.until
+    if not isinstance(until, datetime):
+        return datetime.combine(until or date.max, time.max)
+    return until.replace(tzinfo=None) + (before if until.tzinfo else timedelta(0))
