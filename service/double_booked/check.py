@@ -41,7 +41,7 @@ from double_booked.conflicts.definition import NANOS_PER_SECOND, nanoseconds
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
 from double_booked.reading_options import Input
-from double_booked.report import github, html, ics, json_conflicts, text
+from double_booked.report import github, html, ics, json_conflicts, model, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
 from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.printable import printable
@@ -57,7 +57,7 @@ NO_CONFLICT = 0
 CONFLICTS = 1
 ERROR = 2
 
-FORMATS = ("text", "json", "ics", "html", "github")
+FORMATS = ("text", "json", "report", "ics", "html", "github")
 MERGED = "all files"
 """What the one calendar is called that --merge makes."""
 
@@ -156,7 +156,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     except ForeignEvent as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
-        _write(conflicts, findings, output, all_overlaps=options.explain)
+        _write(conflicts, findings, joined.asked, output, all_overlaps=options.explain)
     code = CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
     return exit_code(code, wanted, is_whole=is_whole)
 
@@ -506,7 +506,12 @@ def replace_unwritable() -> None:
 
 
 def _write(
-    conflicts: ConflictList, findings: Findings, output: Output, *, all_overlaps: bool
+    conflicts: ConflictList,
+    findings: Findings,
+    asked: EventList,
+    output: Output,
+    *,
+    all_overlaps: bool,
 ) -> None:
     if output.format == "json":
         click.echo(json_conflicts.render(conflicts))
@@ -514,8 +519,11 @@ def _write(
     if output.format == "ics":
         click.echo(ics.render(findings, datetime.now(UTC)), nl=False)
         return
-    replace_unwritable()
     repeats = [] if output.each else find_repeats(findings, output.zone)
+    if output.format == "report":
+        click.echo(model.render(model.make_report(findings, asked, output.zone, repeats)))
+        return
+    replace_unwritable()
     if output.format == "html":
         click.echo(html.render(findings, output.zone, repeats), nl=False)
         return

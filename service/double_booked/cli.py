@@ -141,11 +141,12 @@ def operator(chosen: settings.OperatorSettings) -> None:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json", "ics", "html", "github"]),
+    type=click.Choice(["text", "json", "report", "ics", "html", "github"]),
     default="text",
     show_default=True,
-    help="Text or a page for people, the JSON form of a Scheduling.ConflictList, a calendar of the"
-    " clashes, or annotations for a pull request.",
+    help="Text or a page for people, the JSON form of a Scheduling.ConflictList, a report in JSON"
+    " with files and lines for programs, a calendar of the clashes, or annotations for a pull"
+    " request.",
 )
 @reading_options.options
 @click.option(

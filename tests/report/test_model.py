@@ -1,0 +1,186 @@
+"""The report for programs holds what was found, as its schema says."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
+from double_booked.conflicts.definition import get_conflicts
+from double_booked.report.findings import Findings, Place, gather
+from double_booked.report.model import make_report, render
+from double_booked.report.repeats import Repeat
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
+HOUR = 3_600 * 10**9
+NINE = int((MONDAY + timedelta(hours=9)).timestamp()) * 10**9
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+def check(value: Any, schema: Mapping[str, Any]) -> None:
+    """Assert that a value is as a schema says, by the keywords that ours has."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    assert value == schema.get("const", value)
+    if "type" in schema:
+        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        assert any(isinstance(value, TYPES[name]) for name in names), (value, schema)
+        assert isinstance(value, bool) <= ("boolean" in names)
+    if isinstance(value, dict):
+        assert set(value) == set(schema["required"]) == set(schema["properties"])
+        for name, each in value.items():
+            check(each, schema["properties"][name])
+    if isinstance(value, list):
+        for each in value:
+            check(each, schema["items"])
+    if isinstance(value, int):
+        assert value >= schema.get("minimum", value)
+    if schema.get("format") == "date-time":
+        assert value.endswith("Z")
+        datetime.fromisoformat(value)
+    if schema.get("format") == "date":
+        date.fromisoformat(value)
+
+
+def event(start: float, end: float, title: str, *resources: str) -> Event:
+    """From and up to so many hours after Monday."""
+    found = Event(id=title.lower(), title=title, resources=resources)
+    found.start.FromDatetime(MONDAY + timedelta(hours=start))
+    found.end.FromDatetime(MONDAY + timedelta(hours=end))
+    return found
+
+
+PLACES = [
+    Place("anna.ics", 4, series="standup"),
+    Place("b.json", None, "events[3]"),
+    Place("anna.ics", 20, is_all_day=True),
+]
+ASKED = EventList(
+    events=[
+        event(9, 10, "Standup", "anna"),
+        event(9.5, 11, "Review", "anna"),
+        event(24, 48, "Leave", "anna"),
+    ],
+    options=ConflictOptions(explain=True),
+)
+
+
+def report(
+    asked: EventList = ASKED,
+    slots: dict[int, list[tuple[int, int]]] | None = None,
+    repeats: tuple[Repeat, ...] = (),
+    zone: ZoneInfo | None = None,
+) -> Any:
+    found = gather(get_conflicts(asked), asked, PLACES.__getitem__)
+    findings = Findings(found.entries, found.groups, slots or {})
+    written = json.loads(render(make_report(findings, asked, zone, repeats)))
+    check(written, SCHEMA)
+    return written
+
+
+def test_events_have_their_times_in_utc_and_the_place_where_they_are_written() -> None:
+    standup, review, leave = report()["events"]
+    assert standup == {
+        "id": "standup",
+        "title": "Standup",
+        "description": "",
+        "start": "2026-11-16T09:00:00Z",
+        "end": "2026-11-16T10:00:00Z",
+        "all_day": False,
+        "resources": ["anna"],
+        "file": "anna.ics",
+        "line": 4,
+        "field": None,
+        "series": "standup",
+        "suggestions": None,
+    }
+    assert (review["line"], review["field"], review["series"]) == (None, "events[3]", None)
+    assert leave["all_day"]
+
+
+def test_conflicts_name_their_events_by_index() -> None:
+    assert report()["conflicts"] == [
+        {
+            "resource": "anna",
+            "events": [0, 1],
+            "overlaps": [
+                {
+                    "start": "2026-11-16T09:30:00Z",
+                    "end": "2026-11-16T10:00:00Z",
+                    "depth": 2,
+                    "events": [0, 1],
+                }
+            ],
+        }
+    ]
+
+
+def test_the_unnamed_resource_has_an_empty_name() -> None:
+    asked = EventList(events=[event(9, 10, "A"), event(9, 10, "B")])
+    written = report(asked)
+    assert written["conflicts"][0]["resource"] == ""
+    assert written["events"][0]["resources"] == [""]
+
+
+def test_suggestions_are_those_of_the_event() -> None:
+    events = report(slots={1: [(NINE + HOUR, NINE + 2 * HOUR)], 0: []})["events"]
+    assert [each["suggestions"] for each in events] == [
+        [],
+        [{"start": "2026-11-16T10:00:00Z", "end": "2026-11-16T11:00:00Z"}],
+        None,
+    ]
+
+
+def test_repeats_name_their_conflicts_by_index() -> None:
+    repeat = Repeat((0, 1, 2), 7, date(2026, 12, 7), date(2026, 12, 21))
+    assert report(repeats=(repeat,))["repeats"] == [
+        {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
+    ]
+
+
+def test_the_zone_is_named_where_one_was_asked_for() -> None:
+    assert report(zone=ZoneInfo("Europe/Berlin"))["timezone"] == "Europe/Berlin"
+    assert report()["timezone"] is None
+
+
+def test_without_events_the_lists_are_empty() -> None:
+    written = report(EventList())
+    assert (written["events"], written["conflicts"], written["repeats"]) == ([], [], [])
+
+
+def test_times_within_a_second_and_of_early_years_are_exact() -> None:
+    early = Event(id="early")
+    early.start.FromJsonString("0044-03-15T12:00:00.5Z")
+    early.end.FromJsonString("0044-03-15T12:00:00.500000001Z")
+    [written] = report(EventList(events=[early]))["events"]
+    assert written["start"] == "0044-03-15T12:00:00.5Z"
+    assert written["end"] == "0044-03-15T12:00:00.500000001Z"
+
+
+def test_the_text_is_ascii_and_titles_are_as_they_are_written() -> None:
+    asked = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
+    found = gather(get_conflicts(asked), asked, PLACES.__getitem__)
+    text = render(make_report(found, asked, None, ()))
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert json.loads(text)["events"][0]["title"] == "Caf\u00e9\x1b\u202e"
+
+
+@pytest.mark.parametrize(
+    "broken", [{"line": "4"}, {"start": "9:00"}, {"all_day": 1}, {"more": 1}, {"line": 0}]
+)
+def test_the_schema_refuses_what_the_report_is_not(broken: dict[str, Any]) -> None:
+    with pytest.raises((AssertionError, ValueError)):
+        check(report()["events"][0] | broken, SCHEMA["$defs"]["event"])

@@ -1,0 +1,87 @@
+"""`check --format report`: what programs are told that the protobuf JSON does not carry."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+CALENDAR = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+UID:standup
+SUMMARY:Standup
+DTSTART:20261207T090000Z
+DTEND:20261207T093000Z
+RRULE:FREQ=WEEKLY;COUNT=3
+END:VEVENT
+BEGIN:VEVENT
+UID:review
+SUMMARY:Review
+DTSTART:20261207T090000Z
+DTEND:20261207T100000Z
+RRULE:FREQ=WEEKLY;COUNT=3
+END:VEVENT
+BEGIN:VEVENT
+UID:leave
+SUMMARY:Leave
+DTSTART;VALUE=DATE:20261210
+END:VEVENT
+END:VCALENDAR
+"""
+TABLE = "title,start,end,resources\nFair,2026-12-08,2026-12-08,hall\n"
+
+
+def run(folder: Path, *arguments: str, code: int = 1) -> Any:
+    (folder / "anna.ics").write_text(CALENDAR)
+    (folder / "hall.csv").write_text(TABLE)
+    files = [str(folder / name) for name in ("anna.ics", "hall.csv")]
+    window = ("--timezone=UTC", "--from=2026-12-01", "--to=2026-12-31")
+    command = [sys.executable, "-m", "double_booked", "check", *files, "--format=report", *window]
+    ran = subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == code, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_events_have_file_line_series_and_whether_they_are_of_whole_days(tmp_path: Path) -> None:
+    said = run(tmp_path)
+    told = {
+        each["title"]: (Path(each["file"]).name, each["line"], each["series"], each["all_day"])
+        for each in said["events"]
+    }
+    assert told == {
+        "Standup": ("anna.ics", 2, "standup", False),
+        "Review": ("anna.ics", 9, "review", False),
+        "Leave": ("anna.ics", 16, None, True),
+        "Fair": ("hall.csv", 2, None, True),
+    }
+    assert said["timezone"] == "UTC"
+
+
+def test_conflicts_come_with_who_overlaps_when_and_how_often(tmp_path: Path) -> None:
+    said = run(tmp_path)
+    assert [each["overlaps"][0]["start"] for each in said["conflicts"]] == [
+        "2026-12-07T09:00:00Z",
+        "2026-12-14T09:00:00Z",
+        "2026-12-21T09:00:00Z",
+    ]
+    assert said["repeats"] == [
+        {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
+    ]
+    assert run(tmp_path, "--each")["repeats"] == []
+
+
+def test_suggestions_are_there_if_asked_for(tmp_path: Path) -> None:
+    assert {each["suggestions"] for each in run(tmp_path)["events"]} == {None}
+    said = run(tmp_path, "--suggest=1")
+    [first, *_] = [each for each in said["events"] if each["suggestions"]]
+    assert first["title"] == "Review"
+    assert first["suggestions"] == [
+        {"start": "2026-12-07T09:30:00Z", "end": "2026-12-07T10:30:00Z"}
+    ]
+
+
+def test_the_exit_code_is_that_of_check(tmp_path: Path) -> None:
+    assert run(tmp_path, "--fail-on=none", code=0)["conflicts"]
+    assert run(tmp_path, "--from=2026-12-08", "--to=2026-12-08", code=0)["conflicts"] == []
