@@ -142,7 +142,7 @@ def test_a_window_may_begin_with_time() -> None:
 
 
 def test_a_zone_with_a_line_that_cannot_be_used_costs_the_events_that_name_it() -> None:
-    winter = observance("STANDARD", ":19700101T000000", "+0100", "+0100", "TZNAME")
+    winter = observance("STANDARD", ":19700101T000000", "+0100", "+0100", "RRULE")
     named = vevent("UID:1 | DTSTART;TZID=Own:20260302T090000")
     other = vevent("UID:2 | DTSTART:20260302T090000Z")
     calendar = read(calendar_of(zone("Own", winter), named, other))

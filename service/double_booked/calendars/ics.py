@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from functools import partial
 
 from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
@@ -109,14 +109,15 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     Raises:
         InvalidCalendar: There is no calendar, or one defines a zone that cannot be used.
     """
-    top = parse_components(content)
+    notes = Notes()
+    top = parse_components(content, notes)
     wrong = [_not_a_calendar(each) for each in top.components if each.name != "VCALENDAR"]
     calendars = [each for each in top.components if each.name == "VCALENDAR"]
     skipped = [*top.faults, *wrong]
     if not calendars:
         empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
         raise InvalidCalendar([each.fault for each in skipped or [empty]][:MAX_FAULTS])
-    steps, notes = Steps(MAX_STEPS_OF_FILE), Notes()
+    steps = Steps(MAX_STEPS_OF_FILE)
     found = [_Reader(each, reading, steps, notes).read() for each in calendars]
     name = next(filter(None, (each.name for each in found)), "")
     events = [event for each in found for event in each.occurrences]
@@ -309,7 +310,7 @@ class _Reader:
         """How long it lasts: a date without an end is that day, a time an instant (3.6.1)."""
         end, duration = component.first("DTEND"), component.first("DURATION")
         if end and duration:
-            self._note(duration, ValueError("DTEND and DURATION exclude each other"))
+            self._notes.add(duration.line, "DURATION beside DTEND is passed over")
         try:
             if end:
                 until = self._clock.when(end)
@@ -360,6 +361,9 @@ class _Reader:
 
 
 def _checked(length: Length, start: When) -> Length:
-    if start.is_date and length.exact:
+    if not start.is_date:
+        return length
+    days, rest = divmod(length.exact, timedelta(days=1))
+    if rest:
         raise ValueError("a whole day lasts days, not hours")
-    return Length(max(length.days, 1)) if start.is_date else length
+    return Length(max(length.days + days, 1))

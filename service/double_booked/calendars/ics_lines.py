@@ -7,6 +7,17 @@ from dataclasses import dataclass, field
 from icalendar.parser import Contentline
 
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.notes import Notes
+from double_booked.calendars.odd_lines import (
+    NoContentLine,
+    decode_line,
+    is_left_over,
+    is_nesting,
+    is_quoted_printable,
+    split_loosely,
+    trim,
+    unquote_printable,
+)
 from double_booked.calendars.plain_lines import MAX_ODD_HEAD, has_long_head, split_plain
 from double_booked.calendars.skipped import Skipped
 
@@ -21,6 +32,9 @@ _NAMED = {*_APART, "VCALENDAR"}
 
 _MAX_DEPTH = 8
 """How many open components an END is compared with; section 3.6 nests three."""
+
+_MAX_HEAD = 200
+"""Within how many bytes a line says that it is QUOTED-PRINTABLE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +81,25 @@ class Component:
         return next((each for each in self.properties if each.name == name), None)
 
 
-def parse_components(content: bytes) -> Component:
+def parse_components(content: bytes, notes: Notes | None = None) -> Component:
     """Return a component without a name that holds the outermost ones of a file.
 
     A line that cannot be used is a fault of the innermost component that it is in. A component
     without END ends where its parent does.
 
+    Args:
+        content: Of the file.
+        notes: Receives a note about each line that is not as it should be, but is read.
+
     Raises:
         InvalidCalendar: A line is too long.
     """
+    notes = Notes() if notes is None else notes
     top = Component("", 0)
     stack = [top]
     for number, line in unfold(content):
         try:
-            _take(_property(line, number), stack)
+            _take_line(line, number, stack, notes)
         except ValueError as error:
             stack[-1].faults.append(Skipped(number, str(error)))
     _close(stack, 1)
@@ -94,9 +113,11 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
         InvalidCalendar: One is longer than MAX_LINE_BYTES.
     """
     first, parts, size = 0, [b""], 0
-    for number, line in enumerate(content.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
-        text = line.removesuffix(b"\r")
-        if text[:1] in {b" ", b"\t"} and first:
+    for number, text in enumerate(_physical_lines(content), start=1):
+        if _is_soft_break(parts):
+            parts[-1] = parts[-1][:-1]
+            parts.append(text)
+        elif text[:1] in {b" ", b"\t"} and first:
             parts.append(text[1:])
         else:
             if any(parts):
@@ -109,20 +130,67 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
         yield first, b"".join(parts)
 
 
-def _property(line: bytes, number: int) -> Property:
+def _physical_lines(content: bytes) -> Iterator[bytes]:
+    """Yield the lines of a file, also where they end with CR as on old Macs, or with CR CR LF."""
+    end = b"\n" if b"\n" in content else b"\r"
+    for line in content.removeprefix(codecs.BOM_UTF8).split(end):
+        yield line.rstrip(b"\r")
+
+
+def _is_soft_break(parts: list[bytes]) -> bool:
+    """Tell whether a line goes on with the next one because it is QUOTED-PRINTABLE."""
+    return parts[-1][-1:] == b"=" and b"QUOTED-PRINTABLE" in parts[0][:_MAX_HEAD].upper()
+
+
+def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -> None:
+    """Take a content line; pass over one that is left over from a text.
+
+    Raises:
+        ValueError: It cannot be used.
+    """
+    text, is_latin = decode_line(line)
+    if is_latin:
+        notes.add(number, "a text that is not UTF-8 is read as Windows-1252")
     try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        raise ValueError("the text is not UTF-8") from None
+        each = _property(text, number, notes)
+    except NoContentLine:
+        if stack[0].components and is_left_over(text):
+            notes.add(number, "a line that is not NAME:VALUE is passed over")
+            return
+        raise
+    if not each.value:
+        notes.add(number, f"{each.name} without a value is passed over")
+    elif stack[1:] or not stack[0].components or each.name in {"BEGIN", "END"}:
+        _take(each, stack)
+    else:
+        notes.add(number, "a line behind END:VCALENDAR is passed over")
+
+
+def _property(text: str, number: int, notes: Notes) -> Property:
     plain = split_plain(text)
-    if plain:
-        return Property(*plain, number)
+    each = Property(*plain, number) if plain else _odd(text, number, notes)
+    if each.name in {"BEGIN", "END"} and not is_nesting(each.value):
+        raise NoContentLine
+    if each.parameters and is_quoted_printable(each.parameters):
+        value = unquote_printable(each.value, each.parameters)
+        return Property(each.name, each.parameters, value, number)
+    value = trim(each.name, each.value)
+    if value == each.value:
+        return each
+    notes.add(number, "blanks around a value are passed over")
+    return Property(each.name, each.parameters, value, number)
+
+
+def _odd(text: str, number: int, notes: Notes) -> Property:
+    """Read a line with escapes or doubtful characters."""
     if has_long_head(text):
         raise ValueError(f"name and parameters are longer than {MAX_ODD_HEAD:,} characters")
     try:
         name, parameters, value = Contentline(text).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:
-        raise ValueError("not NAME:VALUE, as lines of a calendar are") from None
+        found = Property(*split_loosely(text), number)
+        notes.add(number, "odd parameters or characters of a line are read as they stand")
+        return found
     joined = {
         key.upper(): ",".join(each) if isinstance(each, list) else str(each)
         for key, each in parameters.items()

@@ -1,0 +1,102 @@
+"""Content lines that are not as RFC 5545 has them, but have one plain meaning. Pure."""
+
+import quopri
+import re
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_COMPONENT = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+# A quoted value ends with a quote before ";" or ":"; other quotes belong to it.
+_QUOTED = re.compile(r';([^=;:"]*+)="((?:[^"]|"(?![;:]))*+)"')
+_BARE = re.compile(r";([^=;:]*+)(?:=([^;:]*+))?")
+
+# Lines that would matter, had they a colon.
+_NO_WORDS = re.compile(
+    r"(?:DTSTART|DTEND|RRULE|EXRULE|RDATE|EXDATE|RECURRENCE-ID|TZOFFSETFROM|TZOFFSETTO)(?![A-Za-z])"
+)
+_WORDS = re.compile(r"(?:BEGIN|END|DURATION|STATUS|TRANSP|FREEBUSY)(?!\s*[A-Za-z])")
+
+_TEXTS = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT", "RESOURCES", "CATEGORIES"}
+
+
+class NoContentLine(ValueError):  # noqa: N818 - named for what it is
+    """A line that is not NAME:VALUE."""
+
+    def __init__(self) -> None:
+        super().__init__("not NAME:VALUE, as lines of a calendar are")
+
+
+def decode_line(line: bytes) -> tuple[str, bool]:
+    """Return the text of a line, and whether it is in Windows-1252 because it is not UTF-8.
+
+    Raises:
+        ValueError: It is in neither.
+    """
+    try:
+        return line.decode(), False
+    except UnicodeDecodeError:
+        if b"\0" in line:
+            raise ValueError("the text is not UTF-8") from None
+        return line.decode("cp1252", errors="replace"), True
+
+
+def split_loosely(text: str) -> tuple[str, dict[str, str], str]:
+    """Return the name, the parameters and the value of a line with odd parameters.
+
+    A parameter may have no value, as in "ATTENDEE;RSVP:mailto:a@b.example", and quotes within its
+    quotes, as in 'CN="Bob "Bobby" Smith"'.
+
+    Raises:
+        NoContentLine: It is none.
+    """
+    name = _NAME.match(text)
+    if not name:
+        raise NoContentLine
+    parameters = {}
+    position = name.end()
+    last_quote = max(text.rfind('";'), text.rfind('":'))  # else each quote looks for its end
+    while text[position : position + 1] == ";":
+        match = _QUOTED.match(text, position) if position < last_quote else None
+        match = match or _BARE.match(text, position)
+        if not match:
+            raise NoContentLine
+        parameters[match[1].strip().upper()] = (match[2] or "").replace('","', ",")
+        position = match.end()
+    if text[position : position + 1] != ":":
+        raise NoContentLine
+    return name[0].upper(), parameters, text[position + 1 :]
+
+
+def is_left_over(text: str) -> bool:
+    """Tell whether a line that is no content line is left over from a text that is not folded.
+
+    A line such as "DTSTART 20261123" is not: it is a property that cannot be read.
+    """
+    return not _NO_WORDS.match(text) and not _WORDS.match(text)
+
+
+def is_nesting(value: str) -> bool:
+    """Tell whether BEGIN or END names a component; "End: 10:00" is left over from a text."""
+    name = value.strip()
+    return bool(_COMPONENT.fullmatch(name)) and (value == value.lstrip() or name[0] in "Vv")
+
+
+def unquote_printable(value: str, parameters: dict[str, str]) -> str:
+    """Return a text that vCalendar 1.0 writes as QUOTED-PRINTABLE, as iCalendar has it."""
+    charset = parameters.get("CHARSET", "utf-8")
+    content = quopri.decodestring(value.encode())
+    try:
+        text = content.decode(charset)
+    except (LookupError, UnicodeDecodeError):
+        text = content.decode("cp1252", errors="replace")
+    return "\\n".join(text.splitlines())
+
+
+def is_quoted_printable(parameters: dict[str, str]) -> bool:
+    """Tell whether a value is QUOTED-PRINTABLE, as vCalendar 1.0 has it."""
+    encoding = parameters.get("ENCODING", "").upper()
+    return encoding == "QUOTED-PRINTABLE" or "QUOTED-PRINTABLE" in parameters
+
+
+def trim(name: str, value: str) -> str:
+    """Return a value without the blanks around it, unless it is a text."""
+    return value if name in _TEXTS else value.strip()
