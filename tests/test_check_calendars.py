@@ -232,13 +232,31 @@ def test_a_fault_is_told_with_file_and_line(tmp_path: Path) -> None:
 
 def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     for name in ("a.ics", "b.ics"):
-        (tmp_path / name).write_text("BEGIN:VCALENDAR\nlunch\nEND:VCALENDAR\n")
+        (tmp_path / name).write_text("BEGIN:VCALENDAR\nDTEND 20261116\nEND:VCALENDAR\n")
     fault = "line 2: not NAME:VALUE, as lines of a calendar are"
     assert run(tmp_path, tmp_path / "c.ics", code=2).stderr.splitlines() == [
         f"Error: {tmp_path / 'a.ics'}: {fault}",
         f"Error: {tmp_path / 'b.ics'}: {fault}",
         f"Error: {tmp_path / 'c.ics'}: No such file or directory",
     ]
+
+
+def test_oddities_are_noted_when_asked_for(tmp_path: Path) -> None:
+    events = [f"{NINE} DTEND:20261116T100000Z RRULE:", f"{NINE} DTEND:20261116T100000Z"]
+    file = write(tmp_path / "a.ics", *events)
+    assert run(file, *WEEK).stderr == ""
+    assert run(file, *WEEK, "--verbose").stderr.splitlines() == [
+        f"Note: {file}: line 7: RRULE without a value is passed over.",
+        f"Note: {file}: line 5 and 1 more line: DURATION beside DTEND is passed over.",
+    ]
+
+
+def test_notes_move_no_cursor(tmp_path: Path) -> None:
+    (tmp_path / "a.ics").write_text(
+        "BEGIN:VCALENDAR\nX-WR-TIMEZONE:Here\x1b[2J\nEND:VCALENDAR\n", encoding="utf-8"
+    )
+    ran = run(tmp_path, *WEEK, "--verbose", code=0)
+    assert "the time zone 'Here\\x1b[2J' is neither" in ran.stderr
 
 
 def test_progress_is_shown_on_a_terminal_and_only_there() -> None:

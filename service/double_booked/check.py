@@ -277,6 +277,8 @@ def _read_all(paths: Sequence[str], reading: Reading, wanted: Input) -> tuple[li
     is_whole = _tell_skipped([*missing, *read_or_not], strict=wanted.strict)
     sources = [each for each in read_or_not if isinstance(each, Source)]
     _note(sources, reading)
+    if wanted.verbose:
+        _note_oddities(sources)
     return sources, is_whole
 
 
@@ -354,6 +356,13 @@ def _note(sources: Sequence[Source], reading: Reading) -> None:
     if without:
         told = f"{count(without, 'event')} without {reading.by}"
         click.echo(f"Note: {told}, not looked at; --by chooses.", err=True)
+
+
+def _note_oddities(sources: Sequence[Source]) -> None:
+    """Write on standard error what was read otherwise than it stands in a file."""
+    for source in sources:
+        for sentence in source.notes:
+            click.echo(f"Note: {printable(f'{source.name}: {sentence}')}.", err=True)
 
 
 def _with_suggestions(

@@ -29,6 +29,7 @@ class Input:
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
         skip_unreadable: Whether what cannot be used leaves the exit code as it is.
         strict: Whether nothing is checked if something cannot be used.
+        verbose: Whether to note what is read otherwise than it stands in a file.
         only: The file whose events are compared with all others; None for all events.
         merge: Whether all files are one calendar.
     """
@@ -43,6 +44,7 @@ class Input:
     me: frozenset[str] = frozenset()
     skip_unreadable: bool = False
     strict: bool = False
+    verbose: bool = False
     only: str | None = None
     merge: bool = False
 
@@ -123,6 +125,11 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         " standard error.",
     )
     @click.option("--strict", is_flag=True, help="Refuse all if something cannot be used.")
+    @click.option(
+        "--verbose",
+        is_flag=True,
+        help="Note on standard error what is read otherwise than it stands in a file.",
+    )
     @functools.wraps(command)
     def with_input(  # noqa: PLR0917 - click passes them by name
         input_format: str | None,
@@ -137,6 +144,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_bytes: int,
         skip_unreadable: bool,  # noqa: FBT001 - as above
         strict: bool,  # noqa: FBT001 - as above
+        verbose: bool,  # noqa: FBT001 - as above
         **values: Any,  # noqa: ANN401 - click passes any
     ) -> Any:  # noqa: ANN401 - as above
         if skip_unreadable and strict:
@@ -155,6 +163,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             skip_unreadable=skip_unreadable,
             strict=strict,
             merge=merge,
+            verbose=verbose,
         )
         return command(wanted=wanted, **values)
 

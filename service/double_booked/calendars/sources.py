@@ -65,6 +65,7 @@ class Source:
         without_resource: How many events take nothing of what they were to be looked at by.
         skipped: What cannot be used.
         calendar: What all its events take; "" where each names what it takes.
+        notes: What was read otherwise than it stands in the file, each with its line.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Source:
     without_resource: int = 0
     skipped: Sequence[Skipped] = ()
     calendar: str = ""
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,14 @@ def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
     return Source(
-        name, inside, ConflictOptions(), calendar.outside, without, calendar.skipped, taken
+        name,
+        inside,
+        ConflictOptions(),
+        calendar.outside,
+        without,
+        calendar.skipped,
+        taken,
+        calendar.notes,
     )
 
 
