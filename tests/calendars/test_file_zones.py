@@ -85,6 +85,18 @@ def test_a_further_onset_may_be_a_date() -> None:
     assert start_of(zone("X", one, two), "X") == "06:00"
 
 
+@pytest.mark.parametrize("offset", ["+05:00", "0500", "+050000", " +0500 "])
+def test_odd_offsets(offset: str) -> None:
+    own = zone("X", observance("STANDARD", ":19700101T000000", offset, offset))
+    assert start_of(own, "X") == "04:00"
+
+
+def test_a_name_may_have_escapes() -> None:
+    own = zone("Berlin\\, Bern", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
+    assert start_of(own, "Berlin\\, Bern") == "04:00"
+    assert start_of(own, '"Berlin, Bern"') == "04:00"
+
+
 def test_names_compare_without_case() -> None:
     own = zone("Our Time", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
     assert start_of(own, "our time") == "04:00"

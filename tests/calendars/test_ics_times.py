@@ -11,6 +11,7 @@ from double_booked.calendars.ics_times import decode, is_unusual
     ("text", "wanted", "is_utc"),
     [
         ("20260302", date(2026, 3, 2), False),
+        ("20260302Z", date(2026, 3, 2), False),
         ("20260302T090501", datetime(2026, 3, 2, 9, 5, 1), False),  # noqa: DTZ001 - a local time
         ("20260302T090501Z", datetime(2026, 3, 2, 9, 5, 1), True),  # noqa: DTZ001 - a local time
         ("20260302t090501z", datetime(2026, 3, 2, 9, 5, 1), True),  # noqa: DTZ001 - a local time
@@ -25,7 +26,7 @@ def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "T090000", "090000", "P1D", "2026030", "20260302T0905", "20260302T", "20260302Z"],
+    ["", "x", "T090000", "090000", "P1D", "2026030", "20260302T0905", "20260302T", "20260302ZZ"],
 )
 def test_what_is_neither(text: str) -> None:
     with pytest.raises(ValueError, match="is no time like 20261123T090000 or 20261123"):

@@ -62,6 +62,11 @@ READ = {
         NINE,
     ),
     "small letters": ("dtstart:20260302t090000z | dtend:20260302t100000z", NINE),
+    "a midnight that is named a date": (
+        "DTSTART;VALUE=DATE:20260302T000000 | DTEND;VALUE=DATE:20260303T000000",
+        DAY_SPAN,
+    ),
+    "a date with a Z": ("DTSTART;VALUE=DATE:20260302Z", DAY_SPAN),
     "a length in small letters": ("DTSTART:20260302T090000Z | duration:pt1h", NINE),
     "the 24 hours of a day": (f"{DAY} | DURATION:PT86400S", DAY_SPAN),
     "48 hours of days": (f"{DAY} | DURATION:PT48H", "2026-03-01 23:00/2026-03-03 23:00"),
@@ -86,6 +91,17 @@ def test_an_oddity_is_read(event: str, expected: str) -> None:
 def test_the_address_beside_quotes_within_quotes_is_read() -> None:
     line = 'ATTENDEE;CN="Bob "Bobby" Smith";PARTSTAT=ACCEPTED:mailto:bob@example.org'
     assert event_of(calendar_of(vevent(f"{HOUR} | {line}"))).people.present == ("bob@example.org",)
+
+
+def test_texts_without_a_value_need_no_note() -> None:
+    assert read(calendar_of(vevent(f"{HOUR} | LOCATION: | DESCRIPTION:"))).notes == ()
+
+
+def test_blank_lines_do_not_end_a_line() -> None:
+    content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
+    found = read(content.replace(b"\r\n", b"\r\n\r\n"))
+    assert [each.of.title for each in found.occurrences] == ["longer"]
+    assert found.notes == ()
 
 
 def test_lines_behind_the_end_are_passed_over() -> None:

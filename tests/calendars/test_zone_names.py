@@ -51,6 +51,7 @@ def test_utc(name: str) -> None:
         ("tzone://Microsoft/Tokyo Standard Time", "Asia/Tokyo"),
         ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Amsterdam"),
         ("(GMT+01:00) Bern, Berlin", "Europe/Berlin"),
+        ("(GMT+01.00) Bern, Berlin", "Europe/Berlin"),
         ("(UTC-05:00) Eastern Time (US & Canada)", "America/New_York"),
         ("(UTC) Dublin, Edinburgh, Lisbon, London", "Europe/Dublin"),
         ("(UTC+10:00) Canberra, Melbourne, Sydney", "Australia/Canberra"),

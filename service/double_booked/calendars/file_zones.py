@@ -127,4 +127,4 @@ def _differ(own: FileZone, known: tzinfo, local: datetime) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name.strip().casefold()
+    return name.replace("\\", "").strip().casefold()

@@ -13,6 +13,7 @@ from double_booked.calendars.odd_lines import (
     decode_line,
     is_left_over,
     is_nesting,
+    is_of_time,
     is_quoted_printable,
     split_loosely,
     trim,
@@ -119,7 +120,7 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
             parts.append(text)
         elif text[:1] in {b" ", b"\t"} and first:
             parts.append(text[1:])
-        else:
+        elif text:  # a blank line does not end the line before it: some programs double line ends
             if any(parts):
                 yield first, b"".join(parts)
             first, parts, size = number, [text], 0
@@ -159,7 +160,8 @@ def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -
             return
         raise
     if not each.value:
-        notes.add(number, f"{each.name} without a value is passed over")
+        if is_of_time(each.name):
+            notes.add(number, f"{each.name} without a value is passed over")
     elif stack[1:] or not stack[0].components or each.name in {"BEGIN", "END"}:
         _take(each, stack)
     else:

@@ -3,7 +3,8 @@
 import re
 from datetime import date, datetime, time, timedelta
 
-_TIME = re.compile(r"(\d{8})(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
+# Google wrote dates like 20261123Z.
+_TIME = re.compile(r"(\d{8})(?:Z|T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNORECASE)
 _MAX_HOUR, _MAX_SECOND = 23, 59
 
 

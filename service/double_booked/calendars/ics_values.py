@@ -15,9 +15,10 @@ _DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
+_MIDNIGHT = time()
 _ESCAPED = re.compile(r"\\(.)")
 _LISTED = re.compile(r"(?:[^,\\]|\\.)+")
-_OFFSET = re.compile(r"([+-])(\d{2})(\d{2})(\d{2})?")
+_OFFSET = re.compile(r"([+-]?)(\d{2}):?(\d{2})(?::?(\d{2}))?", re.ASCII)
 
 
 class Zones(Protocol):
@@ -56,6 +57,9 @@ class Clock:
             return When(datetime.combine(found, time()), self.floating, is_date=True)
         if is_unusual(text):
             self.notes.add(of.line, "the second 60 or the hour 24 is read as what follows it")
+        if found.time() == _MIDNIGHT and of.parameters.get("VALUE", "").upper() == "DATE":
+            self.notes.add(of.line, "a midnight that is named a date is read as that day")
+            return When(found, self.floating, is_date=True)
         if is_utc:
             return When(found, UTC)
         tzid = of.parameters.get("TZID", "").strip()

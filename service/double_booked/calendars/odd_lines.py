@@ -15,6 +15,10 @@ _NO_WORDS = re.compile(
 )
 _WORDS = re.compile(r"(?:BEGIN|END|DURATION|STATUS|TRANSP|FREEBUSY)(?!\s*[A-Za-z])")
 
+_OF_TIME = {
+    *("DTSTART", "DTEND", "DURATION", "RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"),
+    *("FREEBUSY", "TZID", "X-WR-TIMEZONE"),
+}
 _TEXTS = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT", "RESOURCES", "CATEGORIES"}
 
 
@@ -95,6 +99,11 @@ def is_quoted_printable(parameters: dict[str, str]) -> bool:
     """Tell whether a value is QUOTED-PRINTABLE, as vCalendar 1.0 has it."""
     encoding = parameters.get("ENCODING", "").upper()
     return encoding == "QUOTED-PRINTABLE" or "QUOTED-PRINTABLE" in parameters
+
+
+def is_of_time(name: str) -> bool:
+    """Tell whether a property says when events are."""
+    return name in _OF_TIME
 
 
 def trim(name: str, value: str) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 _OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{2}):?(\d{2})", re.IGNORECASE)
-_CAPTION = re.compile(r"\((?:UTC|GMT)(?:([+-])(\d{2}):(\d{2}))?\)\s*(.+)", re.IGNORECASE)
+_CAPTION = re.compile(r"\((?:UTC|GMT)(?:([+-])(\d{2})[:.](\d{2}))?\)\s*(.+)", re.IGNORECASE)
 _MAX_OFFSET = timedelta(hours=15)
 _WINTER, _SUMMER = datetime(2024, 1, 1), datetime(2024, 7, 1)  # noqa: DTZ001 - in any zone
 
