@@ -78,6 +78,12 @@ def test_the_zone_of_the_calendar_says_whose_midnight_it_is(hint: str) -> None:
     assert days == ["01", "03"]
 
 
+def test_the_zone_that_the_calendar_names_goes_before_the_one_that_it_defines() -> None:
+    """11:00 UTC is before noon, and midnight in Auckland only."""
+    content = calendar_of("X-WR-TIMEZONE:Europe/Berlin", AUCKLAND, EXCLUDED)
+    assert times(content) == spans(f"{SECOND}, {THIRD}")
+
+
 def test_of_several_zones_of_a_file_none_is_the_calendars() -> None:
     """Nothing says that it is not the same day then."""
     assert times(calendar_of(AUCKLAND, TOKYO, EXCLUDED)) == spans(f"{SECOND}, {THIRD}")

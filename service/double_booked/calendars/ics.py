@@ -140,24 +140,23 @@ class _Reader:
         self._skipped = list(calendar.faults)
         self._faults: list[Skipped] = []
         self._notes = notes
-        self._clock = self._make_clock()
+        self._zones = FileZones(calendar, reading.window, notes)
+        self._own_zone = self._find_own_zone()
+        self._clock = Clock(self._own_zone or reading.zone, self._zones, notes)
 
-    def _make_clock(self) -> Clock:
-        zones = FileZones(self._calendar, self._reading.window, self._notes)
-        floating = self._reading.zone
+    def _find_own_zone(self) -> tzinfo | None:
+        """The zone that X-WR-TIMEZONE names."""
         named = self._calendar.first("X-WR-TIMEZONE")
         if named:
             try:
-                floating = zones.find(text_of(named), named.line)
+                return self._zones.find(text_of(named), named.line)
             except ValueError as error:
                 self._notes.add(named.line, f"X-WR-TIMEZONE is not used: {error}")
-        return Clock(floating, zones, self._notes)
+        return None
 
     def _home(self) -> tzinfo:
-        """The zone of the calendar: X-WR-TIMEZONE, else its only VTIMEZONE, else the reader's."""
-        if self._clock.floating is not self._reading.zone:
-            return self._clock.floating
-        return self._clock.zones.only_defined() or self._reading.zone
+        """The zone of the calendar: its own, else its only VTIMEZONE, else the reader's."""
+        return self._own_zone or self._zones.only_defined() or self._reading.zone
 
     def read(self) -> Calendar:
         """The events of the window."""

@@ -27,9 +27,6 @@ class Zones(Protocol):
     def find(self, name: str, line: int) -> tzinfo:
         """Return the zone of a TZID on a line; raise ValueError without."""
 
-    def only_defined(self) -> tzinfo | None:
-        """Return the zone of the only VTIMEZONE; None if there are none or several."""
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
