@@ -1,6 +1,6 @@
 """A calendar's events as messages, each with the resources that it takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -42,31 +42,42 @@ RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
 """What an event takes, by the name of the choice; files and calendars do not need the event."""
 
 
-def to_found(occurrence: Occurrence[Description], resources: Sequence[str]) -> Found:
-    """The message of one of a series' events."""
-    of = occurrence.of
-    event = Event(
-        id=_identify(occurrence),
-        title=of.title,
-        description=of.description,
-        resources=resources,
-    )
-    event.start.seconds = _seconds(occurrence.start)  # slower if constructed
-    event.end.seconds = _seconds(occurrence.end)
-    return Found(
-        event,
-        of.line,
-        of.created,
-        is_shared=bool(of.uid),
-        series=(of.uid or f"line {of.line}") if of.recurs else "",
-        is_all_day=occurrence.is_all_day,
-    )
+def to_found(
+    of: Description, occurrences: Iterable[Occurrence[Description]], resources: Sequence[str]
+) -> Iterator[Found]:
+    """Yield the messages of events that one component describes.
+
+    Args:
+        of: What the component says.
+        occurrences: The events.
+        resources: What they take.
+    """
+    alike = Event(title=of.title, description=of.description, resources=resources)
+    series = _name_of(of) if of.recurs else ""
+    for each in occurrences:
+        event = Event()
+        event.CopyFrom(alike)  # of a year of 200 people, two thirds of the time of constructing
+        event.id = _identify(each)
+        event.start.seconds = _seconds(each.start)
+        event.end.seconds = _seconds(each.end)
+        yield Found(
+            event,
+            of.line,
+            of.created,
+            is_shared=bool(of.uid),
+            series=series,
+            is_all_day=each.is_all_day,
+        )
+
+
+def _name_of(of: Description) -> str:
+    return of.uid or f"line {of.line}"
 
 
 def _identify(occurrence: Occurrence[Description]) -> str:
     """The UID or the line, and of a series also the date that the series has for it."""
     of = occurrence.of
-    name = of.uid or f"line {of.line}"
+    name = _name_of(of)
     if not of.recurs:
         return name
     when = occurrence.series_time

@@ -79,7 +79,10 @@ class Component:
 
     def first(self, name: str) -> Property | None:
         """The first of a name, or None."""
-        return next((each for each in self.properties if each.name == name), None)
+        for each in self.properties:  # asked for dozens of names, so no generator
+            if each.name == name:
+                return each
+        return None
 
 
 def parse_components(content: bytes, notes: Notes | None = None) -> Component:

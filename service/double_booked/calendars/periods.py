@@ -35,10 +35,10 @@ def complete_rule(rule: Rule, start: datetime) -> Rule:
     return replace(rule, **changes)
 
 
-def choose(rule: Rule, period: Sequence[datetime]) -> list[datetime]:
+def choose(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
     """Return what BYSETPOS leaves of the candidates of a period, which are in order."""
     if not rule.by_set_pos:
-        return list(period)
+        return period
     places = {place - 1 if place > 0 else len(period) + place for place in rule.by_set_pos}
     return [period[place] for place in sorted(places) if 0 <= place < len(period)]
 
@@ -84,18 +84,18 @@ def period_number(rule: Rule, start: datetime) -> Callable[[datetime], int]:
 def period_candidates(rule: Rule, start: datetime, steps: Steps) -> Callable[[int], list[datetime]]:
     """Return what finds the candidates of a period by its number, as `period_number` has it."""
     days_of = period_days(rule, start)
-    matches = _day_filter(rule)
+    # The days of a week are already those that are named.
+    is_any_day = rule.freq == "WEEKLY" and not rule.by_month
+    matches = None if is_any_day else _day_filter(rule)
     times = [time(*each) for each in product(rule.by_hour, rule.by_minute, rule.by_second)]
 
     def find(number: int) -> list[datetime]:
-        found = []
         days = days_of(number)
         steps.take(len(days))
-        for day in days:
-            if matches(day):
-                steps.take(len(times) - 1)
-                found += [datetime.combine(day, each) for each in times]
-        return found
+        if matches:
+            days = list(filter(matches, days))
+        steps.take(len(days) * (len(times) - 1))
+        return [datetime.combine(day, each) for day in days for each in times]
 
     return find
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import chain, repeat
 from typing import Generic, TypeVar
 
 from double_booked.calendars.invalid_days import expand_skipping
@@ -171,7 +172,9 @@ def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Itera
     for part in latest.values():
         if part.replaces and not part.is_cancelled:
             begin = part.start.moment()
-            yield from _within(part, part.start, begin, part.length, part.replaces, window)
+            found = _within(part, part.start, begin, part.length, part.replaces, window)
+            if found:
+                yield found
 
 
 def _by_clock_of(series: When, part: Part[T]) -> Part[T]:
@@ -198,21 +201,24 @@ def _shown_by(clock: When, when: When) -> When:
 def _of_series(
     series: Part[T], overrides: Sequence[Part[T]], window: Window, steps: Steps
 ) -> Iterator[Occurrence[T]]:
-    replaced = _Times(part.replaces for part in overrides if part.replaces)
+    replaced = (part.replaces for part in overrides if part.replaces)
     changes = _Changes(series, overrides)
     first, last = changes.reach(window)
-    excluded = _Times([*series.excluded, *_excluded_by_rules(series, first, last, steps)])
+    by_rules = _excluded_by_rules(series, first, last, steps)
+    missing = _Times(chain(replaced, series.excluded, by_rules))
     for moment, when, length in _times(series, first, last, steps):
-        if replaced.has(when, moment) or excluded.has(when, moment):
+        if missing.has(when, moment):
             continue
         part = changes.part_at(moment)
         if part.is_cancelled:
             continue
         if part is series:
-            yield from _within(part, when, moment, length or part.length, when, window)
+            found = _within(part, when, moment, length or part.length, when, window)
         else:
             start = part.start.at(when.local + _moved(part))
-            yield from _within(part, start, start.moment(), part.length, when, window)
+            found = _within(part, start, start.moment(), part.length, when, window)
+        if found:
+            yield found
 
 
 def _within(  # noqa: PLR0917 - called for every event
@@ -222,11 +228,14 @@ def _within(  # noqa: PLR0917 - called for every event
     length: Length,
     series_time: When,
     window: Window,
-) -> Iterator[Occurrence[T]]:
-    if begin < window.end:
-        end = length.end(start, begin)
-        if window.has(begin, end):
-            yield Occurrence(part.of, series_time, begin, end, start.is_date)
+) -> Occurrence[T] | None:
+    """Return an event, or None if it takes nothing of the window."""
+    if begin >= window.end:
+        return None
+    end = length.end(start, begin)
+    if not window.has(begin, end):
+        return None
+    return Occurrence(part.of, series_time, begin, end, start.is_date)
 
 
 def _times(
@@ -235,8 +244,9 @@ def _times(
     """Yields each time of a series once: its start, further times, and when its rules fire."""
     seen: set[datetime] = set()
     by_rules = _by_rules(series, first, last, steps)
-    start = () if _ends_before_it_starts(series) else ((series.start, None),)
-    for when, length in (*series.more, *start, *((each, None) for each in by_rules)):
+    start = () if _ends_before_it_starts(series) else (series.start,)
+    by_itself = zip(chain(start, by_rules), repeat(None))
+    for when, length in chain(series.more, by_itself):
         moment = when.moment()
         if moment not in seen:
             seen.add(moment)
@@ -254,7 +264,8 @@ def _ends_before_it_starts(series: Part[T]) -> bool:
 def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
     for rule in series.rules:
         times = expand_skipping(rule, series.start.local, first, last, steps)
-        yield from _up_to_until(rule, map(series.start.at, times))
+        whens = map(series.start.at, times)
+        yield from _up_to_until(rule, whens) if rule.until else whens
 
 
 def _excluded_by_rules(

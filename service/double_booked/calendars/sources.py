@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
@@ -229,11 +230,12 @@ def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource
     taken = "" if by in RESOURCES else named or resource
     resources = RESOURCES.get(by)
     owners = {calendar.name.lower(), Path(name).stem.lower(), resource.lower()}
-    found = [
-        to_found(each, resources(each.of) if resources else (taken,))
-        for each in calendar.occurrences
-        if resources or not is_without(each.of.people, owners, reading.me)
-    ]
+    found: list[Found] = []
+    for _, group in groupby(calendar.occurrences, key=lambda each: id(each.of)):
+        occurrences = list(group)
+        of = occurrences[0].of
+        if resources or not is_without(of.people, owners, reading.me):
+            found += to_found(of, occurrences, resources(of) if resources else (taken,))
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
     return Source(
