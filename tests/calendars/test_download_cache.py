@@ -1,0 +1,69 @@
+"""What was downloaded is kept where only its user can read it."""
+
+from pathlib import Path
+
+import pytest
+
+from double_booked.calendars.download_cache import Cache, Validators, cache_folder
+
+ADDRESS = "https://anna:secret@example.org/a.ics"
+STATE = Validators('"1"', "Thu, 03 Dec 2026 09:00:00 GMT")
+
+
+def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.keep(ADDRESS, STATE, b"old\n")
+    cache.keep(ADDRESS, STATE, b"a\nb\n")
+    assert Cache(tmp_path).find(ADDRESS) == (STATE, b"a\nb\n")
+    assert cache.find("https://example.org/a.ics") is None
+
+
+def test_only_the_user_can_read_it_and_no_name_shows_the_address(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    Cache(folder).keep(ADDRESS, STATE, b"content")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    [file] = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(file.name) == 64
+
+
+def test_a_folder_that_others_can_read_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Cache(tmp_path).keep(ADDRESS, STATE, b"content")
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", b"[]\ncontent", b"{}\ncontent", b"\xff\n"])
+def test_a_file_that_is_damaged_is_not_used(tmp_path: Path, damage: bytes) -> None:
+    cache = Cache(tmp_path)
+    cache.keep(ADDRESS, STATE, b"content")
+    [file] = tmp_path.iterdir()
+    file.write_bytes(damage)
+    assert cache.find(ADDRESS) is None
+
+
+def test_a_file_that_is_cut_off_is_not_used(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.keep(ADDRESS, STATE, b"content")
+    [file] = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    assert cache.find(ADDRESS) is None
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = Cache(tmp_path / "file" / "cache")
+    cache.keep(ADDRESS, STATE, b"content")
+    assert cache.find(ADDRESS) is None
+
+
+def test_the_folder_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """XDG Base Directory Specification: a relative path is passed over."""
+    monkeypatch.setenv("HOME", "/home/anna")
+    for value, expected in (
+        ("/var/cache/anna", "/var/cache/anna/double-booked"),
+        ("cache", "/home/anna/.cache/double-booked"),
+        ("", "/home/anna/.cache/double-booked"),
+    ):
+        monkeypatch.setenv("XDG_CACHE_HOME", value)
+        assert cache_folder() == Path(expected)

@@ -1,0 +1,289 @@
+"""Calendars are downloaded from real servers on this machine, within bounds."""
+
+import gzip
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
+
+import pytest
+
+from double_booked.calendars.allowance import Allowance, TooLarge
+from double_booked.calendars.download_cache import Cache
+from double_booked.calendars.downloads import MAX_REDIRECTS, download
+from double_booked.calendars.errors import InvalidCalendar
+from server.certificate_authority import Authority, Files
+
+ICS = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
+
+
+@dataclass
+class Answer:
+    """What the server answers at a path; without a length, it hangs after the body."""
+
+    body: bytes = ICS
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+
+
+class Site:
+    """A server on loopback, and what it was asked for."""
+
+    def __init__(self, server: ThreadingHTTPServer, scheme: str) -> None:
+        self.answers: dict[str, Answer] = {"/anna.ics": Answer()}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.host = f"localhost:{server.server_port}"
+        self.root = f"{scheme}://{self.host}"
+        self.over = threading.Event()
+
+    def address(self, path: str = "/anna.ics") -> str:
+        return self.root + path
+
+
+@contextmanager
+def serving(files: Files | None = None) -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.requests.append((self.path, dict(self.headers)))
+            answer = site.answers.get(self.path.partition("?")[0], Answer(b"", 404))
+            self.send_response(answer.status)
+            size = len(answer.body) if answer.length is None else answer.length
+            for name, value in {"Content-Length": str(size), **answer.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body)
+            if size > len(answer.body):
+                site.over.wait()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if files:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files.certificate, files.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    site = Site(server, "https" if files else "http")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as each:
+        yield each
+
+
+@pytest.fixture
+def secure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
+    """A site with a certificate that is trusted."""
+    authority = Authority("trusted")
+    (tmp_path / "ca.pem").write_bytes(authority.pem())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with serving(authority.issue(tmp_path / "server", "localhost")) as each:
+        yield each
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def fault(address: str, cache: Cache, allowance: Allowance | None = None) -> str:
+    with pytest.raises(InvalidCalendar) as refused:
+        download(address, allowance or Allowance(), cache)
+    [only] = refused.value.faults
+    return only
+
+
+def test_a_calendar_is_downloaded(site: Site, cache: Cache) -> None:
+    assert download(site.address(), Allowance(), cache) == ICS
+    assert site.requests[0][1]["User-Agent"].startswith("double-booked/")
+
+
+@pytest.mark.parametrize("scheme", ["https", "webcal", "WEBCALS"])
+def test_a_calendar_is_downloaded_over_tls(secure: Site, cache: Cache, scheme: str) -> None:
+    assert download(f"{scheme}://{secure.host}/anna.ics", Allowance(), cache) == ICS
+
+
+def test_a_certificate_that_is_not_trusted_is_refused(
+    secure: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    said = fault(secure.address(), cache)
+    assert said.startswith("the server's certificate is not trusted: ")
+    assert not secure.requests
+
+
+def test_a_certificate_of_another_host_is_refused(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority("trusted")
+    (tmp_path / "ca.pem").write_bytes(authority.pem())
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with serving(authority.issue(tmp_path / "server", "elsewhere")) as other:
+        said = fault(other.address(), cache)
+    assert said.startswith("the server's certificate is not trusted: Hostname mismatch")
+
+
+def test_a_server_without_tls_is_no_https(site: Site, cache: Cache) -> None:
+    said = fault(site.address().replace("http:", "https:"), cache)
+    assert said == "the server does not speak TLS as https needs it"
+
+
+def test_name_and_password_of_the_address_are_sent(site: Site, cache: Cache) -> None:
+    download(site.address().replace("//", "//anna:s%3Acret@"), Allowance(), cache)
+    assert site.requests[0][1]["Authorization"] == "Basic YW5uYTpzOmNyZXQ="
+
+
+def test_packed_content_is_unpacked(site: Site, cache: Cache) -> None:
+    site.answers["/anna.ics"] = Answer(gzip.compress(ICS), headers={"Content-Encoding": "gzip"})
+    assert download(site.address(), Allowance(), cache) == ICS
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_allowance_counts_what_is_unpacked(site: Site, cache: Cache, *, packed: bool) -> None:
+    body, headers = bytes(10_000_000), {}
+    if packed:
+        body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
+    site.answers["/anna.ics"] = Answer(body, headers=headers)
+    with pytest.raises(TooLarge, match="more than 1000000 bytes in all; --max-bytes"):
+        download(site.address(), Allowance(1_000_000), cache)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            Answer(status=401),
+            "the server wants a name and a password: https://NAME:PASSWORD@... (401)",
+        ),
+        (Answer(status=403), "the server forbids access; check the secret in the address (403)"),
+        (Answer(status=404), "the server has no calendar at this address (404)"),
+        (Answer(status=410), "the server has no calendar at this address any more (410)"),
+        (Answer(status=500), "the server does not answer with a calendar (500)"),
+        (Answer(status=206), "the server does not answer with a calendar (206)"),
+        (Answer(b"", 304), "the server does not answer with a calendar (304)"),
+        (
+            Answer(b"\n<!DOCTYPE html><title>Log in</title>"),
+            "the answer is a web page; copy the address of the calendar itself (iCal, .ics)",
+        ),
+        (
+            Answer(b"<HTML lang=en>"),
+            "the answer is a web page; copy the address of the calendar itself (iCal, .ics)",
+        ),
+        (
+            Answer(headers={"Content-Encoding": "br"}),
+            "the answer is packed with br, and not with gzip",
+        ),
+        (
+            Answer(headers={"Content-Encoding": "gzip"}),
+            "the answer is not packed with gzip, as it says",
+        ),
+        (
+            Answer(gzip.compress(ICS)[:-8], headers={"Content-Encoding": "gzip"}),
+            "the answer is cut off",
+        ),
+        (Answer(status=302), "the server redirects to what is no web address"),
+        (
+            Answer(status=302, headers={"Location": "file:///etc/passwd"}),
+            "the server redirects to what is no web address",
+        ),
+        (
+            Answer(status=302, headers={"Location": "/anna.ics"}),
+            f"the server redirects more than {MAX_REDIRECTS} times",
+        ),
+    ],
+)
+def test_an_answer_without_a_calendar_is_told(
+    site: Site, cache: Cache, answer: Answer, said: str
+) -> None:
+    site.answers["/anna.ics"] = answer
+    assert fault(site.address("/anna.ics?token=secret"), cache) == said
+
+
+def test_redirects_are_followed_and_keep_the_password_on_their_host(
+    site: Site, cache: Cache
+) -> None:
+    for number in range(MAX_REDIRECTS):
+        target = f"/{number + 1}" if number < MAX_REDIRECTS - 1 else "/anna.ics"
+        site.answers[f"/{number}"] = Answer(b"", 301 + number % 2, {"Location": target})
+    address = site.address("/0").replace("//", "//anna:secret@")
+    assert download(address, Allowance(), cache) == ICS
+    assert all("Authorization" in headers for _, headers in site.requests)
+
+
+def test_a_redirect_to_another_host_gets_no_password(site: Site, cache: Cache) -> None:
+    with serving() as other:
+        site.answers["/moved"] = Answer(b"", 307, {"Location": other.address()})
+        address = site.address("/moved").replace("//", "//anna:secret@")
+        assert download(address, Allowance(), cache) == ICS
+        assert "Authorization" not in other.requests[0][1]
+
+
+def test_a_redirect_may_lead_to_https_but_not_back(site: Site, secure: Site, cache: Cache) -> None:
+    site.answers["/up"] = Answer(b"", 301, {"Location": secure.address()})
+    secure.answers["/down"] = Answer(b"", 301, {"Location": site.address()})
+    assert download(site.address("/up"), Allowance(), cache) == ICS
+    said = fault(secure.address("/down"), cache)
+    assert said == "the server redirects from https to http, which anyone can read"
+
+
+@pytest.mark.parametrize(
+    ("sent", "asked"),
+    [("ETag", "If-None-Match"), ("Last-Modified", "If-Modified-Since")],
+)
+def test_a_calendar_that_has_not_changed_comes_from_the_cache(
+    site: Site, cache: Cache, sent: str, asked: str
+) -> None:
+    site.answers["/anna.ics"] = Answer(headers={sent: "state 1"})
+    download(site.address(), Allowance(), cache)
+    site.answers["/anna.ics"] = Answer(b"", 304)
+    assert download(site.address(), Allowance(), cache) == ICS
+    assert site.requests[1][1][asked] == "state 1"
+    with pytest.raises(TooLarge):
+        download(site.address(), Allowance(len(ICS) - 1), cache)
+
+
+@pytest.mark.parametrize("headers", [{}, {"ETag": "1", "Cache-Control": "private, No-Store"}])
+def test_what_cannot_be_asked_for_again_or_must_not_be_kept_is_not(
+    site: Site, tmp_path: Path, headers: dict[str, str]
+) -> None:
+    site.answers["/anna.ics"] = Answer(headers=headers)
+    download(site.address(), Allowance(), Cache(tmp_path / "cache"))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_an_answer_that_takes_too_long_is_given_up(site: Site, cache: Cache) -> None:
+    site.answers["/anna.ics"] = Answer(length=len(ICS) + 1)
+    with pytest.raises(InvalidCalendar, match=r"no whole answer within 0.2 s"):
+        download(site.address(), Allowance(), cache, 0.2)
+
+
+def test_a_server_that_is_not_there_is_told(cache: Cache) -> None:
+    with create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    said = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
+    assert said == "the server cannot be reached: Connection refused"
+
+
+def test_a_host_that_is_not_known_is_told(cache: Cache) -> None:
+    said = fault("https://nobody.invalid/anna.ics", cache)
+    assert said == "the name of the host is not known; check the address and the network"
