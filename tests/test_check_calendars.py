@@ -274,3 +274,56 @@ def test_progress_is_shown_on_a_terminal_and_only_there() -> None:
     os.close(ours)
     assert b"reading" in said
     assert "reading" not in run(TEAM, *WEEK).stderr
+
+
+def test_a_table_of_rooms_is_read_by_its_columns(tmp_path: Path) -> None:
+    table = tmp_path / "rooms.csv"
+    table.write_text(
+        "Was,Von,Bis,Raum\nTalk,16/11/2026 9:00,16/11/2026 10:00,Blue\n"
+        "Fair,16/11/2026 9:30,16/11/2026 10:00,Red\n"
+    )
+    columns = "--columns=title=Was,start=Von,end=Bis"
+    ran = run(table, columns, "--day-first")
+    assert ran.stderr == (
+        f"Note: {table}: no column names resources, so all events are taken as one resource;"
+        " --columns resources=NAME chooses a column.\n"
+    )
+    assert not run(table, f"{columns},resources=Raum", "--day-first", code=0).stderr
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("Begin", "'Begin' is not like start=Begin or resources=Room."),
+        ("begin=Von", "'begin' is no field; the fields are id, title, description, start,"),
+    ],
+)
+def test_columns_that_are_none_are_refused(columns: str, said: str) -> None:
+    assert said in " ".join(run(TEAM, f"--columns={columns}", code=2).stderr.split())
+
+
+def test_all_formats_of_a_folder_are_compared(tmp_path: Path) -> None:
+    write(tmp_path / "a.ics", f"{NINE} SUMMARY:Talk")
+    (tmp_path / "b.json").write_text(
+        '[{"title": "Fair", "start": "2026-11-16T09:00:00", "end": "2026-11-16T10:00:00"}]'
+    )
+    (tmp_path / "c.jcal").write_text(
+        json.dumps(
+            [
+                "vcalendar",
+                [],
+                [
+                    ["vevent", [["dtstart", {}, "date", "2026-11-16"]], []],
+                    [
+                        "vevent",
+                        [["dtstart", {}, "date", "2026-11-16"], ["uid", {}, "text", "2"]],
+                        [],
+                    ],
+                ],
+            ]
+        )
+    )
+    (tmp_path / "notes.txt").touch()
+    ran = run(tmp_path, *WEEK)
+    assert ran.stdout.endswith("1 group of conflicting events, 2 of 4 events.\n")
+    assert "Note: 1 file of another format is not read: notes.txt.\n" in ran.stderr

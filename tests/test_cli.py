@@ -205,7 +205,6 @@ def test_json_is_that_of_a_conflict_list(files: Path) -> None:
         ("empty.json", 'it is empty; a list without events is {"events": []}'),
         ("latin.json", "line 1: the text is not UTF-8"),
         ("missing.json", "No such file or directory"),
-        (".", "the folder has no .ics file"),
         (
             "field.json",
             f"events[0].begin: no such field; {EVENT_FIELDS} (an event without a title)",

@@ -219,6 +219,8 @@ def _reading(wanted: Input, zone: tzinfo) -> Reading:
         "file" if wanted.merge else wanted.by,
         wanted.me,
         wanted.merge,
+        wanted.day_first,
+        wanted.columns,
     )
 
 
@@ -343,7 +345,10 @@ def _note_file(sentence: str) -> None:
 
 
 def _note(sources: Sequence[Source], reading: Reading) -> None:
-    """Tells on standard error what was read but is not looked at."""
+    """Tells on standard error what was assumed, and what was read but is not looked at."""
+    for source in sources:
+        for sentence in source.assumptions:
+            _note_file(f"{source.name}: {sentence}")
     outside = sum(source.outside for source in sources)
     without = sum(source.without_resource for source in sources)
     window, zone = reading.of_calendars.window, reading.of_calendars.zone

@@ -1,8 +1,8 @@
 """Which files are read, and how, as people write it at a command line."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -11,6 +11,7 @@ import click
 from double_booked import report_options
 from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.allowance import MAX_BYTES
+from double_booked.calendars.columns import FIELDS, normalize
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Input:
         verbose: Whether to note what is read otherwise than it stands in a file.
         only: The file whose events are compared with all others; None for all events.
         merge: Whether all files are one calendar.
+        day_first: Whether dates like 3/4/2026 begin with the day.
+        columns: The names of the columns to read as fields of `columns.FIELDS`.
     """
 
     format: str | None = None
@@ -47,6 +50,8 @@ class Input:
     verbose: bool = False
     only: str | None = None
     merge: bool = False
+    day_first: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class AddressType(click.ParamType[str]):
@@ -62,6 +67,27 @@ class AddressType(click.ParamType[str]):
         if "@" not in address:
             self.fail(f"'{value}' is no address like anna@example.org.", param, ctx)
         return address
+
+
+class ColumnsType(click.ParamType[dict[str, str]]):
+    """Names of columns by field, such as start=Begin,resources=Room."""
+
+    name = "columns"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, str]:
+        """Return the names by field, or say what they look like."""
+        found: dict[str, str] = {}
+        for each in str(value).split(","):
+            field_name, is_set, name = each.partition("=")
+            if not is_set or not name.strip():
+                self.fail(f"'{each}' is not like start=Begin or resources=Room.", param, ctx)
+            if normalize(field_name) not in FIELDS:
+                known = ", ".join(each.replace(" ", "-") for each in FIELDS)
+                self.fail(f"'{field_name}' is no field; the fields are {known}.", param, ctx)
+            found[normalize(field_name)] = name.strip()
+        return found
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,6 +156,18 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         is_flag=True,
         help="Note on standard error what is read otherwise than it stands in a file.",
     )
+    @click.option(
+        "--day-first",
+        is_flag=True,
+        help="Read dates like 3/4/2026 of tables as day/month/year.",
+    )
+    @click.option(
+        "--columns",
+        metavar="FIELD=NAME,...",
+        type=ColumnsType(),
+        help="The columns of tables to read, like start=Begin,resources=Room; by default those"
+        " with the names that common programs give them.",
+    )
     @functools.wraps(command)
     def with_input(  # noqa: PLR0917 - click passes them by name
         input_format: str | None,
@@ -145,6 +183,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         skip_unreadable: bool,  # noqa: FBT001 - as above
         strict: bool,  # noqa: FBT001 - as above
         verbose: bool,  # noqa: FBT001 - as above
+        day_first: bool,  # noqa: FBT001 - as above
+        columns: dict[str, str] | None,
         **values: Any,  # noqa: ANN401 - click passes any
     ) -> Any:  # noqa: ANN401 - as above
         if skip_unreadable and strict:
@@ -164,6 +204,8 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             strict=strict,
             merge=merge,
             verbose=verbose,
+            day_first=day_first,
+            columns=columns or {},
         )
         return command(wanted=wanted, **values)
 

@@ -1,22 +1,29 @@
 """CSV with a header is read; what is wrong is told by its line."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
 from calendars.ics_cases import BERLIN
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.csv_events import is_csv, parse
+from double_booked.calendars.attendance import Counting
+from double_booked.calendars.csv_events import Table, is_csv, parse
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.rows import TableReading
+
+READING = TableReading(BERLIN)
 
 
-def read(text: str) -> list[tuple[int, Event]]:
-    table = parse(text.encode(), BERLIN)
+def read(text: str) -> Sequence[tuple[int, Event]]:
+    table = parse(text.encode(), READING)
     assert not table.skipped
     return table.rows
 
 
 def faults(content: bytes) -> tuple[str, ...]:
     try:
-        return tuple(each.fault for each in parse(content, BERLIN).skipped)
+        return tuple(each.fault for each in parse(content, READING).skipped)
     except InvalidCalendar as refused:
         return refused.faults
 
@@ -96,9 +103,8 @@ def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:
         (b"start,end\n2026-02-30,2026-03-02", "line 2: start: '2026-02-30' is no time"),
         (b"start,end\n2026-03-02,9999-12-31", "line 2: end: '9999-12-31' is no time"),
         (b"start,end\n1,2,3", "line 2: 3 values, but the header names 2 columns"),
-        (b"start,title\n", "line 1: the header has no column end; the columns are id,"),
+        (b"start,title\n", "line 1: the header has no column end; it has start, title; --columns"),
         (b"start,end,END\n", "line 1: the header names end twice"),
-        (b"start,end,title\na,b,\xff", "line 2: the text is not UTF-8"),
         (b'start,end\n"a"b,c', "line 2: not CSV"),
         (b'start,end\n"a,b', "line 2: not CSV"),
     ],
@@ -112,21 +118,25 @@ GOOD_ROW = "2026-03-02,2026-03-02,Fair\n"
 
 @pytest.mark.parametrize("bad", ["soon,2026-03-02,Lunch", "2026-03-02,2026-03-02,Lunch,more"])
 def test_a_row_that_cannot_be_used_costs_itself(bad: str) -> None:
-    table = parse(f"start,end,title\n{GOOD_ROW}{bad}\n{GOOD_ROW}".encode(), BERLIN)
+    table = parse(f"start,end,title\n{GOOD_ROW}{bad}\n{GOOD_ROW}".encode(), READING)
     assert [line for line, _ in table.rows] == [2, 4]
     [skipped] = table.skipped
     assert (skipped.line, skipped.title, skipped.date) == (3, "Lunch", bad.partition(",")[0])
 
 
-def test_a_row_that_is_not_utf_8_costs_itself() -> None:
-    bad = "2026-03-02,2026-03-02,Café\n".encode("latin-1")
-    table = parse(b"start,end,title\n" + bad + "2026-03-02,2026-03-02,Café\n".encode(), BERLIN)
-    assert [event.title for _, event in table.rows] == ["Café"]
-    assert [each.fault for each in table.skipped] == ["line 2: the text is not UTF-8"]
+def test_text_that_is_not_utf_8_is_windows_1252() -> None:
+    """As Outlook exports it; text that is UTF-8 stays as it is."""
+    row = "2026-03-02,2026-03-02,Café € {}\n"
+    foreign = row.format("Zoë").encode("cp1252") + row.format("Žižek").encode()
+    table = parse(b"start,end,title\n" + foreign, READING)
+    assert [event.title for _, event in table.rows] == ["Café € Zoë", "Café € Žižek"]
+    assert table.assumptions[0] == "line 2: the text is not UTF-8, so it is read as Windows-1252"
 
 
 def test_a_quote_without_an_end_costs_what_follows_it() -> None:
-    table = parse(f'start,end,title\n{GOOD_ROW}2026-03-02,"2026-03-02\n{GOOD_ROW}'.encode(), BERLIN)
+    table = parse(
+        f'start,end,title\n{GOOD_ROW}2026-03-02,"2026-03-02\n{GOOD_ROW}'.encode(), READING
+    )
     assert [line for line, _ in table.rows] == [2]
     [skipped] = table.skipped
     assert skipped.reason.endswith("this line and those after it are skipped")
@@ -134,3 +144,76 @@ def test_a_quote_without_an_end_costs_what_follows_it() -> None:
 
 def test_every_fault_is_told() -> None:
     assert len(faults(b"start,end\n" + b"a,b\n" * 300)) == 300
+
+
+OUTLOOK = """\
+"Subject","Start Date","Start Time","End Date","End Time","All day event","Location","Show time as"
+"Talk","12/2/2026","9:00:00 AM","12/2/2026","10:30:00 AM","False","Blue","2"
+"Fair","12/2/2026","12:00:00 AM","12/3/2026","12:00:00 AM","True","","2"
+"Hold","12/2/2026","9:00:00 AM","12/2/2026","10:00:00 AM","False","","1"
+"Gone","12/2/2026","9:00:00 AM","12/2/2026","10:00:00 AM","False","","3"
+"""
+
+
+def spans(table: Table) -> list[str]:
+    return [
+        f"{event.title} {event.start.ToJsonString()}/{event.end.ToJsonString()}"
+        for _, event in table.rows
+    ]
+
+
+def test_an_export_of_outlook_is_one_calendar() -> None:
+    table = parse(OUTLOOK.encode(), READING)
+    assert spans(table) == [
+        "Talk 2026-12-02T08:00:00Z/2026-12-02T09:30:00Z",
+        "Fair 2026-12-01T23:00:00Z/2026-12-02T23:00:00Z",
+        "Hold 2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
+    ]
+    assert table.is_calendar
+    assert [list(event.resources) for _, event in table.rows] == [[], [], []]
+    said = "dates like 12/2/2026 are read month first; --day-first reads them day first"
+    assert table.assumptions == [said]
+
+
+def test_what_counts_is_chosen() -> None:
+    counting = Counting(count_tentative=False, count_all_day=False)
+    assert [
+        each[:4] for each in spans(parse(OUTLOOK.encode(), replace(READING, counting=counting)))
+    ] == ["Talk"]
+
+
+def test_dates_begin_with_the_day_if_the_caller_says_so() -> None:
+    table = parse(OUTLOOK.encode(), replace(READING, day_first=True))
+    assert spans(table)[0] == "Talk 2026-02-12T08:00:00Z/2026-02-12T09:30:00Z"
+    assert not table.assumptions
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [replace(READING, by="location"), replace(READING, columns={"resources": "location"})],
+    ids=["by location", "a column of resources"],
+)
+def test_the_rows_of_an_export_take_a_column_if_it_is_asked_for(reading: TableReading) -> None:
+    table = parse(OUTLOOK.encode(), reading)
+    assert not table.is_calendar
+    assert [list(event.resources) for _, event in table.rows] == [["Blue"], [], []]
+
+
+def test_a_table_of_rooms_takes_its_rooms() -> None:
+    text = "title,start,end,room\na,2026-12-02 09:00,2026-12-02 10:00,Blue\n"
+    table = parse(text.encode(), READING)
+    assert [list(event.resources) for _, event in table.rows] == [["Blue"]]
+    assert not table.assumptions
+
+
+def test_a_table_without_what_is_asked_for_is_refused() -> None:
+    with pytest.raises(InvalidCalendar, match="it does not tell of any attendee; try --by file"):
+        parse(b"start,end,room\n", replace(READING, by="attendee"))
+
+
+def test_columns_may_be_chosen() -> None:
+    text = "Was;Von;Bis;Wo\na;2.12.2026 9:00;2.12.2026 10:00;Blau\n"
+    chosen = {"title": "Was", "start": "Von", "end": "Bis", "resources": "Wo"}
+    [(_, event)] = parse(text.encode(), replace(READING, columns=chosen)).rows
+    assert (event.title, event.start.ToJsonString()) == ("a", "2026-12-02T08:00:00Z")
+    assert list(event.resources) == ["Blau"]

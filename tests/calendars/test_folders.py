@@ -45,6 +45,44 @@ def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
     assert find_files(str(tmp_path / "link.json")) == [str(tmp_path / "link.json")]
 
 
+def notes_of(folder: Path, *names: str) -> list[str]:
+    for name in ("a.ics", *names):
+        (folder / name).touch()
+    notes: list[str] = []
+    find_files(str(folder), notes.append)
+    return notes
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["b.csv", "b.tsv", "b.json", "b.jsonl", "b.NDJSON", "b.jcal", "b.ifb", "b.ical", "b.icalendar"],
+)
+def test_files_of_other_formats_are_read_with_their_folder(tmp_path: Path, name: str) -> None:
+    assert notes_of(tmp_path, name) == []
+    assert find_files(str(tmp_path)) == [str(tmp_path / "a.ics"), str(tmp_path / name)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["notes.txt"], "1 file of another format is not read: notes.txt"),
+        (["b.pdf", "a"], "2 files of other formats are not read: a, b.pdf"),
+        (
+            [f"{number}.txt" for number in range(7)],
+            "7 files of other formats are not read: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ...",
+        ),
+    ],
+)
+def test_files_that_are_not_read_are_named_in_one_note(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    assert notes_of(tmp_path, *names) == [said]
+
+
+def test_what_keeps_a_vdir_is_no_other_format(tmp_path: Path) -> None:
+    assert notes_of(tmp_path, "color", "displayname", ".hidden") == []
+
+
 def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidCalendar, match=r"the folder has no \.ics file"):
         find_files(str(tmp_path))

@@ -15,8 +15,8 @@ Texts = dict[str, str]
 
 def span(texts: Texts, style: Style = STYLE) -> str:
     """Like "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z"."""
-    start, end = span_of(texts, {each: each.title() for each in texts}, style)
-    return f"{start.ToJsonString()}/{end.ToJsonString()}"
+    found = span_of(texts, {each: each.title() for each in texts}, style)
+    return f"{found.start.ToJsonString()}/{found.end.ToJsonString()}"
 
 
 def row(text: str) -> Texts:
@@ -178,3 +178,16 @@ def test_a_fault_names_the_column(texts: str, fault: str) -> None:
 def test_an_event_without_an_end_may_have_a_length() -> None:
     style = replace(STYLE, without_end=timedelta(minutes=30))
     assert span({"start": "2026-12-02 09:00"}, style).endswith("/2026-12-02T08:30:00Z")
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ("start: 2026-12-02 | end: 2026-12-02", True),
+        ("start: 2026-12-02 9:00 | end: 2026-12-02 10:00 | all day: yes", True),
+        ("start: 2026-12-02 9:00 | end: 2026-12-02 10:00", False),
+    ],
+)
+def test_whole_days_are_known(texts: str, *, expected: bool) -> None:
+    found = span_of(row(texts), {"start": "Start", "end": "End"}, STYLE)
+    assert found.is_of_dates == expected

@@ -99,7 +99,7 @@ NAMED, UNNAMED = Event(resources=["Blue"]), Event()
             [UNNAMED],
             [
                 (
-                    "no column names resources, so all rows are taken as one resource;"
+                    "no column names resources, so all events are taken as one resource;"
                     " --columns resources=NAME chooses a column"
                 )
             ],
@@ -119,13 +119,13 @@ NAMED, UNNAMED = Event(resources=["Blue"]), Event()
             "Room",
             "location",
             [NAMED, UNNAMED, UNNAMED],
-            ['2 rows without a value in the column "Room" are taken as one unnamed resource'],
+            ['2 events without a value in the column "Room" are taken as one unnamed resource'],
         ),
         (
             "Room",
             "location",
             [NAMED, UNNAMED],
-            ['1 row without a value in the column "Room" is taken as one unnamed resource'],
+            ['1 event without a value in the column "Room" is taken as one unnamed resource'],
         ),
     ],
 )

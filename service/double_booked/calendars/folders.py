@@ -2,14 +2,23 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import click
 
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.formats import SUFFIXES, suffix_of
 from double_booked.calendars.vdir import name_vdir
+
+_MAX_SHOWN = 5
+"""How many files of other formats are named."""
+
+_OF_VDIR = {"color", "displayname"}
+"""What vdirsyncer and khal keep beside the events of a calendar."""
+
+_OTHER_SUFFIXES = ", ".join(suffix for suffix in SUFFIXES if suffix != ".ics")
 
 
 def _ignore(_: str) -> None:
@@ -17,35 +26,49 @@ def _ignore(_: str) -> None:
 
 
 def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
-    """Return the .ics files of a folder and of those in it, by name; a file is itself.
+    """Return the files of a folder and of those in it that are read, by name; a file is itself.
 
-    Hidden files are passed over.
+    Files are read whose suffix is in `formats.SUFFIXES`. Hidden files are passed over.
 
     Args:
         path: Of the file or folder.
         note: Receives a sentence about each file that is passed over: a FIFO, a device, a socket,
-            or a link to nothing or to outside of the folder.
+            or a link to nothing or to outside of the folder; and one about those of other formats.
 
     Raises:
-        InvalidCalendar: The folder has no .ics file.
+        InvalidCalendar: The folder has no file that is read.
     """
     if path == "-" or not Path(path).is_dir():
         return [path]
-    found = []
+    found: list[str] = []
+    others: list[str] = []
     root = Path(path).resolve()
     for folder, folders, files in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in files if not name.startswith(".")):
             file = Path(folder, name)
-            if not name.lower().endswith(".ics"):
-                continue
-            if reason := _not_of_folder(file, root):
+            if suffix_of(name) not in SUFFIXES:
+                others.append(name)
+            elif reason := _not_of_folder(file, root):
                 note(f"{name_of(str(file))} is not read: it is {reason}")
             else:
                 found.append(str(file))
+    _note_others(sorted({*others} - _OF_VDIR), note)
     if not found:
-        raise InvalidCalendar(["the folder has no .ics file"])
+        raise InvalidCalendar([f"the folder has no .ics file, nor one with {_OTHER_SUFFIXES}"])
     return found
+
+
+def _note_others(names: Sequence[str], note: Callable[[str], None]) -> None:
+    """Note the files of a folder whose format is not known."""
+    if not names:
+        return
+    shown = ", ".join(map(click.format_filename, names[:_MAX_SHOWN]))
+    more = ", ..." if len(names) > _MAX_SHOWN else ""
+    files = f"{len(names)} files of other formats are"
+    if len(names) == 1:
+        files = "1 file of another format is"
+    note(f"{files} not read: {shown}{more}")
 
 
 def _not_of_folder(file: Path, root: Path) -> str | None:

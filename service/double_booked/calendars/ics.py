@@ -110,7 +110,18 @@ def parse(content: bytes, reading: Reading) -> Calendar:
         InvalidCalendar: There is no calendar, or one defines a zone that cannot be used.
     """
     notes = Notes()
-    top = parse_components(content, notes)
+    return read_components(parse_components(content, notes), reading, notes)
+
+
+def read_components(top: Component, reading: Reading, notes: Notes | None = None) -> Calendar:
+    """Return the events of the calendars in a component without a name, as `parse` does.
+
+    Args:
+        top: The component.
+        reading: How it is read.
+        notes: What was noted before.
+    """
+    notes = notes or Notes()
     wrong = [_not_a_calendar(each) for each in top.components if each.name != "VCALENDAR"]
     calendars = [each for each in top.components if each.name == "VCALENDAR"]
     skipped = [*top.faults, *wrong]

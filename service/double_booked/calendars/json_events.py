@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO
@@ -12,6 +12,7 @@ from google.protobuf.descriptor import Descriptor
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.json_documents import decode, load_document
 from double_booked.calendars.skipped import Skipped
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
@@ -91,7 +92,7 @@ def _parse_line(line: bytes) -> Event | list[Skipped]:
     except _NOT_THE_MESSAGE as error:
         wrong = str(error)
     try:
-        document = _load(line, "Event", lambda error: f"column {error.colno}")
+        document = load_document(line, "Event", lambda error: f"column {error.colno}")
     except InvalidCalendar as error:
         return [Skipped(None, fault) for fault in error.faults]
     return _faults_of_event(document, "") or [Skipped(None, wrong)]
@@ -105,7 +106,7 @@ def parse(content: bytes) -> Listed:
     Raises:
         InvalidCalendar: The bytes are not UTF-8, not JSON, or not an EventList.
     """
-    text = _decode(content)
+    text = decode(content)
     wrong = ""
     try:
         if text.lstrip().startswith("{"):  # protobuf takes [] and "" for {}
@@ -113,53 +114,13 @@ def parse(content: bytes) -> Listed:
             return Listed(events, range(len(events.events)))
     except _NOT_THE_MESSAGE as error:
         wrong = str(error)  # it names neither the place of every fault nor how to mend it
-    document = _load(text, "EventList", lambda error: f"line {error.lineno}, column {error.colno}")
+    document = load_document(
+        text, "EventList", lambda error: f"line {error.lineno}, column {error.colno}"
+    )
     listed = _usable(document)
     if not listed.skipped:
         raise InvalidCalendar([wrong])
     return listed
-
-
-def _decode(content: bytes) -> str:
-    if not content.strip():
-        raise InvalidCalendar(['it is empty; a list without events is {"events": []}'])
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
-
-
-def _load(text: str | bytes, message: str, place: Callable[[json.JSONDecodeError], str]) -> object:
-    """The document that a text is.
-
-    Raises:
-        InvalidCalendar: It is none.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_without_duplicates)
-    except json.JSONDecodeError as error:
-        fault = f"{place(error)}: not JSON: {error.msg}"
-    except RecursionError:
-        fault = f"not an {message}: it is nested too deeply"
-    except _DuplicateKey as error:
-        fault = str(error)
-    except ValueError:
-        fault = f"not an {message}: a number has too many digits"
-    raise InvalidCalendar([fault])
-
-
-class _DuplicateKey(ValueError):  # noqa: N818 - as above
-    pass
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    unique: dict[str, object] = {}
-    for name, value in pairs:
-        if name in unique:
-            raise _DuplicateKey(f'an object has the field "{name}" twice')
-        unique[name] = value
-    return unique
 
 
 def _usable(document: object) -> Listed:

@@ -36,9 +36,16 @@ class Style:
     without_end: timedelta | None = None
 
 
-def span_of(
-    texts: Mapping[str, str], names: Mapping[str, str], style: Style
-) -> tuple[Timestamp, Timestamp]:
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When an event starts and ends, and whether these are the limits of whole days."""
+
+    start: Timestamp
+    end: Timestamp
+    is_of_dates: bool
+
+
+def span_of(texts: Mapping[str, str], names: Mapping[str, str], style: Style) -> Span:
     """Return when an event starts and ends.
 
     Args:
@@ -49,23 +56,23 @@ def span_of(
     Raises:
         ValueError: A time is missing or cannot be used; the text names the column.
     """
-    return _Span(texts, names, style).read()
+    return _SpanReader(texts, names, style).read()
 
 
-class _Span:
+class _SpanReader:
     def __init__(self, texts: Mapping[str, str], names: Mapping[str, str], style: Style) -> None:
         self._texts = texts
         self._names = names
         self._style = style
 
-    def read(self) -> tuple[Timestamp, Timestamp]:
+    def read(self) -> Span:
         begin = self._parts("start")
         if begin.day is None:
             raise self._no_time("start")
         if self._text("all day").lower() in _TRUE:
             return self._whole_days(begin)
         start = self._stated("start") or self._moment("start", begin)
-        return start, self._stated("end") or self._end(begin, start)
+        return Span(start, self._stated("end") or self._end(begin, start), begin.clock is None)
 
     def _text(self, field: str) -> str:
         return self._texts.get(field, "").strip()
@@ -109,7 +116,7 @@ class _Span:
             clock += _A_DAY
         return Parts(begin.day, clock, until.zone or begin.zone)
 
-    def _whole_days(self, begin: Parts) -> tuple[Timestamp, Timestamp]:
+    def _whole_days(self, begin: Parts) -> Span:
         """Return the first moments of the first day and of the day after the last.
 
         Outlook ends whole days at midnight of the day after; a date alone belongs to the event.
@@ -119,7 +126,8 @@ class _Span:
         is_after = self._style.dates_end_before or until.clock == timedelta(0)
         if not is_after or last.day == begin.day:
             last = self._day_after(last)
-        return self._moment("start", Parts(begin.day)), self._moment("end", last)
+        first = Parts(begin.day)
+        return Span(self._moment("start", first), self._moment("end", last), is_of_dates=True)
 
     def _day_after(self, parts: Parts) -> Parts:
         try:

@@ -85,7 +85,7 @@ def resources_of(texts: Mapping[str, str], chosen: str | None) -> list[str]:
 
 
 def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]) -> list[str]:
-    """Return a sentence about each thing that a table leaves open of what its rows take.
+    """Return a sentence about each thing that rows leave open of what they take.
 
     Args:
         columns: Those of the table.
@@ -93,7 +93,7 @@ def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]
         events: The rows that were read.
     """
     if chosen is None:
-        said = "no column names resources, so all rows are taken as one resource"
+        said = "no column names resources, so all events are taken as one resource"
         return [f"{said}; --columns resources=NAME chooses a column"]
     told = []
     others = [columns.names[each] for each in columns.resource_fields if each != chosen]
@@ -102,7 +102,7 @@ def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]
         told = [f"{said}, not {' or '.join(others)}; --columns resources=NAME chooses another"]
     unnamed = sum(not event.resources for event in events)
     if unnamed:
-        rows, are = ("row", "is") if unnamed == 1 else ("rows", "are")
-        said = f'{unnamed} {rows} without a value in the column "{columns.names[chosen]}"'
+        noun, are = ("event", "is") if unnamed == 1 else ("events", "are")
+        said = f'{unnamed} {noun} without a value in the column "{columns.names[chosen]}"'
         told.append(f"{said} {are} taken as one unnamed resource")
     return told

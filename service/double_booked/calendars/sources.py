@@ -5,31 +5,36 @@ import io
 import os
 import re
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-from double_booked.calendars import csv_events, ics, json_events
+from double_booked.calendars import csv_events, ics, json_arrays, json_events
 from double_booked.calendars.allowance import Allowance, Metered
 from double_booked.calendars.attendance import is_without
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.folders import name_of
+from double_booked.calendars.formats import detect, is_array
 from double_booked.calendars.ics_events import RESOURCES, Found, to_found
+from double_booked.calendars.jcal import is_jcal, to_components
+from double_booked.calendars.json_documents import decode, load_document, place_of
 from double_booked.calendars.recurrence import Window
+from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 
 _STANDARD_INPUT = 0
 _ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
-_NO_FORMAT = (
-    "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with {,"
-    " nor CSV, whose first line names the columns start and end; --format-in chooses one"
-)
-FORMATS = ("ics", "json", "csv")
+_ITSELF = {"file", "calendar"}
+"""The choices by which events take what they are in."""
+
+_MAY_BE_MISSING = {"attendee", "location"}
+"""What events of tables need not have; then they are not looked at."""
+
 BY = ("file", "calendar", *RESOURCES)
 
 
@@ -44,6 +49,8 @@ class Reading:
         by: What events take, one of BY; None for files of .ics, and what the other formats say.
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
         merge: Whether all files are one calendar; `by` is "file" then.
+        day_first: Whether dates like 3/4/2026 begin with the day.
+        columns: The names of the columns to read as fields of `columns.FIELDS`.
     """
 
     of_calendars: ics.Reading
@@ -52,6 +59,8 @@ class Reading:
     by: str | None = None
     me: frozenset[str] = frozenset()
     merge: bool = False
+    day_first: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Source:
         skipped: What cannot be used.
         calendar: What all its events take; "" where each names what it takes.
         notes: What was read otherwise than it stands in the file, each with its line.
+        assumptions: A sentence about each thing that the file leaves open, and how it was read.
     """
 
     name: str
@@ -77,6 +87,7 @@ class Source:
     skipped: Sequence[Skipped] = ()
     calendar: str = ""
     notes: Sequence[str] = ()
+    assumptions: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,33 +134,91 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
     """
     with _open(path, allowance or Allowance()) as file:
         head = _read_head(file)
-        found_format = reading.format or _detect(head)
+        found_format = reading.format or detect(head, path, reading.columns)
         if found_format == "ics":
             events = ics.parse(head + file.read(), reading.of_calendars)
             return _from_calendar(name_of(path), events, reading, resource)
         if found_format == "csv":
-            source = _from_table(path, head + file.read(), reading)
+            source = _from_table(path, head + file.read(), reading, resource)
+        elif is_array(head):
+            return _from_array(path, head + file.read(), reading, resource)
         else:
-            source = _from_json(path, head, file)
-    _check_by(reading.by, found_format)
-    if reading.by in {"file", "calendar"}:
-        for each in source.found:
-            each.event.resources[:] = [resource]
-        source = replace(source, calendar=resource)
+            source = _from_json(path, head, file, reading, resource)
     return _in_window(_without_faults(source), reading.window)
 
 
-def _from_table(path: str, content: bytes, reading: Reading) -> Source:
-    table = csv_events.parse(content, reading.of_calendars.zone)
+def _from_table(path: str, content: bytes, reading: Reading, resource: str) -> Source:
+    table = csv_events.parse(content, _of_tables(reading))
     found = [Found(event, line) for line, event in table.rows]
-    return Source(name_of(path), found, ConflictOptions(), skipped=table.skipped)
+    inside = _with_resources(found, reading.by, resource, is_calendar=table.is_calendar)
+    without = len(found) - len(inside)
+    return Source(
+        name_of(path),
+        inside,
+        ConflictOptions(),
+        without_resource=without,
+        skipped=table.skipped,
+        calendar=resource if table.is_calendar or reading.by in _ITSELF else "",
+        assumptions=table.assumptions,
+    )
 
 
-def _from_json(path: str, head: bytes, file: BinaryIO) -> Source:
+def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> Source:
+    text = decode(content)
+    loaded = load_document(text, "array of events", place_of)
+    document = loaded if isinstance(loaded, list) else []
+    if is_jcal(document):
+        calendar = ics.read_components(to_components(document, text), reading.of_calendars)
+        return _from_calendar(name_of(path), calendar, reading, resource)
+    array = json_arrays.parse(document, _of_tables(reading))
+    found = [Found(event, position=index) for index, event in array.events]
+    inside = _with_resources(found, reading.by, resource, is_calendar=array.is_calendar)
+    source = Source(
+        name_of(path),
+        inside,
+        ConflictOptions(),
+        without_resource=len(found) - len(inside),
+        skipped=array.skipped,
+        calendar=resource if array.is_calendar or reading.by in _ITSELF else "",
+        assumptions=array.assumptions,
+    )
+    return _in_window(_without_faults(source), reading.window)
+
+
+def _of_tables(reading: Reading) -> TableReading:
+    calendars = reading.of_calendars
+    return TableReading(
+        calendars.zone, calendars.counting, reading.day_first, reading.columns, reading.by
+    )
+
+
+def _with_resources(
+    found: Sequence[Found], by: str | None, resource: str, *, is_calendar: bool
+) -> list[Found]:
+    """Return the events that take something; those of one calendar take the file."""
+    for each in found:
+        is_unnamed = by == "calendar" and not each.event.resources
+        if is_calendar or by == "file" or is_unnamed:
+            each.event.resources[:] = [resource]
+    return [each for each in found if each.event.resources or by not in _MAY_BE_MISSING]
+
+
+def _from_json(path: str, head: bytes, file: BinaryIO, reading: Reading, resource: str) -> Source:
+    if reading.by in _MAY_BE_MISSING:
+        raise InvalidCalendar([f"JSON does not tell of any {reading.by}; try --by file"])
     listed = json_events.load(head, file)
     pairs = zip(listed.events.events, listed.positions, strict=True)
     found = [Found(event, position=position) for event, position in pairs]
-    return Source(name_of(path), found, listed.events.options, skipped=listed.skipped)
+    if reading.by in _ITSELF:
+        for each in found:
+            each.event.resources[:] = [resource]
+    return Source(
+        name_of(path),
+        found,
+        listed.events.options,
+        skipped=listed.skipped,
+        calendar=resource if reading.by in _ITSELF else "",
+    )
 
 
 def _without_faults(source: Source) -> Source:
@@ -204,24 +273,6 @@ def _read_head(file: BinaryIO) -> bytes:
         line = file.readline()
         head += line
     return head
-
-
-def _detect(head: bytes) -> str:
-    first = head.removeprefix(codecs.BOM_UTF8).strip()
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InvalidCalendar(["line 1: the text is UTF-16, not UTF-8"])
-    if first[:6].upper() == b"BEGIN:":
-        return "ics"
-    if not first or first.startswith((b"{", b"[")):
-        return "json"
-    if csv_events.is_csv(first.decode(errors="replace")):
-        return "csv"
-    raise InvalidCalendar([_NO_FORMAT])
-
-
-def _check_by(by: str | None, found_format: str) -> None:
-    if by in {"attendee", "location"}:
-        raise InvalidCalendar([f"{found_format.upper()} does not tell of any {by}; try --by file"])
 
 
 def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource: str) -> Source:

@@ -1,0 +1,65 @@
+"""Which format a file has."""
+
+import codecs
+from collections.abc import Mapping
+from pathlib import Path
+
+from double_booked.calendars.csv_events import is_csv
+from double_booked.calendars.errors import InvalidCalendar
+
+FORMATS = ("ics", "json", "csv")
+
+SUFFIXES = {
+    ".ics": "ics",
+    ".ical": "ics",
+    ".icalendar": "ics",
+    ".ifb": "ics",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jcal": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+"""The suffixes of files that are read with their folder, and what they hold."""
+
+_NO_FORMAT = (
+    "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with { or [,"
+    " nor CSV, whose first line names the columns start and end; --format-in chooses one,"
+    " and --columns the columns"
+)
+
+
+def suffix_of(path: str) -> str:
+    """Return the suffix of a path in small letters."""
+    return Path(path).suffix.lower()
+
+
+def detect(head: bytes, path: str, columns: Mapping[str, str]) -> str:
+    """Return the format of a file.
+
+    Args:
+        head: Its lines up to the first that is not blank.
+        path: Where it is; the suffix counts if the content is of no known format.
+        columns: The columns that the caller chose; a file that is no other format has them.
+
+    Raises:
+        InvalidCalendar: It is of no known format.
+    """
+    first = head.removeprefix(codecs.BOM_UTF8).strip()
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InvalidCalendar(["line 1: the text is UTF-16, not UTF-8"])
+    if first[:6].upper() == b"BEGIN:":
+        return "ics"
+    if not first or first.startswith((b"{", b"[")):
+        return "json"
+    if columns or is_csv(first.decode(errors="replace")):
+        return "csv"
+    if SUFFIXES.get(suffix_of(path)) == "csv":
+        return "csv"
+    raise InvalidCalendar([_NO_FORMAT])
+
+
+def is_array(head: bytes) -> bool:
+    """Return whether the first line of JSON begins an array."""
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")

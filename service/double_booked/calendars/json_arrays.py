@@ -1,0 +1,161 @@
+"""Arrays of events in JSON, as FullCalendar and scripts have them, in, messages out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.columns import Columns, find_columns, normalize
+from double_booked.calendars.row_events import Row, read_rows
+from double_booked.calendars.row_times import Style
+from double_booked.calendars.rows import TableReading
+from double_booked.calendars.skipped import Skipped
+from double_booked.calendars.zone_names import iana_zone, other_zone
+
+_AN_HOUR = timedelta(hours=1)
+_MILLISECONDS_FROM = 10**11
+"""Numbers from here on are milliseconds since 1970, as of JavaScript; less are seconds."""
+
+_RECURRING = ("rrule", "recurrence", "days of week")
+_NAMES = ("email", "address", "emailAddress", "displayName", "name", "title", "id")
+"""The keys of an object that stands for a person or a place, the one to read first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """The events of an array.
+
+    Attributes:
+        events: Those that can be used, each with its index.
+        skipped: Those that cannot.
+        assumptions: A sentence about each thing that the array leaves open, and how it was read.
+        is_calendar: Whether the events take the file, as it is the list of one person's calendar.
+    """
+
+    events: Sequence[tuple[int, Event]]
+    skipped: Sequence[Skipped] = ()
+    assumptions: Sequence[str] = ()
+    is_calendar: bool = False
+
+
+def parse(document: Sequence[object], reading: TableReading) -> Array:
+    """Return the events of an array of objects.
+
+    The keys are those of `columns.NAMES`, and `extendedProps` may hold more. Dates as ends do not
+    belong to the event, and an event without an end lasts an hour, as in FullCalendar.
+
+    Args:
+        document: The array.
+        reading: How it is read.
+
+    Raises:
+        InvalidCalendar: The events do not have what `reading.by` asks for.
+    """
+    rows, skipped = [], []
+    for index, each in enumerate(document):
+        try:
+            rows.append(_row(index, each, reading))
+        except (TypeError, ValueError) as error:
+            skipped.append(Skipped(None, f"[{index}]: {error}", _title(each)))
+    style = Style(reading.zone, dates_end_before=True, without_end=_AN_HOUR)
+    is_calendar = any(map(_is_of_calendar, document))
+    found = read_rows(rows, _all_columns(rows), style, reading, is_calendar=is_calendar)
+    skipped += [_skip(row, reason) for row, reason in found.faults]
+    return Array(found.events, skipped, [*found.assumptions, *_tell_ends(rows)], found.is_calendar)
+
+
+def _row(index: int, found: object, reading: TableReading) -> Row:
+    if not isinstance(found, dict):
+        raise TypeError("not an object")
+    nested = found.get("extendedProps")
+    values = (nested if isinstance(nested, dict) else {}) | found
+    by_name = {normalize(key): (key, value) for key, value in values.items() if value is not None}
+    recurring = next((by_name[name][0] for name in _RECURRING if name in by_name), None)
+    if recurring:
+        raise ValueError(f"it recurs by {recurring}, which is read from .ics files only")
+    chosen = {field: name for field, name in reading.columns.items() if normalize(name) in by_name}
+    columns = find_columns([key for key, _ in by_name.values()], chosen)
+    if not columns.has_start:
+        raise ValueError(f"it has no start; it has {', '.join(columns.header) or 'no keys'}")
+    texts = [_text(value) for _, value in by_name.values()]
+    for position in (*columns.by_field.get("start", ()), *columns.by_field.get("end", ())):
+        texts[position] = _time(list(by_name.values())[position][1])
+    return Row(index, columns, texts)
+
+
+def _text(value: object) -> str:
+    """Return a value as a table would have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ";".join(map(_text, value))
+    if isinstance(value, dict):
+        return next((_text(value[name]) for name in _NAMES if value.get(name)), "")
+    return "" if value is None else str(value)
+
+
+def _time(value: object) -> str:
+    """Return a time as text: FullCalendar's may be a number, Google's and Graph's an object."""
+    if isinstance(value, bool) or not isinstance(value, int | float | dict):
+        return _text(value)
+    if isinstance(value, dict):
+        return _in_its_zone(value)
+    seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return str(value)
+
+
+def _in_its_zone(value: Mapping[str, object]) -> str:
+    text = _text(value.get("dateTime") or value.get("date"))
+    name = _text(value.get("timeZone"))
+    zone: tzinfo | None = (iana_zone(name) or other_zone(name)) if name else None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if zone is None or moment.tzinfo or not value.get("dateTime"):
+        return text
+    return moment.replace(tzinfo=zone).isoformat()
+
+
+def _is_of_calendar(found: object) -> bool:
+    """Return whether an event is one of a person's calendar, as Google and Graph list them."""
+    return isinstance(found, dict) and isinstance(found.get("start"), dict)
+
+
+def _title(found: object) -> str:
+    if not isinstance(found, dict):
+        return ""
+    return next(
+        (_text(found[each]) for each in ("title", "summary", "subject") if each in found), ""
+    )
+
+
+def _all_columns(rows: Sequence[Row]) -> Columns:
+    """Return the columns that any of the rows has."""
+    header: list[str] = []
+    by_field: dict[str, Sequence[int]] = {}
+    chosen: frozenset[str] = frozenset()
+    for columns in (row.columns for row in rows):
+        chosen |= columns.chosen
+        for field, name in columns.names.items():
+            if field not in by_field:
+                by_field[field] = [len(header)]
+                header.append(name)
+    return Columns(header, by_field, chosen)
+
+
+def _tell_ends(rows: Sequence[Row]) -> list[str]:
+    """Return a sentence about events without an end."""
+    without = sum(not row.texts.get("end") and not row.texts.get("duration") for row in rows)
+    if not without:
+        return []
+    events = "1 event has" if without == 1 else f"{without} events have"
+    return [f"{events} no end: a time lasts an hour, and a date is that day, as in FullCalendar"]
+
+
+def _skip(row: Row, reason: str) -> Skipped:
+    texts = row.texts
+    return Skipped(None, f"[{row.place}].{reason}", texts.get("title", ""), texts.get("start", ""))

@@ -1,0 +1,65 @@
+"""JSON texts in, documents out, with the place of each fault."""
+
+import json
+from collections.abc import Callable
+
+from double_booked.calendars.errors import InvalidCalendar
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        InvalidCalendar: It is empty, or not UTF-8.
+    """
+    if not content.strip():
+        raise InvalidCalendar(['it is empty; a list without events is {"events": []}'])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
+
+
+def place_of(error: json.JSONDecodeError) -> str:
+    """Return where a fault of a text is."""
+    return f"line {error.lineno}, column {error.colno}"
+
+
+def load_document(
+    text: str | bytes, message: str, place: Callable[[json.JSONDecodeError], str]
+) -> object:
+    """Return the document that a text is.
+
+    Args:
+        text: The JSON.
+        message: What it should be, for faults.
+        place: Returns where a fault is.
+
+    Raises:
+        InvalidCalendar: It is not JSON, or an object names a field twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_without_duplicates)
+    except json.JSONDecodeError as error:
+        fault = f"{place(error)}: not JSON: {error.msg}"
+    except RecursionError:
+        fault = f"not an {message}: it is nested too deeply"
+    except _DuplicateKey as error:
+        fault = str(error)
+    except ValueError:
+        fault = f"not an {message}: a number has too many digits"
+    raise InvalidCalendar([fault])
+
+
+class _DuplicateKey(ValueError):  # noqa: N818 - named as InvalidCalendar is
+    pass
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique: dict[str, object] = {}
+    for name, value in pairs:
+        if name in unique:
+            raise _DuplicateKey(f'an object has the field "{name}" twice')
+        unique[name] = value
+    return unique

@@ -1,0 +1,122 @@
+"""The events of rows, whether of a table or of an array in JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.columns import Columns
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.local_times import choose_order
+from double_booked.calendars.row_times import Style, span_of
+from double_booked.calendars.rows import (
+    TableReading,
+    resource_field,
+    resources_of,
+    takes_time,
+    tell_resources,
+    texts_of,
+)
+
+_DATED = ("start", "start date", "end", "end date")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row, and where it is.
+
+    Attributes:
+        place: Its line from 1, or its index from 0.
+        columns: What its values are.
+        values: The values.
+    """
+
+    place: int
+    columns: Columns
+    values: Sequence[str]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The text of each field that it has."""
+        return texts_of(self.columns, self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What was read of rows.
+
+    Attributes:
+        events: The events, each with the place of its row.
+        faults: The rows that cannot be used, each with what is wrong.
+        assumptions: A sentence about each thing that the rows leave open, and how it was read.
+        is_calendar: Whether the events take the file, as it is one person's calendar.
+    """
+
+    events: Sequence[tuple[int, Event]]
+    faults: Sequence[tuple[Row, str]]
+    assumptions: Sequence[str]
+    is_calendar: bool = False
+
+
+def read_rows(
+    rows: Sequence[Row],
+    columns: Columns,
+    style: Style,
+    reading: TableReading,
+    *,
+    is_calendar: bool,
+) -> Rows:
+    """Return the events of rows.
+
+    Args:
+        rows: The rows.
+        columns: The columns that any of them has.
+        style: How their times are written, but for the order of dates.
+        reading: How they are read.
+        is_calendar: Whether they are one person's calendar, so that they take the file.
+
+    Raises:
+        InvalidCalendar: They do not have what `reading.by` asks for.
+    """
+    is_calendar = is_calendar and not reading.by and "resources" not in columns.chosen
+    chosen = None if is_calendar else resource_field(columns, reading.by)
+    if chosen is None and reading.by in {"attendee", "location"}:
+        raise InvalidCalendar([f"it does not tell of any {reading.by}; try --by file"])
+    dates = (row.texts.get(field, "") for row in rows for field in _DATED)
+    order, assumptions = choose_order(dates, day_first=reading.day_first)
+    found, faults = _events(rows, chosen, replace(style, order=order), reading)
+    if not is_calendar and not reading.by:
+        assumptions += tell_resources(columns, chosen, [event for _, event in found])
+    return Rows(found, faults, assumptions, is_calendar)
+
+
+def _events(
+    rows: Sequence[Row], chosen: str | None, style: Style, reading: TableReading
+) -> tuple[list[tuple[int, Event]], list[tuple[Row, str]]]:
+    found, faults = [], []
+    for row in rows:
+        try:
+            event = _event(row, chosen, style, reading)
+        except ValueError as error:
+            faults.append((row, str(error)))
+            continue
+        if event:
+            found.append((row.place, event))
+    return found, faults
+
+
+def _event(row: Row, chosen: str | None, style: Style, reading: TableReading) -> Event | None:
+    """Return the message of a row; None if it takes no time."""
+    if not takes_time(row.columns, row.values, reading.counting):
+        return None
+    texts = row.texts
+    span = span_of(texts, row.columns.names, style)
+    if span.is_of_dates and not reading.counting.count_all_day:
+        return None
+    return Event(
+        id=texts.get("id", ""),
+        title=texts.get("title", ""),
+        description=texts.get("description", ""),
+        start=span.start,
+        end=span.end,
+        resources=resources_of(texts, chosen),
+    )

@@ -1,0 +1,193 @@
+"""Arrays of events are read as FullCalendar, calendars' APIs and scripts write them."""
+
+from dataclasses import replace
+
+import pytest
+
+from calendars.ics_cases import BERLIN
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.json_arrays import Array, parse
+from double_booked.calendars.rows import TableReading
+
+READING = TableReading(BERLIN)
+HOUR = {"start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z"}
+
+
+def spans(array: Array) -> list[str]:
+    return [f"{event.start.ToJsonString()}/{event.end.ToJsonString()}" for _, event in array.events]
+
+
+def span(**fields: object) -> str:
+    array = parse([fields], READING)
+    assert not array.skipped
+    [only] = spans(array)
+    return only
+
+
+def resources(**fields: object) -> list[str]:
+    [(_, event)] = parse([HOUR | fields], READING).events
+    return list(event.resources)
+
+
+def test_what_an_event_says_is_read() -> None:
+    fields = {"id": 7, "title": "Talk", "color": "red", "extendedProps": {"description": "Long"}}
+    [(index, event)] = parse([HOUR | fields], READING).events
+    assert (index, event.id, event.title, event.description) == (0, "7", "Talk", "Long")
+    assert event.start.ToJsonString() == HOUR["start"]
+
+
+TIMES = {
+    "with an offset": (
+        {"start": "2026-12-02T09:00:00+01:00", "end": "2026-12-02T09:00:00Z"},
+        "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
+    ),
+    "in the zone": (
+        {"start": "2026-12-02T09:00:00", "end": "2026-12-02 10:00"},
+        "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
+    ),
+    "milliseconds": (
+        {"start": 1796202000000, "end": 1796205600000},
+        "2026-12-02T09:00:00Z/2026-12-02T10:00:00Z",
+    ),
+    "seconds": (
+        {"start": 1796202000, "end": 1796205600.5},
+        "2026-12-02T09:00:00Z/2026-12-02T10:00:00.500Z",
+    ),
+    "whole days end before the end": (
+        {"start": "2026-12-02", "end": "2026-12-04", "allDay": True},
+        "2026-12-01T23:00:00Z/2026-12-03T23:00:00Z",
+    ),
+    "dates are whole days": (
+        {"start": "2026-12-02", "end": "2026-12-04"},
+        "2026-12-01T23:00:00Z/2026-12-03T23:00:00Z",
+    ),
+    "a date without an end": (
+        {"start": "2026-12-02", "end": None},
+        "2026-12-01T23:00:00Z/2026-12-02T23:00:00Z",
+    ),
+    "a time without an end": (
+        {"start": "2026-12-02T09:00:00Z"},
+        "2026-12-02T09:00:00Z/2026-12-02T10:00:00Z",
+    ),
+    "Google's form": (
+        {
+            "start": {"dateTime": "2026-12-02T09:00:00+01:00", "timeZone": "Europe/Berlin"},
+            "end": {"dateTime": "2026-12-02T10:00:00+01:00"},
+        },
+        "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
+    ),
+    "Google's whole days": (
+        {"start": {"date": "2026-12-02"}, "end": {"date": "2026-12-03"}},
+        "2026-12-01T23:00:00Z/2026-12-02T23:00:00Z",
+    ),
+    "Microsoft Graph's form": (
+        {
+            "start": {"dateTime": "2026-12-02T09:00:00.0000000", "timeZone": "UTC"},
+            "end": {
+                "dateTime": "2026-12-02T13:00:00.0000000",
+                "timeZone": "Eastern Standard Time",
+            },
+        },
+        "2026-12-02T09:00:00Z/2026-12-02T18:00:00Z",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), TIMES.values(), ids=TIMES)
+def test_times_are_read(fields: dict[str, object], expected: str) -> None:
+    assert span(**fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"resourceId": "a"}, ["a"]),
+        ({"resourceIds": ["a", "b"]}, ["a", "b"]),
+        ({"resources": ["a"], "room": "b"}, ["a"]),
+        ({"extendedProps": {"room": "Blue"}}, ["Blue"]),
+        ({"location": {"displayName": "Blue"}}, ["Blue"]),
+        (
+            {"attendees": [{"emailAddress": {"address": "a@b.c"}}, {"email": "d@e.f"}]},
+            ["a@b.c", "d@e.f"],
+        ),
+        ({}, []),
+    ],
+)
+def test_an_event_takes_what_it_names(fields: dict[str, object], expected: list[str]) -> None:
+    assert resources(**fields) == expected
+
+
+def test_events_that_name_nothing_are_noted() -> None:
+    said = "no column names resources, so all events are taken as one resource"
+    assert parse([HOUR], READING).assumptions[0].startswith(said)
+    assert not parse([HOUR | {"room": "Blue"}], READING).assumptions
+    assert not parse([HOUR], replace(READING, by="file")).assumptions
+
+
+def test_events_without_an_end_are_noted() -> None:
+    [*_, said] = parse(
+        [{"start": "2026-12-02", "room": "a"}, HOUR | {"room": "a"}], READING
+    ).assumptions
+    assert said.startswith("1 event has no end: a time lasts an hour, and a date is that day")
+
+
+def test_a_list_of_one_persons_calendar_takes_the_file() -> None:
+    google = {"start": {"date": "2026-12-02"}, "end": {"date": "2026-12-03"}, "location": "Blue"}
+    assert parse([google], READING).is_calendar
+    assert not parse([google], replace(READING, by="location")).is_calendar
+    assert not parse([HOUR], READING).is_calendar
+
+
+@pytest.mark.parametrize(
+    "free",
+    [
+        {"status": "cancelled"},
+        {"transparency": "transparent"},
+        {"showAs": "free"},
+        {"isCancelled": True},
+    ],
+)
+def test_what_is_free_or_cancelled_takes_no_time(free: dict[str, object]) -> None:
+    array = parse([HOUR | free], READING)
+    assert (array.events, array.skipped) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("event", "fault"),
+    [
+        (5, "[1]: not an object"),
+        ({"id": 1, "title": "Talk"}, "[1]: it has no start; it has id, title"),
+        ({}, "[1]: it has no start; it has no keys"),
+        ({"start": None, "title": "Talk"}, "[1]: it has no start; it has title"),
+        ({"start": "soon"}, "[1].start: 'soon' is no time like"),
+        ({"start": True}, "[1].start: 'true' is no time like"),
+        ({"start": 1e300}, "[1].start: '1e+300' is no time like"),
+        ({"start": "2026-12-02", "end": "soon"}, "[1].end: 'soon' is no time like"),
+        (
+            {"daysOfWeek": [1], "startTime": "09:00"},
+            "[1]: it recurs by daysOfWeek, which is read from .ics files only",
+        ),
+        (HOUR | {"rrule": {"freq": "weekly"}}, "[1]: it recurs by rrule, which is read from"),
+    ],
+)
+def test_an_event_that_cannot_be_used_costs_itself(event: object, fault: str) -> None:
+    array = parse([HOUR, event, HOUR], READING)
+    assert [index for index, _ in array.events] == [0, 2]
+    [skipped] = array.skipped
+    assert skipped.fault.startswith(fault)
+
+
+def test_what_is_skipped_is_named() -> None:
+    [skipped] = parse([{"title": "Talk", "start": "soon"}], READING).skipped
+    assert (skipped.title, skipped.date) == ("Talk", "soon")
+
+
+def test_keys_may_be_chosen() -> None:
+    chosen = replace(READING, columns={"start": "from_ts", "resources": "vehicle"})
+    [(_, event)] = parse([{"from_ts": "2026-12-02", "vehicle": "Van"}], chosen).events
+    assert list(event.resources) == ["Van"]
+
+
+def test_an_array_without_what_is_asked_for_is_refused() -> None:
+    with pytest.raises(InvalidCalendar, match="it does not tell of any attendee; try --by file"):
+        parse([HOUR], replace(READING, by="attendee"))
