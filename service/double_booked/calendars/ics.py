@@ -1,12 +1,13 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from functools import partial
 
 from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
+from double_booked.calendars.availability import Span
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.file_zones import FileZones
 from double_booked.calendars.ics_lines import Component, Property, parse_components
@@ -23,6 +24,7 @@ from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 from double_booked.calendars.series_times import align
 from double_booked.calendars.skipped import Skipped
+from double_booked.calendars.vavailability import TITLE, absences, owner_of
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of a series may go through."""
@@ -102,7 +104,8 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     """Reads the events of a file, series expanded.
 
     Events take no time if they are cancelled, transparent, free by Microsoft's property, or if all
-    attendees have declined; `reading` leaves out more. VTODO and VJOURNAL are passed over.
+    attendees have declined; `reading` leaves out more. VTODO and VJOURNAL are passed over. What
+    VAVAILABILITY does not list as available is taken.
 
     What cannot be used is skipped.
 
@@ -208,17 +211,42 @@ class _Reader:
 
     def _series(self) -> list[list[Part[Description]]]:
         """The components that take time, those of a series together."""
-        by_uid: dict[str, list[Component]] = {}
-        busy = []
-        for component in self._calendar.components:
-            if component.name == "VEVENT":
-                uid = text_of(component.first("UID")) or f"line {component.line}"
-                by_uid.setdefault(uid, []).append(component)
-            elif component.name == "VFREEBUSY":
-                busy.append(component)
-        series = [self._parts(components) for components in by_uid.values()]
+        events = [each for each in self._calendar.components if each.name == "VEVENT"]
+        busy = [each for each in self._calendar.components if each.name == "VFREEBUSY"]
+        series = [self._parts(components) for components in _by_uid(events)]
         periods = [[part] for component in busy for part in self._busy_times(component)]
-        return [parts for parts in (*series, *periods) if parts]
+        absences = [[part] for part in self._absences()]
+        return [parts for parts in (*series, *periods, *absences) if parts]
+
+    def _absences(self) -> Iterator[Part[Description]]:
+        """The times that VAVAILABILITY does not list as available."""
+        found = absences(
+            self._calendar,
+            self._clock,
+            self._reading.window,
+            self._available,
+            self._skipped,
+            count_tentative=self._reading.counting.count_tentative,
+        )
+        for component, (start, end) in found:
+            uid, owner = text_of(component.first("UID")), owner_of(component)
+            people = People((owner,) if owner else ())
+            # They are there before any event, which goes to another time rather than they.
+            of = Description(uid, TITLE, "", (), (), people, component.line, "0", recurs=True)
+            yield Part(of, When(start.replace(tzinfo=None), UTC), Length(0, end - start))
+
+    def _available(self, components: Sequence[Component]) -> list[Span]:
+        """The spans of AVAILABLE components.
+
+        Raises:
+            ValueError: One cannot be used.
+        """
+        known = len(self._skipped)
+        series = [self._parts(each) for each in _by_uid(components)]
+        if len(self._skipped) > known:
+            raise ValueError(f"an AVAILABLE of it cannot be used, in {self._skipped[known].fault}")
+        found = [each for parts in series if parts for each in self._expand(parts)]
+        return [(each.start, each.end) for each in found]
 
     def _parts(self, components: list[Component]) -> list[Part[Description]]:
         latest: dict[str, tuple[int, Component]] = {}
@@ -368,6 +396,15 @@ class _Reader:
                 except (ValueError, OverflowError) as error:
                     self._note(each, ValueError(error))
         self._skipped += [replace(each, title="busy") for each in self._faults]
+
+
+def _by_uid(components: Iterable[Component]) -> list[list[Component]]:
+    """Return components of one UID together."""
+    found: dict[str, list[Component]] = {}
+    for component in components:
+        uid = text_of(component.first("UID")) or f"line {component.line}"
+        found.setdefault(uid, []).append(component)
+    return list(found.values())
 
 
 def _checked(length: Length, start: When) -> Length:

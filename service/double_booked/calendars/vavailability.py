@@ -1,0 +1,86 @@
+"""VAVAILABILITY components in (RFC 7953), the time that is not available out."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from double_booked.calendars.attendance import address_of
+from double_booked.calendars.availability import Availability, Span, unavailable
+from double_booked.calendars.ics_lines import Component
+from double_booked.calendars.ics_values import Clock, parse_duration, text_of
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.skipped import Skipped
+
+TITLE = "not available"
+_PRIORITIES = range(10)
+
+
+def absences(
+    calendar: Component,
+    clock: Clock,
+    window: Window,
+    free: Callable[[Sequence[Component]], Sequence[Span]],
+    skipped: list[Skipped],
+    *,
+    count_tentative: bool,
+) -> Iterator[tuple[Component, Span]]:
+    """Yield the spans of a window that a calendar does not list as available.
+
+    Args:
+        calendar: A VCALENDAR.
+        clock: What its times go by.
+        window: The time to look at.
+        free: Returns when AVAILABLE components take place; raises ValueError if one is unusable.
+        skipped: Receives what cannot be used: an availability, as what of it is free is unknown.
+        count_tentative: Whether time of the type BUSY-TENTATIVE is not available.
+
+    Returns:
+        Each span with the first VAVAILABILITY of its owner.
+    """
+    by_owner: dict[str, list[tuple[Component, Availability]]] = defaultdict(list)
+    for component in calendar.components:
+        if component.name == "VAVAILABILITY":
+            try:
+                by_owner[owner_of(component)].append((component, _read(component, clock, free)))
+            except (ValueError, OverflowError) as error:
+                skipped.append(Skipped(component.line, f"VAVAILABILITY: {error}", TITLE))
+    for found in by_owner.values():
+        spans = unavailable([each for _, each in found], window, count_tentative=count_tentative)
+        for span in spans:
+            yield found[0][0], span
+
+
+def owner_of(component: Component) -> str:
+    """Return the address of whose time an availability is about; "" without."""
+    organizer = component.first("ORGANIZER")
+    return address_of(organizer) if organizer else ""
+
+
+def _read(
+    component: Component, clock: Clock, free: Callable[[Sequence[Component]], Sequence[Span]]
+) -> Availability:
+    if component.faults:
+        raise ValueError(component.faults[0].reason)
+    inside = [each for each in component.components if each.name == "AVAILABLE"]
+    start, end = _span(component, clock)
+    busy_type = text_of(component.first("BUSYTYPE")).upper() or "BUSY-UNAVAILABLE"
+    return Availability(start, end, free(inside), _priority(component), busy_type)
+
+
+def _span(component: Component, clock: Clock) -> tuple[datetime | None, datetime | None]:
+    """Return from when and up to when the availability holds (section 3.1)."""
+    begin, end = component.first("DTSTART"), component.first("DTEND")
+    start = clock.when(begin) if begin else None
+    duration = component.first("DURATION")
+    if end:
+        return start.moment() if start else None, clock.when(end).moment()
+    if start and duration:
+        return start.moment(), parse_duration(duration.value).end(start, start.moment())
+    return start.moment() if start else None, None
+
+
+def _priority(component: Component) -> int:
+    text = text_of(component.first("PRIORITY")).strip() or "0"
+    if not (text.isdecimal() and int(text) in _PRIORITIES):
+        raise ValueError(f"PRIORITY: '{text}' is no number from 0 to 9")
+    return int(text)
