@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from icalendar import Calendar
 
+from calendars.web_site import Answer, serving
+
 TEAM = Path(__file__).parent.parent / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
 WEEK = ("--from=2026-11-16", "--to=2026-11-22")
@@ -327,3 +329,25 @@ def test_all_formats_of_a_folder_are_compared(tmp_path: Path) -> None:
     ran = run(tmp_path, *WEEK)
     assert ran.stdout.endswith("1 group of conflicting events, 2 of 4 events.\n")
     assert "Note: 1 file of another format is not read: notes.txt.\n" in ran.stderr
+
+
+def test_calendars_at_addresses_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = write(tmp_path / "a.ics", f"{NINE} SUMMARY:Talk", f"{NINE} SUMMARY:Fair")
+    with serving() as site:
+        site.answers["/c/anna.ics"] = Answer(file.read_bytes(), headers={"ETag": "1"})
+        address = site.address("/c/anna.ics?key=secret").replace("//", "//anna:secret@")
+        ran = run(address, *WEEK)
+        assert "anna: 2 events, double-booked for 1h" in ran.stdout
+        site.answers["/c/anna.ics"] = Answer(b"", 304)
+        assert run(address, *WEEK, "--format=github").stdout.startswith("::error ")
+        run(file, *WEEK, f"--only={address}")
+        del site.answers["/c/anna.ics"]
+        gone = run(address, *WEEK, code=2)
+    assert gone.stderr == (
+        "Error: localhost/c/anna.ics: the server has no calendar at this address (404)\n"
+    )
+    assert "secret" not in ran.stdout + ran.stderr

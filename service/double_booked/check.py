@@ -505,12 +505,12 @@ def refused(error: InvalidRequest, joined: Joined) -> Failure:
 
 def _place(joined: Joined, zone: tzinfo, position: int) -> Place:
     file, line, field = joined.place(position)
-    _, found = joined.found(position)
+    source, found = joined.found(position)
     is_all_day = found.is_all_day
     if is_all_day is None:  # the format writes whole days as their midnights
         start, end = nanoseconds(found.event.start), nanoseconds(found.event.end)
         is_all_day = start < end and is_midnight(start, zone) and is_midnight(end, zone)
-    return Place(file, line, field, file != name_of("-"), found.series, is_all_day)
+    return Place(file, line, field, source.is_file, found.series, is_all_day)
 
 
 def replace_unwritable() -> None:

@@ -204,11 +204,11 @@ def check(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Tell which events of the FILEs conflict.
 
-    A FILE is a calendar (.ics), a folder of calendars, CSV whose first line names
-    the columns id, title, description, start, end and resources, the JSON form of a
-    Scheduling.EventList, {"events": [...]}, or JSON lines: that of a Scheduling.Event
-    on each. Several FILEs are one list. Without a FILE, or where it is -, standard
-    input is read.
+    A FILE is a calendar (.ics, jCal) or its https:// or webcal:// address, a folder of
+    FILEs, CSV whose first line names the columns, an array of events in JSON, the JSON
+    form of a Scheduling.EventList, {"events": [...]}, or JSON lines: that of a
+    Scheduling.Event on each. Several FILEs are one list. Without a FILE, or where it
+    is -, standard input is read.
 
     What cannot be used is named on standard error, and the rest is checked.
 

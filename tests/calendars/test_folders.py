@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.folders import describe_vdirs, find_files, resource_names
+from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
 
 
 def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
@@ -132,3 +132,18 @@ def test_a_sentence_says_which_folders_are_one_calendar() -> None:
         "home and 2 more folders are read as one calendar each, as each of their files has one"
         " event; --by file separates them"
     )
+
+
+def test_addresses_are_called_by_the_end_of_their_path_and_never_by_a_secret() -> None:
+    one, other = (f"https://anna:secret@x.org/c/a.ics?key={key}" for key in "12")
+    assert resource_names([one, "b.ics"]) == {one: "a", "b.ics": "b"}
+    assert resource_names([one, other, "y/a.ics", one]) == {
+        one: "x.org/c/a.ics",
+        other: "x.org/c/a.ics #2",
+        "y/a.ics": "y/a.ics",
+    }
+    assert name_of(one) == "x.org/c/a.ics"
+
+
+def test_an_address_is_itself() -> None:
+    assert find_files("https://x.org/a.ics") == ["https://x.org/a.ics"]

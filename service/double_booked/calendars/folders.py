@@ -11,6 +11,7 @@ import click
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.formats import SUFFIXES, suffix_of
 from double_booked.calendars.vdir import name_vdir
+from double_booked.calendars.web_addresses import is_address, resource_of, show_address
 
 _MAX_SHOWN = 5
 """How many files of other formats are named."""
@@ -100,7 +101,21 @@ def resource_names(
         path: name_vdir(path) if path in folders else _short_name(path) for path in paths.values()
     }
     times = Counter(short.values())
-    return {file: short[path] if times[short[path]] == 1 else path for file, path in paths.items()}
+    whole = _whole_names(paths.values())
+    return {
+        file: short[path] if times[short[path]] == 1 else whole[path]
+        for file, path in paths.items()
+    }
+
+
+def _whole_names(paths: Iterable[str]) -> dict[str, str]:
+    """Return paths as they are, and addresses without secrets, numbered where these differ."""
+    whole: dict[str, str] = {}
+    for path in dict.fromkeys(paths):
+        shown = show_address(path) if is_address(path) else path
+        times = sum(each == shown or each.startswith(f"{shown} #") for each in whole.values())
+        whole[path] = f"{shown} #{times + 1}" if times else shown
+    return whole
 
 
 def describe_vdirs(vdirs: Mapping[str, str]) -> str:
@@ -114,9 +129,13 @@ def describe_vdirs(vdirs: Mapping[str, str]) -> str:
 
 
 def _short_name(path: str) -> str:
+    if is_address(path):
+        return resource_of(path)
     return "standard input" if path == "-" else Path(path).stem
 
 
 def name_of(path: str) -> str:
     """The name under which people are told of a file."""
+    if is_address(path):
+        return show_address(path)
     return "standard input" if path == "-" else click.format_filename(path)

@@ -8,6 +8,7 @@ from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.ics_events import Found
 from double_booked.calendars.sources import Joined, Source
+from double_booked.calendars.web_addresses import is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Invitation:
     """The file, or the folder of files, that is compared with all other files.
 
     Attributes:
-        path: Where it is; "-" is standard input.
+        path: Where it is, or its address; "-" is standard input.
     """
 
     path: str
@@ -45,8 +46,8 @@ class Invitation:
         )
 
     def _holds(self, source: Source) -> bool:
-        if self.path == "-":
-            return source.name == name_of("-")
+        if self.path == "-" or is_address(self.path):
+            return source.name == name_of(self.path)
         path = Path(self.path).resolve()
         return source.name != name_of("-") and Path(source.name).resolve().is_relative_to(path)
 

@@ -24,6 +24,7 @@ from double_booked.calendars.json_documents import decode, load_document, place_
 from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
+from double_booked.calendars.web_addresses import is_address
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 
 _STANDARD_INPUT = 0
@@ -77,6 +78,7 @@ class Source:
         calendar: What all its events take; "" where each names what it takes.
         notes: What was read otherwise than it stands in the file, each with its line.
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
+        is_file: Whether it is a file that has a path.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Source:
     calendar: str = ""
     notes: Sequence[str] = ()
     assumptions: Sequence[str] = ()
+    is_file: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Joined:
 
 
 def read(path: str, resource: str, reading: Reading, allowance: Allowance | None = None) -> Source:
-    """Reads a file; "-" is standard input.
+    """Reads a file; "-" is standard input, and an address is downloaded.
 
     Args:
         path: Where it is.
@@ -132,18 +135,23 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
         TooLarge: The allowance is used up.
         OSError: The file cannot be read.
     """
+    is_file = path != "-" and not is_address(path)
     with _open(path, allowance or Allowance()) as file:
-        head = _read_head(file)
-        found_format = reading.format or detect(head, path, reading.columns)
-        if found_format == "ics":
-            events = ics.parse(head + file.read(), reading.of_calendars)
-            return _from_calendar(name_of(path), events, reading, resource)
-        if found_format == "csv":
-            source = _from_table(path, head + file.read(), reading, resource)
-        elif is_array(head):
-            return _from_array(path, head + file.read(), reading, resource)
-        else:
-            source = _from_json(path, head, file, reading, resource)
+        return replace(_read(file, path, resource, reading), is_file=is_file)
+
+
+def _read(file: BinaryIO, path: str, resource: str, reading: Reading) -> Source:
+    head = _read_head(file)
+    found_format = reading.format or detect(head, path, reading.columns)
+    if found_format == "ics":
+        events = ics.parse(head + file.read(), reading.of_calendars)
+        return _from_calendar(name_of(path), events, reading, resource)
+    if found_format == "csv":
+        source = _from_table(path, head + file.read(), reading, resource)
+    elif is_array(head):
+        return _from_array(path, head + file.read(), reading, resource)
+    else:
+        source = _from_json(path, head, file, reading, resource)
     return _in_window(_without_faults(source), reading.window)
 
 
@@ -249,6 +257,11 @@ def _in_window(source: Source, window: Window | None) -> Source:
 
 
 def _open(path: str, allowance: Allowance) -> BinaryIO:
+    if is_address(path):
+        # It takes long to import, and most files are none.
+        from double_booked.calendars.downloads import download  # noqa: PLC0415
+
+        return io.BytesIO(download(path, allowance))
     if path == "-" or path in _ITS_PATHS:
         # A copy of the descriptor, so that standard input itself stays open.
         file: io.RawIOBase = io.FileIO(os.dup(_STANDARD_INPUT))
