@@ -293,6 +293,13 @@ def test_a_table_of_rooms_is_read_by_its_columns(tmp_path: Path) -> None:
     assert not run(table, f"{columns},resources=Raum", "--day-first", code=0).stderr
 
 
+def test_rooms_of_tables_are_the_same_however_they_are_spelled(tmp_path: Path) -> None:
+    for number, room in enumerate(("Blue", "BLUE ")):
+        row = f"{number},2026-11-16 09:00,2026-11-16 10:00,{room}"
+        (tmp_path / f"{number}.csv").write_text(f"title,start,end,room\n{row}\n")
+    assert "Blue: 2 events, double-booked for 1h" in run(tmp_path).stdout
+
+
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
@@ -327,7 +334,7 @@ def test_all_formats_of_a_folder_are_compared(tmp_path: Path) -> None:
     )
     (tmp_path / "notes.txt").touch()
     ran = run(tmp_path, *WEEK)
-    assert ran.stdout.endswith("1 group of conflicting events, 2 of 4 events.\n")
+    assert ran.stdout.endswith("1 group of conflicting events, 2 of 4 events of 3 resources.\n")
     assert "Note: 1 file of another format is not read: notes.txt.\n" in ran.stderr
 
 

@@ -197,7 +197,7 @@ def read_events(
     if wanted.only:
         sources = _address(wanted.only, sources)
     joined = join(sources, options)
-    if wanted.by in RESOURCES:
+    if wanted.by in RESOURCES or any(each.names_resources for each in sources):
         spell_alike(joined.asked)
     return joined, reading, is_whole
 

@@ -31,12 +31,14 @@ class Table:
         skipped: The rows that cannot be used.
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
         is_calendar: Whether its rows take the file, as it is the export of one person's calendar.
+        names_resources: Whether the events take what a column names, as people spell it.
     """
 
     rows: Sequence[tuple[int, Event]]
     skipped: Sequence[Skipped] = ()
     assumptions: Sequence[str] = ()
     is_calendar: bool = False
+    names_resources: bool = False
 
 
 def is_csv(line: str) -> bool:
@@ -67,7 +69,8 @@ def parse(content: bytes, reading: TableReading) -> Table:
     style, is_calendar = Style(reading.zone), columns.is_calendar
     found = read_rows(rows, columns, style, reading, is_calendar=is_calendar)
     skipped += [_skip(row, reason) for row, reason in found.faults]
-    return Table(found.events, skipped, [*assumptions, *found.assumptions], found.is_calendar)
+    assumptions += found.assumptions
+    return Table(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:

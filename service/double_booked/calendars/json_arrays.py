@@ -30,12 +30,14 @@ class Array:
         skipped: Those that cannot.
         assumptions: A sentence about each thing that the array leaves open, and how it was read.
         is_calendar: Whether the events take the file, as it is the list of one person's calendar.
+        names_resources: Whether the events take what a column names, as people spell it.
     """
 
     events: Sequence[tuple[int, Event]]
     skipped: Sequence[Skipped] = ()
     assumptions: Sequence[str] = ()
     is_calendar: bool = False
+    names_resources: bool = False
 
 
 def parse(document: Sequence[object], reading: TableReading) -> Array:
@@ -61,7 +63,8 @@ def parse(document: Sequence[object], reading: TableReading) -> Array:
     is_calendar = any(map(_is_of_calendar, document))
     found = read_rows(rows, _all_columns(rows), style, reading, is_calendar=is_calendar)
     skipped += [_skip(row, reason) for row, reason in found.faults]
-    return Array(found.events, skipped, [*found.assumptions, *_tell_ends(rows)], found.is_calendar)
+    assumptions = [*found.assumptions, *_tell_ends(rows)]
+    return Array(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
 
 
 def _row(index: int, found: object, reading: TableReading) -> Row:

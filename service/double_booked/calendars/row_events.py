@@ -49,12 +49,14 @@ class Rows:
         faults: The rows that cannot be used, each with what is wrong.
         assumptions: A sentence about each thing that the rows leave open, and how it was read.
         is_calendar: Whether the events take the file, as it is one person's calendar.
+        names_resources: Whether they take what a column names, as people spell it.
     """
 
     events: Sequence[tuple[int, Event]]
     faults: Sequence[tuple[Row, str]]
     assumptions: Sequence[str]
     is_calendar: bool = False
+    names_resources: bool = False
 
 
 def read_rows(
@@ -86,7 +88,7 @@ def read_rows(
     found, faults = _events(rows, chosen, replace(style, order=order), reading)
     if not is_calendar and not reading.by:
         assumptions += tell_resources(columns, chosen, [event for _, event in found])
-    return Rows(found, faults, assumptions, is_calendar)
+    return Rows(found, faults, assumptions, is_calendar, chosen is not None)
 
 
 def _events(

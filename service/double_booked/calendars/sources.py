@@ -79,6 +79,7 @@ class Source:
         notes: What was read otherwise than it stands in the file, each with its line.
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
         is_file: Whether it is a file that has a path.
+        names_resources: Whether its events take what a column names, as people spell it.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Source:
     notes: Sequence[str] = ()
     assumptions: Sequence[str] = ()
     is_file: bool = True
+    names_resources: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ def _from_table(path: str, content: bytes, reading: Reading, resource: str) -> S
         skipped=table.skipped,
         calendar=resource if table.is_calendar or reading.by in _ITSELF else "",
         assumptions=table.assumptions,
+        names_resources=table.names_resources,
     )
 
 
@@ -189,6 +192,7 @@ def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> S
         skipped=array.skipped,
         calendar=resource if array.is_calendar or reading.by in _ITSELF else "",
         assumptions=array.assumptions,
+        names_resources=array.names_resources,
     )
     return _in_window(_without_faults(source), reading.window)
 
