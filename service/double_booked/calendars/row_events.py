@@ -83,7 +83,12 @@ def read_rows(
     chosen = None if is_calendar else resource_field(columns, reading.by)
     if chosen is None and reading.by in {"attendee", "location"}:
         raise InvalidCalendar([f"it does not tell of any {reading.by}; try --by file"])
-    dates = (row.texts.get(field, "") for row in rows for field in _DATED)
+    dates = (
+        row.values[position]
+        for row in rows
+        for field in _DATED
+        if (position := row.columns.position(field)) is not None and position < len(row.values)
+    )
     order, assumptions = choose_order(dates, day_first=reading.day_first)
     found, faults = _events(rows, chosen, replace(style, order=order), reading)
     if not is_calendar and not reading.by:
