@@ -237,6 +237,13 @@ def test_an_event_without_end_costs_itself_and_not_the_next_one() -> None:
     assert faults(content) == ("line 4: BEGIN:VEVENT has no END",)
 
 
+def test_a_broken_begin_costs_no_event_that_follows_it() -> None:
+    broken = GOOD[0].replace("BEGIN:VEVENT", "BEGIN:VEV").replace("first", "lost")
+    content = calendar_of(broken, *GOOD)
+    assert titles(content) == ["first", "last"]
+    assert faults(content) == ("line 4: BEGIN:VEV has no END",)
+
+
 def test_an_alarm_without_end_costs_its_event() -> None:
     content = calendar_of(vevent(f"{START} | BEGIN:VALARM | DTEND:20260302T100000Z"), *GOOD)
     assert titles(content) == ["first", "last"]

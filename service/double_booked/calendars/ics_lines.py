@@ -216,8 +216,12 @@ def _take(each: Property, stack: list[Component]) -> None:
 
 
 def _begin(component: Component, stack: list[Component]) -> None:
-    beside = _APART if component.name in _APART else {"VCALENDAR"} & {component.name}
-    _close(stack, _depth_of(beside, stack) or len(stack))
+    """Open a component; one that stands apart in a calendar ends what is open there."""
+    calendar = _depth_of({"VCALENDAR"}, stack)
+    if component.name in _APART:
+        _close(stack, calendar + 1)
+    elif component.name == "VCALENDAR":
+        _close(stack, calendar or 1)
     stack[-1].components.append(component)
     stack.append(component)
 

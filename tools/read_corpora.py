@@ -1,0 +1,161 @@
+"""Read the calendars of other projects' tests: `read_corpora.py FOLDER [SECONDS]`.
+
+Each file of calendars below the folder is read as `double-booked check` reads it, and each
+recurrence rule in any file, as the rule of an event. The output is a table of what was refused, by
+reason. The exit code is 1 if anything raised another exception than
+a refusal, or took longer than SECONDS (2 by default).
+"""
+
+import re
+import signal
+import sys
+import traceback
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from double_booked.calendars import ics
+from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.recurrence import Window
+from double_booked.calendars.sources import Reading, read
+
+CALENDARS = {".ics", ".ical", ".icalendar", ".ifb"}
+WINDOW = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 3, 31, tzinfo=UTC))
+READING = Reading(ics.Reading(WINDOW, UTC))
+RULE = re.compile(rb"FREQ=[A-Z]+(?:;[A-Z-]+=[A-Z0-9,+-]+)*")
+EVENT = (
+    "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20200102T090000\nRRULE:{}\nEND:VEVENT\n"
+    "END:VCALENDAR\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the inputs of a kind.
+
+    Attributes:
+        kind: What they are, for the table.
+        outcomes: How many there were, by "read", "refused in part", "refused" and "broken".
+        reasons: Where each reason was given, by the reason without its names and numbers.
+        broken: A line for each input that took too long or raised another exception.
+    """
+
+    kind: str
+    outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, name: str, faults: list[str], *, is_read: bool) -> None:
+        """Count an input that was read, or refused, or both in parts."""
+        self.outcomes[("refused in part" if faults else "read") if is_read else "refused"] += 1
+        for reason in sorted(set(map(without_names, faults))):
+            self.reasons[reason].append(name)
+
+    def add_broken(self, name: str, error: Exception) -> None:
+        """Count an input that took too long or raised what it should not."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        self.outcomes["broken"] += 1
+        self.broken.append(f"{name}: {type(error).__name__} at {where}: {error}")
+
+
+def without_names(fault: str) -> str:
+    """Return a fault without what differs from file to file."""
+    reason = re.sub(r"^(line \d+: |events\[\d+\]: )", "", fault)
+    reason = re.sub(r"'[^']*'", "'...'", reason)
+    return re.sub(r"\d+", "N", reason)[:100]
+
+
+def calendar_files(folder: Path) -> list[Path]:
+    """Return the files of calendars below a folder, by name."""
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in CALENDARS)
+    return sorted(path for path in files if path.is_file())
+
+
+def rules(folder: Path) -> list[str]:
+    """Return each recurrence rule that is written in a file below a folder, once."""
+    found: set[bytes] = set()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            found.update(RULE.findall(path.read_bytes()))
+    return sorted(each.decode() for each in found)
+
+
+def faults_within(seconds: float, read_it: Callable[[], list[str]]) -> tuple[list[str], bool]:
+    """Return the faults of an input, and whether any of it was read.
+
+    Raises:
+        TimeoutError: It takes longer than the seconds.
+    """
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        return read_it(), True
+    except InvalidCalendar as error:
+        return list(error.faults), False
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def tally(kind: str, inputs: Mapping[str, Callable[[], list[str]]], seconds: float) -> Tally:
+    """Call what reads each input, by its name; each may take the seconds."""
+    result = Tally(kind)
+    for name, read_it in inputs.items():
+        try:
+            faults, is_read = faults_within(seconds, read_it)
+        except Exception as error:  # noqa: BLE001 - finding these is what it is for
+            result.add_broken(name, error)
+        else:
+            result.add(name, faults, is_read=is_read)
+    return result
+
+
+def read_file(path: Path) -> list[str]:
+    """Read a file of calendars; return what was refused in it."""
+    return [each.fault for each in read(str(path), path.stem, READING).skipped]
+
+
+def read_rule(rule: str) -> list[str]:
+    """Read an event with a rule; return what was refused in it."""
+    calendar = ics.parse(EVENT.format(rule).encode(), READING.of_calendars)
+    return [each.fault for each in calendar.skipped]
+
+
+def show(result: Tally) -> None:
+    """Print what became of the inputs of a kind."""
+    total = result.outcomes.total()
+    print(f"\n{total} {result.kind}: ", end="")
+    print(", ".join(f"{number} {outcome}" for outcome, number in result.outcomes.most_common()))
+    for reason, names in sorted(result.reasons.items(), key=lambda each: -len(each[1])):
+        print(f"{len(names):5}  {reason}  (such as {names[0]})")
+    for line in result.broken:
+        print(f"BROKEN {line}")
+
+
+def stop(_: int, __: FrameType | None) -> None:
+    """Raise TimeoutError, at SIGALRM."""
+    raise TimeoutError
+
+
+def main(folder: Path, seconds: float = 2) -> int:
+    """Read the corpora and print the tables; return the exit code."""
+    signal.signal(signal.SIGALRM, stop)
+    files = {str(path.relative_to(folder)): path for path in calendar_files(folder)}
+    results = [
+        tally(
+            "files of calendars", {name: partial(read_file, files[name]) for name in files}, seconds
+        ),
+        tally(
+            "recurrence rules", {rule: partial(read_rule, rule) for rule in rules(folder)}, seconds
+        ),
+    ]
+    for result in results:
+        show(result)
+    return int(any(result.broken for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *map(float, sys.argv[2:3])))
