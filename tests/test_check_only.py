@@ -79,6 +79,31 @@ def test_an_event_that_was_accepted_does_not_clash_with_itself(folder: Path) -> 
     run(folder, "./bruno.ics", "--only=./invite.ics", code=0)
 
 
+def test_an_invitation_that_moves_an_event_does_not_clash_with_its_old_time(folder: Path) -> None:
+    (folder / "invite.ics").write_text(calendar(("Gym", "1300", "1400"), more="SEQUENCE:1\n"))
+    run(folder, "./bruno.ics", "--only=./invite.ics", code=0)
+    said = run(folder, "./anna.ics", "./bruno.ics", "--only=./invite.ics", code=0).stdout
+    assert said.startswith("No conflicts with invite.ics among 4 events")
+
+
+def test_an_invitation_to_a_series_moves_the_series(folder: Path) -> None:
+    weekly = "RRULE:FREQ=WEEKLY;COUNT=4\n"
+    (folder / "bruno.ics").write_text(calendar(("Gym", "1230", "1330"), more=weekly))
+    (folder / "invite.ics").write_text(calendar(("Gym", "1300", "1400"), more=weekly))
+    run(folder, "./bruno.ics", "--only=./invite.ics", code=0)
+
+
+def test_an_invitation_to_one_of_a_series_leaves_the_others(folder: Path) -> None:
+    daily = "RRULE:FREQ=DAILY;COUNT=4\n"
+    (folder / "bruno.ics").write_text(calendar(("Gym", "1230", "1330"), more=daily))
+    one = "RECURRENCE-ID:20261202T123000Z\n"
+    text = calendar(("Gym", "1300", "1400"), more=one).replace("1201T1", "1203T1")
+    (folder / "invite.ics").write_text(text)
+    said = run(folder, "./bruno.ics", "--only=./invite.ics", "--format=json").stdout
+    starts = [each["start"] for each in json.loads(said)["conflicts"][0]["conflictGroup"]]
+    assert starts == ["2026-12-03T12:30:00Z", "2026-12-03T13:00:00Z"]
+
+
 def test_an_invitation_that_is_not_looked_at_is_told(folder: Path) -> None:
     ran = run(folder, "./anna.ics", "--only=./invite.ics", "--from=2027-01-01", code=0)
     assert (

@@ -1,5 +1,6 @@
 """A file whose events are compared with calendars, before they are part of them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,11 +30,13 @@ class Invitation:
         """Return the sources, those of the invitation first and once, on what the others take.
 
         Its events take every resource of the other sources. Those that name what they take, as the
-        rows of a table or by attendee, keep that.
+        rows of a table or by attendee, keep that. They stand for what the others have of them, also
+        at another time: an invitation moves an event that was accepted before.
         """
         own = {_key(each.name): each for each in sources if self._holds(each)}
         others = [each for each in sources if not self._holds(each)]
         resources = {name for each in others for name in _resources(each)}
+        others = _without(others, [found for each in own.values() for found in each.found])
         if resources:
             return [*(_on(each, sorted(resources)) for each in own.values()), *others]
         return [*own.values(), *others]
@@ -59,6 +62,26 @@ def _key(name: str) -> Path:
 def _resources(source: Source) -> set[str]:
     """The unnamed resource is ""."""
     return {name for each in source.found for name in each.event.resources or [""]}
+
+
+def _without(sources: Sequence[Source], own: Sequence[Found]) -> list[Source]:
+    """Return the sources without what an invitation has too.
+
+    One event of a series is an override, which stands for the event of that id; several are the
+    series.
+    """
+    times = Counter(_uid(each) for each in own)
+    whole = {_uid(each) for each in own if not each.series or times[_uid(each)] > 1} - {""}
+    ids = {each.event.id for each in own if each.is_shared}
+
+    def is_kept(found: Found) -> bool:
+        return not found.is_shared or (found.event.id not in ids and _uid(found) not in whole)
+
+    return [replace(each, found=list(filter(is_kept, each.found))) for each in sources]
+
+
+def _uid(found: Found) -> str:
+    return (found.series or found.event.id) if found.is_shared else ""
 
 
 def _on(source: Source, resources: Sequence[str]) -> Source:
