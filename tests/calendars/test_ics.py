@@ -632,3 +632,14 @@ def test_thousands_of_series_with_a_count_of_years_are_read() -> None:
     ]
     # Daily; the 4 Fridays; 4 Mondays and 4 Wednesdays; none, as the start counts; one; none.
     assert len(times_of(*events, window=december)) == 350 * (31 + 4 + 8 + 0 + 1 + 0)
+
+
+def test_tasks_and_journals_are_noted_and_take_no_time() -> None:
+    task = "BEGIN:VTODO\nUID:{0}\nDTSTART:20260302T090000Z\nDUE:20260302T100000Z\nEND:VTODO"
+    journal = "BEGIN:VJOURNAL\nUID:j\nDTSTART:20260302T090000Z\nEND:VJOURNAL"
+    calendar = read(calendar_of(task.format("a"), task.format("b"), journal))
+    assert not calendar.occurrences
+    assert calendar.notes == (
+        "line 4 and 1 more line: VTODO takes no time",
+        "line 14: VJOURNAL takes no time",
+    )

@@ -35,6 +35,8 @@ MAX_STEPS_OF_FILE = 2 * MAX_STEPS
 _NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
 """Messages about an event that need not repeat its time (RFC 5546, section 3.2)."""
 
+_WITHOUT_TIME = {"VTODO", "VJOURNAL"}
+
 _WHAT_IT_IS = "a calendar is what BEGIN:VCALENDAR begins"
 _SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -216,7 +218,13 @@ class _Reader:
         series = [self._parts(components) for components in _by_uid(events)]
         periods = [[part] for component in busy for part in self._busy_times(component)]
         absences = [[part] for part in self._absences()]
+        self._note_others()
         return [parts for parts in (*series, *periods, *absences) if parts]
+
+    def _note_others(self) -> None:
+        for each in self._calendar.components:
+            if each.name in _WITHOUT_TIME:
+                self._notes.add(each.line, f"{each.name} takes no time")
 
     def _absences(self) -> Iterator[Part[Description]]:
         """The times that VAVAILABILITY does not list as available."""
