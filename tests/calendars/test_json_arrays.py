@@ -161,6 +161,7 @@ def test_what_is_free_or_cancelled_takes_no_time(free: dict[str, object]) -> Non
         ({"start": None, "title": "Talk"}, "[1]: it has no start; it has title"),
         ({"start": "soon"}, "[1].start: 'soon' is no time like"),
         ({"start": True}, "[1].start: 'true' is no time like"),
+        ({"start": 10**400}, "[1].start: '1000"),
         ({"start": 1e300}, "[1].start: '1e+300' is no time like"),
         ({"start": "2026-12-02", "end": "soon"}, "[1].end: 'soon' is no time like"),
         (

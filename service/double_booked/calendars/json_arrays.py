@@ -103,8 +103,8 @@ def _time(value: object) -> str:
         return _text(value)
     if isinstance(value, dict):
         return _in_its_zone(value)
-    seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
     try:
+        seconds = value / 1000 if abs(value) >= _MILLISECONDS_FROM else value
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         return str(value)
