@@ -51,6 +51,10 @@ SPANS = {
         "start date: 2.12.2026 | start: 22:00 | end: 6:00",
         "2026-12-02T21:00:00Z/2026-12-03T05:00:00Z",
     ),
+    "one date, and no length": (
+        "start date: 2.12.2026 | start: 9:00 | end: 9:00",
+        "2026-12-02T08:00:00Z/2026-12-02T08:00:00Z",
+    ),
     "one date up to midnight": (
         "start date: 2.12.2026 | start: 22:00 | end: 0:00",
         "2026-12-02T21:00:00Z/2026-12-02T23:00:00Z",
