@@ -142,11 +142,11 @@ REFUSED = {
     ),
     "a rule of every second for fifty years": (
         "DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY",
-        "line 4: its rule takes more than 1,000,000 steps to follow",
+        "line 4: its rule takes more than 250,000 steps to follow",
     ),
     "a daily rule of every second of the day": (
         f"{START} | RRULE:FREQ=DAILY;BYHOUR={HOURS};BYMINUTE={SIXTY};BYSECOND={SIXTY}",
-        "line 4: its rule takes more than 1,000,000 steps to follow",
+        "line 4: its rule takes more than 250,000 steps to follow",
     ),
 }
 
@@ -251,9 +251,9 @@ def test_an_alarm_without_end_costs_its_event() -> None:
 
 
 def test_what_is_no_calendar_costs_no_calendar_of_the_file() -> None:
-    content = vevent(START).encode() + b"\n" + calendar_of(*GOOD)
+    content = b"BEGIN:VCARD\nFN:Anna\nEND:VCARD\n" + calendar_of(*GOOD)
     assert titles(content) == ["first", "last"]
-    assert faults(content) == ("line 1: BEGIN:VEVENT: a calendar is what BEGIN:VCALENDAR begins",)
+    assert faults(content) == ("line 1: BEGIN:VCARD: a calendar is what BEGIN:VCALENDAR begins",)
 
 
 DAYS = "UID:s | DTSTART:20260302T090000Z | RRULE:FREQ=DAILY;COUNT=3"
@@ -293,10 +293,10 @@ def test_a_rule_with_too_many_steps_leaves_the_steps_of_others() -> None:
 def test_the_steps_of_all_series_of_a_file_have_a_limit() -> None:
     endless = [
         vevent(f"UID:{number} | DTSTART:19900101T000000Z | RRULE:FREQ=SECONDLY")
-        for number in range(3)
+        for number in range(5)
     ]
     last = faults(calendar_of(*endless))[-1]
-    assert last.endswith("the rules of the file take more than 2,000,000 steps to follow")
+    assert last.endswith("the rules of the file take more than 1,000,000 steps to follow")
 
 
 def test_a_period_that_cannot_be_used_costs_itself() -> None:
@@ -334,8 +334,8 @@ def test_every_fault_of_a_file_is_told() -> None:
     [
         (b"", "it is empty: a calendar is what BEGIN:VCALENDAR begins"),
         (
-            b"BEGIN:VEVENT\nEND:VEVENT",
-            "line 1: BEGIN:VEVENT: a calendar is what BEGIN:VCALENDAR begins",
+            b"BEGIN:VCARD\nEND:VCARD",
+            "line 1: BEGIN:VCARD: a calendar is what BEGIN:VCALENDAR begins",
         ),
         (
             b"BEGIN:VCALENDAR\nBEGIN:VEVENT",

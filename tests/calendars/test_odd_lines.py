@@ -192,3 +192,14 @@ def test_a_line_that_is_left_over_from_a_text(line: str) -> None:
 def test_which_lines_begin_or_end_a_component() -> None:
     assert all(map(is_nesting, ["VEVENT", "vevent ", " VEVENT", "X-Ours", "STANDARD"]))
     assert not any(map(is_nesting, [" 10:00", "10:00", " late", "", "the meeting", "VEVENT 2"]))
+
+
+def test_events_outside_of_a_calendar_are_read_with_their_zone() -> None:
+    zone = "BEGIN:VTIMEZONE\nTZID:Own\nBEGIN:STANDARD\nDTSTART:19700101T000000\n"
+    zone += "TZOFFSETFROM:+0300\nTZOFFSETTO:+0300\nEND:STANDARD\nEND:VTIMEZONE\n"
+    own = vevent("DTSTART;TZID=Own:20260302T120000 | DURATION:PT1H")
+    content = (zone + own).encode()
+    assert times(content) == spans(NINE)
+    assert list(read(content).notes) == [
+        "line 1: what is outside of BEGIN:VCALENDAR is read as a calendar"
+    ]

@@ -10,7 +10,7 @@ from double_booked.calendars.attendance import Counting, People, address_of, peo
 from double_booked.calendars.availability import Span
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.file_zones import FileZones
-from double_booked.calendars.ics_lines import Component, Property, parse_components
+from double_booked.calendars.ics_lines import APART, Component, Property, parse_components
 from double_booked.calendars.ics_values import (
     Clock,
     length_between,
@@ -26,11 +26,14 @@ from double_booked.calendars.series_times import align
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
 
-MAX_STEPS = 1_000_000
-"""How many candidates the rules of a series may go through."""
+MAX_STEPS = 250_000
+"""How many candidates the rules of a series may go through: a second of work or so.
 
-MAX_STEPS_OF_FILE = 2 * MAX_STEPS
-"""How many candidates all rules of a file may go through: one endless rule leaves half."""
+A meeting every minute of 90 days has 129,600.
+"""
+
+MAX_STEPS_OF_FILE = 1_000_000
+"""How many candidates all rules of a file may go through: endless rules leave room for others."""
 
 _NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
 """Messages about an event that need not repeat its time (RFC 5546, section 3.2)."""
@@ -127,9 +130,9 @@ def read_components(top: Component, reading: Reading, notes: Notes | None = None
         notes: What was noted before.
     """
     notes = notes or Notes()
-    wrong = [_not_a_calendar(each) for each in top.components if each.name != "VCALENDAR"]
-    calendars = [each for each in top.components if each.name == "VCALENDAR"]
-    skipped = [*top.faults, *wrong]
+    calendars = _calendars(top, notes)
+    others = (each for each in top.components if each.name not in {"VCALENDAR", *APART})
+    skipped = [*top.faults, *map(_not_a_calendar, others)]
     if not calendars:
         empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
         raise InvalidCalendar([each.fault for each in skipped or [empty]][:MAX_FAULTS])
@@ -140,6 +143,16 @@ def read_components(top: Component, reading: Reading, notes: Notes | None = None
     skipped += [each for calendar in found for each in calendar.skipped]
     outside = sum(each.outside for each in found)
     return Calendar(name, events, outside, notes.sentences(), skipped)
+
+
+def _calendars(top: Component, notes: Notes) -> list[Component]:
+    """Return the calendars of a file; what stands outside of any is read as one more."""
+    calendars = [each for each in top.components if each.name == "VCALENDAR"]
+    outside = [each for each in top.components if each.name in APART]
+    if not outside:
+        return calendars
+    notes.add(outside[0].line, "what is outside of BEGIN:VCALENDAR is read as a calendar")
+    return [*calendars, Component("VCALENDAR", outside[0].line, components=outside)]
 
 
 def _not_a_calendar(component: Component) -> Skipped:
