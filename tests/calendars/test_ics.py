@@ -378,9 +378,27 @@ OVERRIDES = {
         [f"{HOUR} | SEQUENCE:2", f"DTSTART;{B}20260303T090000 | SEQUENCE:1"],
         "2026-03-02 08:00/09:00",
     ),
-    "of equal SEQUENCEs the last counts": (
-        [f"{NINE} | DURATION:PT1H", f"DTSTART;{B}20260303T090000 | DURATION:PT1H"],
+    "of equal SEQUENCEs that begin together the last counts": (
+        [f"{NINE} | DURATION:PT1H", f"{NINE} | DURATION:PT2H"],
+        "2026-03-02 08:00/10:00",
+    ),
+    "of equal SEQUENCEs the later DTSTAMP counts": (
+        [
+            f"DTSTART;{B}20260303T090000 | DURATION:PT1H | DTSTAMP:20260202T000000Z",
+            f"{NINE} | DURATION:PT1H | DTSTAMP:20260201T000000Z",
+        ],
         "2026-03-03 08:00/09:00",
+    ),
+    "of equal SEQUENCEs and DTSTAMPs the later LAST-MODIFIED counts": (
+        [
+            f"DTSTART;{B}20260303T090000 | DURATION:PT1H | LAST-MODIFIED:20260202T000000Z",
+            f"{NINE} | DURATION:PT1H | LAST-MODIFIED:20260201T000000Z",
+        ],
+        "2026-03-03 08:00/09:00",
+    ),
+    "without SEQUENCE and DTSTAMP, other starts are other events": (
+        [f"{NINE} | DURATION:PT1H", f"DTSTART;{B}20260303T090000 | DURATION:PT1H"],
+        "2026-03-02 08:00/09:00, 2026-03-03 08:00/09:00",
     ),
     "this and future are moved": (
         [WEEKLY, f"{LATER} | DTSTART;{B}20260310T100000 | DURATION:PT2H"],

@@ -1,9 +1,8 @@
 """iCalendar files (RFC 5545) in, the events of a window out."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
 from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
@@ -20,6 +19,13 @@ from double_booked.calendars.ics_values import (
 )
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
+from double_booked.calendars.revisions import (
+    Revision,
+    latest,
+    newest,
+    revision_of,
+    without_stale,
+)
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
 from double_booked.calendars.series_times import align
@@ -41,7 +47,7 @@ _NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
 _WITHOUT_TIME = {"VTODO", "VJOURNAL"}
 
 _WHAT_IT_IS = "a calendar is what BEGIN:VCALENDAR begins"
-_SEQUENCE = re.compile(r"\d{1,18}", re.ASCII)
+_NO_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Description:
         line: Where the component begins, from 1.
         created: CREATED as it stands there, which sorts by time; "" without.
         recurs: Whether there is more than one event of that UID, here or elsewhere.
+        revision: How new it is among its copies.
     """
 
     uid: str
@@ -69,6 +76,7 @@ class Description:
     line: int
     created: str
     recurs: bool
+    revision: Revision = Revision()  # noqa: RUF009 - it is frozen
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +167,30 @@ def _not_a_calendar(component: Component) -> Skipped:
     return Skipped(component.line, f"BEGIN:{component.name}: {_WHAT_IT_IS}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A component, to be compared with others of its UID."""
+
+    component: Component
+    revision: Revision
+
+    @property
+    def replaces(self) -> str:
+        each = self.component.first("RECURRENCE-ID")
+        return each.value if each else ""
+
+    @property
+    def recurs(self) -> bool:
+        return bool(self.component.first("RRULE") or self.component.first("RDATE"))
+
+
+def _revised(of: Description, copy: _Copy, *, apart: bool = False) -> Description:
+    """The description with its revision; one apart gets a UID of its own."""
+    revision = copy.revision
+    uid = f"{of.uid} {revision.start} {revision.title}" if apart and of.uid else of.uid
+    return replace(of, uid=uid, revision=revision)
+
+
 class _Reader:
     """Reads a VCALENDAR."""
 
@@ -169,6 +201,7 @@ class _Reader:
         self._skipped = list(calendar.faults)
         self._faults: list[Skipped] = []
         self._notes = notes
+        self._method = text_of(calendar.first("METHOD")).strip().upper()
         self._zones = FileZones(calendar, reading.window, notes)
         self._own_zone = self._find_own_zone()
         self._clock = Clock(self._own_zone or reading.zone, self._zones, notes)
@@ -212,8 +245,8 @@ class _Reader:
         share = min(MAX_STEPS, self._steps.left)
         steps = Steps(share)
         try:
-            aligned = align(parts, self._home)
-            return list(occurrences(aligned, self._reading.window, steps))
+            counting = without_stale(align(parts, self._home), steps)
+            return list(occurrences(counting, self._reading.window, steps))
         except TooManySteps as error:
             whose, most = ("its rule takes", MAX_STEPS)
             if share < MAX_STEPS:
@@ -228,7 +261,7 @@ class _Reader:
         """The components that take time, those of a series together."""
         events = [each for each in self._calendar.components if each.name == "VEVENT"]
         busy = [each for each in self._calendar.components if each.name == "VFREEBUSY"]
-        series = [self._parts(components) for components in _by_uid(events)]
+        series = [parts for each in _by_uid(events) for parts in self._parts(each)]
         periods = [[part] for component in busy for part in self._busy_times(component)]
         absences = [[part] for part in self._absences()]
         self._note_others()
@@ -263,30 +296,44 @@ class _Reader:
             ValueError: One cannot be used.
         """
         known = len(self._skipped)
-        series = [self._parts(each) for each in _by_uid(components)]
+        series = [parts for each in _by_uid(components) for parts in self._parts(each)]
         if len(self._skipped) > known:
             raise ValueError(f"an AVAILABLE of it cannot be used, in {self._skipped[known].fault}")
         found = [each for parts in series if parts for each in self._expand(parts)]
         return [(each.start, each.end) for each in found]
 
-    def _parts(self, components: list[Component]) -> list[Part[Description]]:
-        latest: dict[str, tuple[int, Component]] = {}
-        for component in components:
-            replaces = component.first("RECURRENCE-ID")
-            key = replaces.value if replaces else ""
-            sequence = self._sequence(component)
-            if key not in latest or sequence >= latest[key][0]:
-                latest[key] = sequence, component
-        several = len(latest) > 1
-        parts = [self._part_or_gap(each, several=several) for _, each in latest.values()]
-        return [part for part in parts if part]
+    def _parts(self, components: list[Component]) -> list[list[Part[Description]]]:
+        """The series of a UID: one, unless different events bear it."""
+        note, method = self._notes.add, self._method
+        copies = [_Copy(each, revision_of(each, method, note)) for each in components]
+        series = latest(each for each in copies if not each.replaces)
+        by_time: dict[str, list[_Copy]] = {}
+        for each in copies:
+            if each.replaces:
+                by_time.setdefault(each.replaces, []).append(each)
+        overrides = sorted(map(newest, by_time.values()), key=lambda each: each.revision)
+        if len(series) > 1:
+            self._note_different(series)
+        # Overrides belong to a series that recurs, if one does.
+        series.sort(key=lambda each: not each.recurs)
+        first = [*series[:1], *overrides]
+        parts = [self._part_or_gap(each, several=len(first) > 1) for each in first]
+        apart = [[self._part_or_gap(each, apart=True)] for each in series[1:]]
+        return [[part for part in each if part] for each in (parts, *apart)]
 
-    def _part_or_gap(self, component: Component, *, several: bool) -> Part[Description] | None:
+    def _note_different(self, series: list["_Copy"]) -> None:
+        for each in series[1:]:
+            self._notes.add(each.component.line, "an event has the UID of a different one")
+
+    def _part_or_gap(
+        self, copy: "_Copy", *, several: bool = False, apart: bool = False
+    ) -> Part[Description] | None:
         """A part of a series; where an override cannot be used, the series has a gap there."""
+        component = copy.component
         self._faults = list(component.faults)
         part = None if self._faults else self._part(component, several=several)
         if not self._faults:
-            return part
+            return part and replace(part, of=_revised(part.of, copy, apart=apart))
         title = text_of(component.first("SUMMARY"))
         dated = component.first("DTSTART") or component.first("RECURRENCE-ID")
         date = dated.value if dated else ""
@@ -295,7 +342,7 @@ class _Reader:
         if not gaps:
             return None
         return Part(
-            self._describe(component, recurs=True),
+            _revised(self._describe(component, recurs=True), copy),
             gaps[0][0],
             Length(),
             replaces=gaps[0][0],
@@ -303,21 +350,12 @@ class _Reader:
             is_cancelled=True,
         )
 
-    def _sequence(self, component: Component) -> int:
-        each = component.first("SEQUENCE")
-        if each is None:
-            return 0
-        if not _SEQUENCE.fullmatch(each.value):
-            component.faults.append(Skipped(each.line, f"SEQUENCE: '{each.value}' is no number"))
-            return 0
-        return int(each.value)
-
     def _part(self, component: Component, *, several: bool) -> Part[Description] | None:
         start = component.first("DTSTART")
         if not start:
-            if text_of(self._calendar.first("METHOD")).upper() not in _NEEDS_NO_START:
+            if self._method not in _NEEDS_NO_START:
                 self._faults.append(Skipped(component.line, "an event without DTSTART"))
-            return None
+            return self._cancellation(component) if self._method == "CANCEL" else None
         try:
             begin = self._clock.when(start)
         except ValueError as error:
@@ -340,7 +378,23 @@ class _Reader:
             tuple(when for when, _ in excluded),
             replaces[0][0] if replaces else None,
             self._is_for_future(component),
-            not takes_time(component, self._reading.counting, is_of_dates=begin.is_date),
+            self._method == "CANCEL"
+            or not takes_time(component, self._reading.counting, is_of_dates=begin.is_date),
+        )
+
+    def _cancellation(self, component: Component) -> Part[Description] | None:
+        """The part that takes an event or a series away, without a time of its own."""
+        replaces = self._whens(component, "RECURRENCE-ID")
+        if self._faults:
+            return None
+        when = replaces[0][0] if replaces else None
+        return Part(
+            self._describe(component, recurs=bool(when)),
+            when or When(_NO_TIME, UTC),
+            Length(),
+            replaces=when,
+            and_future=self._is_for_future(component),
+            is_cancelled=True,
         )
 
     def _note(self, at: Property, error: ValueError) -> None:
