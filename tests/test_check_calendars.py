@@ -358,3 +358,17 @@ def test_calendars_at_addresses_are_compared(
         "Error: localhost/c/anna.ics: the server has no calendar at this address (404)\n"
     )
     assert "secret" not in ran.stdout + ran.stderr
+
+
+def test_a_cancellation_beside_its_invitation_cancels_it_with_a_note(tmp_path: Path) -> None:
+    meeting = (
+        "BEGIN:VEVENT\nUID:m\nSEQUENCE:{}\nDTSTART:20261116T0{}0000Z\nDURATION:PT1H\nEND:VEVENT"
+    )
+    for name, method, event in (
+        ("invite", "REQUEST", meeting.format(0, 9)),
+        ("cancel", "CANCEL", meeting.format(1, 9)),
+    ):
+        content = f"BEGIN:VCALENDAR\nMETHOD:{method}\n{event}\nEND:VCALENDAR\n"
+        (tmp_path / f"{name}.ics").write_text(content)
+    ran = run(tmp_path / "invite.ics", tmp_path / "cancel.ics", *WEEK, code=0)
+    assert "Note: 1 event not looked at: another copy is newer.\n" in ran.stderr

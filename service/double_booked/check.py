@@ -197,6 +197,8 @@ def read_events(
     if wanted.only:
         sources = _address(wanted.only, sources)
     joined = join(sources, options)
+    if joined.older:
+        _note_file(f"{count(joined.older, 'event')} not looked at: another copy is newer")
     if wanted.by in RESOURCES or any(each.names_resources for each in sources):
         spell_alike(joined.asked)
     return joined, reading, is_whole

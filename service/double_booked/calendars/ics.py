@@ -47,6 +47,9 @@ _NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
 _WITHOUT_TIME = {"VTODO", "VJOURNAL"}
 
 _WHAT_IT_IS = "a calendar is what BEGIN:VCALENDAR begins"
+_ANSWERS = {"REPLY", "REFRESH", "COUNTER", "DECLINECOUNTER"}
+"""Messages of attendees, which revise nothing."""
+
 _NO_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time
 
 
@@ -65,6 +68,7 @@ class Description:
         created: CREATED as it stands there, which sorts by time; "" without.
         recurs: Whether there is more than one event of that UID, here or elsewhere.
         revision: How new it is among its copies.
+        is_override: Whether it replaces one event of its series.
     """
 
     uid: str
@@ -77,6 +81,7 @@ class Description:
     created: str
     recurs: bool
     revision: Revision = Revision()  # noqa: RUF009 - it is frozen
+    is_override: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Calendar:
         outside: How many components have no event in the window.
         notes: What was read otherwise than it stands in the file, each with its line.
         skipped: What cannot be used, in the order of the faults.
+        copies: The components of each VCALENDAR that have a UID, to be compared with others.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Calendar:
     outside: int
     notes: tuple[str, ...] = ()
     skipped: Sequence[Skipped] = ()
+    copies: Sequence[Sequence[Part[Description]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +157,8 @@ def read_components(top: Component, reading: Reading, notes: Notes | None = None
     events = [event for each in found for event in each.occurrences]
     skipped += [each for calendar in found for each in calendar.skipped]
     outside = sum(each.outside for each in found)
-    return Calendar(name, events, outside, notes.sentences(), skipped)
+    copies = [each for calendar in found for each in calendar.copies]
+    return Calendar(name, events, outside, notes.sentences(), skipped, copies)
 
 
 def _calendars(top: Component, notes: Notes) -> list[Component]:
@@ -188,7 +196,7 @@ def _revised(of: Description, copy: _Copy, *, apart: bool = False) -> Descriptio
     """The description with its revision; one apart gets a UID of its own."""
     revision = copy.revision
     uid = f"{of.uid} {revision.start} {revision.title}" if apart and of.uid else of.uid
-    return replace(of, uid=uid, revision=revision)
+    return replace(of, uid=uid, revision=revision, is_override=bool(copy.replaces))
 
 
 class _Reader:
@@ -200,6 +208,7 @@ class _Reader:
         self._steps = steps
         self._skipped = list(calendar.faults)
         self._faults: list[Skipped] = []
+        self._copies: list[Part[Description]] = []
         self._notes = notes
         self._method = text_of(calendar.first("METHOD")).strip().upper()
         self._zones = FileZones(calendar, reading.window, notes)
@@ -234,7 +243,8 @@ class _Reader:
             events += found
             outside += not found and not all(part.is_cancelled for part in parts)
         name = text_of(self._calendar.first("X-WR-CALNAME"))
-        return Calendar(name, events, outside, skipped=self._skipped)
+        copies = [] if self._method in _ANSWERS else self._copies
+        return Calendar(name, events, outside, skipped=self._skipped, copies=[copies])
 
     def _expand(self, parts: list[Part[Description]]) -> list[Occurrence[Description]]:
         """The events of a series.
@@ -246,6 +256,7 @@ class _Reader:
         steps = Steps(share)
         try:
             counting = without_stale(align(parts, self._home), steps)
+            self._copies += [part for part in counting if part.of.uid]
             return list(occurrences(counting, self._reading.window, steps))
         except TooManySteps as error:
             whose, most = ("its rule takes", MAX_STEPS)
@@ -299,7 +310,9 @@ class _Reader:
         series = [parts for each in _by_uid(components) for parts in self._parts(each)]
         if len(self._skipped) > known:
             raise ValueError(f"an AVAILABLE of it cannot be used, in {self._skipped[known].fault}")
+        copies = len(self._copies)
         found = [each for parts in series if parts for each in self._expand(parts)]
+        del self._copies[copies:]  # no events, of which others could have copies
         return [(each.start, each.end) for each in found]
 
     def _parts(self, components: list[Component]) -> list[list[Part[Description]]]:

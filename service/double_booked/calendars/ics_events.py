@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.ics import Description
-from double_booked.calendars.recurrence import Occurrence
+from double_booked.calendars.recurrence import Occurrence, When
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,6 +23,8 @@ class Found:
         position: Its place among all events of its file; None where a line says it.
         series: The UID of the series that it is one of; "" if it is of none.
         is_all_day: Whether it is written as whole days; None where the format does not say.
+        of: What its component says, of a calendar.
+        series_time: The time that its series has for it, of a calendar.
     """
 
     event: Event
@@ -32,6 +34,8 @@ class Found:
     position: int | None = None
     series: str = ""
     is_all_day: bool | None = None
+    of: Description | None = None
+    series_time: When | None = None
 
 
 RESOURCES: dict[str, Callable[[Description], Sequence[str]]] = {
@@ -58,8 +62,8 @@ def to_found(
         event = Event()
         event.CopyFrom(alike)  # of a year of 200 people, two thirds of the time of constructing
         event.id = _identify(each)
-        event.start.seconds = _seconds(each.start)
-        event.end.seconds = _seconds(each.end)
+        event.start.seconds = to_seconds(each.start)
+        event.end.seconds = to_seconds(each.end)
         yield Found(
             event,
             of.line,
@@ -67,6 +71,8 @@ def to_found(
             is_shared=bool(of.uid),
             series=series,
             is_all_day=each.is_all_day,
+            of=of,
+            series_time=each.series_time,
         )
 
 
@@ -86,6 +92,7 @@ def _identify(occurrence: Occurrence[Description]) -> str:
     return f"{name} {when.local.replace(tzinfo=when.zone).isoformat()}"
 
 
-def _seconds(moment: datetime) -> int:
+def to_seconds(moment: datetime) -> int:
+    """Return the whole seconds since 1970 of a time in UTC."""
     passed = moment - _EPOCH
     return passed.days * 86_400 + passed.seconds

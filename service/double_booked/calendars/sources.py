@@ -5,7 +5,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import csv_events, ics, json_arrays, json_events
 from double_booked.calendars.allowance import Allowance, Metered
 from double_booked.calendars.attendance import is_without
+from double_booked.calendars.copies import Copies, Copy, Fate
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.formats import detect, is_array
@@ -80,6 +81,7 @@ class Source:
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
         is_file: Whether it is a file that has a path.
         names_resources: Whether its events take what a column names, as people spell it.
+        copies: The components of its calendars, to be compared with those of others.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Source:
     assumptions: Sequence[str] = ()
     is_file: bool = True
     names_resources: bool = False
+    copies: Sequence[Sequence[Copy]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +106,13 @@ class Joined:
         asked: The list.
         sources: Where they are from.
         origins: Of each event, the number of its source, and its place among those found there.
+        older: How many events were left out, since another calendar has a newer copy.
     """
 
     asked: EventList
     sources: Sequence[Source]
     origins: Sequence[tuple[int, int]]
+    older: int = 0
 
     def found(self, position: int) -> tuple[Source, Found]:
         """The source of an event of the list, and what was found there."""
@@ -315,6 +320,7 @@ def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource
         calendar.skipped,
         taken,
         calendar.notes,
+        copies=calendar.copies,
     )
 
 
@@ -330,26 +336,76 @@ def join(sources: Sequence[Source], options: ConflictOptions) -> Joined:
     """All the sources' events in one list, in their order; `options` go before the sources' own.
 
     An event that several calendars have, under one UID at one time, is one event, which takes the
-    resources of all.
+    resources of all. Where calendars have it at different times, the newest revision counts; it
+    takes the calendars of the older ones too.
     """
+    copies = Copies(
+        (calendar for source in sources for calendar in source.copies),
+        (each for source in sources for each in source.found),
+    )
+    fates = [[copies.fate_of(each) for each in source.found] for source in sources]
     asked = EventList()
     origins = []
-    shared: dict[tuple[str, int, int], Event] = {}
+    shared: dict[Hashable, Event] = {}
     for number, source in enumerate(sources):
         asked.options.MergeFrom(source.options)
         for index, each in enumerate(source.found):
-            event = each.event
-            key = event.id, event.start.seconds, event.end.seconds
-            if each.is_shared and key in shared:
-                shared[key].resources.extend(set(event.resources) - set(shared[key].resources))
+            if fates[number][index] is not Fate.STAYS:
+                continue
+            key = _shared_key(each)
+            if key is not None and key in shared:
+                _take(shared[key], each.event.resources)
                 continue
             origins.append((number, index))
             event = asked.events.add()
             event.CopyFrom(each.event)
-            if each.is_shared:
+            if key is not None:
                 shared[key] = event
     asked.options.MergeFrom(options)
-    return Joined(asked, sources, origins)
+    older = sum(fate is not Fate.STAYS for of_source in fates for fate in of_source)
+    joined = Joined(asked, sources, origins, older)
+    _take_calendars_of(_moved(sources, fates), joined)
+    return joined
+
+
+def _moved(sources: Sequence[Source], fates: Sequence[Sequence[Fate]]) -> list[Found]:
+    """The events that take a calendar, and of which another calendar has a newer copy."""
+    return [
+        each
+        for source, of_source in zip(sources, fates, strict=True)
+        if source.calendar
+        for each, fate in zip(source.found, of_source, strict=True)
+        if fate is Fate.MOVED
+    ]
+
+
+def _shared_key(each: Found) -> Hashable:
+    """What names an event in all calendars that have it; None if nothing does."""
+    if not each.is_shared:
+        return None
+    event, when = each.event, each.series_time
+    times = event.start.seconds, event.end.seconds
+    if not each.of or not when:
+        return (event.id, *times)
+    return each.of.uid, when.local.date() if when.is_date else when.moment(), *times
+
+
+def _take(event: Event, resources: Iterable[str]) -> None:
+    event.resources.extend(name for name in resources if name not in event.resources)
+
+
+def _take_calendars_of(moved: Sequence[Found], joined: Joined) -> None:
+    """Lets the newest copies take the calendars in which older ones are at other times."""
+    names: dict[str, dict[str, None]] = {}
+    for each in moved:
+        if each.of:
+            names.setdefault(each.of.uid, {}).update(dict.fromkeys(each.event.resources))
+    if not names:
+        return
+    for position, event in enumerate(joined.asked.events):
+        _, found = joined.found(position)
+        if found.of and found.of.uid in names:
+            _take(event, names[found.of.uid])
 
 
 def locate(field: str, joined: Joined) -> str:

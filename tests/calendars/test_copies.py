@@ -1,0 +1,153 @@
+"""Of copies of an event in several calendars the newest counts, and takes the calendars of all."""
+
+from pathlib import Path
+
+import pytest
+
+from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
+from double_booked.api.scheduling_pb2 import ConflictOptions
+from double_booked.calendars import ics
+from double_booked.calendars.sources import Joined, Reading, join, read
+
+MEETING = "UID:m | DTSTART:20260302T090000Z | DURATION:PT1H"
+LATER = "UID:m | DTSTART:20260302T140000Z | DURATION:PT1H"
+WEEKLY = "UID:s | DTSTART:20260302T090000Z | DURATION:PT1H | RRULE:FREQ=WEEKLY;COUNT=3"
+MOVED = "UID:s | RECURRENCE-ID:20260309T090000Z | DTSTART:20260310T090000Z | DURATION:PT1H"
+
+
+def calendar(*events: str, method: str = "") -> bytes:
+    return calendar_of(*([f"METHOD:{method}"] if method else []), *map(vevent, events))
+
+
+def joined(folder: Path, *calendars: bytes, by: str = "file") -> Joined:
+    reading = Reading(ics.Reading(ALL, BERLIN), by=by)
+    sources = []
+    for name, content in zip("abc", calendars, strict=False):
+        path = folder / f"{name}.ics"
+        path.write_bytes(content)
+        sources.append(read(str(path), name, reading))
+    return join(sources, ConflictOptions())
+
+
+def taken(folder: Path, *calendars: bytes, by: str = "file") -> list[str]:
+    """Each event's day and hour, and what it takes, like "2T09 ab"."""
+    events = joined(folder, *calendars, by=by).asked.events
+    return sorted(
+        f"{each.start.ToJsonString()[8:13]} {''.join(sorted(each.resources))}" for each in events
+    )
+
+
+@pytest.mark.parametrize(
+    "newer", ["SEQUENCE:1", "DTSTAMP:20260201T000000Z", "LAST-MODIFIED:20260201T000000Z"]
+)
+def test_the_newest_copy_counts_and_takes_the_calendars_of_all(tmp_path: Path, newer: str) -> None:
+    older, new = calendar(MEETING), calendar(f"{LATER} | {newer}")
+    assert taken(tmp_path, older, new) == ["02T14 ab"]
+    assert taken(tmp_path, new, older) == ["02T14 ab"]
+    assert joined(tmp_path, older, new).older == 1
+
+
+def test_the_attendees_are_those_of_the_newest_copy(tmp_path: Path) -> None:
+    older = calendar(f"{MEETING} | ATTENDEE:mailto:x@y")
+    newer = calendar(f"{LATER} | SEQUENCE:1 | ATTENDEE:mailto:z@y")
+    assert taken(tmp_path, older, newer, by="attendee") == ["02T14 z@y"]
+
+
+def test_copies_at_the_same_time_are_one_event_however_new(tmp_path: Path) -> None:
+    newer = calendar(f"{MEETING} | SEQUENCE:3 | DTSTAMP:20260201T000000Z")
+    assert taken(tmp_path, calendar(MEETING), newer) == ["02T09 ab"]
+
+
+def test_a_newer_copy_that_takes_no_time_of_its_own_calendar_takes_that_of_others(
+    tmp_path: Path,
+) -> None:
+    free = calendar(f"{MEETING} | SEQUENCE:3 | TRANSP:TRANSPARENT")
+    assert taken(tmp_path, calendar(MEETING), free) == ["02T09 a"]
+
+
+def test_copies_of_which_none_is_newer_stay(tmp_path: Path) -> None:
+    assert taken(tmp_path, calendar(MEETING), calendar(LATER)) == ["02T09 a", "02T14 b"]
+
+
+def test_different_events_of_one_uid_stay(tmp_path: Path) -> None:
+    choir = calendar(f"{MEETING} | SUMMARY:Choir | DTSTAMP:20260101T000000Z")
+    chess = calendar(f"{LATER} | SUMMARY:Chess | DTSTAMP:20260201T000000Z")
+    assert taken(tmp_path, choir, chess) == ["02T09 a", "02T14 b"]
+
+
+@pytest.mark.parametrize("start", ["", " | DTSTART:20260302T090000Z"])
+@pytest.mark.parametrize("sequence", [1, 2])
+def test_a_message_of_cancellation_cancels_in_all_calendars(
+    tmp_path: Path, start: str, sequence: int
+) -> None:
+    cancel = calendar(f"UID:m | SEQUENCE:{sequence}{start}", method="CANCEL")
+    assert taken(tmp_path, calendar(f"{MEETING} | SEQUENCE:1"), cancel) == []
+    assert taken(tmp_path, calendar(f"{MEETING} | SEQUENCE:3"), cancel) == ["02T09 a"]
+
+
+def test_a_status_of_cancelled_with_a_higher_sequence_cancels_in_all_calendars(
+    tmp_path: Path,
+) -> None:
+    cancelled = calendar(f"{MEETING} | SEQUENCE:1 | STATUS:CANCELLED")
+    assert taken(tmp_path, calendar(MEETING), cancelled) == []
+
+
+def test_a_cancellation_in_another_calendar_of_the_same_file_cancels(tmp_path: Path) -> None:
+    cancel = calendar("UID:m | SEQUENCE:1", method="CANCEL")
+    assert taken(tmp_path, calendar(MEETING) + b"\n" + cancel) == []
+
+
+def test_one_event_of_a_series_is_cancelled(tmp_path: Path) -> None:
+    cancel = calendar("UID:s | RECURRENCE-ID:20260309T090000Z | SEQUENCE:1", method="CANCEL")
+    assert taken(tmp_path, calendar(WEEKLY), cancel) == ["02T09 a", "16T09 a"]
+
+
+def test_a_series_is_cancelled_from_one_event_on(tmp_path: Path) -> None:
+    rest = "UID:s | RECURRENCE-ID;RANGE=THISANDFUTURE:20260309T090000Z | SEQUENCE:1"
+    assert taken(tmp_path, calendar(WEEKLY), calendar(rest, method="CANCEL")) == ["02T09 a"]
+
+
+def test_an_override_in_another_calendar_replaces_the_event_of_the_series(tmp_path: Path) -> None:
+    assert taken(tmp_path, calendar(WEEKLY), calendar(MOVED)) == ["02T09 a", "10T09 ab", "16T09 a"]
+
+
+def test_a_newer_series_replaces_an_older_one(tmp_path: Path) -> None:
+    newer = calendar(f"{WEEKLY.replace('20260302', '20260303')} | SEQUENCE:1")
+    assert taken(tmp_path, calendar(WEEKLY), newer) == ["03T09 ab", "10T09 ab", "17T09 ab"]
+
+
+def test_a_day_that_a_newer_series_excludes_is_free_in_all_calendars(tmp_path: Path) -> None:
+    newer = calendar(f"{WEEKLY} | EXDATE:20260309T090000Z | SEQUENCE:1")
+    assert taken(tmp_path, calendar(WEEKLY), newer) == ["02T09 ab", "16T09 ab"]
+
+
+def test_an_older_override_counts_while_the_newer_series_has_its_time(tmp_path: Path) -> None:
+    older = calendar(WEEKLY, MOVED)
+    shorter = calendar(f"{WEEKLY.replace('COUNT=3', 'COUNT=1')} | SEQUENCE:1")
+    assert taken(tmp_path, older, shorter) == ["02T09 ab"]
+    same = calendar(f"{WEEKLY} | SEQUENCE:1")
+    assert taken(tmp_path, older, same) == ["02T09 ab", "10T09 ab", "16T09 ab"]
+
+
+def test_a_newer_copy_that_is_longer_counts(tmp_path: Path) -> None:
+    longer = calendar(f"{WEEKLY.replace('PT1H', 'PT2H')} | SEQUENCE:1")
+    events = joined(tmp_path, calendar(WEEKLY), longer).asked.events
+    assert {(each.end.seconds - each.start.seconds) for each in events} == {7200}
+    assert {"".join(sorted(each.resources)) for each in events} == {"ab"}
+
+
+@pytest.mark.parametrize("method", ["REPLY", "COUNTER"])
+def test_a_message_of_an_attendee_revises_nothing(tmp_path: Path, method: str) -> None:
+    message = calendar(f"{LATER} | SEQUENCE:1", method=method)
+    assert "02T09 a" in taken(tmp_path, calendar(MEETING), message)
+
+
+def test_events_are_one_whatever_zone_their_series_is_written_in(tmp_path: Path) -> None:
+    berlin = WEEKLY.replace(
+        "DTSTART:20260302T090000Z", "DTSTART;TZID=Europe/Berlin:20260302T100000"
+    )
+    assert taken(tmp_path, calendar(WEEKLY), calendar(berlin)) == [
+        "02T09 ab",
+        "09T09 ab",
+        "16T09 ab",
+    ]
