@@ -165,7 +165,7 @@ def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -
     if not each.value:
         if is_of_time(each.name):
             notes.add(number, f"{each.name} without a value is passed over")
-    elif stack[1:] or not stack[0].components or each.name in {"BEGIN", "END"}:
+    elif len(stack) > 1 or not stack[0].components or each.name in {"BEGIN", "END"}:
         _take(each, stack)
     else:
         notes.add(number, "a line behind END:VCALENDAR is passed over")
@@ -229,7 +229,7 @@ def _begin(component: Component, stack: list[Component]) -> None:
 def _end(name: str, stack: list[Component]) -> None:
     depth = _depth_of({name.upper()}, stack)
     if not depth:
-        begun = f"BEGIN:{stack[-1].name} of line {stack[-1].line}" if stack[1:] else "nothing"
+        begun = f"BEGIN:{stack[-1].name} of line {stack[-1].line}" if len(stack) > 1 else "nothing"
         raise ValueError(f"END:{name} ends {begun}")
     _close(stack, depth + 1)
     stack.pop()
