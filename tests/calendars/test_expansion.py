@@ -19,6 +19,7 @@ from double_booked.calendars.rules import (
 )
 
 START = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - rules know no zones
+LATE_WEEK = 52
 YEARS_AFTER = {"YEARLY": 12, "MONTHLY": 6, "WEEKLY": 3, "DAILY": 2}
 
 
@@ -54,6 +55,8 @@ def test_a_rule_fires_when_dateutil_has_it(case: tuple[str, datetime]) -> None:
     assume(not (rule.freq == "WEEKLY" and rule.by_set_pos))
     # To it a week without a day is all of its days, not the weekday of the start (section 3.3.10).
     assume(not rule.by_week_no or rule.by_day or rule.by_month_day or rule.by_year_day)
+    # It misses days of a last week that lie in the next year, like Sunday 2 January 2011.
+    assume(not any(abs(each) >= LATE_WEEK for each in rule.by_week_no))
     assume(_fires_again(rule, start, last))
     ours = list(expand(rule, start, start, last, Steps(10**9)))
     assert ours == fires_for_dateutil(text, start, last)
@@ -140,6 +143,23 @@ def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
     assert ours == [
         each for each in walked(rule, start, last.date() + timedelta(366)) if each <= last
     ]
+
+
+@pytest.mark.parametrize("number", [1, 2, 51, 52, 53])
+def test_weeks_are_numbered_as_iso_8601_has_them(number: int) -> None:
+    start, last = datetime(2000, 1, 1, 9), datetime(2028, 1, 1, 9)  # noqa: DTZ001 - as above
+    days = [start + timedelta(each) for each in range(1, (last - start).days + 1)]
+    for week, wanted in (
+        (number, lambda day: day.isocalendar().week),
+        (-number, lambda day: day.isocalendar().week - _weeks_of(day.isocalendar().year) - 1),
+    ):
+        rule = parse_rule(f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYWEEKNO={week}", of_dates=False)
+        found = list(expand(rule, start, start, last, Steps(10**6)))
+        assert found == [day for day in days if wanted(day) == week]
+
+
+def _weeks_of(year: int) -> int:
+    return date(year, 12, 28).isocalendar().week
 
 
 @pytest.mark.parametrize("freq", FREQUENCIES)
