@@ -21,8 +21,8 @@ from double_booked import client
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.folders import find_files, resource_names
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import Reading, join, read
+from double_booked.recurrence.series import Window
 from double_booked.report import html, text
 from double_booked.report.findings import Place, gather
 

@@ -20,8 +20,8 @@ from types import FrameType
 
 from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import Reading, read
+from double_booked.recurrence.series import Window
 
 CALENDARS = {".ics", ".ical", ".icalendar", ".ifb"}
 WINDOW = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 3, 31, tzinfo=UTC))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, reading_options, report_options, settings, unexpected
+from double_booked import conflict_options, report_options, settings
+from double_booked.commands import reading_options, unexpected
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     if tls and server is None:
         raise click.UsageError("TLS needs --server too.")
     try:
-        from double_booked import check
+        from double_booked.commands import check
 
         options = check.make_options(min_gap, dict(capacity), explain=explain)
         fails = fail_on == "any"
@@ -286,8 +287,8 @@ def free(  # noqa: PLR0917 - click passes them by name
     The exit code is 0 with at least one time, 1 without, and 2 after an error.
     """
     try:
-        from double_booked import check
-        from double_booked import free as free_command
+        from double_booked.commands import check
+        from double_booked.commands import free as free_command
 
         options = check.make_options(min_gap, dict(capacity), explain=False)
         chosen = free_command.Wanted(length, count, hours, output_format, zone)
@@ -351,7 +352,7 @@ def bookings(  # noqa: PLR0917 - click passes them by name
     if namespace and all_namespaces:
         raise click.UsageError("--namespace and --all-namespaces exclude each other.")
     try:
-        from double_booked.bookings import Wanted, run
+        from double_booked.commands.bookings import Wanted, run
 
         run(Wanted(calendars, namespace, all_namespaces, output_format, start, end, zone))
     except KeyboardInterrupt:

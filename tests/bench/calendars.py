@@ -17,9 +17,9 @@ from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.folders import find_files
 from double_booked.calendars.ics_lines import parse_components
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import Reading, join, read
 from double_booked.conflicts import kernel
+from double_booked.recurrence.series import Window
 from double_booked.report import text
 from double_booked.report.findings import Place, gather
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from double_booked.calendars import ics
 from double_booked.calendars.attendance import Counting
-from double_booked.calendars.recurrence import Window
+from double_booked.recurrence.series import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

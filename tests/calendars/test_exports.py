@@ -1,7 +1,7 @@
 """Files as calendar programs write them, shortened to what is special about each."""
 
 from calendars.ics_cases import calendar_of, read, spans, times, vevent
-from calendars.test_zones import OUTLOOK
+from recurrence.test_zones import OUTLOOK
 
 GOOGLE = b"""BEGIN:VCALENDAR\r
 PRODID:-//Google Inc//Google Calendar 70.9054//EN\r

@@ -8,7 +8,7 @@ import pytest
 from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times, times_of, vevent
 from double_booked.calendars import ics
 from double_booked.calendars.attendance import People
-from double_booked.calendars.recurrence import Window
+from double_booked.recurrence.series import Window
 
 B = "TZID=Europe/Berlin:"
 NINE = f"DTSTART;{B}20260302T090000"

@@ -13,7 +13,6 @@ from double_booked.calendars import ics
 from double_booked.calendars.allowance import Allowance, TooLarge
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.ics_events import Found
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import (
     Reading,
     Source,
@@ -21,6 +20,7 @@ from double_booked.calendars.sources import (
     locate,
     read,
 )
+from double_booked.recurrence.series import Window
 
 CALENDARS = ics.Reading(ALL, BERLIN)
 READING = Reading(CALENDARS)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from double_booked.calendars.recurrence import Window
+from double_booked.recurrence.series import Window
 
 Span = tuple[datetime, datetime]
 

@@ -5,9 +5,9 @@ from enum import Enum
 
 from double_booked.calendars.ics import Description
 from double_booked.calendars.ics_events import Found, to_seconds
-from double_booked.calendars.recurrence import Part, When
 from double_booked.calendars.revisions import Times, supersedes
-from double_booked.calendars.rules import Steps, TooManySteps
+from double_booked.recurrence.rules import Steps, TooManySteps
+from double_booked.recurrence.series import Part, When
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of newer series may go through, all of them together."""

@@ -7,10 +7,10 @@ from functools import lru_cache
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import text_of
 from double_booked.calendars.notes import Notes
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.vtimezone import read_zone
-from double_booked.calendars.zone_names import iana_zone, other_zone
-from double_booked.calendars.zones import FileZone, UnknownZone
+from double_booked.recurrence.series import Window
+from double_booked.recurrence.zone_names import iana_zone, other_zone
+from double_booked.recurrence.zones import FileZone, UnknownZone
 
 _FIRST, _LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - local times
 _A_YEAR = timedelta(days=366)

@@ -18,7 +18,6 @@ from double_booked.calendars.ics_values import (
     texts_of,
 )
 from double_booked.calendars.notes import Notes
-from double_booked.calendars.recurrence import Length, Occurrence, Part, When, Window, occurrences
 from double_booked.calendars.revisions import (
     Revision,
     latest,
@@ -27,10 +26,11 @@ from double_booked.calendars.revisions import (
     without_stale,
 )
 from double_booked.calendars.rooms import rooms_of
-from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
-from double_booked.calendars.series_times import align
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
+from double_booked.recurrence.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.recurrence.series import Length, Occurrence, Part, When, Window, occurrences
+from double_booked.recurrence.series_times import align
 
 MAX_STEPS = 250_000
 """How many candidates the rules of a series may go through: a second of work or so.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.ics import Description
-from double_booked.calendars.recurrence import Occurrence, When
+from double_booked.recurrence.series import Occurrence, When
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 from double_booked.calendars.ics_lines import Property
-from double_booked.calendars.ics_times import decode, is_unusual
 from double_booked.calendars.notes import Notes
-from double_booked.calendars.recurrence import Length, When
+from double_booked.recurrence.series import Length, When
+from double_booked.recurrence.times import decode, is_unusual
 
 _DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"

@@ -10,7 +10,7 @@ from double_booked.calendars.row_events import Row, read_rows
 from double_booked.calendars.row_times import Style
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
-from double_booked.calendars.zone_names import iana_zone, other_zone
+from double_booked.recurrence.zone_names import iana_zone, other_zone
 
 _AN_HOUR = timedelta(hours=1)
 _MILLISECONDS_FROM = 10**11

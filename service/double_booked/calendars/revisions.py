@@ -8,8 +8,8 @@ from typing import Protocol, TypeVar
 
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import text_of
-from double_booked.calendars.recurrence import Part, When, Window, occurrences
-from double_booked.calendars.rules import Steps
+from double_booked.recurrence.rules import Steps
+from double_booked.recurrence.series import Part, When, Window, occurrences
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _STAMP = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)

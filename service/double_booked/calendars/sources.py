@@ -22,11 +22,11 @@ from double_booked.calendars.formats import detect, is_array
 from double_booked.calendars.ics_events import RESOURCES, Found, to_found
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode, load_document, place_of
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
+from double_booked.recurrence.series import Window
 
 _STANDARD_INPUT = 0
 _ITS_PATHS = {"/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}

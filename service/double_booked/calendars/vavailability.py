@@ -8,8 +8,8 @@ from double_booked.calendars.attendance import address_of
 from double_booked.calendars.availability import Availability, Span, unavailable
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import Clock, parse_duration, text_of
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.skipped import Skipped
+from double_booked.recurrence.series import Window
 
 TITLE = "not available"
 _PRIORITIES = range(10)

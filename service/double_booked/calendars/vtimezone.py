@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
-from double_booked.calendars.expansion import expand
 from double_booked.calendars.ics_lines import Component, Property
-from double_booked.calendars.ics_times import decode
 from double_booked.calendars.ics_values import parse_offset, text_of
-from double_booked.calendars.rules import Rule, Steps, TooManySteps, parse_rule
-from double_booked.calendars.zones import FileZone, Transition
+from double_booked.recurrence.expansion import expand
+from double_booked.recurrence.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.recurrence.times import decode
+from double_booked.recurrence.zones import FileZone, Transition
 
 MAX_ZONE_STEPS = 20_000
 """How many candidates the rules of a zone may go through; yearly ones take about a thousand."""

@@ -8,10 +8,10 @@ from calendars.ics_cases import BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.sources import BY, Reading, join, read
-from double_booked.check import Failure, ask_engine
+from double_booked.commands.check import Failure, ask_engine
 from double_booked.conflicts.validation import InvalidRequest
+from double_booked.recurrence.series import Window
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MONTH = Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from double_booked.calendars.invalid_days import expand_skipping
-from double_booked.calendars.rules import Steps, parse_rule
+from double_booked.recurrence.invalid_days import expand_skipping
+from double_booked.recurrence.rules import Steps, parse_rule
 
 END = datetime(2029, 1, 1)  # noqa: DTZ001 - a local time
 

@@ -24,7 +24,6 @@ from double_booked.calendars.folders import describe_vdirs, find_files, name_of,
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.machine_zone import machine_zone
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.rooms import spell_alike
 from double_booked.calendars.skipped import Skipped, tell
 from double_booked.calendars.sources import (
@@ -36,11 +35,13 @@ from double_booked.calendars.sources import (
     read,
 )
 from double_booked.calendars.vdir import find_vdirs
+from double_booked.commands.reading_options import Input
+from double_booked.commands.unexpected import doing
 from double_booked.conflicts import kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND, nanoseconds
 from double_booked.conflicts.limits import LimitExceeded, Limits
 from double_booked.conflicts.validation import InvalidRequest
-from double_booked.reading_options import Input
+from double_booked.recurrence.series import Window
 from double_booked.report import github, html, ics, json_conflicts, model, text
 from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
 from double_booked.report.involved import keep_involving, to_message
@@ -48,7 +49,6 @@ from double_booked.report.printable import printable
 from double_booked.report.repeats import find_repeats
 from double_booked.report.suggestions import LAST_BOOKED, Suggester, Wish
 from double_booked.report.times import is_midnight
-from double_booked.unexpected import doing
 
 if TYPE_CHECKING:
     from double_booked.client import CallerTls

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calendars.ics_cases import calendar_of, spans, times, times_of, vevent
-from double_booked.calendars.series_times import day_in_utc
+from double_booked.recurrence.series_times import day_in_utc
 
 B = "TZID=Europe/Berlin:"
 # 2, 3 and 4 March, in Berlin, the zone of the reader.

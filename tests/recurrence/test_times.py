@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from double_booked.calendars.ics_times import decode, is_unusual
+from double_booked.recurrence.times import decode, is_unusual
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import click
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
 from double_booked.calendars.machine_zone import machine_zone
-from double_booked.calendars.recurrence import Window
-from double_booked.check import (
+from double_booked.commands.check import (
     DEFAULT_DAYS,
     Failure,
     exit_code,
@@ -21,9 +20,10 @@ from double_booked.check import (
     to_nanoseconds,
     writing,
 )
+from double_booked.commands.reading_options import Input
 from double_booked.conflicts import validation
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.reading_options import Input
+from double_booked.recurrence.series import Window
 from double_booked.report.free_formats import FreeTimes, render_ics, render_json, render_text
 from double_booked.report.free_times import Wish, find_free_times, find_taken
 

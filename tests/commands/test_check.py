@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import pytest
 
-from double_booked import check
 from double_booked.api.scheduling_pb2 import ConflictOptions
+from double_booked.commands import check
 
 MORNING = {"start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"}
 NOON = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}

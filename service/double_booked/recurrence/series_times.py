@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
 
-from double_booked.calendars.recurrence import Length, Part, When
-from double_booked.calendars.rules import Rule
+from double_booked.recurrence.rules import Rule
+from double_booked.recurrence.series import Length, Part, When
 
 _MIDNIGHT = time()
 _LAST_SECOND = time(23, 59, 59)

@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from double_booked.cli import Commands
-from double_booked.unexpected import describe, doing
+from double_booked.commands.unexpected import describe, doing
 
 
 def run(error: Exception, what: str | None = None) -> tuple[int, str]:

@@ -7,9 +7,9 @@ import pytest
 
 from calendars.ics_cases import calendar_of, spans, times, vevent
 from double_booked.calendars.ics_lines import parse_components
-from double_booked.calendars.recurrence import Window
 from double_booked.calendars.vtimezone import read_zone
-from double_booked.calendars.zones import FileZone
+from double_booked.recurrence.series import Window
+from double_booked.recurrence.zones import FileZone
 
 CENTRAL_EUROPE = """BEGIN:VTIMEZONE
 TZID:{name}

@@ -9,14 +9,14 @@ import pytest
 from dateutil import rrule
 from hypothesis import assume, given, settings
 
-from calendars.rule_cases import FREQUENCIES, SHORT, rules
-from double_booked.calendars.expansion import expand
-from double_booked.calendars.rules import (
+from double_booked.recurrence.expansion import expand
+from double_booked.recurrence.rules import (
     Rule,
     Steps,
     TooManySteps,
     parse_rule,
 )
+from recurrence.rule_cases import FREQUENCIES, SHORT, rules
 
 START = datetime(2026, 3, 2, 9)  # noqa: DTZ001 - rules know no zones
 LATE_WEEK = 52

@@ -8,8 +8,8 @@ from typing import Any
 
 from icalendar import vRecur
 
-from double_booked.calendars.ics_times import decode
-from double_booked.calendars.rule_text import clean_parts
+from double_booked.recurrence.rule_text import clean_parts
+from double_booked.recurrence.times import decode
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MAX_WEEKS = 53

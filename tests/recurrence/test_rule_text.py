@@ -2,7 +2,7 @@
 
 import pytest
 
-from double_booked.calendars.rule_text import clean_parts
+from double_booked.recurrence.rule_text import clean_parts
 
 
 @pytest.mark.parametrize(

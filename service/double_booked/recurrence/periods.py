@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import product
 from typing import Any
 
-from double_booked.calendars.rules import Rule, Steps
+from double_booked.recurrence.rules import Rule, Steps
 
 DAYS_OF_WEEK = 7
 _LAST_DAY = date.max.toordinal()

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import chain, repeat
 from typing import Generic, TypeVar
 
-from double_booked.calendars.invalid_days import expand_skipping
-from double_booked.calendars.rules import Rule, Steps
+from double_booked.recurrence.invalid_days import expand_skipping
+from double_booked.recurrence.rules import Rule, Steps
 
 _A_DAY = timedelta(days=1)
 _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - local times

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from double_booked.calendars import zone_names
-from double_booked.calendars.zone_names import iana_zone, other_zone
+from double_booked.recurrence import zone_names
+from double_booked.recurrence.zone_names import iana_zone, other_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

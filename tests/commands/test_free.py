@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from icalendar import Calendar
 
-TEAM = Path(__file__).parent.parent / "examples" / "team"
+TEAM = Path(__file__).parents[2] / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "free", "--timezone=Europe/Berlin"]
 MONDAY = ("--from=2026-11-16", "--to=2026-11-16")
 

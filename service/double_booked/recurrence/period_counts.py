@@ -5,14 +5,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from double_booked.calendars.periods import (
+from double_booked.recurrence.periods import (
     DAYS_OF_WEEK,
     choose,
     period_candidates,
     period_number,
     year_and_month,
 )
-from double_booked.calendars.rules import Rule, Steps
+from double_booked.recurrence.rules import Rule, Steps
 
 _YEARS_OF_CYCLE = 400
 """After so many years the calendar with its weekdays is the same again."""

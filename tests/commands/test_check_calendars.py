@@ -12,7 +12,7 @@ from icalendar import Calendar
 
 from calendars.web_site import Answer, serving
 
-TEAM = Path(__file__).parent.parent / "examples" / "team"
+TEAM = Path(__file__).parents[2] / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
 WEEK = ("--from=2026-11-16", "--to=2026-11-22")
 SUMMARY = "6 groups of conflicting events, 12 of 28 events of 5 calendars."

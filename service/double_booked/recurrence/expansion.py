@@ -7,9 +7,9 @@ nothing can stop it from outside. Here every step is counted.
 from collections.abc import Iterator
 from datetime import datetime
 
-from double_booked.calendars.period_counts import count_passed
-from double_booked.calendars.periods import candidates, choose, complete_rule
-from double_booked.calendars.rules import Rule, Steps
+from double_booked.recurrence.period_counts import count_passed
+from double_booked.recurrence.periods import candidates, choose, complete_rule
+from double_booked.recurrence.rules import Rule, Steps
 
 
 def expand(

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from heapq import merge
 from itertools import groupby, islice
 
-from double_booked.calendars.expansion import expand
-from double_booked.calendars.rules import WEEKDAYS, Rule, Steps
+from double_booked.recurrence.expansion import expand
+from double_booked.recurrence.rules import WEEKDAYS, Rule, Steps
 
 _SHORTEST_MONTH = 28
 _A_DAY = timedelta(days=1)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from double_booked.calendars.rules import WEEKDAYS
+from double_booked.recurrence.rules import WEEKDAYS
 
 FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY")
 SHORT = FREQUENCIES[4:]

@@ -19,8 +19,7 @@ from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.calendars.machine_zone import machine_zone
-from double_booked.calendars.recurrence import Window
-from double_booked.check import (
+from double_booked.commands.check import (
     Failure,
     ask_engine,
     ask_explained,
@@ -42,6 +41,7 @@ from double_booked.operator.objects import (
     hold_calendar,
     write_time,
 )
+from double_booked.recurrence.series import Window
 from double_booked.report import agenda, html
 from double_booked.report.findings import Findings, Group, Overlap, Place, count, gather
 from double_booked.report.printable import printable

@@ -12,7 +12,7 @@ import click.testing
 import pytest
 
 from double_booked import cli
-from double_booked.bookings import monday_of
+from double_booked.commands.bookings import monday_of
 from operator_making import raw_booking, raw_calendar
 
 DECEMBER = ("--from", "2026-12-07", "--timezone", "UTC")

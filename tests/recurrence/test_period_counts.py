@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calendars.rule_cases import SHORT, rules
-from double_booked.calendars.expansion import expand
-from double_booked.calendars.rules import Steps, parse_rule
+from double_booked.recurrence.expansion import expand
+from double_booked.recurrence.rules import Steps, parse_rule
+from recurrence.rule_cases import SHORT, rules
 
 START = datetime(1601, 1, 31, 9)  # noqa: DTZ001 - rules know no zones
 YEARS = {"YEARLY": 60, "MONTHLY": 20, "WEEKLY": 8, "DAILY": 3}
