@@ -1,8 +1,8 @@
 """A calendar's events as messages, each with the resources that it takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.ics import Description
@@ -11,8 +11,7 @@ from double_booked.recurrence.series import Occurrence, When
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An event, and what the wire does not carry of it.
 
     Attributes:

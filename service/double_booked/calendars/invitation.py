@@ -96,4 +96,4 @@ def _with_resources(found: Found, resources: Sequence[str]) -> Found:
     event = Event()
     event.CopyFrom(found.event)
     event.resources[:] = resources
-    return replace(found, event=event)
+    return found._replace(event=event)

@@ -10,6 +10,7 @@ from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import text_of
 from double_booked.recurrence.rules import Steps
 from double_booked.recurrence.series import Part, When, Window, occurrences
+from double_booked.recurrence.times import decode
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _STAMP = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)
@@ -81,9 +82,10 @@ def _moment(component: Component, name: str) -> datetime:
     if not each or not _STAMP.fullmatch(each.value):
         return _NEVER
     try:
-        return datetime.strptime(each.value.rstrip("Z"), "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        found, _ = decode(each.value)
     except ValueError:
         return _NEVER
+    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else _NEVER
 
 
 def supersedes(one: Revision, other: Revision) -> bool:

@@ -19,7 +19,7 @@ from double_booked.calendars.copies import Copies, Copy, Fate
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.formats import detect, is_array
-from double_booked.calendars.ics_events import RESOURCES, Found, to_found
+from double_booked.calendars.ics_events import RESOURCES, Found, to_found, to_seconds
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode, load_document, place_of
 from double_booked.calendars.rows import TableReading
@@ -383,11 +383,14 @@ def _shared_key(each: Found) -> Hashable:
     """What names an event in all calendars that have it; None if nothing does."""
     if not each.is_shared:
         return None
-    event, when = each.event, each.series_time
-    times = event.start.seconds, event.end.seconds
-    if not each.of or not when:
-        return (event.id, *times)
-    return each.of.uid, when.local.date() if when.is_date else when.moment(), *times
+    event, of, when = each.event, each.of, each.series_time
+    start, end = event.start.seconds, event.end.seconds
+    if not of or not when:
+        return event.id, start, end
+    if when.is_date:
+        return of.uid, when.local.date(), start, end
+    # Only an override may take place at another time than the series has for it.
+    return of.uid, to_seconds(when.moment()) if of.is_override else start, start, end
 
 
 def _take(event: Event, resources: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import chain, repeat
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from double_booked.recurrence.invalid_days import expand_skipping
 from double_booked.recurrence.rules import Rule, Steps
@@ -15,9 +15,8 @@ _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: D
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class When:
-    """A time as a calendar has it.
+class When(NamedTuple):
+    """A time as a calendar has it; a tuple, since each event has one.
 
     Attributes:
         local: What the clock shows; midnight for a date.
@@ -86,8 +85,7 @@ class Window:
         return start < self.end and (end > self.start or start == end == self.start)
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence(Generic[T]):
+class Occurrence(NamedTuple, Generic[T]):
     """One of the events of a series.
 
     Attributes:
