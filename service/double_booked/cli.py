@@ -33,7 +33,9 @@ def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--ca-file", metavar="PEM", help="Ask with TLS; this proves the service.")
     @click.option("--insecure", is_flag=True, help="Ask with TLS, and believe whoever answers.")
     @click.option(
-        "--server-name", metavar="NAME", help="Whom its certificate names, if not the host asked."
+        "--server-name",
+        metavar="NAME",
+        help="Name in the server's certificate, if it is not the name of its host.",
     )
     @click.option("--cert-file", metavar="PEM", help="What proves you, if the service wants that.")
     @click.option("--key-file", metavar="PEM", help="Its private key.")
@@ -55,6 +57,13 @@ def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     decorated: Callable[..., Any] = with_tls
     return decorated
+
+
+def _at_most_one(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """Return the only value of an option; click itself would take the last and drop the others."""
+    if len(given) > 1:
+        raise click.BadParameter("it may be given once; put several files into a folder")
+    return given[0] if given else None
 
 
 def _check_tls(
@@ -153,15 +162,17 @@ def operator(chosen: settings.OperatorSettings) -> None:
 @click.option(
     "--only",
     metavar="FILE",
-    help="Tell only of conflicts with the events of this file, like an invitation, which is read"
-    " too; they take every calendar of the other FILEs.",
+    multiple=True,
+    callback=_at_most_one,
+    help="Report only conflicts with the events of this file, such as an invitation. It is read"
+    " too, and its events take every calendar of the other FILEs.",
 )
 @conflict_options.options
-@click.option("--explain", is_flag=True, help="Tell who overlaps when, all of it.")
+@click.option("--explain", is_flag=True, help="Show when each overlap is, and its events.")
 @click.option(
     "--each",
     is_flag=True,
-    help="Tell each conflict by itself; by default, text and page tell once what comes again.",
+    help="Show each conflict by itself. By default, text and page show repeated conflicts once.",
 )
 @report_options.zone_option
 @click.option(
@@ -303,10 +314,10 @@ def free(  # noqa: PLR0917 - click passes them by name
     "calendars",
     metavar="NAME",
     multiple=True,
-    help="Tell only of this calendar; it may be given more than once. By default all.",
+    help="Show only this calendar; may be given more than once. By default all.",
 )
 @click.option("-n", "--namespace", metavar="NAME", help="Whose; by default that of the kubeconfig.")
-@click.option("-A", "--all-namespaces", is_flag=True, help="Tell of all namespaces.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Show all namespaces.")
 @click.option(
     "--format",
     "output_format",
@@ -319,13 +330,13 @@ def free(  # noqa: PLR0917 - click passes them by name
     "--from",
     "start",
     type=report_options.MomentType(),
-    help="Tell of what is from then on, a day or a time; by default from this week's Monday on.",
+    help="Show bookings from this day or time on; by default from this week's Monday on.",
 )
 @click.option(
     "--to",
     "end",
     type=report_options.MomentType(),
-    help="Tell of what is up to then, that day included; by default 7 days.",
+    help="Show bookings up to this time, or to the end of this day; by default 7 days.",
 )
 @click.option(
     "--timezone",

@@ -124,13 +124,13 @@ def test_folders_are_called_by_what_tells_them_apart_from_files_and_folders() ->
 def test_a_sentence_says_which_folders_are_one_calendar() -> None:
     vdirs = {"home/1.ics": "home", "home/2.ics": "home"}
     assert describe_vdirs(vdirs) == (
-        "home is read as one calendar, as each of its 2 files has one event; --by file separates"
-        " them"
+        "home is read as one calendar, because each of its 2 files has one event; --by file"
+        " separates them"
     )
     vdirs |= {"work/1.ics": "work", "work/2.ics": "work", "x/1.ics": "x", "x/2.ics": "x"}
     assert describe_vdirs(vdirs) == (
-        "home and 2 more folders are read as one calendar each, as each of their files has one"
-        " event; --by file separates them"
+        "home and 2 other folders are each read as one calendar, because each of their files has"
+        " one event; --by file separates them"
     )
 
 

@@ -59,15 +59,15 @@ REFUSED = {
     "a zone that is unknown": (
         "DTSTART;TZID=Middle/Earth:20260302T090000",
         (
-            "line 6: DTSTART: the time zone 'Middle/Earth' is neither one of IANA's or Windows'"
-            " nor defined in the file"
+            "line 6: DTSTART: the time zone 'Middle/Earth' is unknown: it is no name of"
+            " IANA or Windows, and the file does not define it"
         ),
     ),
     "a zone that is a path": (
         "DTSTART;TZID=../../etc/passwd:20260302T090000",
         (
-            "line 6: DTSTART: the time zone '../../etc/passwd' is neither one of IANA's or Windows'"
-            " nor defined in the file"
+            "line 6: DTSTART: the time zone '../../etc/passwd' is unknown: it is no name of"
+            " IANA or Windows, and the file does not define it"
         ),
     ),
     "a rule without FREQ": (f"{START} | RRULE:COUNT=2", "line 7: RRULE: it has no FREQ"),

@@ -506,7 +506,8 @@ def test_a_window_that_ends_before_it_starts_is_refused_before_anybody_is_asked(
     kubectl: FakeKubectl,
 ) -> None:
     kubectl.holds()
-    assert error("--from=2026-12-07", "--to=2026-12-06") == "Error: --to is not after --from"
+    said = error("--from=2026-12-07", "--to=2026-12-06")
+    assert said == "Error: --to is not after --from; give --to a later time"
     assert not (kubectl.folder / "arguments").exists()
 
 

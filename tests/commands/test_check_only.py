@@ -104,11 +104,16 @@ def test_an_invitation_to_one_of_a_series_leaves_the_others(folder: Path) -> Non
     assert starts == ["2026-12-03T12:30:00Z", "2026-12-03T13:00:00Z"]
 
 
+def test_only_one_invitation_may_be_given(folder: Path) -> None:
+    ran = run(folder, "./anna.ics", "--only=./invite.ics", "--only=./other.ics", code=2)
+    assert "it may be given once; put several files into a folder" in ran.stderr
+
+
 def test_an_invitation_that_is_not_looked_at_is_told(folder: Path) -> None:
     ran = run(folder, "./anna.ics", "--only=./invite.ics", "--from=2027-01-01", code=0)
     assert (
-        f"Note: {folder}/invite.ics has no event that takes time and is looked at;"
-        " --from and --to choose.\n"
+        f"Note: {folder}/invite.ics has no event in the window that takes time;"
+        " --from and --to change the window.\n"
     ) in ran.stderr
 
 

@@ -87,8 +87,8 @@ class FileZones:
         other = other_zone(name)
         if other is None:
             raise UnknownZone(
-                f"the time zone '{name}' is neither one of IANA's or Windows'"
-                " nor defined in the file"
+                f"the time zone '{name}' is unknown: it is no name of IANA or Windows,"
+                " and the file does not define it"
             )
         self._notes.add(line, f"the time zone '{name}' is read as {other}")
         return other

@@ -122,10 +122,11 @@ def describe_vdirs(vdirs: Mapping[str, str]) -> str:
     """Return a sentence that says which folders are read as one calendar each."""
     files = Counter(vdirs.values())
     first, *others = files
-    more = f" and {len(others)} more folders" if others else ""
+    noun = "folder" if len(others) == 1 else "folders"
+    more = f" and {len(others)} other {noun}" if others else ""
     which = "each of their files has" if others else f"each of its {files[first]} files has"
-    read = "are read as one calendar each" if others else "is read as one calendar"
-    return f"{name_of(first)}{more} {read}, as {which} one event; --by file separates them"
+    read = "are each read as one calendar" if others else "is read as one calendar"
+    return f"{name_of(first)}{more} {read}, because {which} one event; --by file separates them"
 
 
 def _short_name(path: str) -> str:

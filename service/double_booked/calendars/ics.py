@@ -92,7 +92,7 @@ class Calendar:
         name: X-WR-CALNAME of the first calendar that has it; "" without.
         occurrences: In the order of the file's components.
         outside: How many components have no event in the window.
-        notes: What was read otherwise than it stands in the file, each with its line.
+        notes: What was read differently from what the file says, each with its line.
         skipped: What cannot be used, in the order of the faults.
         copies: The components of each VCALENDAR that have a UID, to be compared with others.
     """

@@ -1,4 +1,4 @@
-"""Notes about what was read otherwise than it stands in a file."""
+"""Notes about what was read differently from what a file says."""
 
 from dataclasses import dataclass, field
 

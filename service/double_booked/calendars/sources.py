@@ -77,7 +77,7 @@ class Source:
         without_resource: How many events take nothing of what they were to be looked at by.
         skipped: What cannot be used.
         calendar: What all its events take; "" where each names what it takes.
-        notes: What was read otherwise than it stands in the file, each with its line.
+        notes: What was read differently from what the file says, each with its line.
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
         is_file: Whether it is a file that has a path.
         names_resources: Whether its events take what a column names, as people spell it.

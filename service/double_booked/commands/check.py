@@ -169,8 +169,8 @@ def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
 def _keep_invited(findings: Findings, joined: Joined, path: str) -> Findings:
     own = Invitation(path).positions(joined)
     if not own:
-        said = f"{name_of(path)} has no event that takes time and is looked at"
-        click.echo(f"Note: {printable(said)}; --from and --to choose.", err=True)
+        said = f"{name_of(path)} has no event in the window that takes time"
+        click.echo(f"Note: {printable(said)}; --from and --to change the window.", err=True)
     kept = keep_involving(findings, own, joined.asked)
     return replace(kept, only=Path(name_of(path)).name or path)
 
@@ -198,7 +198,8 @@ def read_events(
         sources = _address(wanted.only, sources)
     joined = join(sources, options)
     if joined.older:
-        _note_file(f"{count(joined.older, 'event')} not looked at: another copy is newer")
+        told = count(joined.older, "event is", "events are")
+        _note_file(f"{told} not checked: a newer copy counts")
     if wanted.by in RESOURCES or any(each.names_resources for each in sources):
         spell_alike(joined.asked)
     return joined, reading, is_whole
@@ -245,7 +246,7 @@ def make_window(start: date, end: date | None, days: int, zone: tzinfo) -> Windo
         raise Failure("--from must be in the years 1 to 9999") from error
     window = Window(first, _moment(last, zone, is_end=True))
     if window.end <= window.start:
-        raise Failure("--to is not after --from")
+        raise Failure("--to is not after --from; give --to a later time")
     return window
 
 
@@ -347,7 +348,7 @@ def _note_file(sentence: str) -> None:
 
 
 def _note(sources: Sequence[Source], reading: Reading) -> None:
-    """Tells on standard error what was assumed, and what was read but is not looked at."""
+    """Write on standard error what was assumed, and what was read but is not checked."""
     for source in sources:
         for sentence in source.assumptions:
             _note_file(f"{source.name}: {sentence}")
@@ -358,15 +359,16 @@ def _note(sources: Sequence[Source], reading: Reading) -> None:
         span = " to ".join(
             f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
         )
-        told = count(outside, "event or series", "events or series")
-        click.echo(f"Note: {told} outside of {span}; --from and --to choose.", err=True)
+        told = count(outside, "event or series is", "events or series are")
+        _note_file(f"{told} outside of {span} and not checked; --from and --to change that")
     if without:
-        told = f"{count(without, 'event')} without {reading.by}"
-        click.echo(f"Note: {told}, not looked at; --by chooses.", err=True)
+        none = f"no {reading.by}"
+        told = count(without, f"event has {none} and is", f"events have {none} and are")
+        _note_file(f"{told} not checked; --by file checks all events")
 
 
 def _note_oddities(sources: Sequence[Source]) -> None:
-    """Write on standard error what was read otherwise than it stands in a file."""
+    """Write on standard error what was read differently from what a file says."""
     for source in sources:
         for sentence in source.notes:
             click.echo(f"Note: {printable(f'{source.name}: {sentence}')}.", err=True)

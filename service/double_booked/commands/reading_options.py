@@ -30,7 +30,7 @@ class Input:
         me: The addresses of whose calendars these are, as `normalize_address` returns them.
         skip_unreadable: Whether what cannot be used leaves the exit code as it is.
         strict: Whether nothing is checked if something cannot be used.
-        verbose: Whether to note what is read otherwise than it stands in a file.
+        verbose: Whether to note what is read differently from what a file says.
         only: The file whose events are compared with all others; None for all events.
         merge: Whether all files are one calendar.
         day_first: Whether dates like 3/4/2026 begin with the day.
@@ -142,19 +142,19 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         type=click.IntRange(min=1),
         default=MAX_BYTES,
         show_default=True,
-        help="How much may be read of all FILEs together.",
+        help="Limit of the size of all FILEs together, in bytes.",
     )
     @click.option(
         "--skip-unreadable",
         is_flag=True,
-        help="Leave the exit code to the rest where something cannot be used; it is named on"
+        help="Do not exit with 2 because of entries that cannot be read. They are still named on"
         " standard error.",
     )
-    @click.option("--strict", is_flag=True, help="Refuse all if something cannot be used.")
+    @click.option("--strict", is_flag=True, help="Check nothing if an entry cannot be read.")
     @click.option(
         "--verbose",
         is_flag=True,
-        help="Note on standard error what is read otherwise than it stands in a file.",
+        help="Note on standard error what is read differently from what a file says.",
     )
     @click.option(
         "--day-first",
