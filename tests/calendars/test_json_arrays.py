@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from calendars.ics_cases import BERLIN
+from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.json_arrays import Array, parse
 from double_booked.calendars.rows import TableReading
@@ -192,3 +193,101 @@ def test_keys_may_be_chosen() -> None:
 def test_an_array_without_what_is_asked_for_is_refused() -> None:
     with pytest.raises(InvalidCalendar, match="it does not tell of any attendee; try --by file"):
         parse([HOUR], replace(READING, by="attendee"))
+
+
+def google(email: str, answer: str) -> dict[str, object]:
+    return {"email": email, "responseStatus": answer}
+
+
+def graph(address: str, answer: str) -> dict[str, object]:
+    return {"emailAddress": {"name": "A", "address": address}, "status": {"response": answer}}
+
+
+ANNA, BRUNO, CARLA = "anna@example.org", "bruno@example.org", "carla@example.org"
+BY_ATTENDEE = replace(READING, by="attendee")
+CERTAIN = Counting(count_tentative=False)
+ANSWERS = {
+    "Google": (
+        {
+            "attendees": [google(ANNA, "accepted"), google(BRUNO, "declined")],
+            "organizer": {"email": CARLA},
+        },
+        [ANNA, CARLA],
+    ),
+    "Graph": (
+        {
+            "attendees": [graph(ANNA, "none"), graph(BRUNO, "declined")],
+            "organizer": {"emailAddress": {"address": CARLA}},
+        },
+        [ANNA, CARLA],
+    ),
+    "an organizer who declined": (
+        {
+            "attendees": [google(ANNA, "accepted"), google(CARLA, "declined")],
+            "organizer": {"email": CARLA.upper()},
+        },
+        [ANNA],
+    ),
+    "an organizer who is listed": (
+        {"attendees": [google(ANNA, "accepted")], "organizer": {"email": ANNA}},
+        [ANNA],
+    ),
+    "an organizer alone": ({"organizer": {"email": ANNA}}, [ANNA]),
+    "a calendar of Google as the organizer": (
+        {"attendees": [ANNA], "organizer": {"email": "x@group.calendar.google.com"}},
+        [ANNA],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), ANSWERS.values(), ids=ANSWERS)
+def test_who_declined_is_not_taken(fields: dict[str, object], expected: list[str]) -> None:
+    [(_, event)] = parse([HOUR | fields], BY_ATTENDEE).events
+    assert list(event.resources) == expected
+
+
+@pytest.mark.parametrize(
+    "attendee", [google(BRUNO, "tentative"), graph(BRUNO, "tentativelyAccepted")]
+)
+def test_who_may_come_is_taken_unless_the_caller_says_otherwise(
+    attendee: dict[str, object],
+) -> None:
+    event = HOUR | {"attendees": [ANNA, attendee]}
+    [(_, taken)] = parse([event], BY_ATTENDEE).events
+    assert list(taken.resources) == [ANNA, BRUNO]
+    [(_, taken)] = parse([event], replace(BY_ATTENDEE, counting=CERTAIN)).events
+    assert list(taken.resources) == [ANNA]
+
+
+def test_what_all_declined_takes_no_time() -> None:
+    array = parse([HOUR | {"attendees": [google(ANNA, "declined")]}], READING)
+    assert (array.events, array.skipped) == ([], [])
+
+
+MINE = {"attendees": [google(ANNA, "accepted"), google(BRUNO, "declined")]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "me", "is_taken"),
+    [
+        (MINE, {BRUNO}, False),
+        (MINE, {ANNA}, True),
+        (MINE, {ANNA, BRUNO}, True),
+        (MINE, set(), True),
+        ({"responseStatus": {"response": "declined"}}, set(), False),
+        ({"responseStatus": {"response": "declined"}}, {BRUNO}, False),
+        (MINE | {"responseStatus": {"response": "declined"}}, {ANNA}, True),
+        ({"responseStatus": {"response": "organizer"}}, set(), True),
+    ],
+)
+def test_what_the_owner_of_a_calendar_declined_is_free(
+    fields: dict[str, object], me: set[str], *, is_taken: bool
+) -> None:
+    array = parse([HOUR | fields], replace(READING, by="file", me=frozenset(me)))
+    assert bool(array.events) == is_taken
+
+
+def test_what_the_owner_of_a_calendar_declined_takes_others() -> None:
+    event = HOUR | MINE | {"responseStatus": {"response": "declined"}}
+    [(_, taken)] = parse([event], replace(BY_ATTENDEE, me=frozenset({BRUNO}))).events
+    assert list(taken.resources) == [ANNA]

@@ -80,7 +80,7 @@ def people_of(component: Component, counting: Counting) -> People:
         is_present = _takes_part(attendee) and _is_counted(attendee, counting)
         (present if is_present else absent)[address] = None
     for _, address in _with_addresses(component, "ORGANIZER"):
-        if address not in absent and not _GOOGLE_CALENDAR.fullmatch(address):
+        if address not in absent and not is_google_calendar(address):
             present[address] = None
     others = tuple(each for each in absent if each not in present)
     return People(tuple(present), others, _have_declined(component))
@@ -99,6 +99,11 @@ def is_without(people: People, owners: Collection[str], me: Collection[str]) -> 
     if any(each in owners or each in me for each in people.present):
         return False
     return people.have_declined or any(each in me for each in people.absent)
+
+
+def is_google_calendar(address: str) -> bool:
+    """Return whether an address is one that Google gives to a calendar, not to a person."""
+    return _GOOGLE_CALENDAR.fullmatch(address) is not None
 
 
 def address_of(person: Property) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.columns import Columns, find_columns, normalize
+from double_booked.calendars.json_people import answers_of, owner_takes_part, text_of
 from double_booked.calendars.row_events import Row, read_rows
 from double_booked.calendars.row_times import Style
 from double_booked.calendars.rows import TableReading
@@ -17,8 +18,6 @@ _MILLISECONDS_FROM = 10**11
 """Numbers from here on are milliseconds since 1970, as of JavaScript; less are seconds."""
 
 _RECURRING = ("rrule", "recurrence", "days of week")
-_NAMES = ("email", "address", "emailAddress", "displayName", "name", "title", "id")
-"""The keys of an object that stands for a person or a place, the one to read first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +79,28 @@ def _row(index: int, found: object, reading: TableReading) -> Row:
     columns = find_columns([key for key, _ in by_name.values()], chosen)
     if not columns.has_start:
         raise ValueError(f"it has no start; it has {', '.join(columns.header) or 'no keys'}")
-    texts = [_text(value) for _, value in by_name.values()]
+    texts = [text_of(value) for _, value in by_name.values()]
     for position in (*columns.by_field.get("start", ()), *columns.by_field.get("end", ())):
         texts[position] = _time(list(by_name.values())[position][1])
-    return Row(index, columns, texts)
-
-
-def _text(value: object) -> str:
-    """Return a value as a table would have it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ";".join(map(_text, value))
-    if isinstance(value, dict):
-        return next((_text(value[name]) for name in _NAMES if value.get(name)), "")
-    return "" if value is None else str(value)
+    said = [value for _, value in by_name.values()]
+    attendee, organizer = columns.position("attendee"), columns.position("organizer")
+    answers = answers_of(
+        [] if attendee is None else said[attendee],
+        None if organizer is None else said[organizer],
+        reading.counting,
+    )
+    if attendee is not None:
+        texts[attendee] = answers.attendees
+    if organizer is not None:
+        texts[organizer] = answers.organizer
+    is_without_owner = not owner_takes_part(found, reading.counting)
+    return Row(index, columns, texts, answers.people, is_without_owner)
 
 
 def _time(value: object) -> str:
     """Return a time as text: FullCalendar's may be a number, Google's and Graph's an object."""
     if isinstance(value, bool) or not isinstance(value, int | float | dict):
-        return _text(value)
+        return text_of(value)
     if isinstance(value, dict):
         return _in_its_zone(value)
     try:
@@ -111,8 +111,8 @@ def _time(value: object) -> str:
 
 
 def _in_its_zone(value: Mapping[str, object]) -> str:
-    text = _text(value.get("dateTime") or value.get("date"))
-    name = _text(value.get("timeZone"))
+    text = text_of(value.get("dateTime") or value.get("date"))
+    name = text_of(value.get("timeZone"))
     zone: tzinfo | None = (iana_zone(name) or other_zone(name)) if name else None
     try:
         moment = datetime.fromisoformat(text)
@@ -132,7 +132,7 @@ def _title(found: object) -> str:
     if not isinstance(found, dict):
         return ""
     return next(
-        (_text(found[each]) for each in ("title", "summary", "subject") if each in found), ""
+        (text_of(found[each]) for each in ("title", "summary", "subject") if each in found), ""
     )
 
 

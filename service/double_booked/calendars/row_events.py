@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from double_booked.api.scheduling_pb2 import Event
+from double_booked.calendars.attendance import People
 from double_booked.calendars.columns import Columns
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.local_times import choose_order
@@ -17,6 +18,9 @@ from double_booked.calendars.rows import (
     texts_of,
 )
 
+_ITSELF = {"file", "calendar"}
+"""The choices by which events take what they are in."""
+
 _DATED = ("start", "start date", "end", "end date")
 
 
@@ -28,11 +32,15 @@ class Row:
         place: Its line from 1, or its index from 0.
         columns: What its values are.
         values: The values.
+        people: Those of its event, where the format has their answers.
+        is_without_owner: Whether it says that it does not take the time of whose calendar it is.
     """
 
     place: int
     columns: Columns
     values: Sequence[str]
+    people: People = People()  # noqa: RUF009 - it is frozen
+    is_without_owner: bool = False
 
     @property
     def texts(self) -> dict[str, str]:
@@ -90,10 +98,28 @@ def read_rows(
         if (position := row.columns.position(field)) is not None and position < len(row.values)
     )
     order, assumptions = choose_order(dates, day_first=reading.day_first)
-    found, faults = _events(rows, chosen, replace(style, order=order), reading)
+    is_of_owner = is_calendar or reading.by in _ITSELF
+    attended = [row for row in rows if _is_attended(row, reading, is_of_owner=is_of_owner)]
+    found, faults = _events(attended, chosen, replace(style, order=order), reading)
     if not is_calendar and not reading.by:
         assumptions += tell_resources(columns, chosen, [event for _, event in found])
     return Rows(found, faults, assumptions, is_calendar, chosen is not None)
+
+
+def _is_attended(row: Row, reading: TableReading, *, is_of_owner: bool) -> bool:
+    """Return whether anyone is left whose time an event takes.
+
+    Args:
+        row: Its row.
+        reading: How rows are read.
+        is_of_owner: Whether it takes the calendar that it is in, and so the time of its owner.
+    """
+    people = row.people
+    if people.have_declined and not people.present:
+        return False
+    if not is_of_owner or not reading.me.isdisjoint(people.present):
+        return True
+    return not row.is_without_owner and reading.me.isdisjoint(people.absent)
 
 
 def _events(
@@ -125,5 +151,5 @@ def _event(row: Row, chosen: str | None, style: Style, reading: TableReading) ->
         description=texts.get("description", ""),
         start=span.start,
         end=span.end,
-        resources=resources_of(texts, chosen),
+        resources=resources_of(texts, chosen, reading.by),
     )

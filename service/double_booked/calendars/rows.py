@@ -17,6 +17,12 @@ _STATUS: Mapping[str, Mapping[str, str]] = {
 }
 """What values mean by the name of their column: of Outlook's export, and of its OlBusyStatus."""
 
+_FIELDS_BY: Mapping[str, Sequence[str]] = {
+    "attendee": ("attendee", "organizer"),
+    "resource": ("resources",),
+}
+"""The fields that name what events take, by the choice, where it is not the field itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableReading:
@@ -29,6 +35,7 @@ class TableReading:
         columns: The names of the columns to read as fields of `columns.FIELDS`.
         by: What events take: "attendee", "location", "resource" or "calendar"; None for what the
             table says, its column of resources before others.
+        me: The addresses of whose calendars these are, as `normalize_address` returns them.
     """
 
     zone: tzinfo
@@ -36,6 +43,7 @@ class TableReading:
     day_first: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     by: str | None = None
+    me: frozenset[str] = frozenset()
 
 
 def takes_time(columns: Columns, row: Sequence[str], counting: Counting) -> bool:
@@ -66,21 +74,24 @@ def resource_field(columns: Columns, by: str | None) -> str | None:
     """
     if by is None:
         return next(iter(columns.resource_fields), None)
-    wanted = "resources" if by == "resource" else by
-    return wanted if wanted in columns.by_field else None
+    wanted = _FIELDS_BY.get(by, (by,))
+    return next((field for field in wanted if field in columns.by_field), None)
 
 
-def resources_of(texts: Mapping[str, str], chosen: str | None) -> list[str]:
+def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = None) -> list[str]:
     """Return what a row takes.
 
     Args:
         texts: What the row has, by field.
         chosen: The field that names it; rooms of one name in two areas are two.
+        by: As `TableReading` has it; by attendee, the organizer counts too.
     """
     if chosen is None:
         return []
+    fields = _FIELDS_BY["attendee"] if by == "attendee" else (chosen,)
     area = texts.get("area", "").strip() if chosen == "location" else ""
-    names = (name.strip() for name in texts.get(chosen, "").replace("|", ";").split(";"))
+    text = ";".join(texts.get(each, "") for each in fields)
+    names = dict.fromkeys(name.strip() for name in text.replace("|", ";").split(";"))
     return [f"{area} / {name}" if area else name for name in names if name]
 
 

@@ -205,7 +205,12 @@ def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> S
 def _of_tables(reading: Reading) -> TableReading:
     calendars = reading.of_calendars
     return TableReading(
-        calendars.zone, calendars.counting, reading.day_first, reading.columns, reading.by
+        calendars.zone,
+        calendars.counting,
+        reading.day_first,
+        reading.columns,
+        reading.by,
+        reading.me,
     )
 
 

@@ -1,0 +1,92 @@
+"""The people of an event in JSON, and how they answered, as Google and Microsoft Graph list it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from double_booked.calendars.addresses import normalize_address
+from double_booked.calendars.attendance import Counting, People, is_google_calendar
+
+_NAMES = ("email", "address", "emailAddress", "displayName", "name", "title", "id")
+"""The keys of an object that stands for a person or a place, the one to read first."""
+
+_TENTATIVE = {"tentative", "tentativelyaccepted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The people of an event.
+
+    Attributes:
+        people: Those whose time it takes, and those whose time it does not take.
+        attendees: The attendees whose time it takes, as a table would have them.
+        organizer: The organizer, if it takes their time and they are no attendee; "" otherwise.
+    """
+
+    people: People
+    attendees: str
+    organizer: str
+
+
+def text_of(value: object) -> str:
+    """Return a value as a table would have it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ";".join(map(text_of, value))
+    if isinstance(value, dict):
+        return next((text_of(value[name]) for name in _NAMES if value.get(name)), "")
+    return "" if value is None else str(value)
+
+
+def answers_of(attendees: object, organizer: object, counting: Counting) -> Answers:
+    """Return the people of an event, by whether it takes their time.
+
+    The organizer takes part, unless the attendees list them too: then that answer counts.
+
+    Args:
+        attendees: A list of objects with `responseStatus` (Google) or `status.response` (Graph),
+            or anything else that names people.
+        organizer: An object or a text that names one.
+        counting: Which events take time.
+    """
+    listed = attendees if isinstance(attendees, list) else [attendees]
+    responses = [_response(each) for each in listed]
+    texts: list[str] = []
+    present, absent = dict[str, None](), dict[str, None]()
+    for each, response in zip(listed, responses, strict=True):
+        text, is_present = text_of(each), takes_part(response, counting)
+        if is_present:
+            texts.append(text)
+        if address := normalize_address(text):
+            (present if is_present else absent)[address] = None
+    leader = text_of(organizer)
+    address = normalize_address(leader)
+    if address in present or address in absent or is_google_calendar(address):
+        leader = ""
+    elif address:
+        present[address] = None
+    others = tuple(each for each in absent if each not in present)
+    have_declined = bool(responses) and not set(responses) - {"declined"}
+    people = People(tuple(present), others, have_declined)
+    return Answers(people, ";".join(filter(None, texts)), leader)
+
+
+def owner_takes_part(event: Mapping[str, object], counting: Counting) -> bool:
+    """Return whether an event takes the time of whose calendar it is, by Graph's responseStatus."""
+    return takes_part(_word(event.get("responseStatus"), "response"), counting)
+
+
+def takes_part(response: str, counting: Counting) -> bool:
+    """Return whether an event takes the time of someone who answered so."""
+    return response != "declined" and (counting.count_tentative or response not in _TENTATIVE)
+
+
+def _response(attendee: object) -> str:
+    if not isinstance(attendee, dict):
+        return ""
+    return _word(attendee, "responseStatus") or _word(attendee.get("status"), "response")
+
+
+def _word(found: object, name: str) -> str:
+    value = found.get(name) if isinstance(found, dict) else None
+    return value.strip().lower() if isinstance(value, str) else ""
