@@ -112,6 +112,18 @@ def test_a_chosen_column_goes_before_those_that_are_known() -> None:
     }
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_attendees_and_resources_may_both_be_chosen(order: int) -> None:
+    chosen = dict([("attendee", "Wer"), ("resources", "Raum")][::order])
+    columns = find_columns(["Von", "Bis", "Wer", "Raum"], chosen)
+    assert columns.names == {"attendee": "Wer", "resources": "Raum"}
+
+
+def test_attendees_that_are_known_stay_beside_chosen_resources() -> None:
+    columns = find_columns(["start", "end", "attendees", "Raum"], {"resources": "Raum"})
+    assert columns.resource_fields == ["resources", "attendee"]
+
+
 def test_a_chosen_column_that_is_not_there_is_refused() -> None:
     with pytest.raises(InvalidCalendar) as refused:
         find_columns(["Von", " Bis"], {"start": "Beginn"})

@@ -217,3 +217,14 @@ def test_columns_may_be_chosen() -> None:
     [(_, event)] = parse(text.encode(), replace(READING, columns=chosen)).rows
     assert (event.title, event.start.ToJsonString()) == ("a", "2026-12-02T08:00:00Z")
     assert list(event.resources) == ["Blau"]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"), [("attendee", "Carl"), ("resource", "Blau"), (None, "Blau")]
+)
+def test_attendees_and_resources_may_both_be_chosen(by: str | None, expected: str) -> None:
+    text = "start,end,Wer,Raum\n2026-12-02 09:00,2026-12-02 10:00,Carl,Blau\n"
+    chosen = {"attendee": "Wer", "resources": "Raum"}
+    table = parse(text.encode(), replace(READING, columns=chosen, by=by))
+    assert [list(event.resources) for _, event in table.rows] == [[expected]]
+    assert not table.assumptions

@@ -128,8 +128,10 @@ def find_columns(header: Sequence[str], chosen: Mapping[str, str] | None = None)
         positions = [names.index(name) for name in known if name in names]
         if positions:
             found[field] = positions
+    for field in chosen or {}:
+        found = _without_rivals(found, field)
     for field, name in (chosen or {}).items():
-        found = _without_rivals(found, field) | {field: [_position(header, names, name)]}
+        found[field] = [_position(header, names, name)]
     _read_times_as_moments(found)
     columns = Columns(header, found, frozenset(chosen or ()))
     _check_unique(columns, names)
@@ -142,7 +144,7 @@ def _without_rivals(found: dict[str, Sequence[int]], field: str) -> dict[str, Se
     if field in {"start", "end"}:
         rivals = {f"{field} date", f"{field} time"}
     elif field == "resources":
-        rivals = {*RESOURCE_FIELDS, "area"}
+        rivals = {"location", "calendar", "area"}  # --by attendee needs the attendees
     return {each: found[each] for each in found if each not in rivals}
 
 

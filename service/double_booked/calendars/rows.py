@@ -108,7 +108,7 @@ def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]
         return [f"{said}; --columns resources=NAME chooses a column"]
     told = []
     others = [columns.names[each] for each in columns.resource_fields if each != chosen]
-    if others:
+    if others and "resources" not in columns.chosen:
         said = f'events take what the column "{columns.names[chosen]}" names'
         told = [f"{said}, not {' or '.join(others)}; --columns resources=NAME chooses another"]
     unnamed = sum(not event.resources for event in events)
