@@ -60,6 +60,8 @@ def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
         ("room,attendees", "attendee", "attendee"),
         ("room,attendees", "location", "location"),
         ("room,resource", "resource", "resources"),
+        ("room,attendees", "resource", "location"),
+        ("attendees", "resource", None),
         ("room", "attendee", None),
         ("room", "file", None),
     ],

@@ -203,6 +203,19 @@ def test_other_formats_take_what_they_name_unless_files_are_asked_for(
         read_content(tmp_path, content, Reading(CALENDARS, by="attendee"))
 
 
+@pytest.mark.parametrize(
+    ("header", "expected", "without"),
+    [("room", [["Blue"]], 1), ("resource", [["Blue"]], 1), ("who", [], 2)],
+)
+def test_rows_without_a_resource_are_counted(
+    tmp_path: Path, header: str, expected: list[list[str]], without: int
+) -> None:
+    hour = "2026-12-02 09:00,2026-12-02 10:00"
+    content = f"start,end,{header}\n{hour},Blue\n{hour},\n"
+    source = read_content(tmp_path, content.encode(), Reading(CALENDARS, by="resource"))
+    assert (resources(source), source.without_resource) == (expected, without)
+
+
 @pytest.mark.parametrize("content", [JSON, CSV])
 def test_other_formats_are_read_whole_unless_a_window_is_asked_for(
     tmp_path: Path, content: bytes

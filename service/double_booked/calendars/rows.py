@@ -19,7 +19,7 @@ _STATUS: Mapping[str, Mapping[str, str]] = {
 
 _FIELDS_BY: Mapping[str, Sequence[str]] = {
     "attendee": ("attendee", "organizer"),
-    "resource": ("resources",),
+    "resource": ("resources", "location"),
 }
 """The fields that name what events take, by the choice, where it is not the field itself."""
 

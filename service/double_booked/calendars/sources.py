@@ -34,8 +34,11 @@ _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 _ITSELF = {"file", "calendar"}
 """The choices by which events take what they are in."""
 
-_MAY_BE_MISSING = {"attendee", "location"}
-"""What events of tables need not have; then they are not looked at."""
+_MAY_BE_MISSING = {"attendee", "location", "resource"}
+"""What events of tables need not have; then they are not compared."""
+
+_NOT_IN_JSON = {"attendee", "location"}
+"""What the event lists of this project do not have."""
 
 BY = ("file", "calendar", *RESOURCES)
 
@@ -226,7 +229,7 @@ def _with_resources(
 
 
 def _from_json(path: str, head: bytes, file: BinaryIO, reading: Reading, resource: str) -> Source:
-    if reading.by in _MAY_BE_MISSING:
+    if reading.by in _NOT_IN_JSON:
         raise InvalidCalendar([f"JSON does not tell of any {reading.by}; try --by file"])
     listed = json_events.load(head, file)
     pairs = zip(listed.events.events, listed.positions, strict=True)
