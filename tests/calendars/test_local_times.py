@@ -161,10 +161,34 @@ ORDERS = {
         ["dates like 3/4/2026 are read month first, as 12/25/2026 shows"],
     ),
     "both occur": (
-        ["3/4/2026", "12/25/2026", "25/12/2026"],
+        ["4/3/2027", "12/26/2026", "25/12/2026"],
+        "4/3/2027",
+        4,
+        [
+            (
+                "dates of both orders are in this file (25/12/2026, 12/26/2026): 4/3/2027 may be"
+                " read wrongly; --day-first chooses"
+            )
+        ],
+    ),
+    "both occur without a doubtful date": (["12/25/2026", "25/12/2026"], "3/4/2026", 3, []),
+    "what is no date shows nothing": (
+        ["12/45/2026", "45/12/2026", "30/2/2026", "29/2/2027", "3/4/2026", "25/12/2026"],
+        "3/4/2026",
+        4,
+        ["dates like 3/4/2026 are read day first, as 25/12/2026 shows"],
+    ),
+    "only what is no date": (
+        ["45/12/2026", "12/45/2026", "13/14/2026", "0/5/2026", "3/4/2026"],
         "3/4/2026",
         3,
         ["dates like 3/4/2026 are read month first; --day-first reads them day first"],
+    ),
+    "a year of two digits": (
+        ["3/4/26", "25/12/26"],
+        "3/4/26",
+        4,
+        ["dates like 3/4/26 are read day first, as 25/12/26 shows"],
     ),
     "another separator shows nothing": (
         ["3/4/2026", "25-12-2026"],

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 
@@ -164,10 +165,12 @@ def _parse_date(text: str, order: Order) -> date:
     raise ValueError("it is no date")
 
 
+def _year_of(match: re.Match[str]) -> int:
+    return int(match[4]) + (_CENTURY if len(match[4]) < len("2026") else 0)
+
+
 def _of_numbers(match: re.Match[str], order: Order) -> date:
-    first, second, year = int(match[1]), int(match[3]), int(match[4])
-    if len(match[4]) < len("2026"):
-        year += _CENTURY
+    first, second, year = int(match[1]), int(match[3]), _year_of(match)
     day, month = (first, second) if match[2] in order.day_first else (second, first)
     if month > _MONTHS_OF_YEAR and not order.is_strict:
         day, month = month, day
@@ -191,12 +194,26 @@ def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[Order, list[
     for text in texts:
         match = _NUMBERS.search(text)
         if match and match[2] in shown:
-            first, second = int(match[1]), int(match[3])
-            if max(first, second) > _MONTHS_OF_YEAR:
-                shown[match[2]].setdefault(first > second, match[0])
-            elif first != second:
+            orders = _orders_of(match)
+            if len(orders) == 1:
+                shown[match[2]].setdefault(orders.pop(), match[0])
+            elif orders and int(match[1]) != int(match[3]):
                 doubtful.setdefault(match[2], match[0])
     return _order_of(shown), [_sentence(doubtful[each], shown[each]) for each in doubtful]
+
+
+def _orders_of(match: re.Match[str]) -> set[bool]:
+    """Return whether a date of numbers can begin with its day, and whether it can with its month.
+
+    A text that is no date in either order, like 12/45/2026, has none.
+    """
+    first, second, year = int(match[1]), int(match[3]), _year_of(match)
+    orders = set()
+    for is_day_first, day, month in ((True, first, second), (False, second, first)):
+        with suppress(ValueError):
+            date(year, month, day)
+            orders.add(is_day_first)
+    return orders
 
 
 def _order_of(shown: dict[str, dict[bool, str]]) -> Order:
@@ -208,6 +225,9 @@ def _sentence(example: str, shown: dict[bool, str]) -> str:
         [(is_day_first, proof)] = shown.items()
         order = "day" if is_day_first else "month"
         return f"dates like {example} are read {order} first, as {proof} shows"
+    if shown:
+        said = f"dates of both orders are in this file ({shown[True]}, {shown[False]})"
+        return f"{said}: {example} may be read wrongly; --day-first chooses"
     return f"dates like {example} are read month first; --day-first reads them day first"
 
 
