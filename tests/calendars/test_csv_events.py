@@ -228,3 +228,30 @@ def test_attendees_and_resources_may_both_be_chosen(by: str | None, expected: st
     table = parse(text.encode(), replace(READING, columns=chosen, by=by))
     assert [list(event.resources) for _, event in table.rows] == [[expected]]
     assert not table.assumptions
+
+
+def test_a_date_without_its_time_is_a_fault_where_a_column_has_times() -> None:
+    text = (
+        "date,start,end,who\n2026-12-04,9:00,10:00,Carl\n"
+        "2026-12-05,,,Carl\n2026-12-06,,10:00,Carl\n2026-12-07\n"
+    )
+    table = parse(text.encode(), READING)
+    assert [line for line, _ in table.rows] == [2]
+    assert [each.fault for each in table.skipped] == [
+        f"line {line}: start: the cell is empty" for line in (3, 4, 5)
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Subject,Start Date,Start Time,All day event\na,12/5/2026,,TRUE\n",
+        "date,who\n2026-12-05,Carl\n",
+        "start,end\n2026-12-05,2026-12-05\n",
+    ],
+    ids=["all day", "only dates", "dates as starts"],
+)
+def test_a_date_is_a_whole_day_where_no_time_is_missing(text: str) -> None:
+    [(_, event)] = read(text)
+    assert event.start.ToJsonString() == "2026-12-04T23:00:00Z"
+    assert event.end.ToJsonString() == "2026-12-05T23:00:00Z"

@@ -72,7 +72,7 @@ SPANS = {
         day("2026-12-01", "2026-12-03"),
     ),
     "a date without an end is that day": (
-        "start date: 2026-12-02 | start time: ",
+        "start date: 2026-12-02",
         day("2026-12-01", "2026-12-02"),
     ),
     "a length instead of an end": (
@@ -156,6 +156,14 @@ FAULTS = {
     "a date of two columns": (
         "start date: soon | start time: 9:00 | end: 10:00",
         "Start Date: 'soon' is no time like",
+    ),
+    "a date beside an empty time": (
+        "start date: 2026-12-05 | start time:  | end time: ",
+        "Start Time: the cell is empty",
+    ),
+    "a date beside an empty start": (
+        "start date: 2026-12-06 | start:  | end: 10:00",
+        "Start: the cell is empty",
     ),
     "an end after all times": (
         "start: 9999-12-31 | end: 9999-12-31",

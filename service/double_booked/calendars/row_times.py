@@ -71,8 +71,21 @@ class _SpanReader:
             raise self._no_time("start")
         if self._text("all day").lower() in _TRUE:
             return self._whole_days(begin)
+        self._check_clock(begin)
         start = self._stated("start") or self._moment("start", begin)
         return Span(start, self._stated("end") or self._end(begin, start), begin.clock is None)
+
+    def _check_clock(self, begin: Parts) -> None:
+        """Refuse a date beside an empty cell for its time; a date without such a column is a day.
+
+        Raises:
+            ValueError: The cell is empty.
+        """
+        if begin.clock is not None or "start date" not in self._names:
+            return
+        clocks = [field for field in ("start", "start time") if field in self._names]
+        if clocks and not any(map(self._text, clocks)):
+            raise ValueError(f"{self._names[clocks[0]]}: the cell is empty")
 
     def _text(self, field: str) -> str:
         return self._texts.get(field, "").strip()
