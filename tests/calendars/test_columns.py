@@ -26,6 +26,7 @@ KNOWN = {
             "end time": "End Time",
             "all day": "All day event",
             "attendee": "Required Attendees",
+            "organizer": "Meeting Organizer",
             "description": "Description",
             "location": "Location",
             "status": "Show time as",

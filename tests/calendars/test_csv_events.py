@@ -255,3 +255,27 @@ def test_a_date_is_a_whole_day_where_no_time_is_missing(text: str) -> None:
     [(_, event)] = read(text)
     assert event.start.ToJsonString() == "2026-12-04T23:00:00Z"
     assert event.end.ToJsonString() == "2026-12-05T23:00:00Z"
+
+
+@pytest.mark.parametrize("name", ["Organizer", "Meeting Organizer"])
+@pytest.mark.parametrize(
+    ("by", "expected"), [("attendee", ["Carl", "Dora", "Anna"]), (None, ["Carl", "Dora"])]
+)
+def test_the_organizer_is_an_attendee_if_it_is_asked_for(
+    name: str, by: str | None, expected: list[str]
+) -> None:
+    text = f"start,end,{name},Required Attendees\n2026-12-02,2026-12-02,Anna,Carl;Dora\n"
+    table = parse(text.encode(), replace(READING, by=by))
+    assert [list(event.resources) for _, event in table.rows] == [expected]
+
+
+def test_an_organizer_is_one_attendee() -> None:
+    text = "start,end,organizer,attendees\n2026-12-02,2026-12-02,Anna,Carl;Anna\n"
+    table = parse(text.encode(), replace(READING, by="attendee"))
+    assert [list(event.resources) for _, event in table.rows] == [["Carl", "Anna"]]
+
+
+def test_a_table_may_have_organizers_alone() -> None:
+    text = "Subject,Start Date,Meeting Organizer\na,12/15/2026,Anna\nb,12/16/2026,\n"
+    table = parse(text.encode(), replace(READING, by="attendee"))
+    assert [list(event.resources) for _, event in table.rows] == [["Anna"], []]

@@ -62,6 +62,8 @@ def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
         ("room,resource", "resource", "resources"),
         ("room,attendees", "resource", "location"),
         ("attendees", "resource", None),
+        ("organizer", "attendee", "organizer"),
+        ("organizer", None, None),
         ("room", "attendee", None),
         ("room", "file", None),
     ],

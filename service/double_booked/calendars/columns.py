@@ -40,7 +40,7 @@ NAMES: Mapping[str, Sequence[str]] = {
         *("attendee", "attendees", "participant", "participants", "required attendees"),
         *("person", "people", "employee", "staff", "teacher", "instructor", "user"),
     ),
-    "organizer": ("organizer",),
+    "organizer": ("organizer", "organiser", "meeting organizer", "meeting organiser"),
     "area": ("area", "area name"),
 }
 """The known names of each field, in small letters and single blanks; the first in a table counts.
