@@ -38,6 +38,19 @@ _CONTENTS = (
     calendar_of(vevent("DTSTART;VALUE=DATE:20260302 | ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c")),
     calendar_of("BEGIN:VFREEBUSY\nUID:f\nFREEBUSY:20260302T090000Z/PT1H\nEND:VFREEBUSY"),
     b"id,start,end,resources\n1,2026-03-02T09:00:00Z,2026-03-02 10:00,a;b\n",
+    (
+        b"Subject,Start Date,Start Time,End Date,End Time,All day event\n"
+        b"A,3/2/2026,9:00 AM,3/2/2026,10:00 AM,FALSE\nB,25/3/2026,,25/3/2026,,TRUE\n"
+    ),
+    b'[{"title": "A", "start": "2026-03-02", "allDay": true, "resourceIds": ["a"]}]',
+    (
+        b'[{"summary": "A", "start": {"dateTime": "2026-03-02T09:00:00+01:00"},'
+        b' "end": {"dateTime": "2026-03-02T10:00:00+01:00"}, "attendees": [{"email": "a@b.c"}]}]'
+    ),
+    (
+        b'["vcalendar", [], [["vevent", [["uid", {}, "text", "1"],'
+        b' ["dtstart", {}, "date-time", "2026-03-02T09:00:00Z"]], []]]]'
+    ),
     (EXAMPLES / "week.json").read_bytes(),
     b'{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}\n',
 )
