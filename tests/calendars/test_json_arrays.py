@@ -146,6 +146,8 @@ def test_a_list_of_one_persons_calendar_takes_the_file() -> None:
         {"transparency": "transparent"},
         {"showAs": "free"},
         {"isCancelled": True},
+        {"display": "background"},
+        {"display": "inverse-background"},
     ],
 )
 def test_what_is_free_or_cancelled_takes_no_time(free: dict[str, object]) -> None:

@@ -28,7 +28,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "all day": ("all day event", "all day", "is all day", "allday"),
     "status": (
         *("show time as", "show as", "busystatus", "busy status", "status"),
-        *("confirmation status", "transparency", "transp", "is cancelled"),
+        *("confirmation status", "transparency", "transp", "is cancelled", "display"),
     ),
     "resources": (
         *("resources", "resource", "resource name", "resource names", "resource ids"),

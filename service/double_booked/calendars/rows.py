@@ -14,8 +14,13 @@ _STATUS: Mapping[str, Mapping[str, str]] = {
     "busystatus": {"0": "free", "1": "tentative", "4": "working elsewhere"},
     "busy status": {"0": "free", "1": "tentative", "4": "working elsewhere"},
     "is cancelled": {"true": "cancelled"},
+    "display": {"background": "free", "inverse background": "free"},
 }
-"""What values mean by the name of their column: of Outlook's export, and of its OlBusyStatus."""
+"""What values mean by the name of their column.
+
+They are those of Outlook's export, of its OlBusyStatus, and of FullCalendar, whose background
+events are shadings such as business hours.
+"""
 
 _FIELDS_BY: Mapping[str, Sequence[str]] = {
     "attendee": ("attendee", "organizer"),
