@@ -188,6 +188,15 @@ def test_the_clashes_as_annotations() -> None:
     assert "::warning file=" in warnings
 
 
+def test_rows_that_cannot_be_read_are_annotated(tmp_path: Path) -> None:
+    table = tmp_path / "rota.csv"
+    table.write_text("title,start,end\nA,2026-11-17 09:00,2026-11-17 10:00\nB,soon,later\n")
+    place = f"file={table},title=Cannot be read,line=3::"
+    assert f"::error {place}" in run(table, "--format=github", code=2).stdout
+    read = run(table, "--format=github", "--skip-unreadable", code=0)
+    assert f"::warning {place}" in read.stdout
+
+
 def test_the_clashes_as_a_page() -> None:
     assert run(TEAM, *WEEK, "--format=html").stdout.startswith("<!doctype html>")
 

@@ -5,7 +5,7 @@ from datetime import UTC
 import pytest
 
 from double_booked.report.findings import Entry, Findings, Group, Overlap, Place
-from double_booked.report.github import render
+from double_booked.report.github import render, render_unread
 from report.test_ics import HOUR, NINE
 
 OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
@@ -34,6 +34,13 @@ def test_each_event_of_a_clash_is_annotated_and_the_end_is_a_summary() -> None:
 
 def test_conflicts_that_do_not_fail_are_warnings() -> None:
     assert lines(*PAIR, is_error=False)[0].startswith("::warning file=")
+
+
+def test_an_entry_that_cannot_be_read_is_annotated_at_its_line() -> None:
+    place = Place("rota/dec.csv", 7)
+    said = "::error file=rota/dec.csv,title=Cannot be read,line=7::end: no hour 25"
+    assert render_unread(place, "end: no hour\n25", is_error=True) == said
+    assert render_unread(place, "end", is_error=False).startswith("::warning file=rota/dec.csv")
 
 
 def test_standard_input_is_no_file() -> None:

@@ -156,6 +156,8 @@ def run(  # noqa: PLR0917 - the last two are rare
     except ForeignEvent as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
+        if output.format == "github":
+            _annotate_unread(joined.sources, is_error=not wanted.skip_unreadable)
         _write(conflicts, findings, joined.asked, output, all_overlaps=options.explain)
     code = CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
     return exit_code(code, wanted, is_whole=is_whole)
@@ -505,6 +507,13 @@ def refused(error: InvalidRequest, joined: Joined) -> Failure:
     if error.count > len(faults):
         faults.append(f"these are the first {len(faults)} of {error.count} faults")
     return Failure(*faults)
+
+
+def _annotate_unread(sources: Sequence[Source], *, is_error: bool) -> None:
+    for source in sources:
+        for each in source.skipped:
+            place = Place(source.name, each.line, is_file=source.is_file)
+            click.echo(github.render_unread(place, f"{each.reason}; skipped", is_error=is_error))
 
 
 def _place(joined: Joined, zone: tzinfo, position: int) -> Place:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from double_booked.conflicts.depth import merge_spans
-from double_booked.report.findings import Findings, Group, count, summarize
+from double_booked.report.findings import Findings, Group, Place, count, summarize
 from double_booked.report.printable import printable
 from double_booked.report.times import day_of, format_day, format_span
 
@@ -27,21 +27,33 @@ def render(findings: Findings, zone: tzinfo | None, *, is_error: bool) -> Iterat
     level = "error" if is_error else "warning"
     for group in findings.groups:
         for position in group.members:
-            yield _annotate(level, findings, group, position, zone)
+            place = findings.entries[position].place
+            yield _annotate(
+                level, "Double-booked", place, _describe(findings, group, position, zone)
+            )
     yield summarize(findings)
 
 
-def _annotate(
-    level: str, findings: Findings, group: Group, position: int, zone: tzinfo | None
-) -> str:
-    place = findings.entries[position].place
-    properties = {"title": "Double-booked"}
+def render_unread(place: Place, reason: str, *, is_error: bool) -> str:
+    """Return the annotation of an entry that cannot be read.
+
+    Args:
+        place: Where it is.
+        reason: What is wrong with it.
+        is_error: Whether it is an error, or else a warning.
+    """
+    level = "error" if is_error else "warning"
+    return _annotate(level, "Cannot be read", place, printable(reason))
+
+
+def _annotate(level: str, title: str, place: Place, text: str) -> str:
+    properties = {"title": title}
     if place.is_file:
         properties = {"file": place.file} | properties
         if place.line:
             properties["line"] = str(place.line)
     told = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())
-    return f"::{level} {told}::{_escape(_describe(findings, group, position, zone))}"
+    return f"::{level} {told}::{_escape(text)}"
 
 
 def _describe(findings: Findings, group: Group, position: int, zone: tzinfo | None) -> str:
