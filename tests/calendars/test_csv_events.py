@@ -279,3 +279,14 @@ def test_a_table_may_have_organizers_alone() -> None:
     text = "Subject,Start Date,Meeting Organizer\na,12/15/2026,Anna\nb,12/16/2026,\n"
     table = parse(text.encode(), replace(READING, by="attendee"))
     assert [list(event.resources) for _, event in table.rows] == [["Anna"], []]
+
+
+def test_a_row_that_is_skipped_is_named_by_its_date_not_by_its_hour() -> None:
+    table = parse(b"Date,Start,End,Employee\n2026-12-05,9:00,25:00,Carl\n", READING)
+    assert [each.date for each in table.skipped] == ["2026-12-05"]
+
+
+def test_a_row_that_was_declined_takes_no_time() -> None:
+    table = parse(b"start,end,status\n2026-12-05 9:00,2026-12-05 10:00,Declined\n", READING)
+    assert not table.rows
+    assert not table.skipped

@@ -140,5 +140,5 @@ def _check_times(columns: Columns) -> None:
 
 def _skip(row: Row, reason: str) -> Skipped:
     texts = row.texts
-    date = texts.get("start") or texts.get("start date", "")
+    date = texts.get("start date") or texts.get("start", "")
     return Skipped(row.place, reason, texts.get("title", ""), date)

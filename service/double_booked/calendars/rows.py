@@ -8,7 +8,7 @@ from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.columns import Columns, normalize
 
-_WITHOUT_TIME = {"cancelled", "canceled", "free", "transparent", "working elsewhere"}
+_WITHOUT_TIME = {"cancelled", "canceled", "declined", "free", "transparent", "working elsewhere"}
 _STATUS: Mapping[str, Mapping[str, str]] = {
     "show time as": {"1": "tentative", "3": "free"},
     "busystatus": {"0": "free", "1": "tentative", "4": "working elsewhere"},
