@@ -90,124 +90,142 @@ class ColumnsType(click.ParamType[dict[str, str]]):
         return found
 
 
-def options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options of reading, and pass them to it as `wanted`, an Input."""
-
-    @click.option(
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
         "--format-in",
         "input_format",
         type=click.Choice(["ics", "json", "csv"]),
         help="What the FILEs are; by default their content tells.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--by",
         type=click.Choice(["file", "calendar", "attendee", "location", "resource"]),
         help="What events take: one thing for each file or calendar, or what they name. By default"
         " a calendar's events take the file, and those of JSON and CSV what they name.",
-    )
-    @click.option("--merge", is_flag=True, help="All FILEs are one calendar.")
-    @click.option(
+    ),
+    click.option("--merge", is_flag=True, help="All FILEs are one calendar."),
+    click.option(
         "--from",
         "start",
         type=report_options.MomentType(),
         help="Look at what is from then on, a day or a time; of calendars by default from today"
         " on.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--to",
         "end",
         type=report_options.MomentType(),
         help="Look at what is up to then, that day included; by default 90 days.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--count-tentative",
         type=click.Choice(["yes", "no"]),
         default="yes",
         show_default=True,
         help="Whether tentative events take time, and those of who answered so.",
-    )
-    @click.option("--ignore-tentative", is_flag=True, help="The same as --count-tentative no.")
-    @click.option("--ignore-all-day", is_flag=True, help="Events of whole days take no time.")
-    @click.option(
+    ),
+    click.option("--ignore-tentative", is_flag=True, help="The same as --count-tentative no."),
+    click.option("--ignore-all-day", is_flag=True, help="Events of whole days take no time."),
+    click.option(
         "--me",
         metavar="ADDRESS",
         type=AddressType(),
         multiple=True,
         help="Whose calendars the FILEs are, like anna@example.org: what you declined takes no"
         " time. Give it once for each of your addresses.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--max-bytes",
         metavar="BYTES",
         type=click.IntRange(min=1),
         default=MAX_BYTES,
         show_default=True,
         help="Limit of the size of all FILEs together, in bytes.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--skip-unreadable",
         is_flag=True,
         help="Do not exit with 2 because of entries that cannot be read. They are still named on"
         " standard error.",
-    )
-    @click.option("--strict", is_flag=True, help="Check nothing if an entry cannot be read.")
-    @click.option(
+    ),
+    click.option("--strict", is_flag=True, help="Check nothing if an entry cannot be read."),
+    click.option(
         "--verbose",
         is_flag=True,
         help="Note on standard error what is read differently from what a file says.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--day-first",
         is_flag=True,
         help="Read dates like 3/4/2026 of tables as day/month/year.",
-    )
-    @click.option(
+    ),
+    click.option(
         "--columns",
         metavar="FIELD=NAME,...",
         type=ColumnsType(),
         help="The columns of tables to read, like start=Begin,resources=Room; by default those"
         " with the names that common programs give them.",
-    )
+    ),
+)
+"""The options of reading, in the order of the help."""
+
+_NAMES = (
+    *("input_format", "by", "merge", "start", "end", "count_tentative", "ignore_tentative"),
+    *("ignore_all_day", "me", "max_bytes", "skip_unreadable", "strict", "verbose", "day_first"),
+    "columns",
+)
+"""What click calls their values."""
+
+
+def options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a click command the options of reading, and pass them to it as `wanted`, an Input."""
+
     @functools.wraps(command)
-    def with_input(  # noqa: PLR0917 - click passes them by name
-        input_format: str | None,
-        by: str | None,
-        merge: bool,  # noqa: FBT001 - as above
-        start: date | None,
-        end: date | None,
-        count_tentative: str,
-        ignore_tentative: bool,  # noqa: FBT001 - as above
-        ignore_all_day: bool,  # noqa: FBT001 - as above
-        me: tuple[str, ...],
-        max_bytes: int,
-        skip_unreadable: bool,  # noqa: FBT001 - as above
-        strict: bool,  # noqa: FBT001 - as above
-        verbose: bool,  # noqa: FBT001 - as above
-        day_first: bool,  # noqa: FBT001 - as above
-        columns: dict[str, str] | None,
-        **values: Any,  # noqa: ANN401 - click passes any
-    ) -> Any:  # noqa: ANN401 - as above
-        if skip_unreadable and strict:
-            raise click.UsageError("--skip-unreadable and --strict exclude each other.")
-        if merge and by:
-            raise click.UsageError("--merge and --by exclude each other.")
-        wanted = Input(
-            input_format,
-            by,
-            start,
-            end,
-            count_tentative == "yes" and not ignore_tentative,
-            max_bytes,
-            count_all_day=not ignore_all_day,
-            me=frozenset(me),
-            skip_unreadable=skip_unreadable,
-            strict=strict,
-            merge=merge,
-            verbose=verbose,
-            day_first=day_first,
-            columns=columns or {},
-        )
+    def with_input(**values: Any) -> Any:  # noqa: ANN401 - click passes any
+        wanted = _input_of(**{name: values.pop(name) for name in _NAMES})
         return command(wanted=wanted, **values)
 
     decorated: Callable[..., Any] = with_input
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
     return decorated
+
+
+def _input_of(
+    *,
+    input_format: str | None,
+    by: str | None,
+    merge: bool,
+    start: date | None,
+    end: date | None,
+    count_tentative: str,
+    ignore_tentative: bool,
+    ignore_all_day: bool,
+    me: tuple[str, ...],
+    max_bytes: int,
+    skip_unreadable: bool,
+    strict: bool,
+    verbose: bool,
+    day_first: bool,
+    columns: dict[str, str] | None,
+) -> Input:
+    if skip_unreadable and strict:
+        raise click.UsageError("--skip-unreadable and --strict exclude each other.")
+    if merge and by:
+        raise click.UsageError("--merge and --by exclude each other.")
+    return Input(
+        input_format,
+        by,
+        start,
+        end,
+        count_tentative == "yes" and not ignore_tentative,
+        max_bytes,
+        count_all_day=not ignore_all_day,
+        me=frozenset(me),
+        skip_unreadable=skip_unreadable,
+        strict=strict,
+        merge=merge,
+        verbose=verbose,
+        day_first=day_first,
+        columns=columns or {},
+    )
