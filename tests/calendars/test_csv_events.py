@@ -8,8 +8,9 @@ import pytest
 from calendars.ics_cases import BERLIN
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import Counting
-from double_booked.calendars.csv_events import Table, is_csv, parse
+from double_booked.calendars.csv_events import is_csv, parse
 from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
 
 READING = TableReading(BERLIN)
@@ -18,7 +19,7 @@ READING = TableReading(BERLIN)
 def read(text: str) -> Sequence[tuple[int, Event]]:
     table = parse(text.encode(), READING)
     assert not table.skipped
-    return table.rows
+    return table.events
 
 
 def faults(content: bytes) -> tuple[str, ...]:
@@ -119,7 +120,7 @@ GOOD_ROW = "2026-03-02,2026-03-02,Fair\n"
 @pytest.mark.parametrize("bad", ["soon,2026-03-02,Lunch", "2026-03-02,2026-03-02,Lunch,more"])
 def test_a_row_that_cannot_be_used_costs_itself(bad: str) -> None:
     table = parse(f"start,end,title\n{GOOD_ROW}{bad}\n{GOOD_ROW}".encode(), READING)
-    assert [line for line, _ in table.rows] == [2, 4]
+    assert [line for line, _ in table.events] == [2, 4]
     [skipped] = table.skipped
     assert (skipped.line, skipped.title, skipped.date) == (3, "Lunch", bad.partition(",")[0])
 
@@ -129,7 +130,7 @@ def test_text_that_is_not_utf_8_is_windows_1252() -> None:
     row = "2026-03-02,2026-03-02,Café € {}\n"
     foreign = row.format("Zoë").encode("cp1252") + row.format("Žižek").encode()
     table = parse(b"start,end,title\n" + foreign, READING)
-    assert [event.title for _, event in table.rows] == ["Café € Zoë", "Café € Žižek"]
+    assert [event.title for _, event in table.events] == ["Café € Zoë", "Café € Žižek"]
     assert table.assumptions[0] == "line 2: the text is not UTF-8, so it is read as Windows-1252"
 
 
@@ -137,7 +138,7 @@ def test_a_quote_without_an_end_costs_what_follows_it() -> None:
     table = parse(
         f'start,end,title\n{GOOD_ROW}2026-03-02,"2026-03-02\n{GOOD_ROW}'.encode(), READING
     )
-    assert [line for line, _ in table.rows] == [2]
+    assert [line for line, _ in table.events] == [2]
     [skipped] = table.skipped
     assert skipped.reason.endswith("this line and those after it are skipped")
 
@@ -158,7 +159,7 @@ OUTLOOK = """\
 def spans(table: Table) -> list[str]:
     return [
         f"{event.title} {event.start.ToJsonString()}/{event.end.ToJsonString()}"
-        for _, event in table.rows
+        for _, event in table.events
     ]
 
 
@@ -170,7 +171,7 @@ def test_an_export_of_outlook_is_one_calendar() -> None:
         "Hold 2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
     ]
     assert table.is_calendar
-    assert [list(event.resources) for _, event in table.rows] == [[], [], []]
+    assert [list(event.resources) for _, event in table.events] == [[], [], []]
     said = "dates like 12/2/2026 are read month first; --day-first reads them day first"
     assert table.assumptions == [said]
 
@@ -196,13 +197,13 @@ def test_dates_begin_with_the_day_if_the_caller_says_so() -> None:
 def test_the_rows_of_an_export_take_a_column_if_it_is_asked_for(reading: TableReading) -> None:
     table = parse(OUTLOOK.encode(), reading)
     assert not table.is_calendar
-    assert [list(event.resources) for _, event in table.rows] == [["Blue"], [], []]
+    assert [list(event.resources) for _, event in table.events] == [["Blue"], [], []]
 
 
 def test_a_table_of_rooms_takes_its_rooms() -> None:
     text = "title,start,end,room\na,2026-12-02 09:00,2026-12-02 10:00,Blue\n"
     table = parse(text.encode(), READING)
-    assert [list(event.resources) for _, event in table.rows] == [["Blue"]]
+    assert [list(event.resources) for _, event in table.events] == [["Blue"]]
     assert not table.assumptions
 
 
@@ -214,7 +215,7 @@ def test_a_table_without_what_is_asked_for_is_refused() -> None:
 def test_columns_may_be_chosen() -> None:
     text = "Was;Von;Bis;Wo\na;2.12.2026 9:00;2.12.2026 10:00;Blau\n"
     chosen = {"title": "Was", "start": "Von", "end": "Bis", "resources": "Wo"}
-    [(_, event)] = parse(text.encode(), replace(READING, columns=chosen)).rows
+    [(_, event)] = parse(text.encode(), replace(READING, columns=chosen)).events
     assert (event.title, event.start.ToJsonString()) == ("a", "2026-12-02T08:00:00Z")
     assert list(event.resources) == ["Blau"]
 
@@ -226,7 +227,7 @@ def test_attendees_and_resources_may_both_be_chosen(by: str | None, expected: st
     text = "start,end,Wer,Raum\n2026-12-02 09:00,2026-12-02 10:00,Carl,Blau\n"
     chosen = {"attendee": "Wer", "resources": "Raum"}
     table = parse(text.encode(), replace(READING, columns=chosen, by=by))
-    assert [list(event.resources) for _, event in table.rows] == [[expected]]
+    assert [list(event.resources) for _, event in table.events] == [[expected]]
     assert not table.assumptions
 
 
@@ -236,7 +237,7 @@ def test_a_date_without_its_time_is_a_fault_where_a_column_has_times() -> None:
         "2026-12-05,,,Carl\n2026-12-06,,10:00,Carl\n2026-12-07\n"
     )
     table = parse(text.encode(), READING)
-    assert [line for line, _ in table.rows] == [2]
+    assert [line for line, _ in table.events] == [2]
     assert [each.fault for each in table.skipped] == [
         f"line {line}: start: the cell is empty" for line in (3, 4, 5)
     ]
@@ -266,19 +267,19 @@ def test_the_organizer_is_an_attendee_if_it_is_asked_for(
 ) -> None:
     text = f"start,end,{name},Required Attendees\n2026-12-02,2026-12-02,Anna,Carl;Dora\n"
     table = parse(text.encode(), replace(READING, by=by))
-    assert [list(event.resources) for _, event in table.rows] == [expected]
+    assert [list(event.resources) for _, event in table.events] == [expected]
 
 
 def test_an_organizer_is_one_attendee() -> None:
     text = "start,end,organizer,attendees\n2026-12-02,2026-12-02,Anna,Carl;Anna\n"
     table = parse(text.encode(), replace(READING, by="attendee"))
-    assert [list(event.resources) for _, event in table.rows] == [["Carl", "Anna"]]
+    assert [list(event.resources) for _, event in table.events] == [["Carl", "Anna"]]
 
 
 def test_a_table_may_have_organizers_alone() -> None:
     text = "Subject,Start Date,Meeting Organizer\na,12/15/2026,Anna\nb,12/16/2026,\n"
     table = parse(text.encode(), replace(READING, by="attendee"))
-    assert [list(event.resources) for _, event in table.rows] == [["Anna"], []]
+    assert [list(event.resources) for _, event in table.events] == [["Anna"], []]
 
 
 def test_a_row_that_is_skipped_is_named_by_its_date_not_by_its_hour() -> None:
@@ -288,5 +289,5 @@ def test_a_row_that_is_skipped_is_named_by_its_date_not_by_its_hour() -> None:
 
 def test_a_row_that_was_declined_takes_no_time() -> None:
     table = parse(b"start,end,status\n2026-12-05 9:00,2026-12-05 10:00,Declined\n", READING)
-    assert not table.rows
+    assert not table.events
     assert not table.skipped

@@ -7,14 +7,15 @@ import pytest
 from calendars.ics_cases import BERLIN
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.json_arrays import Array, parse
+from double_booked.calendars.json_arrays import parse
+from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
 
 READING = TableReading(BERLIN)
 HOUR = {"start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z"}
 
 
-def spans(array: Array) -> list[str]:
+def spans(array: Table) -> list[str]:
     return [f"{event.start.ToJsonString()}/{event.end.ToJsonString()}" for _, event in array.events]
 
 

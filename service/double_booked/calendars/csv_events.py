@@ -2,15 +2,13 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.columns import Columns, find_columns
 from double_booked.calendars.errors import InvalidCalendar
-from double_booked.calendars.row_events import Row, read_rows
+from double_booked.calendars.row_events import Row, Table, read_rows
 from double_booked.calendars.row_times import Style
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
@@ -20,25 +18,6 @@ if TYPE_CHECKING:
 
 _DELIMITERS = ",;\t"
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a file.
-
-    Attributes:
-        rows: The events, each with the line it begins on, from 1.
-        skipped: The rows that cannot be used.
-        assumptions: A sentence about each thing that the file leaves open, and how it was read.
-        is_calendar: Whether its rows take the file, as it is the export of one person's calendar.
-        names_resources: Whether the events take what a column names, as people spell it.
-    """
-
-    rows: Sequence[tuple[int, Event]]
-    skipped: Sequence[Skipped] = ()
-    assumptions: Sequence[str] = ()
-    is_calendar: bool = False
-    names_resources: bool = False
 
 
 def is_csv(line: str) -> bool:

@@ -1,13 +1,11 @@
 """Arrays of events in JSON, as FullCalendar and scripts have them, in, messages out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.columns import Columns, find_columns, normalize
 from double_booked.calendars.json_people import answers_of, owner_takes_part, text_of
-from double_booked.calendars.row_events import Row, read_rows
+from double_booked.calendars.row_events import Row, Table, read_rows
 from double_booked.calendars.row_times import Style
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
@@ -20,26 +18,7 @@ _MILLISECONDS_FROM = 10**11
 _RECURRING = ("rrule", "recurrence", "days of week")
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
-    """The events of an array.
-
-    Attributes:
-        events: Those that can be used, each with its index.
-        skipped: Those that cannot.
-        assumptions: A sentence about each thing that the array leaves open, and how it was read.
-        is_calendar: Whether the events take the file, as it is the list of one person's calendar.
-        names_resources: Whether the events take what a column names, as people spell it.
-    """
-
-    events: Sequence[tuple[int, Event]]
-    skipped: Sequence[Skipped] = ()
-    assumptions: Sequence[str] = ()
-    is_calendar: bool = False
-    names_resources: bool = False
-
-
-def parse(document: Sequence[object], reading: TableReading) -> Array:
+def parse(document: Sequence[object], reading: TableReading) -> Table:
     """Return the events of an array of objects.
 
     The keys are those of `columns.NAMES`, and `extendedProps` may hold more. Dates as ends do not
@@ -63,7 +42,7 @@ def parse(document: Sequence[object], reading: TableReading) -> Array:
     found = read_rows(rows, _all_columns(rows), style, reading, is_calendar=is_calendar)
     skipped += [_skip(row, reason) for row, reason in found.faults]
     assumptions = [*found.assumptions, *_tell_ends(rows)]
-    return Array(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
+    return Table(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
 
 
 def _row(index: int, found: object, reading: TableReading) -> Row:

@@ -17,6 +17,7 @@ from double_booked.calendars.rows import (
     tell_resources,
     texts_of,
 )
+from double_booked.calendars.skipped import Skipped
 
 _ITSELF = {"file", "calendar"}
 """The choices by which events take what they are in."""
@@ -63,6 +64,25 @@ class Rows:
     events: Sequence[tuple[int, Event]]
     faults: Sequence[tuple[Row, str]]
     assumptions: Sequence[str]
+    is_calendar: bool = False
+    names_resources: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was read of a table, or of an array of events in JSON.
+
+    Attributes:
+        events: The events, each with the line of its row from 1, or its index from 0.
+        skipped: The rows that cannot be used.
+        assumptions: A sentence about each thing that the file leaves open, and how it was read.
+        is_calendar: Whether the events take the file, as it is one person's calendar.
+        names_resources: Whether the events take what a column names, as people spell it.
+    """
+
+    events: Sequence[tuple[int, Event]]
+    skipped: Sequence[Skipped] = ()
+    assumptions: Sequence[str] = ()
     is_calendar: bool = False
     names_resources: bool = False
 

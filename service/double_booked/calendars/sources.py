@@ -22,6 +22,7 @@ from double_booked.calendars.formats import detect, is_array
 from double_booked.calendars.ics_events import RESOURCES, Found, to_found, to_seconds
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode, load_document, place_of
+from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
@@ -157,7 +158,7 @@ def _read(file: BinaryIO, path: str, resource: str, reading: Reading) -> Source:
         events = ics.parse(head + file.read(), reading.of_calendars)
         return _from_calendar(name_of(path), events, reading, resource)
     if found_format == "csv":
-        source = _from_table(path, head + file.read(), reading, resource)
+        source = _from_csv(path, head + file.read(), reading, resource)
     elif is_array(head):
         return _from_array(path, head + file.read(), reading, resource)
     else:
@@ -165,21 +166,10 @@ def _read(file: BinaryIO, path: str, resource: str, reading: Reading) -> Source:
     return _in_window(_without_faults(source), reading.window)
 
 
-def _from_table(path: str, content: bytes, reading: Reading, resource: str) -> Source:
+def _from_csv(path: str, content: bytes, reading: Reading, resource: str) -> Source:
     table = csv_events.parse(content, _of_tables(reading))
-    found = [Found(event, line) for line, event in table.rows]
-    inside = _with_resources(found, reading.by, resource, is_calendar=table.is_calendar)
-    without = len(found) - len(inside)
-    return Source(
-        name_of(path),
-        inside,
-        ConflictOptions(),
-        without_resource=without,
-        skipped=table.skipped,
-        calendar=resource if table.is_calendar or reading.by in _ITSELF else "",
-        assumptions=table.assumptions,
-        names_resources=table.names_resources,
-    )
+    found = [Found(event, line) for line, event in table.events]
+    return _from_table(path, table, found, reading, resource)
 
 
 def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> Source:
@@ -189,20 +179,26 @@ def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> S
     if is_jcal(document):
         calendar = ics.read_components(to_components(document, text), reading.of_calendars)
         return _from_calendar(name_of(path), calendar, reading, resource)
-    array = json_arrays.parse(document, _of_tables(reading))
-    found = [Found(event, position=index) for index, event in array.events]
-    inside = _with_resources(found, reading.by, resource, is_calendar=array.is_calendar)
-    source = Source(
+    table = json_arrays.parse(document, _of_tables(reading))
+    found = [Found(event, position=index) for index, event in table.events]
+    source = _from_table(path, table, found, reading, resource)
+    return _in_window(_without_faults(source), reading.window)
+
+
+def _from_table(
+    path: str, table: Table, found: Sequence[Found], reading: Reading, resource: str
+) -> Source:
+    inside = _with_resources(found, reading.by, resource, is_calendar=table.is_calendar)
+    return Source(
         name_of(path),
         inside,
         ConflictOptions(),
         without_resource=len(found) - len(inside),
-        skipped=array.skipped,
-        calendar=resource if array.is_calendar or reading.by in _ITSELF else "",
-        assumptions=array.assumptions,
-        names_resources=array.names_resources,
+        skipped=table.skipped,
+        calendar=resource if table.is_calendar or reading.by in _ITSELF else "",
+        assumptions=table.assumptions,
+        names_resources=table.names_resources,
     )
-    return _in_window(_without_faults(source), reading.window)
 
 
 def _of_tables(reading: Reading) -> TableReading:
