@@ -63,6 +63,15 @@ class Authority:
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+            # From Python 3.13 on, callers insist on what RFC 5280 (section 4.2.1) requires.
+            .add_extension(_key_usage(is_authority=is_authority), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+                critical=False,
+            )
             .add_extension(
                 x509.SubjectAlternativeName(
                     [x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.1"))]
@@ -87,6 +96,20 @@ class Authority:
         files.certificate.write_bytes(self.certificate(name, key))
         files.key.write_bytes(key_pem(key))
         return files
+
+
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not is_authority,
+        key_cert_sign=is_authority,
+        crl_sign=is_authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def common_name(name: str) -> x509.Name:
