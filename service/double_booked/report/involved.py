@@ -1,7 +1,7 @@
 """Only the conflicts in which certain events take part."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -78,20 +78,20 @@ def to_message(findings: Findings, asked: EventList, *, explain: bool) -> Confli
         asked: The request.
         explain: Whether to say who overlaps when.
     """
-    return ConflictList(
-        conflicts=[
-            ConflictGroup(
-                conflict_group=[asked.events[each] for each in group.members],
-                resource=group.resource,
-                overlaps=[_overlap(each, group) for each in group.overlaps] if explain else [],
-            )
-            for group in findings.groups
-        ]
+    groups = (_group(each, asked, explain=explain) for each in findings.groups)
+    return ConflictList(conflicts=groups)
+
+
+def _group(group: Group, asked: EventList, *, explain: bool) -> ConflictGroup:
+    numbers = {position: number for number, position in enumerate(group.members)}
+    return ConflictGroup(
+        conflict_group=[asked.events[each] for each in group.members],
+        resource=group.resource,
+        overlaps=[_overlap(each, numbers) for each in group.overlaps] if explain else [],
     )
 
 
-def _overlap(overlap: Overlap, group: Group) -> OverlapMessage:
-    numbers = {position: number for number, position in enumerate(group.members)}
+def _overlap(overlap: Overlap, numbers: Mapping[int, int]) -> OverlapMessage:
     message = OverlapMessage(depth=overlap.depth, members=[numbers[m] for m in overlap.members])
     message.start.seconds, message.start.nanos = divmod(overlap.start, NANOS_PER_SECOND)
     message.end.seconds, message.end.nanos = divmod(overlap.end, NANOS_PER_SECOND)
