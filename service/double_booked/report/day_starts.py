@@ -1,13 +1,12 @@
 """The starts that proposed times may have: midnights and quarters of hours of a zone's days."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache, partial
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.report.times import instant_of
 
 _STEP_MINUTES = 15
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_KEPT = 1_000
 
 
@@ -60,5 +59,4 @@ class DayStarts:
 
     def _instant(self, day: date, minutes: int) -> int:
         local = datetime.combine(day, time()) + timedelta(minutes=minutes)
-        passed = local.replace(tzinfo=self._zone) - _EPOCH
-        return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
+        return instant_of(local, self._zone)

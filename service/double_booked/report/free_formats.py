@@ -9,7 +9,6 @@ from datetime import UTC, datetime, tzinfo
 from icalendar import Calendar
 from icalendar import Event as Vevent
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.depth import Span
 from double_booked.report.findings import count
 from double_booked.report.printable import printable
@@ -17,6 +16,7 @@ from double_booked.report.times import (
     day_of,
     format_day,
     format_duration,
+    format_rfc3339,
     format_span,
     moment_of,
     name_of_zone,
@@ -59,7 +59,9 @@ def render_text(free: FreeTimes, zone: tzinfo) -> Iterator[str]:
 
 def render_json(free: FreeTimes) -> str:
     """Return an object with the times, RFC 3339 in UTC, and the names of what is free then."""
-    times = [{"start": _rfc3339(start), "end": _rfc3339(end)} for start, end in free.spans]
+    times = [
+        {"start": format_rfc3339(start), "end": format_rfc3339(end)} for start, end in free.spans
+    ]
     return json.dumps({"free": times, "resources": list(free.resources)}, indent=2)
 
 
@@ -95,9 +97,3 @@ def _name(resources: Sequence[str]) -> str:
     if len(names) > MAX_NAMES:
         names = [*names[:MAX_NAMES], f"{len(names) - MAX_NAMES} more"]
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]])) or "everybody"
-
-
-def _rfc3339(instant: int) -> str:
-    nanos = instant % NANOS_PER_SECOND
-    fraction = f".{nanos:09}".rstrip("0") if nanos else ""
-    return f"{moment_of(instant, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"

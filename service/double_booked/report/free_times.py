@@ -3,15 +3,14 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts.definition import NANOS_PER_SECOND, Occupied, occupied_time
 from double_booked.conflicts.depth import Overload, Span, merge_spans, overloads
-from double_booked.report.times import day_of, moment_of
+from double_booked.report.times import day_of, instant_of, moment_of
 
 _QUARTER = 15 * 60 * NANOS_PER_SECOND
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WHOLE_DAY = (0, 24)
 
 
@@ -91,16 +90,11 @@ def _allowed(wish: Wish) -> Iterator[Span]:
     day, last = day_of(start, wish.zone), day_of(end - 1, wish.zone)
     while day <= last:
         first_hour, last_hour = (
-            _instant(datetime.combine(day, time()) + timedelta(hours=hour), wish.zone)
+            instant_of(datetime.combine(day, time()) + timedelta(hours=hour), wish.zone)
             for hour in wish.hours
         )
         yield max(start, first_hour), min(end, last_hour)
         day += timedelta(1)
-
-
-def _instant(local: datetime, zone: tzinfo) -> int:
-    passed = local.replace(tzinfo=zone) - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
 
 
 def _next_quarter(instant: int, zone: tzinfo) -> int:

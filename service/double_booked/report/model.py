@@ -3,14 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.conflicts.depth import Span
 from double_booked.report.findings import Findings, Group, Overlap, summarize
 from double_booked.report.repeats import Repeat
-from double_booked.report.times import moment_of
+from double_booked.report.times import format_rfc3339
 
 VERSION = 1
 """Goes up when a field is taken away or means something else; new fields may come."""
@@ -166,8 +165,8 @@ def _event(findings: Findings, position: int, event: Event) -> ReportedEvent:
         event.id,
         event.title,
         event.description,
-        _rfc3339(entry.start),
-        _rfc3339(entry.end),
+        format_rfc3339(entry.start),
+        format_rfc3339(entry.end),
         place.is_all_day,
         entry.resources,
         place.file,
@@ -183,7 +182,7 @@ def _conflict(group: Group) -> ReportedConflict:
 
 
 def _overlap(overlap: Overlap) -> ReportedOverlap:
-    start, end = _rfc3339(overlap.start), _rfc3339(overlap.end)
+    start, end = format_rfc3339(overlap.start), format_rfc3339(overlap.end)
     return ReportedOverlap(start, end, overlap.depth, overlap.members)
 
 
@@ -193,11 +192,4 @@ def _repeat(repeat: Repeat) -> ReportedRepeat:
 
 
 def _span(span: Span) -> TimeSpan:
-    return TimeSpan(_rfc3339(span[0]), _rfc3339(span[1]))
-
-
-def _rfc3339(instant: int) -> str:
-    nanos = instant % NANOS_PER_SECOND
-    fraction = f".{nanos:09}".rstrip("0") if nanos else ""
-    moment = moment_of(instant, UTC)
-    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}{fraction}Z"
+    return TimeSpan(format_rfc3339(span[0]), format_rfc3339(span[1]))

@@ -20,6 +20,12 @@ def moment_of(instant: int, zone: tzinfo | None) -> datetime:
         return moment
 
 
+def instant_of(local: datetime, zone: tzinfo) -> int:
+    """Return a time that clocks of the zone show, in nanoseconds since 1970."""
+    passed = local.replace(tzinfo=zone) - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
+
+
 def day_of(instant: int, zone: tzinfo | None) -> date:
     """The day in which an instant lies, given in nanoseconds since 1970."""
     return moment_of(instant, zone).date()
@@ -33,6 +39,14 @@ def is_midnight(instant: int, zone: tzinfo | None) -> bool:
 def name_of_zone(instant: int, zone: tzinfo | None) -> str:
     """What clocks go by at an instant, like "CET", "+03" or "UTC"."""
     return f"{moment_of(instant, zone):%Z}"
+
+
+def format_rfc3339(instant: int) -> str:
+    """Return an instant like "2026-11-02T09:00:00Z", with as many decimals as it needs."""
+    nanos = instant % NANOS_PER_SECOND
+    fraction = f".{nanos:09}".rstrip("0") if nanos else ""
+    moment = moment_of(instant, UTC)
+    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def format_day(day: date) -> str:
