@@ -100,7 +100,7 @@ class FileZones:
 
 @lru_cache(maxsize=64)  # files of one program define the same zone, which is read once
 def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
-    """Tell whether a file's zone has other offsets than a known one, within the window.
+    """Return whether a file's zone has other offsets than a known one, within the window.
 
     A window of less than a year counts as one. Where the file's zone has one offset only, its
     history may be cut; that contradicts only where the known zone has it on no day of the year.

@@ -136,7 +136,7 @@ def _short_name(path: str) -> str:
 
 
 def name_of(path: str) -> str:
-    """The name under which people are told of a file."""
+    """Return the name of a file for messages."""
     if is_address(path):
         return show_address(path)
     return "standard input" if path == "-" else click.format_filename(path)
