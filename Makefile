@@ -74,19 +74,23 @@ format: install ## put code and proto in the standard form
 
 ARCHIVE := build/image.tar
 IMAGE := docker.io/library/double-booked:dev
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+# The name that the chart and kustomize pull by default.
+CHART_IMAGE = docker.io/library/double-booked:$(VERSION)
 BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
-BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(VERSION) \
 	--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct)
 
 dev-image: ## build the dev stage likewise, as build/dev-image.tar
-	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
+	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop CHART_IMAGE= ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
 
-image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar
+image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar, named :dev and by its version
 	mkdir -p build
 	rm -f $(ARCHIVE)
-	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) --tag $(IMAGE) .
-	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
+	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) $(patsubst %,--tag %,$(IMAGE) $(CHART_IMAGE)) .
+	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE) $(CHART_IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
+	$(if $(filter buildah,$(BUILDER)),$(if $(CHART_IMAGE),python3 tools/image_tag.py $(ARCHIVE) $(CHART_IMAGE)))
 
 image-size: ## tell what takes the room in build/image.tar
 	@python3 tools/image_size.py build/image.tar

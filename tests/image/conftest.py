@@ -19,12 +19,12 @@ class Image:
     Attributes:
         config: Its configuration (OCI image-spec, "Image Configuration").
         root: Its file tree.
-        tag: Its name.
+        tags: Its names.
     """
 
     config: dict[str, Any]
     root: Path
-    tag: str
+    tags: list[str]
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +39,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         with tarfile.open(folder / layer) as files:
             files.extractall(root, filter="fully_trusted")  # noqa: S202 - as above
     config = json.loads(folder.joinpath(manifest["Config"]).read_text())
-    return Image(config["config"], root, manifest["RepoTags"][0])
+    return Image(config["config"], root, manifest["RepoTags"])
 
 
 @pytest.fixture(scope="session")

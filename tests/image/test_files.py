@@ -24,7 +24,8 @@ def test_it_is_tagged_and_says_what_it_is(image: Image) -> None:
         check=True,
         cwd=ARCHIVE.parent,
     ).stdout.strip()
-    assert image.tag == "docker.io/library/double-booked:dev"
+    name = "docker.io/library/double-booked"
+    assert image.tags == [f"{name}:dev", f"{name}:0.1.0"]
     labels = image.config["Labels"]
     assert labels["org.opencontainers.image.revision"].removesuffix("-modified") == commit
     assert labels["org.opencontainers.image.version"] == "0.1.0"
