@@ -47,7 +47,8 @@ $(TOOLS)/built: tools/go.mod tools/go.sum tools/kstatus/main.go
 
 tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform and kstatus into build/tools (needs Go)
 
-chart-docs: $(TOOLS)/built ## write the chart's README from its values
+chart-docs: install $(TOOLS)/built ## write the chart's README and files/defaults.yaml from its values
+	$(BIN)/python tools/chart_defaults.py
 	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning
 
 kustomize: install $(TOOLS)/built ## write kustomize/base and its components from the chart

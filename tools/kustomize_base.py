@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+import chart_defaults
+
 ROOT = Path(__file__).parents[1]
 COMPONENTS = {
     "headless-service": ("headlessService.enabled=true",),
@@ -75,6 +77,7 @@ def write(folder: Path, objects: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Write the base and the components."""
+    chart_defaults.main()
     helm = ROOT / "build/tools/helm"
     base = render(helm)
     write(ROOT / "kustomize/base", list(base.values()))

@@ -52,9 +52,9 @@ def template(*options: str, helm: str = "helm", kubernetes: str = NEWEST) -> str
     return run(tool(helm), "template", "double-booked", *fixed, *options)
 
 
-def render(*options: str) -> Objects:
+def render(*options: str, helm: str = "helm") -> Objects:
     """What helm renders."""
-    objects = filter(None, yaml.safe_load_all(template(*options)))
+    objects = filter(None, yaml.safe_load_all(template(*options, helm=helm)))
     return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 

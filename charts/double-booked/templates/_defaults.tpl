@@ -1,0 +1,46 @@
+{{/*
+Set each value that is null, or missing, to its default. Helm removes what a user sets to null, and
+`helm upgrade --reuse-values` lacks the values that are new, so every template starts with this,
+and the first one that is rendered does the work for all.
+A null of replicaCount has a meaning of its own.
+*/}}
+{{- define "double-booked.setDefaults" -}}
+{{- if not .Values.areComplete -}}
+{{- $defaults := .Files.Get "files/defaults.yaml" | fromYaml -}}
+{{- include "double-booked.setMissing" (dict "values" .Values "defaults" $defaults "path" "") -}}
+{{- $_ := set .Values "areComplete" true -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.setMissing" -}}
+{{- $root := . -}}
+{{- range $key, $default := .defaults -}}
+{{- $path := printf "%s.%s" $root.path $key | trimPrefix "." -}}
+{{- $value := index $root.values $key -}}
+{{- if and (kindIs "invalid" $value) (ne $path "replicaCount") -}}
+{{- $_ := set $root.values $key $default -}}
+{{- else if include "double-booked.isOfUser" (list $path $default) -}}
+{{- include "double-booked.removeNulls" $value -}}
+{{- else if kindIs "map" $default -}}
+{{- include "double-booked.setMissing" (dict "values" $value "defaults" $default "path" $path) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether a map has no keys of the chart's: a null removes one, such as a limit or a label. */}}
+{{- define "double-booked.isOfUser" -}}
+{{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "metrics.dashboard.labels" -}}
+{{- if or (has (first .) $maps) (and (kindIs "map" (last .)) (empty (last .))) }}true{{ end -}}
+{{- end -}}
+
+{{- define "double-booked.removeNulls" -}}
+{{- if kindIs "map" . -}}
+{{- range $key, $value := . -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := unset $ $key -}}
+{{- else -}}
+{{- include "double-booked.removeNulls" $value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
