@@ -58,8 +58,7 @@ def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN
         metadata.pop("namespace", None)
         for label in _OF_HELM:
             metadata["labels"].pop(label, None)
-        if metadata.get("annotations", {}).keys() == {"helm.sh/resource-policy"}:
-            del metadata["annotations"]
+        metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
         found[each["kind"], metadata["name"]] = each
     return found
 

@@ -1,26 +1,26 @@
-"""A cluster as Helm sees it: an API server that has webhook configurations and nothing else."""
+"""A cluster as Helm sees it: an API server that has webhook configurations and definitions."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from chart.programs import NEWEST
+from chart.programs import CHART, NEWEST, tool
 
-GROUP = "admissionregistration.k8s.io"
 KIND = "ValidatingWebhookConfiguration"
-_RESOURCES = "validatingwebhookconfigurations"
+_KINDS = {KIND: "admissionregistration.k8s.io", "CustomResourceDefinition": "apiextensions.k8s.io"}
 
 Answers = dict[str, dict[str, Any]]
 """Bodies by path."""
 
 
 @contextmanager
-def cluster_with(configurations: list[dict[str, Any]]) -> Iterator[str]:
-    """Serve the ValidatingWebhookConfigurations; yield the address for `--kube-apiserver`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(answers(configurations)))
+def cluster_with(objects: list[dict[str, Any]]) -> Iterator[str]:
+    """Serve webhook configurations and definitions; yield the address for `--kube-apiserver`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(answers(objects)))
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -29,26 +29,43 @@ def cluster_with(configurations: list[dict[str, Any]]) -> Iterator[str]:
         server.server_close()
 
 
-def answers(configurations: list[dict[str, Any]]) -> Answers:
-    """Return what the API server says of itself, and the list."""
-    version = {"groupVersion": f"{GROUP}/v1", "version": "v1"}
-    group = {"name": GROUP, "versions": [version], "preferredVersion": version}
-    resource = {"name": _RESOURCES, "kind": KIND, "namespaced": False, "verbs": ["get", "list"]}
-    return {
+def rendering_error(objects: list[dict[str, Any]], *options: str, helm: str = "helm") -> str:
+    """Return what the chart says against an upgrade in a cluster with these objects.
+
+    The cluster knows no other kind, so Helm fails in any case, if only after the rendering.
+    """
+    with cluster_with(objects) as address:
+        cluster = (f"--kube-apiserver={address}", f"--kube-version={NEWEST}", "--dry-run=server")
+        where = ("--namespace=shared", "--disable-openapi-validation")
+        command = [tool(helm), "template", "double-booked", str(CHART), *where, *cluster, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    is_refused = "execution error at" in done.stderr
+    assert is_refused is not ('no matches for kind "Service"' in done.stderr), done.stderr
+    return done.stderr if is_refused else ""
+
+
+def answers(objects: list[dict[str, Any]]) -> Answers:
+    """Return what the API server says of itself, and the objects one by one and as lists."""
+    groups: list[dict[str, Any]] = []
+    found: Answers = {
         "/version": {"major": "1", "minor": "34", "gitVersion": f"v{NEWEST}"},
         "/api": {"kind": "APIVersions", "versions": []},
-        "/apis": {"kind": "APIGroupList", "groups": [group]},
-        f"/apis/{GROUP}/v1": {
-            "kind": "APIResourceList",
-            "groupVersion": f"{GROUP}/v1",
-            "resources": [resource],
-        },
-        f"/apis/{GROUP}/v1/{_RESOURCES}": {
-            "kind": f"{KIND}List",
-            "apiVersion": f"{GROUP}/v1",
-            "items": configurations,
-        },
+        "/apis": {"kind": "APIGroupList", "groups": groups},
     }
+    for kind, group in _KINDS.items():
+        version = {"groupVersion": f"{group}/v1", "version": "v1"}
+        groups.append({"name": group, "versions": [version], "preferredVersion": version})
+        resource: dict[str, Any] = {"name": f"{kind.lower()}s", "kind": kind, "namespaced": False}
+        found[f"/apis/{group}/v1"] = {
+            "kind": "APIResourceList",
+            "groupVersion": f"{group}/v1",
+            "resources": [resource | {"verbs": ["get", "list"]}],
+        }
+        items = [each for each in objects if each["kind"] == kind]
+        path = f"/apis/{group}/v1/{resource['name']}"
+        found[path] = {"kind": f"{kind}List", "apiVersion": f"{group}/v1", "items": items}
+        found |= {f"{path}/{each['metadata']['name']}": each for each in items}
+    return found
 
 
 def handler(known: Answers) -> type[BaseHTTPRequestHandler]:

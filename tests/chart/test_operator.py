@@ -9,6 +9,7 @@ import pytest
 import yaml
 from google.protobuf.json_format import ParseDict
 
+from chart.cluster import rendering_error
 from chart.programs import (
     CHART,
     NAMES,
@@ -450,7 +451,6 @@ def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> No
         if each and each["metadata"]["name"] == f"{kind}.double-booked.io"
     ]
     assert rendered["spec"] == written["spec"]
-    assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -486,8 +486,56 @@ def test_the_notes_are_about_what_is_installed(name: str) -> None:
 
 def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:
     key = ("CustomResourceDefinition", "bookings.double-booked.io")
-    assert "annotations" not in render(values("operator"), "--set=crds.keep=false")[key]["metadata"]
+    kept = render(values("operator"))[key]["metadata"]["annotations"]
+    assert kept == {
+        "helm.sh/resource-policy": "keep",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    }
+    bound = render(values("operator"), "--set=crds.keep=false")[key]["metadata"]["annotations"]
+    assert bound == {"argocd.argoproj.io/sync-options": "Prune=false"}
     assert key not in render(values("operator-namespaced"))
+    assert key not in render(values("operator"), "--set=crds.install=false")
+
+
+def test_a_definition_has_no_label_that_argo_cd_tracks_by() -> None:
+    objects = render(values("operator"))
+    instances = {
+        kind: each["metadata"]["labels"].get("app.kubernetes.io/instance")
+        for (kind, _), each in objects.items()
+    }
+    assert {kind for kind, found in instances.items() if not found} == {"CustomResourceDefinition"}
+
+
+@pytest.mark.parametrize(
+    ("options", "annotations", "is_refused"),
+    [
+        ("crds.keep=false", {}, True),
+        ("operator.enabled=true,crds.enabled=false,crds.keep=false", {}, True),
+        ("operator.enabled=true,crds.keep=false", {}, False),
+        ("crds.keep=false", {"helm.sh/resource-policy": "keep"}, False),
+        ("crds.keep=false", {"meta.helm.sh/release-name": "another"}, False),
+        ("crds.keep=true", {}, False),
+    ],
+)
+def test_an_upgrade_that_would_delete_the_definitions_is_refused(
+    options: str, annotations: dict[str, str], *, is_refused: bool
+) -> None:
+    own = {"meta.helm.sh/release-name": "double-booked", "meta.helm.sh/release-namespace": "shared"}
+    live = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "bookings.double-booked.io", "annotations": own | annotations},
+    }
+    found = rendering_error([live], f"--set={options}")
+    assert ("would delete the definitions" in found) is is_refused
+    assert ("first upgrade with crds.keep=true" in found) is is_refused
+
+
+def test_the_former_name_of_a_value_is_warned_of() -> None:
+    command = ("install", "double-booked", str(CHART), "--dry-run=client")
+    assert "Set crds.enabled=false." in run(tool("helm"), *command, "--set=crds.install=false")
+    assert "WARNING" not in run(tool("helm"), *command)
 
 
 def test_names_fit_however_long_the_releases_is() -> None:

@@ -37,7 +37,7 @@ A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
         ("--set=operator.watchNamespaces={a,a}", "watchNamespaces"),
         ("--set=operator.namespaceSelector.labels.a=b", "labels"),
         ("--set=operator.certificate.source=selfSigned", "source"),
-        ("--set=crds.enabled=true", "enabled"),
+        ("--set-string=crds.enabled=true", "enabled"),
         (
             "--set=operator.watchNamespaces={a},operator.namespaceSelector.matchLabels.a=b",
             "exclude each other",
@@ -64,7 +64,7 @@ def test_a_mistake_is_refused(mistake: str, sentence: str) -> None:
         ("prometheus-operator", "install the Prometheus operator"),
         ("google-managed-prometheus", "turn managed collection on"),
         ("operator-cert-manager", "operator.certificate.source=certManager needs cert-manager"),
-        ("operator-namespaced", "set crds.install=true"),
+        ("operator-namespaced", "set crds.enabled=true"),
     ],
 )
 def test_a_feature_that_the_cluster_lacks_is_refused(name: str, sentence: str) -> None:

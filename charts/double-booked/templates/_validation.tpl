@@ -10,6 +10,7 @@
 {{- end -}}
 {{- include "double-booked.validateOperator" . -}}
 {{- include "double-booked.validateAlone" . -}}
+{{- include "double-booked.validateDefinitions" . -}}
 {{- include "double-booked.validateApis" . -}}
 {{- end -}}
 
@@ -75,6 +76,23 @@
 {{- range $label := list "app" "app.kubernetes.io/instance" -}}
 {{- if hasKey $operator.podLabels $label -}}
 {{- fail (printf "operator.podLabels sets %s, but the Service and the Deployment select pods by that label: choose another name." $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Fails where an upgrade without the definitions would delete them: those that carry the annotation `keep` stay, so that
+only crds.keep=false needs a look at the cluster, and the right to read definitions.
+*/}}
+{{- define "double-booked.validateDefinitions" -}}
+{{- if not (or .Values.crds.keep (and .Values.operator.enabled (include "double-booked.hasDefinitions" .))) -}}
+{{- $lacking := ternary "crds.enabled" "operator.enabled" .Values.operator.enabled -}}
+{{- $live := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" "bookings.double-booked.io" | default dict -}}
+{{- $annotations := dig "metadata" "annotations" dict $live -}}
+{{- $release := index $annotations "meta.helm.sh/release-name" | default "" -}}
+{{- $namespace := index $annotations "meta.helm.sh/release-namespace" | default "" -}}
+{{- if and (eq $release .Release.Name) (eq $namespace .Release.Namespace) (not (hasKey $annotations "helm.sh/resource-policy")) -}}
+{{- fail (printf "%s=false with crds.keep=false would delete the definitions, and with them every Calendar and Booking: first upgrade with crds.keep=true and %s=true." $lacking $lacking) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -162,8 +180,8 @@ names: {{ toJson $only.values }}
 {{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
 {{- end -}}
-{{- if and .Values.operator.enabled (not .Values.crds.install) -}}
-{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.install=true, or install the definitions by other means") -}}
+{{- if and .Values.operator.enabled (not (include "double-booked.hasDefinitions" .)) -}}
+{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.enabled=true, or install the definitions by other means") -}}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
