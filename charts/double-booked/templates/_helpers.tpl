@@ -1,39 +1,108 @@
+{{/* Where the chart is among those of its parents, by their aliases; nothing as the root chart. */}}
+{{- define "double-booked.alias" -}}
+{{- .Template.BasePath | trimSuffix "/templates" | trimSuffix "/templates/tests" | splitList "/charts/" | rest | join "." -}}
+{{- end -}}
+
+{{/* A text of at most so many characters. What is cut differs where the whole differs. */}}
+{{- define "double-booked.shortened" -}}
+{{- $text := index . 0 -}}
+{{- $most := index . 1 -}}
+{{- if gt (len $text) $most -}}
+{{- $text = printf "%s-%s" (regexReplaceAll "[-.]+$" (trunc (sub $most 9 | int) $text) "") (sha256sum $text | trunc 8) -}}
+{{- end -}}
+{{- $text -}}
+{{- end -}}
+
+{{/*
+The release, as the root chart: it is cut at 50 characters, as it always was. As a subchart, the release and the
+alias, so that two never share a name; short enough for "-operator-metrics" after it.
+*/}}
 {{- define "double-booked.fullname" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- $part := .Values.nameOverride | default (include "double-booked.alias" .) -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if $part -}}
+{{- $whole := printf "%s-%s" .Release.Name (regexReplaceAll "[^a-z0-9]+" (lower $part) "-") -}}
+{{- include "double-booked.shortened" (list $whole 46) -}}
+{{- else -}}
+{{- regexReplaceAll "-+$" (trunc 50 .Release.Name) "" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.namespace" -}}
+{{- .Values.namespaceOverride | default .Release.Namespace -}}
+{{- end -}}
+
+{{- define "double-booked.nameLabel" -}}
+{{- $alias := include "double-booked.alias" . | default "double-booked" -}}
+app.kubernetes.io/name: {{ include "double-booked.shortened" (list $alias 63) | quote }}
+{{- end -}}
+
+{{/* What tells the pods of one installation from those of others. No value changes it, as selectors are immutable. */}}
+{{- define "double-booked.instanceLabels" -}}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- if include "double-booked.alias" . }}
+{{ include "double-booked.nameLabel" . }}
+{{- end }}
 {{- end -}}
 
 {{/* What selects pods: never changes, in any version. */}}
 {{- define "double-booked.selector" -}}
 app: double-booked
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "double-booked.instanceLabels" . }}
+{{- end -}}
+
+{{- define "double-booked.podLabels" -}}
+app: double-booked
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{ include "double-booked.nameLabel" . }}
 {{- end -}}
 
 {{- define "double-booked.labels" -}}
-{{ include "double-booked.selector" . }}
-app.kubernetes.io/name: double-booked
+{{ include "double-booked.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
+helm.sh/chart: "{{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}"
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
 
 {{- define "double-booked.metadata" -}}
-name: {{ include "double-booked.fullname" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "double-booked.fullname" . | quote }}
+namespace: {{ include "double-booked.namespace" . | quote }}
 labels:
   {{- include "double-booked.labels" . | nindent 2 }}
 {{- end -}}
 
 {{- define "double-booked.image" -}}
+{{- $repository := include "double-booked.repository" . -}}
 {{- if .Values.image.reference -}}
 {{ .Values.image.reference }}
 {{- else if .Values.image.digest -}}
-{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{ $repository }}@{{ .Values.image.digest }}
 {{- else -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
+{{- end -}}
+
+{{/* With global.imageRegistry in place of a registry: a first part with a dot or a port, or localhost, is one. */}}
+{{- define "double-booked.repository" -}}
+{{- $registry := (.Values.global | default dict).imageRegistry -}}
+{{- if $registry -}}
+{{ $registry | trimSuffix "/" }}/{{ regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" .Values.image.repository "" }}
+{{- else -}}
+{{ .Values.image.repository }}
+{{- end -}}
+{{- end -}}
+
+{{/* Those of all charts, then the chart's own: names, or objects with a name. */}}
+{{- define "double-booked.imagePullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- with uniq $secrets }}{{ toYaml . }}{{ end -}}
 {{- end -}}
 
 {{- define "double-booked.serviceAccountName" -}}

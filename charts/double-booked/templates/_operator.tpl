@@ -1,28 +1,46 @@
-{{/* Short enough for the names that it begins. */}}
+{{/* Short enough for the names that it begins. As the root chart it is cut, as it always was. */}}
 {{- define "double-booked.operatorName" -}}
-{{- include "double-booked.fullname" . | trunc 46 | trimSuffix "-" }}-operator
+{{- $name := include "double-booked.fullname" . -}}
+{{- if include "double-booked.alias" . -}}
+{{- $name = include "double-booked.shortened" (list $name 46) -}}
+{{- end -}}
+{{- regexReplaceAll "-+$" (trunc 46 $name) "" }}-operator
+{{- end -}}
+
+{{/*
+The name of what belongs to no namespace. A subchart puts its namespace before it, with a dot, which no part of it
+contains: releases of one name in two namespaces then have objects of their own.
+*/}}
+{{- define "double-booked.operatorClusterName" -}}
+{{- if include "double-booked.alias" . }}{{ include "double-booked.namespace" . }}.{{ end -}}
+{{- include "double-booked.operatorName" . -}}
 {{- end -}}
 
 {{/* Other than the service's, so that its Services, budget and policy never select the operator. */}}
 {{- define "double-booked.operatorSelector" -}}
 app: double-booked-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+{{ include "double-booked.instanceLabels" . }}
+{{- end -}}
+
+{{- define "double-booked.operatorPodLabels" -}}
+{{- toYaml (merge (include "double-booked.operatorSelector" . | fromYaml) (include "double-booked.podLabels" . | fromYaml)) -}}
 {{- end -}}
 
 {{- define "double-booked.operatorLabels" -}}
 {{- toYaml (merge (include "double-booked.operatorSelector" . | fromYaml) (include "double-booked.labels" . | fromYaml)) -}}
 {{- end -}}
 
-{{/* Of what belongs to no namespace, or is in another. */}}
 {{- define "double-booked.operatorClusterMetadata" -}}
-name: {{ include "double-booked.operatorName" . }}
+name: {{ include "double-booked.operatorClusterName" . | quote }}
 labels:
   {{- include "double-booked.operatorLabels" . | nindent 2 }}
 {{- end -}}
 
 {{- define "double-booked.operatorMetadata" -}}
-namespace: {{ .Release.Namespace }}
-{{ include "double-booked.operatorClusterMetadata" . }}
+name: {{ include "double-booked.operatorName" . | quote }}
+namespace: {{ include "double-booked.namespace" . | quote }}
+labels:
+  {{- include "double-booked.operatorLabels" . | nindent 2 }}
 {{- end -}}
 
 {{- define "double-booked.operatorServiceAccountName" -}}
@@ -31,8 +49,8 @@ namespace: {{ .Release.Namespace }}
 
 {{- define "double-booked.operatorSubjects" -}}
 - kind: ServiceAccount
-  name: {{ include "double-booked.operatorServiceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "double-booked.operatorServiceAccountName" . | quote }}
+  namespace: {{ include "double-booked.namespace" . | quote }}
 {{- end -}}
 
 {{/* The operator's rights in the namespaces that it watches. */}}
@@ -83,8 +101,8 @@ matchExpressions:
 name: {{ .resource }}.double-booked.io
 clientConfig:
   service:
-    name: {{ include "double-booked.operatorName" .root }}
-    namespace: {{ .root.Release.Namespace }}
+    name: {{ include "double-booked.operatorName" .root | quote }}
+    namespace: {{ include "double-booked.namespace" .root | quote }}
     port: 443
 admissionReviewVersions: [v1]
 matchPolicy: Equivalent

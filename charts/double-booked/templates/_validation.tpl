@@ -1,9 +1,11 @@
 {{/* Refuses what a schema cannot: values that contradict each other. */}}
 {{- define "double-booked.validate" -}}
+{{- include "double-booked.validateName" . -}}
 {{- if not (or .Values.service.enabled .Values.operator.enabled) -}}
 {{- fail "service.enabled and operator.enabled are both false, so there is nothing to install: set one of them to true." -}}
 {{- end -}}
 {{- include "double-booked.validateLabels" . -}}
+{{- include "double-booked.validateSiblings" . -}}
 {{- if .Values.service.enabled -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
@@ -14,9 +16,68 @@
 {{- include "double-booked.validateApis" . -}}
 {{- end -}}
 
+{{- define "double-booked.validateName" -}}
+{{- $name := include "double-booked.fullname" . -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "the name of the release makes %q the name of a Service, which has to begin with a letter and may consist of lower-case letters, digits and \"-\" only: set fullnameOverride, or choose another name for the release." $name) -}}
+{{- end -}}
+{{- if eq (toString .Values.enabled) "false" -}}
+{{- fail "enabled is false, but the chart is installed: only a parent chart can leave it out, with `condition: ALIAS.enabled` in its dependency." -}}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Fails where another alias of this chart in the same parent has an object of the same name, or an operator for the same
+namespaces. Helm hands all charts the same .Release, in which each leaves what the next one compares.
+*/}}
+{{- define "double-booked.validateSiblings" -}}
+{{- $alias := include "double-booked.alias" . -}}
+{{- $siblings := index .Release "double-booked" | default dict -}}
+{{- $names := include "double-booked.names" . | fromYamlArray -}}
+{{- $selector := ternary (include "double-booked.namespaceSelector" . | fromYaml) nil .Values.operator.enabled -}}
+{{- range $other, $its := $siblings -}}
+{{- range $name := $names -}}
+{{- if has $name $its.names -}}
+{{- fail (printf "the subcharts %s and %s would both have objects named %s: set another nameOverride or fullnameOverride for one of them." $other $alias $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not (kindIs "invalid" $selector)) (not (kindIs "invalid" $its.selector)) -}}
+{{- if include "double-booked.selectorsOverlap" (list $selector $its.selector) -}}
+{{- fail (printf "operator.enabled: the operators of the subcharts %s and %s would review the same namespaces and reject each other's Bookings: enable one of them only, or give each other namespaces in operator.watchNamespaces." $other $alias) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $siblings $alias (dict "names" $names "selector" $selector) -}}
+{{- $_ := set .Release "double-booked" $siblings -}}
+{{- end -}}
+
+{{/* The names that objects have in their namespace. */}}
+{{- define "double-booked.names" -}}
+{{- $name := include "double-booked.fullname" . -}}
+{{- $operator := include "double-booked.operatorName" . -}}
+{{- $names := list -}}
+{{- if .Values.service.enabled -}}
+{{- $names = list $name (printf "%s-headless" $name) (printf "%s-metrics" $name) (printf "%s-test" $name) -}}
+{{- end -}}
+{{- if .Values.operator.enabled -}}
+{{- $names = concat $names (list $operator (printf "%s-metrics" $operator)) -}}
+{{- end -}}
+{{- $qualified := list -}}
+{{- range append $names (printf "%s-dashboard" $name) -}}
+{{- $qualified = append $qualified (printf "%s/%s" (include "double-booked.namespace" $) .) -}}
+{{- end -}}
+{{- if and .Values.service.enabled .Values.serviceAccount.create -}}
+{{- $qualified = append $qualified (printf "ServiceAccount %s/%s" (include "double-booked.namespace" .) (include "double-booked.serviceAccountName" .)) -}}
+{{- end -}}
+{{- if and .Values.operator.enabled .Values.operator.serviceAccount.create -}}
+{{- $qualified = append $qualified (printf "ServiceAccount %s/%s" (include "double-booked.namespace" .) (include "double-booked.operatorServiceAccountName" .)) -}}
+{{- end -}}
+{{- toYaml $qualified -}}
+{{- end -}}
+
 {{- define "double-booked.validateLabels" -}}
 {{- range $name, $labels := pick .Values "podLabels" "commonLabels" -}}
-{{- range $label := list "app" "app.kubernetes.io/instance" -}}
+{{- range $label := keys (include "double-booked.selector" $ | fromYaml) -}}
 {{- if hasKey $labels $label -}}
 {{- fail (printf "%s sets %s, but Services and the Deployment select pods by that label: choose another name." $name $label) -}}
 {{- end -}}
@@ -73,7 +134,7 @@
 {{- if and (not $operator.serviceAccount.create) (not $operator.serviceAccount.name) -}}
 {{- fail "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: name a ServiceAccount, as the rights of the operator are not for `default`." -}}
 {{- end -}}
-{{- range $label := list "app" "app.kubernetes.io/instance" -}}
+{{- range $label := keys (include "double-booked.operatorSelector" . | fromYaml) -}}
 {{- if hasKey $operator.podLabels $label -}}
 {{- fail (printf "operator.podLabels sets %s, but the Service and the Deployment select pods by that label: choose another name." $label) -}}
 {{- end -}}
@@ -105,15 +166,19 @@ What an older name of this release left is no other operator: Helm deletes it af
 {{- $root := . -}}
 {{- if .Values.operator.enabled -}}
 {{- $own := include "double-booked.namespaceSelector" . | fromYaml -}}
+{{- $taken := "" -}}
 {{- range (lookup "admissionregistration.k8s.io/v1" "ValidatingWebhookConfiguration" "" "").items -}}
 {{- $annotations := .metadata.annotations | default dict -}}
 {{- $release := index $annotations "meta.helm.sh/release-name" | default "" -}}
 {{- $namespace := index $annotations "meta.helm.sh/release-namespace" | default "" -}}
 {{- $isOwn := and (eq $release $root.Release.Name) (eq $namespace $root.Release.Namespace) -}}
 {{- if not $release -}}
-{{- $isOwn = eq .metadata.name (include "double-booked.operatorName" $root) -}}
+{{- $isOwn = eq .metadata.name (include "double-booked.operatorClusterName" $root) -}}
 {{- end -}}
 {{- $configuration := .metadata.name -}}
+{{- if and (not $isOwn) (ne $release "") (eq .metadata.name (include "double-booked.operatorClusterName" $root)) -}}
+{{- $taken = printf "operator.enabled: the ValidatingWebhookConfiguration %s belongs to release %s in namespace %s, and names are of the whole cluster: set fullnameOverride to a name that no other release has." .metadata.name $release $namespace -}}
+{{- end -}}
 {{- range $webhook := ternary (list) (.webhooks | default list) $isOwn -}}
 {{- $overlaps := include "double-booked.selectorsOverlap" (list $own ($webhook.namespaceSelector | default dict)) -}}
 {{- if and (has $webhook.name (list "bookings.double-booked.io" "calendars.double-booked.io")) $overlaps -}}
@@ -122,6 +187,7 @@ What an older name of this release left is no other operator: Helm deletes it af
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- with $taken }}{{ fail . }}{{ end -}}
 {{- end -}}
 {{- end -}}
 
