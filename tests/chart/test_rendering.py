@@ -101,6 +101,21 @@ def test_a_pod_has_the_time_that_its_drain_takes(name: str, delay: int) -> None:
     assert objects["Deployment", KEY]["spec"]["minReadySeconds"] == 10
 
 
+def test_connections_are_renewed_where_no_load_balancer_spreads_calls() -> None:
+    for name, age in {"default": "600", "gke-ingress": "0", "gke-gateway": "0"}.items():
+        assert environment(render(values(name)))["MAX_CONNECTION_AGE"] == age
+    own = "--set=settings.maxConnectionAge=60"
+    assert environment(render(values("gke-ingress"), own))["MAX_CONNECTION_AGE"] == "60"
+
+
+def test_a_gateway_of_gke_speaks_http2_over_tls_to_pods_unless_told_otherwise() -> None:
+    objects = render(values("gke-gateway"))
+    assert objects["Service", KEY]["spec"]["ports"][0]["appProtocol"] == "HTTP2"
+    assert environment(objects)["TLS_SELF_SIGNED"] == "true"
+    plain = render(values("gke-gateway"), "--set=tls.enabled=false")
+    assert plain["Service", KEY]["spec"]["ports"][0]["appProtocol"] == "kubernetes.io/h2c"
+
+
 def test_pods_may_do_nothing_but_serve() -> None:
     spec = pod(render())["spec"]
     assert spec["automountServiceAccountToken"] is False

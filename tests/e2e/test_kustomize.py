@@ -17,7 +17,7 @@ from e2e.conftest import IMAGE, RELEASE, ROOT, Namespace
         ("base", ["--insecure"]),
         ("overlays/dev", []),
         ("overlays/gke", ["--insecure"]),
-        ("overlays/gateway", []),
+        ("overlays/gateway", ["--insecure"]),
         ("overlays/operator", ["--insecure"]),
     ],
 )

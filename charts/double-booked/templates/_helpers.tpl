@@ -121,6 +121,15 @@ labels:
 {{- end -}}
 {{- end -}}
 
+{{/* A load balancer of layer 7 spreads calls itself, so that new connections would only cost. */}}
+{{- define "double-booked.maxConnectionAge" -}}
+{{- if kindIs "invalid" .Values.settings.maxConnectionAge -}}
+{{ ternary 0 600 (eq (include "double-booked.isBehindLoadBalancer" .) "true") }}
+{{- else -}}
+{{ int64 .Values.settings.maxConnectionAge }}
+{{- end -}}
+{{- end -}}
+
 {{/* The Secret with the certificate, if it comes from one. */}}
 {{- define "double-booked.tlsSecret" -}}
 {{- if .Values.tls.enabled -}}

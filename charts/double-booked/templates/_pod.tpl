@@ -17,7 +17,9 @@ grpc:
   value: ":8080"
 - name: DRAIN_DELAY
   value: {{ include "double-booked.drainDelay" . | quote }}
-{{- range $name, $value := omit .Values.settings "drainDelay" }}
+- name: MAX_CONNECTION_AGE
+  value: {{ include "double-booked.maxConnectionAge" . | quote }}
+{{- range $name, $value := omit .Values.settings "drainDelay" "maxConnectionAge" }}
 {{- if not (kindIs "invalid" $value) }}
 - name: {{ $name | snakecase | upper }}
   value: {{ ternary (int64 $value) $value (kindIs "float64" $value) | quote }}
