@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.programs import ROOT, template, values
+from chart.programs import ROOT, container, refusal, render, template, values
 
 RELEASED = ROOT / "tests/chart/identities.json"
 """Names and immutable fields of the chart that was released last, by values of ci/."""
@@ -37,3 +37,60 @@ def test_an_upgrade_finds_every_object_under_its_name_and_with_its_selector(name
     released = json.loads(RELEASED.read_text())[name]
     rendered = identities(without_hooks(template(values(name))))
     assert {key: rendered.get(key) for key in released} == released
+
+
+def test_every_object_and_reference_follows_the_namespace() -> None:
+    """The release's own namespace is nowhere, whatever is installed."""
+    options = (
+        "--set=namespaceOverride=elsewhere",
+        "--set=metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true",
+        "--set=tls.source=certManager,tls.certManager.issuerRef.name=ours",
+    )
+    for name in ("operator", "operator-cert-manager", "operator-namespaced"):
+        text = template(values(name), *options)
+        assert "shared" not in text
+        [*_, webhook] = (each for each in yaml.safe_load_all(text) if each and "webhooks" in each)
+        assert webhook["webhooks"][0]["clientConfig"]["service"]["namespace"] == "elsewhere"
+        spaces = {each["metadata"].get("namespace") for each in yaml.safe_load_all(text) if each}
+        assert spaces <= {None, "elsewhere", "staging", "research"}
+
+
+def test_a_name_of_its_own_follows_that_of_the_release() -> None:
+    names = {name for _, name in render("--set=nameOverride=slots,operator.enabled=true")}
+    assert {"double-booked-slots", "double-booked-slots-operator"} <= names
+    assert "double-booked" not in names
+
+
+@pytest.mark.parametrize(
+    ("repository", "image"),
+    [
+        ("double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
+        ("team/double-booked", "mirror.example:5000/all/team/double-booked:0.1.0"),
+        ("ghcr.io/team/double-booked", "mirror.example:5000/all/team/double-booked:0.1.0"),
+        ("localhost/double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
+        ("registry:5000/double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
+    ],
+)
+def test_a_registry_of_all_charts_replaces_that_of_the_image(repository: str, image: str) -> None:
+    options = (f"--set=image.repository={repository}", "--set=operator.enabled=true")
+    objects = render("--set=global.imageRegistry=mirror.example:5000/all", *options)
+    assert container(objects)["image"] == image
+    assert container(objects, "double-booked-operator")["image"] == image
+
+
+def test_pull_secrets_are_those_of_all_charts_and_its_own() -> None:
+    secrets = {"imagePullSecrets": ["own", {"name": "both"}]}
+    secrets["global"] = {"imagePullSecrets": [{"name": "all"}, "both"]}  # type: ignore[assignment]
+    objects = render(
+        *(f"--set-json={key}={json.dumps(each)}" for key, each in secrets.items()),
+        "--set=operator.enabled=true",
+    )
+    expected = [{"name": "all"}, {"name": "both"}, {"name": "own"}]
+    for key in (("Deployment", "double-booked"), ("Deployment", "double-booked-operator")):
+        assert objects[key]["spec"]["template"]["spec"]["imagePullSecrets"] == expected
+    assert objects["Pod", "double-booked-test"]["spec"]["imagePullSecrets"] == expected
+
+
+def test_a_switch_that_no_parent_chart_reads_is_refused() -> None:
+    assert "condition: ALIAS.enabled" in refusal("--set=enabled=false")
+    assert render("--set=enabled=true,tags.any=true") == render()

@@ -102,3 +102,10 @@ def test_a_configuration_of_the_same_name_is_foreign_if_another_release_has_it()
     assert "another operator already sends reviews" in install([other])
     own = configuration({}, name, release=("double-booked", "shared"))
     assert install([own]) == ""
+
+
+def test_a_name_that_another_release_has_in_the_cluster_is_refused() -> None:
+    other = configuration(A_AND_B, "double-booked-operator", release=("double-booked", "elsewhere"))
+    found = install([other], BY_NAMES % "c")
+    assert "belongs to release double-booked in namespace elsewhere" in found
+    assert "set fullnameOverride to a name that no other release has" in found

@@ -1,0 +1,221 @@
+"""The chart below a parent chart, also several times: no object or pod of one is another's."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.programs import CHART, NEWEST, tool
+
+LONGEST = "r" * 53
+FEATURES: dict[str, Any] = {
+    "autoscaling": {"enabled": True},
+    "headlessService": {"enabled": True},
+    "networkPolicy": {"enabled": True},
+    "tls": {"source": "certManager", "certManager": {"issuerRef": {"name": "ours"}}},
+    "ingress": {"enabled": True, "host": "a.example", "managedCertificate": True, "sslPolicy": "s"},
+    "gateway": {"enabled": True, "parentRefs": [{"name": "g"}]},
+    "metrics": {
+        "serviceMonitor": {"enabled": True},
+        "podMonitoring": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "dashboard": {"enabled": True},
+    },
+}
+"""All that selects pods or Services, or that other objects name."""
+
+Documents = list[tuple[str, dict[str, Any]]]
+"""Objects, each with the path of the chart that it comes from."""
+
+
+def features(watched: str) -> dict[str, Any]:
+    """Return values with all features on, for an operator of one namespace."""
+    certificate = {"source": "certManager", "certManager": {"issuerRef": {"name": "ours"}}}
+    operator = {"enabled": True, "watchNamespaces": [watched], "certificate": certificate}
+    return FEATURES | {"operator": operator}
+
+
+def write_parent(folder: Path, *dependencies: dict[str, Any]) -> Path:
+    """Write a chart with these dependencies on ours."""
+    shutil.copytree(CHART, folder / "charts/double-booked")
+    ours = {"name": "double-booked", "version": "*"}
+    chart = {"apiVersion": "v2", "name": folder.name, "version": "0.1.0"}
+    chart["dependencies"] = [ours | each for each in dependencies]  # type: ignore[assignment]
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parent() -> Iterator[Path]:
+    """A chart with ours as `east`, and as `westSide` if a condition and a tag allow it."""
+    with TemporaryDirectory() as folder:
+        west = {"alias": "westSide", "condition": "westSide.enabled", "tags": ["west"]}
+        yield write_parent(Path(folder) / "both", {"alias": "east"}, west)
+
+
+def helm_template(
+    chart: Path,
+    values: dict[str, Any],
+    release: str = "r",
+    space: str = "shared",
+    helm: str = "helm",
+) -> subprocess.CompletedProcess[str]:
+    """Render a chart, or say why not."""
+    fixed = (release, str(chart), f"--namespace={space}", f"--kube-version={NEWEST}", "--values=-")
+    return subprocess.run(
+        [tool(helm), "template", *fixed],
+        input=json.dumps(values),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def documents(chart: Path, values: dict[str, Any], **how: str) -> Documents:
+    """Render a chart; its comments say which chart an object comes from."""
+    done = helm_template(chart, values, **how)
+    assert done.returncode == 0, done.stderr
+    found = []
+    for text in done.stdout.split("---\n# Source: ")[1:]:
+        source, _, rest = text.partition("\n")
+        found += [
+            (source.partition("/templates/")[0], each) for each in yaml.safe_load_all(rest) if each
+        ]
+    return found
+
+
+def identity(each: dict[str, Any]) -> tuple[str, ...]:
+    return each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]
+
+
+def selected(each: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """Return the labels by which an object selects pods, or Services, anywhere in it."""
+    if each["kind"] == "Service":
+        yield each["spec"]["selector"]
+        return
+    waiting: list[Any] = [each.get("spec")]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, list):
+            waiting += current
+        elif isinstance(current, dict):
+            labels = current.get("matchLabels", {})
+            if "app" in labels:
+                yield labels
+            waiting += current.values()
+
+
+def labelled(found: Documents) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Return chart, name and labels of all pods and Services."""
+    for source, each in found:
+        if each["kind"] in {"Pod", "Service"}:
+            yield source, each["metadata"]["name"], each["metadata"]["labels"]
+        if each["kind"] == "Deployment":
+            yield source, each["metadata"]["name"], each["spec"]["template"]["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_two_of_one_release_share_no_name_and_select_only_their_own(
+    parent: Path, helm: str
+) -> None:
+    found = documents(parent, {"east": features("a"), "westSide": features("b")}, helm=helm)
+    names = [identity(each) for _, each in found]
+    assert len(names) == len(set(names))
+    definitions = [name for kind, _, name in names if kind == "CustomResourceDefinition"]
+    assert sorted(definitions) == ["bookings.double-booked.io", "calendars.double-booked.io"]
+    matches = [
+        (source, target)
+        for source, each in found
+        for labels in selected(each)
+        for target, _, own in labelled(found)
+        if labels.items() <= own.items()
+    ]
+    assert {source for source, _ in matches} == {"both/charts/east", "both/charts/westSide"}
+    assert all(source == target for source, target in matches)
+
+
+def test_what_is_of_the_whole_cluster_differs_between_namespaces(parent: Path) -> None:
+    values = {"east": features("a"), "westSide": features("b")}
+    here, there = (
+        {identity(each) for _, each in documents(parent, values, space=space)} for space in "mn"
+    )
+    shared = {kind for kind, space, _ in here & there if not space}
+    assert shared == {"CustomResourceDefinition"}
+    # In the namespaces that are watched: of two operators only one watches each.
+    assert {space for _, space, _ in here & there} == {"", "a", "b"}
+
+
+@pytest.mark.parametrize(
+    "values", [{"westSide": {"enabled": False}}, {"tags": {"west": False}, "global": {"x": 1}}]
+)
+def test_conditions_and_tags_leave_it_out(parent: Path, values: dict[str, Any]) -> None:
+    assert {source for source, _ in documents(parent, values)} == {"both/charts/east"}
+    on = documents(parent, values | {"westSide": {"enabled": True}, "tags": {"west": True}})
+    assert {source for source, _ in on} == {"both/charts/east", "both/charts/westSide"}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"westSide": {"nameOverride": "east"}}, "both have objects named shared/r-east"),
+        ({name: {"fullnameOverride": "x"} for name in ("east", "westSide")}, "named shared/x"),
+        (
+            {"east": features("a"), "westSide": {"nameOverride": "east-operator"}},
+            "named shared/r-east-operator",
+        ),
+        (
+            {name: {"serviceAccount": {"name": "x"}} for name in ("east", "westSide")},
+            "named ServiceAccount shared/x",
+        ),
+        ({"east": features("a"), "westSide": features("a")}, "review the same namespaces"),
+        (
+            {"east": {"operator": {"enabled": True}}, "westSide": features("a")},
+            "review the same namespaces",
+        ),
+        ({"east": {"podLabels": {"app.kubernetes.io/name": "x"}}}, "select pods by that label"),
+    ],
+)
+def test_two_that_would_get_in_each_others_way_are_refused(
+    parent: Path, values: dict[str, Any], sentence: str
+) -> None:
+    done = helm_template(parent, values)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "error calling" not in done.stderr
+
+
+def test_charts_below_charts_are_told_apart_by_their_whole_path(tmp_path: Path) -> None:
+    for team in ("blue", "red"):
+        write_parent(tmp_path / "all/charts" / team, {})
+    chart = {"apiVersion": "v2", "name": "all", "version": "0.1.0"}
+    (tmp_path / "all/Chart.yaml").write_text(yaml.safe_dump(chart))
+    found = documents(tmp_path / "all", {})
+    deployments = {each["metadata"]["name"] for _, each in found if each["kind"] == "Deployment"}
+    assert deployments == {"r-blue-double-booked", "r-red-double-booked"}
+
+
+def test_long_names_fit_and_stay_apart(tmp_path: Path) -> None:
+    aliases = [f"{'a' * 40}{last}" for last in ("-x", "-y")]
+    chart = write_parent(tmp_path / "long", *({"alias": alias} for alias in aliases))
+    values = {alias: features(alias[-1]) for alias in aliases}
+    found = documents(chart, values, release=LONGEST)
+    names = [identity(each) for _, each in found]
+    assert len(names) == len(set(names))
+    for kind, _, name in names:
+        assert len(name) <= (63 if kind in {"Service", "Deployment"} else 253)
+        assert name[-1].isalnum()
+
+
+def test_a_name_that_no_service_may_have_is_refused_with_the_remedy(parent: Path) -> None:
+    for chart, release in product((parent, CHART), ("123", "1e3", "team.app", "0x1f")):
+        done = helm_template(chart, {}, release=release)
+        assert done.returncode == 1
+        assert "set fullnameOverride, or choose another name for the release" in done.stderr
