@@ -170,13 +170,13 @@ def test_the_webhook_is_closed_to_others_where_the_api_servers_ranges_are_known(
     assert spec["policyTypes"] == ["Ingress"]
     blocks = [{"ipBlock": {"cidr": each}} for each in ("10.0.0.0/28", "fd00::/64")]
     assert spec["ingress"] == [
-        {"ports": [{"port": 10250}], "from": blocks},
-        {"ports": [{"port": 8080}]},
+        {"ports": [{"port": 10250, "protocol": "TCP"}], "from": blocks},
+        {"ports": [{"port": 8080, "protocol": "TCP"}]},
     ]
     whole = render(values("operator"), ranges, "--set=networkPolicy.enabled=true")
     spec = whole["NetworkPolicy", KEY]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert spec["ingress"][0] == {"ports": [{"port": 10250}], "from": blocks}
+    assert spec["ingress"][0] == {"ports": [{"port": 10250, "protocol": "TCP"}], "from": blocks}
 
 
 @pytest.mark.parametrize("name", ["operator", "operator-cert-manager"])
@@ -419,8 +419,11 @@ def test_a_policy_lets_in_the_api_server_and_out_to_it() -> None:
     """The rules as rendered: whether they are enforced is the network's affair."""
     spec = render(values("operator-cert-manager"))["NetworkPolicy", KEY]["spec"]
     asked, scraped = spec["ingress"]
-    assert asked == {"ports": [{"port": 10250}]}
-    assert scraped == {"ports": [{"port": 8080}], "from": [{"namespaceSelector": {}}]}
+    assert asked == {"ports": [{"port": 10250, "protocol": "TCP"}]}
+    assert scraped == {
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+        "from": [{"namespaceSelector": {}}],
+    }
     ports = [port["port"] for rule in spec["egress"] for port in rule["ports"]]
     assert ports == [53, 53, 443, 6443]
 

@@ -158,7 +158,7 @@ def test_googles_load_balancers_reach_both_ports(name: str) -> None:
     spec = render(values(name))["NetworkPolicy", KEY]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     for port, rule in zip((7070, 8080), spec["ingress"], strict=True):
-        assert rule["ports"] == [{"port": port}]
+        assert rule["ports"] == [{"port": port, "protocol": "TCP"}]
         ranges = [each["ipBlock"]["cidr"] for each in rule["from"] if "ipBlock" in each]
         assert {"130.211.0.0/22", "35.191.0.0/16"} <= set(ranges)
         assert ("10.129.0.0/23" in ranges) is (name == "gke-gateway")

@@ -31,11 +31,27 @@ grpc:
     resourceFieldRef:
       containerName: double-booked
       resource: limits.cpu
+      divisor: "0"
 {{- end }}
 {{- include "double-booked.tlsEnv" . }}
-{{- with .Values.extraEnv }}
-{{ toYaml . }}
+{{- with include "double-booked.extraEnv" .Values.extraEnv }}
+{{ . }}
 {{- end }}
+{{- end -}}
+
+{{/* Variables of users, with what the API server adds: else Argo CD and server-side apply find a difference. */}}
+{{- define "double-booked.extraEnv" -}}
+{{- $variables := list -}}
+{{- range $variable := deepCopy . }}
+{{- with dig "valueFrom" "fieldRef" dict $variable }}
+{{- $_ := set . "apiVersion" (.apiVersion | default "v1") }}
+{{- end }}
+{{- with dig "valueFrom" "resourceFieldRef" dict $variable }}
+{{- $_ := set . "divisor" (.divisor | default "0" | toString) }}
+{{- end }}
+{{- $variables = append $variables $variable }}
+{{- end }}
+{{- with $variables }}{{ toYaml . }}{{ end }}
 {{- end -}}
 
 {{- define "double-booked.tlsEnv" -}}

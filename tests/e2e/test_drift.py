@@ -1,0 +1,147 @@
+"""What the API server stores is what was rendered, so that nothing that applies it finds a change.
+
+There are two ways to compare: that of server-side apply, and the three-way merge of `kubectl apply`
+and Argo CD. Both leave alone what the API server adds to a map, or to an element of a list that
+has a merge key. A field that it adds within an atomic value is a difference that each apply finds
+again. The merge of custom resources knows no keys, so all their lists are atomic.
+"""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import yaml
+
+from chart.programs import NAMES, template, values
+from e2e.conftest import Namespace, run, tool
+
+Schema = dict[str, Any]
+
+
+@cache
+def schemas() -> dict[str, Schema]:
+    """Return what the API server publishes of its types."""
+    return dict(json.loads(run(tool("kubectl"), "get", "--raw", "/openapi/v2"))["definitions"])
+
+
+@cache
+def schemas_by_kind() -> dict[tuple[str, str], Schema]:
+    """Return the schemas of objects by apiVersion and kind."""
+    found = {}
+    for schema in schemas().values():
+        for each in schema.get("x-kubernetes-group-version-kind", ()):
+            version = "/".join(filter(None, (each["group"], each["version"])))
+            found[version, each["kind"]] = schema
+    return found
+
+
+def resolved(schema: Schema) -> Schema:
+    """Return the schema that a reference leads to, with what stands beside the reference."""
+    beside = {key: value for key, value in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
+        return schema
+    return resolved(schemas()[schema["$ref"].rpartition("/")[2]]) | beside
+
+
+def differences(
+    rendered: Any, stored: Any, schema: Schema, path: str, *, in_atomic: bool = False
+) -> Iterator[str]:
+    """Yield where what is stored is not what was rendered, but for what may be added.
+
+    Args:
+        rendered: A value as the chart has it.
+        stored: The same value as the API server has it.
+        schema: Of the value.
+        path: Where the value is.
+        in_atomic: Whether something around the value is atomic.
+    """
+    schema = resolved(schema)
+    if isinstance(rendered, dict) and isinstance(stored, dict):
+        is_atomic = in_atomic or schema.get("x-kubernetes-map-type") == "atomic"
+        properties = schema.get("properties", {})
+        for key in sorted(rendered.keys() | stored.keys()):
+            at = f"{path}.{key}"
+            if key not in stored:
+                yield f"{at} is not stored"
+            elif key in rendered:
+                inner = properties.get(key) or schema.get("additionalProperties") or {}
+                yield from differences(rendered[key], stored[key], inner, at, in_atomic=is_atomic)
+            elif is_atomic:
+                yield f"{at} is added: {stored[key]}"
+    elif isinstance(rendered, list) and isinstance(stored, list):
+        is_atomic = in_atomic or not has_keys(schema)
+        if len(rendered) != len(stored):
+            yield f"{path} has {len(stored)} elements instead of {len(rendered)}"
+        for index, (old, new) in enumerate(zip(rendered, stored, strict=False)):
+            inner = schema.get("items", {})
+            yield from differences(old, new, inner, f"{path}[{index}]", in_atomic=is_atomic)
+    elif rendered != stored or type(rendered) is not type(stored):
+        yield f"{path} is {stored!r} instead of {rendered!r}"
+
+
+def has_keys(schema: Schema) -> bool:
+    """Return whether both ways to compare merge a list by keys; definitions have no merge key."""
+    return schema.get("x-kubernetes-list-type") == "map" and (
+        "x-kubernetes-patch-merge-key" in schema
+    )
+
+
+def rendered(namespace: str, name: str, *options: str) -> list[dict[str, Any]]:
+    """Return the objects of the values of a feature, without tests."""
+    watched = f"--set=operator.watchNamespaces={{{namespace}}}"
+    own = {"operator-namespaced": watched, "everything-else": "--set=service.nodePort=null"}
+    where = (f"--namespace={namespace}", "--no-hooks", *filter(None, [own.get(name)]))
+    return list(filter(None, yaml.safe_load_all(template(values(name), *where, *options))))
+
+
+def stored(each: dict[str, Any]) -> dict[str, Any]:
+    """Return what the API server would store of an object."""
+    command = (tool("kubectl"), "apply", "--server-side", "--force-conflicts", "--dry-run=server")
+    return dict(json.loads(run(*command, "--output=json", "--filename=-", text=json.dumps(each))))
+
+
+@pytest.fixture
+def somewhere() -> Iterator[Namespace]:
+    """Make a namespace in which no pod can run, as none needs to."""
+    made = Namespace(f"drift-{uuid4().hex[:8]}")
+    made.kubectl("create", "namespace", made.name)
+    made.kubectl("create", "quota", "no-pods", "--hard=pods=0")
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.mark.usefixtures("definitions")
+def test_the_api_server_changes_nothing_of_what_is_rendered(somewhere: Namespace) -> None:
+    all_objects = [each for name in NAMES for each in rendered(somewhere.name, name)]
+    objects = list({json.dumps(each, sort_keys=True): each for each in all_objects}.values())
+    with ThreadPoolExecutor(4) as pool:
+        found = [
+            f"{each['kind']} {each['metadata']['name']}: {difference}"
+            for each, kept in zip(objects, pool.map(stored, objects), strict=True)
+            for difference in differences(
+                each, kept, schemas_by_kind()[each["apiVersion"], each["kind"]], ""
+            )
+        ]
+    assert len(objects) > len(NAMES)
+    assert found == []
+
+
+@pytest.mark.usefixtures("definitions")
+def test_who_takes_over_from_kubectl_apply_finds_no_conflict(somewhere: Namespace) -> None:
+    """As Argo CD does that is switched to server-side apply."""
+    objects = [
+        each
+        for name in NAMES
+        for each in rendered(somewhere.name, name, f"--set=fullnameOverride={name}")
+        if each["metadata"].get("namespace") == somewhere.name
+    ]
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    run(*somewhere.command("apply", "--filename=-"), text=text)
+    server_side = ("--server-side", "--field-manager=argocd-controller", "--filename=-")
+    run(*somewhere.command("apply", *server_side), text=text)
+    run(*somewhere.command("diff", *server_side), text=text)
+    run(*somewhere.command("diff", "--filename=-"), text=text)
