@@ -24,9 +24,21 @@ COMPONENTS = {
         "ci/prometheus-operator-values.yaml",
         "metrics.prometheusRule.enabled=false",
     ),
+    "pod-monitoring": ("--values", "ci/google-managed-prometheus-values.yaml"),
     "operator": ("operator.enabled=true",),
+    "operator-network-policy": ("operator.enabled=true", "networkPolicy.enabled=true"),
+    "operator-service-monitor": (
+        "--values",
+        "ci/prometheus-operator-values.yaml",
+        "metrics.prometheusRule.enabled=false",
+        "operator.enabled=true",
+    ),
+    "operator-pod-monitoring": ("operator.enabled=true", "metrics.podMonitoring.enabled=true"),
 }
-"""Components by the values that make them: assignments, or an option of helm and its file."""
+"""Components by the values that make them: assignments, or an option of helm and its file.
+
+A component has what those before it do not have.
+"""
 
 _OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
@@ -75,15 +87,20 @@ def write(folder: Path, objects: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Write the base and the components."""
+    """Write the base, the kinds, and the components."""
     chart_defaults.main()
     helm = ROOT / "build/tools/helm"
-    base = render(helm)
-    write(ROOT / "kustomize/base", list(base.values()))
+    written = render(helm)
+    write(ROOT / "kustomize/base", list(written.values()))
     for component, values in COMPONENTS.items():
         objects = render(helm, *options(values))
-        added = [each for key, each in objects.items() if key not in base]
-        write(ROOT / "kustomize/components" / component, added)
+        added = {key: each for key, each in objects.items() if key not in written}
+        # Apart from the operator: `kubectl delete -k` of it must not delete every Booking.
+        kinds = [added.pop(key) for key in list(added) if key[0] == "CustomResourceDefinition"]
+        if kinds:
+            write(ROOT / "kustomize/crds", kinds)
+        write(ROOT / "kustomize/components" / component, list(added.values()))
+        written |= objects
 
 
 if __name__ == "__main__":

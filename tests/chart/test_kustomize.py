@@ -16,6 +16,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import kustomize_base
 
 HELM = Path(tool("helm"))
+EXAMPLE = ROOT / "examples/kustomization"
+KIND = "CustomResourceDefinition"
 
 
 def comparable(each: dict[str, Any]) -> str:
@@ -26,10 +28,19 @@ def comparable(each: dict[str, Any]) -> str:
     return yaml.safe_dump(each)
 
 
-def built(folder: str) -> Objects:
+def built(folder: Path) -> Objects:
     return kustomize_base.by_name(
-        yaml.safe_load_all(run(tool("kubectl"), "kustomize", f"kustomize/{folder}"))
+        yaml.safe_load_all(run(tool("kubectl"), "kustomize", str(folder)))
     )
+
+
+def assert_chart_makes(objects: Objects, *options: str) -> None:
+    """The chart makes these objects, and the kinds, which kustomize has apart."""
+    rendered = kustomize_base.render(HELM, "--namespace=double-booked", *options)
+    made = {key: each for key, each in rendered.items() if key[0] != KIND}
+    assert objects.keys() == made.keys()
+    for key, each in objects.items():
+        assert comparable(each) == comparable(made[key])
 
 
 @pytest.mark.parametrize(
@@ -45,11 +56,91 @@ def built(folder: str) -> Objects:
 )
 def test_it_makes_the_objects_that_the_chart_makes(folder: str, feature: str) -> None:
     """Run `make kustomize` after a change of the chart, and change the patches by hand."""
-    namespace = "--namespace=double-booked"
-    objects, rendered = built(folder), kustomize_base.render(HELM, values(feature), namespace)
-    assert objects.keys() == rendered.keys()
-    for key, each in objects.items():
-        assert comparable(each) == comparable(rendered[key])
+    assert_chart_makes(built(ROOT / "kustomize" / folder), values(feature))
+
+
+def write_kustomization(folder: Path, components: list[str]) -> None:
+    """Write a kustomization of the base and components, as a team would."""
+    kustomize = Path(os.path.relpath(ROOT / "kustomize", folder))
+    own = {
+        "namespace": "double-booked",
+        "resources": [str(kustomize / "base")],
+        "components": [str(kustomize / "components" / each) for each in components],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(own))
+
+
+@pytest.mark.parametrize(
+    ("components", "options"),
+    [
+        (
+            [
+                "network-policy",
+                "prometheus-operator",
+                "operator",
+                "operator-network-policy",
+                "operator-service-monitor",
+            ],
+            [
+                values("prometheus-operator"),
+                "--set=operator.enabled=true,networkPolicy.enabled=true",
+                "--set=metrics.prometheusRule.enabled=false",
+            ],
+        ),
+        (
+            ["pod-monitoring", "operator", "operator-pod-monitoring"],
+            [values("google-managed-prometheus"), "--set=operator.enabled=true"],
+        ),
+        (
+            ["headless-service", "network-policy", "gateway", "load-balancer", "plaintext"],
+            [
+                values("gke-gateway"),
+                "--set=tls.enabled=false,networkPolicy.proxyOnlySubnet=",
+                "--set=headlessService.enabled=true",
+            ],
+        ),
+    ],
+)
+def test_components_make_what_their_values_make(
+    tmp_path: Path, components: list[str], options: list[str]
+) -> None:
+    write_kustomization(tmp_path, components)
+    assert_chart_makes(built(tmp_path), *options)
+
+
+def test_the_kinds_are_a_folder_of_their_own_that_no_deletion_of_an_overlay_includes() -> None:
+    for overlay in (ROOT / "kustomize/overlays").iterdir():
+        assert KIND not in {kind for kind, _ in built(overlay)}
+    kinds, rendered = (
+        built(ROOT / "kustomize/crds"),
+        kustomize_base.render(HELM, values("operator")),
+    )
+    assert kinds == {key: each for key, each in rendered.items() if key[0] == KIND}
+    for each in kinds.values():
+        annotations = each["metadata"]["annotations"]
+        assert "Prune=false" in annotations["argocd.argoproj.io/sync-options"]
+        assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
+
+
+def test_the_example_of_a_team_builds_with_its_settings() -> None:
+    objects = built(EXAMPLE)
+    deployment = objects["Deployment", "double-booked"]["spec"]
+    [container] = deployment["template"]["spec"]["containers"]
+    assert deployment["replicas"] == 3
+    assert {"name": "MAX_MESSAGE_BYTES", "value": "16777216"} in container["env"]
+    assert len(container["env"]) == len({each["name"] for each in container["env"]})
+    assert container["image"] == "docker.io/library/double-booked:0.1.0"
+    assert {name for kind, name in objects if kind == "NetworkPolicy"} == {
+        "double-booked",
+        "double-booked-operator",
+    }
+    assert namespaces(EXAMPLE) == {"booking"}
+    [configuration] = [each for key, each in objects.items() if key[0].startswith("ValidatingWeb")]
+    assert {
+        name
+        for each in configuration["webhooks"]
+        for name in each["namespaceSelector"]["matchLabels"]
+    } == {"booking"}
 
 
 def test_all_of_the_operator_follows_the_namespace(tmp_path: Path) -> None:
