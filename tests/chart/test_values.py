@@ -55,6 +55,129 @@ def test_a_mistake_is_refused(mistake: str, sentence: str) -> None:
     assert sentence in refusal(mistake)
 
 
+ROUTE = "gateway.enabled=true,gateway.parentRefs[0].name=g"
+ISSUED = "tls.source=certManager,tls.certManager.issuerRef.name=i"
+CERTIFIED = "ingress.enabled=true,ingress.tlsSecret=t"
+HOSTED = "operator.enabled=true,operator.hostNetwork=true"
+SCALED = "autoscaling.enabled=true"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        (f"{SCALED},autoscaling.minReplicas=9,autoscaling.maxReplicas=8", "lower the minimum"),
+        (f"{SCALED},resources.requests=null,resources.limits.cpu=null", "which is not set"),
+        (
+            f"{SCALED},autoscaling.behavior.scaleDown.stabilizationWindowSeconds=3601",
+            "stabilizationWindowSeconds",
+        ),
+        ("service.type=ClusterIP,service.nodePort=30000", "or leave the port out"),
+        ("strategy.rollingUpdate.maxSurge=0", "no pod could be replaced"),
+        ("strategy.rollingUpdate.maxSurge=0%", "no pod could be replaced"),
+        ("strategy.rollingUpdate.maxSurge=101%", "maxSurge"),
+        ("minReadySeconds=600", "minReadySeconds"),
+        ("podDisruptionBudget.maxUnavailable=0", "no node could be drained"),
+        ("podDisruptionBudget.maxUnavailable=0%", "no node could be drained"),
+        ("resources.requests.cpu=2001m", "resources.requests.cpu is 2001m, more than"),
+        ("resources.requests.memory=1.1Gi", "raise the limit, or request less"),
+        ("resources.requests.memory=1074M", "raise the limit, or request less"),
+        ("resources.requests.memory=1GB", "memory"),
+        ("operator.enabled=true,operator.resources.requests.cpu=2", "operator.resources.requests"),
+        ("settings.maxBytesInFlight=1000000000", "or lower the budget"),
+        ("settings.maxMessageBytes=2147483648", "maxMessageBytes"),
+        ("startupProbe.failureThreshold=9", "lets the server start for 9 s"),
+        ("podSecurityContext.runAsUser=0", "no container would start"),
+        ("securityContext.runAsUser=0", "no container would start"),
+        ("securityContext.privileged=true", "needs securityContext.allowPrivilegeEscalation=true"),
+        (f"{ISSUED},tls.certManager.renewBefore=2160h", "or let it last longer"),
+        (f"{ISSUED},tls.certManager.renewBefore=129600m1s", "or let it last longer"),
+        (f"{ISSUED},tls.certManager.duration=59m", "less than 1h"),
+        (f"{ISSUED},tls.certManager.renewBefore=299s", "needs 5m"),
+        ("ingress.enabled=true", "ingress.enabled needs a certificate"),
+        (
+            (
+                "ingress.enabled=true,ingress.class=gce-internal,ingress.host=a.example,"
+                "ingress.managedCertificate=true"
+            ),
+            "takes no managed certificate",
+        ),
+        (
+            (
+                "ingress.enabled=true,ingress.class=gce-internal,"
+                "ingress.annotations.networking\\.gke\\.io/managed-certificates=c"
+            ),
+            "takes no managed certificate",
+        ),
+        (
+            f"{CERTIFIED},ingress.annotations.kubernetes\\.io/ingress\\.class=gce",
+            "set ingress.class instead",
+        ),
+        (f"{CERTIFIED},ingress.host=10.0.0.1", "host"),
+        (f"{CERTIFIED},ingress.host=a..b", "host"),
+        (f"{ROUTE},gateway.routeKind=GRPCRoute", "take no GRPCRoute"),
+        (f"{ROUTE},tls.clientCA.existingSecret=s", "shows the pods no certificate"),
+        (HOSTED, "the kubelet has 10250"),
+        (f"{HOSTED},operator.webhookPort=9443,networkPolicy.enabled=true", "policies do not apply"),
+        ("operator.enabled=true,operator.webhookPort=8080", "choose two ports"),
+        ("operator.webhookPort=443", "webhookPort"),
+        ("extraEnv[0].name=DRAIN_DELAY", "set settings.drainDelay instead"),
+        ("extraEnv[0].name=A,extraEnv[1].name=A", "extraEnv sets A twice"),
+        ("extraEnv[0].name=A,extraEnv[0].value=1", "value"),
+        ("operator.enabled=true,operator.extraEnv[0].name=WEBHOOK_HOST", "operator.webhookPort"),
+        ("extraArgs={--drain-delay=1}", "set settings.drainDelay instead"),
+        ("extraArgs={--drain-delay,x}", "set settings.drainDelay instead"),
+        ("extraArgs={--log-calls=all,--log-calls,none}", "extraArgs sets --log-calls twice"),
+        (
+            "tls.source=existingSecret,tls.existingSecret=s,extraVolumes[0].name=tls",
+            "a second volume named tls",
+        ),
+        ("extraVolumes[0].name=a,extraVolumes[1].name=a", "a second volume named a"),
+        ("extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/a", "add it to extraVolumes"),
+        (
+            (
+                "tls.source=existingSecret,tls.existingSecret=s,extraVolumes[0].name=a,"
+                "extraVolumeMounts[0].name=a,extraVolumeMounts[0].mountPath=/tls/"
+            ),
+            "a second mount at /tls",
+        ),
+        ("commonLabels.app\\.kubernetes\\.io/component=metrics", "choose another name"),
+        ("commonLabels.rbac\\.authorization\\.k8s\\.io/aggregate-to-view=x", "another name"),
+        ("commonLabels.team=a b", "team"),
+        ("tolerations[0].operator=Exists,tolerations[0].value=x", "tolerations"),
+        ("tolerations[0].key=a,tolerations[0].tolerationSeconds=1", "tolerations"),
+        ("topologySpreadConstraints[0].topologyKey=a", "maxSkew"),
+        ("networkPolicy.proxyOnlySubnet=10.0.0.0/33", "proxyOnlySubnet"),
+        ("metrics.serviceMonitor.interval=30s1m", "interval"),
+        ("image.tag=a b", "tag"),
+    ],
+)
+def test_what_would_be_refused_later_is_refused_now(mistake: str, sentence: str) -> None:
+    said = refusal(f"--set={mistake}")
+    assert sentence in said
+    assert "template:" not in said
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "autoscaling.enabled=true,autoscaling.minReplicas=8,autoscaling.maxReplicas=8",
+        "resources.requests.cpu=2000m,resources.requests.memory=1024Mi",
+        "resources.requests.memory=1e9,resources.requests.cpu=1.5",
+        "resources.limits=null",
+        "podDisruptionBudget.enabled=false,podDisruptionBudget.maxUnavailable=0",
+        "strategy.rollingUpdate.maxUnavailable=1,strategy.rollingUpdate.maxSurge=0",
+        "settings.maxBytesInFlight=180000000",
+        "extraVolumes[0].name=tls,extraVolumeMounts[0].name=tls,extraVolumeMounts[0].mountPath=/t",
+        f"{ISSUED},tls.certManager.renewBefore=2159h59m",
+        "ingress.enabled=true,ingress.annotations.ingress\\.gcp\\.kubernetes\\.io/pre-shared-cert=c",
+        f"{HOSTED},operator.webhookPort=9443",
+        "command={sh},extraArgs={--drain-delay=1}",
+    ],
+)
+def test_what_is_sound_is_accepted(sound: str) -> None:
+    render(f"--set={sound}")
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [

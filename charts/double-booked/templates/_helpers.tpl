@@ -59,13 +59,14 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "double-booked.labels" -}}
+{{- include "double-booked.union" (list (include "double-booked.chartLabels" . | fromYaml) .Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "double-booked.chartLabels" -}}
 {{ include "double-booked.podLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service | quote }}
 helm.sh/chart: "{{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}"
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end -}}
 
 {{- define "double-booked.metadata" -}}

@@ -125,3 +125,49 @@ rules:
     resources: [{{ .resource }}]
     scope: Namespaced
 {{- end -}}
+
+{{- define "double-booked.operatorEnv" -}}
+{{- $name := include "double-booked.operatorName" . -}}
+{{- $operator := .Values.operator -}}
+- name: WEBHOOK_HOST
+  value: ":{{ $operator.webhookPort }}"
+- name: HEALTH_CHECK_HOST
+  value: ":{{ $operator.metricsPort }}"
+{{- with $operator.watchNamespaces }}
+- name: WATCH_NAMESPACES
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: OPERATOR_NAMESPACE
+  valueFrom:
+    fieldRef:
+      apiVersion: v1
+      fieldPath: metadata.namespace
+- name: LEASE_NAME
+  value: {{ $name | quote }}
+# A container that restarts in its pod is the same holder, and need not wait for its own Lease.
+- name: LEASE_HOLDER
+  valueFrom:
+    fieldRef:
+      apiVersion: v1
+      fieldPath: metadata.uid
+- name: WEBHOOK_CONFIGURATION
+  value: {{ include "double-booked.operatorClusterName" . | quote }}
+- name: WEBHOOK_NAMES
+  value: "{{ $name }}.$(OPERATOR_NAMESPACE).svc"
+{{- if eq $operator.certificate.source "certManager" }}
+- name: WEBHOOK_CERT_FILE
+  value: /tls/tls.crt
+- name: WEBHOOK_KEY_FILE
+  value: /tls/tls.key
+{{- end }}
+- name: WEBHOOK_SECRET
+  value: {{ include "double-booked.operatorSecret" . | quote }}
+{{- if $operator.clientCA.existingSecret }}
+- name: WEBHOOK_CLIENT_CA_FILE
+  value: /client-ca/ca.crt
+{{- end }}
+- name: LOG_LEVEL
+  value: {{ $operator.logLevel | quote }}
+- name: LOG_FORMAT
+  value: json
+{{- end -}}

@@ -34,9 +34,6 @@ grpc:
       divisor: "0"
 {{- end }}
 {{- include "double-booked.tlsEnv" . }}
-{{- with include "double-booked.extraEnv" .Values.extraEnv }}
-{{ . }}
-{{- end }}
 {{- end -}}
 
 {{/* Variables of users, with what the API server adds: else Argo CD and server-side apply find a difference. */}}

@@ -9,8 +9,17 @@
 {{- if .Values.service.enabled -}}
 {{- include "double-booked.validateTls" . -}}
 {{- include "double-booked.validateRoutes" . -}}
+{{- include "double-booked.validatePod" . -}}
+{{- include "double-booked.validateService" . -}}
+{{- include "double-booked.validateCertificate" . -}}
+{{- include "double-booked.validateIngress" . -}}
+{{- include "double-booked.validateGateway" . -}}
 {{- end -}}
 {{- include "double-booked.validateOperator" . -}}
+{{- include "double-booked.validateSecurity" . -}}
+{{- if .Values.operator.enabled -}}
+{{- include "double-booked.validateOperatorPod" . -}}
+{{- end -}}
 {{- include "double-booked.validateAlone" . -}}
 {{- include "double-booked.validateDefinitions" . -}}
 {{- include "double-booked.validateApis" . -}}
@@ -76,6 +85,11 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- end -}}
 
 {{- define "double-booked.validateLabels" -}}
+{{- range $label, $_ := .Values.commonLabels -}}
+{{- if or (has $label (list "app.kubernetes.io/component" "app.kubernetes.io/managed-by")) (hasPrefix "rbac.authorization.k8s.io/" $label) -}}
+{{- fail (printf "commonLabels sets %s, but Helm, ServiceMonitors or Kubernetes select objects by that label: choose another name." $label) -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $labels := pick .Values "podLabels" "commonLabels" -}}
 {{- range $label := keys (include "double-booked.selector" $ | fromYaml) -}}
 {{- if hasKey $labels $label -}}
