@@ -81,20 +81,26 @@ CHART_IMAGE = docker.io/library/double-booked:$(VERSION)
 BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
 BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(VERSION) \
-	--build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct)
+	--build-arg SOURCE_DATE_EPOCH=$(COMMIT_TIME)
+COMMIT_TIME = $(shell git log -1 --format=%ct)
+# Without these, buildah writes the time and its own version into the image. BuildKit needs no flag.
+SAME_DIGEST = $(if $(filter buildah,$(BUILDER)),--timestamp $(COMMIT_TIME) --identity-label=false)
 
 dev-image: ## build the dev stage likewise, as build/dev-image.tar
-	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop CHART_IMAGE= ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
+	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop CHART_IMAGE= SAME_DIGEST= ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
 
 image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar, named :dev and by its version
 	mkdir -p build
 	rm -f $(ARCHIVE)
-	$(BUILDER) build $(BUILD_ARGS) $(BUILD_FLAGS) $(patsubst %,--tag %,$(IMAGE) $(CHART_IMAGE)) .
+	$(BUILDER) build $(BUILD_ARGS) $(SAME_DIGEST) $(BUILD_FLAGS) $(patsubst %,--tag %,$(IMAGE) $(CHART_IMAGE)) .
 	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE) $(CHART_IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
 	$(if $(filter buildah,$(BUILDER)),$(if $(CHART_IMAGE),python3 tools/image_tag.py $(ARCHIVE) $(CHART_IMAGE)))
 
 image-size: ## tell what takes the room in build/image.tar
 	@python3 tools/image_size.py build/image.tar
+
+sbom: install ## list the packages in build/image.tar with their licences, and write build/sbom.spdx.json (SPDX)
+	@$(BIN)/python tools/sbom.py build/image.tar build/sbom.spdx.json
 
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
 	$(BIN)/pytest tests/image
@@ -171,4 +177,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install demo run dev dev-image image image-size sbom test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean

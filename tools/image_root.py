@@ -6,7 +6,8 @@ everybody's licence.
 """
 
 import compileall
-import json
+import csv
+import hashlib
 import os
 import py_compile
 import re
@@ -15,11 +16,9 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from importlib.metadata import distributions
 from pathlib import Path
 
 SITE = Path("usr/lib/python3/dist-packages")
-SBOM = Path("usr/share/doc/double-booked/sbom.cdx.json")
 USER = "65532"
 
 # Of the standard library, what a service and a command line never use.
@@ -39,6 +38,8 @@ UNUSED_PARTS = (
     re.compile(r"pygments/(lexers|styles|formatters)/(?!__init__|_mapping)"),
     re.compile(r"cffi/|pycparser/"),
 )
+# Debian's copyright files name the text of a common licence by its path.
+COMMON_LICENCE = re.compile(r"/usr/share/common-licenses/[\w.+-]*\w")
 LICENCE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors|copyright).*")
 
 
@@ -126,46 +127,64 @@ def copy_libraries(target: Path) -> None:
             copy(library, target / folder / library.name)
 
 
-def debian_parts(target: Path) -> list[str]:
-    """Return the names of Debian's packages that something in the tree is from."""
-    shipped = ["/" + str(file.relative_to(target)) for file in programs(target)]
-    # Of libraries, dpkg knows the path without /usr.
-    paths = [*shipped, *(path.removeprefix("/usr") for path in shipped)]
-    found = subprocess.run(["dpkg", "-S", *paths], capture_output=True, text=True, check=False)
-    return sorted(set(re.findall(r"^([a-z0-9.+-]+)(?=:)", found.stdout, re.MULTILINE)))
+def debian_owners() -> dict[str, str]:
+    """Return the name of the Debian package of each file that dpkg installed on this machine."""
+    owners = {}
+    for listed in sorted(Path("/var/lib/dpkg/info").glob("*.list")):
+        name = listed.stem.partition(":")[0]
+        owners |= dict.fromkeys(listed.read_text().splitlines(), name)
+    return owners
+
+
+def debian_parts(target: Path, owners: dict[str, str]) -> dict[str, list[Path]]:
+    """Return the files of the tree by the Debian package that each is from."""
+    parts: dict[str, list[Path]] = {}
+    for file in sorted(target.rglob("*")):
+        path = "/" + str(file.relative_to(target)).removesuffix("c" * (file.suffix == ".pyc"))
+        # Of some libraries, dpkg knows the path without /usr.
+        owner = owners.get(path) or owners.get(path.removeprefix("/usr"))
+        if owner and file.is_file() and not file.is_symlink():
+            parts.setdefault(owner, []).append(file)
+    return dict(sorted(parts.items()))
 
 
 def copy_licences(target: Path, debian: Iterable[str]) -> None:
-    """Copies what Debian says of the rights to each of its packages."""
+    """Copies what Debian says of the rights to its packages, and the licences it refers to."""
+    common = set()
     for name in debian:
         licence = Path("/usr/share/doc", name, "copyright")
         copy(licence, target / licence.relative_to("/"))
+        common |= set(COMMON_LICENCE.findall(licence.read_text()))
+    for path in map(Path, common):
+        if path.exists():
+            copy(path, target / path.relative_to("/"))
 
 
-def write_parts(target: Path, debian: Iterable[str]) -> None:
-    """Write what scanners read: the packages' dpkg status, the release, and an SBOM (CycloneDX)."""
-    status = target / "var/lib/dpkg/status.d"
-    status.mkdir(parents=True)
-    components = []
-    for name in debian:
-        told = subprocess.run(["dpkg", "-s", name], capture_output=True, text=True, check=True)
-        (status / name).write_text(told.stdout)
-        [version] = re.findall(r"^Version: (.+)$", told.stdout, re.MULTILINE)
-        components.append(component(name, version, f"pkg:deb/debian/{name}@{version}"))
-    for each in sorted(distributions(path=[str(target / SITE)]), key=lambda each: each.name):
-        purl = f"pkg:pypi/{each.name.lower().replace('_', '-')}@{each.version}"
-        components.append(component(each.name, each.version, purl))
-    document = {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": components}
-    sbom = target / SBOM
-    sbom.parent.mkdir(parents=True, exist_ok=True)
-    sbom.write_text(json.dumps(document, indent=1))
-    copy(Path("/etc/os-release"), target / "etc/os-release")
+def write_debian_status(target: Path, debian: dict[str, list[Path]]) -> None:
+    """Write what scanners read of Debian's packages, and which file is from which."""
+    folder = target / "var/lib/dpkg/status.d"
+    folder.mkdir(parents=True)
+    for name, files in debian.items():
+        status = subprocess.run(["dpkg", "-s", name], capture_output=True, text=True, check=True)
+        (folder / name).write_text(status.stdout)
+        sums = (f"{md5(file.read_bytes())}  {file.relative_to(target)}\n" for file in files)
+        (folder / f"{name}.md5sums").write_text("".join(sums))
 
 
-def component(name: str, version: str, purl: str) -> dict[str, str]:
-    """Return a part as CycloneDX has it."""
-    purl = purl.replace("+", "%2B").replace("~", "%7E")
-    return {"type": "library", "name": name, "version": version, "purl": purl, "bom-ref": purl}
+def md5(content: bytes) -> str:
+    """Return the digest that dpkg's lists hold."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def write_records(packages: Path, target: Path) -> None:
+    """Write which of the tree's files is from which Python package (RECORD without hashes)."""
+    for record in sorted(packages.glob("*.dist-info/RECORD")):
+        with record.open(newline="") as opened:
+            paths = [row[0] for row in csv.reader(opened)]
+        compiled = [f"{path}c" for path in paths if path.endswith(".py")]
+        shipped = [path for path in (*paths, *compiled) if (target / path).is_file()]
+        own = target / record.relative_to(packages)
+        own.write_text("".join(f"{path},,\n" for path in sorted(shipped)))
 
 
 def write_own(target: Path, commit: str) -> None:
@@ -195,9 +214,12 @@ def main(packages: Path, target: Path, commit: str, epoch: int) -> None:
     compile_tree(target / "usr/lib", target)
     copy_libraries(target)
     subprocess.run(["strip", "--strip-unneeded", *programs(target)], check=True)
-    debian = debian_parts(target)
-    copy_licences(target, debian)
-    write_parts(target, debian)
+    copy(Path("/etc/os-release"), target / "etc/os-release")
+    owners = debian_owners()
+    copy_licences(target, debian_parts(target, owners))
+    debian = debian_parts(target, owners)
+    write_debian_status(target, debian)
+    write_records(packages, target / SITE)
     write_own(target, commit)
     set_times(target, epoch)
 

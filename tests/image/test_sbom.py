@@ -1,0 +1,84 @@
+"""The SBOM of build/image.tar: what `make sbom` writes, and what it refuses."""
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image.conftest import ARCHIVE
+
+ROOT = Path(__file__).parents[2]
+Document = dict[str, Any]
+
+
+def sbom(archive: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "tools/sbom.py", archive, target]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
+    target = tmp_path_factory.mktemp("sbom") / "sbom.spdx.json"
+    made = sbom(ARCHIVE, target)
+    assert made.returncode == 0, made.stderr
+    written: Document = json.loads(target.read_text())
+    for each in written["packages"]:
+        assert f"{each['name']} " in made.stdout
+    return written
+
+
+def test_it_names_every_requirement_with_its_version(document: Document) -> None:
+    purls = {each["externalRefs"][0]["referenceLocator"] for each in document["packages"]}
+    pinned = re.findall(
+        r"^([\w.-]+)==(\S+) (?:; .*)?\\$", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
+    assert len(pinned) > 40
+    for name, version in pinned:
+        assert f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{version}" in purls
+
+
+def test_it_names_the_parts_from_debian(document: Document) -> None:
+    debian = {
+        each["name"]: each["externalRefs"][0]["referenceLocator"]
+        for each in document["packages"]
+        if each.get("supplier") == "Organization: Debian"
+    }
+    assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "zlib1g", "base-files"} <= set(debian)
+    assert all(re.fullmatch(r"pkg:deb/debian/.+@.+\?arch=\w+", purl) for purl in debian.values())
+
+
+def test_every_package_has_a_licence_and_every_text_is_there(document: Document) -> None:
+    texts = {each["licenseId"]: each for each in document["hasExtractedLicensingInfos"]}
+    for each in document["packages"]:
+        assert each["licenseDeclared"] not in ("NONE", "NOASSERTION"), each["name"]
+        for reference in re.findall(r"LicenseRef-[\w.-]+", each["licenseDeclared"]):
+            assert texts[reference]["extractedText"].strip(), reference
+
+
+def test_a_file_that_no_package_holds_is_refused(tmp_path: Path) -> None:
+    layer = BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as files:
+        files.addfile(tarfile.TarInfo("usr/lib/stranger.so"))
+    config = {"config": {"Labels": {}}, "architecture": "amd64", "created": "2026-01-01T00:00:00Z"}
+    manifest = [{"Config": "config.json", "Layers": ["layer.tar"]}]
+    content = {
+        "manifest.json": json.dumps(manifest).encode(),
+        "config.json": json.dumps(config).encode(),
+        "layer.tar": layer.getvalue(),
+    }
+    archive = tmp_path / "image.tar"
+    with tarfile.open(archive, "w") as image:
+        for name, data in content.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            image.addfile(member, BytesIO(data))
+    made = sbom(archive, tmp_path / "sbom.json")
+    assert made.returncode == 1
+    assert "no package holds usr/lib/stranger.so" in made.stderr
+    assert "Traceback" not in made.stderr
