@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+import shlex
 import subprocess
 import sys
+import textwrap
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +17,11 @@ from double_booked.settings import OperatorSettings, Settings
 from server.conftest import serve
 
 ROOT = Path(__file__).parents[1]
+IMPORTS = [
+    "import grpc",
+    "from double_booked.api.scheduling_pb2 import EventList",
+    "from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub",
+]
 PAGES = ["README.md", "docs/calling.md"]
 
 
@@ -33,6 +40,25 @@ async def run(program: str) -> subprocess.CompletedProcess[str]:
     return await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture
+def calling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return docs/calling.md, with the certificate that its command makes in the folder here."""
+    page = (ROOT / "docs/calling.md").read_text()
+    [openssl] = re.findall(r"    (openssl req .*\\\n.*)\n", page)
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(shlex.split(openssl.replace("\\\n", " ")), check=True, capture_output=True)
+    return page
+
+
+async def test_the_python_of_a_verified_call_is_answered(calling: str) -> None:
+    [shown] = re.findall(r"\nIn Python:\n\n(.*?)\n\n", calling, re.DOTALL)
+    call = "print(ConflictServiceStub(channel).GetConflicts(EventList()).ListFields())"
+    program = "\n".join([*IMPORTS, textwrap.dedent(shown), call])
+    async with serve(tls_cert_file="tls.crt", tls_key_file="tls.key") as served:
+        ran = await run(program.replace("10.0.0.5:30321", f"127.0.0.1:{served.server.port}"))
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
 
 
 def lab_day(capacity: int) -> EventList:
@@ -77,3 +103,38 @@ def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
 def test_every_setting_is_told(page: str, kind: type[Settings | OperatorSettings]) -> None:
     text = (ROOT / page).read_text()
     assert [each.name for each in fields(kind) if f"`{each.name.upper()}`" not in text] == []
+
+
+PLACEHOLDERS = {
+    "BACKEND_SERVICE",
+    "CLUSTER",
+    "FOLDER",
+    "HOST_PROJECT",
+    "NAMESPACE",
+    "NEG",
+    "NETWORK",
+    "PROJECT",
+    "RANGE",
+    "REGION",
+    "REGISTRY",
+    "REPOSITORY",
+    "TAG",
+    "ZONE",
+}
+"""What commands have in place of a reader's own names."""
+
+COMMANDS = r"(?:gcloud|helm|kubectl|docker|skopeo|buildah) .*"
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{each.name}" for each in sorted(ROOT.glob("docs/*.md")))]
+)
+def test_a_page_explains_the_placeholders_of_its_commands(page: str) -> None:
+    text = (ROOT / page).read_text()
+    commands = " ".join(re.findall(COMMANDS, text.replace("\\\n", " ")))
+    used = PLACEHOLDERS & set(re.findall(r"(?<![$\w])[A-Z_]+(?![\w=])", commands))
+    explained = set()
+    for paragraph in text.split("\n\n"):
+        _, found, meaning = paragraph.partition("are for you to fill in")
+        explained |= set(re.findall(r"[A-Z_]+", meaning)) if found else set()
+    assert used - explained == set()

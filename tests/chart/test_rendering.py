@@ -215,3 +215,13 @@ def test_the_readme_tells_of_every_value() -> None:
 def test_the_chart_is_of_the_projects_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert f'version = "{chart["appVersion"]}"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["default", "plaintext", "tls-existing-secret", "gke-gateway"])
+def test_the_notes_say_how_to_reach_it_and_where_to_look(name: str) -> None:
+    command = ("install", "double-booked", str(CHART), "--dry-run=client", values(name))
+    _, _, notes = run(tool("helm"), *command).partition("NOTES:")
+    assert "get events --sort-by=.lastTimestamp" in notes
+    assert ("grpcurl -plaintext $NODE:$PORT" in notes) is (name == "plaintext")
+    assert ("No Python or Go client that verifies" in notes) is (name in {"default", "gke-gateway"})
+    assert ("{.spec.ports[0].nodePort}" in notes) is (name != "gke-gateway")
