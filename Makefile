@@ -39,13 +39,21 @@ test-grpcio: test-server ## run the server tests with the newest and the oldest 
 
 TOOLS := build/tools
 GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
-$(TOOLS)/built: tools/go.mod tools/go.sum tools/kstatus/main.go
+$(TOOLS)/built: tools/go.mod tools/go.sum tools/kube-score/go.mod tools/kube-score/go.sum tools/kstatus/main.go
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm github.com/fullstorydev/grpcurl/cmd/grpcurl \
 		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform ./kstatus
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
+	cd tools/kube-score && $(GO_BUILD) -o ../../$(TOOLS)/ github.com/zegl/kube-score/cmd/kube-score
 	touch $@
 
-tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform and kstatus into build/tools (needs Go)
+tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform, kube-score and kstatus into build/tools (needs Go)
+
+# In a venv of its own: its pins clash with the project's.
+$(TOOLS)/checkov: requirements-checkov.txt
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/pip install --quiet --require-hashes --requirement requirements-checkov.txt
+	mkdir -p $(TOOLS)
+	ln -sf $(CURDIR)/build/checkov/bin/checkov $@
 
 chart-docs: install $(TOOLS)/built ## write the chart's README and files/defaults.yaml from its values
 	$(BIN)/python tools/chart_defaults.py
@@ -54,7 +62,7 @@ chart-docs: install $(TOOLS)/built ## write the chart's README and files/default
 kustomize: install $(TOOLS)/built ## write kustomize/base and its components from the chart
 	$(BIN)/python tools/kustomize_base.py
 
-test-chart: install $(TOOLS)/built ## prove chart and kustomize without a cluster (needs kubectl and promtool)
+test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## prove chart and kustomize without a cluster (needs kubectl and promtool)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart
 
 test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
@@ -110,7 +118,7 @@ test-page: install ## prove the HTML report in a browser (Debian's chromium and 
 
 E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/image tests/e2e
 export LOAD_IMAGE
-e2e: install tools image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+e2e: install tools $(TOOLS)/checkov image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
 	$(E2E) --junitxml=build/e2e.xml
 	@grep --only-matching --extended-regexp '(seconds|calls) [^/]*' build/e2e.xml
 
@@ -170,6 +178,7 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt --extra otel pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
+	uv pip compile $(LOCK) --output-file requirements-checkov.txt --group checkov
 	sed -n 's/^ *"\(grpcio.*<.*\)",$$/\1/p' pyproject.toml | \
 		uv pip compile $(LOCK) --no-deps --resolution lowest --output-file requirements-grpcio-oldest.txt -
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"

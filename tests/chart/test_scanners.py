@@ -1,0 +1,143 @@
+"""kube-score and checkov find nothing but what has a reason here."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from chart.programs import CHART, NAMES, NEWEST, run, tool, values
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check that an object fails, with the feature whose values made it."""
+
+    check: str
+    where: str
+    """FEATURE KIND NAME; the release is named as the feature."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Checks that objects may fail, and why."""
+
+    checks: str
+    where: str
+    reason: str
+
+
+_TESTS = r"\S+ Pod \S+-test"
+_OPERATOR = r"\S+ \w+ \S+-operator"
+ACCEPTED = [
+    Accepted(
+        r"container-image-pull-policy|CKV_K8S_15",
+        ".*",
+        "A tag of ours is never moved, and IfNotPresent starts pods while the registry is away.",
+    ),
+    Accepted(
+        "CKV_K8S_43",
+        ".*",
+        "The digest of an image is known once it is built: users set image.digest.",
+    ),
+    Accepted(
+        "pod-networkpolicy|CKV2_K8S_6",
+        ".*",
+        "Who calls is the user's to say, so networkPolicy.enabled is off by default.",
+    ),
+    Accepted(
+        "deployment-has-host-podantiaffinity",
+        r".* Deployment .*",
+        "topologySpreadConstraints spread the pods, over zones too.",
+    ),
+    Accepted(
+        "service-type",
+        r".* Service .*",
+        "NodePort is the type that the service always had; GKE's Ingress needs it without NEGs.",
+    ),
+    Accepted(
+        "deployment-replicas|deployment-strategy",
+        rf"{_OPERATOR}|(everything-else|dev|scaled-by-others) .*",
+        "One operator answers reviews, so a second would only wait. The features ask for it.",
+    ),
+    Accepted(
+        "deployment-has-poddisruptionbudget", "everything-else .*", "The feature turns it off."
+    ),
+    Accepted(
+        "CKV_K8S_8|CKV_K8S_9",
+        _TESTS,
+        "The pod of `helm test` ends by itself and serves nothing.",
+    ),
+    Accepted(
+        "container-security-context-readonlyrootfilesystem|CKV_K8S_22",
+        "dev .*",
+        "The development image compiles in its own file system.",
+    ),
+    Accepted(
+        "CKV_K8S_155",
+        r"\S+ ClusterRole \S+-webhook",
+        "The operator writes the path of its webhook. A ValidatingAdmissionPolicy denies the rest.",
+    ),
+    Accepted("CKV_K8S_38", _OPERATOR, "The operator calls the API server."),
+    Accepted("CKV_K8S_19", "same-names .*", "The feature sets operator.hostNetwork."),
+]
+
+
+@cache
+def manifests(folder: Path) -> list[Path]:
+    """Render each feature into a file, with a release of its name: scanners look across files."""
+    files = []
+    for name in NAMES:
+        fixed = ("--namespace=shared", f"--kube-version={NEWEST}")
+        text = run(tool("helm"), "template", name, str(CHART), *fixed, values(name))
+        files.append(folder / f"{name}.yaml")
+        files[-1].write_text(text)
+    return files
+
+
+def found_by_kube_score(file: Path) -> Iterator[Finding]:
+    options = ("--output-format=json", f"--kubernetes-version=v{NEWEST.rpartition('.')[0]}")
+    # It ends with 1 where it finds something.
+    told = run("sh", "-c", '"$@" || true', "sh", tool("kube-score"), "score", *options, str(file))
+    for each in json.loads(told):
+        where = f"{file.stem} {each['type_meta']['kind']} {each['object_meta']['name']}"
+        for check in each["checks"]:
+            if not check["skipped"] and check["grade"] < 10:
+                yield Finding(check["check"]["id"], where)
+
+
+def found_by_checkov(folder: Path) -> Iterator[Finding]:
+    options = ("--framework=kubernetes", "--skip-download", "--compact", "--quiet", "--soft-fail")
+    told = run(tool("checkov"), f"--directory={folder}", "--output=json", *options)
+    report = json.loads(told)
+    assert report["summary"]["parsing_errors"] == 0
+    for each in report["results"]["failed_checks"]:
+        kind, _, name = each["resource"].split(".")[:3]
+        yield Finding(each["check_id"], f"{Path(each['file_path']).stem} {kind} {name}")
+
+
+def is_accepted(found: Finding, by: Accepted) -> bool:
+    return bool(re.fullmatch(by.checks, found.check) and re.fullmatch(by.where, found.where))
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> set[Finding]:
+    folder = tmp_path_factory.mktemp("manifests")
+    files = manifests(folder)
+    by_kube_score = {found for file in files for found in found_by_kube_score(file)}
+    return by_kube_score | set(found_by_checkov(folder))
+
+
+def test_scanners_find_nothing_without_a_reason(findings: set[Finding]) -> None:
+    unexpected = [
+        found for found in findings if not any(is_accepted(found, each) for each in ACCEPTED)
+    ]
+    assert sorted(f"{each.check}: {each.where}" for each in unexpected) == []
+
+
+def test_each_exception_is_still_needed(findings: set[Finding]) -> None:
+    unused = [each for each in ACCEPTED if not any(is_accepted(found, each) for found in findings)]
+    assert unused == []
