@@ -1,8 +1,10 @@
 """Values that make no sense are refused, and the refusal helps."""
 
+from pathlib import Path
+
 import pytest
 
-from chart.programs import refusal, render, values
+from chart.programs import refusal, render, template, values
 
 A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
 
@@ -59,6 +61,12 @@ ROUTE = "gateway.enabled=true,gateway.parentRefs[0].name=g"
 ISSUED = "tls.source=certManager,tls.certManager.issuerRef.name=i"
 CERTIFIED = "ingress.enabled=true,ingress.tlsSecret=t"
 HOSTED = "operator.enabled=true,operator.hostNetwork=true"
+SPREAD = "topologyKey: topology.example, maxSkew: 1, whenUnsatisfiable: DoNotSchedule"
+TWICE = ",".join(
+    f"topologySpreadConstraints[{number}].{each.replace(': ', '=')}"
+    for number in (0, 1)
+    for each in SPREAD.split(", ")
+)
 SCALED = "autoscaling.enabled=true"
 
 
@@ -149,6 +157,17 @@ SCALED = "autoscaling.enabled=true"
         ("networkPolicy.proxyOnlySubnet=10.0.0.0/33", "proxyOnlySubnet"),
         ("metrics.serviceMonitor.interval=30s1m", "interval"),
         ("image.tag=a b", "tag"),
+        ("image.repository=registry.example/A", "repository"),
+        ("extraEnvFrom[0].prefix=x", "extraEnvFrom"),
+        ("networkPolicy.clients[0].ipBlock.cidr=10.0.0.0/33", "cidr"),
+        ("operator.namespaceSelector.matchLabels.a=b c", "matchLabels"),
+        ("podAnnotations.a b=x", "'a b' does not match"),
+        ("service.appProtocol=a b", "appProtocol"),
+        ("resources.requests.gpu=1", "gpu"),
+        ("resources.requests.nvidia\\.com/gpu=1", "needs the same number in resources.limits"),
+        ("revisionHistoryLimit=2147483648", "revisionHistoryLimit"),
+        ("podSecurityContext.runAsUser=-1", "runAsUser"),
+        (TWICE, "topology.example with DoNotSchedule twice"),
     ],
 )
 def test_what_would_be_refused_later_is_refused_now(mistake: str, sentence: str) -> None:
@@ -199,3 +218,11 @@ def test_a_feature_of_a_service_that_is_not_installed_needs_nothing() -> None:
     for name in ("gke-ingress", "gke-gateway", "cert-manager"):
         render(values(name), alone, A_CLUSTER)
     render(alone, "--set=tls.source=existingSecret")
+
+
+def test_large_numbers_of_a_file_stay_whole(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    file.write_text("revisionHistoryLimit: 1000000\n")
+    deployment = render(f"--values={file}")["Deployment", "double-booked"]["spec"]
+    assert deployment["revisionHistoryLimit"] == 1000000
+    assert "1e+06" not in template(f"--values={file}")

@@ -10,7 +10,13 @@
 {{- include "double-booked.validateEnv" (dict "name" "extraEnv" "extra" .Values.extraEnv "owned" (include "double-booked.ownedEnv" . | fromYaml)) -}}
 {{- end -}}
 
+{{/* Kubernetes neither shares nor overcommits a device, such as a GPU. */}}
 {{- define "double-booked.validateResources" -}}
+{{- range $kind, $request := .resources.requests | default dict -}}
+{{- if and (contains "/" $kind) (ne (toString $request) (toString (index ($.resources.limits | default dict) $kind))) -}}
+{{- fail (printf "%s.requests has %s, which needs the same number in %s.limits: set it there too." $.name $kind $.name) -}}
+{{- end -}}
+{{- end -}}
 {{- $requests := .resources.requests | default dict -}}
 {{- $limits := .resources.limits | default dict -}}
 {{- range $kind, $request := $requests -}}
@@ -72,6 +78,13 @@
 
 {{/* The server starts within ten seconds, also on a slow node. */}}
 {{- define "double-booked.validateStart" -}}
+{{- $spreads := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $spreads = append $spreads (printf "%s with %s" .topologyKey .whenUnsatisfiable) -}}
+{{- end -}}
+{{- with include "double-booked.repeated" $spreads -}}
+{{- fail (printf "topologySpreadConstraints has %s twice: keep one of them." .) -}}
+{{- end -}}
 {{- $probe := .Values.startupProbe -}}
 {{- $seconds := add (int ($probe.initialDelaySeconds | default 0)) (mul (int $probe.periodSeconds) (int $probe.failureThreshold)) -}}
 {{- if lt (int $seconds) 10 -}}

@@ -18,7 +18,12 @@ A null of replicaCount has a meaning of its own.
 {{- $path := printf "%s.%s" $root.path $key | trimPrefix "." -}}
 {{- $value := index $root.values $key -}}
 {{- if and (kindIs "invalid" $value) (ne $path "replicaCount") -}}
+{{- $value = $default -}}
 {{- $_ := set $root.values $key $default -}}
+{{- end -}}
+{{- if and (kindIs "float64" $value) (eq (toString $value) (toString (floor $value))) -}}
+{{- /* Helm reads a number of a file as a float, which it would write as 1e+06. */ -}}
+{{- $_ := set $root.values $key (int64 $value) -}}
 {{- else if include "double-booked.isOfUser" (list $path $default) -}}
 {{- include "double-booked.removeNulls" $value -}}
 {{- else if kindIs "map" $default -}}
