@@ -46,11 +46,13 @@ RUN PYTHONHASHSEED=0 python tools/image_root.py /packages /image "${COMMIT}" "${
 FROM scratch AS production
 ARG COMMIT=unknown
 ARG VERSION=0.0.0
+ARG BASE
 LABEL org.opencontainers.image.title="double-booked" \
       org.opencontainers.image.description="Tells which events of a list conflict" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${COMMIT}"
+      org.opencontainers.image.revision="${COMMIT}" \
+      org.opencontainers.image.base.name="${BASE}"
 COPY --from=build /image/ /
 ENV PATH=/usr/bin PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532

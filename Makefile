@@ -41,12 +41,13 @@ TOOLS := build/tools
 GO_BUILD := go build -trimpath -buildvcs=false -ldflags "-s -w"
 $(TOOLS)/built: tools/go.mod tools/go.sum tools/kube-score/go.mod tools/kube-score/go.sum tools/kstatus/main.go
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/ helm.sh/helm/v4/cmd/helm github.com/fullstorydev/grpcurl/cmd/grpcurl \
-		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform ./kstatus
+		github.com/norwoodj/helm-docs/cmd/helm-docs github.com/yannh/kubeconform/cmd/kubeconform \
+		github.com/rhysd/actionlint/cmd/actionlint ./kstatus
 	cd tools && $(GO_BUILD) -o ../$(TOOLS)/helm3 helm.sh/helm/v3/cmd/helm
 	cd tools/kube-score && $(GO_BUILD) -o ../../$(TOOLS)/ github.com/zegl/kube-score/cmd/kube-score
 	touch $@
 
-tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform, kube-score and kstatus into build/tools (needs Go)
+tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform, kube-score, actionlint and kstatus into build/tools (needs Go)
 
 # In a venv of its own: its pins clash with the project's.
 $(TOOLS)/checkov: requirements-checkov.txt
@@ -62,7 +63,8 @@ chart-docs: install $(TOOLS)/built ## write the chart's README and files/default
 kustomize: install $(TOOLS)/built ## write kustomize/base and its components from the chart
 	$(BIN)/python tools/kustomize_base.py
 
-test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## prove chart and kustomize without a cluster (needs kubectl and promtool)
+test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the release workflow, prove chart and kustomize without a cluster (needs kubectl and promtool)
+	$(TOOLS)/actionlint
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart
 
 test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
@@ -73,6 +75,7 @@ lint: install ## check style, types, layers and the contract
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --pedantic --strict-collection .github
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
 
@@ -109,6 +112,57 @@ image-size: ## tell what takes the room in build/image.tar
 
 sbom: install ## list the packages in build/image.tar with their licences, and write build/sbom.spdx.json (SPDX)
 	@$(BIN)/python tools/sbom.py build/image.tar build/sbom.spdx.json
+
+version: ## give the project a version: VERSION=0.2.0, in pyproject.toml, chart, kustomize, docs and changelog
+	python3 tools/version.py $(VERSION)
+
+RELEASE := build/release
+dist: install ## build the sdist, and from it the wheel for this machine, into dist/, and check them
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/python tools/check_dist.py dist/*
+
+package-chart: $(TOOLS)/built ## package the chart into build/release
+	rm -f $(RELEASE)/*.tgz
+	$(TOOLS)/helm package charts/double-booked --destination $(RELEASE)
+
+push-chart: ## push the packaged chart to TARGET=oci://REGISTRY/FOLDER (PUSH_FLAGS=...)
+	$(TOOLS)/helm push $(RELEASE)/double-booked-$(VERSION).tgz $(TARGET) $(PUSH_FLAGS) 2>&1 | tee $(RELEASE)/chart.log
+	sed -n 's/^Digest: *//p' $(RELEASE)/chart.log | grep . > $(RELEASE)/chart.digest
+
+TAG = Unreleased
+release-notes: ## write the changelog's section of TAG=v0.2.0 to build/release/notes.md
+	mkdir -p $(RELEASE)
+	python3 tools/release_notes.py CHANGELOG.md $(TAG) > $(RELEASE)/notes.md
+
+# One archive for each architecture.
+IMAGE_ARCHIVES = $(ARCHIVE)
+RELEASE_LIST := double-booked-release
+push-image: ## push IMAGE_ARCHIVES="..." as one image to TARGET=REGISTRY/NAME:TAG, with buildah (PUSH_FLAGS=...)
+	mkdir -p $(RELEASE)
+	buildah manifest rm $(RELEASE_LIST) >/dev/null 2>&1 || true
+	buildah manifest create $(RELEASE_LIST)
+	$(foreach archive,$(IMAGE_ARCHIVES),buildah manifest add $(RELEASE_LIST) docker-archive:$(archive) &&) true
+	buildah manifest push --all --format oci $(PUSH_FLAGS) --digestfile $(RELEASE)/image.digest $(RELEASE_LIST) docker://$(TARGET)
+
+checksums: ## list the digests of the files in build/release in its SHA256SUMS
+	cd $(RELEASE) && sha256sum $(sort $(notdir $(foreach kind,*.tar.gz *.whl *.tgz *.spdx.json,$(wildcard $(RELEASE)/$(kind))))) > SHA256SUMS
+
+same-digest: image ## prove that a second build of this commit is the same image
+	tar -xOf $(ARCHIVE) manifest.json > build/manifest.json
+	$(MAKE) --no-print-directory image BUILD_FLAGS="$(BUILD_FLAGS) --no-cache"
+	tar -xOf $(ARCHIVE) manifest.json | diff build/manifest.json -
+
+release-dry-run: ## take the steps of a release that need no secret (REGISTRY=HOST:PORT pushes there, without TLS)
+	rm -rf $(RELEASE)
+	$(MAKE) dist same-digest sbom package-chart release-notes
+	cp dist/* build/sbom.spdx.json $(RELEASE)
+	$(MAKE) checksums
+	$(if $(REGISTRY),$(MAKE) push-image TARGET=$(REGISTRY)/double-booked:$(VERSION) PUSH_FLAGS=--tls-verify=false)
+	$(if $(REGISTRY),$(MAKE) push-chart TARGET=oci://$(REGISTRY)/charts PUSH_FLAGS=--plain-http)
+	@cat $(RELEASE)/SHA256SUMS
+	@$(if $(REGISTRY),,echo "Not tried, for REGISTRY is not set: pushing the image and the chart")
+	@sed -n 's/^ *# Only on GitHub: /Not tried, needs GitHub: /p' .github/workflows/release.yml
 
 test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
 	$(BIN)/pytest tests/image
@@ -186,4 +240,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size sbom test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean

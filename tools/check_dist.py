@@ -1,0 +1,70 @@
+"""Check what is to be uploaded to PyPI: `check_dist.py dist/*`.
+
+PyPI refuses metadata by the same rules (packaging.metadata), but only after the tag is public.
+"""
+
+import re
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.metadata import Metadata
+from packaging.utils import parse_sdist_filename, parse_wheel_filename
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def names(path: Path) -> list[str]:
+    """Return the names of the files in a wheel or an sdist."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            return wheel.namelist()
+    with tarfile.open(path) as sdist:
+        return sdist.getnames()
+
+
+def metadata(path: Path) -> bytes:
+    """Return the metadata of a wheel or an sdist."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as wheel:
+            [found] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+            return wheel.read(found)
+    with tarfile.open(path) as sdist:
+        opened = sdist.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
+        return opened.read() if opened else b""
+
+
+def faults(path: Path, version: str) -> list[str]:
+    """Return what is wrong with a wheel or an sdist of a version."""
+    parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
+    found = [] if str(parse(path.name)[1]) == version else [f"is not of version {version}"]
+    try:
+        told = Metadata.from_email(metadata(path), validate=True)
+    except ExceptionGroup as invalid:
+        return [*found, *(str(each) for each in invalid.exceptions)]
+    if not told.description or told.description_content_type != "text/markdown":
+        found.append("has no description in Markdown")
+    kernel = r".*double_booked/conflicts/kernel.*" + (".so" if path.suffix == ".whl" else ".pyx")
+    missing = [each for each in (kernel, ".*LICENSE") if not holds(path, each)]
+    return [*found, *(f"holds no {each}" for each in missing)]
+
+
+def holds(path: Path, pattern: str) -> bool:
+    """Whether a file's name matches."""
+    return any(re.fullmatch(pattern, name) for name in names(path))
+
+
+def main(paths: Sequence[str]) -> None:
+    """Print what is wrong."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    found = [f"{path} {fault}" for path in paths for fault in faults(Path(path), version)]
+    if found or not paths:
+        sys.exit("\n".join(found) or "dist holds nothing; `make dist` makes it")
+    print(f"{len(paths)} files would be accepted by PyPI")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
