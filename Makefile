@@ -114,7 +114,7 @@ sbom: install ## list the packages in build/image.tar with their licences, and w
 	@$(BIN)/python tools/sbom.py build/image.tar build/sbom.spdx.json
 
 version: ## give the project a version: VERSION=0.2.0, in pyproject.toml, chart, kustomize, docs and changelog
-	python3 tools/version.py $(VERSION)
+	python3 tools/version.py "$(if $(filter command%,$(origin VERSION)),$(VERSION))"
 
 RELEASE := build/release
 dist: install ## build the sdist, and from it the wheel for this machine, into dist/, and check them

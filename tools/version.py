@@ -66,7 +66,7 @@ def date_changelog(path: Path, version: str) -> None:
 def main(root: Path, version: str) -> None:
     """Write the version; say what cannot be one."""
     if not VERSION.fullmatch(version):
-        sys.exit(f"{version!r} is no version; give three numbers, such as 0.2.0")
+        sys.exit(f"{version!r} is no version; give three numbers, as in make version VERSION=0.2.0")
     if f"## [{version}]" in (root / CHANGELOG).read_text():
         sys.exit(f"{CHANGELOG} has a section [{version}] already; give a newer version")
     write(root, version)

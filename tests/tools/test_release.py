@@ -99,7 +99,20 @@ def test_one_command_writes_a_version_everywhere(clone: Path) -> None:
 def test_what_is_no_version_everywhere_is_refused(clone: Path, version: str) -> None:
     refused = run("version.py", version, cwd=clone)
     assert refused.returncode == 1
-    assert "give three numbers, such as 0.2.0" in refused.stderr
+    assert "give three numbers, as in make version VERSION=0.2.0" in refused.stderr
+
+
+def test_make_version_does_not_guess(clone: Path) -> None:
+    made = subprocess.run(
+        ["make", "version"],  # noqa: S607 - whichever make there is
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 2
+    assert "'' is no version" in made.stderr
+    assert (clone / "CHANGELOG.md").read_text() == (ROOT / "CHANGELOG.md").read_text()
 
 
 def test_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
