@@ -17,6 +17,23 @@ NAMES = sorted(each.name.removesuffix("-values.yaml") for each in CHART.glob("ci
 OLDEST, NEWEST = "1.31.14", "1.34.4"
 """The Kubernetes that the chart is for."""
 
+_APIS = (
+    "apiregistration.k8s.io/v1",
+    "cert-manager.io/v1/Certificate",
+    "cloud.google.com/v1/BackendConfig",
+    "double-booked.io/v1alpha1/Booking",
+    "gateway.networking.k8s.io/v1/GRPCRoute",
+    "gateway.networking.k8s.io/v1/HTTPRoute",
+    "monitoring.coreos.com/v1/PrometheusRule",
+    "monitoring.coreos.com/v1/ServiceMonitor",
+    "monitoring.googleapis.com/v1/PodMonitoring",
+    "networking.gke.io/v1/HealthCheckPolicy",
+    "networking.gke.io/v1/ManagedCertificate",
+    "networking.gke.io/v1beta1/FrontendConfig",
+)
+A_FULL_CLUSTER = f"--api-versions={','.join(_APIS)}"
+"""The option of helm for a cluster that lacks no API; only for one is the test rendered."""
+
 Objects = dict[tuple[str, str], dict[str, Any]]
 """Objects by kind and name."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.programs import ROOT, container, refusal, render, template, values
+from chart.programs import A_FULL_CLUSTER, ROOT, container, refusal, render, template, values
 
 RELEASED = ROOT / "tests/chart/identities.json"
 """Names and immutable fields of the chart that was released last, by values of ci/."""
@@ -82,6 +82,7 @@ def test_pull_secrets_are_those_of_all_charts_and_its_own() -> None:
     secrets = {"imagePullSecrets": ["own", {"name": "both"}]}
     secrets["global"] = {"imagePullSecrets": [{"name": "all"}, "both"]}  # type: ignore[assignment]
     objects = render(
+        A_FULL_CLUSTER,
         *(f"--set-json={key}={json.dumps(each)}" for key, each in secrets.items()),
         "--set=operator.enabled=true",
     )

@@ -23,6 +23,8 @@ OF_KUBERNETES = [
     "podSecurityContext",
     "securityContext",
     "metrics.dashboard.labels",
+    "helmTest.podLabels",
+    "helmTest.podAnnotations",
 ]
 """Maps in which a null removes a key."""
 HELMS = ["helm", "helm3"]

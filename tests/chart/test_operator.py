@@ -11,6 +11,7 @@ from google.protobuf.json_format import ParseDict
 
 from chart.cluster import rendering_error
 from chart.programs import (
+    A_FULL_CLUSTER,
     CHART,
     NAMES,
     NEWEST,
@@ -461,10 +462,9 @@ def test_without_the_service_nothing_of_it_is_rendered(name: str) -> None:
     """Objects that are about both, alerts and dashboard, stay."""
     alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
     shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
-    objects = render(values(name), *alone)
+    objects = render(values(name), A_FULL_CLUSTER, *alone)
     assert ("Deployment", KEY) in objects
     assert [key for key in objects if not key[1].startswith(KEY) and key[0] not in shared] == []
-    assert ("ConfigMap", "double-booked-test") not in objects
 
 
 def test_the_operator_is_the_same_without_the_service() -> None:

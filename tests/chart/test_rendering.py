@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from chart.programs import (
+    A_FULL_CLUSTER,
     CHART,
     NAMES,
     NEWEST,
@@ -41,7 +42,7 @@ def test_helm_finds_nothing_to_complain_of(helm: str, name: str) -> None:
 def test_kubernetes_knows_every_field(name: str, kubernetes: str) -> None:
     location = f"-schema-location={write_schemas(kubernetes)}"
     check = (tool("kubeconform"), "-strict", location, f"-kubernetes-version={kubernetes}", "-")
-    run(*check, text=template(values(name), kubernetes=kubernetes))
+    run(*check, text=template(values(name), A_FULL_CLUSTER, kubernetes=kubernetes))
 
 
 def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
@@ -197,6 +198,41 @@ def test_a_route_names_the_services_methods(name: str, kind: str) -> None:
 def test_by_default_nothing_optional_is_made() -> None:
     kinds = {kind for kind, _ in render("--no-hooks")}
     assert kinds == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"}
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_what_kubectl_applies_has_no_pod_for_helms_test(helm: str) -> None:
+    assert "kind: Pod\n" not in template(helm=helm)
+    assert "kind: Pod\n" in template(A_FULL_CLUSTER, helm=helm)
+
+
+def test_helms_test_is_one_container_whose_log_is_kept() -> None:
+    found = render(A_FULL_CLUSTER, values("mutual-tls"))
+    hooks = {
+        key: each["metadata"]["annotations"]
+        for key, each in found.items()
+        if "helm.sh/hook" in each["metadata"].get("annotations", {})
+    }
+    # Helm 3 takes every hook of a test for a pod with a log, and deletes before it reads.
+    [(key, annotations)] = hooks.items()
+    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
+    spec = found[key]["spec"]
+    [only] = spec["containers"]
+    assert "initContainers" not in spec
+    assert (only["args"][0], only["args"][-1]) == ("check", "/events/events.json")
+    requests = {"cpu": "10m", "memory": "64Mi", "ephemeral-storage": "16Mi"}
+    assert only["resources"]["requests"] == requests
+    assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 90)
+
+
+def test_no_sidecar_holds_up_the_end_of_helms_test() -> None:
+    test = render(A_FULL_CLUSTER)["Pod", f"{KEY}-test"]["metadata"]
+    assert test["labels"]["sidecar.istio.io/inject"] == "false"
+    assert test["annotations"]["linkerd.io/inject"] == "disabled"
+    meshed = "--set-string=helmTest.podLabels.sidecar\\.istio\\.io/inject=true"
+    labels = render(A_FULL_CLUSTER, meshed)["Pod", f"{KEY}-test"]["metadata"]["labels"]
+    assert labels["sidecar.istio.io/inject"] == "true"
+    assert labels["app.kubernetes.io/name"] == f"{KEY}-test"
 
 
 def test_mutual_tls_takes_authorities_from_a_secret() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chart.programs import CHART, NAMES, NEWEST, run, tool, values
+from chart.programs import A_FULL_CLUSTER, CHART, NAMES, NEWEST, run, tool, values
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def manifests(folder: Path) -> list[Path]:
     files = []
     for name in NAMES:
         fixed = ("--namespace=shared", f"--kube-version={NEWEST}")
-        text = run(tool("helm"), "template", name, str(CHART), *fixed, values(name))
+        text = run(tool("helm"), "template", name, str(CHART), *fixed, A_FULL_CLUSTER, values(name))
         files.append(folder / f"{name}.yaml")
         files[-1].write_text(text)
     return files

@@ -1,5 +1,6 @@
 """The chart: installed, changed, rolled back and removed with helm, in a real cluster."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,20 +27,36 @@ STAND_INS = {
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_an_install_passes_its_own_test_and_an_uninstall_leaves_nothing(
+def test_an_install_passes_its_own_test_and_an_uninstall_leaves_only_the_tests_log(
     namespace: Namespace, helm: str
 ) -> None:
     before = namespace.objects()
     here = (tool(helm), "--namespace", namespace.name)
     image = f"--set=image.reference={IMAGE}"
     run(*here, "install", RELEASE, str(CHART), "--wait", image, QUICK)
-    assert "Succeeded" in run(*here, "test", RELEASE)
+    told = run(*here, "test", RELEASE, "--logs")
+    assert "Succeeded" in told
+    assert "No conflicts among 2 events" in told
     assert check(namespace.node_address(RELEASE), "--insecure") == 5
     run(*here, "uninstall", RELEASE, "--wait")
+    namespace.kubectl("delete", "pod", f"{RELEASE}-test")
     namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
     left = namespace.objects() - before
     # The control plane removes what belongs to a Service a moment later.
     assert {each for each in left if not each.startswith("endpoint")} == set()
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_a_test_that_fails_names_the_reason_in_its_log(namespace: Namespace, helm: str) -> None:
+    image = f"--set=image.reference={IMAGE},replicaCount=0"
+    here = (tool(helm), "--namespace", namespace.name)
+    run(*here, "install", RELEASE, str(CHART), image)
+    tested = subprocess.run(
+        [*here, "test", RELEASE, "--logs"], capture_output=True, text=True, check=False
+    )
+    assert tested.returncode == 1
+    assert "Phase:          Failed" in tested.stdout
+    assert f"{RELEASE}:443: it shows no certificate" in namespace.kubectl("logs", f"{RELEASE}-test")
 
 
 @pytest.fixture

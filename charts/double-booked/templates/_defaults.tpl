@@ -34,7 +34,7 @@ A null of replicaCount has a meaning of its own.
 
 {{/* Whether a map has no keys of the chart's: a null removes one, such as a limit or a label. */}}
 {{- define "double-booked.isOfUser" -}}
-{{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "metrics.dashboard.labels" -}}
+{{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "metrics.dashboard.labels" "helmTest.podLabels" "helmTest.podAnnotations" -}}
 {{- if or (has (first .) $maps) (and (kindIs "map" (last .)) (empty (last .))) }}true{{ end -}}
 {{- end -}}
 

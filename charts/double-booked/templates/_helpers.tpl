@@ -144,11 +144,16 @@ labels:
 {{- end -}}
 
 {{/*
-Fails where a cluster that is known lacks an API. Without a cluster (helm template), only APIs
-that every client knows are listed, and APIServices are not among them.
+Whether Helm knows a cluster. Without one (helm template), only APIs that every client knows are listed, and
+APIServices are not among them.
 */}}
+{{- define "double-booked.hasCluster" -}}
+{{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" }}true{{ end -}}
+{{- end -}}
+
+{{/* Fails where a cluster that is known lacks an API. */}}
 {{- define "double-booked.requireApi" -}}
-{{- if and (.root.Capabilities.APIVersions.Has "apiregistration.k8s.io/v1") (not (.root.Capabilities.APIVersions.Has .api)) -}}
+{{- if and (include "double-booked.hasCluster" .root) (not (.root.Capabilities.APIVersions.Has .api)) -}}
 {{- fail (printf "%s needs %s, which this cluster does not have: %s." .value .api .help) -}}
 {{- end -}}
 {{- end -}}
