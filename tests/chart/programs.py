@@ -24,6 +24,7 @@ _APIS = (
     "double-booked.io/v1alpha1/Booking",
     "gateway.networking.k8s.io/v1/GRPCRoute",
     "gateway.networking.k8s.io/v1/HTTPRoute",
+    "monitoring.coreos.com/v1/PodMonitor",
     "monitoring.coreos.com/v1/PrometheusRule",
     "monitoring.coreos.com/v1/ServiceMonitor",
     "monitoring.googleapis.com/v1/PodMonitoring",
@@ -33,6 +34,7 @@ _APIS = (
 )
 A_FULL_CLUSTER = f"--api-versions={','.join(_APIS)}"
 """The option of helm for a cluster that lacks no API; only for one is the test rendered."""
+HELMS = ["helm", "helm3"]
 
 Objects = dict[tuple[str, str], dict[str, Any]]
 """Objects by kind and name."""
@@ -75,17 +77,17 @@ def render(*options: str, helm: str = "helm") -> Objects:
     return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
-def refusal(*options: str) -> str:
+def refusal(*options: str, helm: str = "helm") -> str:
     """What helm says of values that it refuses."""
-    command = [tool("helm"), "template", "double-booked", str(CHART), *options]
+    command = [tool(helm), "template", "double-booked", str(CHART), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stdout
     return done.stderr
 
 
 def container(objects: Objects, deployment: str = "double-booked") -> dict[str, Any]:
-    """The container of the Deployment."""
-    [found] = objects["Deployment", deployment]["spec"]["template"]["spec"]["containers"]
+    """The container of the Deployment that the chart brings, which is the first."""
+    [found, *_] = objects["Deployment", deployment]["spec"]["template"]["spec"]["containers"]
     return dict(found)
 
 

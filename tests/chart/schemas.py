@@ -22,6 +22,7 @@ CRDS = (
     ("sigs.k8s.io/gateway-api@v1.4.0", "config/crd/standard/*_*routes.yaml"),
     ("github.com/cert-manager/cert-manager@v1.19.1", "deploy/crds/*_certificates.yaml"),
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_servicemonitors.yaml"),
+    (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_podmonitors.yaml"),
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_prometheusrules.yaml"),
 )
 """Go modules, and where the definitions are in them; those of GKE are in no module."""

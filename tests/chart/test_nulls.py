@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.programs import CHART, NAMES, NEWEST, ROOT, container, render, run, tool
+from chart.programs import CHART, HELMS, NAMES, NEWEST, ROOT, container, render, run, tool
 
 sys.path.insert(0, str(ROOT / "tools"))
 import chart_defaults
@@ -27,7 +27,6 @@ OF_KUBERNETES = [
     "helmTest.podAnnotations",
 ]
 """Maps in which a null removes a key."""
-HELMS = ["helm", "helm3"]
 
 
 def given(name: str) -> Values:

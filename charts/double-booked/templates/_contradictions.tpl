@@ -7,6 +7,7 @@
 {{- include "double-booked.validateStart" . -}}
 {{- include "double-booked.validateArguments" . -}}
 {{- include "double-booked.validateVolumes" . -}}
+{{- include "double-booked.validateContainers" (dict "path" "" "own" "double-booked" "values" .Values) -}}
 {{- include "double-booked.validateEnv" (dict "name" "extraEnv" "extra" .Values.extraEnv "owned" (include "double-booked.ownedEnv" . | fromYaml)) -}}
 {{- end -}}
 
@@ -48,6 +49,13 @@
 {{- $none := list "0" "0%" -}}
 {{- if and $scaling.enabled (gt (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- fail (printf "autoscaling.minReplicas is %v, more than autoscaling.maxReplicas, which is %v: raise the maximum, or lower the minimum." $scaling.minReplicas $scaling.maxReplicas) -}}
+{{- end -}}
+{{- if and $scaling.enabled (not (or $scaling.targetCPUUtilizationPercentage $scaling.targetMemoryUtilizationPercentage $scaling.metrics)) -}}
+{{- fail "autoscaling.enabled needs something to scale on: set autoscaling.targetCPUUtilizationPercentage, autoscaling.targetMemoryUtilizationPercentage or autoscaling.metrics." -}}
+{{- end -}}
+{{- $hasMemory := or ($resources.requests | default dict).memory ($resources.limits | default dict).memory -}}
+{{- if and $scaling.enabled $scaling.targetMemoryUtilizationPercentage (not $hasMemory) -}}
+{{- fail "autoscaling.targetMemoryUtilizationPercentage is a share of resources.requests.memory, which is not set: set it." -}}
 {{- end -}}
 {{- $hasRequest := or ($resources.requests | default dict).cpu ($resources.limits | default dict).cpu -}}
 {{- if and $scaling.enabled $scaling.targetCPUUtilizationPercentage (not $hasRequest) -}}
@@ -262,5 +270,46 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- if or .Values.networkPolicy.enabled $operator.networkPolicy.apiServerRanges -}}
 {{- fail "operator.hostNetwork and a NetworkPolicy (networkPolicy.enabled, operator.networkPolicy.apiServerRanges) exclude each other: policies do not apply to pods in the network of the node. Use a firewall rule for the webhook's port." -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.validateContainers" -}}
+{{- $names := list .own -}}
+{{- range concat .values.initContainers .values.extraContainers -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- with include "double-booked.repeated" $names -}}
+{{- fail (printf "%sinitContainers and %sextraContainers have a second container named %s in the pod: choose another name." $.path $.path .) -}}
+{{- end -}}
+{{- if and (eq .values.dnsPolicy "None") (not .values.dnsConfig.nameservers) -}}
+{{- fail (printf "%sdnsPolicy is None, but %sdnsConfig.nameservers is empty, so no name would be found: list a name server." .path .path) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.validateMonitors" -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and $metrics.serviceMonitor.enabled $metrics.podMonitor.enabled -}}
+{{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true, so Prometheus would scrape every pod twice: set one of them to false." -}}
+{{- end -}}
+{{- range $name := list "serviceMonitor" "podMonitor" "podMonitoring" -}}
+{{- $monitor := index $metrics $name -}}
+{{- $field := ternary "timeout" "scrapeTimeout" (eq $name "podMonitoring") -}}
+{{- $limit := index $monitor $field -}}
+{{- if and $monitor.enabled $limit -}}
+{{- if gt (include "double-booked.seconds" $limit | float64) (include "double-booked.seconds" $monitor.interval | float64) -}}
+{{- fail (printf "metrics.%s.%s is %s, longer than metrics.%s.interval, which is %s: shorten it, or scrape less often." $name $field $limit $name $monitor.interval) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Both lists that the API server would refuse with a policy. */}}
+{{- define "double-booked.validateFamilies" -}}
+{{- $service := .Values.service -}}
+{{- if and (eq $service.ipFamilyPolicy "SingleStack") (gt (len $service.ipFamilies) 1) -}}
+{{- fail "service.ipFamilyPolicy is SingleStack, but service.ipFamilies has two families: choose PreferDualStack or RequireDualStack, or list one family." -}}
+{{- end -}}
+{{- if and (not $service.ipFamilyPolicy) (gt (len $service.ipFamilies) 1) -}}
+{{- fail "service.ipFamilies has two families, but service.ipFamilyPolicy is empty: choose PreferDualStack or RequireDualStack." -}}
 {{- end -}}
 {{- end -}}

@@ -14,6 +14,11 @@ A null of replicaCount has a meaning of its own.
 
 {{- define "double-booked.setMissing" -}}
 {{- $root := . -}}
+{{- range $key, $value := .values -}}
+{{- if and (kindIs "invalid" $value) (not (hasKey $root.defaults $key)) -}}
+{{- $_ := unset $root.values $key -}}
+{{- end -}}
+{{- end -}}
 {{- range $key, $default := .defaults -}}
 {{- $path := printf "%s.%s" $root.path $key | trimPrefix "." -}}
 {{- $value := index $root.values $key -}}

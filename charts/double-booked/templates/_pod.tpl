@@ -66,3 +66,16 @@ grpc:
   value: /client-ca/{{ .Values.tls.clientCA.key }}
 {{- end }}
 {{- end -}}
+
+{{/* Fields of a pod that have the same names in values: of the service at the top, of the operator below `operator`. */}}
+{{- define "double-booked.podFields" -}}
+{{- $fields := dict -}}
+{{- range $name := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" "dnsConfig" "hostAliases" "nodeSelector" "tolerations" "affinity" "initContainers" -}}
+{{- with index $ $name -}}
+{{- $_ := set $fields $name . -}}
+{{- end -}}
+{{- end -}}
+{{- with $fields -}}
+{{ toYaml . }}
+{{- end -}}
+{{- end -}}

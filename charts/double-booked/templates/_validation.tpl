@@ -15,6 +15,8 @@
 {{- include "double-booked.validateIngress" . -}}
 {{- include "double-booked.validateGateway" . -}}
 {{- end -}}
+{{- include "double-booked.validateMonitors" . -}}
+{{- include "double-booked.validateFamilies" . -}}
 {{- include "double-booked.validateOperator" . -}}
 {{- include "double-booked.validateSecurity" . -}}
 {{- if .Values.operator.enabled -}}
@@ -139,6 +141,7 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 
 {{- define "double-booked.validateOperator" -}}
 {{- $operator := .Values.operator -}}
+{{- include "double-booked.validateContainers" (dict "path" "operator." "own" "operator" "values" $operator) -}}
 {{- if and $operator.enabled (eq $operator.certificate.source "certManager") (not $operator.certificate.certManager.issuerRef.name) -}}
 {{- fail "operator.certificate.source is certManager, but operator.certificate.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
 {{- end -}}
@@ -265,6 +268,9 @@ names: {{ toJson $only.values }}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
+{{- end -}}
+{{- if .Values.metrics.podMonitor.enabled -}}
+{{- $required = append $required (list "metrics.podMonitor.enabled" "monitoring.coreos.com/v1/PodMonitor" "install the Prometheus operator") -}}
 {{- end -}}
 {{- if .Values.metrics.prometheusRule.enabled -}}
 {{- $required = append $required (list "metrics.prometheusRule.enabled" "monitoring.coreos.com/v1/PrometheusRule" "install the Prometheus operator") -}}

@@ -1,0 +1,27 @@
+{{/* How a monitor of the Prometheus operator scrapes. */}}
+{{- define "double-booked.scrape" -}}
+interval: {{ .interval | quote }}
+{{- with .scrapeTimeout }}
+scrapeTimeout: {{ . | quote }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* How Google Cloud Managed Service for Prometheus scrapes. */}}
+{{- define "double-booked.managedScrape" -}}
+interval: {{ .interval | quote }}
+{{- with .timeout }}
+timeout: {{ . | quote }}
+{{- end }}
+{{- with .metricRelabeling }}
+metricRelabeling:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,151 @@
+"""Fields of Kubernetes that values pass on, for the service and for the operator."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from chart.programs import CHART, Objects, container, refusal, render, values
+
+KEY = "double-booked"
+OPERATOR = "double-booked-operator"
+POD_FIELDS = (
+    "runtimeClassName",
+    "schedulerName",
+    "dnsPolicy",
+    "dnsConfig",
+    "hostAliases",
+    "priorityClassName",
+)
+DUAL = ("--set=service.ipFamilyPolicy=PreferDualStack", "--set=service.ipFamilies={IPv6,IPv4}")
+
+
+def given(name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((CHART / f"ci/{name}-values.yaml").read_text()))
+
+
+def pod(objects: Objects, name: str) -> dict[str, Any]:
+    return dict(objects["Deployment", name]["spec"]["template"]["spec"])
+
+
+@pytest.mark.parametrize(
+    ("name", "deployment", "part"),
+    [("everything-else", "conflicts", None), ("operator-namespaced", OPERATOR, "operator")],
+)
+def test_a_pod_has_the_fields_that_values_set(name: str, deployment: str, part: str | None) -> None:
+    own = given(name)[part] if part else given(name)
+    rendered = pod(render(values(name)), deployment)
+    expected = {key: own[key] for key in POD_FIELDS}
+    assert {key: rendered.get(key) for key in expected} == expected
+    assert rendered["initContainers"] == own["initContainers"]
+    [first, *others] = rendered["containers"]
+    assert others == own["extraContainers"]
+    assert first["lifecycle"] == own["lifecycle"]
+    assert {"name": "scratch", "mountPath": "/tmp"} in first["volumeMounts"]  # noqa: S108 - in a pod
+
+
+def test_by_default_a_pod_leaves_them_to_the_cluster() -> None:
+    objects = render("--set=operator.enabled=true")
+    for name in (KEY, OPERATOR):
+        assert set(pod(objects, name)).isdisjoint({*POD_FIELDS, "initContainers"})
+
+
+def test_every_service_has_the_families_of_addresses() -> None:
+    options = ("operator.enabled", "headlessService.enabled", "metrics.serviceMonitor.enabled")
+    objects = render(*DUAL, *(f"--set={each}=true" for each in options))
+    services = [each["spec"] for (kind, _), each in objects.items() if kind == "Service"]
+    assert len(services) == 5
+    for spec in services:
+        assert spec["ipFamilies"] == ["IPv6", "IPv4"]
+        assert spec["ipFamilyPolicy"] == "PreferDualStack"
+
+
+def test_extra_objects_are_filled_in() -> None:
+    objects = render(values("everything-else"))
+    assert objects["ConfigMap", "conflicts-more"]["data"] == {"release": "double-booked"}
+    assert ("ConfigMap", "conflicts-text") in objects
+
+
+def test_pods_are_scaled_on_cpu_memory_and_metrics_of_their_own() -> None:
+    spec = render(values("autoscaling"))["HorizontalPodAutoscaler", KEY]["spec"]
+    kinds = [each.get("resource", {}).get("name", each["type"]) for each in spec["metrics"]]
+    assert kinds == ["cpu", "memory", "Pods"]
+
+
+def test_a_target_of_zero_is_none() -> None:
+    options = ("--set=autoscaling.targetCPUUtilizationPercentage=0",)
+    spec = render(values("autoscaling"), *options)["HorizontalPodAutoscaler", KEY]["spec"]
+    assert [each["type"] for each in spec["metrics"]] == ["Resource", "Pods"]
+
+
+def test_a_budget_says_either_how_many_may_be_missing_or_how_many_must_be_there() -> None:
+    def budget(*options: str) -> dict[str, Any]:
+        return dict(render(*options)["PodDisruptionBudget", KEY]["spec"])
+
+    assert budget()["maxUnavailable"] == 1
+    least = budget("--set=podDisruptionBudget.minAvailable=1")
+    assert least["minAvailable"] == 1
+    assert "maxUnavailable" not in least
+
+
+def test_a_probe_has_the_fields_that_values_set() -> None:
+    own = container(render(values("everything-else")), "conflicts")
+    assert own["startupProbe"]["initialDelaySeconds"] == 1
+    assert own["startupProbe"]["terminationGracePeriodSeconds"] == 20
+    assert own["readinessProbe"]["successThreshold"] == 2
+
+
+def test_a_pod_monitor_selects_pods_without_a_service() -> None:
+    objects = render(values("pod-monitor"))
+    for name in (KEY, OPERATOR):
+        monitor = objects["PodMonitor", name]
+        labels = objects["Deployment", name]["spec"]["template"]["metadata"]["labels"]
+        assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        assert endpoint["scrapeTimeout"] == "5s"
+        assert endpoint["relabelings"][0]["targetLabel"] == "node"
+        assert endpoint["metricRelabelings"][0]["action"] == "drop"
+    assert ("Service", f"{KEY}-metrics") not in objects
+
+
+def test_googles_prometheus_drops_what_values_say() -> None:
+    monitor = render(values("operator-namespaced"))["PodMonitoring", OPERATOR]
+    [endpoint] = monitor["spec"]["endpoints"]
+    assert endpoint["timeout"] == "10s"
+    assert endpoint["metricRelabeling"][0]["action"] == "drop"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("service.ipFamilies={IPv4,IPv6}", "service.ipFamilyPolicy is empty"),
+        (
+            "service.ipFamilies={IPv4,IPv6},service.ipFamilyPolicy=SingleStack",
+            "choose PreferDualStack",
+        ),
+        (
+            "metrics.serviceMonitor.enabled=true,metrics.podMonitor.enabled=true",
+            "scrape every pod twice",
+        ),
+        (
+            "metrics.podMonitor.enabled=true,metrics.podMonitor.scrapeTimeout=1m",
+            "longer than metrics.podMonitor.interval",
+        ),
+        (
+            "metrics.podMonitoring.enabled=true,metrics.podMonitoring.timeout=31s",
+            "longer than metrics.podMonitoring.interval",
+        ),
+        ("extraContainers[0].name=double-booked", "a second container named double-booked"),
+        (
+            "operator.enabled=true,operator.initContainers[0].name=operator",
+            "operator.initContainers and operator.extraContainers",
+        ),
+        ("dnsPolicy=None", "dnsConfig.nameservers is empty"),
+        (
+            "autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=0",
+            "needs something to scale on",
+        ),
+    ],
+)
+def test_what_the_api_server_would_refuse_is_refused_at_once(options: str, reason: str) -> None:
+    assert reason in " ".join(refusal(f"--set={options}").split())
