@@ -1,0 +1,134 @@
+"""Autoscaling is turned on and off again while pods serve: no call fails, no pod goes too many."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.client import check
+from e2e.conftest import CHART, IMAGE, RELEASE, ROOT, WAIT, Namespace, run, tool, until
+from server.load import load
+
+SECONDS = 60.0
+DEPLOYMENT = f"deployment/{RELEASE}"
+
+
+@contextmanager
+def wanted_replicas(namespace: Namespace) -> Iterator[list[int]]:
+    """Record each number of pods that the Deployment has wanted, in order."""
+    command = namespace.command("get", DEPLOYMENT, "--watch", "--output=jsonpath={.spec.replicas} ")
+    found: list[int] = []
+
+    def read(process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        word = ""
+        while character := process.stdout.read(1):
+            if character == " ":
+                found.append(int(word))
+            word = "" if character == " " else word + character
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        reader = threading.Thread(target=read, args=(process,))
+        reader.start()
+        try:
+            until(lambda: found, "the watch has begun", SECONDS)
+            yield found
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def has(namespace: Namespace, replicas: int) -> bool:
+    """Return whether that many pods are ready, and no other is left."""
+    status = namespace.get(DEPLOYMENT)["status"]
+    return bool(status.get("replicas") == status.get("readyReplicas") == replicas)
+
+
+def until_has(namespace: Namespace, replicas: int) -> None:
+    until(lambda: has(namespace, replicas), f"{replicas} pods are ready", SECONDS)
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm3"])
+def test_helm_turns_it_on_and_off(namespace: Namespace, helm: str) -> None:
+    def upgrade(*options: str) -> None:
+        fixed = f"--set=image.reference={IMAGE},tls.enabled=false,minReadySeconds=0"
+        command = (tool(helm), "--namespace", namespace.name, "upgrade", "--install", RELEASE)
+        run(*command, str(CHART), "--wait", WAIT, fixed, *options)
+
+    upgrade("--set=replicaCount=3")
+    address = namespace.node_address(RELEASE)
+    assert check(address) == 5
+    with wanted_replicas(namespace) as wanted, load(address) as running:
+        upgrade("--set=replicaCount=null")
+        upgrade("--set=autoscaling.enabled=true,autoscaling.minReplicas=2")
+        running.until_more(200)
+        upgrade("--set=autoscaling.enabled=true,autoscaling.minReplicas=4")
+        until_has(namespace, 4)
+        # The number is the autoscaler's now, and an upgrade about something else keeps it.
+        upgrade("--set=autoscaling.enabled=true,autoscaling.minReplicas=2,service.annotations.a=b")
+        upgrade(
+            "--set=autoscaling.enabled=false,replicaCount=3",
+            *(["--force-conflicts"] if helm == "helm" else []),
+        )
+        until_has(namespace, 3)
+        running.until_more(200)
+    assert [*dict.fromkeys(wanted)] == [3, 4]
+    assert wanted[-1] == 3
+    assert [(call.code.name, call.details) for call in running.failed()] == []
+
+
+def test_kubectl_turns_it_on_and_off(namespace: Namespace, tmp_path: Path) -> None:
+    name, _, tag = IMAGE.rpartition(":")
+    own = {
+        "resources": [os.path.relpath(ROOT / "kustomize/base", tmp_path)],
+        "components": [os.path.relpath(ROOT / "kustomize/components/plaintext", tmp_path)],
+        "namespace": namespace.name,
+        "images": [{"name": RELEASE, "newName": name, "newTag": tag}],
+    }
+    scaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": RELEASE},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": RELEASE},
+            "minReplicas": 4,
+            "maxReplicas": 5,
+        },
+    }
+    removal = json.dumps([{"op": "remove", "path": "/spec/replicas"}])
+    (tmp_path / "scaler.yaml").write_text(yaml.safe_dump(scaler))
+    fixed = own | {"replicas": [{"name": RELEASE, "count": 3}]}
+    scaled = own | {
+        "resources": [*own["resources"], "scaler.yaml"],
+        "patches": [{"target": {"kind": "Deployment"}, "patch": removal}],
+    }
+
+    def apply(kustomization: dict[str, object]) -> None:
+        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        namespace.kubectl("apply", f"--kustomize={tmp_path}")
+
+    apply(fixed)
+    namespace.kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s")
+    address = namespace.node_address(RELEASE)
+    assert check(address) == 5
+    with wanted_replicas(namespace) as wanted, load(address) as running:
+        applied = namespace.kubectl("apply", "view-last-applied", DEPLOYMENT)
+        without = "".join(
+            line for line in applied.splitlines(keepends=True) if not line.startswith("  replicas:")
+        )
+        run(*namespace.command("apply", "set-last-applied", "--filename=-"), text=without)
+        apply(scaled)
+        until_has(namespace, 4)
+        namespace.kubectl("delete", "hpa", RELEASE)
+        apply(fixed)
+        until_has(namespace, 3)
+        running.until_more(200)
+    assert [*dict.fromkeys(wanted)] == [3, 4]
+    assert wanted[-1] == 3
+    assert [(call.code.name, call.details) for call in running.failed()] == []
