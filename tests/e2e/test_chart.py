@@ -22,6 +22,8 @@ STAND_INS = {
     ),
     # What follows it takes the definitions for granted.
     "operator-cert-manager": "--set=crds.keep=true",
+    # The namespace admits no pods in the node's network.
+    "same-names": "--set=operator.hostNetwork=false",
 }
 """What this cluster needs instead of what the values of a feature ask for."""
 
