@@ -210,3 +210,13 @@ def test_its_certificate_names_its_service(installed: Namespace) -> None:
     leaf = x509.load_pem_x509_certificate(b64decode(secret["tls.crt"]))
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [f"{OPERATOR}.{installed.name}.svc"]
+
+
+def test_an_upgrade_without_the_operator_keeps_the_kinds_and_what_is_booked(
+    installed: Namespace,
+) -> None:
+    assert apply(installed, "calendars.yaml").returncode == 0
+    calendars = installed.kubectl("get", "calendars", "--output=name")
+    installed.install(QUICK, "--set=operator.enabled=false")
+    assert f"deployment.apps/{OPERATOR}" not in installed.objects()
+    assert installed.kubectl("get", "calendars", "--output=name") == calendars != ""
