@@ -16,9 +16,11 @@ WITHOUT_SERVICE = "operator-only"
 SPOT = "cloud.google.com/gke-spot"
 STAND_INS = {
     "dev": f"--set=image.reference={DEV_IMAGE}",
-    # It waits for a load balancer, a registry and a Deployment of another name.
+    # It waits for a load balancer, a registry, a Deployment of another name, and what nodes lack.
     "everything-else": (
-        "--set=service.type=NodePort,image.pullPolicy=IfNotPresent,fullnameOverride=double-booked"
+        "--set=service.type=NodePort,image.pullPolicy=IfNotPresent,fullnameOverride=double-booked,"
+        "service.ipFamilies={IPv4},initContainers=null,extraContainers=null,runtimeClassName=null,"
+        "schedulerName=null,dnsPolicy=null,dnsConfig=null"
     ),
     # What follows it takes the definitions for granted.
     "operator-cert-manager": "--set=crds.keep=true",

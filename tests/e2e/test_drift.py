@@ -93,7 +93,9 @@ def has_keys(schema: Schema) -> bool:
 def rendered(namespace: str, name: str, *options: str) -> list[dict[str, Any]]:
     """Return the objects of the values of a feature, without tests."""
     watched = f"--set=operator.watchNamespaces={{{namespace}}}"
-    own = {"operator-namespaced": watched, "everything-else": "--set=service.nodePort=null"}
+    # The port may be in use, and the cluster may have one family of addresses.
+    everything = "--set=service.nodePort=null,service.ipFamilies={IPv4}"
+    own = {"operator-namespaced": watched, "everything-else": everything}
     where = (f"--namespace={namespace}", "--no-hooks", *filter(None, [own.get(name)]))
     return list(filter(None, yaml.safe_load_all(template(values(name), *where, *options))))
 
