@@ -37,7 +37,8 @@
 {{- $kept = append $kept . -}}
 {{- end -}}
 {{- end -}}
-{{ toYaml (concat $kept (include "double-booked.extraEnv" $extra | fromYamlArray)) }}
+{{- /* toYaml leaves out the newline at the end, and the last value may need it. */ -}}
+{{ toYaml (concat $kept (include "double-booked.extraEnv" $extra | printf "%s\n" | fromYamlArray)) }}
 {{- end -}}
 
 {{/* The first of the strings that is in the list twice, or nothing. */}}
