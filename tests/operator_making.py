@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.operator.index import Index
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import (
     API_VERSION,
@@ -14,6 +13,7 @@ from double_booked.operator.objects import (
     Key,
     Rules,
 )
+from double_booked.operator.schedule import Index
 
 TEAM = "team"
 HOUR = 3600 * NANOS_PER_SECOND

@@ -82,8 +82,8 @@ def _check_tls(
 def _caller_tls(
     ca: str | None, name: str | None, certificate: str | None, key: str | None
 ) -> "CallerTls":
-    from double_booked.certificates import PemFile
     from double_booked.client import CallerTls
+    from double_booked.tls.pem import PemFile
 
     return CallerTls(
         PemFile(ca, "--ca-file") if ca else None,
@@ -398,6 +398,6 @@ def healthcheck(server: str, tls: "CallerTls | None") -> None:
 @main.command()
 def version() -> None:
     """Print the version, and the commit that it was built from."""
-    from double_booked.version import VERSION, commit
+    from double_booked.runtime.version import VERSION, commit
 
     click.echo(f"double-booked {VERSION}, commit {commit()}")

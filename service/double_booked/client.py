@@ -13,12 +13,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_status import rpc_status
 
-from double_booked import certificates
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.certificates import BadCertificate, PemFile
 from double_booked.conflicts.validation import InvalidRequest, Violation
 from double_booked.settings import Address
+from double_booked.tls import pem
+from double_booked.tls.pem import BadCertificate, PemFile
 
 ANSWER_SECONDS = 60
 HEALTH_SECONDS = 3
@@ -94,7 +94,7 @@ def _ask(server: str, tls: CallerTls | None, question: Callable[[grpc.Channel], 
             return _ask_over(address, None, None, question)
         if not tls.ca:
             return _ask_whoever_answers(address, tls, question)
-        credentials = _credentials(certificates.load_authorities(tls.ca), tls)
+        credentials = _credentials(pem.load_authorities(tls.ca), tls)
         return _ask_over(address, credentials, tls.server_name, question)
     except BadCertificate as error:
         raise ServerError(str(error)) from error
@@ -166,7 +166,7 @@ def _name(certificate: x509.Certificate) -> str:
 def _credentials(authorities: bytes, tls: CallerTls) -> grpc.ChannelCredentials:
     if not (tls.certificate and tls.key):
         return grpc.ssl_channel_credentials(authorities)
-    pair = certificates.load_pair(tls.certificate, tls.key)
+    pair = pem.load_pair(tls.certificate, tls.key)
     return grpc.ssl_channel_credentials(authorities, pair.key, pair.certificate)
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import grpc
 
-from double_booked import logs
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition, kernel
+from double_booked.runtime import logs
 from double_booked.server import calls, lifecycle, memory
 from double_booked.server.calls import Call
 from double_booked.server.lifecycle import Server

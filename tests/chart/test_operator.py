@@ -26,7 +26,6 @@ from chart.programs import (
 from chart.schemas import write_schemas
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
-from double_booked.operator.authority import renew
 from double_booked.operator.enforcement import (
     Expected,
     WebhookState,
@@ -36,6 +35,7 @@ from double_booked.operator.enforcement import (
     path_for,
 )
 from double_booked.operator.objects import Calendar, Identity, Key, Rules
+from double_booked.tls.authority import renew
 
 KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]

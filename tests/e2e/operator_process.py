@@ -25,10 +25,10 @@ import aiohttp
 import aiohttp.web
 import yaml
 
-from double_booked.operator import authority
 from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
 from double_booked.operator.webhook_tls import Served, load_pair
+from double_booked.tls import authority
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
 WEBHOOKS = "validatingwebhookconfiguration"

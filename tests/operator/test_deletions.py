@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.deletions import Deletions, deleted_at, ttl_of
-from double_booked.operator.index import Index
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Booking, Calendar, hold_booking, hold_calendar
+from double_booked.operator.schedule import Index
 from operator_api import BOOKINGS, EVENTS, Api
 from operator_making import at, booking, calendar, index_of, key, raw_booking, raw_calendar
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from double_booked.operator.authority import Material, renew
 from double_booked.operator.enforcement import (
     UNKNOWN,
     Expected,
@@ -20,6 +19,7 @@ from double_booked.operator.enforcement import (
     needs_labels,
     selects,
 )
+from double_booked.tls.authority import Material, renew
 from operator_making import calendar
 from server.certificate_authority import Authority, new_key
 

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 import yaml
 
-from double_booked import sockets
+from double_booked.runtime import sockets
 from double_booked.settings import Address
 from operator_api import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, Api
 from operator_making import raw_booking, raw_calendar

@@ -8,9 +8,9 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from double_booked.operator import metrics
-from double_booked.operator.index import Index
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import Booking, Calendar, Identity, Key, Rules
+from double_booked.operator.schedule import Index
 from operator_making import at, booking, calendar, index_of, key, metrics_of
 
 Over = dict[Key, tuple[Key, ...]]

@@ -10,7 +10,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from double_booked.operator.index import Index
 from double_booked.operator.objects import Booking, Calendar, Enforcement, Key, Rules
 from double_booked.operator.reconcile import (
     Outcome,
@@ -18,6 +17,7 @@ from double_booked.operator.reconcile import (
     compute_outcomes,
     find_affected,
 )
+from double_booked.operator.schedule import Index
 from double_booked.operator.steps import Steps
 from operator_making import HOUR, at, booking, calendar, index_of, key
 

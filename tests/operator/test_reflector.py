@@ -8,11 +8,11 @@ from contextlib import suppress
 import pytest
 
 from double_booked.operator.cluster import Cluster, ClusterError
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS as KIND
-from double_booked.operator.intake import Held, Intake
 from double_booked.operator.reflector import Reflector
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.schedule import Index
+from double_booked.operator.store import BOOKINGS as KIND
+from double_booked.operator.store import Held, Intake
 from operator_api import BOOKINGS, Api
 from operator_making import key, raw_booking
 

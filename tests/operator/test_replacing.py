@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from double_booked.operator.admission import CapacityView, find_clashes
-from double_booked.operator.index import Index
 from double_booked.operator.objects import Booking, Key, Rules
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.schedule import Index
 from operator_making import HOUR, at, booking, calendar, index_of, key
 
 from .test_links import largest_matching

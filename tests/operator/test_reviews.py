@@ -7,12 +7,12 @@ import pytest
 
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
-from double_booked.operator.intake import Intake
 from double_booked.operator.links import MAX_LINKED
 from double_booked.operator.reservations import WRITE_SECONDS, Reservations
 from double_booked.operator.reviews import MAX_CONFIRMED, NotAdmitting, Refused, Reviewer
+from double_booked.operator.schedule import Index
+from double_booked.operator.store import BOOKINGS as BOOKING_KIND
+from double_booked.operator.store import Intake
 from operator_api import ACCESS_REVIEWS, BOOKINGS, CALENDARS, Api
 from operator_making import key, raw_booking, raw_calendar
 

@@ -13,13 +13,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from double_booked import sockets
-from double_booked.operator import authority
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import OVERLAP_SECONDS, ReviewPaths
 from double_booked.operator.webhook import MAX_REVIEW_BYTES, WebhookServer
 from double_booked.operator.webhook_tls import Served, load_pair
+from double_booked.runtime import sockets
 from double_booked.settings import Address
+from double_booked.tls import authority
 from operator_making import Clock, raw_booking
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")

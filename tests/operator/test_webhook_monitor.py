@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.enforcement import Expected
-from double_booked.operator.index import Index
+from double_booked.operator.schedule import Index
 from double_booked.operator.webhook_monitor import WebhookMonitor
 from operator_api import WEBHOOKS, Api
 from operator_making import calendar, index_of

@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from double_booked.certificates import PemFile
-from double_booked.operator import authority
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Key
@@ -25,6 +23,8 @@ from double_booked.operator.review_paths import (
     ReviewPaths,
 )
 from double_booked.operator.webhook_tls import Files, Keeper, Kept, SecretStore, WebhookTls
+from double_booked.tls import authority
+from double_booked.tls.pem import PemFile
 from operator_api import SECRETS, WEBHOOKS, Api
 from operator_making import Clock
 from server.certificate_authority import Authority

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
-from double_booked.conflicts.depth import merge_spans
+from double_booked.conflicts.overlaps import merge_spans
 from double_booked.report.findings import Findings, ForeignEvent, Overlap, Place, gather, summarize
 
 SECOND = 10**9

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts import definition, kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.report.findings import Place, gather
 from double_booked.report.suggestions import Suggester, Wish
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.conflicts.definition import Occupied, overloaded_segments
-from double_booked.conflicts.depth import Span, merge_spans
+from double_booked.conflicts.overlaps import Span, merge_spans
 from double_booked.report.taken_time import TakenTime
 
 FIRST, LAST = -5, 50

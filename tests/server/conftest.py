@@ -16,8 +16,8 @@ import grpc
 import pytest
 import structlog
 
-from double_booked import logs
 from double_booked.conflicts import kernel
+from double_booked.runtime import logs
 from double_booked.server.lifecycle import Server
 from double_booked.server.service import Engine
 from double_booked.settings import Address, Settings

@@ -10,7 +10,7 @@ from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.limits import LimitExceeded
 from double_booked.server import compression
-from double_booked.server.status import Refused
+from double_booked.server.errors import Refused
 from server.conftest import Served, serve
 from server.test_service import LARGE, PAIR
 

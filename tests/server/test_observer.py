@@ -15,10 +15,10 @@ import structlog
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from double_booked import logs
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts import kernel
+from double_booked.runtime import logs
 from double_booked.server import lifecycle
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import request_id

@@ -29,9 +29,9 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otl
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from double_booked.runtime.version import VERSION
 from double_booked.server import tracing
 from double_booked.server.tracing import CannotTrace
-from double_booked.version import VERSION
 from server.conftest import free_port, serve
 from server.test_lifecycle import refusal
 from server.test_observer import until_handled
@@ -399,7 +399,7 @@ def test_what_is_not_exported_in_time_is_dropped(monkeypatch: pytest.MonkeyPatch
 
 TRACE_AND_EXIT = """
 import sys, grpc
-from double_booked import logs
+from double_booked.runtime import logs
 from double_booked.server import tracing
 from double_booked.settings import Settings
 logs.configure(Settings(log_format="json"))

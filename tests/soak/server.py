@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 
-from double_booked import logs
+from double_booked.runtime import logs
 from double_booked.server import memory
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Address, Settings

@@ -12,9 +12,9 @@ from time import perf_counter
 
 import grpc
 
-from double_booked import logs
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import kernel
+from double_booked.runtime import logs
 from double_booked.server.lifecycle import Server
 from double_booked.server.service import CONFLICT_SERVICE, MAX_INLINE_BYTES
 from double_booked.settings import Address, Settings

@@ -15,7 +15,7 @@ from double_booked.calendars.allowance import Allowance
 from double_booked.calendars.download_cache import Cache, Validators, cache_folder
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.web_addresses import to_http
-from double_booked.version import VERSION
+from double_booked.runtime.version import VERSION
 
 MAX_SECONDS = 30.0
 """How long a download may take in all, redirects included."""

@@ -18,7 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
-from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars.local_zone import local_zone
 from double_booked.commands.check import (
     Failure,
     ask_engine,
@@ -29,7 +29,7 @@ from double_booked.commands.check import (
     writing,
 )
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.operator.links import count_pairs, make_links
 from double_booked.operator.objects import (
     GROUP,
@@ -117,7 +117,7 @@ def run(wanted: Wanted) -> None:
     Raises:
         Failure: The cluster does not answer, or what was asked for is not there.
     """
-    zone = wanted.zone or machine_zone()
+    zone = wanted.zone or local_zone()
     start = wanted.start or monday_of(datetime.now(zone).date())
     window = make_window(start, wanted.end, DAYS, zone)
     held = read(ask_kubectl(wanted))
@@ -367,7 +367,7 @@ def _write(held: Held, within: Held, findings: Findings, wanted: Wanted, window:
 
 
 def _say_nothing(held: Held, wanted: Wanted, window: Window) -> str:
-    zone = wanted.zone or machine_zone()
+    zone = wanted.zone or local_zone()
     told = [f"{each.astimezone(zone):%a %Y-%m-%d %H:%M}" for each in (window.start, window.end)]
     others = sum(1 for each in held.bookings if _calendars(each, wanted))
     elsewhere = f"; {count(others, 'booking')} at other times, --from and --to choose"

@@ -23,7 +23,7 @@ from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
 from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
-from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars.local_zone import local_zone
 from double_booked.calendars.rooms import spell_alike
 from double_booked.calendars.skipped import Skipped, tell
 from double_booked.calendars.sources import (
@@ -137,7 +137,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     Raises:
         Failure: No file can be read or used, or the service does not answer.
     """
-    zone = output.zone or machine_zone()
+    zone = output.zone or local_zone()
     wanted = wanted or Input()
     joined, reading, is_whole = read_events(files, wanted, zone, options)
     ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)

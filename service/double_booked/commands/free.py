@@ -8,7 +8,7 @@ from itertools import islice
 import click
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
-from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars.local_zone import local_zone
 from double_booked.commands.check import (
     DEFAULT_DAYS,
     Failure,
@@ -68,7 +68,7 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
         Failure: A file cannot be read or used, or the wish cannot be fulfilled on any day.
     """
     _check_length(wanted)
-    zone = wanted.zone or machine_zone()
+    zone = wanted.zone or local_zone()
     window = make_window(reading.start or datetime.now(zone), reading.end, DEFAULT_DAYS, zone)
     around = _with_gap(window, options.min_gap.seconds)
     joined, _, is_whole = read_events(

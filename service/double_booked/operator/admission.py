@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.operator.capacity import (
     MAX_IN_SENTENCE,
     Clash,
@@ -17,11 +17,11 @@ from double_booked.operator.capacity import (
     spans_over,
     subtract,
 )
-from double_booked.operator.index import Index
 from double_booked.operator.intervals import Interval
 from double_booked.operator.links import MAX_LINKED, make_links, reachable
 from double_booked.operator.objects import Booking, Calendar, Key, Rules, write_time
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.schedule import Index
 
 MAX_WARNING = 256
 """How many characters of a warning the API server is sure to pass on."""

@@ -9,10 +9,10 @@ import structlog
 from double_booked.conflicts.definition import NANOS_PER_SECOND
 from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Booking, read_time, write_time
+from double_booked.operator.schedule import Index
+from double_booked.operator.store import BOOKINGS
 
 _LOOK_SECONDS = 5.0
 _PER_SECOND = 5.0

@@ -1,7 +1,7 @@
 """The next time at which a booking would fit."""
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.capacity import depth_steps, spans_over
 from double_booked.operator.objects import Booking, Key

@@ -14,15 +14,10 @@ from uuid import uuid4
 import kopf
 import structlog
 
-from double_booked import logs, sockets
-from double_booked.certificates import BadCertificate, PemFile, load_authorities
-from double_booked.http import HttpServer
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.deletions import Deletions
 from double_booked.operator.enforcement import Expected
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.lease import Lease, boot_clock
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import Key
@@ -31,7 +26,9 @@ from double_booked.operator.registration import Registration
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.operator.reviews import Reviewer
-from double_booked.operator.statuses import Statuses
+from double_booked.operator.schedule import Index
+from double_booked.operator.status_writer import Statuses
+from double_booked.operator.store import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.webhook import WebhookServer
 from double_booked.operator.webhook_monitor import WebhookMonitor
 from double_booked.operator.webhook_tls import (
@@ -42,7 +39,10 @@ from double_booked.operator.webhook_tls import (
     Source,
     WebhookTls,
 )
+from double_booked.runtime import logs, sockets
+from double_booked.runtime.probes import HttpServer
 from double_booked.settings import OperatorSettings, names_of
+from double_booked.tls.pem import BadCertificate, PemFile, load_authorities
 
 _OPENING_SECONDS = 0.2
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")

@@ -13,9 +13,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.operator.index import Index
 from double_booked.operator.objects import Key
-from double_booked.process_metrics import registry_of
+from double_booked.operator.schedule import Index
+from double_booked.runtime.metrics import registry_of
 
 MAX_SERIES = 500
 """How many calendars have series of their own; the others are summed in one without names."""

@@ -13,7 +13,7 @@ from double_booked.conflicts.definition import (
     NANOS_PER_SECOND,
     nanoseconds,
 )
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 
 GROUP = "double-booked.io"
 VERSION = "v1alpha1"

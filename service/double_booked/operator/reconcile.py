@@ -20,7 +20,7 @@ from collections.abc import (
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.operator.capacity import (
     Clash,
     Occupied,
@@ -34,7 +34,6 @@ from double_booked.operator.capacity import (
     spans_over,
     subtract,
 )
-from double_booked.operator.index import Index, interval_of
 from double_booked.operator.intervals import Interval, IntervalIndex
 from double_booked.operator.objects import (
     MAX_NAMED,
@@ -45,6 +44,7 @@ from double_booked.operator.objects import (
     Enforcement,
     Key,
 )
+from double_booked.operator.schedule import Index, interval_of
 from double_booked.operator.steps import Steps
 from double_booked.operator.sweep import Conflicts, find_conflicts
 

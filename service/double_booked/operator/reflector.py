@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from double_booked.operator.cluster import GONE, Cluster, ClusterError, path_of
-from double_booked.operator.intake import Held, Intake, Kind
+from double_booked.operator.store import Held, Intake, Kind
 
 _PAGE = "500"
 _WATCH_SECONDS = 240

@@ -28,7 +28,6 @@ from double_booked.operator.cluster import (
     url_path,
 )
 from double_booked.operator.free_times import next_free_time
-from double_booked.operator.intake import BOOKINGS, CALENDARS, Intake, Kind
 from double_booked.operator.objects import (
     GROUP,
     Booking,
@@ -43,6 +42,7 @@ from double_booked.operator.objects import (
     read_identity,
 )
 from double_booked.operator.reservations import Reservation, TooManyReservations
+from double_booked.operator.store import BOOKINGS, CALENDARS, Intake, Kind
 
 MAX_CONFIRMED = 50
 """How many bookings in the way are looked at before a refusal; of more than that none is."""

@@ -13,10 +13,10 @@ import kopf
 import structlog
 from aiohttp import web
 
-from double_booked.http import SERVER_HEADER
 from double_booked.operator.admission_review import InvalidReview, parse_review
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import ReviewPaths
+from double_booked.runtime.probes import SERVER_HEADER
 
 MAX_REVIEW_BYTES = 8 * 1024 * 1024
 """An update brings an object twice, each of up to etcd's 1.5 MiB, with room for escapes."""

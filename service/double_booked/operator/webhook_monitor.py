@@ -21,9 +21,9 @@ from double_booked.operator.enforcement import (
     foreign_webhooks,
     needs_labels,
 )
-from double_booked.operator.index import Index
 from double_booked.operator.objects import Calendar, Enforcement
 from double_booked.operator.registration import CONFIGURATIONS
+from double_booked.operator.schedule import Index
 
 _LOOK_SECONDS = 5.0
 _LABELS_SECONDS = 60.0

@@ -13,10 +13,6 @@ from typing import Any, Protocol
 
 import structlog
 
-from double_booked import certificates
-from double_booked.certificates import BadCertificate, PemFile
-from double_booked.operator import authority
-from double_booked.operator.authority import BadMaterial, Material
 from double_booked.operator.cluster import (
     CONFLICT,
     NOT_FOUND,
@@ -28,6 +24,9 @@ from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Key
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import ReviewPaths
+from double_booked.tls import authority, pem
+from double_booked.tls.authority import BadMaterial, Material
+from double_booked.tls.pem import BadCertificate, PemFile
 
 _LOOK_SECONDS = 10.0
 _MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
@@ -190,7 +189,7 @@ class Files:
     async def look(self, served: Served | None) -> Served:  # noqa: ARG002 - as in Source
         """Return the pair as it is in the files, once the path is kept."""
         await self._keeper.keep(await self._keeper.store.read(), {})
-        pair = await asyncio.to_thread(certificates.load_pair, self._certificate, self._key)
+        pair = await asyncio.to_thread(pem.load_pair, self._certificate, self._key)
         return Served(pair.certificate, pair.key, pair.expiry)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.report.findings import Entry, Findings, Group
 from double_booked.report.printable import printable
 from double_booked.report.text import GAP, INDENT, MAX_OVERLAPS, Writer

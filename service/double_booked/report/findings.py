@@ -12,7 +12,7 @@ from double_booked.conflicts.definition import (
     nanoseconds,
     occupied_time,
 )
-from double_booked.conflicts.depth import Span, overloads
+from double_booked.conflicts.overlaps import Span, overloads
 from double_booked.report.printable import printable
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts.definition import NANOS_PER_SECOND, Occupied, occupied_time
-from double_booked.conflicts.depth import Overload, Span, merge_spans, overloads
+from double_booked.conflicts.overlaps import Overload, Span, merge_spans, overloads
 from double_booked.report.times import day_of, instant_of, moment_of
 
 _QUARTER = 15 * 60 * NANOS_PER_SECOND

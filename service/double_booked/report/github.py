@@ -7,7 +7,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from collections.abc import Iterator
 from datetime import tzinfo
 
-from double_booked.conflicts.depth import merge_spans
+from double_booked.conflicts.overlaps import merge_spans
 from double_booked.report.findings import Findings, Group, Place, count, summarize
 from double_booked.report.printable import printable
 from double_booked.report.times import day_of, format_day, format_span

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.report.findings import Entry, Findings, Group
 from double_booked.report.times import day_of, format_span, moment_of
 

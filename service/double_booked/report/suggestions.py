@@ -13,7 +13,7 @@ from double_booked.conflicts.definition import (
     Occupied,
     occupied_time,
 )
-from double_booked.conflicts.depth import Span
+from double_booked.conflicts.overlaps import Span
 from double_booked.report.day_starts import DayStarts
 from double_booked.report.findings import Entry, Findings, Group
 from double_booked.report.taken_time import TakenTime

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from double_booked.conflicts.definition import Occupied
-from double_booked.conflicts.depth import Span, merge_spans, overloads
+from double_booked.conflicts.overlaps import Span, merge_spans, overloads
 
 
 class _Piece(NamedTuple):

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from double_booked.conflicts.depth import Span, merge_spans
+from double_booked.conflicts.overlaps import Span, merge_spans
 from double_booked.report.findings import Entry, Findings, Group, Overlap, count, summarize
 from double_booked.report.printable import printable
 from double_booked.report.repeats import Repeat

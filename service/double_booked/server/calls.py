@@ -22,9 +22,9 @@ from double_booked.server.core import (
     SendStatus,
     Tag,
 )
+from double_booked.server.errors import INTERNAL_ERROR, Refusal, refusal_of
 from double_booked.server.metrics import MethodMetrics
 from double_booked.server.observer import Observer, log_error
-from double_booked.server.status import INTERNAL_ERROR, Refusal, refusal_of
 from double_booked.server.workers import Workers
 
 if TYPE_CHECKING:

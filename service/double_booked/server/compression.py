@@ -12,7 +12,7 @@ import zlib
 import grpc
 
 from double_booked.conflicts.limits import LimitExceeded
-from double_booked.server.status import Refused
+from double_booked.server.errors import Refused
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")

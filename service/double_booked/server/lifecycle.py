@@ -15,10 +15,9 @@ from typing import Self
 import grpc
 import structlog
 
-from double_booked import http, logs, sockets
-from double_booked.certificates import BadCertificate
 from double_booked.conflicts import kernel
-from double_booked.http import HttpServer
+from double_booked.runtime import logs, probes, sockets
+from double_booked.runtime.probes import HttpServer
 from double_booked.server import memory, tracing
 from double_booked.server.budget import Budget, CallLimit
 from double_booked.server.calls import Serving
@@ -34,6 +33,7 @@ from double_booked.server.tls import IdentitySource, ServerTls
 from double_booked.server.tracing import CannotTrace
 from double_booked.server.workers import Workers
 from double_booked.settings import Settings
+from double_booked.tls.pem import BadCertificate
 
 _CUT_OFF_SECONDS = 0.8
 """How long calls that are cut off may take to send their status."""
@@ -54,7 +54,7 @@ _FLUSH_SECONDS = 1.0
 
 _HANDSHAKE_SECONDS = 20.0
 
-_OTHER_FILES = 3 * http.MAX_CONNECTIONS
+_OTHER_FILES = 3 * probes.MAX_CONNECTIONS
 """How many open files are not for gRPC: HTTP's, also those just accepted, and the process's own.
 
 Without a file to accept with, gRPC's core tries again and again.

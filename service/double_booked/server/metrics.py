@@ -27,7 +27,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from double_booked.process_metrics import registry_of
+from double_booked.runtime.metrics import registry_of
 
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _SECONDS_BUCKETS = Histogram.DEFAULT_BUCKETS

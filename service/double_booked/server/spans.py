@@ -22,9 +22,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from double_booked.runtime.version import VERSION
 from double_booked.server.trace_context import parse_traceparent
 from double_booked.server.tracing import CannotTrace
-from double_booked.version import VERSION
 
 _EXPORTERS: dict[str, type[SpanExporter]] = {
     "http/protobuf": HttpSpanExporter,

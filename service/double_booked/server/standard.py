@@ -13,8 +13,8 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVIC
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
+from double_booked.server.errors import Refused
 from double_booked.server.service import CONFLICT_SERVICE
-from double_booked.server.status import Refused
 from double_booked.server.streams import Mailbox, StreamCall
 
 __all__ = ["HEALTH_SERVICE", "REFLECTION_SERVICE", "Health", "Reflection"]

@@ -22,7 +22,7 @@ from double_booked.server.core import (
     ReceiveMessage,
     SendMessage,
 )
-from double_booked.server.status import Refused
+from double_booked.server.errors import Refused
 
 _T = TypeVar("_T")
 _Start: TypeAlias = Callable[[], object]

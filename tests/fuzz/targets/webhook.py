@@ -7,7 +7,6 @@ from typing import Any
 from double_booked.operator.admission import CapacityView, find_clashes
 from double_booked.operator.admission_review import InvalidReview, parse_review
 from double_booked.operator.cluster import path_of
-from double_booked.operator.index import Index
 from double_booked.operator.objects import (
     InvalidObject,
     hold_booking,
@@ -16,6 +15,7 @@ from double_booked.operator.objects import (
     read_calendar,
 )
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.schedule import Index
 from operator_making import booking, calendar, index_of, raw_booking, raw_calendar
 
 NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")

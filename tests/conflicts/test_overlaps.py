@@ -3,7 +3,7 @@
 import pytest
 
 from double_booked.conflicts.definition import Occupied
-from double_booked.conflicts.depth import merge_spans, overloads
+from double_booked.conflicts.overlaps import merge_spans, overloads
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from double_booked.settings import Settings
 PROGRAM = """
 import logging, structlog
 from pathlib import Path
-from double_booked import logs
+from double_booked.runtime import logs
 from double_booked.settings import Settings
 logs.configure(Settings(log_level={level!r}, log_format={form!r}))
 structlog.get_logger().debug("detail")
@@ -64,7 +64,7 @@ def test_the_console_format_can_be_had_without_a_terminal_and_is_then_without_co
 
 HOSTILE = """
 import structlog
-from double_booked import logs
+from double_booked.runtime import logs
 from double_booked.settings import Settings
 logs.configure(Settings(log_format={form!r}))
 for name in ("/a\\x1b]0;pwned\\x07", "/a\\nlevel=error \\u202e"):

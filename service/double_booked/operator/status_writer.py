@@ -11,8 +11,6 @@ import structlog
 from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
 from double_booked.operator.conditions import booking_status_json, calendar_status_json
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS, CALENDARS, Held, Intake, Kind
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import (
     DOUBLE_BOOKED,
@@ -24,7 +22,9 @@ from double_booked.operator.objects import (
     Rules,
 )
 from double_booked.operator.reconcile import Outcome, calendar_status, compute_outcomes
+from double_booked.operator.schedule import Index
 from double_booked.operator.steps import in_turns
+from double_booked.operator.store import BOOKINGS, CALENDARS, Held, Intake, Kind
 from double_booked.operator.work_queue import WorkQueue
 
 _TOGETHER_SECONDS = 0.02

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from double_booked.calendars import machine_zone as module
-from double_booked.calendars.machine_zone import machine_zone
+from double_booked.calendars import local_zone as module
+from double_booked.calendars.local_zone import local_zone
 
 MOMENTS = [datetime(2026, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
 
@@ -21,7 +21,7 @@ def test_the_zone_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> N
     time.tzset()
     try:
         for moment in MOMENTS:
-            assert moment.astimezone(machine_zone()).utcoffset() == moment.astimezone().utcoffset()
+            assert moment.astimezone(local_zone()).utcoffset() == moment.astimezone().utcoffset()
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -33,11 +33,11 @@ def test_the_zone_of_the_machines_own_file(monkeypatch: pytest.MonkeyPatch) -> N
     if not zones.exists():
         zones = Path(os.path.realpath("/etc/localtime"))
     monkeypatch.setattr(module, "_LOCALTIME", zones)
-    assert MOMENTS[0].astimezone(machine_zone()).utcoffset() is not None
+    assert MOMENTS[0].astimezone(local_zone()).utcoffset() is not None
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/At-all"])
 def test_without_any_it_is_utc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     monkeypatch.setenv("TZ", name)
     monkeypatch.setattr(module, "_LOCALTIME", tmp_path / "missing")
-    assert machine_zone() is UTC
+    assert local_zone() is UTC

@@ -11,9 +11,9 @@ import grpc
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from double_booked import http
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.http import HttpServer
+from double_booked.runtime import probes
+from double_booked.runtime.probes import HttpServer
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
 from server.conftest import LOOPBACK, QUICK, Served
@@ -102,7 +102,7 @@ async def answer_to(port: int, request: bytes) -> bytes:
 async def test_a_request_whose_headers_do_not_come_to_an_end_is_closed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(probes, "HEADER_SECONDS", 0.2)
     async with asyncio.timeout(10):
         for sent in (b"", HALF_A_REQUEST):
             assert await answer_to(served.server.http_port, sent) == b""
@@ -129,7 +129,7 @@ async def test_whoever_opens_many_connections_closes_their_own_oldest_ones(
 ) -> None:
     port = served.server.http_port
     opened = [
-        await asyncio.open_connection("127.0.0.1", port) for _ in range(http.MAX_CONNECTIONS + 50)
+        await asyncio.open_connection("127.0.0.1", port) for _ in range(probes.MAX_CONNECTIONS + 50)
     ]
     for _, writer in opened:
         writer.write(HALF_A_REQUEST)
@@ -156,6 +156,6 @@ def test_half_open_requests_do_not_use_up_the_files_of_the_process() -> None:
         assert readyz(server.http_port) == 200
         assert len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=10).conflicts) == 1
         files = Path(f"/proc/{server.popen.pid}/fd")
-        assert len(list(files.iterdir())) < 3 * http.MAX_CONNECTIONS
+        assert len(list(files.iterdir())) < 3 * probes.MAX_CONNECTIONS
         limits = Path(f"/proc/{server.popen.pid}/limits").read_text()
         assert re.search(r"Max open files +1024 +1024 ", limits)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from double_booked.version import VERSION, commit
+from double_booked.runtime.version import VERSION, commit
 
 
 def test_the_version_is_that_of_the_package() -> None:
@@ -15,7 +15,7 @@ def test_the_version_is_that_of_the_package() -> None:
 def test_the_commit_is_what_the_image_records_and_else_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("double_booked.version.files", lambda _: tmp_path)
+    monkeypatch.setattr("double_booked.runtime.version.files", lambda _: tmp_path)
     assert commit() == "unknown"
     (tmp_path / "commit.txt").write_text("abc123\n")
     assert commit() == "abc123"

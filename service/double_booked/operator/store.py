@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from double_booked.operator.index import Index
 from double_booked.operator.objects import (
     Booking,
     Calendar,
@@ -14,6 +13,7 @@ from double_booked.operator.objects import (
     hold_calendar,
 )
 from double_booked.operator.reservations import Reservations
+from double_booked.operator.schedule import Index
 
 Held: TypeAlias = Booking | Calendar
 

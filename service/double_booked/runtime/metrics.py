@@ -9,7 +9,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from double_booked.version import VERSION, commit
+from double_booked.runtime.version import VERSION, commit
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 
-from double_booked.operator.authority import (
+from double_booked.tls.authority import (
     AUTHORITY_DAYS,
     LEAF_DAYS,
     BadMaterial,

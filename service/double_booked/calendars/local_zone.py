@@ -10,7 +10,7 @@ from dateutil import tz
 _LOCALTIME = Path("/etc/localtime")
 
 
-def machine_zone() -> tzinfo:
+def local_zone() -> tzinfo:
     """The zone that TZ names, else that of /etc/localtime, else UTC (tzset(3))."""
     name = os.environ.get("TZ", "").removeprefix(":")
     try:

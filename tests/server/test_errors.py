@@ -5,7 +5,7 @@ from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
 from double_booked.conflicts.validation import InvalidRequest, Violation
-from double_booked.server.status import MAX_MESSAGE_BYTES, MAX_STATUS_BYTES, invalid_argument
+from double_booked.server.errors import MAX_MESSAGE_BYTES, MAX_STATUS_BYTES, invalid_argument
 
 
 def violations(status: Status) -> list[tuple[str, str]]:

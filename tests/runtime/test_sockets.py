@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from double_booked import sockets
+from double_booked.runtime import sockets
 from double_booked.settings import Address
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from double_booked.operator.cluster import Cluster
-from double_booked.operator.index import Index
-from double_booked.operator.intake import BOOKINGS as BOOKING_KIND
-from double_booked.operator.intake import CALENDARS as CALENDAR_KIND
-from double_booked.operator.intake import Intake
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Enforcement
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.statuses import Statuses
+from double_booked.operator.schedule import Index
+from double_booked.operator.status_writer import Statuses
+from double_booked.operator.store import BOOKINGS as BOOKING_KIND
+from double_booked.operator.store import CALENDARS as CALENDAR_KIND
+from double_booked.operator.store import Intake
 from operator_api import BOOKINGS, CALENDARS, EVENTS, Api
 from operator_making import key, raw_booking, raw_calendar
 
@@ -182,7 +182,7 @@ async def test_a_status_that_somebody_changed_is_put_right(office: Office) -> No
 async def test_a_write_that_fails_is_tried_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("double_booked.operator.statuses._AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("double_booked.operator.status_writer._AGAIN_SECONDS", 0.05)
     office.api.fail("PATCH", f"{BOOKINGS}/a/status", 403)
     office.write(raw_booking("a", *NINE))
     await until(lambda: office.verdict("a") == "False", "a is told")
@@ -314,7 +314,7 @@ async def test_a_change_of_conflicts_alone_waits_and_is_written_once(
     api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its last state: several changes come together."""
-    monkeypatch.setattr("double_booked.operator.statuses._DETAILS_SECONDS", 1.0)
+    monkeypatch.setattr("double_booked.operator.status_writer._DETAILS_SECONDS", 1.0)
     async with office_of(api, cluster) as office:
         office.write(raw_booking("a", *NINE))
         office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
-from double_booked.certificates import (
+from double_booked.tls.pem import (
     KEYS_TAKEN,
     BadCertificate,
     Pair,

@@ -45,7 +45,7 @@ class Material:
         return x509.load_pem_x509_certificate(self.certificate).not_valid_after_utc
 
 
-class BadMaterial(ValueError):  # noqa: N818 - named as certificates.BadCertificate is
+class BadMaterial(ValueError):  # noqa: N818 - named as pem.BadCertificate is
     """What is kept is no such material; the message says why."""
 
 

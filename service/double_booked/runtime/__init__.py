@@ -1,0 +1,1 @@
+"""What the service and the operator both need; knows neither of them."""

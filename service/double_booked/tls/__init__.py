@@ -1,0 +1,1 @@
+"""Certificates and keys: read from files, issued, and kept."""
