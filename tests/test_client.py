@@ -12,8 +12,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from double_booked import client
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.runtime.address import Address
 from double_booked.server.lifecycle import Server
-from double_booked.settings import Address, Settings
+from double_booked.settings import Settings
 
 LOOPBACK = Address("127.0.0.1", 0)
 SECONDS_TO_START = 20

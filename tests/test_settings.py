@@ -4,14 +4,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from double_booked.settings import Address, Settings, options
+from double_booked.commands.settings_options import settings_options
+from double_booked.runtime.address import Address
+from double_booked.settings import Settings
 
 
 def run(*arguments: str, **variables: str) -> Result:
     """Runs a command that takes the settings and prints them."""
 
     @click.command()
-    @options(Settings)
+    @settings_options(Settings)
     def show(settings: Settings) -> None:
         click.echo(repr(settings))
 

@@ -14,6 +14,7 @@ import click
 
 from double_booked import conflict_options, report_options, settings
 from double_booked.commands import reading_options, unexpected
+from double_booked.commands.settings_options import settings_options
 from double_booked.report.printable import printable
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def main() -> None:
 
 
 @main.command()
-@settings.options(settings.Settings)
+@settings_options(settings.Settings)
 def serve(chosen: settings.Settings) -> None:
     """Serve over gRPC until SIGTERM or Ctrl-C."""
     try:
@@ -134,7 +135,7 @@ def serve(chosen: settings.Settings) -> None:
 
 
 @main.command()
-@settings.options(settings.OperatorSettings)
+@settings_options(settings.OperatorSettings)
 def operator(chosen: settings.OperatorSettings) -> None:
     """Refuse double bookings in a Kubernetes cluster, until SIGTERM or Ctrl-C."""
     from double_booked.operator import lifecycle

@@ -16,7 +16,7 @@ from grpc_status import rpc_status
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.validation import InvalidRequest, Violation
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 from double_booked.tls import pem
 from double_booked.tls.pem import BadCertificate, PemFile
 

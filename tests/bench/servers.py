@@ -18,12 +18,13 @@ import grpc
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition, kernel
 from double_booked.runtime import logs
+from double_booked.runtime.address import Address
 from double_booked.server import calls, lifecycle, memory
 from double_booked.server.calls import Call
 from double_booked.server.lifecycle import Server
 from double_booked.server.observer import Observer
 from double_booked.server.service import Engine
-from double_booked.settings import Address, Settings
+from double_booked.settings import Settings
 
 METHOD = "/Scheduling.ConflictService/GetConflicts"
 SWEEP = "/Scheduling.ConflictService/SweepConflicts"
@@ -188,7 +189,7 @@ async def main(kind: str, log_level: str) -> None:
         log_format="json",
         max_message_bytes=MAX_BYTES,
     )
-    logs.configure(settings)
+    logs.configure(settings.log_level, settings.log_format)
     print(await KINDS[kind](settings), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from double_booked.runtime import sockets
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 from operator_api import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, Api
 from operator_making import raw_booking, raw_calendar
 

@@ -18,7 +18,7 @@ from double_booked.operator.review_paths import OVERLAP_SECONDS, ReviewPaths
 from double_booked.operator.webhook import MAX_REVIEW_BYTES, WebhookServer
 from double_booked.operator.webhook_tls import Served, load_pair
 from double_booked.runtime import sockets
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 from double_booked.tls import authority
 from operator_making import Clock, raw_booking
 

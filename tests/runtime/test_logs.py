@@ -13,7 +13,7 @@ import logging, structlog
 from pathlib import Path
 from double_booked.runtime import logs
 from double_booked.settings import Settings
-logs.configure(Settings(log_level={level!r}, log_format={form!r}))
+logs.configure({level!r}, {form!r})
 structlog.get_logger().debug("detail")
 structlog.get_logger().info("hello", answer=42)
 structlog.get_logger().info("odd", name="\\udcff", number=2**70, path=Path("/a"))
@@ -66,7 +66,7 @@ HOSTILE = """
 import structlog
 from double_booked.runtime import logs
 from double_booked.settings import Settings
-logs.configure(Settings(log_format={form!r}))
+logs.configure("info", {form!r})
 for name in ("/a\\x1b]0;pwned\\x07", "/a\\nlevel=error \\u202e"):
     structlog.get_logger().info("rpc", method=name)
 """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from double_booked.runtime import sockets
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 
 
 def ports(listening: list[socket.socket]) -> set[int]:

@@ -18,9 +18,10 @@ import structlog
 
 from double_booked.conflicts import kernel
 from double_booked.runtime import logs
+from double_booked.runtime.address import Address
 from double_booked.server.lifecycle import Server
 from double_booked.server.service import Engine
-from double_booked.settings import Address, Settings
+from double_booked.settings import Settings
 
 LOOPBACK = Address("127.0.0.1", 0)
 QUICK: dict[str, Any] = {
@@ -96,7 +97,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Reads what was logged, as JSON."""
     written = StringIO()
     monkeypatch.setattr(sys, "stderr", written)
-    logs.configure(Settings(log_format="json"))
+    logs.configure("info", "json")
     yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
     structlog.reset_defaults()
     logging.basicConfig(force=True)

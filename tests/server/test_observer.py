@@ -22,7 +22,6 @@ from double_booked.runtime import logs
 from double_booked.server import lifecycle
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import request_id
-from double_booked.settings import Settings
 from server.conftest import HeldEngine, Served, serve, started
 from server.test_service import LARGE, PAIR
 
@@ -243,7 +242,7 @@ class Disk(StringIO):
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     written = Disk()
     monkeypatch.setattr(sys, "stderr", written)
-    logs.configure(Settings(log_format="json"))
+    logs.configure("info", "json")
     yield written
     structlog.reset_defaults()
     logging.basicConfig(force=True)

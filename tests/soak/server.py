@@ -5,9 +5,10 @@ import json
 import sys
 
 from double_booked.runtime import logs
+from double_booked.runtime.address import Address
 from double_booked.server import memory
 from double_booked.server.lifecycle import Server
-from double_booked.settings import Address, Settings
+from double_booked.settings import Settings
 
 FREE = Address("127.0.0.1", 0)
 SETTINGS = Settings(
@@ -36,6 +37,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    logs.configure(SETTINGS)
+    logs.configure(SETTINGS.log_level, SETTINGS.log_format)
     memory.share_one_arena()
     asyncio.run(main())

@@ -15,9 +15,10 @@ import grpc
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import kernel
 from double_booked.runtime import logs
+from double_booked.runtime.address import Address
 from double_booked.server.lifecycle import Server
 from double_booked.server.service import CONFLICT_SERVICE, MAX_INLINE_BYTES
-from double_booked.settings import Address, Settings
+from double_booked.settings import Settings
 
 GRACE_SECONDS = 5.0
 CLIENTS = 8
@@ -107,5 +108,5 @@ async def main(times: int) -> None:
 
 
 if __name__ == "__main__":
-    logs.configure(SETTINGS)
+    logs.configure(SETTINGS.log_level, SETTINGS.log_format)
     asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 500))

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-import click
-
 from double_booked.calendars.errors import InvalidCalendar
 from double_booked.calendars.formats import SUFFIXES, suffix_of
 from double_booked.calendars.vdir import name_vdir
@@ -64,7 +62,7 @@ def _note_others(names: Sequence[str], note: Callable[[str], None]) -> None:
     """Note the files of a folder whose format is not known."""
     if not names:
         return
-    shown = ", ".join(map(click.format_filename, names[:_MAX_SHOWN]))
+    shown = ", ".join(map(_readable, names[:_MAX_SHOWN]))
     more = ", ..." if len(names) > _MAX_SHOWN else ""
     files = f"{len(names)} files of other formats are"
     if len(names) == 1:
@@ -139,4 +137,9 @@ def name_of(path: str) -> str:
     """Return the name of a file for messages."""
     if is_address(path):
         return show_address(path)
-    return "standard input" if path == "-" else click.format_filename(path)
+    return "standard input" if path == "-" else _readable(path)
+
+
+def _readable(path: str) -> str:
+    """Return a path as text that can be written: bytes that are no text become U+FFFD."""
+    return os.fsencode(path).decode(errors="replace")

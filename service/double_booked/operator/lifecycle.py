@@ -41,7 +41,7 @@ from double_booked.operator.webhook_tls import (
 )
 from double_booked.runtime import logs, sockets
 from double_booked.runtime.probes import HttpServer
-from double_booked.settings import OperatorSettings, names_of
+from double_booked.settings import OperatorSettings, split_names
 from double_booked.tls.pem import BadCertificate, PemFile, load_authorities
 
 _OPENING_SECONDS = 0.2
@@ -55,7 +55,7 @@ def operate(settings: OperatorSettings) -> None:
         SystemExit: An address cannot be listened on, there is no cluster, or a part of
             the operator failed; it says so in one line.
     """
-    logs.configure(settings)
+    logs.configure(settings.log_level, settings.log_format)
     sockets.raise_open_files_limit()
     # Its lines of refused reviews are ours in other words.
     logging.getLogger("kopf").setLevel(logging.WARNING)
@@ -142,7 +142,7 @@ class Operator:
             Reflector(
                 self._cluster, kind, namespace, intake, on_error=self._metrics.watch_errors.inc
             )
-            for namespace in names_of(settings.watch_namespaces) or ("",)
+            for namespace in split_names(settings.watch_namespaces) or ("",)
             for kind in (CALENDARS, BOOKINGS)
         ]
         self._lease = self._make_lease()
@@ -256,7 +256,7 @@ class Operator:
 
     def _certificate_source(self) -> Source:
         settings = self._settings
-        names = names_of(settings.webhook_names)
+        names = split_names(settings.webhook_names)
         keeper = Keeper(
             SecretStore(self._cluster, Key(self._namespace(), settings.webhook_secret)),
             Registration(self._cluster, settings.webhook_configuration, names),
@@ -275,7 +275,7 @@ class Operator:
         settings = self._settings
         return Expected(
             settings.webhook_configuration,
-            names_of(settings.webhook_names),
+            split_names(settings.webhook_names),
             self._tls.certificate,
             self._paths.accepted(),
         )

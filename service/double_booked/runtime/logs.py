@@ -11,22 +11,22 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from double_booked.settings import OperatorSettings, Settings
-
 _RENDERED = ("exception", "stack")
 """What the console shows below the line."""
 
 
-def configure(settings: Settings | OperatorSettings) -> None:
-    """Send this process's logs to standard error, as LOG_LEVEL and LOG_FORMAT say."""
-    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    as_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not sys.stderr.isatty()
-    )
-    if as_json:
-        _configure_json(level)
+def configure(level: str, log_format: str) -> None:
+    """Send the logs of this process to standard error.
+
+    Args:
+        level: The least severe level to log: "debug", "info", "warning" or "error".
+        log_format: "json", "console", or "auto" for console on a terminal and JSON elsewhere.
+    """
+    least = logging.getLevelNamesMapping()[level.upper()]
+    if log_format == "json" or (log_format == "auto" and not sys.stderr.isatty()):
+        _configure_json(least)
     else:
-        _configure_console(level)
+        _configure_console(least)
 
 
 def _configure_json(level: int) -> None:

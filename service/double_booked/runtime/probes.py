@@ -9,8 +9,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from double_booked.runtime.address import Address
 from double_booked.runtime.sockets import listen
-from double_booked.settings import Address
 
 HEADER_SECONDS = 10.0
 """How long a connection may take to send the headers of its next request."""

@@ -5,7 +5,7 @@ import os
 import resource
 import socket
 
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 
 _NOT_ON_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _PORTS_TRIED = 10

@@ -70,7 +70,7 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
         SystemExit: An address cannot be listened on, a certificate not used, or calls not
             traced; it says so in one line.
     """
-    logs.configure(settings)
+    logs.configure(settings.log_level, settings.log_format)
     memory.share_one_arena()
     sockets.raise_open_files_limit()
     try:

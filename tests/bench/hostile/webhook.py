@@ -23,7 +23,7 @@ import yaml
 from bench.hostile.goals import Figure
 from bench.hostile.server import cpu_seconds
 from double_booked.runtime import sockets
-from double_booked.settings import Address
+from double_booked.runtime.address import Address
 from operator_api import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, Api
 from operator_api import serving as serving_api
 from operator_making import raw_booking, raw_calendar
