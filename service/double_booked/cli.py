@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from double_booked import conflict_options, report_options, settings
-from double_booked.commands import reading_options, unexpected
+from double_booked import settings
+from double_booked.commands import params, reading_options, unexpected
 from double_booked.commands.settings_options import settings_options
 from double_booked.report.printable import printable
 
@@ -168,14 +168,14 @@ def operator(chosen: settings.OperatorSettings) -> None:
     help="Report only conflicts with the events of this file, such as an invitation. It is read"
     " too, and its events take every calendar of the other FILEs.",
 )
-@conflict_options.options
+@params.conflict_options
 @click.option("--explain", is_flag=True, help="Show when each overlap is, and its events.")
 @click.option(
     "--each",
     is_flag=True,
     help="Show each conflict by itself. By default, text and page show repeated conflicts once.",
 )
-@report_options.zone_option
+@params.zone_option
 @click.option(
     "--suggest",
     "suggestions",
@@ -187,7 +187,7 @@ def operator(chosen: settings.OperatorSettings) -> None:
 @click.option(
     "--hours",
     metavar="FROM-TO",
-    type=report_options.HoursType(),
+    type=params.HoursType(),
     default="0-24",
     show_default=True,
     help="The hours of the day for --suggest, like 9-18.",
@@ -248,14 +248,14 @@ def check(  # noqa: PLR0917 - click passes them by name
 @click.option(
     "--length",
     metavar="DURATION",
-    type=conflict_options.LengthType(),
+    type=params.LengthType(),
     required=True,
     help="How long the time must be, like 30m, 1h30m or 2d; a number alone is minutes.",
 )
 @click.option(
     "--hours",
     metavar="FROM-TO",
-    type=report_options.HoursType(),
+    type=params.HoursType(),
     default="0-24",
     show_default=True,
     help="The hours of the day in which the time must lie, like 9-18.",
@@ -277,8 +277,8 @@ def check(  # noqa: PLR0917 - click passes them by name
     help="Text for people, JSON for programs, or a calendar of the free times.",
 )
 @reading_options.options
-@conflict_options.options
-@report_options.zone_option
+@params.conflict_options
+@params.zone_option
 def free(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     length: int,
@@ -330,19 +330,19 @@ def free(  # noqa: PLR0917 - click passes them by name
 @click.option(
     "--from",
     "start",
-    type=report_options.MomentType(),
+    type=params.MomentType(),
     help="Show bookings from this day or time on; by default from this week's Monday on.",
 )
 @click.option(
     "--to",
     "end",
-    type=report_options.MomentType(),
+    type=params.MomentType(),
     help="Show bookings up to this time, or to the end of this day; by default 7 days.",
 )
 @click.option(
     "--timezone",
     "zone",
-    type=report_options.ZoneType(),
+    type=params.ZoneType(),
     help="The zone of days and times, like Europe/Berlin; by default that of this machine.",
 )
 def bookings(  # noqa: PLR0917 - click passes them by name

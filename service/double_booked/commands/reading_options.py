@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from double_booked import report_options
 from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.allowance import MAX_BYTES
 from double_booked.calendars.columns import FIELDS, normalize
+from double_booked.commands import params
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +107,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--from",
         "start",
-        type=report_options.MomentType(),
+        type=params.MomentType(),
         help="Look at what is from then on, a day or a time; of calendars by default from today"
         " on.",
     ),
     click.option(
         "--to",
         "end",
-        type=report_options.MomentType(),
+        type=params.MomentType(),
         help="Look at what is up to then, that day included; by default 90 days.",
     ),
     click.option(

@@ -7,12 +7,12 @@ from typing import Any, Literal, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.conflict_options import parse_duration
 from double_booked.conflicts.definition import (
     LAST_INSTANT,
     NANOS_PER_SECOND,
     nanoseconds,
 )
+from double_booked.conflicts.options import parse_duration
 from double_booked.conflicts.overlaps import Span
 
 GROUP = "double-booked.io"
