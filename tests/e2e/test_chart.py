@@ -22,6 +22,12 @@ STAND_INS = {
         "service.ipFamilies={IPv4},initContainers=null,extraContainers=null,runtimeClassName=null,"
         "schedulerName=null,dnsPolicy=null,dnsConfig=null"
     ),
+    "operator-namespaced": (
+        "--set=operator.initContainers=null,operator.extraContainers=null,"
+        "operator.runtimeClassName=null,operator.schedulerName=null,"
+        # The operator finds the API server by a name of the cluster.
+        "operator.dnsPolicy=ClusterFirst"
+    ),
     # What follows it takes the definitions for granted.
     "operator-cert-manager": "--set=crds.keep=true",
     # The namespace admits no pods in the node's network.
