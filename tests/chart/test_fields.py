@@ -141,6 +141,7 @@ def test_googles_prometheus_drops_what_values_say() -> None:
             "operator.initContainers and operator.extraContainers",
         ),
         ("dnsPolicy=None", "dnsConfig.nameservers is empty"),
+        ("operator.dnsPolicy=Default", "/operator/dnsPolicy"),
         (
             "autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=0",
             "needs something to scale on",

@@ -126,7 +126,9 @@ def labelled(found: Documents) -> Iterator[tuple[str, str, dict[str, str]]]:
 def test_two_of_one_release_share_no_name_and_select_only_their_own(
     parent: Path, helm: str
 ) -> None:
-    found = documents(parent, {"east": features("a"), "westSide": features("b")}, helm=helm)
+    by_pod = {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": True}}
+    west = features("b") | {"metrics": FEATURES["metrics"] | by_pod}
+    found = documents(parent, {"east": features("a"), "westSide": west}, helm=helm)
     names = [identity(each) for _, each in found]
     assert len(names) == len(set(names))
     definitions = [name for kind, _, name in names if kind == "CustomResourceDefinition"]

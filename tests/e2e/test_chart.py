@@ -24,9 +24,7 @@ STAND_INS = {
     ),
     "operator-namespaced": (
         "--set=operator.initContainers=null,operator.extraContainers=null,"
-        "operator.runtimeClassName=null,operator.schedulerName=null,"
-        # The operator finds the API server by a name of the cluster.
-        "operator.dnsPolicy=ClusterFirst"
+        "operator.runtimeClassName=null,operator.schedulerName=null"
     ),
     # What follows it takes the definitions for granted.
     "operator-cert-manager": "--set=crds.keep=true",
