@@ -122,9 +122,12 @@ dist: install ## build the sdist, and from it the wheel for this machine, into d
 	SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python tools/check_dist.py dist/*
 
-package-chart: $(TOOLS)/built ## package the chart into build/release
+package-chart: install $(TOOLS)/built ## package the chart into build/release
 	rm -f $(RELEASE)/*.tgz
-	$(TOOLS)/helm package charts/double-booked --destination $(RELEASE)
+	rm -rf $(RELEASE)/chart && mkdir -p $(RELEASE)/chart && cp -r charts/double-booked $(RELEASE)/chart/
+	$(BIN)/python tools/chart_changes.py CHANGELOG.md $(RELEASE)/chart/double-booked/Chart.yaml
+	$(TOOLS)/helm package $(RELEASE)/chart/double-booked --destination $(RELEASE)
+	rm -rf $(RELEASE)/chart
 
 push-chart: ## push the packaged chart to TARGET=oci://REGISTRY/FOLDER (PUSH_FLAGS=...)
 	$(TOOLS)/helm push $(RELEASE)/double-booked-$(VERSION).tgz $(TARGET) $(PUSH_FLAGS) 2>&1 | tee $(RELEASE)/chart.log

@@ -60,6 +60,27 @@ def test_every_service_has_the_families_of_addresses() -> None:
         assert spec["ipFamilyPolicy"] == "PreferDualStack"
 
 
+def test_services_prefer_the_pods_that_values_say() -> None:
+    objects = render("--set=service.trafficDistribution=PreferClose,headlessService.enabled=true")
+    for name in (KEY, f"{KEY}-headless"):
+        assert objects["Service", name]["spec"]["trafficDistribution"] == "PreferClose"
+
+
+def test_the_sleep_of_a_hook_adds_to_the_time_that_a_pod_has() -> None:
+    def grace(*options: str) -> list[int]:
+        objects = render("--set=operator.enabled=true", *options)
+        return [pod(objects, name)["terminationGracePeriodSeconds"] for name in (KEY, OPERATOR)]
+
+    sleep = "lifecycle.preStop.sleep.seconds=20"
+    assert grace(f"--set={sleep},operator.{sleep}") == [each + 20 for each in grace()]
+
+
+def test_a_service_monitor_has_the_fields_that_values_set() -> None:
+    [endpoint] = render(values("prometheus-operator"))["ServiceMonitor", KEY]["spec"]["endpoints"]
+    assert endpoint["scrapeTimeout"] == "5s"
+    assert endpoint["relabelings"][0]["targetLabel"] == "node"
+
+
 def test_extra_objects_are_filled_in() -> None:
     objects = render(values("everything-else"))
     assert objects["ConfigMap", "conflicts-more"]["data"] == {"release": "double-booked"}
@@ -141,6 +162,10 @@ def test_googles_prometheus_drops_what_values_say() -> None:
             "operator.initContainers and operator.extraContainers",
         ),
         ("dnsPolicy=None", "dnsConfig.nameservers is empty"),
+        ("service.trafficDistribution=Near", "/service/trafficDistribution"),
+        ("initContainers[0].name=Bad_Name", "/initContainers/0"),
+        ("extraObjects[0].kind=A", "/extraObjects/0"),
+        ("lifecycle.stopSignal=SIGINT", "stopSignal"),
         ("operator.dnsPolicy=Default", "/operator/dnsPolicy"),
         (
             "autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=0",
@@ -150,3 +175,8 @@ def test_googles_prometheus_drops_what_values_say() -> None:
 )
 def test_what_the_api_server_would_refuse_is_refused_at_once(options: str, reason: str) -> None:
     assert reason in " ".join(refusal(f"--set={options}").split())
+
+
+def test_a_preference_that_an_older_cluster_does_not_know_is_refused() -> None:
+    options = ("--set=service.trafficDistribution=PreferSameNode", "--kube-version=1.33.5")
+    assert "needs Kubernetes 1.34" in " ".join(refusal(*options).split())

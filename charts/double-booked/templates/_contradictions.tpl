@@ -303,9 +303,12 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- end -}}
 {{- end -}}
 
-{{/* Both lists that the API server would refuse with a policy. */}}
+{{/* What the API server refuses in a Service. */}}
 {{- define "double-booked.validateFamilies" -}}
 {{- $service := .Values.service -}}
+{{- if and (has $service.trafficDistribution (list "PreferSameZone" "PreferSameNode")) (semverCompare "<1.34-0" .Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "service.trafficDistribution=%s needs Kubernetes 1.34, and this cluster has %s: choose PreferClose." $service.trafficDistribution .Capabilities.KubeVersion.Version) -}}
+{{- end -}}
 {{- if and (eq $service.ipFamilyPolicy "SingleStack") (gt (len $service.ipFamilies) 1) -}}
 {{- fail "service.ipFamilyPolicy is SingleStack, but service.ipFamilies has two families: choose PreferDualStack or RequireDualStack, or list one family." -}}
 {{- end -}}

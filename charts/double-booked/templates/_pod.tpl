@@ -79,3 +79,8 @@ grpc:
 {{ toYaml . }}
 {{- end -}}
 {{- end -}}
+
+{{/* Seconds that a preStop hook sleeps: they count in the grace period, before the server hears of the stop. */}}
+{{- define "double-booked.preStopSleep" -}}
+{{- dig "preStop" "sleep" "seconds" 0 .lifecycle | int64 -}}
+{{- end -}}
