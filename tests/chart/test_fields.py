@@ -116,6 +116,14 @@ def test_a_probe_has_the_fields_that_values_set() -> None:
     assert own["readinessProbe"]["successThreshold"] == 2
 
 
+def test_the_operators_probes_are_values_too() -> None:
+    options = ("--set=operator.enabled=true,operator.livenessProbe.initialDelaySeconds=7",)
+    own = container(render(*options), OPERATOR)
+    assert own["livenessProbe"]["initialDelaySeconds"] == 7
+    assert own["livenessProbe"]["failureThreshold"] == 6
+    assert own["readinessProbe"]["periodSeconds"] == 2
+
+
 def test_a_pod_monitor_selects_pods_without_a_service() -> None:
     objects = render(values("pod-monitor"))
     for name in (KEY, OPERATOR):
