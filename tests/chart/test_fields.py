@@ -173,7 +173,16 @@ def test_googles_prometheus_drops_what_values_say() -> None:
         ("service.trafficDistribution=Near", "/service/trafficDistribution"),
         ("initContainers[0].name=Bad_Name", "/initContainers/0"),
         ("extraObjects[0].kind=A", "/extraObjects/0"),
+        ("extraObjects[0]=text", "extraObjects has an entry that is not an object"),
         ("lifecycle.stopSignal=SIGINT", "stopSignal"),
+        (
+            "lifecycle.preStop.sleep.seconds=1,lifecycle.preStop.exec.command[0]=a",
+            "/lifecycle/preStop",
+        ),
+        ("dnsConfig.nameservers[0]=ns.example.com", "/dnsConfig/nameservers/0"),
+        ("hostAliases[0].ip=collector", "/hostAliases/0/ip"),
+        ("podDisruptionBudget.minAvailable=101%", "/podDisruptionBudget/minAvailable"),
+        ("tls.enabled=false,tls.source=existingSecret", "tls.enabled is false"),
         ("operator.dnsPolicy=Default", "/operator/dnsPolicy"),
         (
             "autoscaling.enabled=true,autoscaling.targetCPUUtilizationPercentage=0",

@@ -91,6 +91,7 @@ def write_kustomization(folder: Path, components: list[str]) -> None:
             ["pod-monitoring", "operator", "operator-pod-monitoring"],
             [values("google-managed-prometheus"), "--set=operator.enabled=true"],
         ),
+        (["tls-secret"], ["--set=tls.source=existingSecret,tls.existingSecret=double-booked-tls"]),
         (
             ["headless-service", "network-policy", "gateway", "load-balancer", "plaintext"],
             [

@@ -221,3 +221,10 @@ def test_a_name_that_no_service_may_have_is_refused_with_the_remedy(parent: Path
         done = helm_template(chart, {}, release=release)
         assert done.returncode == 1
         assert "set fullnameOverride, or choose another name for the release" in done.stderr
+
+
+def test_definitions_that_one_would_keep_and_the_other_delete_are_refused(parent: Path) -> None:
+    west = features("b") | {"crds": {"keep": False}}
+    done = helm_template(parent, {"east": features("a"), "westSide": west})
+    assert done.returncode == 1
+    assert "crds.keep is true for one of the subcharts" in " ".join(done.stderr.split())

@@ -53,12 +53,15 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- end -}}
 {{- end -}}
 {{- if and (not (kindIs "invalid" $selector)) (not (kindIs "invalid" $its.selector)) -}}
+{{- if ne $.Values.crds.keep $its.keep -}}
+{{- fail (printf "crds.keep is true for one of the subcharts %s and %s and false for the other, but both use the same definitions: set it alike for both." $other $alias) -}}
+{{- end -}}
 {{- if include "double-booked.selectorsOverlap" (list $selector $its.selector) -}}
 {{- fail (printf "operator.enabled: the operators of the subcharts %s and %s would review the same namespaces and reject each other's Bookings: enable one of them only, or give each other namespaces in operator.watchNamespaces." $other $alias) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $_ := set $siblings $alias (dict "names" $names "selector" $selector) -}}
+{{- $_ := set $siblings $alias (dict "names" $names "selector" $selector "keep" .Values.crds.keep) -}}
 {{- $_ := set .Release "double-booked" $siblings -}}
 {{- end -}}
 
@@ -104,6 +107,9 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- define "double-booked.validateTls" -}}
 {{- $tls := .Values.tls -}}
 {{- $protocol := .Values.service.backendProtocol -}}
+{{- if and (not $tls.enabled) (ne $tls.source "selfSigned") -}}
+{{- fail (printf "tls.source is %s, but tls.enabled is false, so no certificate is used: set tls.enabled=true, or leave tls.source out." $tls.source) -}}
+{{- end -}}
 {{- if and $tls.enabled (eq $tls.source "existingSecret") (not $tls.existingSecret) -}}
 {{- fail "tls.source is existingSecret, but tls.existingSecret is empty: name a Secret of type kubernetes.io/tls." -}}
 {{- end -}}
