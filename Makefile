@@ -65,7 +65,7 @@ kustomize: install $(TOOLS)/built ## write kustomize/base and its components fro
 
 test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the release workflow, prove chart and kustomize without a cluster (needs kubectl and promtool)
 	$(TOOLS)/actionlint
-	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart
+	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart tests/release
 
 test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
 	$(BIN)/pytest tests/bench/test_peers.py
@@ -173,7 +173,7 @@ test-image: install ## prove build/image.tar: what is in it, and how it runs (ne
 test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
 
-E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/image tests/e2e
+E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/release tests/image tests/e2e
 export LOAD_IMAGE
 e2e: install tools $(TOOLS)/checkov image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
 	$(E2E) --junitxml=build/e2e.xml
