@@ -25,7 +25,7 @@ def identities(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def without_hooks(text: str) -> list[dict[str, Any]]:
-    """Return the objects that an upgrade keeps: those of hooks are made anew."""
+    """Return the objects that an upgrade keeps: those of hooks are created again."""
     objects = [each for each in yaml.safe_load_all(text) if each]
     return [
         each for each in objects if "helm.sh/hook" not in each["metadata"].get("annotations", {})

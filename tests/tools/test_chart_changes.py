@@ -54,8 +54,8 @@ def test_a_version_without_entries_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_heading_that_artifact_hub_does_not_know_is_refused(tmp_path: Path) -> None:
-    log, chart = write(tmp_path, CHANGELOG.replace("Fixed", "Mended"), "0.2.0")
-    with pytest.raises(SystemExit, match="### Mended"):
+    log, chart = write(tmp_path, CHANGELOG.replace("Fixed", "Improved"), "0.2.0")
+    with pytest.raises(SystemExit, match="### Improved"):
         chart_changes.main(log, chart)
 
 
