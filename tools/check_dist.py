@@ -6,13 +6,14 @@ PyPI refuses metadata by the same rules (packaging.metadata), but only after the
 import re
 import sys
 import tarfile
-import tomllib
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.metadata import Metadata
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
+
+from version import current
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,10 +43,10 @@ def faults(path: Path, version: str) -> list[str]:
     parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
     found = [] if str(parse(path.name)[1]) == version else [f"is not of version {version}"]
     try:
-        told = Metadata.from_email(metadata(path), validate=True)
+        described = Metadata.from_email(metadata(path), validate=True)
     except ExceptionGroup as invalid:
         return [*found, *(str(each) for each in invalid.exceptions)]
-    if not told.description or told.description_content_type != "text/markdown":
+    if not described.description or described.description_content_type != "text/markdown":
         found.append("has no description in Markdown")
     kernel = r".*double_booked/conflicts/kernel.*" + (".so" if path.suffix == ".whl" else ".pyx")
     missing = [each for each in (kernel, ".*LICENSE") if not holds(path, each)]
@@ -59,7 +60,7 @@ def holds(path: Path, pattern: str) -> bool:
 
 def main(paths: Sequence[str]) -> None:
     """Print what is wrong."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = current(ROOT)
     found = [f"{path} {fault}" for path in paths for fault in faults(Path(path), version)]
     if found or not paths:
         sys.exit("\n".join(found) or "dist holds nothing; `make dist` makes it")

@@ -5,8 +5,9 @@
 
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+from version import current
 
 
 def section(changelog: str, version: str) -> str:
@@ -19,7 +20,7 @@ def section(changelog: str, version: str) -> str:
 def main(path: Path, tag: str) -> None:
     """Print the section; say which is missing."""
     version = tag.removeprefix("v")
-    ours = tomllib.loads(path.with_name("pyproject.toml").read_text())["project"]["version"]
+    ours = current(path.parent)
     if version not in (ours, "Unreleased"):
         sys.exit(f"the tag is {tag}, but pyproject.toml has version {ours}; see RELEASE.md")
     notes = section(path.read_text(), version)

@@ -5,6 +5,7 @@
 {{- include "double-booked.validateReplicas" . -}}
 {{- include "double-booked.validateBudget" . -}}
 {{- include "double-booked.validateStart" . -}}
+{{- include "double-booked.validateSpread" . -}}
 {{- include "double-booked.validateArguments" . -}}
 {{- include "double-booked.validateVolumes" . -}}
 {{- include "double-booked.validateContainers" (dict "path" "" "own" "double-booked" "values" .Values) -}}
@@ -13,14 +14,11 @@
 
 {{/* Kubernetes neither shares nor overcommits a device, such as a GPU. */}}
 {{- define "double-booked.validateResources" -}}
+{{- $limits := .resources.limits | default dict -}}
 {{- range $kind, $request := .resources.requests | default dict -}}
-{{- if and (contains "/" $kind) (ne (toString $request) (toString (index ($.resources.limits | default dict) $kind))) -}}
+{{- if and (contains "/" $kind) (ne (toString $request) (toString (index $limits $kind))) -}}
 {{- fail (printf "%s.requests has %s, which needs the same number in %s.limits: set it there too." $.name $kind $.name) -}}
 {{- end -}}
-{{- end -}}
-{{- $requests := .resources.requests | default dict -}}
-{{- $limits := .resources.limits | default dict -}}
-{{- range $kind, $request := $requests -}}
 {{- if hasKey $limits $kind -}}
 {{- $limit := index $limits $kind -}}
 {{- if gt (include "double-booked.quantity" $request | float64) (include "double-booked.quantity" $limit | float64) -}}
@@ -53,13 +51,11 @@
 {{- if and $scaling.enabled (not (or $scaling.targetCPUUtilizationPercentage $scaling.targetMemoryUtilizationPercentage $scaling.metrics)) -}}
 {{- fail "autoscaling.enabled needs something to scale on: set autoscaling.targetCPUUtilizationPercentage, autoscaling.targetMemoryUtilizationPercentage or autoscaling.metrics." -}}
 {{- end -}}
-{{- $hasMemory := or ($resources.requests | default dict).memory ($resources.limits | default dict).memory -}}
-{{- if and $scaling.enabled $scaling.targetMemoryUtilizationPercentage (not $hasMemory) -}}
-{{- fail "autoscaling.targetMemoryUtilizationPercentage is a share of resources.requests.memory, which is not set: set it." -}}
+{{- range $resource, $target := dict "cpu" "targetCPUUtilizationPercentage" "memory" "targetMemoryUtilizationPercentage" -}}
+{{- $hasRequest := or (index ($resources.requests | default dict) $resource) (index ($resources.limits | default dict) $resource) -}}
+{{- if and $scaling.enabled (index $scaling $target) (not $hasRequest) -}}
+{{- fail (printf "autoscaling.%s is a share of resources.requests.%s, which is not set: set it." $target $resource) -}}
 {{- end -}}
-{{- $hasRequest := or ($resources.requests | default dict).cpu ($resources.limits | default dict).cpu -}}
-{{- if and $scaling.enabled $scaling.targetCPUUtilizationPercentage (not $hasRequest) -}}
-{{- fail "autoscaling.targetCPUUtilizationPercentage is a share of resources.requests.cpu, which is not set: set it." -}}
 {{- end -}}
 {{- if and (eq .Values.strategy.type "RollingUpdate") (has (toString $rolling.maxUnavailable) $none) (has (toString $rolling.maxSurge) $none) -}}
 {{- fail "strategy.rollingUpdate.maxUnavailable and strategy.rollingUpdate.maxSurge are both 0, so no pod could be replaced: raise one of them." -}}
@@ -86,17 +82,20 @@
 
 {{/* The server starts within ten seconds, also on a slow node. */}}
 {{- define "double-booked.validateStart" -}}
+{{- $probe := .Values.startupProbe -}}
+{{- $seconds := add (int ($probe.initialDelaySeconds | default 0)) (mul (int $probe.periodSeconds) (int $probe.failureThreshold)) -}}
+{{- if lt (int $seconds) 10 -}}
+{{- fail (printf "startupProbe lets the server start for %d s (initialDelaySeconds + periodSeconds x failureThreshold) and restarts it then, but a start may take 10 s: raise startupProbe.failureThreshold." (int $seconds)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "double-booked.validateSpread" -}}
 {{- $spreads := list -}}
 {{- range .Values.topologySpreadConstraints -}}
 {{- $spreads = append $spreads (printf "%s with %s" .topologyKey .whenUnsatisfiable) -}}
 {{- end -}}
 {{- with include "double-booked.repeated" $spreads -}}
 {{- fail (printf "topologySpreadConstraints has %s twice: keep one of them." .) -}}
-{{- end -}}
-{{- $probe := .Values.startupProbe -}}
-{{- $seconds := add (int ($probe.initialDelaySeconds | default 0)) (mul (int $probe.periodSeconds) (int $probe.failureThreshold)) -}}
-{{- if lt (int $seconds) 10 -}}
-{{- fail (printf "startupProbe lets the server start for %d s (initialDelaySeconds + periodSeconds x failureThreshold) and restarts it then, but a start may take 10 s: raise startupProbe.failureThreshold." (int $seconds)) -}}
 {{- end -}}
 {{- end -}}
 

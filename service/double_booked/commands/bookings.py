@@ -29,6 +29,7 @@ from double_booked.commands.check import (
     writing,
 )
 from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.options import MAX_CAPACITY
 from double_booked.conflicts.overlaps import Span
 from double_booked.operator.links import count_pairs, make_links
 from double_booked.operator.objects import (
@@ -49,9 +50,6 @@ from double_booked.report.times import format_duration
 
 DAYS = 7
 """How far is looked at if nobody says."""
-
-_UNBOUNDED = 2**32 - 1
-"""The largest capacity; nothing clashes there."""
 
 _KUBECTL_LOG = re.compile(r"[EWIF]\d{4} ")
 """How a line of kubectl's own log begins; what it tells people comes after that."""
@@ -270,7 +268,8 @@ def _find_with_gap(held: Held, wanted: Wanted, gap: int) -> Findings:
         keys = [key for key in _calendars(each, wanted) if held.gap(key) == gap]
         events.append(_event(each, wanted, keys))
     named = {name for event in events for name in event.resources}
-    capacity = dict.fromkeys(named | {""}, _UNBOUNDED)
+    # Where no Calendar sets a capacity, nothing conflicts.
+    capacity = dict.fromkeys(named | {""}, MAX_CAPACITY)
     for key, calendar in held.calendars.items():
         if wanted.name(key) in named:
             capacity[wanted.name(key)] = calendar.rules.capacity
