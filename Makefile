@@ -79,6 +79,14 @@ lint: install ## check style, types, layers and the contract
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
 
+# tools/words.txt: a regular expression a line, matched as whole words in any case. Each stands for a
+# habit that makes sentences hard to read; "tell", for example, hides whether a program reports,
+# shows, lists, logs, returns, rejects or names something.
+words: install ## check the spelling, and find words of tools/words.txt
+	git ls-files -z | xargs -0 $(BIN)/codespell
+	@git grep -nIwEif tools/words.txt -- . ':!tools/words.txt'; test $$? -eq 1 || \
+		{ echo "Replace these words by plainer ones: the verb that says what happens, the noun that is meant."; false; }
+
 format: install ## put code and proto in the standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -243,4 +251,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
