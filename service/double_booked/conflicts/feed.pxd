@@ -6,11 +6,11 @@ Search.sweep_crowds does for the events of a list. Its state stays here between 
 a message costs its own events and what they close, not what is held.
 
 Invariants, between any two functions of this module:
-- Uses stand in the order in which their events came. Those that are not GONE keep their
+- Uses stand in the order in which their events came. Those that are not ENDED keep their
   event alive, so that `references` of an event counts them.
-- `ends` holds just the uses that are present: all that are WAITING, and some MEMBERs.
+- `ends` holds just the uses that are present: all that are PENDING, and some MEMBERs.
 - The list `waiting` of a line holds the uses that came since more were last present than the
-  capacity, in that order; some of them may be GONE. `members` are those of its open group.
+  capacity, in that order; some of them may be ENDED. `members` are those of its open group.
   All members came before all that are waiting.
 - A group is open while any of its members is present.
 """
@@ -20,24 +20,24 @@ from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy, memmove
 
 from double_booked.conflicts.cancellation cimport CHECK_EVERY, Flag
-from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
+from double_booked.conflicts.end_heap cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.instants cimport Instant, Interval, end_of, is_earlier
-from double_booked.conflicts.memory cimport reserve, shrink
-from double_booked.conflicts.names cimport (
-    NO_NAME,
+from double_booked.conflicts.growable cimport reserve, shrink
+from double_booked.conflicts.resources cimport (
+    NO_RESOURCE,
     UNNAMED,
-    Label,
-    Name,
-    Names,
-    add_name,
-    compare_labels,
-    find_name,
+    NamedItem,
+    Resource,
+    ResourceTable,
+    add_resource,
+    compare_names,
+    find_resource,
 )
 from double_booked.conflicts.outcome cimport CANCELLED, GOING_ON, NO_MEMORY, Outcome
 from double_booked.conflicts.wire cimport delimited_size
 
 cdef extern from *:
-    const uint32_t NO_USE "UINT32_MAX"
+    const uint32_t NO_ASSIGNMENT "UINT32_MAX"
 
 cdef enum:
     # How much may be over before it is worth while to move the rest together.
@@ -45,13 +45,13 @@ cdef enum:
     SPARE_USES = 1024
 
 
-cdef enum Standing:
-    GONE
-    WAITING
+cdef enum MemberState:
+    ENDED
+    PENDING
     MEMBER
 
 
-cdef struct HeldUse:
+cdef struct HeldAssignment:
     uint32_t event
     uint32_t line
     # The next in the list that it is in.
@@ -59,31 +59,31 @@ cdef struct HeldUse:
     uint8_t standing
 
 
-cdef struct UseList:
+cdef struct AssignmentList:
     uint32_t first
     uint32_t last
     uint32_t count
 
 
-cdef struct Line:
+cdef struct FeedResource:
     # A resource of the feed; its name and capacity stand in `names` at the same place.
-    UseList waiting
-    UseList members
+    AssignmentList waiting
+    AssignmentList members
     uint64_t members_size
     uint32_t present
     uint32_t members_present
 
 
-cdef struct Closed:
+cdef struct ClosedGroup:
     # A group that nothing can join any more.
-    UseList members
+    AssignmentList members
     uint64_t size
     uint32_t line
     # What their order goes by: the event of the message that closed it, the first member's
     # start, and the resource.
-    size_t closed_by
+    size_t closing_event
     Instant start
-    Label label
+    NamedItem label
 
 
 cdef struct FeedState:
@@ -94,21 +94,21 @@ cdef struct FeedState:
     # How many uses of each event are not GONE.
     uint32_t *references
     size_t event_count, events_room, references_room
-    HeldUse *uses
+    HeldAssignment *uses
     size_t use_count, uses_room
     # Of the uses that are present.
     Ends ends
     size_t ends_room
-    Names names
-    Line *lines
+    ResourceTable names
+    FeedResource *lines
     size_t lines_room
-    Closed *closed
+    ClosedGroup *closed
     size_t closed_count, closed_room
     # What is held of all that is stored.
     size_t live_events, live_uses
     uint64_t live_bytes
     # The capacities that the options give, and their names' bytes; all others are 1.
-    Names capacities
+    ResourceTable capacities
     uint8_t *capacity_names
 
 
@@ -130,10 +130,10 @@ cdef inline void free_feed(FeedState *feed) noexcept nogil:
     free(feed.capacity_names)
 
 
-cdef inline bint keep_capacities(FeedState *feed, const Names *given) noexcept nogil:
+cdef inline bint keep_capacities(FeedState *feed, const ResourceTable *given) noexcept nogil:
     """Copies the capacities of the first message, which is not kept; False without memory."""
     cdef size_t i, size = 0
-    cdef Name *name
+    cdef Resource *name
     for i in range(given.count):
         size += given.items[i].length
     feed.capacity_names = <uint8_t *>malloc(size + 1)
@@ -142,7 +142,7 @@ cdef inline bint keep_capacities(FeedState *feed, const Names *given) noexcept n
     size = 0
     for i in range(given.count):
         memcpy(feed.capacity_names + size, given.items[i].at, given.items[i].length)
-        name = add_name(&feed.capacities, feed.capacity_names + size, given.items[i].length)
+        name = add_resource(&feed.capacities, feed.capacity_names + size, given.items[i].length)
         if name == NULL:
             return False
         name.capacity = given.items[i].capacity
@@ -156,19 +156,19 @@ cdef inline uint64_t footprint(const FeedState *feed) noexcept nogil:
         feed.content_room
         + feed.events_room * sizeof(Interval)
         + feed.references_room * sizeof(uint32_t)
-        + feed.uses_room * sizeof(HeldUse)
+        + feed.uses_room * sizeof(HeldAssignment)
         + feed.ends_room * sizeof(End)
-        + feed.lines_room * (sizeof(Line) + sizeof(Name))
+        + feed.lines_room * (sizeof(FeedResource) + sizeof(Resource))
         + feed.names.slot_count * sizeof(uint32_t)
-        + feed.closed_room * sizeof(Closed)
-        + feed.capacities.count * sizeof(Name)
+        + feed.closed_room * sizeof(ClosedGroup)
+        + feed.capacities.count * sizeof(Resource)
     )
 
 
 # Taking events
 
 
-cdef struct Taken:
+cdef struct Message:
     # What was read of a message: its events by start, and their uses by event.
     const uint8_t *content
     size_t size
@@ -179,10 +179,10 @@ cdef struct Taken:
     const uint32_t *uses
     const uint32_t *first_use
     size_t use_count
-    const Names *names
+    const ResourceTable *names
 
 
-cdef inline Outcome take_events(FeedState *feed, const Taken *taken, const Flag *cancelled) noexcept nogil:
+cdef inline Outcome take_events(FeedState *feed, const Message *taken, const Flag *cancelled) noexcept nogil:
     """Takes the events of a message, notes the groups that they close."""
     cdef Outcome outcome = NO_MEMORY
     cdef uint32_t *lines
@@ -203,7 +203,7 @@ cdef inline Outcome take_events(FeedState *feed, const Taken *taken, const Flag 
     return outcome
 
 
-cdef inline bint make_room_for(FeedState *feed, const Taken *taken) noexcept nogil:
+cdef inline bint make_room_for(FeedState *feed, const Message *taken) noexcept nogil:
     cdef size_t events = feed.event_count + taken.event_count
     # An event without a resource uses the unnamed one.
     cdef size_t uses = taken.use_count + taken.event_count
@@ -211,65 +211,65 @@ cdef inline bint make_room_for(FeedState *feed, const Taken *taken) noexcept nog
         reserve(<void **>&feed.content, &feed.content_room, feed.content_size + taken.size, 1)
         and reserve(<void **>&feed.events, &feed.events_room, events, sizeof(Interval))
         and reserve(<void **>&feed.references, &feed.references_room, events, sizeof(uint32_t))
-        and reserve(<void **>&feed.uses, &feed.uses_room, feed.use_count + uses, sizeof(HeldUse))
+        and reserve(<void **>&feed.uses, &feed.uses_room, feed.use_count + uses, sizeof(HeldAssignment))
         and reserve(<void **>&feed.ends.items, &feed.ends_room, feed.ends.count + uses, sizeof(End))
     )
 
 
-cdef inline bint find_lines(FeedState *feed, const Taken *taken, uint32_t *lines) noexcept nogil:
+cdef inline bint find_lines(FeedState *feed, const Message *taken, uint32_t *lines) noexcept nogil:
     """Fills `lines` with the line of each name, made where it is new; False without memory."""
     cdef size_t i
-    cdef const Name *name
+    cdef const Resource *name
     for i in range(taken.names.count):
         name = &taken.names.items[i]
         lines[i] = find_line(feed, name.at, name.length)
-        if lines[i] == NO_NAME:
+        if lines[i] == NO_RESOURCE:
             return False
     lines[taken.names.count] = find_line(feed, UNNAMED, 0)
-    return lines[taken.names.count] != NO_NAME
+    return lines[taken.names.count] != NO_RESOURCE
 
 
 cdef inline uint32_t find_line(
     FeedState *feed, const uint8_t *at, uint32_t length
 ) noexcept nogil:
     """Returns the number of a resource's line, made if it is new; NO_NAME without memory."""
-    cdef uint32_t number = find_name(&feed.names, at, length), given
+    cdef uint32_t number = find_resource(&feed.names, at, length), given
     cdef uint8_t *copy
-    cdef Name *name
-    if number != NO_NAME:
+    cdef Resource *name
+    if number != NO_RESOURCE:
         return number
-    if not reserve(<void **>&feed.lines, &feed.lines_room, feed.names.count + 1, sizeof(Line)):
-        return NO_NAME
+    if not reserve(<void **>&feed.lines, &feed.lines_room, feed.names.count + 1, sizeof(FeedResource)):
+        return NO_RESOURCE
     copy = <uint8_t *>malloc(length + 1)
     if copy == NULL:
-        return NO_NAME
+        return NO_RESOURCE
     memcpy(copy, at, length)
-    name = add_name(&feed.names, copy, length)
+    name = add_resource(&feed.names, copy, length)
     if name == NULL:
         free(copy)
-        return NO_NAME
-    given = find_name(&feed.capacities, at, length)
-    if given != NO_NAME:
+        return NO_RESOURCE
+    given = find_resource(&feed.capacities, at, length)
+    if given != NO_RESOURCE:
         name.capacity = feed.capacities.items[given].capacity
     number = <uint32_t>feed.names.count - 1
     empty_line(&feed.lines[number])
     return number
 
 
-cdef inline void empty_list(UseList *list) noexcept nogil:
-    list.first = list.last = NO_USE
+cdef inline void empty_list(AssignmentList *list) noexcept nogil:
+    list.first = list.last = NO_ASSIGNMENT
     list.count = 0
 
 
-cdef inline void empty_line(Line *line) noexcept nogil:
+cdef inline void empty_line(FeedResource *line) noexcept nogil:
     empty_list(&line.waiting)
     empty_list(&line.members)
     line.members_size = 0
     line.present = line.members_present = 0
 
 
-cdef inline void append(FeedState *feed, UseList *list, uint32_t use) noexcept nogil:
-    feed.uses[use].next = NO_USE
+cdef inline void append(FeedState *feed, AssignmentList *list, uint32_t use) noexcept nogil:
+    feed.uses[use].next = NO_ASSIGNMENT
     if list.count:
         feed.uses[list.last].next = use
     else:
@@ -279,7 +279,7 @@ cdef inline void append(FeedState *feed, UseList *list, uint32_t use) noexcept n
 
 
 cdef inline Outcome add_events(
-    FeedState *feed, const Taken *taken, const uint32_t *lines, const Flag *cancelled
+    FeedState *feed, const Message *taken, const uint32_t *lines, const Flag *cancelled
 ) noexcept nogil:
     """Sweeps over the events; there is room for them and for their uses."""
     cdef size_t i
@@ -300,7 +300,7 @@ cdef inline Outcome add_events(
 
 
 cdef inline void add_uses(
-    FeedState *feed, uint32_t event, size_t position, const Taken *taken, const uint32_t *lines
+    FeedState *feed, uint32_t event, size_t position, const Message *taken, const uint32_t *lines
 ) noexcept nogil:
     cdef size_t use
     if taken.first_use == NULL or taken.first_use[position] == taken.first_use[position + 1]:
@@ -324,12 +324,12 @@ cdef inline uint32_t add_event(FeedState *feed, const Interval *interval) noexce
 
 cdef inline void add_use(FeedState *feed, uint32_t event, uint32_t line_number) noexcept nogil:
     """Lets an event in; where more are present than the capacity, all of them join the group."""
-    cdef Line *line = &feed.lines[line_number]
+    cdef FeedResource *line = &feed.lines[line_number]
     cdef uint32_t number = <uint32_t>feed.use_count
-    cdef HeldUse *use = &feed.uses[number]
+    cdef HeldAssignment *use = &feed.uses[number]
     use.event = event
     use.line = line_number
-    use.standing = WAITING
+    use.standing = PENDING
     feed.use_count += 1
     feed.live_uses += 1
     feed.references[event] += 1
@@ -340,19 +340,19 @@ cdef inline void add_use(FeedState *feed, uint32_t event, uint32_t line_number) 
         join_waiting(feed, line)
 
 
-cdef inline void join_waiting(FeedState *feed, Line *line) noexcept nogil:
+cdef inline void join_waiting(FeedState *feed, FeedResource *line) noexcept nogil:
     cdef uint32_t number = line.waiting.first, next
-    while number != NO_USE:
+    while number != NO_ASSIGNMENT:
         next = feed.uses[number].next
-        if feed.uses[number].standing == WAITING:
+        if feed.uses[number].standing == PENDING:
             join(feed, line, number)
         number = next
     empty_list(&line.waiting)
 
 
-cdef inline void join(FeedState *feed, Line *line, uint32_t number) noexcept nogil:
+cdef inline void join(FeedState *feed, FeedResource *line, uint32_t number) noexcept nogil:
     """Makes a use that is present a member of its line's open group."""
-    cdef HeldUse *use = &feed.uses[number]
+    cdef HeldAssignment *use = &feed.uses[number]
     use.standing = MEMBER
     line.members_present += 1
     line.members_size += delimited_size(feed.events[use.event].length)
@@ -362,35 +362,35 @@ cdef inline void join(FeedState *feed, Line *line, uint32_t number) noexcept nog
 # Closing groups
 
 
-cdef inline bint expire(FeedState *feed, Instant now, size_t closed_by) noexcept nogil:
+cdef inline bint expire(FeedState *feed, Instant now, size_t closing_event) noexcept nogil:
     """Lets those go that are over at an instant; False where memory ran out."""
     cdef const End *end
     while feed.ends.count:
         end = &feed.ends.items[0]
         if is_earlier(now.seconds, now.nanos, end.seconds, end.nanos):
             break
-        if not leave(feed, pop_end(&feed.ends), closed_by):
+        if not leave(feed, pop_end(&feed.ends), closing_event):
             return False
     return True
 
 
-cdef inline bint leave(FeedState *feed, uint32_t number, size_t closed_by) noexcept nogil:
-    cdef HeldUse *use = &feed.uses[number]
-    cdef Line *line = &feed.lines[use.line]
+cdef inline bint leave(FeedState *feed, uint32_t number, size_t closing_event) noexcept nogil:
+    cdef HeldAssignment *use = &feed.uses[number]
+    cdef FeedResource *line = &feed.lines[use.line]
     line.present -= 1
     if line.present == 0:
         # Whoever waited is gone, so that no list grows for ever.
         empty_list(&line.waiting)
-    if use.standing == WAITING:
+    if use.standing == PENDING:
         let_go(feed, use)
         return True
     line.members_present -= 1
-    return line.members_present > 0 or close_group(feed, use.line, closed_by)
+    return line.members_present > 0 or close_group(feed, use.line, closing_event)
 
 
-cdef inline void let_go(FeedState *feed, HeldUse *use) noexcept nogil:
+cdef inline void let_go(FeedState *feed, HeldAssignment *use) noexcept nogil:
     """Holds an event for one use less."""
-    use.standing = GONE
+    use.standing = ENDED
     feed.live_uses -= 1
     feed.references[use.event] -= 1
     if feed.references[use.event] == 0:
@@ -398,17 +398,17 @@ cdef inline void let_go(FeedState *feed, HeldUse *use) noexcept nogil:
         feed.live_bytes -= delimited_size(feed.events[use.event].length)
 
 
-cdef inline bint close_group(FeedState *feed, uint32_t line_number, size_t closed_by) noexcept nogil:
-    cdef Line *line = &feed.lines[line_number]
-    cdef Closed *closed
+cdef inline bint close_group(FeedState *feed, uint32_t line_number, size_t closing_event) noexcept nogil:
+    cdef FeedResource *line = &feed.lines[line_number]
+    cdef ClosedGroup *closed
     cdef const Interval *first = &feed.events[feed.uses[line.members.first].event]
-    if not reserve(<void **>&feed.closed, &feed.closed_room, feed.closed_count + 1, sizeof(Closed)):
+    if not reserve(<void **>&feed.closed, &feed.closed_room, feed.closed_count + 1, sizeof(ClosedGroup)):
         return False
     closed = &feed.closed[feed.closed_count]
     closed.members = line.members
     closed.size = line.members_size
     closed.line = line_number
-    closed.closed_by = closed_by
+    closed.closing_event = closing_event
     closed.start.seconds = first.start_seconds
     closed.start.nanos = first.start_nanos
     closed.label.at = feed.names.items[line_number].at
@@ -421,21 +421,21 @@ cdef inline bint close_group(FeedState *feed, uint32_t line_number, size_t close
 
 cdef inline int compare_closed(const void *left, const void *right) noexcept nogil:
     """Groups that the same event closes are in the order of those of a list."""
-    cdef const Closed *first = <const Closed *>left
-    cdef const Closed *second = <const Closed *>right
-    if first.closed_by != second.closed_by:
-        return -1 if first.closed_by < second.closed_by else 1
+    cdef const ClosedGroup *first = <const ClosedGroup *>left
+    cdef const ClosedGroup *second = <const ClosedGroup *>right
+    if first.closing_event != second.closing_event:
+        return -1 if first.closing_event < second.closing_event else 1
     if first.start.seconds != second.start.seconds:
         return -1 if first.start.seconds < second.start.seconds else 1
     if first.start.nanos != second.start.nanos:
         return -1 if first.start.nanos < second.start.nanos else 1
-    return compare_labels(&first.label, &second.label)
+    return compare_names(&first.label, &second.label)
 
 
 cdef inline void sort_closed(FeedState *feed) noexcept nogil:
     """Puts the closed groups in the order in which they are sent."""
     if feed.closed_count > 1:
-        qsort(feed.closed, feed.closed_count, sizeof(Closed), compare_closed)
+        qsort(feed.closed, feed.closed_count, sizeof(ClosedGroup), compare_closed)
 
 
 cdef inline bint forget_closed(FeedState *feed) noexcept nogil:
@@ -444,7 +444,7 @@ cdef inline bint forget_closed(FeedState *feed) noexcept nogil:
     cdef uint32_t use
     for i in range(feed.closed_count):
         use = feed.closed[i].members.first
-        while use != NO_USE:
+        while use != NO_ASSIGNMENT:
             let_go(feed, &feed.uses[use])
             use = feed.uses[use].next
     feed.closed_count = 0
@@ -476,14 +476,14 @@ cdef inline bint compact(FeedState *feed) noexcept nogil:
     shrink(<void **>&feed.content, &feed.content_room, feed.content_size, 1)
     shrink(<void **>&feed.events, &feed.events_room, feed.event_count, sizeof(Interval))
     shrink(<void **>&feed.references, &feed.references_room, feed.event_count, sizeof(uint32_t))
-    shrink(<void **>&feed.uses, &feed.uses_room, feed.use_count, sizeof(HeldUse))
+    shrink(<void **>&feed.uses, &feed.uses_room, feed.use_count, sizeof(HeldAssignment))
     shrink(<void **>&feed.ends.items, &feed.ends_room, feed.ends.count, sizeof(End))
-    shrink(<void **>&feed.lines, &feed.lines_room, feed.names.count, sizeof(Line))
-    shrink(<void **>&feed.closed, &feed.closed_room, 0, sizeof(Closed))
+    shrink(<void **>&feed.lines, &feed.lines_room, feed.names.count, sizeof(FeedResource))
+    shrink(<void **>&feed.closed, &feed.closed_room, 0, sizeof(ClosedGroup))
     return True
 
 
-cdef inline bint is_used(const Line *line) noexcept nogil:
+cdef inline bint is_used(const FeedResource *line) noexcept nogil:
     return line.present > 0 or line.members.count > 0
 
 
@@ -493,8 +493,8 @@ cdef inline bint drop_lines(FeedState *feed) noexcept nogil:
     Lists are emptied, for move_uses to fill them again.
     """
     cdef size_t i
-    cdef Names names
-    cdef Name *name
+    cdef ResourceTable names
+    cdef Resource *name
     cdef uint32_t *moved = <uint32_t *>malloc((feed.names.count + 1) * sizeof(uint32_t))
     names.items = NULL
     names.slots = NULL
@@ -504,7 +504,7 @@ cdef inline bint drop_lines(FeedState *feed) noexcept nogil:
     for i in range(feed.names.count):
         if not is_used(&feed.lines[i]):
             continue
-        name = add_name(&names, feed.names.items[i].at, feed.names.items[i].length)
+        name = add_resource(&names, feed.names.items[i].at, feed.names.items[i].length)
         if name == NULL:
             free(moved)
             free(names.items)
@@ -520,7 +520,7 @@ cdef inline bint drop_lines(FeedState *feed) noexcept nogil:
         empty_list(&feed.lines[i].members)
         feed.lines[moved[i]] = feed.lines[i]
     for i in range(feed.use_count):
-        if feed.uses[i].standing != GONE:
+        if feed.uses[i].standing != ENDED:
             feed.uses[i].line = moved[feed.uses[i].line]
     free(feed.names.items)
     free(feed.names.slots)
@@ -537,11 +537,11 @@ cdef inline void move_uses(FeedState *feed, uint32_t *moved) noexcept nogil:
     cdef size_t i, uses = 0
     cdef uint32_t event_before = UINT32_MAX, events = 0
     cdef size_t content_size = 0
-    cdef HeldUse use
-    cdef Line *line
+    cdef HeldAssignment use
+    cdef FeedResource *line
     for i in range(feed.use_count):
         use = feed.uses[i]
-        if use.standing == GONE:
+        if use.standing == ENDED:
             continue
         if use.event != event_before:
             event_before = use.event

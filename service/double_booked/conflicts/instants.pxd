@@ -3,7 +3,7 @@
 
 from libc.stdint cimport int64_t, uint32_t
 
-from double_booked.conflicts.ends cimport End
+from double_booked.conflicts.end_heap cimport End
 
 cdef enum:
     NANOS_PER_SECOND = 1_000_000_000

@@ -30,15 +30,15 @@ from double_booked.conflicts.cost cimport (
     is_explained,
     is_small_batch,
 )
-from double_booked.conflicts.ends cimport End, Ends, pop_end, push_end
+from double_booked.conflicts.end_heap cimport End, Ends, pop_end, push_end
 from double_booked.conflicts.feed cimport (
-    GONE,
+    ENDED,
     MEMBER,
-    NO_USE,
-    WAITING,
-    Closed,
+    NO_ASSIGNMENT,
+    PENDING,
+    ClosedGroup,
     FeedState,
-    Taken,
+    Message,
     expire,
     footprint,
     forget_closed,
@@ -55,19 +55,19 @@ from double_booked.conflicts.instants cimport (
     is_earlier,
     is_instant,
 )
-from double_booked.conflicts.memory cimport make_room
-from double_booked.conflicts.names cimport (
-    NO_NAME,
+from double_booked.conflicts.growable cimport make_room
+from double_booked.conflicts.resources cimport (
+    NO_RESOURCE,
     UNNAMED,
-    Label,
-    Name,
-    Names,
-    add_name,
-    find_name,
-    sort_labels,
+    NamedItem,
+    Resource,
+    ResourceTable,
+    add_resource,
+    find_resource,
+    sort_by_name,
 )
 from double_booked.conflicts.options cimport Options, merge_options
-from double_booked.conflicts.order cimport Key, is_before, sort_keys
+from double_booked.conflicts.radix_sort cimport Key, is_before, sort_keys
 from double_booked.conflicts.outcome cimport (
     CANCELLED,
     GOING_ON,
@@ -167,14 +167,14 @@ cdef struct Group:
     uint32_t resource
 
 
-cdef struct Explanation:
+cdef struct GroupOverlaps:
     # The overlaps of a group, a run of Search.segments.
     size_t first
     size_t count
     uint64_t size
 
 
-cdef struct Segment:
+cdef struct Overlap:
     Instant start
     Instant end
     # Who is present, a run of Search.present.
@@ -185,10 +185,10 @@ cdef struct Segment:
 
 
 cdef extern from *:
-    const uint32_t NO_PLACE "UINT32_MAX"
+    const uint32_t NO_BUCKET "UINT32_MAX"
 
 
-cdef struct Crowd:
+cdef struct OpenGroup:
     # The open group: a run of Search.members from `first` to `filled`.
     size_t first
     size_t filled
@@ -203,7 +203,7 @@ cdef struct Crowd:
     uint8_t *standing
 
 
-cdef struct Presence:
+cdef struct ActiveSet:
     # Who is present, ascending: a ring through the number of members, which is nobody's.
     uint32_t *next
     uint32_t *previous
@@ -395,14 +395,14 @@ cdef class Search:
     cdef int depth
 
     cdef Outcome outcome
-    cdef size_t culprit
+    cdef size_t offending_event
     cdef Fault *faults
     cdef size_t fault_count
 
     cdef Interval *intervals
     cdef size_t event_count
     cdef bint sorted
-    cdef Names names
+    cdef ResourceTable names
     # The resources of all events that name some, and for each event the first of its own.
     cdef uint32_t *uses
     cdef uint32_t *first_use
@@ -417,7 +417,7 @@ cdef class Search:
     cdef bint explain
     cdef uint32_t default_capacity
     # What a sweep over a resource of a capacity over 1 works with; made for the first.
-    cdef Crowd crowd
+    cdef OpenGroup crowd
 
     # Positions of events by start; where they name resources, those of each that can be
     # over its capacity, one after another.
@@ -426,9 +426,9 @@ cdef class Search:
     cdef Group *groups
     cdef size_t group_count
     # For each group, where they were asked for; and what they consist of.
-    cdef Explanation *explanations
-    cdef Segment *segments
-    cdef size_t segment_count
+    cdef GroupOverlaps *explanations
+    cdef Overlap *overlaps
+    cdef size_t overlap_count
     cdef uint32_t *present
     cdef size_t present_count
 
@@ -462,7 +462,7 @@ cdef class Search:
         free(self.members)
         free(self.groups)
         free(self.explanations)
-        free(self.segments)
+        free(self.overlaps)
         free(self.present)
 
     cdef void release_scratch(self) noexcept nogil:
@@ -551,7 +551,7 @@ cdef class Search:
         self.outcome = outcome
         return False
 
-    cdef bint goes_on(self) noexcept nogil:
+    cdef bint not_cancelled(self) noexcept nogil:
         """Whether the search has not been cancelled."""
         return self.fail(CANCELLED) if self.cancelled[0] else True
 
@@ -578,7 +578,7 @@ cdef class Search:
                     return False
                 continue
             read_delimited(&reader, &event)
-            if i % CHECK_EVERY == 0 and not self.goes_on():
+            if i % CHECK_EVERY == 0 and not self.not_cancelled():
                 return False
             if not self.parse_event(event, i):
                 return False
@@ -628,7 +628,7 @@ cdef class Search:
         """Gives the names their capacities, notes what cannot be used."""
         cdef size_t i
         cdef uint32_t number
-        cdef const Name *given
+        cdef const Resource *given
         self.explain = self.options.explain
         self.gap.seconds = self.options.gap_seconds
         self.gap.nanos = <uint32_t>self.options.gap_nanos
@@ -638,8 +638,8 @@ cdef class Search:
             self.zero_capacities += given.capacity == 0
             if given.length == 0:
                 self.default_capacity = given.capacity
-            number = find_name(&self.names, given.at, given.length)
-            if number != NO_NAME:
+            number = find_resource(&self.names, given.at, given.length)
+            if number != NO_RESOURCE:
                 self.names.items[number].capacity = given.capacity
 
     cdef void note_order(self, size_t i) noexcept nogil:
@@ -694,14 +694,14 @@ cdef class Search:
         return True
 
     cdef bint parse_resource(self, Reader text, size_t position, uint32_t number) noexcept nogil:
-        cdef Name *name
+        cdef Resource *name
         if number > self.allowance.max_resources:
-            self.culprit = position
+            self.offending_event = position
             return self.fail(TOO_MANY_RESOURCES)
         if not is_utf8(text):
             self.fault(position, RESOURCE_NOT_UTF8)
             return True
-        name = add_name(&self.names, text.at, <uint32_t>(text.end - text.at))
+        name = add_resource(&self.names, text.at, <uint32_t>(text.end - text.at))
         if name == NULL:
             return self.fail(NO_MEMORY)
         if name.mark == position:
@@ -786,11 +786,11 @@ cdef class Search:
 
     cdef list first_zero_capacities(self, size_t count):
         """The faults of the first `count` resources, by name, whose capacity is 0."""
-        cdef const Name *each
+        cdef const Resource *each
         cdef size_t i, found = 0
         if count == 0:
             return []
-        cdef Label *zeros = <Label *>malloc(self.zero_capacities * sizeof(Label))
+        cdef NamedItem *zeros = <NamedItem *>malloc(self.zero_capacities * sizeof(NamedItem))
         if zeros == NULL:
             raise MemoryError
         with nogil:
@@ -800,7 +800,7 @@ cdef class Search:
                     zeros[found].at = each.at
                     zeros[found].length = each.length
                     found += 1
-            sort_labels(zeros, found)
+            sort_by_name(zeros, found)
         try:
             return [
                 validation.zero_capacity((<const char *>zeros[i].at)[: zeros[i].length].decode())
@@ -812,14 +812,14 @@ cdef class Search:
     # Finding
 
     cdef bint find_all_groups(self) noexcept nogil:
-        self.pad_ends()
+        self.apply_gap()
         if not self.sort():
             return False
         if self.names.count:
-            return self.deal() and self.find_by_resource() and self.sort_groups()
-        return self.find_groups(0, self.event_count, NO_NAME, self.default_capacity)
+            return self.bucket_by_resource() and self.find_by_resource() and self.sort_groups()
+        return self.find_groups(0, self.event_count, NO_RESOURCE, self.default_capacity)
 
-    cdef void pad_ends(self) noexcept nogil:
+    cdef void apply_gap(self) noexcept nogil:
         """Adds the gap to the ends, so that what is after it deals with them alone."""
         cdef size_t i
         cdef Interval *interval
@@ -857,12 +857,12 @@ cdef class Search:
         for i in range(count):
             self.members[i] = in_order[i].position
         free(keys)
-        return self.goes_on()
+        return self.not_cancelled()
 
     cdef bint find_by_resource(self) noexcept nogil:
         """Finds the groups of each resource."""
         cdef size_t i, begin = 0
-        cdef const Name *name
+        cdef const Resource *name
         for i in range(self.names.count):
             name = &self.names.items[i]
             if name.uses <= name.capacity:
@@ -872,7 +872,7 @@ cdef class Search:
             begin += name.uses
         return True
 
-    cdef bint deal(self) noexcept nogil:
+    cdef bint bucket_by_resource(self) noexcept nogil:
         """Fills `members` anew: resource by resource, the positions of its events by start.
 
         The events of a resource that can never be over its capacity are left out.
@@ -880,7 +880,7 @@ cdef class Search:
         cdef size_t i, event
         cdef uint32_t unnamed
         cdef uint32_t *dealt
-        if not self.use_unnamed(&unnamed):
+        if not self.assign_unnamed(&unnamed):
             return False
         dealt = <uint32_t *>malloc((self.mark_places() + 1) * sizeof(uint32_t))
         if dealt == NULL:
@@ -896,19 +896,19 @@ cdef class Search:
         free(self.first_use)
         self.members = dealt
         self.uses = self.first_use = NULL
-        return self.goes_on()
+        return self.not_cancelled()
 
-    cdef bint use_unnamed(self, uint32_t *unnamed) noexcept nogil:
+    cdef bint assign_unnamed(self, uint32_t *unnamed) noexcept nogil:
         """Lets the events that name no resource, if there are any, use the unnamed one."""
         cdef size_t i
         cdef uint32_t count = 0
-        cdef Name *name
-        unnamed[0] = NO_NAME
+        cdef Resource *name
+        unnamed[0] = NO_RESOURCE
         for i in range(self.event_count):
             count += self.first_use[i] == self.first_use[i + 1]
         if count == 0:
             return True
-        name = add_name(&self.names, UNNAMED, 0)
+        name = add_resource(&self.names, UNNAMED, 0)
         if name == NULL:
             return self.fail(NO_MEMORY)
         name.capacity = self.default_capacity
@@ -920,10 +920,10 @@ cdef class Search:
         """Gives each resource its place in `members`; returns how many places there are."""
         cdef size_t i
         cdef uint32_t total = 0
-        cdef Name *name
+        cdef Resource *name
         for i in range(self.names.count):
             name = &self.names.items[i]
-            name.mark = NO_PLACE
+            name.mark = NO_BUCKET
             if name.uses > name.capacity:
                 name.mark = total
                 total += name.uses
@@ -931,8 +931,8 @@ cdef class Search:
         return total
 
     cdef void deal_event(self, uint32_t *dealt, uint32_t event, uint32_t resource) noexcept nogil:
-        cdef Name *name = &self.names.items[resource]
-        if name.mark != NO_PLACE:
+        cdef Resource *name = &self.names.items[resource]
+        if name.mark != NO_BUCKET:
             dealt[name.mark] = event
             name.mark += 1
 
@@ -941,37 +941,37 @@ cdef class Search:
     ) noexcept nogil:
         """Finds the groups of a resource, whose events are a run of `members`."""
         if capacity == 1:
-            return self.find_runs(begin, end, resource)
+            return self.group_exclusive(begin, end, resource)
         if end - begin <= capacity:
             return True
-        return self.find_crowds(begin, end, resource, capacity)
+        return self.group_with_capacity(begin, end, resource, capacity)
 
-    cdef bint find_runs(self, size_t begin, size_t end, uint32_t resource) noexcept nogil:
+    cdef bint group_exclusive(self, size_t begin, size_t end, uint32_t resource) noexcept nogil:
         """Groups at capacity 1: runs in which each event starts before the reach of those before."""
         cdef size_t i, first = begin
         cdef uint64_t size = 0
         cdef const Interval *interval
-        cdef Instant reach
-        reach.seconds = -1
-        reach.nanos = 0
+        cdef Instant latest_end
+        latest_end.seconds = -1
+        latest_end.nanos = 0
         for i in range(begin, end):
             if i + INTERVALS_AHEAD < end:
                 prefetch(&self.intervals[self.members[i + INTERVALS_AHEAD]])
             interval = &self.intervals[self.members[i]]
-            if i % CHECK_EVERY == 0 and not self.goes_on():
+            if i % CHECK_EVERY == 0 and not self.not_cancelled():
                 return False
             if not is_earlier(
-                interval.start_seconds, interval.start_nanos, reach.seconds, reach.nanos
+                interval.start_seconds, interval.start_nanos, latest_end.seconds, latest_end.nanos
             ):
                 if not self.add_group(first, i, size, resource):
                     return False
                 first = i
                 size = 0
             size += delimited_size(interval.length)
-            extend_reach(interval, &reach)
+            extend_end(interval, &latest_end)
         return self.add_group(first, end, size, resource)
 
-    cdef bint find_crowds(
+    cdef bint group_with_capacity(
         self, size_t begin, size_t end, uint32_t resource, uint32_t capacity
     ) noexcept nogil:
         """Groups at a capacity over 1."""
@@ -982,7 +982,7 @@ cdef class Search:
         found = self.sweep_crowds(begin, end, resource, capacity, &self.crowd)
         # Others went as the sweep passed them.
         for i in range(self.crowd.ends.count):
-            self.crowd.standing[self.crowd.ends.items[i].member] = GONE
+            self.crowd.standing[self.crowd.ends.items[i].member] = ENDED
         return found
 
     cdef bint make_crowd(self) noexcept nogil:
@@ -1004,7 +1004,7 @@ cdef class Search:
         return True
 
     cdef bint sweep_crowds(
-        self, size_t begin, size_t end, uint32_t resource, uint32_t capacity, Crowd *crowd
+        self, size_t begin, size_t end, uint32_t resource, uint32_t capacity, OpenGroup *crowd
     ) noexcept nogil:
         """Sweeps over the starts and keeps who is present.
 
@@ -1020,7 +1020,7 @@ cdef class Search:
         crowd.size = 0
         for i in range(begin, end):
             event = self.members[i]
-            if i % CHECK_EVERY == 0 and not self.goes_on():
+            if i % CHECK_EVERY == 0 and not self.not_cancelled():
                 return False
             self.leave(&self.intervals[event], crowd)
             if crowd.members_present == 0 and crowd.filled > crowd.first:
@@ -1029,7 +1029,7 @@ cdef class Search:
                 crowd.first = crowd.filled
                 crowd.size = 0
             push_end(&crowd.ends, end_of(&self.intervals[event], event))
-            crowd.standing[event] = WAITING
+            crowd.standing[event] = PENDING
             crowd.waiting[crowd.waiting_count] = event
             crowd.waiting_count += 1
             if crowd.ends.count > capacity:
@@ -1038,7 +1038,7 @@ cdef class Search:
                 crowd.waiting_count = 0
         return self.add_group(crowd.first, crowd.filled, crowd.size, resource)
 
-    cdef void leave(self, const Interval *now, Crowd *crowd) noexcept nogil:
+    cdef void leave(self, const Interval *now, OpenGroup *crowd) noexcept nogil:
         """Lets those go that are over when the interval starts."""
         cdef uint32_t event
         while crowd.ends.count and not is_earlier(
@@ -1050,11 +1050,11 @@ cdef class Search:
             event = pop_end(&crowd.ends)
             if crowd.standing[event] == MEMBER:
                 crowd.members_present -= 1
-            crowd.standing[event] = GONE
+            crowd.standing[event] = ENDED
 
-    cdef void join(self, uint32_t event, Crowd *crowd) noexcept nogil:
+    cdef void join(self, uint32_t event, OpenGroup *crowd) noexcept nogil:
         """Makes one that is present a member of the open group."""
-        if crowd.standing[event] == GONE:
+        if crowd.standing[event] == ENDED:
             return
         crowd.standing[event] = MEMBER
         crowd.members_present += 1
@@ -1070,7 +1070,7 @@ cdef class Search:
         cdef uint64_t name_size = 0
         if end - first < 2:
             return True
-        if resource != NO_NAME:
+        if resource != NO_RESOURCE:
             name_size = self.name_size(&self.names.items[resource])
         if not self.allow_bytes(delimited_size(size + name_size)):
             return False
@@ -1156,23 +1156,23 @@ cdef class Search:
 
     cdef bint order_by_name(self, uint32_t *first_groups, size_t count) noexcept nogil:
         cdef size_t i
-        cdef Label *labels
+        cdef NamedItem *labels
         if count < 2:
             return True
-        labels = <Label *>malloc(count * sizeof(Label))
+        labels = <NamedItem *>malloc(count * sizeof(NamedItem))
         if labels == NULL:
             return self.fail(NO_MEMORY)
         for i in range(count):
             labels[i].at = self.name_of(first_groups[i]).at
             labels[i].length = self.name_of(first_groups[i]).length
             labels[i].item = first_groups[i]
-        sort_labels(labels, count)
+        sort_by_name(labels, count)
         for i in range(count):
             first_groups[i] = labels[i].item
         free(labels)
         return True
 
-    cdef const Name *name_of(self, size_t group) noexcept nogil:
+    cdef const Resource *name_of(self, size_t group) noexcept nogil:
         return &self.names.items[self.groups[group].resource]
 
     cdef bint is_first_of_resource(self, size_t group) noexcept nogil:
@@ -1189,12 +1189,12 @@ cdef class Search:
         cdef Key *in_order = sort_keys(
             keys, keys + self.group_count, self.group_count, self.cancelled
         )
-        cdef bint goes_on = self.goes_on()
+        cdef bint not_cancelled = self.not_cancelled()
         # What was cancelled is in no order, and may name a group twice.
-        if goes_on:
+        if not_cancelled:
             self.move_groups(in_order)
         free(keys)
-        return goes_on
+        return not_cancelled
 
     cdef void move_groups(self, Key *keys) noexcept nogil:
         """Moves each group to the place of its key, along the cycles of the permutation."""
@@ -1215,38 +1215,38 @@ cdef class Search:
 
     cdef bint explain_groups(self) noexcept nogil:
         cdef size_t i, longest = 0
-        cdef Presence presence
+        cdef ActiveSet active
         cdef bint explained = True
         # Of each group at least two are present at once.
         if self.allowance.members + 2 * self.group_count > self.allowance.max_members:
             return self.fail(TOO_MANY_MEMBERS)
-        self.explanations = <Explanation *>calloc(self.group_count + 1, sizeof(Explanation))
+        self.explanations = <GroupOverlaps *>calloc(self.group_count + 1, sizeof(GroupOverlaps))
         for i in range(self.group_count):
             longest = max(longest, <size_t>self.groups[i].count)
-        presence.ends.items = <End *>malloc((longest + 1) * sizeof(End))
-        presence.next = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
-        presence.previous = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
+        active.ends.items = <End *>malloc((longest + 1) * sizeof(End))
+        active.next = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
+        active.previous = <uint32_t *>malloc((longest + 1) * sizeof(uint32_t))
         if (
             self.explanations == NULL
-            or presence.ends.items == NULL
-            or presence.next == NULL
-            or presence.previous == NULL
+            or active.ends.items == NULL
+            or active.next == NULL
+            or active.previous == NULL
         ):
             explained = self.fail(NO_MEMORY)
         for i in range(self.group_count):
             if not explained:
                 break
-            explained = self.explain_group(&self.groups[i], &self.explanations[i], &presence)
-        free(presence.ends.items)
-        free(presence.next)
-        free(presence.previous)
+            explained = self.explain_group(&self.groups[i], &self.explanations[i], &active)
+        free(active.ends.items)
+        free(active.next)
+        free(active.previous)
         return explained
 
     cdef uint32_t capacity_of(self, uint32_t resource) noexcept nogil:
-        return self.default_capacity if resource == NO_NAME else self.names.items[resource].capacity
+        return self.default_capacity if resource == NO_RESOURCE else self.names.items[resource].capacity
 
     cdef bint explain_group(
-        self, const Group *group, Explanation *explanation, Presence *presence
+        self, const Group *group, GroupOverlaps *explanation, ActiveSet *active
     ) noexcept nogil:
         """Sweeps over the members of a group, and notes when more are present than the capacity.
 
@@ -1255,24 +1255,24 @@ cdef class Search:
         cdef uint32_t capacity = self.capacity_of(group.resource)
         cdef size_t next_member = 0
         cdef Instant now, before
-        explanation.first = self.segment_count
-        presence.count = presence.ends.count = 0
-        presence.next[group.count] = presence.previous[group.count] = <uint32_t>group.count
+        explanation.first = self.overlap_count
+        active.count = active.ends.count = 0
+        active.next[group.count] = active.previous[group.count] = <uint32_t>group.count
         now.seconds = now.nanos = 0
-        while next_member < group.count or presence.ends.count:
+        while next_member < group.count or active.ends.count:
             before = now
-            now = self.next_boundary(group, next_member, &presence.ends)
-            if presence.count > capacity:
-                if not self.add_segment(explanation, before, now, presence, group.count):
+            now = self.next_boundary(group, next_member, &active.ends)
+            if active.count > capacity:
+                if not self.add_overlap(explanation, before, now, active, group.count):
                     return False
-            while presence.ends.count and not is_earlier(
+            while active.ends.count and not is_earlier(
                 now.seconds,
                 now.nanos,
-                presence.ends.items[0].seconds,
-                presence.ends.items[0].nanos,
+                active.ends.items[0].seconds,
+                active.ends.items[0].nanos,
             ):
-                remove_present(presence, pop_end(&presence.ends))
-            if not self.enter(group, explanation, &next_member, now, capacity, presence):
+                remove_active(active, pop_end(&active.ends))
+            if not self.enter(group, explanation, &next_member, now, capacity, active):
                 return False
         return True
 
@@ -1297,11 +1297,11 @@ cdef class Search:
     cdef bint enter(
         self,
         const Group *group,
-        Explanation *explanation,
+        GroupOverlaps *explanation,
         size_t *next_member,
         Instant now,
         uint32_t capacity,
-        Presence *presence,
+        ActiveSet *active,
     ) noexcept nogil:
         """Lets those in that start now; those that are instants go again at once."""
         cdef const Interval *interval
@@ -1311,67 +1311,67 @@ cdef class Search:
             interval = &self.intervals[self.members[group.first + next_member[0]]]
             if interval.start_seconds != now.seconds or interval.start_nanos != now.nanos:
                 break
-            add_present(presence, <uint32_t>next_member[0], <uint32_t>group.count)
+            insert_active(active, <uint32_t>next_member[0], <uint32_t>group.count)
             if is_instant(interval):
                 any_instant = True
             else:
-                push_end(&presence.ends, end_of(interval, <uint32_t>next_member[0]))
+                push_end(&active.ends, end_of(interval, <uint32_t>next_member[0]))
             next_member[0] += 1
         if not any_instant:
             return True
-        if presence.count > capacity and not self.add_segment(
-            explanation, now, now, presence, group.count
+        if active.count > capacity and not self.add_overlap(
+            explanation, now, now, active, group.count
         ):
             return False
         for member in range(first, next_member[0]):
             if is_instant(&self.intervals[self.members[group.first + member]]):
-                remove_present(presence, <uint32_t>member)
+                remove_active(active, <uint32_t>member)
         return True
 
-    cdef bint add_segment(
+    cdef bint add_overlap(
         self,
-        Explanation *explanation,
+        GroupOverlaps *explanation,
         Instant start,
         Instant end,
-        const Presence *presence,
-        uint32_t nobody,
+        const ActiveSet *active,
+        uint32_t sentinel,
     ) noexcept nogil:
         """Notes that those present are too many from `start` to `end`."""
-        cdef Segment *segment
+        cdef Overlap *overlap
         cdef uint32_t member
-        if not self.goes_on():
+        if not self.not_cancelled():
             return False
-        if self.allowance.members + presence.count > self.allowance.max_members:
+        if self.allowance.members + active.count > self.allowance.max_members:
             return self.fail(TOO_MANY_MEMBERS)
-        self.allowance.members += presence.count
-        if not make_room(<void **>&self.segments, self.segment_count, sizeof(Segment)):
+        self.allowance.members += active.count
+        if not make_room(<void **>&self.overlaps, self.overlap_count, sizeof(Overlap)):
             return self.fail(NO_MEMORY)
-        segment = &self.segments[self.segment_count]
-        segment.start = cut(start)
-        segment.end = cut(end)
-        segment.first = self.present_count
-        segment.depth = presence.count
-        segment.members_size = 0
-        member = presence.next[nobody]
-        while member != nobody:
+        overlap = &self.overlaps[self.overlap_count]
+        overlap.start = clamp_to_timestamp(start)
+        overlap.end = clamp_to_timestamp(end)
+        overlap.first = self.present_count
+        overlap.depth = active.count
+        overlap.members_size = 0
+        member = active.next[sentinel]
+        while member != sentinel:
             if not make_room(<void **>&self.present, self.present_count, sizeof(uint32_t)):
                 return self.fail(NO_MEMORY)
             self.present[self.present_count] = member
             self.present_count += 1
-            segment.members_size += varint_size(member)
-            member = presence.next[member]
-        segment.size = overlap_size(segment)
-        self.segment_count += 1
+            overlap.members_size += varint_size(member)
+            member = active.next[member]
+        overlap.size = overlap_size(overlap)
+        self.overlap_count += 1
         explanation.count += 1
-        explanation.size += delimited_size(segment.size)
-        return self.allow_bytes(delimited_size(segment.size))
+        explanation.size += delimited_size(overlap.size)
+        return self.allow_bytes(delimited_size(overlap.size))
 
     # Feeding
 
     cdef bint show(self, FeedState *feed) noexcept nogil:
         """Fills `groups` with those that a feed has closed, without copies of its events."""
         cdef size_t i, count = 0
-        cdef const Closed *closed
+        cdef const ClosedGroup *closed
         cdef Group *group
         cdef uint32_t use
         sort_closed(feed)
@@ -1394,7 +1394,7 @@ cdef class Search:
             group.count = closed.members.count
             group.resource = closed.line
             use = closed.members.first
-            while use != NO_USE:
+            while use != NO_ASSIGNMENT:
                 self.members[count] = feed.uses[use].event
                 count += 1
                 use = feed.uses[use].next
@@ -1403,19 +1403,19 @@ cdef class Search:
 
     # Answering
 
-    cdef uint64_t head_size(self, size_t number) noexcept nogil:
+    cdef uint64_t metadata_size(self, size_t number) noexcept nogil:
         """The size of what a group says once: the resource and the overlaps."""
         cdef const Group *group = &self.groups[number]
         cdef uint64_t size = self.explanations[number].size if self.explain else 0
-        if group.resource != NO_NAME:
+        if group.resource != NO_RESOURCE:
             size += self.name_size(&self.names.items[group.resource])
         return size
 
-    cdef uint64_t name_size(self, const Name *name) noexcept nogil:
+    cdef uint64_t name_size(self, const Resource *name) noexcept nogil:
         return delimited_size(name.length) if name.length else 0
 
     cdef uint64_t group_size(self, size_t number) noexcept nogil:
-        return delimited_size(self.groups[number].events_size + self.head_size(number))
+        return delimited_size(self.groups[number].events_size + self.metadata_size(number))
 
     cdef uint64_t answer_size(self) noexcept nogil:
         cdef uint64_t size = 0
@@ -1460,9 +1460,9 @@ cdef class Search:
 
     cdef uint8_t *write_group(self, uint8_t *at, size_t number) noexcept nogil:
         cdef const Group *group = &self.groups[number]
-        at = write_header(at, 1, group.events_size + self.head_size(number))
+        at = write_header(at, 1, group.events_size + self.metadata_size(number))
         at = self.write_events(at, group, 0, group.count)
-        return self.write_head(at, number)
+        return self.write_metadata(at, number)
 
     cdef uint8_t *write_events(
         self, uint8_t *at, const Group *group, size_t begin, size_t end
@@ -1484,12 +1484,12 @@ cdef class Search:
             at += interval.length
         return at
 
-    cdef uint8_t *write_head(self, uint8_t *at, size_t number) noexcept nogil:
+    cdef uint8_t *write_metadata(self, uint8_t *at, size_t number) noexcept nogil:
         cdef const Group *group = &self.groups[number]
-        cdef const Explanation *explanation
-        cdef const Name *name
+        cdef const GroupOverlaps *explanation
+        cdef const Resource *name
         cdef size_t i
-        if group.resource != NO_NAME and self.names.items[group.resource].length:
+        if group.resource != NO_RESOURCE and self.names.items[group.resource].length:
             name = &self.names.items[group.resource]
             at = write_header(at, 2, name.length)
             memcpy(at, name.at, name.length)
@@ -1497,17 +1497,17 @@ cdef class Search:
         if self.explain:
             explanation = &self.explanations[number]
             for i in range(explanation.first, explanation.first + explanation.count):
-                at = self.write_overlap(at, &self.segments[i])
+                at = self.write_overlap(at, &self.overlaps[i])
         return at
 
-    cdef uint8_t *write_overlap(self, uint8_t *at, const Segment *segment) noexcept nogil:
+    cdef uint8_t *write_overlap(self, uint8_t *at, const Overlap *overlap) noexcept nogil:
         cdef size_t i
-        at = write_header(at, 3, segment.size)
-        at = write_timestamp(at, 1, segment.start)
-        at = write_timestamp(at, 2, segment.end)
-        at = write_number(at, 3, segment.depth)
-        at = write_header(at, 4, segment.members_size)
-        for i in range(segment.first, segment.first + segment.depth):
+        at = write_header(at, 3, overlap.size)
+        at = write_timestamp(at, 1, overlap.start)
+        at = write_timestamp(at, 2, overlap.end)
+        at = write_number(at, 3, overlap.depth)
+        at = write_header(at, 4, overlap.members_size)
+        for i in range(overlap.first, overlap.first + overlap.depth):
             at = write_varint(at, self.present[i])
         return at
 
@@ -1527,11 +1527,11 @@ cdef class Search:
         return (
             (self.content.end - self.begin)
             + self.event_count * sizeof(Interval)
-            + self.names.count * sizeof(Name)
+            + self.names.count * sizeof(Resource)
             + self.member_count * sizeof(uint32_t)
             + self.group_count * sizeof(Group)
-            + (self.group_count * sizeof(Explanation) if self.explain else 0)
-            + self.segment_count * sizeof(Segment)
+            + (self.group_count * sizeof(GroupOverlaps) if self.explain else 0)
+            + self.overlap_count * sizeof(Overlap)
             + self.present_count * sizeof(uint32_t)
         )
 
@@ -1571,7 +1571,7 @@ cdef class Search:
         """A group of the events that fit of one that is too large; at least one event."""
         cdef Group *group = &self.groups[self.next_group]
         cdef size_t begin = self.next_member, end = begin
-        cdef uint64_t content = 0 if begin else self.head_size(self.next_group)
+        cdef uint64_t content = 0 if begin else self.metadata_size(self.next_group)
         cdef uint64_t more = 0
         cdef bytes chunk
         cdef uint8_t *at
@@ -1589,7 +1589,7 @@ cdef class Search:
             at = write_header(at, 1, content)
             at = self.write_events(at, group, begin, end)
             if begin == 0:
-                at = self.write_head(at, self.next_group)
+                at = self.write_metadata(at, self.next_group)
             write_number(at, 4, end < group.count)
         self.next_member = end
         if end == group.count:
@@ -1703,7 +1703,7 @@ cdef class Feed:
         return search
 
     cdef take_events(self, Search search):
-        cdef Taken taken
+        cdef Message taken
         taken.content = search.begin
         taken.size = search.content.end - search.begin
         taken.events = search.intervals
@@ -1713,7 +1713,7 @@ cdef class Feed:
         taken.use_count = search.use_count
         taken.names = &search.names
         with nogil:
-            search.pad_ends()
+            search.apply_gap()
             search.outcome = take_events(&self.state, &taken, search.cancelled)
         if search.outcome != GOING_ON:
             raise search.error()
@@ -1874,22 +1874,22 @@ cdef malformed_batch():
     return validation.malformed("BatchGetConflictsRequest")
 
 
-cdef inline void add_present(Presence *presence, uint32_t member, uint32_t nobody) noexcept nogil:
-    cdef uint32_t last = presence.previous[nobody]
-    presence.next[last] = member
-    presence.previous[member] = last
-    presence.next[member] = nobody
-    presence.previous[nobody] = member
-    presence.count += 1
+cdef inline void insert_active(ActiveSet *active, uint32_t member, uint32_t sentinel) noexcept nogil:
+    cdef uint32_t last = active.previous[sentinel]
+    active.next[last] = member
+    active.previous[member] = last
+    active.next[member] = sentinel
+    active.previous[sentinel] = member
+    active.count += 1
 
 
-cdef inline void remove_present(Presence *presence, uint32_t member) noexcept nogil:
-    presence.next[presence.previous[member]] = presence.next[member]
-    presence.previous[presence.next[member]] = presence.previous[member]
-    presence.count -= 1
+cdef inline void remove_active(ActiveSet *active, uint32_t member) noexcept nogil:
+    active.next[active.previous[member]] = active.next[member]
+    active.previous[active.next[member]] = active.previous[member]
+    active.count -= 1
 
 
-cdef inline void set_prefix(Key *key, const Name *name) noexcept nogil:
+cdef inline void set_prefix(Key *key, const Resource *name) noexcept nogil:
     """Lets a key stand for the first bytes of a name, as many as it orders by."""
     cdef uint32_t i
     key.seconds = 0
@@ -1908,15 +1908,15 @@ cdef inline bint is_gap(int64_t seconds, int32_t nanos) noexcept nogil:
     return seconds < MAX_GAP_SECONDS or (seconds == MAX_GAP_SECONDS and nanos == 0)
 
 
-cdef inline void extend_reach(const Interval *interval, Instant *reach) noexcept nogil:
+cdef inline void extend_end(const Interval *interval, Instant *latest_end) noexcept nogil:
     """Moves the end of a group to that of the interval, if that is later."""
     cdef End end = end_of(interval, 0)
-    if is_earlier(reach.seconds, reach.nanos, end.seconds, end.nanos):
-        reach.seconds = end.seconds
-        reach.nanos = end.nanos
+    if is_earlier(latest_end.seconds, latest_end.nanos, end.seconds, end.nanos):
+        latest_end.seconds = end.seconds
+        latest_end.nanos = end.nanos
 
 
-cdef inline Instant cut(Instant instant) noexcept nogil:
+cdef inline Instant clamp_to_timestamp(Instant instant) noexcept nogil:
     """The instant, or the last one that a Timestamp tells if that is earlier."""
     if instant.seconds > MAX_SECONDS - MIN_SECONDS:
         instant.seconds = MAX_SECONDS - MIN_SECONDS
@@ -1928,12 +1928,12 @@ cdef inline uint64_t timestamp_size(Instant instant) noexcept nogil:
     return number_size(<uint64_t>(instant.seconds + MIN_SECONDS)) + number_size(instant.nanos)
 
 
-cdef inline uint64_t overlap_size(const Segment *segment) noexcept nogil:
+cdef inline uint64_t overlap_size(const Overlap *overlap) noexcept nogil:
     return (
-        delimited_size(timestamp_size(segment.start))
-        + delimited_size(timestamp_size(segment.end))
-        + number_size(segment.depth)
-        + delimited_size(segment.members_size)
+        delimited_size(timestamp_size(overlap.start))
+        + delimited_size(timestamp_size(overlap.end))
+        + number_size(overlap.depth)
+        + delimited_size(overlap.members_size)
     )
 
 

@@ -7,7 +7,7 @@ for a part but what it says, however many parts there are.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from double_booked.conflicts.names cimport Name, Names, add_name
+from double_booked.conflicts.resources cimport Resource, ResourceTable, add_resource
 from double_booked.conflicts.outcome cimport (
     GOING_ON,
     MALFORMED,
@@ -29,7 +29,7 @@ from double_booked.conflicts.wire cimport (
 
 cdef struct Options:
     # The name and the capacity of each entry of the map.
-    Names capacities
+    ResourceTable capacities
     int64_t gap_seconds
     int32_t gap_nanos
     bint explain
@@ -70,16 +70,16 @@ cdef inline Outcome merge_options(
 
 
 cdef inline Outcome merge_capacity(
-    Names *capacities, Reader content, int depth, size_t max_capacities
+    ResourceTable *capacities, Reader content, int depth, size_t max_capacities
 ) noexcept nogil:
     """Reads an entry of the map from resource to capacity; the last of a resource counts."""
     cdef Entry entry
-    cdef Name *name
+    cdef Resource *name
     if not read_entry(content, &entry, depth):
         return MALFORMED
     if not entry.is_known:
         return GOING_ON
-    name = add_name(
+    name = add_resource(
         capacities, entry.resource.at, <uint32_t>(entry.resource.end - entry.resource.at)
     )
     if name == NULL:

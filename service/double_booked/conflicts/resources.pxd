@@ -9,7 +9,7 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, qsort
 from libc.string cimport memcmp
 
-from double_booked.conflicts.memory cimport make_room
+from double_booked.conflicts.growable cimport make_room
 
 cdef extern from *:
     """
@@ -22,12 +22,12 @@ cdef extern from *:
     Py_ssize_t hash_bytes(const void *content, Py_ssize_t length) noexcept nogil
 
 cdef extern from *:
-    const uint32_t NO_NAME "UINT32_MAX"
+    const uint32_t NO_RESOURCE "UINT32_MAX"
     # The resource of events that name none.
     const uint8_t *UNNAMED "((const uint8_t *)\"\")"
 
 
-cdef struct Name:
+cdef struct Resource:
     const uint8_t *at
     uint32_t length
     uint32_t capacity
@@ -37,19 +37,19 @@ cdef struct Name:
     uint32_t mark
 
 
-cdef struct Names:
-    Name *items
+cdef struct ResourceTable:
+    Resource *items
     size_t count
     # Numbers of names plus one, 0 where there is none; a power of two of them.
     uint32_t *slots
     size_t slot_count
 
 
-cdef inline size_t slot_of(const Names *names, const uint8_t *at, uint32_t length) noexcept nogil:
+cdef inline size_t slot_of(const ResourceTable *names, const uint8_t *at, uint32_t length) noexcept nogil:
     """The slot that holds the name, or else the free one for it."""
     cdef size_t mask = names.slot_count - 1
     cdef size_t slot = <size_t>hash_bytes(at, length) & mask
-    cdef const Name *name
+    cdef const Resource *name
     while names.slots[slot]:
         name = &names.items[names.slots[slot] - 1]
         if name.length == length and memcmp(name.at, at, length) == 0:
@@ -58,15 +58,15 @@ cdef inline size_t slot_of(const Names *names, const uint8_t *at, uint32_t lengt
     return slot
 
 
-cdef inline uint32_t find_name(const Names *names, const uint8_t *at, uint32_t length) noexcept nogil:
+cdef inline uint32_t find_resource(const ResourceTable *names, const uint8_t *at, uint32_t length) noexcept nogil:
     """The number of a name; NO_NAME where it is not there."""
     if names.slot_count == 0:
-        return NO_NAME
+        return NO_RESOURCE
     # 0 - 1 is NO_NAME.
     return names.slots[slot_of(names, at, length)] - 1
 
 
-cdef inline bint double_slots(Names *names) noexcept nogil:
+cdef inline bint double_slots(ResourceTable *names) noexcept nogil:
     cdef size_t i
     cdef uint32_t *before = names.slots
     cdef size_t count = max(2 * names.slot_count, <size_t>16)
@@ -81,16 +81,16 @@ cdef inline bint double_slots(Names *names) noexcept nogil:
     return True
 
 
-cdef inline Name *add_name(Names *names, const uint8_t *at, uint32_t length) noexcept nogil:
+cdef inline Resource *add_resource(ResourceTable *names, const uint8_t *at, uint32_t length) noexcept nogil:
     """The name, added if it is new; NULL where memory ran out."""
     cdef size_t slot
-    cdef Name *name
+    cdef Resource *name
     if 2 * names.count >= names.slot_count and not double_slots(names):
         return NULL
     slot = slot_of(names, at, length)
     if names.slots[slot]:
         return &names.items[names.slots[slot] - 1]
-    if not make_room(<void **>&names.items, names.count, sizeof(Name)):
+    if not make_room(<void **>&names.items, names.count, sizeof(Resource)):
         return NULL
     name = &names.items[names.count]
     name.at = at
@@ -103,16 +103,16 @@ cdef inline Name *add_name(Names *names, const uint8_t *at, uint32_t length) noe
     return name
 
 
-cdef struct Label:
+cdef struct NamedItem:
     # A name, and what it is the name of.
     const uint8_t *at
     uint32_t length
     uint32_t item
 
 
-cdef inline int compare_labels(const void *left, const void *right) noexcept nogil:
-    cdef const Label *first = <const Label *>left
-    cdef const Label *second = <const Label *>right
+cdef inline int compare_names(const void *left, const void *right) noexcept nogil:
+    cdef const NamedItem *first = <const NamedItem *>left
+    cdef const NamedItem *second = <const NamedItem *>right
     cdef uint32_t common = min(first.length, second.length)
     cdef int order = memcmp(first.at, second.at, common)
     if order:
@@ -120,6 +120,6 @@ cdef inline int compare_labels(const void *left, const void *right) noexcept nog
     return (first.length > second.length) - (first.length < second.length)
 
 
-cdef inline void sort_labels(Label *labels, size_t count) noexcept nogil:
+cdef inline void sort_by_name(NamedItem *labels, size_t count) noexcept nogil:
     """Sorts by the names' bytes."""
-    qsort(labels, count, sizeof(Label), compare_labels)
+    qsort(labels, count, sizeof(NamedItem), compare_names)
