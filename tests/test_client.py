@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked import client
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.conflicts.validation import InvalidRequestError, Violation
 from double_booked.runtime.address import Address
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
@@ -75,7 +75,7 @@ def test_the_groups_are_answered(port: int) -> None:
 
 
 def test_field_violations_come_back_as_an_invalid_request(port: int) -> None:
-    with pytest.raises(InvalidRequest) as raised:
+    with pytest.raises(InvalidRequestError) as raised:
         client.get_conflicts(f"127.0.0.1:{port}", EventList(events=[event(10, 20), event(9, 8)]))
     assert raised.value.violations == (Violation("events[1].end", "the end is before the start"),)
     assert raised.value.count == 1

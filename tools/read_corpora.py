@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from double_booked.calendars import ics
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.sources import Reading, read
 from double_booked.recurrence.series import Window
 
@@ -94,7 +94,7 @@ def faults_within(seconds: float, read_it: Callable[[], list[str]]) -> tuple[lis
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         return read_it(), True
-    except InvalidCalendar as error:
+    except InvalidCalendarError as error:
         return list(error.faults), False
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

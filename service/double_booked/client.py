@@ -15,10 +15,10 @@ from grpc_status import rpc_status
 
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.conflicts.validation import InvalidRequestError, Violation
 from double_booked.runtime.address import Address
 from double_booked.tls import pem
-from double_booked.tls.pem import BadCertificate, PemFile
+from double_booked.tls.pem import CertificateError, PemFile
 
 ANSWER_SECONDS = 60
 HEALTH_SECONDS = 3
@@ -30,7 +30,7 @@ class ServerError(Exception):
     """The service cannot be asked, did not answer, or refused to; the text says which and why."""
 
 
-class TooMuch(ServerError):  # noqa: N818 - named for what to do about it
+class LimitError(ServerError):
     """The service refuses to do so much at once; asked for less, it may do it."""
 
 
@@ -57,8 +57,8 @@ def get_conflicts(server: str, request: EventList, tls: CallerTls | None = None)
     Without TLS, what is said is not encrypted.
 
     Raises:
-        InvalidRequest: The service names fields that it cannot use.
-        TooMuch: The request or the answer is over a limit.
+        InvalidRequestError: The service names fields that it cannot use.
+        LimitError: The request or the answer is over a limit.
         ServerError: It answers otherwise, or not at all.
     """
 
@@ -96,7 +96,7 @@ def _ask(server: str, tls: CallerTls | None, question: Callable[[grpc.Channel], 
             return _ask_whoever_answers(address, tls, question)
         credentials = _credentials(pem.load_authorities(tls.ca), tls)
         return _ask_over(address, credentials, tls.server_name, question)
-    except BadCertificate as error:
+    except CertificateError as error:
         raise ServerError(str(error)) from error
     except grpc.RpcError as error:
         # What a finished call raises is the Call too.
@@ -179,11 +179,11 @@ def _address(server: str) -> Address:
     return address if address.host else Address("127.0.0.1", address.port)
 
 
-def _explain(call: grpc.Call, server: str) -> InvalidRequest | ServerError:
+def _explain(call: grpc.Call, server: str) -> InvalidRequestError | ServerError:
     violations = list(_violations(call))
     if violations:
-        return InvalidRequest(violations, len(violations))
-    kind = TooMuch if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else ServerError
+        return InvalidRequestError(violations, len(violations))
+    kind = LimitError if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else ServerError
     return kind(f"{server}: {call.code().name}: {call.details()}")
 
 

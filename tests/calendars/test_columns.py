@@ -3,7 +3,7 @@
 import pytest
 
 from double_booked.calendars.columns import find_columns, normalize
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 OUTLOOK = (
     "Subject,Start Date,Start Time,End Date,End Time,All day event,Reminder on/off,Meeting"
@@ -126,13 +126,13 @@ def test_attendees_that_are_known_stay_beside_chosen_resources() -> None:
 
 
 def test_a_chosen_column_that_is_not_there_is_refused() -> None:
-    with pytest.raises(InvalidCalendar) as refused:
+    with pytest.raises(InvalidCalendarError) as refused:
         find_columns(["Von", " Bis"], {"start": "Beginn"})
     assert refused.value.faults == ("line 1: the header has no column Beginn; it has Von, Bis",)
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
-    with pytest.raises(InvalidCalendar, match="line 1: the header names end twice"):
+    with pytest.raises(InvalidCalendarError, match="line 1: the header names end twice"):
         find_columns(["start", "end", "END"])
 
 

@@ -9,7 +9,7 @@ from calendars.ics_cases import BERLIN
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import Counting
 from double_booked.calendars.csv_events import is_csv, parse
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
 
@@ -25,7 +25,7 @@ def read(text: str) -> Sequence[tuple[int, Event]]:
 def faults(content: bytes) -> tuple[str, ...]:
     try:
         return tuple(each.fault for each in parse(content, READING).skipped)
-    except InvalidCalendar as refused:
+    except InvalidCalendarError as refused:
         return refused.faults
 
 
@@ -208,7 +208,9 @@ def test_a_table_of_rooms_takes_its_rooms() -> None:
 
 
 def test_a_table_without_what_is_asked_for_is_refused() -> None:
-    with pytest.raises(InvalidCalendar, match="it does not tell of any attendee; try --by file"):
+    with pytest.raises(
+        InvalidCalendarError, match="it does not tell of any attendee; try --by file"
+    ):
         parse(b"start,end,room\n", replace(READING, by="attendee"))
 
 

@@ -8,10 +8,10 @@ from socket import create_server
 import pytest
 
 from calendars.web_site import ICS, Answer, Site, serving
-from double_booked.calendars.allowance import Allowance, TooLarge
+from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.download_cache import Cache
 from double_booked.calendars.downloads import MAX_REDIRECTS, download
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from server.certificate_authority import Authority
 
 
@@ -42,7 +42,7 @@ def cache(tmp_path: Path) -> Cache:
 
 
 def fault(address: str, cache: Cache, allowance: Allowance | None = None) -> str:
-    with pytest.raises(InvalidCalendar) as refused:
+    with pytest.raises(InvalidCalendarError) as refused:
         download(address, allowance or Allowance(), cache)
     [only] = refused.value.faults
     return only
@@ -99,7 +99,7 @@ def test_the_allowance_counts_what_is_unpacked(site: Site, cache: Cache, *, pack
     if packed:
         body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
     site.answers["/anna.ics"] = Answer(body, headers=headers)
-    with pytest.raises(TooLarge, match="more than 1000000 bytes in all; --max-bytes"):
+    with pytest.raises(TooLargeError, match="more than 1000000 bytes in all; --max-bytes"):
         download(site.address(), Allowance(1_000_000), cache)
 
 
@@ -193,7 +193,7 @@ def test_a_calendar_that_has_not_changed_comes_from_the_cache(
     site.answers["/anna.ics"] = Answer(b"", 304)
     assert download(site.address(), Allowance(), cache) == ICS
     assert site.requests[1][1][asked] == "state 1"
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLargeError):
         download(site.address(), Allowance(len(ICS) - 1), cache)
 
 
@@ -208,7 +208,7 @@ def test_what_cannot_be_asked_for_again_or_must_not_be_kept_is_not(
 
 def test_an_answer_that_takes_too_long_is_given_up(site: Site, cache: Cache) -> None:
     site.answers["/anna.ics"] = Answer(length=len(ICS) + 1)
-    with pytest.raises(InvalidCalendar, match=r"no whole answer within 0.2 s"):
+    with pytest.raises(InvalidCalendarError, match=r"no whole answer within 0.2 s"):
         download(site.address(), Allowance(), cache, 0.2)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
 
 
@@ -84,7 +84,7 @@ def test_what_keeps_a_vdir_is_no_other_format(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCalendar, match=r"the folder has no \.ics file"):
+    with pytest.raises(InvalidCalendarError, match=r"the folder has no \.ics file"):
         find_files(str(tmp_path))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from calendars.ics_cases import ALL, calendar_of, read, vevent
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.ics_lines import MAX_LINE_BYTES
 
 START = "DTSTART:20260302T090000Z"
@@ -17,7 +17,7 @@ EVERY_SECOND = (
 def faults(content: bytes) -> tuple[str, ...]:
     try:
         return tuple(each.fault for each in read(content, ALL).skipped)
-    except InvalidCalendar as refused:
+    except InvalidCalendarError as refused:
         return refused.faults
 
 

@@ -8,7 +8,7 @@ from icalendar import Calendar
 
 from calendars.ics_cases import ALL, BERLIN, calendar_of, read, vevent
 from double_booked.calendars import ics
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.jcal import is_jcal, to_components
 
@@ -172,5 +172,5 @@ def test_components_that_nest_too_deeply_are_refused() -> None:
     deep: list[Any] = event()
     for _ in range(20):
         deep = ["vevent", [], [deep]]
-    with pytest.raises(InvalidCalendar, match="components are nested too deeply"):
+    with pytest.raises(InvalidCalendarError, match="components are nested too deeply"):
         components_of(calendar(deep))

@@ -6,7 +6,7 @@ import pytest
 
 from calendars.ics_cases import BERLIN
 from double_booked.calendars.attendance import Counting
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.json_arrays import parse
 from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
@@ -194,7 +194,9 @@ def test_keys_may_be_chosen() -> None:
 
 
 def test_an_array_without_what_is_asked_for_is_refused() -> None:
-    with pytest.raises(InvalidCalendar, match="it does not tell of any attendee; try --by file"):
+    with pytest.raises(
+        InvalidCalendarError, match="it does not tell of any attendee; try --by file"
+    ):
         parse([HOUR], replace(READING, by="attendee"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.json_events import load, parse
 
 
@@ -27,7 +27,7 @@ def events_of(content: bytes) -> EventList:
 def faults_of(content: bytes) -> tuple[str, ...]:
     try:
         return tuple(each.fault for each in parse(content).skipped)
-    except InvalidCalendar as refused:
+    except InvalidCalendarError as refused:
         return refused.faults
 
 

@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import ics
-from double_booked.calendars.allowance import Allowance, TooLarge
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.allowance import Allowance, TooLargeError
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.ics_events import Found
 from double_booked.calendars.sources import (
     Reading,
@@ -75,13 +75,13 @@ def test_formats_are_told_apart_by_content(tmp_path: Path, content: bytes, befor
 
 
 def test_a_format_can_be_forced(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCalendar) as refused:
+    with pytest.raises(InvalidCalendarError) as refused:
         read_content(tmp_path, b"BEGIN:VCALENDAR", Reading(CALENDARS, format="json"))
     assert "not JSON" in refused.value.faults[0]
 
 
 def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidCalendar) as refused:
+    with pytest.raises(InvalidCalendarError) as refused:
         read_content(tmp_path, b"Dear all, shall we meet?\n")
     assert refused.value.faults[0].startswith("neither a calendar, which begins with BEGIN:")
 
@@ -95,7 +95,7 @@ def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
 def test_content_in_utf_16_is_refused(
     tmp_path: Path, content: bytes, encoding: str, fault: str
 ) -> None:
-    with pytest.raises(InvalidCalendar, match=fault):
+    with pytest.raises(InvalidCalendarError, match=fault):
         read_content(tmp_path, content.decode().encode(encoding))
 
 
@@ -106,7 +106,9 @@ def test_a_link_is_read(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_named_is_refused() -> None:
-    with pytest.raises(InvalidCalendar, match="it is a device; name a file, a folder, or - for"):
+    with pytest.raises(
+        InvalidCalendarError, match="it is a device; name a file, a folder, or - for"
+    ):
         read("/dev/zero", "zero", READING)
 
 
@@ -117,7 +119,9 @@ def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) ->
     allowance = Allowance(2 * len(content))
     for _ in range(2):
         read(str(path), "file", READING, allowance)
-    with pytest.raises(TooLarge, match=f"more than {2 * len(content)} bytes in all; --max-bytes"):
+    with pytest.raises(
+        TooLargeError, match=f"more than {2 * len(content)} bytes in all; --max-bytes"
+    ):
         read(str(path), "file", READING, allowance)
 
 
@@ -199,7 +203,7 @@ def test_other_formats_take_what_they_name_unless_files_are_asked_for(
     assert resources(read_content(tmp_path, content)) == [[]]
     for by in ("file", "calendar"):
         assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [["file"]]
-    with pytest.raises(InvalidCalendar, match="does not tell of any attendee; try --by file"):
+    with pytest.raises(InvalidCalendarError, match="does not tell of any attendee; try --by file"):
         read_content(tmp_path, content, Reading(CALENDARS, by="attendee"))
 
 

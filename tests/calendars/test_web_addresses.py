@@ -2,7 +2,7 @@
 
 import pytest
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.web_addresses import is_address, resource_of, show_address, to_http
 
 
@@ -40,7 +40,9 @@ def test_webcal_means_https(address: str, expected: str) -> None:
     "address", ["https://", "https:///a", "https://a:0/", "https://a:port/", "https://[::1/a"]
 )
 def test_an_address_without_a_host_is_refused(address: str) -> None:
-    with pytest.raises(InvalidCalendar, match="the address has no host, or a port that is none"):
+    with pytest.raises(
+        InvalidCalendarError, match="the address has no host, or a port that is none"
+    ):
         to_http(address)
 
 

@@ -207,5 +207,5 @@ def test_too_much_to_explain_is_told_without_who_overlaps_when(
     path = file_of(tmp_path, *staggered)
     assert run(path) == check.CONFLICTS
     assert "  ! 09:00:01-09:00:02  1s, 2 at once\n" in capsys.readouterr().out
-    with pytest.raises(check.TooMuch, match="MAX_EXPLAINED_MEMBERS"):
+    with pytest.raises(check.LimitError, match="MAX_EXPLAINED_MEMBERS"):
         check.run((path,), ConflictOptions(explain=True), None, check.Output())

@@ -12,7 +12,7 @@ from conflicts import wire
 from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import Limits
 from double_booked.conflicts.sweep import Sweep
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 Call = Callable[[kernel.Cancellation], object]
 
@@ -89,7 +89,7 @@ def code_of(library: str) -> tuple[int, int]:
 def outcome(call: Call, cancellation: kernel.Cancellation) -> object:
     try:
         return call(cancellation)
-    except InvalidRequest as error:
+    except InvalidRequestError as error:
         return str(error)
     except (MemoryError, kernel.Cancelled) as error:
         return type(error).__name__

@@ -5,7 +5,7 @@ from google.protobuf.message import DecodeError
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import definition, kernel
 from double_booked.conflicts.limits import Limits
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 UNLIMITED = Limits(
     max_answer_bytes=2**62,
@@ -26,7 +26,7 @@ def assert_kernel_equals_definition(request: bytes) -> None:
         return
     try:
         expected = definition.get_conflicts(parsed)
-    except InvalidRequest as expected_error:
+    except InvalidRequestError as expected_error:
         refused = _assert_refused(request)
         assert_same_faults(refused, expected_error)
         return
@@ -37,15 +37,15 @@ def assert_kernel_equals_definition(request: bytes) -> None:
     _assert_verbatim(request, answer.content)
 
 
-def assert_same_faults(left: InvalidRequest, right: InvalidRequest) -> None:
+def assert_same_faults(left: InvalidRequestError, right: InvalidRequestError) -> None:
     """Asserts that both errors name the same faults, and count as many."""
     assert (left.violations, left.count) == (right.violations, right.count)
 
 
-def _assert_refused(request: bytes) -> InvalidRequest:
+def _assert_refused(request: bytes) -> InvalidRequestError:
     try:
         kernel.get_conflicts(request, UNLIMITED)
-    except InvalidRequest as error:
+    except InvalidRequestError as error:
         return error
     raise AssertionError(f"the kernel answers what the definition refuses: {request!r}")
 

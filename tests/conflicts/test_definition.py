@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts import definition
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 NO_OPTIONS = ConflictOptions()
 
@@ -158,7 +158,7 @@ def test_an_answer_holds_the_events_of_each_group() -> None:
 
 
 def test_times_that_cannot_be_used_are_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"events\[1\]\.start: the start is missing"):
+    with pytest.raises(InvalidRequestError, match=r"events\[1\]\.start: the start is missing"):
         definition.get_conflicts(EventList(events=[event(1, 2), Event()]))
 
 

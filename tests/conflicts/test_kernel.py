@@ -14,9 +14,9 @@ from conflicts import wire
 from conflicts.differential import assert_kernel_equals_definition, fields
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import kernel
-from double_booked.conflicts.limits import MAX_CAPACITIES, LimitExceeded, Limits
+from double_booked.conflicts.limits import MAX_CAPACITIES, LimitExceededError, Limits
 from double_booked.conflicts.sweep import Sweep
-from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.conflicts.validation import InvalidRequestError, Violation
 
 CLASHING = wire.event(10, 20)
 ALONE = wire.event_list(CLASHING)
@@ -334,7 +334,7 @@ def test_counts_are_those_of_the_request_and_the_answer() -> None:
 
 
 def test_faults_of_a_list_that_is_malformed_are_not_named_one_by_one() -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         kernel.get_conflicts(wire.event_list(b"", b"\x0f"))
     assert str(refused.value) == "the bytes are not a Scheduling.EventList"
 
@@ -370,21 +370,21 @@ def limits(**changed: int) -> Limits:
 
 
 def test_more_events_than_the_limit_are_refused() -> None:
-    with pytest.raises(LimitExceeded, match="2 events, more than MAX_EVENTS_PER_LIST = 1"):
+    with pytest.raises(LimitExceededError, match="2 events, more than MAX_EVENTS_PER_LIST = 1"):
         kernel.get_conflicts(PAIR, limits(max_events_per_list=1))
 
 
 def test_more_resources_of_an_event_than_the_limit_are_refused() -> None:
     request = wire.event_list(CLASHING, wire.event(1, 2, wire.delimited(6, b"a") * 3))
     with pytest.raises(
-        LimitExceeded, match=r"events\[1\].resources: .*MAX_RESOURCES_PER_EVENT = 2"
+        LimitExceededError, match=r"events\[1\].resources: .*MAX_RESOURCES_PER_EVENT = 2"
     ):
         kernel.get_conflicts(request, limits(max_resources_per_event=2))
 
 
 def test_overlaps_that_list_more_members_than_the_limit_are_refused() -> None:
     request = PAIR + wire.delimited(2, wire.number(3, 1))
-    with pytest.raises(LimitExceeded, match="MAX_EXPLAINED_MEMBERS = 1"):
+    with pytest.raises(LimitExceededError, match="MAX_EXPLAINED_MEMBERS = 1"):
         kernel.get_conflicts(request, limits(max_explained_members=1))
     kernel.get_conflicts(request, limits(max_explained_members=2))
 
@@ -393,7 +393,7 @@ def test_the_members_of_all_lists_of_a_batch_count_against_one_limit() -> None:
     explained = PAIR + wire.delimited(2, wire.number(3, 1))
     batch = wire.event_list(*[explained] * 3)
     kernel.batch_get_conflicts(batch, limits(max_explained_members=6))
-    with pytest.raises(LimitExceeded, match="MAX_EXPLAINED_MEMBERS = 5"):
+    with pytest.raises(LimitExceededError, match="MAX_EXPLAINED_MEMBERS = 5"):
         kernel.batch_get_conflicts(batch, limits(max_explained_members=5))
 
 
@@ -401,7 +401,7 @@ def test_the_answers_to_all_lists_of_a_batch_count_against_one_limit() -> None:
     batch = wire.event_list(*[PAIR + wire.delimited(2, wire.number(3, 1))] * 3)
     size = len(kernel.batch_get_conflicts(batch).content)
     kernel.batch_get_conflicts(batch, limits(max_answer_bytes=size))
-    with pytest.raises(LimitExceeded, match=f"MAX_ANSWER_BYTES = {size - 1}"):
+    with pytest.raises(LimitExceededError, match=f"MAX_ANSWER_BYTES = {size - 1}"):
         kernel.batch_get_conflicts(batch, limits(max_answer_bytes=size - 1))
 
 
@@ -425,7 +425,7 @@ def test_more_bytes_of_options_than_the_limit_are_refused(ask: Callable[..., obj
     size = 3 * len(wire.delimited(2, wire.capacity(b"a", 2)))
     ask(request, limits(max_options_bytes=size))
     with pytest.raises(
-        LimitExceeded, match=rf"^(lists\[0\]: )?options: .*MAX_OPTIONS_BYTES = {size - 1}$"
+        LimitExceededError, match=rf"^(lists\[0\]: )?options: .*MAX_OPTIONS_BYTES = {size - 1}$"
     ):
         ask(request, limits(max_options_bytes=size - 1))
 
@@ -436,14 +436,14 @@ def test_capacities_of_more_resources_than_the_limit_are_refused(
 ) -> None:
     most = b"".join(wire.capacity(b"%d" % number, 2) for number in range(MAX_CAPACITIES))
     ask(wire.delimited(2, most) + wire.delimited(2, most), Limits())
-    with pytest.raises(LimitExceeded, match=r"options\.capacity: more than 10000 entries"):
+    with pytest.raises(LimitExceededError, match=r"options\.capacity: more than 10000 entries"):
         ask(wire.delimited(2, most) + wire.delimited(2, wire.capacity(b"more", 2)), Limits())
 
 
 def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
     size = len(kernel.get_conflicts(PAIR).content)
     kernel.get_conflicts(PAIR, limits(max_answer_bytes=size))
-    with pytest.raises(LimitExceeded, match=r"MAX_ANSWER_BYTES = .*StreamConflicts"):
+    with pytest.raises(LimitExceededError, match=r"MAX_ANSWER_BYTES = .*StreamConflicts"):
         kernel.get_conflicts(PAIR, limits(max_answer_bytes=size - 1))
     assert kernel.stream_conflicts(PAIR, limits(max_answer_bytes=1)).next(1000) is not None
 
@@ -517,10 +517,10 @@ def test_a_batch_answers_as_its_lists_do_one_by_one(
     for number, request in enumerate(requests):
         try:
             results.append(kernel.get_conflicts(request).content)
-        except InvalidRequest as error:
+        except InvalidRequestError as error:
             faults += [each.within(f"lists[{number}]") for each in error.violations]
     if faults:
-        with pytest.raises(InvalidRequest) as refused:
+        with pytest.raises(InvalidRequestError) as refused:
             kernel.batch_get_conflicts(batch)
         is_malformed = not refused.value.violations[0].field
         assert is_malformed or list(refused.value.violations) == faults
@@ -532,19 +532,19 @@ def test_a_batch_answers_as_its_lists_do_one_by_one(
 
 def test_a_fault_of_a_batch_tells_the_list() -> None:
     batch = wire.event_list(PAIR, wire.event_list(CLASHING, wire.event(5, 4)))
-    with pytest.raises(InvalidRequest, match=r"^lists\[1\].events\[1\].end: "):
+    with pytest.raises(InvalidRequestError, match=r"^lists\[1\].events\[1\].end: "):
         kernel.batch_get_conflicts(batch)
 
 
 @pytest.mark.parametrize("batch", [b"\x0f", b"\x0a\x05", b"\x00", wire.event_list(b"\x0f")])
 def test_bytes_that_are_no_batch_are_refused(batch: bytes) -> None:
-    with pytest.raises(InvalidRequest, match=r"not a Scheduling\.BatchGetConflictsRequest"):
+    with pytest.raises(InvalidRequestError, match=r"not a Scheduling\.BatchGetConflictsRequest"):
         kernel.batch_get_conflicts(batch)
 
 
 def test_a_batch_counts_the_faults_of_all_its_lists_and_names_the_first() -> None:
     faulty = wire.event_list(b"") + wire.delimited(2, wire.capacity(b"a", 0))
-    with pytest.raises(InvalidRequest, match="the first of 6000 faults") as refused:
+    with pytest.raises(InvalidRequestError, match="the first of 6000 faults") as refused:
         kernel.batch_get_conflicts(wire.event_list(*[faulty] * 2000))
     named = [each.field for each in refused.value.violations]
     assert named[:3] == [
@@ -556,7 +556,7 @@ def test_a_batch_counts_the_faults_of_all_its_lists_and_names_the_first() -> Non
 
 
 def test_more_lists_than_the_limit_are_refused() -> None:
-    with pytest.raises(LimitExceeded, match="MAX_LISTS_PER_BATCH = 1"):
+    with pytest.raises(LimitExceededError, match="MAX_LISTS_PER_BATCH = 1"):
         kernel.batch_get_conflicts(wire.event_list(PAIR, PAIR), limits(max_lists_per_batch=1))
 
 

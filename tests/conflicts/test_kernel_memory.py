@@ -14,7 +14,7 @@ from pathlib import Path
 
 from conflicts import wire
 from double_booked.conflicts import kernel
-from double_booked.conflicts.limits import LimitExceeded
+from double_booked.conflicts.limits import LimitExceededError
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -23,7 +23,7 @@ def measure(function, request):
     before = peak()
     try:
         answer = function(request)
-    except LimitExceeded as error:
+    except LimitExceededError as error:
         answer = error
     print(peak() - before, answer)
 

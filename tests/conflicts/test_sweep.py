@@ -11,9 +11,9 @@ from conflicts import wire
 from conflicts.test_kernel import joined, options, resources
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import definition, kernel
-from double_booked.conflicts.limits import LimitExceeded, Limits
+from double_booked.conflicts.limits import LimitExceededError, Limits
 from double_booked.conflicts.sweep import Sweep
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 events = st.tuples(st.integers(0, 60), st.integers(0, 12), resources)
 
@@ -104,7 +104,7 @@ def test_the_end_of_a_feed_closes_what_is_open() -> None:
 
 
 def refusal(*messages: bytes) -> str:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         feed(*messages)
     return str(refused.value)
 
@@ -135,12 +135,12 @@ EVERLASTING = [wire.event_list(named("a", start, 1000)) for start in range(20)]
 
 
 def test_an_everlasting_group_meets_the_limit_of_events() -> None:
-    with pytest.raises(LimitExceeded, match=r"11 events .* MAX_EVENTS_PER_LIST = 10"):
+    with pytest.raises(LimitExceededError, match=r"11 events .* MAX_EVENTS_PER_LIST = 10"):
         feed(*EVERLASTING, limits=replace(Limits(), max_events_per_list=10))
 
 
 def test_an_everlasting_group_meets_the_limit_of_bytes() -> None:
-    with pytest.raises(LimitExceeded, match="MAX_MESSAGE_BYTES = 100"):
+    with pytest.raises(LimitExceededError, match="MAX_MESSAGE_BYTES = 100"):
         feed(*EVERLASTING, limits=replace(Limits(), max_message_bytes=100))
 
 

@@ -4,7 +4,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-from double_booked.conflicts.validation import MAX_VIOLATIONS, InvalidRequest, Violation, check
+from double_booked.conflicts.validation import MAX_VIOLATIONS, InvalidRequestError, Violation, check
 
 SECONDS = "the seconds are outside 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z"
 NANOS = "the nanos are outside 0 to 999999999"
@@ -19,8 +19,8 @@ def timed(start: tuple[int, int], end: tuple[int, int]) -> Event:
     return event
 
 
-def refusal(*events: Event) -> InvalidRequest:
-    with pytest.raises(InvalidRequest) as refused:
+def refusal(*events: Event) -> InvalidRequestError:
+    with pytest.raises(InvalidRequestError) as refused:
         check(EventList(events=events))
     return refused.value
 
@@ -102,6 +102,6 @@ def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
 def test_an_option_that_cannot_be_used_is_named(
     options: ConflictOptions, field: str, description: str
 ) -> None:
-    with pytest.raises(InvalidRequest) as refused:
+    with pytest.raises(InvalidRequestError) as refused:
         check(EventList(options=options))
     assert refused.value.violations == (Violation(field, description),)

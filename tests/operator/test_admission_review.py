@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from double_booked.operator.admission_review import InvalidReview, parse_review
+from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from operator_making import raw_booking, raw_calendar
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
@@ -61,7 +61,7 @@ def test_a_calendar_is_a_review_too() -> None:
     ],
 )
 def test_what_is_no_json_object_with_a_request_is_refused(content: bytes) -> None:
-    with pytest.raises(InvalidReview):
+    with pytest.raises(InvalidReviewError):
         parse_review(content, "bookings")
 
 
@@ -91,15 +91,15 @@ def test_names_that_kubernetes_would_refuse_are_refused(name: str) -> None:
         booking({"calendars": [name]}),
         booking({"replaces": [name]}),
     ):
-        with pytest.raises(InvalidReview):
+        with pytest.raises(InvalidReviewError):
             parsed(raw)
-        with pytest.raises(InvalidReview):
+        with pytest.raises(InvalidReviewError):
             parsed(booking(), operation="UPDATE", oldObject=raw)
 
 
 def test_a_namespace_is_a_label_and_no_subdomain() -> None:
     for namespace in ("a.b", "x" * 64, "../../../../api/v1/namespaces/team/secrets/webhook?a="):
-        with pytest.raises(InvalidReview, match="namespace must be a DNS label"):
+        with pytest.raises(InvalidReviewError, match="namespace must be a DNS label"):
             parsed(booking(namespace=namespace))
 
 
@@ -107,7 +107,7 @@ def test_a_namespace_is_a_label_and_no_subdomain() -> None:
 def test_more_than_sixteen_names_are_refused(field: str) -> None:
     names = [f"c{number}" for number in range(16)]
     parsed(booking({field: names}))
-    with pytest.raises(InvalidReview, match=f"spec.{field} must be a list of at most 16"):
+    with pytest.raises(InvalidReviewError, match=f"spec.{field} must be a list of at most 16"):
         parsed(booking({field: [*names, "one-more"]}))
 
 
@@ -140,7 +140,7 @@ def test_more_than_sixteen_names_are_refused(field: str) -> None:
     ],
 )
 def test_an_object_of_other_types_is_refused(raw: Any) -> None:
-    with pytest.raises(InvalidReview, match=r"request\.object"):
+    with pytest.raises(InvalidReviewError, match=r"request\.object"):
         parsed(raw)
 
 
@@ -163,5 +163,5 @@ def test_an_object_of_other_types_is_refused(raw: Any) -> None:
     ],
 )
 def test_a_request_of_other_types_is_refused(request_: Raw) -> None:
-    with pytest.raises(InvalidReview, match="request"):
+    with pytest.raises(InvalidReviewError, match="request"):
         parsed(booking(), **request_)

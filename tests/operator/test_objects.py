@@ -8,7 +8,7 @@ from double_booked.operator.objects import (
     BookingStatus,
     CalendarStatus,
     Enforcement,
-    InvalidObject,
+    InvalidObjectError,
     Rules,
     hold_booking,
     hold_calendar,
@@ -43,7 +43,7 @@ def test_a_booking_that_cannot_be_used_says_where_and_how_to_mend_it(
 ) -> None:
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
     raw["spec"] |= spec
-    with pytest.raises(InvalidObject, match=message.replace("[", r"\[")):
+    with pytest.raises(InvalidObjectError, match=message.replace("[", r"\[")):
         read_booking(raw)
     held = hold_booking(raw)
     assert message in held.fault

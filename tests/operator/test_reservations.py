@@ -9,7 +9,7 @@ from double_booked.operator.reservations import (
     MAX_RESERVATIONS,
     WRITE_SECONDS,
     Reservations,
-    TooManyReservations,
+    TooManyReservationsError,
 )
 from operator_making import Clock, booking, calendar, key
 
@@ -127,7 +127,9 @@ def test_a_namespace_has_only_so_many_and_another_is_none_the_worse(
 ) -> None:
     for number in range(MAX_RESERVATIONS):
         reservations.add(booking(f"b{number}", 9, 10))
-    with pytest.raises(TooManyReservations, match="1000 writes of namespace team are under way"):
+    with pytest.raises(
+        TooManyReservationsError, match="1000 writes of namespace team are under way"
+    ):
         reservations.add(booking("one-more", 9, 10))
     assert not reservations.has_booking(key("one-more"))
     reservations.add(booking("b0", 9, 10))

@@ -9,7 +9,12 @@ from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.links import MAX_LINKED
 from double_booked.operator.reservations import WRITE_SECONDS, Reservations
-from double_booked.operator.reviews import MAX_CONFIRMED, NotAdmitting, Refused, Reviewer
+from double_booked.operator.reviews import (
+    MAX_CONFIRMED,
+    NotAdmittingError,
+    RejectionError,
+    Reviewer,
+)
 from double_booked.operator.schedule import Index
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import Intake
@@ -61,7 +66,7 @@ def desk(api: Api, cluster: Cluster) -> Desk:
 async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
     assert await desk.review(raw_booking("a", *NINE)) == []
     assert len(desk.reservations) == 1
-    with pytest.raises(Refused, match="it is being booked by a just now") as refused:
+    with pytest.raises(RejectionError, match="it is being booked by a just now") as refused:
         await desk.review(raw_booking("b", *NINE))
     assert refused.value.code == 403
 
@@ -83,7 +88,7 @@ async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
 
 async def test_where_no_look_is_possible_nobody_is_let_in(desk: Desk) -> None:
     desk.api.fail("GET", f"{CALENDARS}/staging", 500)
-    with pytest.raises(NotAdmitting, match="cannot look for calendar team/staging"):
+    with pytest.raises(NotAdmittingError, match="cannot look for calendar team/staging"):
         await desk.review(raw_booking("a", *NINE))
     assert len(desk.reservations) == 0
 
@@ -92,15 +97,15 @@ async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE), dry_run=True)
     assert len(desk.reservations) == 0
     desk.exists(raw_booking("b", *NINE))
-    with pytest.raises(Refused):
+    with pytest.raises(RejectionError):
         await desk.review(raw_booking("a", *NINE), dry_run=True)
 
 
 async def test_who_may_not_admit_lets_nobody_in(desk: Desk) -> None:
     desk.may_admit = False
-    with pytest.raises(NotAdmitting, match="does not hold the Lease"):
+    with pytest.raises(NotAdmittingError, match="does not hold the Lease"):
         await desk.review(raw_booking("a", *NINE))
-    with pytest.raises(NotAdmitting):
+    with pytest.raises(NotAdmittingError):
         await desk.reviewer.review_calendar(raw_calendar("gpu"), None, USER, dry_run=False)
     assert len(desk.reservations) == 0
 
@@ -138,7 +143,7 @@ async def test_a_write_that_may_still_come_is_in_the_way_though_no_look_finds_it
     desk: Desk,
 ) -> None:
     await desk.review(raw_booking("a", *NINE))
-    with pytest.raises(Refused):
+    with pytest.raises(RejectionError):
         await desk.review(raw_booking("b", *NINE))
     assert desk.api.count("GET", f"{BOOKINGS}/a") == 1
 
@@ -146,7 +151,7 @@ async def test_a_write_that_may_still_come_is_in_the_way_though_no_look_finds_it
 async def test_where_the_look_fails_it_refuses(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.fail("GET", f"{BOOKINGS}/a", 500)
-    with pytest.raises(Refused):
+    with pytest.raises(RejectionError):
         await desk.review(raw_booking("b", *NINE))
 
 
@@ -154,13 +159,15 @@ async def test_of_very_many_in_the_way_none_is_looked_at(desk: Desk) -> None:
     for number in range(MAX_CONFIRMED + 1):
         desk.exists(raw_booking(f"b{number}", *NINE))
     desk.api.asked.clear()
-    with pytest.raises(Refused, match="and 41 more have it"):
+    with pytest.raises(RejectionError, match="and 41 more have it"):
         await desk.review(raw_booking("a", *NINE))
     assert [path for _, path in desk.api.asked if path.startswith(BOOKINGS)] == []
 
 
 async def test_a_booking_that_cannot_be_used_is_refused_with_the_remedy(desk: Desk) -> None:
-    with pytest.raises(Refused, match=r"a: spec.start is 'soon': give a time like") as refused:
+    with pytest.raises(
+        RejectionError, match=r"a: spec.start is 'soon': give a time like"
+    ) as refused:
         await desk.review(raw_booking("a", "soon", NINE[1]))
     assert refused.value.code == 422
 
@@ -178,7 +185,7 @@ async def test_report_lets_in_with_a_warning(desk: Desk) -> None:
     assert "calendar window takes 1 at a time, and from" in warning
     assert "it is being booked by a just now" in warning
     desk.exists(raw_booking("c", *NINE, "staging"))
-    with pytest.raises(Refused, match="calendar staging"):
+    with pytest.raises(RejectionError, match="calendar staging"):
         await desk.review(raw_booking("d", *NINE, "staging", "window"))
 
 
@@ -193,9 +200,9 @@ async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> N
     desk.exists(raw_booking("c", *NINE))
     [warning] = await desk.reviewer.review_calendar(new, old, USER, dry_run=False)
     assert "up to 2 overlap on it" in warning
-    with pytest.raises(Refused):
+    with pytest.raises(RejectionError):
         await desk.review(raw_booking("d", *NINE))
-    with pytest.raises(Refused, match=r"spec.minGap: 'soon' is not a duration"):
+    with pytest.raises(RejectionError, match=r"spec.minGap: 'soon' is not a duration"):
         await desk.reviewer.review_calendar(raw_calendar(minGap="soon"), old, USER, dry_run=False)
 
 
@@ -238,7 +245,7 @@ async def test_naming_a_booking_that_exists_takes_the_right_to_delete_it(desk: D
     desk.exists(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
     new = raw_booking("b", *NINE, spec={"replaces": ["a"]})
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RejectionError) as refused:
         await desk.review(new)
     assert refused.value.code == 403
     assert str(refused.value) == (
@@ -278,14 +285,14 @@ async def test_names_of_bookings_that_do_not_exist_are_allowed(desk: Desk) -> No
 async def test_a_booking_that_is_not_cached_yet_is_looked_for(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE), known=False)
     desk.api.undeletable.add("a")
-    with pytest.raises(Refused, match="may not delete"):
+    with pytest.raises(RejectionError, match="may not delete"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
 async def test_a_booking_that_is_only_reserved_takes_the_right_too(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
-    with pytest.raises(Refused, match="may not delete"):
+    with pytest.raises(RejectionError, match="may not delete"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
@@ -302,14 +309,14 @@ async def test_a_name_that_is_added_without_more_time_is_asked_about(desk: Desk)
     desk.exists(raw_booking("a", *NINE))
     old = desk.exists(raw_booking("b", *TEN))
     desk.api.undeletable.add("a")
-    with pytest.raises(Refused, match="may not delete"):
+    with pytest.raises(RejectionError, match="may not delete"):
         await desk.review(raw_booking("b", *TEN, spec={"replaces": ["a"]}, generation=2), old)
 
 
 async def test_a_right_that_cannot_be_asked_for_lets_nobody_in(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.fail("POST", ACCESS_REVIEWS, 500)
-    with pytest.raises(NotAdmitting, match="cannot check who may be replaced"):
+    with pytest.raises(NotAdmittingError, match="cannot check who may be replaced"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
@@ -317,7 +324,7 @@ async def test_more_linked_bookings_than_the_limit_are_refused(desk: Desk) -> No
     for number in range(MAX_LINKED):
         name, before = f"b{number:02}", f"b{number - 1:02}"
         desk.exists(raw_booking(name, *NINE, spec={"replaces": [before]}))
-    with pytest.raises(Refused, match="would link 65 bookings") as refused:
+    with pytest.raises(RejectionError, match="would link 65 bookings") as refused:
         await desk.review(raw_booking("c", *TEN, spec={"replaces": [f"b{MAX_LINKED - 1}"]}))
     assert refused.value.code == 403
 
@@ -325,7 +332,7 @@ async def test_more_linked_bookings_than_the_limit_are_refused(desk: Desk) -> No
 async def test_a_refusal_names_the_next_free_time(desk: Desk) -> None:
     desk.exists(raw_booking("a", "2099-12-01T09:00:00Z", "2099-12-01T10:00:00Z"))
     desk.exists(raw_booking("b", "2099-12-01T10:30:00Z", "2099-12-01T12:00:00Z"))
-    with pytest.raises(Refused, match=r"Free from 2099-12-01T12:00:00Z\.$"):
+    with pytest.raises(RejectionError, match=r"Free from 2099-12-01T12:00:00Z\.$"):
         await desk.review(raw_booking("c", "2099-12-01T09:30:00Z", "2099-12-01T10:30:00Z"))
 
 
@@ -337,5 +344,7 @@ async def test_a_booking_in_the_past_is_admitted_with_a_warning(desk: Desk) -> N
 async def test_a_refusal_of_a_pending_write_says_when_to_try_again(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.now += 30
-    with pytest.raises(Refused, match="it is being booked by a just now; try again in 10 seconds"):
+    with pytest.raises(
+        RejectionError, match="it is being booked by a just now; try again in 10 seconds"
+    ):
         await desk.review(raw_booking("b", *NINE))

@@ -13,7 +13,7 @@ from double_booked.recurrence.expansion import expand
 from double_booked.recurrence.rules import (
     Rule,
     Steps,
-    TooManySteps,
+    TooManyStepsError,
     parse_rule,
 )
 from recurrence.rule_cases import FREQUENCIES, SHORT, rules
@@ -40,7 +40,7 @@ def _fires_again(rule: Rule, start: datetime, last: datetime) -> bool:
     later = expand(replace(rule, count=None), start, last, last + timedelta(20_000), Steps(100_000))
     try:
         return any(moment > last for moment in later)
-    except TooManySteps:
+    except TooManyStepsError:
         return False
 
 
@@ -179,5 +179,5 @@ def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
 
 def test_every_step_is_counted() -> None:
     rule = parse_rule("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", of_dates=False)
-    with pytest.raises(TooManySteps):
+    with pytest.raises(TooManyStepsError):
         list(expand(rule, START, START, datetime.max, Steps(10_000)))  # noqa: DTZ901 - as above

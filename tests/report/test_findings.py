@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.overlaps import merge_spans
-from double_booked.report.findings import Findings, ForeignEvent, Overlap, Place, gather, summarize
+from double_booked.report.findings import (
+    Findings,
+    Overlap,
+    Place,
+    UnknownEventError,
+    gather,
+    summarize,
+)
 
 SECOND = 10**9
 
@@ -80,7 +87,7 @@ def test_an_answer_with_events_of_others_is_refused() -> None:
     one = event(0, 1, "A")
     for members in ([event(0, 1, "B")], [one, one]):
         foreign = ConflictList(conflicts=[ConflictGroup(conflict_group=members)])
-        with pytest.raises(ForeignEvent, match="was not asked about"):
+        with pytest.raises(UnknownEventError, match="was not asked about"):
             gather(foreign, EventList(events=[one]), place)
 
 

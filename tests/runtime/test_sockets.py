@@ -82,7 +82,7 @@ def test_what_already_listens_is_closed_when_a_further_address_is_taken(
             (socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0))
             for host in ("127.0.0.1", "127.0.0.2")
         ]
-        with pytest.raises(sockets.CannotListen) as refused:
+        with pytest.raises(sockets.ListenError) as refused:
             sockets.listen(Address("host", port), "SETTING")
         socket.create_server(("127.0.0.1", port)).close()
     assert str(refused.value) == f"cannot listen on host:{port} (SETTING): Address already in use"
@@ -90,7 +90,7 @@ def test_what_already_listens_is_closed_when_a_further_address_is_taken(
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64, "a..b"])
 def test_a_host_that_is_none_is_told(host: str) -> None:
-    with pytest.raises(sockets.CannotListen) as refused:
+    with pytest.raises(sockets.ListenError) as refused:
         sockets.listen(Address(host, 7070), "SETTING")
     assert str(refused.value).startswith(f"cannot listen on {host}:7070 (SETTING): ")
 
@@ -107,5 +107,5 @@ def test_a_port_that_is_not_allowed_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(socket, "create_server", refuse)
-    with pytest.raises(sockets.CannotListen, match=r":80 \(SETTING\): Permission denied$"):
+    with pytest.raises(sockets.ListenError, match=r":80 \(SETTING\): Permission denied$"):
         sockets.listen(Address("127.0.0.1", 80), "SETTING")

@@ -2,14 +2,16 @@
 
 import pytest
 
-from double_booked.conflicts.limits import LimitExceeded
+from double_booked.conflicts.limits import LimitExceededError
 from double_booked.server.budget import Budget, CallLimit
 
 
 def test_calls_over_the_limit_are_refused_until_one_ends() -> None:
     limit = CallLimit("calls", 1)
     limit.add()
-    with pytest.raises(LimitExceeded, match="more calls at a time than MAX_CONCURRENT_RPCS = 1"):
+    with pytest.raises(
+        LimitExceededError, match="more calls at a time than MAX_CONCURRENT_RPCS = 1"
+    ):
         limit.add()
     limit.end()
     limit.add()
@@ -20,7 +22,7 @@ def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
     budget = Budget(max_bytes=10)
     first, second = budget.share(), budget.share()
     first.resize(6)
-    with pytest.raises(LimitExceeded, match="MAX_BYTES_IN_FLIGHT = 10"):
+    with pytest.raises(LimitExceededError, match="MAX_BYTES_IN_FLIGHT = 10"):
         second.resize(5)
     assert (budget.bytes_in_flight, second.size) == (6, 0)
     first.end()
@@ -41,7 +43,7 @@ def test_what_is_in_memory_is_refused_where_others_leave_no_room_for_it() -> Non
     answered, other = budget.share(), budget.share()
     answered.resize(5)
     other.resize(5)
-    with pytest.raises(LimitExceeded, match="MAX_BYTES_IN_FLIGHT = 10"):
+    with pytest.raises(LimitExceededError, match="MAX_BYTES_IN_FLIGHT = 10"):
         answered.keep(6)
     assert answered.size == 5
 
@@ -51,7 +53,7 @@ def test_what_is_in_memory_is_kept_where_no_other_call_holds_any_bytes() -> None
     answered, other = budget.share(), budget.share()
     answered.resize(10)
     answered.keep(12)
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceededError):
         other.keep(1)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.conflicts.limits import LimitExceeded
+from double_booked.conflicts.limits import LimitExceededError
 from double_booked.server import compression
-from double_booked.server.errors import Refused
+from double_booked.server.errors import RefusalError
 from server.conftest import Served, serve
 from server.test_service import LARGE, PAIR
 
@@ -74,14 +74,14 @@ def test_a_message_that_is_not_compressed_is_left_alone() -> None:
 
 def test_gzip_says_how_large_it_becomes_and_zlib_at_most() -> None:
     assert compression.expanded_size(gzip.compress(TEXT), len(TEXT)) == len(TEXT)
-    with pytest.raises(LimitExceeded, match="2100 bytes, more than MAX_MESSAGE_BYTES = 2099"):
+    with pytest.raises(LimitExceededError, match="2100 bytes, more than MAX_MESSAGE_BYTES = 2099"):
         compression.expanded_size(gzip.compress(TEXT), len(TEXT) - 1)
     assert compression.expanded_size(zlib.compress(bytes(10**6)), 1000) == 1000
 
 
 def test_a_message_that_says_less_than_it_becomes_is_cut_off() -> None:
     liar = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
-    with pytest.raises(Refused, match="more than 10 bytes"):
+    with pytest.raises(RefusalError, match="more than 10 bytes"):
         compression.expand_to(liar, compression.expanded_size(liar, 10**6))
 
 
@@ -94,5 +94,5 @@ def test_a_message_that_is_broken_is_refused(compress: type[bytes]) -> None:
         whole + b"more",
         whole[:3] + b"?" + whole[4:-4] + b"????",
     ):
-        with pytest.raises(Refused, match="cannot be decompressed"):
+        with pytest.raises(RefusalError, match="cannot be decompressed"):
             compression.expand_to(broken, len(TEXT))

@@ -16,7 +16,7 @@ import double_booked
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
-    BatchRefused,
+    BatchError,
     Core,
     ReceiveClose,
     SendMessage,
@@ -161,7 +161,7 @@ async def test_a_batch_that_the_core_refuses_is_an_error() -> None:
             await call(b"")
     assert failed.value.code() is grpc.StatusCode.INTERNAL
     [error] = errors
-    assert isinstance(error, BatchRefused)
+    assert isinstance(error, BatchError)
 
 
 async def test_nothing_is_asked_of_a_core_that_has_stopped() -> None:

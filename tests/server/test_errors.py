@@ -4,7 +4,7 @@ from google.rpc.code_pb2 import INVALID_ARGUMENT
 from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 
-from double_booked.conflicts.validation import InvalidRequest, Violation
+from double_booked.conflicts.validation import InvalidRequestError, Violation
 from double_booked.server.errors import MAX_MESSAGE_BYTES, MAX_STATUS_BYTES, invalid_argument
 
 
@@ -16,7 +16,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
 
 def test_the_status_names_the_faults_in_order() -> None:
     faults = [Violation("events[1].end", "one"), Violation("events[0].start", "two")]
-    status = invalid_argument(InvalidRequest(faults, 2))
+    status = invalid_argument(InvalidRequestError(faults, 2))
     assert status.code == INVALID_ARGUMENT
     assert status.message == "events[1].end: one (the first of 2 faults)"
     assert violations(status) == [("events[1].end", "one"), ("events[0].start", "two")]
@@ -24,7 +24,7 @@ def test_the_status_names_the_faults_in_order() -> None:
 
 def test_as_many_faults_are_named_as_keep_the_status_small() -> None:
     faults = [Violation(f"events[{number}].start", "x" * 90) for number in range(100)]
-    status = invalid_argument(InvalidRequest(faults, 5000))
+    status = invalid_argument(InvalidRequestError(faults, 5000))
     assert status.ByteSize() <= MAX_STATUS_BYTES
     named = violations(status)
     assert named == [(each.field, each.description) for each in faults[: len(named)]]
@@ -32,7 +32,7 @@ def test_as_many_faults_are_named_as_keep_the_status_small() -> None:
 
 
 def test_the_message_is_short_and_ascii() -> None:
-    status = invalid_argument(InvalidRequest([Violation("ä" * 400, "é\n")], 1))
+    status = invalid_argument(InvalidRequestError([Violation("ä" * 400, "é\n")], 1))
     assert status.message.isascii()
     assert "\n" not in status.message
     assert len(status.message) == MAX_MESSAGE_BYTES

@@ -31,7 +31,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.runtime.version import VERSION
 from double_booked.server import tracing
-from double_booked.server.tracing import CannotTrace
+from double_booked.server.tracing import TracingError
 from server.conftest import free_port, serve
 from server.test_lifecycle import refusal
 from server.test_observer import until_handled
@@ -486,7 +486,7 @@ WITHOUT_THE_EXTRA = """
 from double_booked.server import tracing
 try:
     tracing.from_environment()
-except tracing.CannotTrace as error:
+except tracing.TracingError as error:
     print(error)
 """
 
@@ -538,7 +538,7 @@ def test_an_unusable_setting_is_named_in_one_line(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     for name, value in variables.items():
         monkeypatch.setenv(f"OTEL_{name}", value)
-    with pytest.raises(CannotTrace) as raised:
+    with pytest.raises(TracingError) as raised:
         tracing.from_environment()
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)

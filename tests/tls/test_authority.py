@@ -9,7 +9,7 @@ from cryptography import x509
 from double_booked.tls.authority import (
     AUTHORITY_DAYS,
     LEAF_DAYS,
-    BadMaterial,
+    InvalidBundleError,
     Material,
     check,
     renew,
@@ -98,10 +98,10 @@ def test_what_is_begun_anew_trusts_what_is_being_served(first: Material) -> None
     ],
 )
 def test_what_is_broken_is_told(first: Material, broken: dict[str, bytes]) -> None:
-    with pytest.raises(BadMaterial, match="no usable certificate or key"):
+    with pytest.raises(InvalidBundleError, match="no usable certificate or key"):
         check(replace(first, **broken))
 
 
 def test_a_key_of_another_certificate_is_told(first: Material) -> None:
-    with pytest.raises(BadMaterial, match="not that of its certificate"):
+    with pytest.raises(InvalidBundleError, match="not that of its certificate"):
         check(replace(first, key=renew(None, NAMES, NOW).key))

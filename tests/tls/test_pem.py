@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 
 from double_booked.tls.pem import (
     KEYS_TAKEN,
-    BadCertificate,
+    CertificateError,
     Pair,
     PemFile,
     load_authorities,
@@ -71,7 +71,7 @@ def test_a_kind_of_key_that_grpc_does_not_serve_is_refused_before_grpc_sees_it(
     key: CertificateIssuerPrivateKeyTypes, tmp_path: Path
 ) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server", key)
-    with pytest.raises(BadCertificate) as refused:
+    with pytest.raises(CertificateError) as refused:
         load(files)
     said = f"gRPC serves no key of this kind; it takes {KEYS_TAKEN}"
     assert str(refused.value) == f"cannot use {files.key} (key): {said}"
@@ -94,5 +94,5 @@ def test_a_chain_that_ends_in_garbage_is_refused(tmp_path: Path) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server")
     half = AUTHORITY.pem()[:200] + b"\n-----END CERTIFICATE-----\n"
     files.certificate.write_bytes(files.certificate.read_bytes() + half)
-    with pytest.raises(BadCertificate, match="holds no certificate in PEM form"):
+    with pytest.raises(CertificateError, match="holds no certificate in PEM form"):
         load(files)

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -12,7 +12,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """The limit if no other is set."""
 
 
-class TooLarge(InvalidCalendar):
+class TooLargeError(InvalidCalendarError):
     """The files have more bytes than all of them together may have."""
 
 
@@ -24,10 +24,10 @@ class Allowance:
         self._left = size
 
     def take(self, size: int) -> None:
-        """Take `size` bytes off; raise TooLarge if fewer are left."""
+        """Take `size` bytes off; raise TooLargeError if fewer are left."""
         self._left -= size
         if self._left < 0:
-            raise TooLarge(
+            raise TooLargeError(
                 [f"the files have more than {self._size} bytes in all; --max-bytes sets the limit"]
             )
 
@@ -44,7 +44,7 @@ class Metered(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        """Read some bytes, none at the end; raise TooLarge if they are too many."""
+        """Read some bytes, none at the end; raise TooLargeError if they are too many."""
         size = self._file.readinto(buffer)
         self._allowance.take(size or 0)
         return size

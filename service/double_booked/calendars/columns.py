@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 _WORDS = re.compile(r"[\s_\-./]+|(?<=[a-z])(?=[A-Z])")
 
@@ -120,7 +120,7 @@ def find_columns(header: Sequence[str], chosen: Mapping[str, str] | None = None)
         chosen: The name of the column to read as a field of FIELDS.
 
     Raises:
-        InvalidCalendar: The table has no column of a chosen name, or two.
+        InvalidCalendarError: The table has no column of a chosen name, or two.
     """
     names = [normalize(name) for name in header]
     found: dict[str, Sequence[int]] = {}
@@ -152,7 +152,7 @@ def _position(header: Sequence[str], names: Sequence[str], name: str) -> int:
     if normalize(name) in names:
         return names.index(normalize(name))
     known = ", ".join(each.strip() for each in header)
-    raise InvalidCalendar([f"line 1: the header has no column {name}; it has {known}"])
+    raise InvalidCalendarError([f"line 1: the header has no column {name}; it has {known}"])
 
 
 def _read_times_as_moments(found: dict[str, Sequence[int]]) -> None:
@@ -168,4 +168,4 @@ def _check_unique(columns: Columns, names: Sequence[str]) -> None:
     for positions in columns.by_field.values():
         name = names[positions[0]]
         if names.count(name) > 1:
-            raise InvalidCalendar([f"line 1: the header names {name} twice"])
+            raise InvalidCalendarError([f"line 1: the header names {name} twice"])

@@ -6,7 +6,7 @@ from enum import Enum
 from double_booked.calendars.ics import Description
 from double_booked.calendars.ics_events import Found, to_seconds
 from double_booked.calendars.revisions import Times, supersedes
-from double_booked.recurrence.rules import Steps, TooManySteps
+from double_booked.recurrence.rules import Steps, TooManyStepsError
 from double_booked.recurrence.series import Part, When
 
 MAX_STEPS = 1_000_000
@@ -73,7 +73,7 @@ class Copies:
         if id(series) not in self._times:
             try:
                 times = Times(series, self._whens[series.of.uid], self._steps)
-            except (TooManySteps, OverflowError, ValueError):
+            except (TooManyStepsError, OverflowError, ValueError):
                 self._times[id(series)] = None
             else:
                 self._times[id(series)] = times

@@ -7,7 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from double_booked.calendars.columns import Columns, find_columns
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.row_events import Row, Table, read_rows
 from double_booked.calendars.row_times import Style
 from double_booked.calendars.rows import TableReading
@@ -24,7 +24,7 @@ def is_csv(line: str) -> bool:
     """Return whether a first line is a header that names a start and an end."""
     try:
         columns = find_columns(_split(line))
-    except (csv.Error, InvalidCalendar):
+    except (csv.Error, InvalidCalendarError):
         return False
     return columns.has_start and columns.has_end
 
@@ -40,7 +40,7 @@ def parse(content: bytes, reading: TableReading) -> Table:
         reading: How it is read.
 
     Raises:
-        InvalidCalendar: The header cannot be used.
+        InvalidCalendarError: The header cannot be used.
     """
     text, assumptions = _decode(content)
     skipped: list[Skipped] = []
@@ -114,7 +114,7 @@ def _check_times(columns: Columns) -> None:
     side = "end" if columns.has_start else "start"
     known = ", ".join(each.strip() for each in columns.header if each.strip()) or "none"
     fault = f"the header has no column {side}; it has {known}; --columns {side}=NAME chooses one"
-    raise InvalidCalendar([f"line 1: {fault}"])
+    raise InvalidCalendarError([f"line 1: {fault}"])
 
 
 def _skip(row: Row, reason: str) -> Skipped:

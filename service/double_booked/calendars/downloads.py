@@ -13,7 +13,7 @@ from yarl import URL
 
 from double_booked.calendars.allowance import Allowance
 from double_booked.calendars.download_cache import Cache, Validators, cache_folder
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.web_addresses import to_http
 from double_booked.runtime.version import VERSION
 
@@ -66,21 +66,21 @@ def download(
         max_seconds: How long it may take in all.
 
     Raises:
-        InvalidCalendar: The server does not answer with a content, or it is a web page.
-        TooLarge: The allowance is used up.
+        InvalidCalendarError: The server does not answer with a content, or it is a web page.
+        TooLargeError: The allowance is used up.
     """
     asked = _download(to_http(address), allowance, cache or Cache(cache_folder()), max_seconds)
     try:
         content = asyncio.run(asked)
-    except InvalidCalendar:
+    except InvalidCalendarError:
         raise
     except TimeoutError as error:
-        raise InvalidCalendar([f"no whole answer within {max_seconds:g} s"]) from error
+        raise InvalidCalendarError([f"no whole answer within {max_seconds:g} s"]) from error
     except (aiohttp.ClientError, OSError, ValueError, zlib.error) as error:
-        raise InvalidCalendar([_describe(error)]) from error
+        raise InvalidCalendarError([_describe(error)]) from error
     if _PAGE.match(content):
         fault = "the answer is a web page; copy the address of the calendar itself (iCal, .ics)"
-        raise InvalidCalendar([fault])
+        raise InvalidCalendarError([fault])
     return content
 
 
@@ -95,7 +95,7 @@ async def _download(address: str, allowance: Allowance, cache: Cache, max_second
             allowance.take(len(kept[1]))
             return kept[1]
         if response.status != HTTPStatus.OK:
-            raise InvalidCalendar([_refusal(response)])
+            raise InvalidCalendarError([_refusal(response)])
         content = b"".join([piece async for piece in _unpacked(response, allowance)])
     _keep(cache, address, response, content)
     return content
@@ -118,7 +118,7 @@ async def _ask(
     """Return the answer that redirects lead to.
 
     Raises:
-        InvalidCalendar: There are too many, or one leads away from https.
+        InvalidCalendarError: There are too many, or one leads away from https.
     """
     headers = _conditions(known)
     for _ in range(MAX_REDIRECTS + 1):
@@ -127,7 +127,7 @@ async def _ask(
             return response
         response.close()
         url = _redirected(url, response.headers.get("Location", ""))
-    raise InvalidCalendar([f"the server redirects more than {MAX_REDIRECTS} times"])
+    raise InvalidCalendarError([f"the server redirects more than {MAX_REDIRECTS} times"])
 
 
 def _conditions(known: Validators | None) -> dict[str, str]:
@@ -141,9 +141,11 @@ def _redirected(url: URL, location: str) -> URL:
     """Return where a redirect leads; name and password stay with their own host."""
     target = url.join(URL(location))
     if not location or target.scheme not in {"http", "https"} or not target.host:
-        raise InvalidCalendar(["the server redirects to what is no web address"])
+        raise InvalidCalendarError(["the server redirects to what is no web address"])
     if url.scheme == "https" and target.scheme == "http":
-        raise InvalidCalendar(["the server redirects from https to http, which anyone can read"])
+        raise InvalidCalendarError(
+            ["the server redirects from https to http, which anyone can read"]
+        )
     if target.origin() == url.origin() and target.user is None:
         return target.with_user(url.user).with_password(url.password)
     return target
@@ -152,7 +154,7 @@ def _redirected(url: URL, location: str) -> URL:
 async def _unpacked(response: aiohttp.ClientResponse, allowance: Allowance) -> AsyncIterator[bytes]:
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in {"identity", "gzip", "x-gzip"}:
-        raise InvalidCalendar([f"the answer is packed with {encoding}, and not with gzip"])
+        raise InvalidCalendarError([f"the answer is packed with {encoding}, and not with gzip"])
     unpacker = None if encoding == "identity" else zlib.decompressobj(_GZIP)
     async for packed in response.content.iter_chunked(_CHUNK):
         rest = packed
@@ -164,7 +166,7 @@ async def _unpacked(response: aiohttp.ClientResponse, allowance: Allowance) -> A
             allowance.take(len(piece))
             yield piece
     if unpacker and not unpacker.eof:
-        raise InvalidCalendar(["the answer is cut off"])
+        raise InvalidCalendarError(["the answer is cut off"])
 
 
 def _keep(cache: Cache, address: str, response: aiohttp.ClientResponse, content: bytes) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 MAX_FAULTS = 100
-"""How many faults an InvalidCalendar names."""
+"""How many faults an InvalidCalendarError names."""
 
 
-class InvalidCalendar(ValueError):  # noqa: N818 - named as InvalidRequest is
+class InvalidCalendarError(ValueError):
     """Content that is not a list of events.
 
     Attributes:

@@ -10,7 +10,7 @@ from double_booked.calendars.notes import Notes
 from double_booked.calendars.vtimezone import read_zone
 from double_booked.recurrence.series import Window
 from double_booked.recurrence.zone_names import iana_zone, other_zone
-from double_booked.recurrence.zones import FileZone, UnknownZone
+from double_booked.recurrence.zones import FileZone, UnknownZoneError
 
 _FIRST, _LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - local times
 _A_YEAR = timedelta(days=366)
@@ -40,7 +40,7 @@ class FileZones:
             line: The line that names it, for notes.
 
         Raises:
-            UnknownZone: There is none.
+            UnknownZoneError: There is none.
             ValueError: The file's definition cannot be used, and the name is no other's.
         """
         if name not in self._found:
@@ -86,7 +86,7 @@ class FileZones:
     def _by_other_name(self, name: str, line: int) -> tzinfo:
         other = other_zone(name)
         if other is None:
-            raise UnknownZone(
+            raise UnknownZoneError(
                 f"the time zone '{name}' is unknown: it is no name of IANA or Windows,"
                 " and the file does not define it"
             )

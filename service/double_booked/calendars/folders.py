@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.formats import SUFFIXES, suffix_of
 from double_booked.calendars.vdir import name_vdir
 from double_booked.calendars.web_addresses import is_address, resource_of, show_address
@@ -35,7 +35,7 @@ def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
             or a link to nothing or to outside of the folder; and one about those of other formats.
 
     Raises:
-        InvalidCalendar: The folder has no file that is read.
+        InvalidCalendarError: The folder has no file that is read.
     """
     if path == "-" or not Path(path).is_dir():
         return [path]
@@ -54,7 +54,7 @@ def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
                 found.append(str(file))
     _note_others(sorted({*others} - _OF_VDIR), note)
     if not found:
-        raise InvalidCalendar([f"the folder has no .ics file, nor one with {_OTHER_SUFFIXES}"])
+        raise InvalidCalendarError([f"the folder has no .ics file, nor one with {_OTHER_SUFFIXES}"])
     return found
 
 

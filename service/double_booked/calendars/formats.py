@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from double_booked.calendars.csv_events import is_csv
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 FORMATS = ("ics", "json", "csv")
 
@@ -44,11 +44,11 @@ def detect(head: bytes, path: str, columns: Mapping[str, str]) -> str:
         columns: The columns that the caller chose; a file that is no other format has them.
 
     Raises:
-        InvalidCalendar: It is of no known format.
+        InvalidCalendarError: It is of no known format.
     """
     first = head.removeprefix(codecs.BOM_UTF8).strip()
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InvalidCalendar(["line 1: the text is UTF-16, not UTF-8"])
+        raise InvalidCalendarError(["line 1: the text is UTF-16, not UTF-8"])
     if first[:6].upper() == b"BEGIN:":
         return "ics"
     if not first or first.startswith((b"{", b"[")):
@@ -57,7 +57,7 @@ def detect(head: bytes, path: str, columns: Mapping[str, str]) -> str:
         return "csv"
     if SUFFIXES.get(suffix_of(path)) == "csv":
         return "csv"
-    raise InvalidCalendar([_NO_FORMAT])
+    raise InvalidCalendarError([_NO_FORMAT])
 
 
 def is_array(head: bytes) -> bool:

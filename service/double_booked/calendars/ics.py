@@ -7,7 +7,7 @@ from functools import partial
 
 from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
 from double_booked.calendars.availability import Span
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.file_zones import FileZones
 from double_booked.calendars.ics_lines import APART, Component, Property, parse_components
 from double_booked.calendars.ics_values import (
@@ -28,7 +28,7 @@ from double_booked.calendars.revisions import (
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
-from double_booked.recurrence.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.recurrence.rules import Rule, Steps, TooManyStepsError, parse_rule
 from double_booked.recurrence.series import Length, Occurrence, Part, When, Window, occurrences
 from double_booked.recurrence.series_times import align
 
@@ -130,7 +130,7 @@ def parse(content: bytes, reading: Reading) -> Calendar:
     What cannot be used is skipped.
 
     Raises:
-        InvalidCalendar: There is no calendar, or one defines a zone that cannot be used.
+        InvalidCalendarError: There is no calendar, or one defines a zone that cannot be used.
     """
     notes = Notes()
     return read_components(parse_components(content, notes), reading, notes)
@@ -150,7 +150,7 @@ def read_components(top: Component, reading: Reading, notes: Notes | None = None
     skipped = [*top.faults, *map(_not_a_calendar, others)]
     if not calendars:
         empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
-        raise InvalidCalendar([each.fault for each in skipped or [empty]][:MAX_FAULTS])
+        raise InvalidCalendarError([each.fault for each in skipped or [empty]][:MAX_FAULTS])
     steps = Steps(MAX_STEPS_OF_FILE)
     found = [_Reader(each, reading, steps, notes).read() for each in calendars]
     name = next(filter(None, (each.name for each in found)), "")
@@ -258,7 +258,7 @@ class _Reader:
             counting = without_stale(align(parts, self._home), steps)
             self._copies += [part for part in counting if part.of.uid]
             return list(occurrences(counting, self._reading.window, steps))
-        except TooManySteps as error:
+        except TooManyStepsError as error:
             whose, most = ("its rule takes", MAX_STEPS)
             if share < MAX_STEPS:
                 whose, most = ("the rules of the file take", MAX_STEPS_OF_FILE)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from icalendar.parser import Contentline
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.odd_lines import (
-    NoContentLine,
+    NotContentLineError,
     decode_line,
     is_left_over,
     is_nesting,
@@ -96,7 +96,7 @@ def parse_components(content: bytes, notes: Notes | None = None) -> Component:
         notes: Receives a note about each line that is not as it should be, but is read.
 
     Raises:
-        InvalidCalendar: A line is too long.
+        InvalidCalendarError: A line is too long.
     """
     notes = Notes() if notes is None else notes
     top = Component("", 0)
@@ -114,7 +114,7 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yields the content lines, put together again (section 3.1), and the number of the first.
 
     Raises:
-        InvalidCalendar: One is longer than MAX_LINE_BYTES.
+        InvalidCalendarError: One is longer than MAX_LINE_BYTES.
     """
     first, parts, size = 0, [b""], 0
     for number, text in enumerate(_physical_lines(content), start=1):
@@ -129,7 +129,7 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
             first, parts, size = number, [text], 0
         size += len(text)
         if size > MAX_LINE_BYTES:
-            raise InvalidCalendar([f"line {first}: longer than {MAX_LINE_BYTES} bytes"])
+            raise InvalidCalendarError([f"line {first}: longer than {MAX_LINE_BYTES} bytes"])
     if any(parts):
         yield first, b"".join(parts)
 
@@ -157,7 +157,7 @@ def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -
         notes.add(number, "a text that is not UTF-8 is read as Windows-1252")
     try:
         each = _property(text, number, notes)
-    except NoContentLine:
+    except NotContentLineError:
         if stack[0].components and is_left_over(text):
             notes.add(number, "a line that is not NAME:VALUE is passed over")
             return
@@ -175,7 +175,7 @@ def _property(text: str, number: int, notes: Notes) -> Property:
     plain = split_plain(text)
     each = Property(*plain, number) if plain else _odd(text, number, notes)
     if each.name in {"BEGIN", "END"} and not is_nesting(each.value):
-        raise NoContentLine
+        raise NotContentLineError
     if each.parameters and is_quoted_printable(each.parameters):
         value = unquote_printable(each.value, each.parameters)
         return Property(each.name, each.parameters, value, number)

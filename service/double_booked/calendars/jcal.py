@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.skipped import Skipped
 
@@ -49,7 +49,7 @@ def to_components(document: Sequence[object], text: str) -> Component:
         text: The JSON that it was read from, for the lines of components.
 
     Raises:
-        InvalidCalendar: The components nest too deeply.
+        InvalidCalendarError: The components nest too deeply.
     """
     calendars = [document] if _is_calendar(document) else document
     top = Component("", 0)
@@ -70,7 +70,7 @@ def _lines(text: str) -> Iterator[tuple[str, int]]:
 
 def _add(found: object, parent: Component, lines: Iterator[tuple[str, int]], depth: int) -> None:
     if depth == _MAX_DEPTH:
-        raise InvalidCalendar([f"line {parent.line}: components are nested too deeply"])
+        raise InvalidCalendarError([f"line {parent.line}: components are nested too deeply"])
     try:
         name, properties, components = _parts(found)
     except TypeError as error:

@@ -29,7 +29,7 @@ def parse(document: Sequence[object], reading: TableReading) -> Table:
         reading: How it is read.
 
     Raises:
-        InvalidCalendar: The events do not have what `reading.by` asks for.
+        InvalidCalendarError: The events do not have what `reading.by` asks for.
     """
     rows, skipped = [], []
     for index, each in enumerate(document):

@@ -3,22 +3,22 @@
 import json
 from collections.abc import Callable
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 
 def decode(content: bytes) -> str:
     """Return the text of a file.
 
     Raises:
-        InvalidCalendar: It is empty, or not UTF-8.
+        InvalidCalendarError: It is empty, or not UTF-8.
     """
     if not content.strip():
-        raise InvalidCalendar(['it is empty; a list without events is {"events": []}'])
+        raise InvalidCalendarError(['it is empty; a list without events is {"events": []}'])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidCalendar([f"line {line}: the text is not UTF-8"]) from error
+        raise InvalidCalendarError([f"line {line}: the text is not UTF-8"]) from error
 
 
 def place_of(error: json.JSONDecodeError) -> str:
@@ -37,7 +37,7 @@ def load_document(
         place: Returns where a fault is.
 
     Raises:
-        InvalidCalendar: It is not JSON, or an object names a field twice.
+        InvalidCalendarError: It is not JSON, or an object names a field twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)
@@ -45,14 +45,14 @@ def load_document(
         fault = f"{place(error)}: not JSON: {error.msg}"
     except RecursionError:
         fault = f"not an {message}: it is nested too deeply"
-    except _DuplicateKey as error:
+    except _DuplicateKeyError as error:
         fault = str(error)
     except ValueError:
         fault = f"not an {message}: a number has too many digits"
-    raise InvalidCalendar([fault])
+    raise InvalidCalendarError([fault])
 
 
-class _DuplicateKey(ValueError):  # noqa: N818 - named as InvalidCalendar is
+class _DuplicateKeyError(ValueError):
     pass
 
 
@@ -60,6 +60,6 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     unique: dict[str, object] = {}
     for name, value in pairs:
         if name in unique:
-            raise _DuplicateKey(f'an object has the field "{name}" twice')
+            raise _DuplicateKeyError(f'an object has the field "{name}" twice')
         unique[name] = value
     return unique

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.json_documents import decode, load_document
 from double_booked.calendars.skipped import Skipped
 
@@ -48,7 +48,7 @@ def load(head: bytes, file: BinaryIO) -> Listed:
         file: The rest.
 
     Raises:
-        InvalidCalendar: The content is neither.
+        InvalidCalendarError: The content is neither.
         OSError: The file cannot be read.
     """
     head = head.removeprefix(codecs.BOM_UTF8)
@@ -93,7 +93,7 @@ def _parse_line(line: bytes) -> Event | list[Skipped]:
         wrong = str(error)
     try:
         document = load_document(line, "Event", lambda error: f"column {error.colno}")
-    except InvalidCalendar as error:
+    except InvalidCalendarError as error:
         return [Skipped(None, fault) for fault in error.faults]
     return _faults_of_event(document, "") or [Skipped(None, wrong)]
 
@@ -104,7 +104,7 @@ def parse(content: bytes) -> Listed:
     Whether the events' times can be used is not looked at.
 
     Raises:
-        InvalidCalendar: The bytes are not UTF-8, not JSON, or not an EventList.
+        InvalidCalendarError: The bytes are not UTF-8, not JSON, or not an EventList.
     """
     text = decode(content)
     wrong = ""
@@ -119,7 +119,7 @@ def parse(content: bytes) -> Listed:
     )
     listed = _usable(document)
     if not listed.skipped:
-        raise InvalidCalendar([wrong])
+        raise InvalidCalendarError([wrong])
     return listed
 
 
@@ -127,16 +127,16 @@ def _usable(document: object) -> Listed:
     """The events of a document that can be used, and what is wrong with the others.
 
     Raises:
-        InvalidCalendar: It is no EventList, whatever its events are.
+        InvalidCalendarError: It is no EventList, whatever its events are.
     """
     if not isinstance(document, dict):
-        raise InvalidCalendar([_NOT_AN_OBJECT])
+        raise InvalidCalendarError([_NOT_AN_OBJECT])
     events = document.pop("events", None)
     faults = list(_field_faults(document, EventList, ""))
     if not isinstance(events, list | None):
         faults.append("events: not a list")
     if faults:
-        raise InvalidCalendar(faults[:MAX_FAULTS])
+        raise InvalidCalendarError(faults[:MAX_FAULTS])
     found = json_format.ParseDict(document, EventList())
     positions, skipped = [], []
     for position, event in enumerate(events or ()):

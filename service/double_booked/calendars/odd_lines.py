@@ -22,7 +22,7 @@ _OF_TIME = {
 _TEXTS = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT", "RESOURCES", "CATEGORIES"}
 
 
-class NoContentLine(ValueError):  # noqa: N818 - named for what it is
+class NotContentLineError(ValueError):
     """A line that is not NAME:VALUE."""
 
     def __init__(self) -> None:
@@ -50,11 +50,11 @@ def split_loosely(text: str) -> tuple[str, dict[str, str], str]:
     quotes, as in 'CN="Bob "Bobby" Smith"'.
 
     Raises:
-        NoContentLine: It is none.
+        NotContentLineError: It is none.
     """
     name = _NAME.match(text)
     if not name:
-        raise NoContentLine
+        raise NotContentLineError
     parameters = {}
     position = name.end()
     last_quote = max(text.rfind('";'), text.rfind('":'))  # else each quote looks for its end
@@ -62,11 +62,11 @@ def split_loosely(text: str) -> tuple[str, dict[str, str], str]:
         match = _QUOTED.match(text, position) if position < last_quote else None
         match = match or _BARE.match(text, position)
         if not match:
-            raise NoContentLine
+            raise NotContentLineError
         parameters[match[1].strip().upper()] = (match[2] or "").replace('","', ",")
         position = match.end()
     if text[position : position + 1] != ":":
-        raise NoContentLine
+        raise NotContentLineError
     return name[0].upper(), parameters, text[position + 1 :]
 
 

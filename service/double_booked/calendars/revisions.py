@@ -135,7 +135,7 @@ def without_stale(parts: Sequence[Part[T]], steps: Steps) -> list[Part[T]]:
     An older override counts as long as the series still has its time, and is not cancelled.
 
     Raises:
-        TooManySteps: The rules of the series go farther.
+        TooManyStepsError: The rules of the series go farther.
         OverflowError: A time leaves the years 1 to 9999.
     """
     series = next((part for part in parts if not part.replaces), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import People
 from double_booked.calendars.columns import Columns
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.local_times import choose_order
 from double_booked.calendars.row_times import Style, span_of
 from double_booked.calendars.rows import (
@@ -105,12 +105,12 @@ def read_rows(
         is_calendar: Whether they are one person's calendar, so that they take the file.
 
     Raises:
-        InvalidCalendar: They do not have what `reading.by` asks for.
+        InvalidCalendarError: They do not have what `reading.by` asks for.
     """
     is_calendar = is_calendar and not reading.by and "resources" not in columns.chosen
     chosen = None if is_calendar else resource_field(columns, reading.by)
     if chosen is None and reading.by in {"attendee", "location"}:
-        raise InvalidCalendar([f"it does not tell of any {reading.by}; try --by file"])
+        raise InvalidCalendarError([f"it does not tell of any {reading.by}; try --by file"])
     dates = (
         row.values[position]
         for row in rows

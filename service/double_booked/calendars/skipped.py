@@ -35,7 +35,7 @@ class Skipped:
 
     @property
     def fault(self) -> str:
-        """Where it is and what is wrong, as an InvalidCalendar names a fault."""
+        """Where it is and what is wrong, as an InvalidCalendarError names a fault."""
         return f"line {self.line}: {self.reason}" if self.line else self.reason
 
     def __str__(self) -> str:

@@ -16,7 +16,7 @@ from double_booked.calendars import csv_events, ics, json_arrays, json_events
 from double_booked.calendars.allowance import Allowance, Metered
 from double_booked.calendars.attendance import is_without
 from double_booked.calendars.copies import Copies, Copy, Fate
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.formats import detect, is_array
 from double_booked.calendars.ics_events import RESOURCES, Found, to_found, to_seconds
@@ -142,8 +142,8 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
         allowance: How much of it, and of what is read later, may be read.
 
     Raises:
-        InvalidCalendar: The content is no list of events, or the path is that of a device.
-        TooLarge: The allowance is used up.
+        InvalidCalendarError: The content is no list of events, or the path is that of a device.
+        TooLargeError: The allowance is used up.
         OSError: The file cannot be read.
     """
     is_file = path != "-" and not is_address(path)
@@ -226,7 +226,7 @@ def _with_resources(
 
 def _from_json(path: str, head: bytes, file: BinaryIO, reading: Reading, resource: str) -> Source:
     if reading.by in _NOT_IN_JSON:
-        raise InvalidCalendar([f"JSON does not tell of any {reading.by}; try --by file"])
+        raise InvalidCalendarError([f"JSON does not tell of any {reading.by}; try --by file"])
     listed = json_events.load(head, file)
     pairs = zip(listed.events.events, listed.positions, strict=True)
     found = [Found(event, position=position) for event, position in pairs]
@@ -289,7 +289,9 @@ def _check_kind(path: str) -> None:
     mode = Path(path).stat().st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
         kind = "a socket" if stat.S_ISSOCK(mode) else "a device"
-        raise InvalidCalendar([f"it is {kind}; name a file, a folder, or - for standard input"])
+        raise InvalidCalendarError(
+            [f"it is {kind}; name a file, a folder, or - for standard input"]
+        )
 
 
 def _read_head(file: BinaryIO) -> bytes:

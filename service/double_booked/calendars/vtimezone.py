@@ -8,7 +8,7 @@ from functools import lru_cache
 from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.ics_values import parse_offset, text_of
 from double_booked.recurrence.expansion import expand
-from double_booked.recurrence.rules import Rule, Steps, TooManySteps, parse_rule
+from double_booked.recurrence.rules import Rule, Steps, TooManyStepsError, parse_rule
 from double_booked.recurrence.times import decode
 from double_booked.recurrence.zones import FileZone, Transition
 
@@ -76,7 +76,7 @@ def _transitions(
     except OverflowError:
         fault = "a time is not in years 1 to 9999"
         raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
-    except TooManySteps:
+    except TooManyStepsError:
         fault = f"its rule takes more than {MAX_ZONE_STEPS:,} steps to follow"
         raise ValueError(f"line {observance.line}: {observance.name}: {fault}") from None
 

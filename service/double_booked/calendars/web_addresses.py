@@ -4,7 +4,7 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 
 _ADDRESS = re.compile(r"(?:https?|webcals?)://", re.IGNORECASE)
 
@@ -18,7 +18,7 @@ def to_http(address: str) -> str:
     """Return the address to ask; webcal: means https:.
 
     Raises:
-        InvalidCalendar: It names no host.
+        InvalidCalendarError: It names no host.
     """
     scheme, _, rest = address.partition("://")
     scheme = "https" if scheme.lower().startswith("webcal") else scheme.lower()
@@ -28,7 +28,7 @@ def to_http(address: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise InvalidCalendar(["the address has no host, or a port that is none"])
+        raise InvalidCalendarError(["the address has no host, or a port that is none"])
     return f"{scheme}://{rest}"
 
 

@@ -17,9 +17,9 @@ from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import ics as ics_files
-from double_booked.calendars.allowance import Allowance, TooLarge
+from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.attendance import Counting
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendar
+from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
@@ -39,11 +39,11 @@ from double_booked.commands.reading_options import Input
 from double_booked.commands.unexpected import doing
 from double_booked.conflicts import kernel
 from double_booked.conflicts.definition import NANOS_PER_SECOND, nanoseconds
-from double_booked.conflicts.limits import LimitExceeded, Limits
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.limits import LimitExceededError, Limits
+from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
 from double_booked.report import github, html, ics, json_conflicts, model, text
-from double_booked.report.findings import Findings, ForeignEvent, Place, count, gather
+from double_booked.report.findings import Findings, Place, UnknownEventError, count, gather
 from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.printable import printable
 from double_booked.report.repeats import find_repeats
@@ -88,7 +88,7 @@ class Failure(click.ClickException):
             click.echo(f"Error: {printable(fault)}", file, err=file is None)
 
 
-class TooMuch(Failure):
+class LimitError(Failure):
     """What was asked for is over a limit."""
 
 
@@ -151,9 +151,9 @@ def run(  # noqa: PLR0917 - the last two are rare
         findings = replace(findings, scope=_describe_scope(joined, reading.by))
         if output.suggestions and explained:
             findings = _with_suggestions(findings, joined, reading, output, wanted.only)
-    except InvalidRequest as error:
+    except InvalidRequestError as error:
         raise refused(error, joined) from error
-    except ForeignEvent as error:
+    except UnknownEventError as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
         if output.format == "github":
@@ -341,7 +341,7 @@ def _name_resources(files: Sequence[tuple[str, str]], reading: Reading) -> dict[
 def _find_files(path: str) -> list[str] | Failure:
     try:
         return find_files(path, _note_file)
-    except InvalidCalendar as error:
+    except InvalidCalendarError as error:
         return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
 
 
@@ -432,9 +432,9 @@ def _try_to_read(
     try:
         with doing(f"reading {name_of(path)}"):
             return read(path, resource, reading, allowance)
-    except TooLarge as error:
+    except TooLargeError as error:
         raise Failure(f"{name_of(path)}: {error}") from error  # so would be all that follow
-    except InvalidCalendar as error:
+    except InvalidCalendarError as error:
         return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
     except OSError as error:
         return Failure(f"{name_of(path)}: {error.strerror}")
@@ -452,7 +452,7 @@ def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) ->
     asked.options.explain = True
     try:
         return ask(asked)
-    except TooMuch:
+    except LimitError:
         asked.options.explain = False
         return ask(asked)
 
@@ -461,13 +461,13 @@ def ask_engine(asked: EventList) -> ConflictList:
     """The answer of the engine in this process.
 
     Raises:
-        InvalidRequest: The events or options cannot be used.
-        TooMuch: The overlaps are too many to be told.
+        InvalidRequestError: The events or options cannot be used.
+        LimitError: The overlaps are too many to be told.
     """
     try:
         answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
-    except LimitExceeded as error:
-        raise TooMuch(str(error)) from error
+    except LimitExceededError as error:
+        raise LimitError(str(error)) from error
     return ConflictList.FromString(answer.content)
 
 
@@ -476,8 +476,8 @@ def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> Confl
 
     try:
         return client.get_conflicts(server, asked, tls)
-    except client.TooMuch as error:
-        raise TooMuch(str(error)) from error
+    except client.LimitError as error:
+        raise LimitError(str(error)) from error
     except client.ServerError as error:
         raise Failure(str(error)) from error
 
@@ -501,7 +501,7 @@ def _drop_standard_output() -> None:
     os.close(nowhere)
 
 
-def refused(error: InvalidRequest, joined: Joined) -> Failure:
+def refused(error: InvalidRequestError, joined: Joined) -> Failure:
     """Return the failure that names what of the files cannot be used."""
     faults = [f"{locate(each.field, joined)}: {each.description}" for each in error.violations]
     if error.count > len(faults):

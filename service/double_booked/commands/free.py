@@ -76,7 +76,7 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
     )
     try:
         validation.check(joined.asked)
-    except validation.InvalidRequest as error:
+    except validation.InvalidRequestError as error:
         raise refused(error, joined) from error
     free = _find(joined.asked, wanted, window, zone)
     with writing():

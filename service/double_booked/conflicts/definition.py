@@ -70,7 +70,7 @@ def get_conflicts(request: EventList) -> ConflictList:
     """Answers as the service does, with the groups of conflicting events.
 
     Raises:
-        validation.InvalidRequest: An event's times, or an option, cannot be used.
+        validation.InvalidRequestError: An event's times, or an option, cannot be used.
     """
     validation.check(request)
     explain = request.options.explain

@@ -2,7 +2,7 @@ from typing import final
 
 from double_booked.conflicts.limits import Limits
 
-class Cancelled(Exception): ...  # noqa: N818 - named as the status that it becomes
+class Cancelled(Exception): ...  # noqa: N818 - CancelledError is asyncio's
 
 @final
 class Cancellation:

@@ -105,7 +105,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from double_booked.conflicts import limits as fixed_limits
 from double_booked.conflicts import validation
-from double_booked.conflicts.limits import Limits, LimitExceeded
+from double_booked.conflicts.limits import Limits, LimitExceededError
 
 cdef enum:
     # The numbers of validation.FaultKind.
@@ -239,7 +239,7 @@ cdef class Allowance:
 
     cdef check_answer_size(self, uint64_t size):
         if size > self.max_answer_bytes:
-            raise LimitExceeded(self.exceeded_answer())
+            raise LimitExceededError(self.exceeded_answer())
 
     cdef str exceeded_answer(self):
         return (
@@ -310,9 +310,9 @@ def get_conflicts(bytes request not None, limits=DEFAULT_LIMITS, Cancellation ca
     The GIL is released while it works.
 
     Raises:
-        double_booked.conflicts.validation.InvalidRequest: The bytes are not an
+        double_booked.conflicts.validation.InvalidRequestError: The bytes are not an
             EventList, or an option or an event's times cannot be used.
-        double_booked.conflicts.limits.LimitExceeded: It asks for too much.
+        double_booked.conflicts.limits.LimitExceededError: It asks for too much.
         Cancelled: The cancellation was used.
     """
     cdef Search search = new_search(request, allow(limits), cancellation)
@@ -521,7 +521,7 @@ cdef class Search:
             return Cancelled()
         if self.outcome == NO_MEMORY:
             return MemoryError()
-        return LimitExceeded(self.exceeded())
+        return LimitExceededError(self.exceeded())
 
     cdef str exceeded(self):
         cdef Allowance allowance = self.allowance
@@ -773,7 +773,7 @@ cdef class Search:
                 self.events_before + self.faults[i].position, validation.FaultKind(self.faults[i].kind)
             )
             named.append(validation.describe(fault))
-        return validation.InvalidRequest(named[:most], self.faults_in_all())
+        return validation.InvalidRequestError(named[:most], self.faults_in_all())
 
     cdef list option_faults(self, size_t most):
         if self.has_late_options:
@@ -1780,7 +1780,7 @@ cdef class Batch:
                 answer.events += search.event_count
                 answer.groups += search.group_count
         if self.fault_count:
-            raise validation.InvalidRequest(self.violations, self.fault_count)
+            raise validation.InvalidRequestError(self.violations, self.fault_count)
         answer.content = self.take_answer()
         return answer
 
@@ -1807,7 +1807,7 @@ cdef class Batch:
         if not is_read:
             raise malformed_batch()
         if count > self.max_lists:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 f"the batch has more lists than MAX_LISTS_PER_BATCH = {self.max_lists}"
             )
         return count
@@ -1816,10 +1816,10 @@ cdef class Batch:
         """Reads a list, and notes its faults."""
         try:
             search.read()
-        except validation.InvalidRequest:
+        except validation.InvalidRequestError:
             raise malformed_batch() from None
-        except LimitExceeded as error:
-            raise LimitExceeded(f"lists[{number}]: {error}") from None
+        except LimitExceededError as error:
+            raise LimitExceededError(f"lists[{number}]: {error}") from None
         self.fault_count += search.faults_in_all()
         if search.faults_in_all() and len(self.violations) < MAX_FAULTS:
             refused = search.invalid_request(MAX_FAULTS - len(self.violations))

@@ -30,5 +30,5 @@ class Limits:
     max_lists_per_batch: int = 10_000
 
 
-class LimitExceeded(ValueError):  # noqa: N818 - named as the status that it becomes
+class LimitExceededError(ValueError):
     """A request that asks for more than a limit allows; its text names the setting."""

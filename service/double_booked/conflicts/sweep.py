@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from double_booked.conflicts import kernel
-from double_booked.conflicts.limits import LimitExceeded, Limits
+from double_booked.conflicts.limits import LimitExceededError, Limits
 
 CHUNK_BYTES = 1024 * 1024
 """The size of a message of a stream, if no single event is larger."""
@@ -47,10 +47,10 @@ class Sweep:
         """Take a serialized EventList; yield the ConflictLists of the groups that it closes.
 
         Raises:
-            InvalidRequest: The bytes are not an EventList, an event or the options
+            InvalidRequestError: The bytes are not an EventList, an event or the options
                 cannot be used, an event starts before the one before it, or options
                 come after the first message. Positions count from the feed's start.
-            LimitExceeded: It holds, or the message has, more than the limits allow.
+            LimitExceededError: It holds, or the message has, more than the limits allow.
         """
         self._feed.take(message)
         yield from chunks(self._feed)
@@ -69,12 +69,12 @@ class Sweep:
     def _check_held(self) -> None:
         events, size, limits = self._feed.held_events, self._feed.held_bytes, self._limits
         if events > limits.max_events_per_list:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 f"the feed has {events} events that later ones may conflict with, "
                 f"more than MAX_EVENTS_PER_LIST = {limits.max_events_per_list}"
             )
         if size > limits.max_message_bytes:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 f"the feed has {size} bytes of events that later ones may conflict "
                 f"with, more than MAX_MESSAGE_BYTES = {limits.max_message_bytes}"
             )

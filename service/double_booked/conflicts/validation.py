@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 
 MAX_VIOLATIONS = 100
-"""How many violations an InvalidRequest names; it counts them all."""
+"""How many violations an InvalidRequestError names; it counts them all."""
 
 MIN_SECONDS = -62_135_596_800
 """0001-01-01T00:00:00Z, the first second of a Timestamp (google/protobuf/timestamp.proto)."""
@@ -71,7 +71,7 @@ class Violation:
         return Violation(f"{path}.{self.field}", self.description)
 
 
-class InvalidRequest(ValueError):  # noqa: N818 - named as the status that it becomes
+class InvalidRequestError(ValueError):
     """A request that cannot be answered.
 
     Attributes:
@@ -118,17 +118,17 @@ def describe(fault: Fault) -> Violation:
     return Violation(f"events[{fault.position}].{field}", description)
 
 
-def malformed(message: str) -> InvalidRequest:
+def malformed(message: str) -> InvalidRequestError:
     """The error of bytes that are not a message of the name."""
-    return InvalidRequest([Violation("", f"the bytes are not a Scheduling.{message}")], 1)
+    return InvalidRequestError([Violation("", f"the bytes are not a Scheduling.{message}")], 1)
 
 
 def check(request: EventList) -> None:
-    """Raises InvalidRequest where an option or an event's times cannot be used."""
+    """Raises InvalidRequestError where an option or an event's times cannot be used."""
     faults = chain(check_options(request.options), map(describe, find_faults(request)))
     first = list(islice(faults, MAX_VIOLATIONS))
     if first:
-        raise InvalidRequest(first, len(first) + sum(1 for _ in faults))
+        raise InvalidRequestError(first, len(first) + sum(1 for _ in faults))
 
 
 def check_options(options: ConflictOptions) -> Iterator[Violation]:

@@ -34,7 +34,7 @@ _METADATA = (
 )
 
 
-class InvalidReview(ValueError):  # noqa: N818 - named as objects.InvalidObject is
+class InvalidReviewError(ValueError):
     """A request is no review; the message names the field, and says what it must be."""
 
 
@@ -46,19 +46,19 @@ def parse_review(content: bytes, kind: str) -> dict[str, Any]:
         kind: The kind that is asked about, as in a URL.
 
     Raises:
-        InvalidReview: It is no review of the kind.
+        InvalidReviewError: It is no review of the kind.
     """
     try:
         whole = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InvalidReview(f"the body is not JSON: {type(error).__name__}") from error
+        raise InvalidReviewError(f"the body is not JSON: {type(error).__name__}") from error
     request = _mapping(_mapping(whole, "the body").get("request"), "request")
     operation = request.get("operation")
     if operation not in OPERATIONS:
-        raise InvalidReview("request.operation must be CREATE or UPDATE")
+        raise InvalidReviewError("request.operation must be CREATE or UPDATE")
     old = request.get("oldObject")
     if operation == "UPDATE" and old is None:
-        raise InvalidReview("request.oldObject is missing in an UPDATE")
+        raise InvalidReviewError("request.oldObject is missing in an UPDATE")
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -91,14 +91,16 @@ def _metadata(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSO
         _text(metadata, name, where)
     name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
     if len(name) > _MAX_NAME or not _NAME.fullmatch(name):
-        raise InvalidReview(f"{where}.name must be a DNS subdomain of at most {_MAX_NAME}")
+        raise InvalidReviewError(f"{where}.name must be a DNS subdomain of at most {_MAX_NAME}")
     if len(namespace) > _MAX_NAMESPACE or not _NAMESPACE.fullmatch(namespace):
-        raise InvalidReview(f"{where}.namespace must be a DNS label of at most {_MAX_NAMESPACE}")
+        raise InvalidReviewError(
+            f"{where}.namespace must be a DNS label of at most {_MAX_NAMESPACE}"
+        )
     if not _VERSION.fullmatch(metadata.get("resourceVersion", "")):
-        raise InvalidReview(f"{where}.resourceVersion must be a number in a string")
+        raise InvalidReviewError(f"{where}.resourceVersion must be a number in a string")
     generation = metadata.get("generation", 0)
     if type(generation) is not int or not 0 <= generation < _MAX_GENERATION:
-        raise InvalidReview(f"{where}.generation must be a number from 0 on")
+        raise InvalidReviewError(f"{where}.generation must be a number from 0 on")
     return metadata
 
 
@@ -106,10 +108,10 @@ def _check_names(names: Any, where: str) -> None:  # noqa: ANN401 - any JSON
     if names is None:
         return
     if not isinstance(names, list) or len(names) > MAX_NAMES:
-        raise InvalidReview(f"{where} must be a list of at most {MAX_NAMES} names")
+        raise InvalidReviewError(f"{where} must be a list of at most {MAX_NAMES} names")
     for name in names:
         if not isinstance(name, str) or len(name) > _MAX_NAME or not _NAME.fullmatch(name):
-            raise InvalidReview(f"{where} must be DNS subdomains of at most {_MAX_NAME}")
+            raise InvalidReviewError(f"{where} must be DNS subdomains of at most {_MAX_NAME}")
 
 
 def _user(raw: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -127,21 +129,21 @@ def _user(raw: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
 def _uid(request: Mapping[str, Any]) -> str:
     uid = _text(request, "uid", "request")
     if not uid:
-        raise InvalidReview("request.uid is missing")
+        raise InvalidReviewError("request.uid is missing")
     return uid
 
 
 def _texts(raw: Any, where: str) -> list[str]:  # noqa: ANN401 - any JSON
     found = [] if raw is None else raw
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise InvalidReview(f"{where} must be a list of strings")
+        raise InvalidReviewError(f"{where} must be a list of strings")
     return found
 
 
 def _text(of: Mapping[str, Any], name: str, where: str) -> str:
     found = of.get(name, "")
     if not isinstance(found, str):
-        raise InvalidReview(f"{where}.{name} must be a string")
+        raise InvalidReviewError(f"{where}.{name} must be a string")
     return found
 
 
@@ -151,5 +153,5 @@ def _mapping_or_none(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - 
 
 def _mapping(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     if not isinstance(raw, dict):
-        raise InvalidReview(f"{where} must be an object")
+        raise InvalidReviewError(f"{where} must be an object")
     return raw

@@ -8,7 +8,7 @@ import structlog
 from double_booked.operator import cluster
 from double_booked.operator.lifecycle import Operator
 from double_booked.operator.objects import GROUP, VERSION, read_identity
-from double_booked.operator.reviews import NotAdmitting, Refused
+from double_booked.operator.reviews import NotAdmittingError, RejectionError
 from double_booked.operator.webhook import NOT_ADMITTING
 
 registry = kopf.OperatorRegistry()
@@ -59,10 +59,10 @@ async def _review(
 ) -> None:
     try:
         warnings += await reviewer(new, old, userinfo, dry_run=dryrun)
-    except Refused as error:
+    except RejectionError as error:
         structlog.get_logger().info(
             "refused", object=str(read_identity(new).key), code=error.code, reason=str(error)
         )
         raise kopf.AdmissionError(str(error), code=error.code) from error
-    except NotAdmitting as error:
+    except NotAdmittingError as error:
         raise kopf.AdmissionError(str(error), code=NOT_ADMITTING) from error

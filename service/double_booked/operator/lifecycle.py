@@ -42,7 +42,7 @@ from double_booked.operator.webhook_tls import (
 from double_booked.runtime import logs, sockets
 from double_booked.runtime.probes import HttpServer
 from double_booked.settings import OperatorSettings, split_names
-from double_booked.tls.pem import BadCertificate, PemFile, load_authorities
+from double_booked.tls.pem import CertificateError, PemFile, load_authorities
 
 _OPENING_SECONDS = 0.2
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -62,7 +62,7 @@ def operate(settings: OperatorSettings) -> None:
     logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
     try:
         asyncio.run(run(settings))
-    except (sockets.CannotListen, ClusterError, BadCertificate) as error:
+    except (sockets.ListenError, ClusterError, CertificateError) as error:
         sys.exit(f"double-booked: {error}")
     except Exception as error:  # noqa: BLE001 - whatever it is, one line says so
         # kopf passes on what ended a task of its own.
@@ -74,7 +74,7 @@ async def run(settings: OperatorSettings) -> None:
     """Runs the operator until a signal.
 
     Raises:
-        CannotListen: An address cannot be had.
+        ListenError: An address cannot be had.
         ClusterError: There are no credentials for a cluster.
         SystemExit: A part of the operator failed.
     """
@@ -116,9 +116,9 @@ class Operator:
         has_failed: Whether it ended by a fault of a part of it.
 
     Raises:
-        CannotListen: An address cannot be had.
+        ListenError: An address cannot be had.
         ClusterError: There are no credentials for a cluster.
-        BadCertificate: The authorities of callers cannot be used.
+        CertificateError: The authorities of callers cannot be used.
     """
 
     def __init__(self, settings: OperatorSettings) -> None:

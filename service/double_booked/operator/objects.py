@@ -37,7 +37,7 @@ Verdict: TypeAlias = Literal["True", "False", "Unknown"]
 """The status of a condition."""
 
 
-class InvalidObject(ValueError):  # noqa: N818 - named as validation.InvalidRequest is
+class InvalidObjectError(ValueError):
     """An object cannot be used; the message names the field, what is wrong and how to fix it."""
 
 
@@ -256,19 +256,19 @@ def read_calendar(raw: RawObject) -> Calendar:
     """Parse a Calendar.
 
     Raises:
-        InvalidObject: Its spec cannot be used.
+        InvalidObjectError: Its spec cannot be used.
     """
     spec = raw.get("spec") or {}
     capacity = spec.get("capacity", 1)
     if not isinstance(capacity, int) or capacity < 1:
-        raise InvalidObject(f"spec.capacity is {capacity!r}: give a whole number from 1 on.")
+        raise InvalidObjectError(f"spec.capacity is {capacity!r}: give a whole number from 1 on.")
     gap_text = str(spec.get("minGap", "0s"))
     try:
         gap = parse_duration(gap_text)
     except ValueError as error:
-        raise InvalidObject(f"spec.minGap: {error}") from error
+        raise InvalidObjectError(f"spec.minGap: {error}") from error
     if gap > MAX_GAP_DAYS * _SECONDS_PER_DAY:
-        raise InvalidObject(f"spec.minGap is {gap_text}: give {MAX_GAP_DAYS}d at most.")
+        raise InvalidObjectError(f"spec.minGap is {gap_text}: give {MAX_GAP_DAYS}d at most.")
     rejects = spec.get("policy", "Reject") != "Report"
     return _calendar(raw, Rules(capacity, rejects, gap * NANOS_PER_SECOND, sys.intern(gap_text)))
 
@@ -277,7 +277,7 @@ def hold_calendar(raw: RawObject) -> Calendar:
     """Parse a Calendar; one that cannot be used says so, with default rules."""
     try:
         return read_calendar(raw)
-    except InvalidObject as error:
+    except InvalidObjectError as error:
         return _calendar(raw, Rules(), str(error))
 
 
@@ -313,15 +313,15 @@ def read_booking(raw: RawObject) -> Booking:
     """Parse a Booking.
 
     Raises:
-        InvalidObject: Its spec cannot be used.
+        InvalidObjectError: Its spec cannot be used.
     """
     spec = raw.get("spec") or {}
     start, end = (_read_spec_time(spec, field) for field in ("start", "end"))
     if end < start:
-        raise InvalidObject("spec.end is before spec.start: give an end that is not.")
+        raise InvalidObjectError("spec.end is before spec.start: give an end that is not.")
     calendars, replaces = (_read_names(spec, field) for field in ("calendars", "replaces"))
     if not calendars:
-        raise InvalidObject("spec.calendars names none: give the names of 1 to 16 Calendars.")
+        raise InvalidObjectError("spec.calendars names none: give the names of 1 to 16 Calendars.")
     return _booking(raw, start, end, calendars, replaces=replaces)
 
 
@@ -329,7 +329,7 @@ def hold_booking(raw: RawObject) -> Booking:
     """Parse a Booking; one that cannot be used says so and occupies nothing."""
     try:
         return read_booking(raw)
-    except InvalidObject as error:
+    except InvalidObjectError as error:
         return _booking(raw, fault=str(error))
 
 
@@ -383,7 +383,7 @@ def _conditions(status: RawObject) -> dict[str, RawObject]:
 def _read_names(spec: RawObject, field: str) -> tuple[str, ...]:
     names = spec.get(field) or []
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
-        raise InvalidObject(f"spec.{field} names none: give a list of names.")
+        raise InvalidObjectError(f"spec.{field} names none: give a list of names.")
     return tuple(sys.intern(name) for name in dict.fromkeys(names))
 
 
@@ -397,7 +397,7 @@ def _read_spec_time(spec: RawObject, field: str) -> int:
     try:
         return read_time(text if isinstance(text, str) else "")
     except ValueError as error:
-        raise InvalidObject(
+        raise InvalidObjectError(
             f"spec.{field} is {text!r}: give a time like 2026-12-01T09:00:00Z, in the years"
             " 0001 to 9999 and with at most nine digits of a fraction."
         ) from error

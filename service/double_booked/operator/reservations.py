@@ -17,7 +17,7 @@ MAX_RESERVATIONS = 1000
 only writes that are admitted and then fail, by a quota for one, stay for WRITE_SECONDS."""
 
 
-class TooManyReservations(Exception):  # noqa: N818 - it reads as what it says
+class TooManyReservationsError(Exception):
     """A namespace has too many writes under way; the message says when to try again."""
 
 
@@ -63,12 +63,12 @@ class Reservations:
             reviewed_version: The resourceVersion of the object that is changed; 0 for a creation.
 
         Raises:
-            TooManyReservations: The namespace has MAX_RESERVATIONS.
+            TooManyReservationsError: The namespace has MAX_RESERVATIONS.
         """
         self._end(wanted, lambda each: _writes_same(each.wanted, wanted))
         namespace = wanted.identity.key.namespace
         if self._count(namespace) >= MAX_RESERVATIONS:
-            raise TooManyReservations(
+            raise TooManyReservationsError(
                 f"{MAX_RESERVATIONS} writes of namespace {namespace} are under way, and no more"
                 f" are admitted until some are stored; try again in {WRITE_SECONDS:.0f} seconds."
             )

@@ -32,7 +32,7 @@ from double_booked.operator.objects import (
     GROUP,
     Booking,
     Calendar,
-    InvalidObject,
+    InvalidObjectError,
     Key,
     RawObject,
     hold_booking,
@@ -41,7 +41,7 @@ from double_booked.operator.objects import (
     read_calendar,
     read_identity,
 )
-from double_booked.operator.reservations import Reservation, TooManyReservations
+from double_booked.operator.reservations import Reservation, TooManyReservationsError
 from double_booked.operator.store import BOOKINGS, CALENDARS, Intake, Kind
 
 MAX_CONFIRMED = 50
@@ -56,7 +56,7 @@ _SETTLE_SECONDS = 1.0
 _Object = TypeVar("_Object")
 
 
-class Refused(Exception):  # noqa: N818 - it reads as what it says
+class RejectionError(Exception):
     """A write is refused; the message says why.
 
     Attributes:
@@ -68,7 +68,7 @@ class Refused(Exception):  # noqa: N818 - it reads as what it says
         self.code = code
 
 
-class NotAdmitting(Exception):  # noqa: N818 - as above
+class NotAdmittingError(Exception):
     """This process may not answer reviews now; the message says why."""
 
 
@@ -95,9 +95,9 @@ class Reviewer:
             dry_run: Whether it is not written in the end.
 
         Raises:
-            Refused: It cannot be used, would put a calendar over its capacity, or replaces a
+            RejectionError: It cannot be used, would put a calendar over its capacity, or replaces a
                 booking that the user may not delete.
-            NotAdmitting: Another process may be answering reviews.
+            NotAdmittingError: Another process may be answering reviews.
         """
         before = hold_booking(old) if old else None
         if _is_deleted(new):
@@ -123,8 +123,8 @@ class Reviewer:
         """Admit a calendar; return a warning if more is booked than it would admit.
 
         Raises:
-            Refused: It cannot be used.
-            NotAdmitting: Another process may be answering reviews.
+            RejectionError: It cannot be used.
+            NotAdmittingError: Another process may be answering reviews.
         """
         wanted = _usable(read_calendar, new)
         before = hold_calendar(old) if old else None
@@ -161,7 +161,7 @@ class Reviewer:
         """Reserve the time of a booking if it fits, after a look at what is in the way.
 
         Raises:
-            Refused: It does not fit.
+            RejectionError: It does not fit.
         """
         clashes = find_clashes(wanted, before, self._view)
         for _ in range(_ROUNDS):
@@ -177,7 +177,7 @@ class Reviewer:
             free = next_free_time(wanted, self._view, time.time_ns())
             # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
             # apply retries for seconds, and server-side apply advises --force-conflicts.
-            raise Refused(FORBIDDEN, rejection_message(wanted, refused, free))
+            raise RejectionError(FORBIDDEN, rejection_message(wanted, refused, free))
         self._reserve(wanted, before, dry_run=dry_run)
         return [warning_message(clash) for clash in clashes]
 
@@ -185,13 +185,13 @@ class Reviewer:
         self, wanted: Booking | Calendar, before: Booking | Calendar | None, *, dry_run: bool
     ) -> None:
         if not self._may_admit():
-            raise NotAdmitting("this process does not hold the Lease")
+            raise NotAdmittingError("this process does not hold the Lease")
         if dry_run:
             return
         try:
             self._view.reservations.add(wanted, before.identity.version if before else 0)
-        except TooManyReservations as error:
-            raise Refused(FORBIDDEN, f"{wanted.identity.key.name}: {error}") from error
+        except TooManyReservationsError as error:
+            raise RejectionError(FORBIDDEN, f"{wanted.identity.key.name}: {error}") from error
 
     def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
         """Whether a booking takes nothing that it had not, and still counts once with others."""
@@ -225,17 +225,17 @@ class Reviewer:
             existing = [key for key in added if self._view.exists(key)]
             allowed = await asyncio.gather(*(self._may_delete(key, user) for key in existing))
         except ClusterError as error:
-            raise NotAdmitting(f"cannot check who may be replaced: {error}") from error
+            raise NotAdmittingError(f"cannot check who may be replaced: {error}") from error
         denied = [key.name for key, may in zip(existing, allowed, strict=True) if not may]
         if denied:
-            raise Refused(
+            raise RejectionError(
                 FORBIDDEN,
                 f"{wanted.key.name}: spec.replaces names {name_some(denied, len(denied))}, and"
                 f" {user.get('username', 'this user')} may not delete that in namespace"
                 f" {wanted.key.namespace}: ask for the right to delete it, or leave the name out.",
             )
         if message := links_message(wanted, self._view):
-            raise Refused(FORBIDDEN, message)
+            raise RejectionError(FORBIDDEN, message)
 
     async def _may_delete(self, key: Key, user: RawObject) -> bool:
         """Ask the API server whether a user may delete a booking."""
@@ -256,7 +256,7 @@ class Reviewer:
                 try:
                     await self._look(CALENDARS, key)
                 except ClusterError as error:
-                    raise NotAdmitting(f"cannot look for calendar {key}: {error}") from error
+                    raise NotAdmittingError(f"cannot look for calendar {key}: {error}") from error
 
     async def _confirm(self, clashes: Iterable[Clash]) -> bool:
         """Look whether what is in the way is there still; return whether anything changed."""
@@ -314,8 +314,8 @@ def _rejecting(clashes: Iterable[Clash]) -> list[Clash]:
 def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
     try:
         return read(raw)
-    except InvalidObject as error:
-        raise Refused(INVALID, f"{read_identity(raw).key.name}: {error}") from error
+    except InvalidObjectError as error:
+        raise RejectionError(INVALID, f"{read_identity(raw).key.name}: {error}") from error
 
 
 def _is_deleted(raw: RawObject) -> bool:

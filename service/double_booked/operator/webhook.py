@@ -13,7 +13,7 @@ import kopf
 import structlog
 from aiohttp import web
 
-from double_booked.operator.admission_review import InvalidReview, parse_review
+from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.runtime.probes import SERVER_HEADER
@@ -105,8 +105,10 @@ class WebhookServer:
             if not self._may_admit():
                 return _unable("this process may not admit now"), "unavailable"
             return _answered(await review(asked, webhook=kind))
-        except (InvalidReview, RecursionError) as error:
-            reason = str(error) if isinstance(error, InvalidReview) else "it is nested too deeply"
+        except (InvalidReviewError, RecursionError) as error:
+            reason = (
+                str(error) if isinstance(error, InvalidReviewError) else "it is nested too deeply"
+            )
             text = f"this is no AdmissionReview of {kind}: {reason}"
             return _respond_with(400, text), "invalid"
         except Exception:  # noqa: BLE001 - one review must not end the others
@@ -118,9 +120,9 @@ async def _read(request: web.BaseRequest) -> bytes:
     """Return the body of a request.
 
     Raises:
-        InvalidReview: It is too large; nothing of it is kept.
+        InvalidReviewError: It is too large; nothing of it is kept.
     """
-    fault = InvalidReview(f"the body is larger than {MAX_REVIEW_BYTES} bytes")
+    fault = InvalidReviewError(f"the body is larger than {MAX_REVIEW_BYTES} bytes")
     if (request.content_length or 0) > MAX_REVIEW_BYTES:
         raise fault
     content = bytearray()

@@ -25,8 +25,8 @@ from double_booked.operator.objects import Key
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.tls import authority, pem
-from double_booked.tls.authority import BadMaterial, Material
-from double_booked.tls.pem import BadCertificate, PemFile
+from double_booked.tls.authority import InvalidBundleError, Material
+from double_booked.tls.pem import CertificateError, PemFile
 
 _LOOK_SECONDS = 10.0
 _MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
@@ -52,7 +52,7 @@ class Source(Protocol):
             served: What is served so far.
 
         Raises:
-            BadCertificate: There is none that can be used.
+            CertificateError: There is none that can be used.
             ClusterError: The API server does not answer, or refuses.
         """
 
@@ -221,7 +221,9 @@ class Kept:
         )
         self._trusted = renewed.authorities
         if fault:
-            raise BadCertificate(f"Secret {self._keeper.store.key}: {fault}; it has been made anew")
+            raise CertificateError(
+                f"Secret {self._keeper.store.key}: {fault}; it has been made anew"
+            )
         if served and not was_trusted:
             # API servers learn of a new authority a moment later; the next look serves.
             return served
@@ -237,7 +239,7 @@ def _material(data: Mapping[str, bytes]) -> tuple[Material | None, str]:
         authority.check(material)
     except KeyError as error:
         return None, f"{error} is missing"
-    except BadMaterial as error:
+    except InvalidBundleError as error:
         return None, str(error)
     return material, ""
 
@@ -297,7 +299,7 @@ class WebhookTls:
             found = await self._source.look(self._served)
             if found != self._served:
                 self._serve(found)
-        except BadCertificate as error:
+        except CertificateError as error:
             if str(error) != self._fault:
                 self._metrics.tls_reloads.labels("failure").inc()
                 structlog.get_logger().error("certificate not replaced", reason=str(error))

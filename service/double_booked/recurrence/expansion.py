@@ -33,7 +33,7 @@ def expand(
             fire then, and is not yielded.
 
     Raises:
-        TooManySteps: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `steps` has left.
     """
     full = complete_rule(rule, start)
     begin, left = max(start, first), None

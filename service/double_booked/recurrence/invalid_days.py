@@ -26,7 +26,7 @@ def expand_skipping(
     """Yield when a rule fires, as `expand` does, and heed its SKIP.
 
     Raises:
-        TooManySteps: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `steps` has left.
     """
     if rule.skip == "OMIT" or not _named_days(rule, start):
         return expand(rule, start, first, last, steps, starts_apart=starts_apart)

@@ -40,7 +40,7 @@ def count_passed(
         None if it cannot be known without following the rule from its start.
 
     Raises:
-        TooManySteps: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `steps` has left.
     """
     counts = _counts_within_days if rule.is_within_days else _counts_of_days
     found = counts(rule, start, first, steps)

@@ -56,7 +56,7 @@ def candidates(
         steps: Every candidate is counted there.
 
     Raises:
-        TooManySteps: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `steps` has left.
     """
     if rule.is_within_days:
         yield from _short_periods(rule, start, first, last, steps)

@@ -33,7 +33,7 @@ _FORBIDDEN = {
 }
 
 
-class TooManySteps(Exception):  # noqa: N818 - named for what was too much
+class TooManyStepsError(Exception):
     """A rule takes more steps than a file may."""
 
 
@@ -47,11 +47,11 @@ class Steps:
         """Counts so many.
 
         Raises:
-            TooManySteps: There are none left.
+            TooManyStepsError: There are none left.
         """
         self.left -= count
         if self.left < 0:
-            raise TooManySteps
+            raise TooManyStepsError
 
 
 @dataclass(frozen=True, slots=True)

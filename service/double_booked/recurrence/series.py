@@ -158,7 +158,7 @@ def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Itera
         steps: How far rules may be followed.
 
     Raises:
-        TooManySteps: They go farther.
+        TooManyStepsError: They go farther.
         OverflowError: A time leaves the years 1 to 9999.
     """
     clock = next((part.start for part in parts if not part.replaces), None)

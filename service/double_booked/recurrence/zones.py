@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 
-class UnknownZone(ValueError):  # noqa: N818 - named as InvalidCalendar is
+class UnknownZoneError(ValueError):
     """A name that is no time zone; the text says so."""
 
 

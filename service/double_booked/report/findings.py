@@ -113,7 +113,7 @@ class Findings:
     scope: str = ""
 
 
-class ForeignEvent(ValueError):  # noqa: N818 - named as InvalidRequest is
+class UnknownEventError(ValueError):
     """An answer holds an event that was not asked about."""
 
 
@@ -126,7 +126,7 @@ def gather(conflicts: ConflictList, asked: EventList, place: Callable[[int], Pla
         place: Where an event is written, by its position in the request.
 
     Raises:
-        ForeignEvent: The answer is not one to the request.
+        UnknownEventError: The answer is not one to the request.
     """
     positions: dict[bytes, list[int]] = {}
     for position, event in enumerate(asked.events):
@@ -182,7 +182,7 @@ def _find_members(group: ConflictGroup, positions: Mapping[bytes, Sequence[int]]
         content = event.SerializeToString()
         same = positions.get(content, ())
         if seen[content] == len(same):
-            raise ForeignEvent("the answer holds an event that was not asked about")
+            raise UnknownEventError("the answer holds an event that was not asked about")
         members.append(same[seen[content]])
         seen[content] += 1
     return members

@@ -52,7 +52,7 @@ class HttpServer:
         """Listens on the address.
 
         Raises:
-            CannotListen: The address cannot be had.
+            ListenError: The address cannot be had.
         """
         listening = listen(address, "HEALTH_CHECK_HOST")
         self.port = listening[0].getsockname()[1]

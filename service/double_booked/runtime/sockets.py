@@ -11,7 +11,7 @@ _NOT_ON_THIS_MACHINE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 _PORTS_TRIED = 10
 
 
-class CannotListen(Exception):  # noqa: N818 - it reads as what it says
+class ListenError(Exception):
     """An address cannot be listened on; the message says which, whose and why."""
 
     def __init__(self, address: Address, setting: str, reason: str) -> None:
@@ -26,17 +26,17 @@ def listen(address: Address, setting: str) -> list[socket.socket]:
         setting: The setting that says so, for the error.
 
     Raises:
-        CannotListen: The host is unknown or elsewhere, or the port is taken or
+        ListenError: The host is unknown or elsewhere, or the port is taken or
             not allowed.
     """
     try:
         return _listen_everywhere(address.port) if not address.host else _listen_on_any(address)
     except socket.gaierror as error:
-        raise CannotListen(address, setting, error.strerror or "unknown host") from error
+        raise ListenError(address, setting, error.strerror or "unknown host") from error
     except UnicodeError as error:
-        raise CannotListen(address, setting, "not a host name") from error
+        raise ListenError(address, setting, "not a host name") from error
     except OSError as error:
-        raise CannotListen(address, setting, os.strerror(error.errno or 0)) from error
+        raise ListenError(address, setting, os.strerror(error.errno or 0)) from error
 
 
 def raise_open_files_limit() -> None:

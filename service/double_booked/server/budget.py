@@ -2,7 +2,7 @@
 
 import threading
 
-from double_booked.conflicts.limits import LimitExceeded
+from double_booked.conflicts.limits import LimitExceededError
 
 
 class CallLimit:
@@ -23,10 +23,10 @@ class CallLimit:
         """Count a call.
 
         Raises:
-            LimitExceeded: There are too many already; it is not counted.
+            LimitExceededError: There are too many already; it is not counted.
         """
         if self.count >= self.maximum:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 f"more {self.kind} at a time than MAX_CONCURRENT_RPCS = {self.maximum}"
             )
         self.count += 1
@@ -76,7 +76,7 @@ class Share:
         """Hold so many bytes from now on, if the budget has room for what is more than before.
 
         Raises:
-            LimitExceeded: It has none; the share is as before.
+            LimitExceededError: It has none; the share is as before.
         """
         with self._lock:
             self._refuse_if(self._is_too_much(size))
@@ -88,7 +88,7 @@ class Share:
         A call that alone holds any is never refused, or the largest requests never had an answer.
 
         Raises:
-            LimitExceeded: There is no room beside what other calls hold; the share is as before.
+            LimitExceededError: Other calls leave no room; the share keeps its size.
         """
         with self._lock:
             is_alone = self._budget.bytes_in_flight == self.size
@@ -107,7 +107,7 @@ class Share:
 
     def _refuse_if(self, is_too_much: bool) -> None:  # noqa: FBT001 - private
         if is_too_much:
-            raise LimitExceeded(
+            raise LimitExceededError(
                 "more bytes of requests and answers at a time than "
                 f"MAX_BYTES_IN_FLIGHT = {self._budget.max_bytes}; try again later"
             )

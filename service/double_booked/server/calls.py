@@ -199,7 +199,7 @@ class Call:
         """Count the call against the limit of its method.
 
         Raises:
-            LimitExceeded: There are too many.
+            LimitExceededError: There are too many.
         """
         limit = self.method.limit
         if limit:
@@ -232,7 +232,7 @@ class Call:
         if self.event.call_details.deadline - time() < _LATE_SECONDS:
             return grpc.StatusCode.DEADLINE_EXCEEDED
         if not (self._has_request or self.method.takes_feed):
-            # Refused by gRPC's core for the size of its message, or given up by its caller
+            # RefusalError by gRPC's core for the size of its message, or given up by its caller
             # half-way; from here the two look the same.
             return grpc.StatusCode.RESOURCE_EXHAUSTED
         return grpc.StatusCode.CANCELLED
@@ -311,7 +311,7 @@ class UnaryCall(Call):
         """Count the bytes of an answer as in flight, until it is sent.
 
         Raises:
-            LimitExceeded: There is no room for them.
+            LimitExceededError: There is no room for them.
         """
         self._share = self._share or self.method.serving.budget.share()
         self._share.keep(size)

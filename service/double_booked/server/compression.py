@@ -11,8 +11,8 @@ import zlib
 
 import grpc
 
-from double_booked.conflicts.limits import LimitExceeded
-from double_booked.server.errors import Refused
+from double_booked.conflicts.limits import LimitExceededError
+from double_booked.server.errors import RefusalError
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -38,14 +38,14 @@ def expanded_size(message: bytes, maximum: int) -> int:
     """Return how large a compressed message becomes, or may become where it does not say.
 
     Raises:
-        LimitExceeded: It becomes larger than the maximum, MAX_MESSAGE_BYTES.
+        LimitExceededError: It becomes larger than the maximum, MAX_MESSAGE_BYTES.
     """
     if not message.startswith(_GZIP):
         return min(maximum, _MAX_RATIO * len(message))
     # RFC 1952, section 2.3.1.
     size = int.from_bytes(message[-_ISIZE_BYTES:], "little")
     if size > maximum:
-        raise LimitExceeded(
+        raise LimitExceededError(
             f"the message has {size} bytes, more than MAX_MESSAGE_BYTES = {maximum}"
         )
     return size
@@ -55,7 +55,7 @@ def expand(message: bytes, maximum: int) -> bytes | None:
     """Return what a compressed message says; None if that is larger than a number of bytes.
 
     Raises:
-        Refused: It cannot be decompressed, or is not whole.
+        RefusalError: It cannot be decompressed, or is not whole.
     """
     decompressor = zlib.decompressobj(_EITHER)
     try:
@@ -74,16 +74,16 @@ def expand_to(message: bytes, size: int) -> bytes:
     """Return what a compressed message says, which is to have at most so many bytes.
 
     Raises:
-        Refused: It has more, cannot be decompressed, or is not whole.
+        RefusalError: It has more, cannot be decompressed, or is not whole.
     """
     content = expand(message, size)
     if content is None:
-        raise Refused(
+        raise RefusalError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             f"the message has more than {size} bytes: than it says, or than MAX_MESSAGE_BYTES",
         )
     return content
 
 
-def _broken() -> Refused:
-    return Refused(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be decompressed")
+def _broken() -> RefusalError:
+    return RefusalError(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be decompressed")

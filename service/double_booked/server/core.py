@@ -77,7 +77,7 @@ HEADERS: Operation = cygrpc.SendInitialMetadataOperation(None, 0)
 STATUS_OK: Operation = cygrpc.SendStatusFromServerOperation(None, 0, b"", 0)
 
 
-class BatchRefused(Exception):  # noqa: N818 - named as the event that it is
+class BatchError(Exception):
     """gRPC's core refused a batch of operations; none of them will complete."""
 
 
@@ -147,12 +147,12 @@ class Core:
         When the server has stopped nothing happens, for the call is over.
 
         Raises:
-            BatchRefused: The core refused them.
+            BatchError: The core refused them.
         """
         with self._lock:
             error = 0 if self._is_gone else call.start_server_batch(operations, tag)
         if error:
-            raise BatchRefused(f"gRPC's core refused a batch: error {error}")
+            raise BatchError(f"gRPC's core refused a batch: error {error}")
 
     def cancel(self, call: CoreCall, code: grpc.StatusCode, details: str) -> None:
         """End a call with a status, from any thread, whatever it is doing."""

@@ -30,10 +30,10 @@ from double_booked.server.service import ConflictService, Engine
 from double_booked.server.standard import Health, Reflection
 from double_booked.server.time_limits import TimeLimits
 from double_booked.server.tls import IdentitySource, ServerTls
-from double_booked.server.tracing import CannotTrace
+from double_booked.server.tracing import TracingError
 from double_booked.server.workers import Workers
 from double_booked.settings import Settings
-from double_booked.tls.pem import BadCertificate
+from double_booked.tls.pem import CertificateError
 
 _CUT_OFF_SECONDS = 0.8
 """How long calls that are cut off may take to send their status."""
@@ -75,7 +75,7 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
     sockets.raise_open_files_limit()
     try:
         asyncio.run(_serve(settings, engine))
-    except (sockets.CannotListen, BadCertificate, CannotTrace) as error:
+    except (sockets.ListenError, CertificateError, TracingError) as error:
         sys.exit(f"double-booked: {error}")
 
 
@@ -116,8 +116,8 @@ class Server:
         http_port: Where HTTP listens, once started.
 
     Raises:
-        BadCertificate: TLS is asked for, and a file cannot be used.
-        CannotTrace: Traces are asked for, and cannot be made.
+        CertificateError: TLS is asked for, and a file cannot be used.
+        TracingError: Traces are asked for, and cannot be made.
     """
 
     def __init__(self, settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
@@ -169,12 +169,12 @@ class Server:
         """Listen, and take traffic once all does.
 
         Raises:
-            CannotListen: An address cannot be had; nothing listens then.
+            ListenError: An address cannot be had; nothing listens then.
         """
         await self._http.start(self._settings.health_check_host)
         try:
             self.port = self._bind_grpc()
-        except sockets.CannotListen:
+        except sockets.ListenError:
             await self._http.stop()
             raise
         watched = [
@@ -256,7 +256,7 @@ class Server:
             self._tls.credentials() if self._tls else None,
         )
         if not port:
-            raise sockets.CannotListen(address, "SERVICE_HOST", "gRPC's core refuses it")
+            raise sockets.ListenError(address, "SERVICE_HOST", "gRPC's core refuses it")
         return port
 
     async def __aenter__(self) -> Self:

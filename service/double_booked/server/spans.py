@@ -24,7 +24,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from double_booked.runtime.version import VERSION
 from double_booked.server.trace_context import parse_traceparent
-from double_booked.server.tracing import CannotTrace
+from double_booked.server.tracing import TracingError
 
 _EXPORTERS: dict[str, type[SpanExporter]] = {
     "http/protobuf": HttpSpanExporter,
@@ -72,7 +72,7 @@ class Tracing:
     unreachable, spans beyond OTEL_BSP_MAX_QUEUE_SIZE are dropped.
 
     Raises:
-        CannotTrace: A variable is unusable.
+        TracingError: A variable is unusable.
     """
 
     def __init__(self) -> None:
@@ -87,10 +87,10 @@ class Tracing:
                 _sampler(sampler_name), _resource(), shutdown_on_exit=False
             )
             self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
-        except CannotTrace:
+        except TracingError:
             raise
         except Exception as error:  # the exporters raise bare exceptions too
-            raise CannotTrace(f"an OTEL_* variable is unusable: {error}") from error
+            raise TracingError(f"an OTEL_* variable is unusable: {error}") from error
         self._tracer = self._provider.get_tracer("double_booked", VERSION)
         self._propagator = TraceContextTextMapPropagator()
 
@@ -213,12 +213,12 @@ def _otlp_setting(name: str) -> str:
 def _exporter() -> SpanExporter:
     protocol = _otlp_setting("PROTOCOL") or _DEFAULT_PROTOCOL
     if protocol not in _EXPORTERS:
-        raise CannotTrace(
+        raise TracingError(
             f"OTEL_EXPORTER_OTLP_PROTOCOL is '{protocol}', not one of {', '.join(_EXPORTERS)}"
         )
     endpoint = _otlp_setting("ENDPOINT")
     if protocol != "grpc" and not endpoint.startswith(("http://", "https://")):
-        raise CannotTrace(
+        raise TracingError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT is '{endpoint}', not a URL such as http://collector:4318"
         )
     for name in filter(None, map(_otlp_setting, _FILES)):
@@ -232,12 +232,12 @@ def _sampler(name: str) -> sampling.Sampler:
         return _SAMPLERS[name]
     if name not in _RATIO_SAMPLERS:
         known = ", ".join([*_SAMPLERS, *_RATIO_SAMPLERS])
-        raise CannotTrace(f"OTEL_TRACES_SAMPLER is '{name}', not one of {known}")
+        raise TracingError(f"OTEL_TRACES_SAMPLER is '{name}', not one of {known}")
     ratio = _setting("TRACES_SAMPLER_ARG") or "1"
     try:
         return _RATIO_SAMPLERS[name](float(ratio))
     except ValueError:
-        raise CannotTrace(
+        raise TracingError(
             f"OTEL_TRACES_SAMPLER_ARG is '{ratio}', not a number from 0 to 1"
         ) from None
 

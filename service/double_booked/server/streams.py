@@ -22,7 +22,7 @@ from double_booked.server.core import (
     ReceiveMessage,
     SendMessage,
 )
-from double_booked.server.errors import Refused
+from double_booked.server.errors import RefusalError
 
 _T = TypeVar("_T")
 _Start: TypeAlias = Callable[[], object]
@@ -93,8 +93,8 @@ class StreamCall(Call):
         """Return the next message; None after the last.
 
         Raises:
-            LimitExceeded: It is compressed, and what it becomes has no room.
-            Refused: It is compressed, and cannot be decompressed.
+            LimitExceededError: It is compressed, and what it becomes has no room.
+            RefusalError: It is compressed, and cannot be decompressed.
         """
         message = await self._receive()
         if message is None or not is_compressed(message):
@@ -115,11 +115,11 @@ class StreamCall(Call):
         """Return the message of a call that has just one.
 
         Raises:
-            Refused: It has none.
+            RefusalError: It has none.
         """
         message = await self.receive()
         if message is None:
-            raise Refused(grpc.StatusCode.INTERNAL, "no message came")
+            raise RefusalError(grpc.StatusCode.INTERNAL, "no message came")
         return message
 
     @types.coroutine

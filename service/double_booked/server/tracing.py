@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
-class CannotTrace(Exception):  # noqa: N818 - it reads as what happened
+class TracingError(Exception):
     """Tracing is asked for and impossible; the message says why in one line."""
 
 
@@ -23,7 +23,7 @@ def from_environment() -> "Tracing | None":
         None if no OTLP endpoint is set, or OTEL_SDK_DISABLED is true.
 
     Raises:
-        CannotTrace: OpenTelemetry is not installed, or a variable is unusable.
+        TracingError: OpenTelemetry is not installed, or a variable is unusable.
     """
     endpoint = next(filter(os.environ.get, _ENDPOINTS), None)
     if not endpoint or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -31,7 +31,7 @@ def from_environment() -> "Tracing | None":
     try:
         from double_booked.server import spans  # noqa: PLC0415 - 6 MB that most do not need
     except ModuleNotFoundError as error:
-        raise CannotTrace(
+        raise TracingError(
             f"{endpoint} is set, but {error.name} is not installed; "
             "install double-booked[otel], or unset it"
         ) from error

@@ -45,7 +45,7 @@ class Material:
         return x509.load_pem_x509_certificate(self.certificate).not_valid_after_utc
 
 
-class BadMaterial(ValueError):  # noqa: N818 - named as pem.BadCertificate is
+class InvalidBundleError(ValueError):
     """What is kept is no such material; the message says why."""
 
 
@@ -53,7 +53,7 @@ def check(material: Material) -> None:
     """Makes sure that the parts belong together.
 
     Raises:
-        BadMaterial: They do not, or are no PEM.
+        InvalidBundleError: They do not, or are no PEM.
     """
     try:
         issuer = x509.load_pem_x509_certificates(material.authorities)[0]
@@ -62,9 +62,9 @@ def check(material: Material) -> None:
         for certificate, key in pairs:
             loaded = load_pem_private_key(key, password=None)
             if loaded.public_key() != certificate.public_key():
-                raise BadMaterial("a key is not that of its certificate")
+                raise InvalidBundleError("a key is not that of its certificate")
     except (ValueError, TypeError) as error:
-        raise BadMaterial(f"it holds no usable certificate or key: {error}") from error
+        raise InvalidBundleError(f"it holds no usable certificate or key: {error}") from error
 
 
 def renew(
@@ -109,7 +109,7 @@ def _needs_leaf(material: Material, names: Sequence[str], now: dt.datetime) -> b
 def _issue(material: Material, names: Sequence[str], now: dt.datetime) -> Material:
     authority_key = load_pem_private_key(material.authority_key, password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
-        raise BadMaterial("the authority's key is of another kind")
+        raise InvalidBundleError("the authority's key is of another kind")
     key = ec.generate_private_key(ec.SECP256R1())
     leaf = _sign(key, authority_key, _first(material.authorities), names, now)
     return Material(material.authorities, material.authority_key, _pem(leaf), _key_pem(key))

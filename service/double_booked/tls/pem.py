@@ -27,7 +27,7 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 _SELF_SIGNED_DAYS = 3650
 
 
-class BadCertificate(Exception):  # noqa: N818 - it reads as what it says
+class CertificateError(Exception):
     """A file of TLS cannot be used; the message says which, whose and why."""
 
 
@@ -47,16 +47,16 @@ class PemFile:
         """Its content.
 
         Raises:
-            BadCertificate: The file cannot be read.
+            CertificateError: The file cannot be read.
         """
         try:
             return Path(self.path).read_bytes()
         except OSError as error:
             raise self.fault(error.strerror or str(error)) from error
 
-    def fault(self, reason: str) -> BadCertificate:
+    def fault(self, reason: str) -> CertificateError:
         """The error that this file cannot be used."""
-        return BadCertificate(f"cannot use {self.path} ({self.option}): {reason}")
+        return CertificateError(f"cannot use {self.path} ({self.option}): {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def load_authorities(file: PemFile) -> bytes:
     """Reads the certificates of authorities to trust.
 
     Raises:
-        BadCertificate: The file cannot be read, or holds no certificate.
+        CertificateError: The file cannot be read, or holds no certificate.
     """
     content = file.read()
     _certificates(content, file)
@@ -87,7 +87,7 @@ def load_pair(certificate: PemFile, key: PemFile) -> Pair:
     """Reads a certificate and its private key.
 
     Raises:
-        BadCertificate: A file cannot be read or used, the key is encrypted, that of
+        CertificateError: A file cannot be read or used, the key is encrypted, that of
             another certificate, or of a kind that gRPC does not serve.
     """
     chain, key_content = certificate.read(), key.read()

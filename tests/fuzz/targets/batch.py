@@ -14,7 +14,7 @@ from double_booked.api.scheduling_pb2 import (
     EventList,
 )
 from double_booked.conflicts import kernel
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 _LISTS = tuple(cases.values())
 SEEDS = (
@@ -27,7 +27,7 @@ SEEDS = (
 def check(data: bytes) -> None:
     try:
         answer = kernel.batch_get_conflicts(data, UNLIMITED).content
-    except InvalidRequest:
+    except InvalidRequestError:
         answer = None
     try:
         lists = BatchGetConflictsRequest.FromString(data).lists
@@ -41,6 +41,6 @@ def _one_by_one(lists: Iterable[EventList]) -> list[ConflictList] | None:
     """What the lists' answers are; None if any is refused."""
     try:
         answers = [kernel.get_conflicts(each.SerializeToString(), UNLIMITED) for each in lists]
-    except InvalidRequest:
+    except InvalidRequestError:
         return None
     return [ConflictList.FromString(each.content) for each in answers]

@@ -7,10 +7,10 @@ from tempfile import NamedTemporaryFile
 from calendars.ics_cases import BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.sources import BY, Reading, join, read
 from double_booked.commands.check import Failure, ask_engine
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -75,8 +75,8 @@ def check(data: bytes) -> None:
         try:
             source = read(file.name, "file", Reading(ics.Reading(MONTH, BERLIN), by=by))
             ask_engine(join([source], ConflictOptions()).asked)
-        except InvalidCalendar as error:
+        except InvalidCalendarError as error:
             assert error.faults
             assert all(error.faults)
-        except (InvalidRequest, Failure) as error:
+        except (InvalidRequestError, Failure) as error:
             assert str(error)

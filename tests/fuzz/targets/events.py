@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 
 from calendars.ics_cases import BERLIN
 from double_booked.calendars import ics
-from double_booked.calendars.errors import InvalidCalendar
+from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.sources import Reading, Source, read
 from fuzz.targets.calendars import MONTH, ZONE
 
@@ -115,7 +115,7 @@ def check(data: bytes) -> None:
         Path(file.name).write_bytes(content)
         try:
             source = read(file.name, "file", Reading(ics.Reading(MONTH, BERLIN)))
-        except InvalidCalendar as error:
+        except InvalidCalendarError as error:
             assert any(error.faults)
             return
     missing = passed_over(content, source)

@@ -9,7 +9,7 @@ from conflicts.test_kernel import cases
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import definition
 from double_booked.conflicts.sweep import Sweep
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 SEEDS = tuple(bytes([size]) + case for case in cases.values() for size in (1, 3))
 MAX_EVENTS_PER_MESSAGE = 8
@@ -26,7 +26,7 @@ def check(data: bytes) -> None:
     _sort(asked)
     try:
         expected = _in_any_order(definition.get_conflicts(asked))
-    except InvalidRequest:
+    except InvalidRequestError:
         expected = None
     assert _closed(_split(asked, size)) == expected
     assert _closed([asked.SerializeToString()]) == expected
@@ -54,7 +54,7 @@ def _closed(messages: Iterator[bytes] | list[bytes]) -> list[bytes] | None:
                 answer.MergeFromString(chunk)
         for chunk in sweep.finish():
             answer.MergeFromString(chunk)
-    except InvalidRequest:
+    except InvalidRequestError:
         return None
     return _in_any_order(answer)
 

@@ -3,8 +3,8 @@
 from conflicts.differential import UNLIMITED
 from conflicts.test_kernel import cases
 from double_booked.conflicts import kernel
-from double_booked.conflicts.limits import LimitExceeded, Limits
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.limits import LimitExceededError, Limits
+from double_booked.conflicts.validation import InvalidRequestError
 
 SMALL = Limits(
     max_message_bytes=500,
@@ -20,7 +20,7 @@ SEEDS = tuple(cases.values())
 def check(data: bytes) -> None:
     try:
         limited = kernel.get_conflicts(data, SMALL)
-    except (InvalidRequest, LimitExceeded) as error:
+    except (InvalidRequestError, LimitExceededError) as error:
         assert str(error)
         return
     assert len(limited.content) <= SMALL.max_answer_bytes

@@ -4,7 +4,7 @@ from conflicts.differential import UNLIMITED
 from conflicts.test_kernel import cases
 from double_booked.api.scheduling_pb2 import ConflictList
 from double_booked.conflicts import kernel
-from double_booked.conflicts.validation import InvalidRequest
+from double_booked.conflicts.validation import InvalidRequestError
 
 SEEDS = tuple(bytes([size]) + case for case in cases.values() for size in (0, 40))
 
@@ -14,7 +14,7 @@ def check(data: bytes) -> None:
     size, request = 1 + sum(data[:1]), data[1:]
     try:
         pieces = kernel.stream_conflicts(request, UNLIMITED)
-    except InvalidRequest:
+    except InvalidRequestError:
         assert _is_refused(request)
         return
     expected = kernel.get_conflicts(request, UNLIMITED).content
@@ -24,7 +24,7 @@ def check(data: bytes) -> None:
 def _is_refused(request: bytes) -> bool:
     try:
         kernel.get_conflicts(request, UNLIMITED)
-    except InvalidRequest:
+    except InvalidRequestError:
         return True
     return False
 

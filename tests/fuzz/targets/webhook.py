@@ -5,10 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 from double_booked.operator.admission import CapacityView, find_clashes
-from double_booked.operator.admission_review import InvalidReview, parse_review
+from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.cluster import path_of
 from double_booked.operator.objects import (
-    InvalidObject,
+    InvalidObjectError,
     hold_booking,
     hold_calendar,
     read_booking,
@@ -25,7 +25,7 @@ def check(data: bytes) -> None:
     """Read a request as a review of each kind, and decide on it as the operator would."""
     for kind in ("bookings", "calendars"):
         # Any other error is a finding.
-        with suppress(InvalidReview, InvalidObject):
+        with suppress(InvalidReviewError, InvalidObjectError):
             decide(kind, parse_review(data, kind)["request"])
 
 
