@@ -138,9 +138,9 @@ def serve(chosen: settings.Settings) -> None:
 @settings_options(settings.OperatorSettings)
 def operator(chosen: settings.OperatorSettings) -> None:
     """Refuse double bookings in a Kubernetes cluster, until SIGTERM or Ctrl-C."""
-    from double_booked.operator import lifecycle
+    from double_booked.operator.main import operate
 
-    lifecycle.operate(chosen)
+    operate(chosen)
 
 
 @main.command()

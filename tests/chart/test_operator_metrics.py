@@ -12,10 +12,10 @@ from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
+from tests.operator.factories import booking, calendar, index_of, key, metrics_of
 
 from chart.programs import CHART, ROOT, run, tool
 from chart.test_alerts import CASES, groups
-from operator_making import booking, calendar, index_of, key, metrics_of
 
 NAME = re.compile(r"\bdouble_booked_operator_[a-z_]+")
 LABEL = re.compile(r"{{(\w+)}}")

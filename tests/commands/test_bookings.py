@@ -10,10 +10,10 @@ from typing import Any
 
 import click.testing
 import pytest
+from tests.operator.factories import raw_booking, raw_calendar
 
 from double_booked import cli
 from double_booked.commands.bookings import monday_of
-from operator_making import raw_booking, raw_calendar
 
 DECEMBER = ("--from", "2026-12-07", "--timezone", "UTC")
 MONDAY = "2026-12-07T{}:00Z"

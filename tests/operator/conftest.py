@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from double_booked.operator.cluster import Cluster
-from operator_api import Api, serving
+
+from .fake_api_server import Api, serving
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from double_booked.operator.admission import (
 )
 from double_booked.operator.objects import Booking, Calendar, Rules
 from double_booked.operator.reservations import Reservations
-from operator_making import HOUR, at, booking, calendar, index_of, key
+
+from .factories import HOUR, at, booking, calendar, index_of, key
 
 
 def view_of(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()) -> CapacityView:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from double_booked.operator.admission_review import InvalidReviewError, parse_review
-from operator_making import raw_booking, raw_calendar
+
+from .factories import raw_booking, raw_calendar
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 

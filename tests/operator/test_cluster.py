@@ -7,8 +7,9 @@ import pytest
 
 from double_booked.operator.cluster import Cluster, ClusterError, path_of, url_path
 from double_booked.operator.objects import API_VERSION, Key
-from operator_api import BOOKINGS, EVENTS, SECRETS, Api
-from operator_making import key, raw_booking
+
+from .factories import key, raw_booking
+from .fake_api_server import BOOKINGS, EVENTS, SECRETS, Api
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 PATH = f"{BOOKINGS}/a"

@@ -17,7 +17,8 @@ from double_booked.operator.objects import (
     read_booking,
     read_calendar,
 )
-from operator_making import raw_booking, raw_calendar
+
+from .factories import raw_booking, raw_calendar
 
 BEFORE, EARLIER = "2025-11-01T00:00:00Z", "2025-10-01T00:00:00Z"
 FREE = BookingStatus("False", "Free", "It conflicts with no other booking.", generation=1)

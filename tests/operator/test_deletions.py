@@ -14,10 +14,10 @@ from double_booked.operator.deletions import Deletions, deleted_at, ttl_of
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Booking, Calendar, hold_booking, hold_calendar
 from double_booked.operator.schedule import Index
-from operator_api import BOOKINGS, EVENTS, Api
-from operator_making import at, booking, calendar, index_of, key, raw_booking, raw_calendar
 
 from .conftest import until
+from .factories import at, booking, calendar, index_of, key, raw_booking, raw_calendar
+from .fake_api_server import BOOKINGS, EVENTS, Api
 
 OVER = ("2025-11-20T09:00:00Z", "2025-11-20T10:00:00Z")
 YEARS = 10**9

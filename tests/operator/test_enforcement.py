@@ -20,8 +20,9 @@ from double_booked.operator.enforcement import (
     selects,
 )
 from double_booked.tls.authority import Material, renew
-from operator_making import calendar
 from server.certificate_authority import Authority, new_key
+
+from .factories import calendar
 
 NAME = "double-booked-operator"
 HOST = f"{NAME}.shared.svc"

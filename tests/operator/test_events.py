@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from double_booked.operator import events
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.objects import Booking, Calendar
-from operator_api import EVENTS, Api
-from operator_making import booking, calendar
+
+from .factories import booking, calendar
+from .fake_api_server import EVENTS, Api
 
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 

@@ -10,7 +10,8 @@ from double_booked.operator.admission import CapacityView, find_clashes
 from double_booked.operator.free_times import next_free_time
 from double_booked.operator.objects import Booking, Calendar
 from double_booked.operator.reservations import Reservations
-from operator_making import HOUR, at, booking, calendar, index_of
+
+from .factories import HOUR, at, booking, calendar, index_of
 
 DAYS = 24
 """Hours of a day."""

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.operator.intervals import Interval, IntervalIndex
-from operator_making import key
+
+from .factories import key
 
 moments = st.integers(0, 300)
 intervals = st.builds(

@@ -6,8 +6,9 @@ from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.lease import DURATION_SECONDS, Lease
 from double_booked.operator.objects import Key
 from double_booked.operator.reservations import WRITE_SECONDS
-from operator_api import LEASES, Api
-from operator_making import Clock
+
+from .factories import Clock
+from .fake_api_server import LEASES, Api
 
 KEY = Key("team", "operator")
 PATH = f"{LEASES}/operator"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from double_booked.operator.links import MAX_LINKED, Links, count_pairs, linked_with, make_links
 from double_booked.operator.objects import Key
-from operator_making import key
+
+from .factories import key
 
 
 def keys(names: str) -> set[Key]:

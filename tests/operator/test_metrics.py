@@ -11,7 +11,8 @@ from double_booked.operator import metrics
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import Booking, Calendar, Identity, Key, Rules
 from double_booked.operator.schedule import Index
-from operator_making import at, booking, calendar, index_of, key, metrics_of
+
+from .factories import at, booking, calendar, index_of, key, metrics_of
 
 Over = dict[Key, tuple[Key, ...]]
 Told = dict[tuple[str, str], float]

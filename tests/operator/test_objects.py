@@ -16,7 +16,8 @@ from double_booked.operator.objects import (
     read_calendar,
     write_time,
 )
-from operator_making import raw_booking, raw_calendar
+
+from .factories import raw_booking, raw_calendar
 
 
 def test_a_booking_keeps_its_nanoseconds_and_its_offset() -> None:

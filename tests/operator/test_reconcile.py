@@ -19,8 +19,8 @@ from double_booked.operator.reconcile import (
 )
 from double_booked.operator.schedule import Index
 from double_booked.operator.steps import Steps
-from operator_making import HOUR, at, booking, calendar, index_of, key
 
+from .factories import HOUR, at, booking, calendar, index_of, key
 from .test_links import largest_matching
 
 ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")

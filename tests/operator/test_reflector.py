@@ -13,10 +13,10 @@ from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Index
 from double_booked.operator.store import BOOKINGS as KIND
 from double_booked.operator.store import Held, Intake
-from operator_api import BOOKINGS, Api
-from operator_making import key, raw_booking
 
 from .conftest import until
+from .factories import key, raw_booking
+from .fake_api_server import BOOKINGS, Api
 
 ALL = "/apis/double-booked.io/v1alpha1/bookings"
 

@@ -12,8 +12,8 @@ from double_booked.operator.admission import CapacityView, find_clashes
 from double_booked.operator.objects import Booking, Key, Rules
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Index
-from operator_making import HOUR, at, booking, calendar, index_of, key
 
+from .factories import HOUR, at, booking, calendar, index_of, key
 from .test_links import largest_matching
 
 NAMES = "abcde"

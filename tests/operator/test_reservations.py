@@ -11,7 +11,8 @@ from double_booked.operator.reservations import (
     Reservations,
     TooManyReservationsError,
 )
-from operator_making import Clock, booking, calendar, key
+
+from .factories import Clock, booking, calendar, key
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from double_booked.operator.reviews import (
 from double_booked.operator.schedule import Index
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import Intake
-from operator_api import ACCESS_REVIEWS, BOOKINGS, CALENDARS, Api
-from operator_making import key, raw_booking, raw_calendar
+
+from .factories import key, raw_booking, raw_calendar
+from .fake_api_server import ACCESS_REVIEWS, BOOKINGS, CALENDARS, Api
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 USER = {"username": "anna", "uid": "7", "groups": ["team"], "extra": {"scope": ["all"]}}

@@ -17,10 +17,10 @@ from double_booked.operator.status_writer import Statuses
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import CALENDARS as CALENDAR_KIND
 from double_booked.operator.store import Intake
-from operator_api import BOOKINGS, CALENDARS, EVENTS, Api
-from operator_making import key, raw_booking, raw_calendar
 
 from .conftest import until
+from .factories import key, raw_booking, raw_calendar
+from .fake_api_server import BOOKINGS, CALENDARS, EVENTS, Api
 
 ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")

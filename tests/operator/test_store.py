@@ -11,7 +11,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Index
 from double_booked.operator.store import BOOKINGS, CALENDARS, Intake, Kind
-from operator_making import key, raw_booking, raw_calendar
+
+from .factories import key, raw_booking, raw_calendar
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 

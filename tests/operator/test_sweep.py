@@ -10,8 +10,8 @@ from double_booked.operator.links import make_links
 from double_booked.operator.objects import Key
 from double_booked.operator.steps import Steps
 from double_booked.operator.sweep import Conflicts, find_conflicts
-from operator_making import key
 
+from .factories import key
 from .test_links import largest_matching
 
 END = 14

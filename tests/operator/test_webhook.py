@@ -20,7 +20,8 @@ from double_booked.operator.webhook_tls import Served, load_pair
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
 from double_booked.tls import authority
-from operator_making import Clock, raw_booking
+
+from .factories import Clock, raw_booking
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 SECRET = "0123456789abcdef" * 2

@@ -13,10 +13,10 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.enforcement import Expected
 from double_booked.operator.schedule import Index
 from double_booked.operator.webhook_monitor import WebhookMonitor
-from operator_api import WEBHOOKS, Api
-from operator_making import calendar, index_of
 
 from .conftest import until
+from .factories import calendar, index_of
+from .fake_api_server import WEBHOOKS, Api
 
 NAME = "double-booked-operator"
 OWN = f"{WEBHOOKS}/{NAME}"

@@ -25,9 +25,10 @@ from double_booked.operator.review_paths import (
 from double_booked.operator.webhook_tls import Files, Keeper, Kept, SecretStore, WebhookTls
 from double_booked.tls import authority
 from double_booked.tls.pem import PemFile
-from operator_api import SECRETS, WEBHOOKS, Api
-from operator_making import Clock
 from server.certificate_authority import Authority
+
+from .factories import Clock
+from .fake_api_server import SECRETS, WEBHOOKS, Api
 
 SECRET = f"{SECRETS}/webhook"
 CONFIGURATION = f"{WEBHOOKS}/double-booked"

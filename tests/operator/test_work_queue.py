@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from double_booked.operator.work_queue import WorkQueue
-from operator_making import Clock
+
+from .factories import Clock
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import kopf
 import structlog
 
 from double_booked.operator import cluster
-from double_booked.operator.lifecycle import Operator
+from double_booked.operator.app import Operator
 from double_booked.operator.objects import GROUP, VERSION, read_identity
 from double_booked.operator.reviews import NotAdmittingError, RejectionError
 from double_booked.operator.webhook import NOT_ADMITTING

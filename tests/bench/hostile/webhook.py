@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
+from tests.operator.factories import raw_booking, raw_calendar
+from tests.operator.fake_api_server import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, Api
+from tests.operator.fake_api_server import serving as serving_api
 
 from bench.hostile.goals import Figure
 from bench.hostile.server import cpu_seconds
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
-from operator_api import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, Api
-from operator_api import serving as serving_api
-from operator_making import raw_booking, raw_calendar
 
 MAX_CPU_SECONDS = 1.0
 """For a thousand forged reviews."""

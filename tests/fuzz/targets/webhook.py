@@ -4,6 +4,8 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from tests.operator.factories import booking, calendar, index_of, raw_booking, raw_calendar
+
 from double_booked.operator.admission import CapacityView, find_clashes
 from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.cluster import path_of
@@ -16,7 +18,6 @@ from double_booked.operator.objects import (
 )
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Index
-from operator_making import booking, calendar, index_of, raw_booking, raw_calendar
 
 NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
 

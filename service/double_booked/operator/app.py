@@ -1,17 +1,14 @@
-"""The life of the operator: know the cluster, hold the Lease, admit; then give both up."""
+"""The operator without kopf: its parts, and the order in which they start and stop."""
 
 import asyncio
-import logging
 import os
 import socket
-import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import kopf
 import structlog
 
 from double_booked.operator.admission import CapacityView
@@ -39,71 +36,13 @@ from double_booked.operator.webhook_tls import (
     Source,
     WebhookTls,
 )
-from double_booked.runtime import logs, sockets
+from double_booked.runtime import sockets
 from double_booked.runtime.probes import HttpServer
 from double_booked.settings import OperatorSettings, split_names
-from double_booked.tls.pem import CertificateError, PemFile, load_authorities
+from double_booked.tls.pem import PemFile, load_authorities
 
 _OPENING_SECONDS = 0.2
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-def operate(settings: OperatorSettings) -> None:
-    """Runs the operator until SIGTERM or SIGINT.
-
-    Raises:
-        SystemExit: An address cannot be listened on, there is no cluster, or a part of
-            the operator failed; it says so in one line.
-    """
-    logs.configure(settings.log_level, settings.log_format)
-    sockets.raise_open_files_limit()
-    # Its lines of refused reviews are ours in other words.
-    logging.getLogger("kopf").setLevel(logging.WARNING)
-    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)
-    try:
-        asyncio.run(run(settings))
-    except (sockets.ListenError, ClusterError, CertificateError) as error:
-        sys.exit(f"double-booked: {error}")
-    except Exception as error:  # noqa: BLE001 - whatever it is, one line says so
-        # kopf passes on what ended a task of its own.
-        structlog.get_logger().exception("a part of the operator failed")
-        sys.exit(f"double-booked: the operator failed: {error!r}")
-
-
-async def run(settings: OperatorSettings) -> None:
-    """Runs the operator until a signal.
-
-    Raises:
-        ListenError: An address cannot be had.
-        ClusterError: There are no credentials for a cluster.
-        SystemExit: A part of the operator failed.
-    """
-    # What kopf calls needs the Operator, so it cannot be imported before it.
-    from double_booked.operator.handlers import registry  # noqa: PLC0415
-
-    operator = Operator(settings)
-    await kopf.operator(
-        registry=registry,
-        standalone=True,
-        # Else kopf looks up the user's name, and a container's user may have none.
-        identity="double-booked",  # type: ignore[arg-type]
-        clusterwide=True,
-        memo=operator,
-        memories=_Memories(),  # type: ignore[arg-type]
-        stop_flag=operator.ended,
-    )
-    if operator.has_failed:
-        sys.exit("double-booked: the operator failed; its log says why")
-
-
-class _Memories:
-    """Keeps nothing: kopf would keep a memory of each object reviewed, for ever."""
-
-    async def recall_memo(self, _object: object, *, memobase: object, **_: object) -> object:
-        return memobase
-
-    def iter_all_daemon_memories(self) -> Iterator[object]:
-        return iter(())
 
 
 class Operator:

@@ -18,10 +18,10 @@ import yaml
 
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
-from operator_api import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, Api
-from operator_making import raw_booking, raw_calendar
 
 from .conftest import until
+from .factories import raw_booking, raw_calendar
+from .fake_api_server import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, Api
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
