@@ -61,7 +61,7 @@ def test_a_topic_prints_figures_beside_their_goals(topic: str) -> None:
 
 
 @pytest.mark.parametrize(("is_met", "code", "said"), [("True", 0, "met"), ("False", 1, "MISSED")])
-def test_a_goal_that_is_missed_is_the_exit_code(is_met: str, code: int, said: str) -> None:
+def test_a_missed_goal_sets_the_exit_code(is_met: str, code: int, said: str) -> None:
     ran = run(
         "import sys\n"
         "from bench.hostile.__main__ import conclude\n"
@@ -72,7 +72,7 @@ def test_a_goal_that_is_missed_is_the_exit_code(is_met: str, code: int, said: st
     assert f"| {said} |" in ran.stdout
 
 
-def test_a_topic_that_is_none_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_topic_is_rejected_with_the_list_of_topics() -> None:
     program = "import runpy; runpy.run_module('bench.hostile', run_name='__main__')"
     ran = run(program, "--only", "weather")
     assert ran.returncode == 2
@@ -87,7 +87,7 @@ def test_a_costly_request_is_within_the_limit_of_a_message(request_name: str) ->
     assert quarter > 1.5 * eighth
 
 
-async def test_what_a_server_tells_of_calls_and_of_its_end() -> None:
+async def test_a_server_reports_its_calls_and_how_it_ended() -> None:
     with serving() as server:
         shots = [Shot(GET, (framed(small()),))] * 3 + [Shot(GET, (framed(b"\xff"),))] * 2
         outcome = await asyncio.to_thread(fire, server.port, shots, 20)
@@ -102,12 +102,12 @@ async def test_what_a_server_tells_of_calls_and_of_its_end() -> None:
         assert server.cpu_seconds() == 0
 
 
-def test_a_cost_that_is_not_known_in_full_says_so() -> None:
+def test_an_incomplete_cost_says_so() -> None:
     assert str(Cost(11.0, "given up")) == "over 11.00"
     assert str(Cost(0.5)) == "0.50"
 
 
-def test_limits_of_cgroup_v2(tmp_path: Path) -> None:
+def test_a_cgroup_v2_gets_the_limits(tmp_path: Path) -> None:
     (tmp_path / "cgroup.controllers").write_text("cpu memory")
     with limited(1024, 0.5, tmp_path) as cgroup:
         assert cgroup
@@ -119,7 +119,7 @@ def test_limits_of_cgroup_v2(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_limits_of_cgroup_v1(tmp_path: Path) -> None:
+def test_a_cgroup_v1_gets_the_limits(tmp_path: Path) -> None:
     for controller in ("memory", "cpu"):
         (tmp_path / controller).mkdir()
     with limited(1024, 2, tmp_path) as cgroup:
@@ -132,7 +132,7 @@ def test_limits_of_cgroup_v1(tmp_path: Path) -> None:
     assert not memory.exists()
 
 
-def test_where_no_cgroup_can_be_made_there_is_none(tmp_path: Path) -> None:
+def test_limited_yields_none_without_cgroups(tmp_path: Path) -> None:
     with limited(1024, 1, tmp_path / "missing") as cgroup:
         assert cgroup is None
 

@@ -17,7 +17,7 @@ PROGRAMS = {
 
 
 @pytest.mark.parametrize("subject", PROGRAMS)
-def test_nothing_is_left_out(subject: str) -> None:
+def test_every_peer_is_measured(subject: str) -> None:
     ran = run(f"import {subject}; {subject}.{PROGRAMS[subject]}")
     assert ran.returncode == 0, ran.stderr
     assert "| --- |" in ran.stdout
@@ -26,7 +26,7 @@ def test_nothing_is_left_out(subject: str) -> None:
     assert "nan" not in ran.stdout
 
 
-def test_failed_calls_are_no_figure() -> None:
+def test_failed_calls_end_the_measurement() -> None:
     ran = run(
         "from load import calling; from servers import running\n"
         "with running('whole') as server, calling(server, [b'\\xff'], seconds=0.1) as call: call()"
@@ -35,7 +35,7 @@ def test_failed_calls_are_no_figure() -> None:
     assert "calls failed: rpc error: code = InvalidArgument" in ran.stderr
 
 
-def test_a_commit_that_is_not_in_the_clone_is_no_peer() -> None:
+def test_a_missing_commit_is_not_a_peer() -> None:
     assert run("import peers; print(peers.archive('0' * 40))").stdout == "None\n"
 
 

@@ -23,13 +23,13 @@ def alerts() -> set[str]:
     return {rule["alert"] for group in groups() for rule in group["rules"]}
 
 
-def test_each_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
+def test_each_alert_fires_when_it_should_and_only_then(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(json.dumps({"groups": groups()}))
     (tmp_path / "alerts.yaml").write_text(CASES.read_text())
     run(tool("promtool"), "test", "rules", "alerts.yaml", cwd=tmp_path)
 
 
-def test_none_is_left_out_of_the_cases() -> None:
+def test_every_alert_has_a_case() -> None:
     cases = [
         case
         for test in yaml.safe_load(CASES.read_text())["tests"]
@@ -38,12 +38,12 @@ def test_none_is_left_out_of_the_cases() -> None:
     assert {case["alertname"] for case in cases if case["exp_alerts"]} == alerts()
 
 
-def test_the_runbook_has_a_section_for_each() -> None:
+def test_the_runbook_has_a_section_for_each_alert() -> None:
     sections = {line.removeprefix("### ") for line in RUNBOOK.read_text().splitlines()}
     assert alerts() <= sections
 
 
-def test_alerts_are_about_what_is_installed() -> None:
+def test_alerts_cover_only_what_is_installed() -> None:
     """Two are about an absence: without the service or the operator they would always fire."""
     assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
     [of_service] = groups("--set=operator.enabled=false")
@@ -56,7 +56,7 @@ def test_alerts_are_about_what_is_installed() -> None:
 @pytest.mark.parametrize(
     ("policy", "consequence"), [("Fail", "are refused"), ("Ignore", "are let in unchecked")]
 )
-def test_the_alert_says_what_follows_if_nobody_admits(policy: str, consequence: str) -> None:
+def test_the_alert_describes_the_failure_policy(policy: str, consequence: str) -> None:
     _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
     [alert] = [
         each for each in of_operator["rules"] if each["alert"] == "DoubleBookedOperatorNotAdmitting"

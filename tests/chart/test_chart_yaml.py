@@ -17,13 +17,13 @@ DEFINITIONS = [yaml.safe_load(file.read_text()) for file in CHART.glob("files/cr
 @pytest.mark.parametrize(
     "kubernetes", [OLDEST, "1.31.0", "v1.31.14-eks-113cf36", "v1.34.4-gke.1047000", "1.36.0"]
 )
-def test_versions_of_the_big_clouds_are_accepted(helm: str, kubernetes: str) -> None:
+def test_kubernetes_versions_of_the_big_clouds_are_accepted(helm: str, kubernetes: str) -> None:
     assert "kind: Deployment" in template(helm=helm, kubernetes=kubernetes)
 
 
 @pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("kubernetes", ["1.30.14", "v1.30.9-gke.1009000"])
-def test_an_older_cluster_is_refused(helm: str, kubernetes: str) -> None:
+def test_an_older_cluster_is_rejected(helm: str, kubernetes: str) -> None:
     assert "incompatible" in refusal(f"--kube-version={kubernetes}", helm=helm)
 
 
@@ -32,7 +32,7 @@ def test_the_images_are_those_of_this_version() -> None:
     assert image["image"].endswith(f":{CHART_YAML['appVersion']}")
 
 
-def test_the_kinds_are_those_that_the_chart_brings() -> None:
+def test_the_listed_kinds_are_those_of_the_chart() -> None:
     listed = yaml.safe_load(NOTES["artifacthub.io/crds"])
     brought = {
         (f"{spec['names']['plural']}.{spec['group']}", spec["names"]["kind"], version["name"])
@@ -42,7 +42,7 @@ def test_the_kinds_are_those_that_the_chart_brings() -> None:
     assert {(each["name"], each["kind"], each["version"]) for each in listed} == brought
 
 
-def test_the_examples_fit_their_definitions() -> None:
+def test_the_examples_match_their_definitions() -> None:
     examples = yaml.safe_load(NOTES["artifacthub.io/crdsExamples"])
     assert {each["kind"] for each in examples} == {"Calendar", "Booking"}
     location = f"-schema-location={write_schemas(NEWEST)}"

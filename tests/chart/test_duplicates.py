@@ -49,12 +49,12 @@ def repeated(value: Any, path: str = "") -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_there_twice(name: str) -> None:
+def test_no_key_or_name_is_rendered_twice(name: str) -> None:
     for each in filter(None, yaml.load_all(template(values(name)), StrictLoader)):
         assert list(repeated(each, each["kind"])) == []
 
 
-def test_the_checks_find_what_is_there_twice() -> None:
+def test_the_checks_find_duplicates() -> None:
     with pytest.raises(AssertionError, match="'a'"):
         yaml.load("{a: 1, b: {a: 1, a: 2}}", StrictLoader)  # noqa: S506 - a safe loader
     assert list(repeated({"env": [{"name": "A"}, {"name": "A"}]})) == [".env: A"]

@@ -44,13 +44,13 @@ def test_a_pod_has_the_fields_that_values_set(name: str, deployment: str, part: 
     assert {"name": "scratch", "mountPath": "/tmp"} in first["volumeMounts"]  # noqa: S108 - in a pod
 
 
-def test_by_default_a_pod_leaves_them_to_the_cluster() -> None:
+def test_a_pod_has_none_of_these_fields_by_default() -> None:
     objects = render("--set=operator.enabled=true")
     for name in (KEY, OPERATOR):
         assert set(pod(objects, name)).isdisjoint({*POD_FIELDS, "initContainers"})
 
 
-def test_every_service_has_the_families_of_addresses() -> None:
+def test_every_service_has_the_ip_families_of_the_values() -> None:
     options = ("operator.enabled", "headlessService.enabled", "metrics.serviceMonitor.enabled")
     objects = render(*DUAL, *(f"--set={each}=true" for each in options))
     services = [each["spec"] for (kind, _), each in objects.items() if kind == "Service"]
@@ -60,13 +60,13 @@ def test_every_service_has_the_families_of_addresses() -> None:
         assert spec["ipFamilyPolicy"] == "PreferDualStack"
 
 
-def test_services_prefer_the_pods_that_values_say() -> None:
+def test_services_have_the_traffic_distribution_of_the_values() -> None:
     objects = render("--set=service.trafficDistribution=PreferClose,headlessService.enabled=true")
     for name in (KEY, f"{KEY}-headless"):
         assert objects["Service", name]["spec"]["trafficDistribution"] == "PreferClose"
 
 
-def test_the_sleep_of_a_hook_adds_to_the_time_that_a_pod_has() -> None:
+def test_the_grace_period_includes_the_sleep_of_a_hook() -> None:
     def grace(*options: str) -> list[int]:
         objects = render("--set=operator.enabled=true", *options)
         return [pod(objects, name)["terminationGracePeriodSeconds"] for name in (KEY, OPERATOR)]
@@ -81,25 +81,25 @@ def test_a_service_monitor_has_the_fields_that_values_set() -> None:
     assert endpoint["relabelings"][0]["targetLabel"] == "node"
 
 
-def test_extra_objects_are_filled_in() -> None:
+def test_extra_objects_are_rendered_as_templates() -> None:
     objects = render(values("everything-else"))
     assert objects["ConfigMap", "conflicts-more"]["data"] == {"release": "double-booked"}
     assert ("ConfigMap", "conflicts-text") in objects
 
 
-def test_pods_are_scaled_on_cpu_memory_and_metrics_of_their_own() -> None:
+def test_pods_scale_on_cpu_memory_and_custom_metrics() -> None:
     spec = render(values("autoscaling"))["HorizontalPodAutoscaler", KEY]["spec"]
     kinds = [each.get("resource", {}).get("name", each["type"]) for each in spec["metrics"]]
     assert kinds == ["cpu", "memory", "Pods"]
 
 
-def test_a_target_of_zero_is_none() -> None:
+def test_a_target_of_zero_is_left_out() -> None:
     options = ("--set=autoscaling.targetCPUUtilizationPercentage=0",)
     spec = render(values("autoscaling"), *options)["HorizontalPodAutoscaler", KEY]["spec"]
     assert [each["type"] for each in spec["metrics"]] == ["Resource", "Pods"]
 
 
-def test_a_budget_says_either_how_many_may_be_missing_or_how_many_must_be_there() -> None:
+def test_a_budget_has_either_max_unavailable_or_min_available() -> None:
     def budget(*options: str) -> dict[str, Any]:
         return dict(render(*options)["PodDisruptionBudget", KEY]["spec"])
 
@@ -137,7 +137,7 @@ def test_a_pod_monitor_selects_pods_without_a_service() -> None:
     assert ("Service", f"{KEY}-metrics") not in objects
 
 
-def test_googles_prometheus_drops_what_values_say() -> None:
+def test_pod_monitoring_has_the_relabeling_of_the_values() -> None:
     monitor = render(values("operator-namespaced"))["PodMonitoring", OPERATOR]
     [endpoint] = monitor["spec"]["endpoints"]
     assert endpoint["timeout"] == "10s"
@@ -190,10 +190,12 @@ def test_googles_prometheus_drops_what_values_say() -> None:
         ),
     ],
 )
-def test_what_the_api_server_would_refuse_is_refused_at_once(options: str, reason: str) -> None:
+def test_values_that_the_api_server_would_reject_are_rejected_at_once(
+    options: str, reason: str
+) -> None:
     assert reason in " ".join(refusal(f"--set={options}").split())
 
 
-def test_a_preference_that_an_older_cluster_does_not_know_is_refused() -> None:
+def test_a_preference_unknown_to_an_older_cluster_is_rejected() -> None:
     options = ("--set=service.trafficDistribution=PreferSameNode", "--kube-version=1.33.5")
     assert "needs Kubernetes 1.34" in " ".join(refusal(*options).split())

@@ -55,7 +55,7 @@ def test_every_object_and_reference_follows_the_namespace() -> None:
         assert spaces <= {None, "elsewhere", "staging", "research"}
 
 
-def test_a_name_of_its_own_follows_that_of_the_release() -> None:
+def test_a_name_override_follows_the_release_name() -> None:
     names = {name for _, name in render("--set=nameOverride=slots,operator.enabled=true")}
     assert {"double-booked-slots", "double-booked-slots-operator"} <= names
     assert "double-booked" not in names
@@ -71,14 +71,14 @@ def test_a_name_of_its_own_follows_that_of_the_release() -> None:
         ("registry:5000/double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
     ],
 )
-def test_a_registry_of_all_charts_replaces_that_of_the_image(repository: str, image: str) -> None:
+def test_a_global_registry_replaces_that_of_the_image(repository: str, image: str) -> None:
     options = (f"--set=image.repository={repository}", "--set=operator.enabled=true")
     objects = render("--set=global.imageRegistry=mirror.example:5000/all", *options)
     assert container(objects)["image"] == image
     assert container(objects, "double-booked-operator")["image"] == image
 
 
-def test_pull_secrets_are_those_of_all_charts_and_its_own() -> None:
+def test_global_and_own_pull_secrets_are_merged() -> None:
     secrets = {"imagePullSecrets": ["own", {"name": "both"}]}
     secrets["global"] = {"imagePullSecrets": [{"name": "all"}, "both"]}  # type: ignore[assignment]
     objects = render(
@@ -92,6 +92,6 @@ def test_pull_secrets_are_those_of_all_charts_and_its_own() -> None:
     assert objects["Pod", "double-booked-test"]["spec"]["imagePullSecrets"] == expected
 
 
-def test_a_switch_that_no_parent_chart_reads_is_refused() -> None:
+def test_a_switch_for_a_parent_chart_is_rejected_without_one() -> None:
     assert "condition: ALIAS.enabled" in refusal("--set=enabled=false")
     assert render("--set=enabled=true,tags.any=true") == render()

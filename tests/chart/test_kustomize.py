@@ -54,7 +54,7 @@ def assert_chart_makes(objects: Objects, *options: str) -> None:
         ("overlays/operator-only", "operator-only"),
     ],
 )
-def test_it_makes_the_objects_that_the_chart_makes(folder: str, feature: str) -> None:
+def test_overlays_build_the_objects_of_the_chart(folder: str, feature: str) -> None:
     """Run `make kustomize` after a change of the chart, and change the patches by hand."""
     assert_chart_makes(built(ROOT / "kustomize" / folder), values(feature))
 
@@ -102,14 +102,14 @@ def write_kustomization(folder: Path, components: list[str]) -> None:
         ),
     ],
 )
-def test_components_make_what_their_values_make(
+def test_components_build_the_objects_of_their_values(
     tmp_path: Path, components: list[str], options: list[str]
 ) -> None:
     write_kustomization(tmp_path, components)
     assert_chart_makes(built(tmp_path), *options)
 
 
-def test_the_kinds_are_a_folder_of_their_own_that_no_deletion_of_an_overlay_includes() -> None:
+def test_deleting_an_overlay_keeps_the_definitions() -> None:
     for overlay in (ROOT / "kustomize/overlays").iterdir():
         assert KIND not in {kind for kind, _ in built(overlay)}
     kinds, rendered = (
@@ -123,7 +123,7 @@ def test_the_kinds_are_a_folder_of_their_own_that_no_deletion_of_an_overlay_incl
         assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
 
 
-def test_the_example_of_a_team_builds_with_its_settings() -> None:
+def test_the_team_example_builds_with_its_settings() -> None:
     objects = built(EXAMPLE)
     deployment = objects["Deployment", "double-booked"]["spec"]
     [container] = deployment["template"]["spec"]["containers"]
@@ -144,7 +144,7 @@ def test_the_example_of_a_team_builds_with_its_settings() -> None:
     } == {"booking"}
 
 
-def test_all_of_the_operator_follows_the_namespace(tmp_path: Path) -> None:
+def test_every_operator_object_follows_the_namespace(tmp_path: Path) -> None:
     folder = os.path.relpath(ROOT / "kustomize/overlays/operator", tmp_path)
     own = {"resources": [folder], "namespace": "mine"}
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(own))
@@ -152,9 +152,7 @@ def test_all_of_the_operator_follows_the_namespace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["operator", "operator-only"])
-def test_an_overlay_can_be_copied_and_is_complete_with_two_lines_changed(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_copied_overlay_needs_two_changed_lines(tmp_path: Path, name: str) -> None:
     shutil.copytree(ROOT / "kustomize", tmp_path / "kustomize")
     own = tmp_path / "kustomize/overlays/own"
     shutil.copytree(ROOT / "kustomize/overlays" / name, own)

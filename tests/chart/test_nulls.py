@@ -86,7 +86,7 @@ def paths(defaults: Values, path: str = "") -> Iterator[str]:
 
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_null_is_the_default(name: str, tmp_path: Path, *, deep: bool) -> None:
+def test_a_null_means_the_default(name: str, tmp_path: Path, *, deep: bool) -> None:
     feature = given(name)
     changed = nulls(DEFAULTS, feature, deep=deep)
     expected = rendered(CHART, "helm", tmp_path, feature)
@@ -116,7 +116,7 @@ def test_each_null_by_itself_is_accepted(helm: str) -> None:
 
 @pytest.mark.parametrize("helm", HELMS)
 @pytest.mark.parametrize("in_file", [False, True])
-def test_the_nulls_of_a_chart_above_are_the_defaults(
+def test_a_null_of_a_parent_chart_means_the_default(
     helm: str, tmp_path: Path, *, in_file: bool
 ) -> None:
     above = tmp_path / "above"
@@ -136,7 +136,7 @@ def test_the_nulls_of_a_chart_above_are_the_defaults(
         assert found == expected
 
 
-def test_a_null_removes_what_is_of_kubernetes() -> None:
+def test_a_null_removes_a_field_of_kubernetes() -> None:
     objects = render(
         "--set=resources.limits.cpu=null,operator.resources.requests=null,operator.enabled=true",
         "--set=podSecurityContext.runAsUser=null,metrics.dashboard.labels.grafana_dashboard=null",

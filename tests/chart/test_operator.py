@@ -107,7 +107,7 @@ def webhooks(*options: str) -> list[dict[str, Any]]:
     return list(render(*options)["ValidatingWebhookConfiguration", KEY]["webhooks"])
 
 
-def test_it_may_do_what_it_does_and_nothing_else() -> None:
+def test_the_operator_has_only_the_rights_that_it_uses() -> None:
     assert granted("operator") == [
         (KEY, "shared", LEASES + SECRETS),
         (KEY, None, BOOKINGS),
@@ -115,7 +115,7 @@ def test_it_may_do_what_it_does_and_nothing_else() -> None:
     ]
 
 
-def test_in_some_namespaces_it_has_rights_there_alone() -> None:
+def test_watched_namespaces_limit_the_rights_to_them() -> None:
     assert granted("operator-namespaced") == [
         (KEY, "shared", LEASES + SECRETS),
         (f"{KEY}-bookings", "research", BOOKINGS),
@@ -124,7 +124,7 @@ def test_in_some_namespaces_it_has_rights_there_alone() -> None:
     ]
 
 
-def test_with_cert_manager_it_keeps_the_path_alone() -> None:
+def test_with_cert_manager_the_operator_may_change_only_the_path() -> None:
     assert granted("operator-cert-manager") == [
         (KEY, "shared", LEASES + SECRETS),
         (KEY, None, BOOKINGS),
@@ -153,7 +153,7 @@ def test_each_admission_policy_is_bound_and_denies(name: str) -> None:
         assert objects["ValidatingAdmissionPolicy", policy]["spec"]["failurePolicy"] == "Fail"
 
 
-def test_the_limits_are_for_the_account_that_the_operator_has() -> None:
+def test_the_limits_apply_to_the_account_of_the_operator() -> None:
     options = (
         "--set=operator.serviceAccount.name=own",
         "--set=operator.serviceAccount.create=false",
@@ -164,7 +164,7 @@ def test_the_limits_are_for_the_account_that_the_operator_has() -> None:
     assert "endsWith(':own')" in condition["expression"]
 
 
-def test_the_webhook_is_closed_to_others_where_the_api_servers_ranges_are_known() -> None:
+def test_the_webhook_port_admits_only_known_api_server_ranges() -> None:
     ranges = "--set=operator.networkPolicy.apiServerRanges={10.0.0.0/28,fd00::/64}"
     assert ("NetworkPolicy", KEY) not in render(values("operator"))
     spec = render(values("operator"), ranges)["NetworkPolicy", KEY]["spec"]
@@ -181,7 +181,7 @@ def test_the_webhook_is_closed_to_others_where_the_api_servers_ranges_are_known(
 
 
 @pytest.mark.parametrize("name", ["operator", "operator-cert-manager"])
-def test_the_authority_of_callers_is_a_file_for_the_operator(name: str) -> None:
+def test_the_client_authority_is_mounted_as_a_file(name: str) -> None:
     objects = render(values(name), "--set=operator.clientCA.existingSecret=callers")
     pod = objects["Deployment", KEY]["spec"]["template"]["spec"]
     [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "client-ca"]
@@ -191,7 +191,7 @@ def test_the_authority_of_callers_is_a_file_for_the_operator(name: str) -> None:
     assert env["WEBHOOK_CLIENT_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
 
 
-def test_editors_book_and_admins_alone_change_calendars() -> None:
+def test_editors_can_book_and_only_admins_can_change_calendars() -> None:
     read = {"get", "list", "watch"}
     write = {"create", "update", "patch", "delete", "deletecollection"}
     assert aggregated("view") == {("calendars", verb) for verb in read} | {
@@ -216,7 +216,7 @@ def aggregated(role: str, *options: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_nothing_of_the_service_selects_its_pod(name: str) -> None:
+def test_no_selector_of_the_service_matches_the_operators_pod(name: str) -> None:
     objects = render(values(name), "--set=networkPolicy.enabled=true,headlessService.enabled=true")
     labels = objects["Deployment", KEY]["spec"]["template"]["metadata"]["labels"]
     of_service = objects["Deployment", "double-booked"]["spec"]["template"]["metadata"]["labels"]
@@ -234,7 +234,7 @@ def test_nothing_of_the_service_selects_its_pod(name: str) -> None:
     assert selecting >= 3
 
 
-def test_its_pod_alone_has_a_token_and_may_do_nothing_else() -> None:
+def test_only_the_operators_pod_has_a_token() -> None:
     objects = render(values("operator"))
     spec = container_pod("operator")
     assert spec["automountServiceAccountToken"] is True
@@ -251,7 +251,7 @@ def test_its_pod_alone_has_a_token_and_may_do_nothing_else() -> None:
     assert service["automountServiceAccountToken"] is False
 
 
-def test_one_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
+def test_one_operator_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
     deployment = render(values("operator"))["Deployment", KEY]["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
     tolerations = container_pod("operator")["tolerations"]
@@ -262,7 +262,7 @@ def test_one_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
     }
 
 
-def test_it_is_told_what_it_keeps_and_where() -> None:
+def test_the_operator_gets_the_names_of_its_objects() -> None:
     assert told("operator") == {
         "OPERATOR_NAMESPACE": "metadata.namespace",
         "LEASE_HOLDER": "metadata.uid",
@@ -279,7 +279,7 @@ def test_it_is_told_what_it_keeps_and_where() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_it_knows_the_configuration_that_it_watches_whoever_makes_the_certificate(
+def test_the_operator_gets_the_name_of_its_configuration_with_any_certificate(
     name: str,
 ) -> None:
     settings = told(name)
@@ -347,7 +347,7 @@ def test_the_operator_recognises_another_release_as_foreign() -> None:
     ]
 
 
-def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
+def test_cert_manager_issues_the_certificate_and_injects_its_authority() -> None:
     objects = render(values("operator-cert-manager"))
     certificate = objects["Certificate", KEY]["spec"]
     assert certificate["dnsNames"] == [f"{KEY}.shared.svc"]
@@ -362,14 +362,14 @@ def test_cert_manager_makes_the_certificate_and_injects_its_authority() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_no_rendering_has_what_the_operator_writes(name: str) -> None:
+def test_no_rendering_sets_fields_that_the_operator_writes(name: str) -> None:
     found = webhooks(values(name))
     assert len(found) == 2
     assert "caBundle" not in json.dumps(found)
     assert "path" not in json.dumps(found)
 
 
-def test_the_webhook_leads_to_the_operator() -> None:
+def test_the_webhook_calls_the_operator() -> None:
     objects = render(values("operator"))
     [port] = objects["Service", KEY]["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (443, 10250)
@@ -408,7 +408,7 @@ def test_the_webhook_leads_to_the_operator() -> None:
         ),
     ],
 )
-def test_values_say_where_it_is_asked_and_what_if_it_is_away(
+def test_values_set_the_namespaces_and_the_failure_policy(
     name: str, policy: str, seconds: int, selector: dict[str, Any]
 ) -> None:
     for webhook in webhooks(values(name)):
@@ -416,7 +416,7 @@ def test_values_say_where_it_is_asked_and_what_if_it_is_away(
         assert webhook["namespaceSelector"] == selector
 
 
-def test_a_policy_lets_in_the_api_server_and_out_to_it() -> None:
+def test_the_network_policy_admits_the_api_server_both_ways() -> None:
     """The rules as rendered: whether they are enforced is the network's affair."""
     spec = render(values("operator-cert-manager"))["NetworkPolicy", KEY]["spec"]
     asked, scraped = spec["ingress"]
@@ -429,7 +429,7 @@ def test_a_policy_lets_in_the_api_server_and_out_to_it() -> None:
     assert ports == [53, 53, 443, 6443]
 
 
-def test_its_metrics_are_found_as_the_services_are() -> None:
+def test_the_operators_metrics_are_scraped_like_the_services() -> None:
     monitored = render(values("operator-cert-manager"))
     for name in ("double-booked", KEY):
         wanted = monitored["ServiceMonitor", name]["spec"]["selector"]["matchLabels"]
@@ -447,7 +447,7 @@ def test_its_metrics_are_found_as_the_services_are() -> None:
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
 @pytest.mark.parametrize("kind", ["bookings", "calendars"])
-def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> None:
+def test_a_definition_is_rendered_unchanged(helm: str, kind: str) -> None:
     written = yaml.safe_load((CHART / f"files/crds/{kind}.yaml").read_text())
     [rendered] = [
         each
@@ -458,7 +458,7 @@ def test_a_definition_is_rendered_as_its_file_has_it(helm: str, kind: str) -> No
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_the_service_nothing_of_it_is_rendered(name: str) -> None:
+def test_without_the_service_none_of_its_objects_are_rendered(name: str) -> None:
     """Objects that are about both, alerts and dashboard, stay."""
     alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
     shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
@@ -480,14 +480,14 @@ def test_the_operator_is_the_same_without_the_service() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "operator", "operator-only"])
-def test_the_notes_are_about_what_is_installed(name: str) -> None:
+def test_the_notes_describe_only_what_is_installed(name: str) -> None:
     command = ("install", "double-booked", str(CHART), "--dry-run=client", values(name))
     _, _, notes = run(tool("helm"), *command).partition("NOTES:")
     assert ("helm test" in notes) is ("GetConflicts" in notes) is (name != "operator-only")
     assert ("It rejects double bookings in all namespaces" in notes) is (name != "default")
 
 
-def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:
+def test_definitions_can_be_deleted_with_the_release_or_left_out() -> None:
     key = ("CustomResourceDefinition", "bookings.double-booked.io")
     kept = render(values("operator"))[key]["metadata"]["annotations"]
     assert kept == {
@@ -501,7 +501,7 @@ def test_definitions_can_go_with_the_release_or_be_somebody_elses() -> None:
     assert key not in render(values("operator"), "--set=crds.install=false")
 
 
-def test_a_definition_has_no_label_that_argo_cd_tracks_by() -> None:
+def test_a_definition_has_no_tracking_label_of_argo_cd() -> None:
     objects = render(values("operator"))
     instances = {
         kind: each["metadata"]["labels"].get("app.kubernetes.io/instance")
@@ -521,7 +521,7 @@ def test_a_definition_has_no_label_that_argo_cd_tracks_by() -> None:
         ("crds.keep=true", {}, False),
     ],
 )
-def test_an_upgrade_that_would_delete_the_definitions_is_refused(
+def test_an_upgrade_that_would_delete_the_definitions_is_rejected(
     options: str, annotations: dict[str, str], *, is_refused: bool
 ) -> None:
     own = {"meta.helm.sh/release-name": "double-booked", "meta.helm.sh/release-namespace": "shared"}
@@ -535,13 +535,13 @@ def test_an_upgrade_that_would_delete_the_definitions_is_refused(
     assert ("first upgrade with crds.keep=true" in found) is is_refused
 
 
-def test_the_former_name_of_a_value_is_warned_of() -> None:
+def test_a_former_value_name_is_warned_about() -> None:
     command = ("install", "double-booked", str(CHART), "--dry-run=client")
     assert "Set crds.enabled=false." in run(tool("helm"), *command, "--set=crds.install=false")
     assert "WARNING" not in run(tool("helm"), *command)
 
 
-def test_names_fit_however_long_the_releases_is() -> None:
+def test_names_fit_with_any_release_name() -> None:
     longest = f"--set=fullnameOverride={'a' * 50},metrics.serviceMonitor.enabled=true"
     names = [name for kind, name in render(values("operator"), longest) if kind == "Service"]
     assert len(set(names)) == 4
@@ -554,7 +554,7 @@ def check(text: str) -> None:
     run(*strict, text=text)
 
 
-def test_the_examples_clash_where_they_say() -> None:
+def test_the_examples_conflict_as_documented() -> None:
     """The week is free of conflicts, and the double booking clashes with one of it."""
     week = events("bookings")
     assert groups(week) == []
@@ -585,7 +585,7 @@ def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
-def test_an_example_is_as_the_definitions_want_it(file: str) -> None:
+def test_an_example_matches_the_definitions(file: str) -> None:
     check((ROOT / f"examples/bookings/{file}.yaml").read_text())
 
 
@@ -601,7 +601,7 @@ def test_an_example_is_as_the_definitions_want_it(file: str) -> None:
         ("Booking", {"replaces": "b"}, "replaces"),
     ],
 )
-def test_what_the_definitions_do_not_allow_is_found(
+def test_an_object_outside_the_definitions_is_found(
     kind: str, spec: dict[str, Any], complaint: str
 ) -> None:
     made = {"apiVersion": "double-booked.io/v1alpha1", "kind": kind, "spec": spec}
@@ -609,7 +609,7 @@ def test_what_the_definitions_do_not_allow_is_found(
         check(json.dumps(made | {"metadata": {"name": "a"}}))
 
 
-def test_every_field_of_the_definitions_says_what_it_is() -> None:
+def test_every_field_of_the_definitions_has_a_description() -> None:
     for file in CHART.glob("files/crds/*.yaml"):
         [version] = yaml.safe_load(file.read_text())["spec"]["versions"]
         properties = version["schema"]["openAPIV3Schema"]["properties"]

@@ -81,7 +81,7 @@ def finds(expression: str) -> dict[str, Any]:
     return {"expr": f"count({expression}) > bool 0", "eval_time": "20m", "exp_samples": samples}
 
 
-def test_every_query_of_the_dashboard_finds_something(tmp_path: Path) -> None:
+def test_every_dashboard_query_finds_something(tmp_path: Path) -> None:
     """It proves syntax, names, labels that are selected by, and labels that legends show."""
     asked = []
     for expression, labels in targets():
@@ -92,7 +92,7 @@ def test_every_query_of_the_dashboard_finds_something(tmp_path: Path) -> None:
     assert ask(tmp_path, series, asked) == ""
 
 
-def test_a_query_that_finds_nothing_is_found(tmp_path: Path) -> None:
+def test_a_query_that_finds_nothing_fails(tmp_path: Path) -> None:
     series = [stored(Sample("known", {"a": "b"}, 1))]
     known = [finds("known"), finds("known unless on (a) vector(0)")]
     assert ask(tmp_path, series, known) == ""
@@ -111,14 +111,14 @@ def ask(folder: Path, series: list[dict[str, str]], asked: list[dict[str, Any]])
     return ""
 
 
-def test_alerts_and_their_cases_name_what_is_told() -> None:
+def test_alerts_and_their_cases_name_exposed_metrics() -> None:
     _, of_operator = groups()
     for rule in of_operator["rules"]:
         assert named(rule["expr"]) <= names()
     assert named(CASES.read_text()) <= names()
 
 
-def test_the_page_lists_what_is_told_and_nothing_else() -> None:
+def test_the_docs_list_exactly_the_exposed_metrics() -> None:
     listed = named((ROOT / "docs/monitoring.md").read_text())
     families = {metric.name for metric in exposed()}
     assert listed <= names() | families

@@ -33,7 +33,7 @@ def pod(objects: Objects) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_helm_finds_nothing_to_complain_of(helm: str, name: str) -> None:
+def test_helm_lint_finds_nothing(helm: str, name: str) -> None:
     run(tool(helm), "lint", "--strict", "--quiet", str(CHART), values(name))
 
 
@@ -53,7 +53,7 @@ def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_helms_render_the_same_and_always_the_same(name: str) -> None:
+def test_both_helm_versions_render_the_same_every_time(name: str) -> None:
     first, second = template(values(name)), template(values(name))
     assert first == second
     assert sorted_objects(first) == sorted_objects(template(values(name), helm="helm3"))
@@ -64,7 +64,7 @@ def sorted_objects(text: str) -> list[str]:
     return sorted(yaml.safe_dump(each) for each in yaml.safe_load_all(text) if each)
 
 
-def test_the_service_is_the_originals() -> None:
+def test_the_service_keeps_the_contract_of_the_original() -> None:
     service = render()["Service", KEY]
     assert service["spec"]["type"] == "NodePort"
     assert service["spec"]["selector"]["app"] == service["metadata"]["labels"]["app"] == KEY
@@ -93,7 +93,7 @@ def test_without_tls_the_service_says_h2c() -> None:
 @pytest.mark.parametrize(
     ("name", "delay"), [("default", 15), ("gke-ingress", 30), ("gke-gateway", 30), ("spot", 5)]
 )
-def test_a_pod_has_the_time_that_its_drain_takes(name: str, delay: int) -> None:
+def test_the_grace_period_covers_the_drain(name: str, delay: int) -> None:
     objects = render(values(name))
     told = environment(objects)
     assert told["DRAIN_DELAY"] == str(delay)
@@ -109,7 +109,7 @@ def test_connections_are_renewed_where_no_load_balancer_spreads_calls() -> None:
     assert environment(render(values("gke-ingress"), own))["MAX_CONNECTION_AGE"] == "60"
 
 
-def test_a_gateway_of_gke_speaks_http2_over_tls_to_pods_unless_told_otherwise() -> None:
+def test_a_gke_gateway_speaks_http2_over_tls_to_pods_by_default() -> None:
     objects = render(values("gke-gateway"))
     assert objects["Service", KEY]["spec"]["ports"][0]["appProtocol"] == "HTTP2"
     assert environment(objects)["TLS_SELF_SIGNED"] == "true"
@@ -117,7 +117,7 @@ def test_a_gateway_of_gke_speaks_http2_over_tls_to_pods_unless_told_otherwise() 
     assert plain["Service", KEY]["spec"]["ports"][0]["appProtocol"] == "kubernetes.io/h2c"
 
 
-def test_pods_may_do_nothing_but_serve() -> None:
+def test_pods_have_no_rights_beyond_serving() -> None:
     spec = pod(render())["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"] is True
@@ -128,18 +128,18 @@ def test_pods_may_do_nothing_but_serve() -> None:
     }
 
 
-def test_no_version_of_the_chart_is_in_a_pod() -> None:
+def test_no_pod_has_the_chart_version() -> None:
     text = yaml.safe_dump(pod(render()))
     assert "helm.sh/chart" not in text
     assert "app.kubernetes.io/version" not in text
 
 
 @pytest.mark.parametrize("name", ["autoscaling", "scaled-by-others"])
-def test_replicas_are_left_to_who_scales(name: str) -> None:
+def test_autoscaling_leaves_replicas_unset(name: str) -> None:
     assert "replicas" not in render(values(name))["Deployment", KEY]["spec"]
 
 
-def test_an_image_is_named_by_reference_before_digest_before_tag() -> None:
+def test_an_image_reference_precedes_digest_and_tag() -> None:
     digest = f"sha256:{'0' * 64}"
     assert container(render())["image"] == "double-booked:0.1.0"
     assert container(render("--set-string=image.tag=2"))["image"] == "double-booked:2"
@@ -154,7 +154,7 @@ def test_worker_threads_follow_the_cpu_limit() -> None:
 
 
 @pytest.mark.parametrize("name", ["gke-ingress", "gke-gateway"])
-def test_googles_load_balancers_reach_both_ports(name: str) -> None:
+def test_google_load_balancers_reach_both_ports(name: str) -> None:
     """The rules as rendered: whether they are enforced is the network's affair."""
     spec = render(values(name))["NetworkPolicy", KEY]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
@@ -165,14 +165,14 @@ def test_googles_load_balancers_reach_both_ports(name: str) -> None:
         assert ("10.129.0.0/23" in ranges) is (name == "gke-gateway")
 
 
-def test_a_policy_lets_pods_reach_dns_alone() -> None:
+def test_the_network_policy_lets_pods_reach_only_dns() -> None:
     """The rules as rendered, as above."""
     spec = render("--set=networkPolicy.enabled=true")["NetworkPolicy", KEY]["spec"]
     assert [port["port"] for rule in spec["egress"] for port in rule["ports"]] == [53, 53]
     assert {port["port"] for rule in spec["ingress"] for port in rule["ports"]} == {7070, 8080}
 
 
-def test_ingress_comes_with_what_grpc_needs_on_gke() -> None:
+def test_an_ingress_has_what_grpc_needs_on_gke() -> None:
     objects = render(values("gke-ingress"))
     annotations = objects["Service", KEY]["metadata"]["annotations"]
     assert json.loads(annotations["cloud.google.com/neg"]) == {"ingress": True}
@@ -195,18 +195,18 @@ def test_a_route_names_the_services_methods(name: str, kind: str) -> None:
     assert (("HealthCheckPolicy", KEY) in objects) is (name == "gke-gateway")
 
 
-def test_by_default_nothing_optional_is_made() -> None:
+def test_nothing_optional_is_rendered_by_default() -> None:
     kinds = {kind for kind, _ in render("--no-hooks")}
     assert kinds == {"Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"}
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_what_kubectl_applies_has_no_pod_for_helms_test(helm: str) -> None:
+def test_a_rendering_for_kubectl_has_no_test_pod(helm: str) -> None:
     assert "kind: Pod\n" not in template(helm=helm)
     assert "kind: Pod\n" in template(A_FULL_CLUSTER, helm=helm)
 
 
-def test_helms_test_is_one_container_whose_log_is_kept() -> None:
+def test_the_helm_test_is_one_container_whose_log_is_kept() -> None:
     found = render(A_FULL_CLUSTER, values("mutual-tls"))
     hooks = {
         key: each["metadata"]["annotations"]
@@ -225,7 +225,7 @@ def test_helms_test_is_one_container_whose_log_is_kept() -> None:
     assert (spec["restartPolicy"], spec["activeDeadlineSeconds"]) == ("Never", 90)
 
 
-def test_no_sidecar_holds_up_the_end_of_helms_test() -> None:
+def test_no_sidecar_keeps_the_helm_test_running() -> None:
     test = render(A_FULL_CLUSTER)["Pod", f"{KEY}-test"]["metadata"]
     assert test["labels"]["sidecar.istio.io/inject"] == "false"
     assert test["annotations"]["linkerd.io/inject"] == "disabled"
@@ -235,26 +235,26 @@ def test_no_sidecar_holds_up_the_end_of_helms_test() -> None:
     assert labels["app.kubernetes.io/name"] == f"{KEY}-test"
 
 
-def test_mutual_tls_takes_authorities_from_a_secret() -> None:
+def test_mutual_tls_reads_authorities_from_a_secret() -> None:
     told = environment(render(values("mutual-tls")))
     assert told["TLS_CLIENT_CA_FILE"] == "/client-ca/ca.crt"
     assert told["TLS_CERT_FILE"] == "/tls/tls.crt"
 
 
-def test_the_readme_tells_of_every_value() -> None:
+def test_the_readme_lists_every_value() -> None:
     """Run `make chart-docs` if it does not."""
     written = (CHART / "README.md").read_text()
     told = run(tool("helm-docs"), "--chart-search-root=charts", "--dry-run", "--log-level=error")
     assert told.strip() == written.strip()
 
 
-def test_the_chart_is_of_the_projects_version() -> None:
+def test_the_chart_has_the_version_of_the_project() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert f'version = "{chart["appVersion"]}"' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("name", ["default", "plaintext", "tls-existing-secret", "gke-gateway"])
-def test_the_notes_say_how_to_reach_it_and_where_to_look(name: str) -> None:
+def test_the_notes_say_how_to_reach_the_service(name: str) -> None:
     command = ("install", "double-booked", str(CHART), "--dry-run=client", values(name))
     _, _, notes = run(tool("helm"), *command).partition("NOTES:")
     assert "get events --sort-by=.lastTimestamp" in notes

@@ -131,7 +131,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> set[Finding]:
     return by_kube_score | set(found_by_checkov(folder))
 
 
-def test_scanners_find_nothing_without_a_reason(findings: set[Finding]) -> None:
+def test_every_finding_of_a_scanner_has_a_reason(findings: set[Finding]) -> None:
     unexpected = [
         found for found in findings if not any(is_accepted(found, each) for each in ACCEPTED)
     ]

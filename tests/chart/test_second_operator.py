@@ -37,14 +37,14 @@ def install(found: list[dict[str, Any]], *options: str, helm: str = "helm") -> s
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_the_refusal_says_what_where_and_how_to_fix_it(helm: str) -> None:
+def test_the_message_says_what_is_wrong_and_how_to_fix_it(helm: str) -> None:
     found = install([configuration({})], helm=helm)
     assert f"the {KIND} first-operator of another operator already sends reviews" in found
     assert "uninstall that one (helm uninstall first -n elsewhere)" in found
     assert "or give each operator other namespaces in operator.watchNamespaces" in found
 
 
-def test_one_that_helm_did_not_install_is_to_be_deleted() -> None:
+def test_the_message_for_an_operator_without_helm_says_delete() -> None:
     found = configuration({})
     del found["metadata"]["annotations"]
     assert "delete that one, or give each" in install([found])
@@ -62,7 +62,9 @@ def test_one_that_helm_did_not_install_is_to_be_deleted() -> None:
         (BY_LABEL, {}),
     ],
 )
-def test_it_is_refused_where_namespaces_overlap(option: str, selector: dict[str, Any]) -> None:
+def test_a_second_operator_is_rejected_where_namespaces_overlap(
+    option: str, selector: dict[str, Any]
+) -> None:
     assert "another operator already sends reviews" in install([configuration(selector)], option)
 
 
@@ -77,25 +79,25 @@ def test_it_is_refused_where_namespaces_overlap(option: str, selector: dict[str,
         (BY_LABEL, {"matchExpressions": [EXPRESSION | {"operator": "NotIn", "values": ["a"]}]}),
     ],
 )
-def test_it_is_installed_where_they_are_apart_or_cannot_be_compared(
+def test_a_second_operator_is_accepted_where_namespaces_are_disjoint_or_unknown(
     option: str, selector: dict[str, Any]
 ) -> None:
     assert install([configuration(selector)], option) == ""
 
 
-def test_the_webhooks_of_this_release_and_of_others_are_no_second_operator() -> None:
+def test_webhooks_of_this_release_and_of_others_are_ignored() -> None:
     own = configuration({}, name="double-booked-operator", release=("double-booked", "shared"))
     renamed = configuration({}, name="older-operator", release=("double-booked", "shared"))
     policies = configuration({}, name="policies", webhooks=("bookings.policies.example",))
     assert install([own, renamed, policies]) == ""
 
 
-def test_without_the_operator_or_without_a_cluster_nothing_is_refused() -> None:
+def test_nothing_is_rejected_without_an_operator_or_a_cluster() -> None:
     assert install([configuration({})], "--set=operator.enabled=false") == ""
     assert (KIND, "double-booked-operator") in render(values("operator"))
 
 
-def test_a_configuration_of_the_same_name_is_foreign_if_another_release_has_it() -> None:
+def test_a_configuration_of_another_release_is_foreign_under_the_same_name() -> None:
     """Helm's --take-ownership would take the webhook from an operator that still runs."""
     name = "double-booked-operator"
     other = configuration({}, name, release=("double-booked", "elsewhere"))
@@ -104,7 +106,7 @@ def test_a_configuration_of_the_same_name_is_foreign_if_another_release_has_it()
     assert install([own]) == ""
 
 
-def test_a_name_that_another_release_has_in_the_cluster_is_refused() -> None:
+def test_a_name_used_by_another_release_is_rejected() -> None:
     other = configuration(A_AND_B, "double-booked-operator", release=("double-booked", "elsewhere"))
     found = install([other], BY_NAMES % "c")
     assert "belongs to release double-booked in namespace elsewhere" in found

@@ -285,7 +285,7 @@ def text(leaf: Values) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_every_string_comes_out_as_it_went_in(base: str) -> None:
+def test_every_string_is_rendered_unchanged(base: str) -> None:
     @settings(max_examples=15, derandomize=True)
     @given(texts(base))
     def holds(chosen: dict[Path, str]) -> None:
@@ -307,12 +307,12 @@ def canonical(objects: list[str]) -> list[str]:
     return [json.dumps(json.loads(each), sort_keys=True) for each in objects]
 
 
-def test_what_a_parser_may_misread_is_found() -> None:
+def test_a_string_that_a_parser_may_misread_is_found() -> None:
     for each in sorted({*MISREAD} - {"nan", "e1"}):
         assert yaml.load(f"a: {each}", AnyParser)["a"] != each  # noqa: S506 - a SafeLoader
 
 
-def test_every_string_is_put_to_the_test() -> None:
+def test_every_string_of_the_schema_is_tested() -> None:
     """A value that no base renders belongs into one."""
     unseen = [
         {path for path, word in words(base).items() if not any(word in each for each in objects)}

@@ -123,7 +123,7 @@ def labelled(found: Documents) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_two_of_one_release_share_no_name_and_select_only_their_own(
+def test_two_subcharts_share_no_name_and_select_only_their_own_pods(
     parent: Path, helm: str
 ) -> None:
     by_pod = {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": True}}
@@ -144,7 +144,7 @@ def test_two_of_one_release_share_no_name_and_select_only_their_own(
     assert all(source == target for source, target in matches)
 
 
-def test_what_is_of_the_whole_cluster_differs_between_namespaces(parent: Path) -> None:
+def test_cluster_wide_names_differ_between_namespaces(parent: Path) -> None:
     values = {"east": features("a"), "westSide": features("b")}
     here, there = (
         {identity(each) for _, each in documents(parent, values, space=space)} for space in "mn"
@@ -158,7 +158,7 @@ def test_what_is_of_the_whole_cluster_differs_between_namespaces(parent: Path) -
 @pytest.mark.parametrize(
     "values", [{"westSide": {"enabled": False}}, {"tags": {"west": False}, "global": {"x": 1}}]
 )
-def test_conditions_and_tags_leave_it_out(parent: Path, values: dict[str, Any]) -> None:
+def test_conditions_and_tags_leave_a_subchart_out(parent: Path, values: dict[str, Any]) -> None:
     assert {source for source, _ in documents(parent, values)} == {"both/charts/east"}
     on = documents(parent, values | {"westSide": {"enabled": True}, "tags": {"west": True}})
     assert {source for source, _ in on} == {"both/charts/east", "both/charts/westSide"}
@@ -185,7 +185,7 @@ def test_conditions_and_tags_leave_it_out(parent: Path, values: dict[str, Any]) 
         ({"east": {"podLabels": {"app.kubernetes.io/name": "x"}}}, "select pods by that label"),
     ],
 )
-def test_two_that_would_get_in_each_others_way_are_refused(
+def test_two_conflicting_subcharts_are_rejected(
     parent: Path, values: dict[str, Any], sentence: str
 ) -> None:
     done = helm_template(parent, values)
@@ -194,7 +194,7 @@ def test_two_that_would_get_in_each_others_way_are_refused(
     assert "error calling" not in done.stderr
 
 
-def test_charts_below_charts_are_told_apart_by_their_whole_path(tmp_path: Path) -> None:
+def test_nested_subcharts_are_distinguished_by_their_whole_path(tmp_path: Path) -> None:
     for team in ("blue", "red"):
         write_parent(tmp_path / "all/charts" / team, {})
     chart = {"apiVersion": "v2", "name": "all", "version": "0.1.0"}
@@ -204,7 +204,7 @@ def test_charts_below_charts_are_told_apart_by_their_whole_path(tmp_path: Path) 
     assert deployments == {"r-blue-double-booked", "r-red-double-booked"}
 
 
-def test_long_names_fit_and_stay_apart(tmp_path: Path) -> None:
+def test_long_names_fit_and_differ(tmp_path: Path) -> None:
     aliases = [f"{'a' * 40}{last}" for last in ("-x", "-y")]
     chart = write_parent(tmp_path / "long", *({"alias": alias} for alias in aliases))
     values = {alias: features(alias[-1]) for alias in aliases}
@@ -216,14 +216,14 @@ def test_long_names_fit_and_stay_apart(tmp_path: Path) -> None:
         assert name[-1].isalnum()
 
 
-def test_a_name_that_no_service_may_have_is_refused_with_the_remedy(parent: Path) -> None:
+def test_an_invalid_service_name_is_rejected_with_the_remedy(parent: Path) -> None:
     for chart, release in product((parent, CHART), ("123", "1e3", "team.app", "0x1f")):
         done = helm_template(chart, {}, release=release)
         assert done.returncode == 1
         assert "set fullnameOverride, or choose another name for the release" in done.stderr
 
 
-def test_definitions_that_one_would_keep_and_the_other_delete_are_refused(parent: Path) -> None:
+def test_contradictory_crds_keep_values_are_rejected(parent: Path) -> None:
     west = features("b") | {"crds": {"keep": False}}
     done = helm_template(parent, {"east": features("a"), "westSide": west})
     assert done.returncode == 1

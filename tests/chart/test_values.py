@@ -53,7 +53,7 @@ A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
         ("--set=service.enabled=false", "there is nothing to install: set one of them to true"),
     ],
 )
-def test_a_mistake_is_refused(mistake: str, sentence: str) -> None:
+def test_a_mistake_is_rejected(mistake: str, sentence: str) -> None:
     assert sentence in refusal(mistake)
 
 
@@ -170,7 +170,7 @@ SCALED = "autoscaling.enabled=true"
         (TWICE, "topology.example with DoNotSchedule twice"),
     ],
 )
-def test_what_would_be_refused_later_is_refused_now(mistake: str, sentence: str) -> None:
+def test_values_that_kubernetes_would_reject_are_rejected(mistake: str, sentence: str) -> None:
     said = refusal(f"--set={mistake}")
     assert sentence in said
     assert "template:" not in said
@@ -193,7 +193,7 @@ def test_what_would_be_refused_later_is_refused_now(mistake: str, sentence: str)
         "command={sh},extraArgs={--drain-delay=1}",
     ],
 )
-def test_what_is_sound_is_accepted(sound: str) -> None:
+def test_valid_values_are_accepted(sound: str) -> None:
     render(f"--set={sound}")
 
 
@@ -209,18 +209,18 @@ def test_what_is_sound_is_accepted(sound: str) -> None:
         ("operator-namespaced", "set crds.enabled=true"),
     ],
 )
-def test_a_feature_that_the_cluster_lacks_is_refused(name: str, sentence: str) -> None:
+def test_a_feature_without_its_api_in_the_cluster_is_rejected(name: str, sentence: str) -> None:
     assert sentence in refusal(values(name), A_CLUSTER)
 
 
-def test_a_feature_of_a_service_that_is_not_installed_needs_nothing() -> None:
+def test_a_feature_of_a_service_that_is_not_installed_needs_no_api() -> None:
     alone = "--set=service.enabled=false,operator.enabled=true"
     for name in ("gke-ingress", "gke-gateway", "cert-manager"):
         render(values(name), alone, A_CLUSTER)
     render(alone, "--set=tls.source=existingSecret")
 
 
-def test_large_numbers_of_a_file_stay_whole(tmp_path: Path) -> None:
+def test_large_numbers_are_rendered_as_integers(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     file.write_text("revisionHistoryLimit: 1000000\n")
     deployment = render(f"--values={file}")["Deployment", "double-booked"]["spec"]

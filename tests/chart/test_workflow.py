@@ -16,7 +16,7 @@ WORKFLOW = Path(__file__).parents[2] / ".github/workflows/release.yml"
         ("runs-on: ubuntu-24.04", "runs-in: ubuntu-24.04", "runs-in"),
     ],
 )
-def test_a_broken_workflow_is_refused(valid: str, broken: str, reason: str) -> None:
+def test_a_broken_workflow_is_rejected(valid: str, broken: str, reason: str) -> None:
     for content, faults in ((WORKFLOW.read_text(), ""), (None, reason)):
         text = content or WORKFLOW.read_text().replace(valid, broken)
         found = subprocess.run(

@@ -52,7 +52,7 @@ def told(place: Namespace, *arguments: str) -> str:
     return done.stdout
 
 
-def test_a_week_of_the_cluster_is_told_with_what_got_in_twice(place: Namespace) -> None:
+def test_bookings_reports_a_week_with_its_conflicts(place: Namespace) -> None:
     quiet = told(place)
     assert quiet.splitlines()[:7] == [
         "Mon 7 Dec 2026 (UTC)",
@@ -89,7 +89,7 @@ def test_a_week_of_the_cluster_is_told_with_what_got_in_twice(place: Namespace) 
     ]
 
 
-def test_what_kubectl_says_of_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_one_line_of_error(tmp_path: Path) -> None:
     config = tmp_path / "config"
     server = ("--server=http://127.0.0.1:1", f"--kubeconfig={config}")
     run(tool("kubectl"), "config", "set-cluster", "nowhere", *server)

@@ -35,7 +35,7 @@ STAND_INS = {
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_an_install_passes_its_own_test_and_an_uninstall_leaves_only_the_tests_log(
+def test_an_install_passes_helm_test_and_an_uninstall_leaves_only_its_log(
     namespace: Namespace, helm: str
 ) -> None:
     before = namespace.objects()
@@ -55,7 +55,7 @@ def test_an_install_passes_its_own_test_and_an_uninstall_leaves_only_the_tests_l
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_a_test_that_fails_names_the_reason_in_its_log(namespace: Namespace, helm: str) -> None:
+def test_a_failing_helm_test_logs_the_reason(namespace: Namespace, helm: str) -> None:
     image = f"--set=image.reference={IMAGE},replicaCount=0"
     here = (tool(helm), "--namespace", namespace.name)
     run(*here, "install", RELEASE, str(CHART), image)
@@ -91,7 +91,7 @@ def prepared(
     namespace.helm("uninstall", RELEASE)
 
 
-def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Namespace) -> None:
+def test_every_feature_can_be_upgraded_to_after_scaling_by_others(prepared: Namespace) -> None:
     prepared.install(QUICK, values("scaled-by-others"))
     prepared.kubectl("scale", "deployment", RELEASE, "--replicas=2")
     for name in (name for name in NAMES if name != WITHOUT_SERVICE):
@@ -109,7 +109,7 @@ def test_every_feature_can_be_upgraded_to_after_someone_else_scaled(prepared: Na
     assert deployments == [f"deployment.apps/{RELEASE}-operator"]
 
 
-def test_a_rollback_brings_back_what_was_before(namespace: Namespace) -> None:
+def test_a_rollback_restores_the_revision_before(namespace: Namespace) -> None:
     namespace.install(QUICK)
     address = namespace.node_address(RELEASE)
     namespace.install(QUICK, values("plaintext"))

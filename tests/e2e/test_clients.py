@@ -100,7 +100,7 @@ def listed(*items: Any) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("options", [(), ("--server-side",)])
-async def test_kubectl_diff_of_a_refused_booking_fails_with_the_sentence(
+async def test_kubectl_diff_of_a_rejected_booking_fails_with_the_message(
     place: Namespace, options: tuple[str, ...]
 ) -> None:
     diff = ("diff", "--filename=-", *options)
@@ -112,14 +112,14 @@ async def test_kubectl_diff_of_a_refused_booking_fails_with_the_sentence(
 
 @pytest.mark.usefixtures("two")
 @pytest.mark.parametrize("command", [("create", "--filename=-"), APPLY, SERVER_SIDE])
-async def test_kubectl_shows_the_sentence_for_a_booking_that_is_refused(
+async def test_kubectl_shows_the_message_for_a_rejected_booking(
     place: Namespace, command: tuple[str, ...]
 ) -> None:
     assert_refused(await kubectl(place, *command, content=demo()), "demo")
 
 
 @pytest.mark.parametrize("command", [APPLY, SERVER_SIDE, ("replace", "--filename=-")])
-async def test_kubectl_shows_the_sentence_for_a_move_that_is_refused(
+async def test_kubectl_shows_the_message_for_a_rejected_move(
     place: Namespace, two: Team, command: tuple[str, ...]
 ) -> None:
     before = planned("b", "2026-12-01T08:00:00Z", "2026-12-01T09:00:00Z")
@@ -131,7 +131,7 @@ async def test_kubectl_shows_the_sentence_for_a_move_that_is_refused(
 
 
 @pytest.mark.usefixtures("two")
-async def test_kubectl_shows_the_sentence_for_a_patch_that_is_refused(place: Namespace) -> None:
+async def test_kubectl_shows_the_message_for_a_rejected_patch(place: Namespace) -> None:
     patch = json.dumps({"spec": {"end": HALF_PAST[1]}})
     told = await kubectl(place, "patch", BOOKINGS, "a", "--type=merge", f"--patch={patch}")
     assert_refused(told, "a")
@@ -141,7 +141,7 @@ async def test_kubectl_shows_the_sentence_for_a_patch_that_is_refused(place: Nam
 
 
 @pytest.mark.usefixtures("two")
-async def test_kubectl_shows_the_sentence_for_an_edit_that_is_refused(
+async def test_kubectl_shows_the_message_for_a_rejected_edit(
     place: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     editor = tmp_path / "editor"
@@ -152,7 +152,7 @@ async def test_kubectl_shows_the_sentence_for_an_edit_that_is_refused(
 
 
 @pytest.mark.parametrize("command", [APPLY, SERVER_SIDE])
-async def test_a_refused_apply_of_an_update_is_one_review_and_quick(
+async def test_a_rejected_update_takes_one_quick_review(
     place: Namespace, two: Team, process: Process, command: tuple[str, ...]
 ) -> None:
     created = await kubectl(place, *command, content=manifest("b", *planned_free(), "staging"))
@@ -202,7 +202,7 @@ class Plan:
 
 
 @HELMS
-async def test_helm_shows_the_sentence_for_a_booking_that_is_refused(
+async def test_helm_shows_the_message_for_a_rejected_booking(
     place: Namespace, two: Team, tmp_path: Path, helm: str
 ) -> None:
     plan = Plan(tmp_path, place.name, helm)
@@ -266,7 +266,7 @@ async def test_a_rename_by_kubectl_apply_prune_converges_and_never_frees_the_slo
         assert told.returncode == 0, told.stderr
 
 
-async def test_a_rename_without_replaces_is_refused(place: Namespace, bookers: Team) -> None:
+async def test_a_rename_without_replaces_is_rejected(place: Namespace, bookers: Team) -> None:
     assert (await kubectl(place, *PRUNE, content=planned("old", *NINE))).returncode == 0
     told = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
     assert "new would be double-booked" in told.stderr
@@ -309,7 +309,7 @@ async def test_a_swap_in_one_kubectl_apply_converges(
             await bookers.book("c", *when, "staging")
 
 
-async def test_both_of_a_pair_are_ready_while_both_are_there(
+async def test_a_booking_and_its_replacement_are_both_ready(
     place: Namespace, bookers: Team
 ) -> None:
     await bookers.book("old", *NINE, "staging")
@@ -333,7 +333,7 @@ def grant(place: Namespace, user: str, *verbs: str) -> None:
     place.kubectl("create", "rolebinding", user, f"--role={user}", f"--user={user}")
 
 
-async def test_a_booking_may_replace_only_what_its_user_may_delete(
+async def test_a_booking_replaces_only_bookings_that_its_user_may_delete(
     place: Namespace, bookers: Team
 ) -> None:
     grant(place, "writer", "get", "list", "create", "update", "patch")

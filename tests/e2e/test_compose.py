@@ -21,6 +21,6 @@ def test_development_mounts_the_sources_into_the_dev_stage_and_reads_the_environ
     assert any(line.endswith("/service:/source/service:rw") for line in read)
 
 
-def test_production_runs_the_production_stage_without_rights() -> None:
+def test_production_runs_the_production_stage_without_capabilities() -> None:
     read = lines(*PROD)
     assert {"target: production", "read_only: true", "- ALL", "user: 65532:65532"} <= read

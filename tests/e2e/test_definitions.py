@@ -135,7 +135,7 @@ def booking(start: str, end: str) -> dict[str, Any]:
         "9999-01-01T00:00:00-23:59",
     ],
 )
-def test_a_time_is_taken_as_it_is_written(group: str, team: Namespace, time: str) -> None:
+def test_a_valid_time_is_accepted_unchanged(group: str, team: Namespace, time: str) -> None:
     for spec in (booking(time, LATE), booking(EARLY, time), booking(time, time)):
         assert tried(team, made(group, "Booking", spec))["spec"] == spec
 
@@ -183,7 +183,7 @@ def test_a_time_is_taken_as_it_is_written(group: str, team: Namespace, time: str
         ("9999-12-31T00:01:00-23:59", OUTSIDE),
     ],
 )
-def test_what_is_no_time_is_refused(group: str, team: Namespace, time: str, expected: str) -> None:
+def test_an_invalid_time_is_rejected(group: str, team: Namespace, time: str, expected: str) -> None:
     for field, spec in (("start", booking(time, LATE)), ("end", booking(EARLY, time))):
         found = refusal(team, made(group, "Booking", spec))
         assert f"spec.{field}: " in found
@@ -194,7 +194,7 @@ def test_what_is_no_time_is_refused(group: str, team: Namespace, time: str, expe
         assert "before start" not in found
 
 
-def test_a_refusal_of_both_times_names_both(group: str, team: Namespace) -> None:
+def test_a_rejection_names_both_invalid_times(group: str, team: Namespace) -> None:
     found = refusal(team, made(group, "Booking", booking("2026-12-01", "2026-02-30T09:00:00Z")))
     assert re.search(f"spec\\.start: .*{re.escape(NOT_A_TIME)}", found)
     assert re.search(f"spec\\.end: .*{re.escape(NO_SUCH_DAY)}", found)
@@ -210,7 +210,7 @@ def test_a_refusal_of_both_times_names_both(group: str, team: Namespace) -> None
         ("2026-12-01T23:00:00-05:00", "2026-12-02T04:00:01Z"),
     ],
 )
-def test_an_end_before_the_start_is_refused_whatever_the_offsets(
+def test_an_end_before_the_start_is_rejected_with_any_offsets(
     group: str, team: Namespace, start: str, end: str
 ) -> None:
     tried(team, made(group, "Booking", booking(start, end)))
@@ -218,7 +218,7 @@ def test_an_end_before_the_start_is_refused_whatever_the_offsets(
     assert re.search(rf"spec\.end: .* must not be before start: give {re.escape(end)}", found)
 
 
-def test_one_instant_in_two_zones_is_an_instant(group: str, team: Namespace) -> None:
+def test_one_instant_in_two_zones_is_accepted(group: str, team: Namespace) -> None:
     spec = booking("2026-12-01T10:00:00.5+01:00", "2026-12-01T09:00:00.500000000Z")
     assert tried(team, made(group, "Booking", spec))["spec"] == spec
 
@@ -283,7 +283,7 @@ def test_one_instant_in_two_zones_is_an_instant(group: str, team: Namespace) -> 
         ("Calendar", {"ttlSecondsAfterFinished": -1}, "greater than or equal to 0"),
     ],
 )
-def test_a_mistake_is_refused_with_its_field(
+def test_a_mistake_is_rejected_with_its_field(
     group: str, team: Namespace, kind: str, spec: dict[str, Any] | None, expected: str
 ) -> None:
     assert expected in refusal(team, made(group, kind, spec))
@@ -319,14 +319,14 @@ def test_a_mistake_is_refused_with_its_field(
         ),
     ],
 )
-def test_the_most_that_is_allowed_is_taken(
+def test_maximum_values_are_accepted(
     group: str, team: Namespace, kind: str, spec: dict[str, Any]
 ) -> None:
     assert tried(team, made(group, kind, spec))["spec"] == spec
 
 
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
-def test_the_examples_are_taken(group: str, team: Namespace, file: str) -> None:
+def test_the_examples_are_accepted(group: str, team: Namespace, file: str) -> None:
     text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
     for each in yaml.safe_load_all(text):
         assert tried(team, made(group, each["kind"], each["spec"]))["spec"].items() >= (
@@ -335,14 +335,14 @@ def test_the_examples_are_taken(group: str, team: Namespace, file: str) -> None:
 
 
 @pytest.mark.parametrize("spec", [None, {}])
-def test_a_calendar_that_says_nothing_is_one_of_capacity_1(
+def test_an_empty_calendar_has_capacity_1(
     group: str, team: Namespace, spec: dict[str, Any] | None
 ) -> None:
     kept = tried(team, made(group, "Calendar", spec))["spec"]
     assert kept == {"capacity": 1, "policy": "Reject", "minGap": "0s"}
 
 
-def test_a_list_says_when_where_and_with_whom(group: str, team: Namespace) -> None:
+def test_a_list_shows_times_calendars_and_conflicts(group: str, team: Namespace) -> None:
     spec = booking("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z") | {"title": "Rehearsal"}
     team.apply(made(group, "Booking", spec))
     since = {"lastTransitionTime": "2026-12-01T08:00:00Z", "message": "It clashes."}
@@ -359,7 +359,7 @@ def test_a_list_says_when_where_and_with_whom(group: str, team: Namespace) -> No
 
 
 @pytest.mark.parametrize(("kind", "spec"), [("Booking", BOOKED), ("Calendar", {})])
-def test_no_object_claims_anything_before_an_operator_processed_it(
+def test_a_new_object_has_unknown_conditions(
     group: str, team: Namespace, kind: str, spec: dict[str, Any]
 ) -> None:
     name = f"new-{kind.lower()}"
@@ -405,7 +405,7 @@ def test_a_list_of_calendars_shows_whether_new_bookings_are_reviewed(
 
 
 @pytest.mark.parametrize("name", ["tried", "tried-too"])
-def test_a_booking_may_replace_others_and_never_itself(
+def test_a_booking_may_replace_others_but_not_itself(
     group: str, team: Namespace, name: str
 ) -> None:
     each = made(group, "Booking", BOOKED | {"replaces": ["tried"]})
@@ -418,13 +418,13 @@ def test_a_booking_may_replace_others_and_never_itself(
         assert tried(team, each)["spec"]["replaces"] == ["tried"]
 
 
-def test_explain_teaches(group: str) -> None:
+def test_kubectl_explain_describes_the_fields(group: str) -> None:
     options = ("booking.spec.end", f"--api-version={group}/v1alpha1")
     expected = run(tool("kubectl"), "explain", *options)
     assert "The end itself is free" in " ".join(expected.split())
 
 
-def test_what_changes_no_spec_passes_while_the_operator_is_away(
+def test_updates_without_a_spec_change_pass_without_an_operator(
     group: str, team: Namespace
 ) -> None:
     """A finalizer that could not be removed would keep a namespace from ever going."""

@@ -119,7 +119,7 @@ def somewhere() -> Iterator[Namespace]:
 
 
 @pytest.mark.usefixtures("definitions")
-def test_the_api_server_changes_nothing_of_what_is_rendered(somewhere: Namespace) -> None:
+def test_the_api_server_stores_rendered_objects_unchanged(somewhere: Namespace) -> None:
     all_objects = [each for name in NAMES for each in rendered(somewhere.name, name)]
     objects = list({json.dumps(each, sort_keys=True): each for each in all_objects}.values())
     with ThreadPoolExecutor(4) as pool:
@@ -135,7 +135,7 @@ def test_the_api_server_changes_nothing_of_what_is_rendered(somewhere: Namespace
 
 
 @pytest.mark.usefixtures("definitions")
-def test_who_takes_over_from_kubectl_apply_finds_no_conflict(somewhere: Namespace) -> None:
+def test_taking_over_from_kubectl_apply_causes_no_conflict(somewhere: Namespace) -> None:
     """As Argo CD does that is switched to server-side apply."""
     objects = [
         each

@@ -86,7 +86,7 @@ async def test_a_calendar_is_enforced_while_new_bookings_are_reviewed(
     ]
 
 
-async def test_without_its_configuration_the_operator_says_that_nothing_is_reviewed(
+async def test_a_missing_configuration_is_reported_as_unenforced(
     place: Namespace, bookers: Team, process: Process
 ) -> None:
     await bookers.calendar("staging")
@@ -155,7 +155,7 @@ async def test_a_second_operator_for_the_same_namespace_is_counted_and_logged(
         run(tool("kubectl"), "delete", WEBHOOKS, second["metadata"]["name"])
 
 
-async def test_a_finished_booking_is_deleted_and_its_calendar_says_so(
+async def test_deleting_a_finished_booking_is_recorded_on_its_calendar(
     place: Namespace, bookers: Team, process: Process
 ) -> None:
     await bookers.calendar("staging")

@@ -104,7 +104,7 @@ async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
         )
 
 
-async def test_nothing_of_ten_thousand_bookings_is_left_once_they_are_deleted(
+async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
     place: Namespace, tmp_path: Path
 ) -> None:
     """Answers come late, and watches end as too old, so that lists overlap with all else.
@@ -351,7 +351,7 @@ def unrelated(events: Iterable[Event]) -> list[Event]:
     ]
 
 
-async def test_no_write_of_a_history_exceeds_a_capacity_and_each_refusal_is_justified(
+async def test_no_write_of_a_history_exceeds_a_capacity_and_each_rejection_is_justified(
     place: Namespace, tmp_path: Path
 ) -> None:
     with operating(place.name, tmp_path):

@@ -66,7 +66,7 @@ def test_one_booking_too_many_is_a_violation() -> None:
     assert violations(history(A, like(B, start=10, end=11))) == []
 
 
-def test_the_order_is_that_of_the_versions() -> None:
+def test_events_are_ordered_by_resource_version() -> None:
     assert violations(reversed(history(A, "a", B))) == []
 
 
@@ -83,13 +83,13 @@ def test_a_gap_belongs_to_the_booking_before_it() -> None:
     assert len(violations(events[:1] + events[2:])) == 1
 
 
-def test_only_the_rise_counts_after_a_capacity_was_lowered() -> None:
+def test_only_added_depth_counts_after_a_capacity_was_lowered() -> None:
     lowered = history(A, B, Rules(1), capacity=2)
     assert violations(lowered) == []
     assert len(violations([*lowered, Event(9, "bookings", "c", C)])) == 1
 
 
-def test_a_booking_sent_before_a_capacity_was_lowered_may_come_after_it() -> None:
+def test_a_booking_sent_before_a_capacity_was_lowered_may_be_stored_after_it() -> None:
     events = history(A, Rules(1), B, capacity=2)
     assert len(violations(events)) == 1
     first = write(A, 0.0, 1.0, "stored", version=2)
@@ -114,7 +114,7 @@ def test_a_booking_is_discounted_against_one_other_at_most() -> None:
     assert violations(history(A, like(B, "a"), like(C, "a"), "a", capacity=2)) == []
 
 
-def test_a_status_that_is_written_changes_nothing() -> None:
+def test_a_written_status_changes_nothing() -> None:
     assert violations([*history(A, capacity=1), Event(9, "bookings", "a", A)]) == []
 
 
@@ -141,55 +141,55 @@ def test_the_depth_is_that_of_the_best_pairing() -> None:
 
 
 @pytest.mark.parametrize("started", [1.0, 2.5])
-def test_a_refusal_is_justified_by_what_was_stored(started: float) -> None:
+def test_a_rejection_is_justified_by_a_stored_booking(started: float) -> None:
     refused = write(B, started, 3.0)
     assert unjustified(history(A), [refused]) == []
 
 
-def test_a_refusal_is_justified_by_what_was_on_its_way() -> None:
+def test_a_rejection_is_justified_by_a_write_in_flight() -> None:
     events = [*history(), Event(2, "bookings", "a", A, seen=5.0)]
     refused = write(B, 2.0, 3.0)
     assert unjustified(events, [refused]) == [refused]
     assert unjustified(events, [write(A, 2.5, 5.0, "stored", version=2), refused]) == []
 
 
-def test_a_refusal_is_not_justified_by_what_was_gone_before_it() -> None:
+def test_a_rejection_is_not_justified_by_a_deleted_booking() -> None:
     refused = write(B, 3.5, 4.0)
     assert unjustified(history(A, "a"), [refused]) == [refused]
     assert unjustified(history(A, like(A, start=20, end=21)), [refused]) == [refused]
 
 
-def test_a_refusal_is_not_justified_by_a_booking_that_it_replaces() -> None:
+def test_a_rejection_is_not_justified_by_a_replaced_booking() -> None:
     refused = write(like(B, "a"), 2.5, 4.0)
     assert unjustified(history(A), [refused]) == [refused]
     assert unjustified(history(A, like(C, "a"), capacity=1), [write(like(B, "a"), 3.5, 4.0)]) == []
 
 
-def test_a_refusal_for_time_that_was_occupied_before_is_not_justified() -> None:
+def test_a_rejection_is_not_justified_for_time_that_was_occupied_before() -> None:
     both = history(A, B, capacity=1)
     shorter = write(like(A, start=9, end=10), 3.5, 4.0)
     assert unjustified(both, [shorter]) == [shorter]
 
 
-def test_all_time_of_a_booking_that_is_created_is_added() -> None:
+def test_all_time_of_a_created_booking_is_added() -> None:
     failed = write(A, 3.5, 4.0, "failed")
     assert unjustified(history(B), [failed, write(A, 4.5, 5.0)]) == []
     twice = Write(3.5, 4.0, "bookings", "a", A, "refused", creates=True)
     assert unjustified(history(A, B), [twice]) == []
 
 
-def test_a_name_that_is_taken_out_of_replaces_is_added_time() -> None:
+def test_a_name_removed_from_replaces_adds_time() -> None:
     assert unjustified(history(A, like(B, "a")), [write(B, 3.5, 4.0)]) == []
 
 
-def test_a_refusal_may_be_justified_by_a_write_that_failed_after_it_was_admitted() -> None:
+def test_a_rejection_may_be_justified_by_a_write_that_failed_after_admission() -> None:
     failed, refused = write(A, 1.0, 2.0, "failed"), write(B, 3.0, 4.0)
     assert unjustified(history(), [failed, refused]) == []
     late = write(B, 3.0 + RESERVED_SECONDS, 99.0)
     assert unjustified(history(), [failed, late]) == [late]
 
 
-def test_a_refused_change_may_justify_a_refusal_that_names_it() -> None:
+def test_a_rejected_change_may_justify_a_rejection_that_names_it() -> None:
     change = write(like(A, start=9, end=10), 1.0, 2.0)
     silent, named = write(B, 3.0, 4.0), replace(write(B, 3.0, 4.0), message="a has it")
     assert unjustified(history(), [change, silent]) == [change, silent]
@@ -198,7 +198,7 @@ def test_a_refused_change_may_justify_a_refusal_that_names_it() -> None:
     assert unjustified(history(), [created, named]) == [created, named]
 
 
-def test_a_change_during_a_deletion_may_justify_a_refusal_that_names_it() -> None:
+def test_a_change_during_a_deletion_may_justify_a_rejection_that_names_it() -> None:
     moved = like(A, start=20, end=21)
     events = history(moved, "a", A, "a")
     change, named = write(A, 2.5, 4.0, "stored", 4), replace(write(B, 6.0, 7.0), message="a has it")
@@ -214,7 +214,7 @@ def test_the_smaller_capacity_justifies_while_both_may_count() -> None:
     assert unjustified(events, [late]) == [late]
 
 
-def test_an_event_of_a_watch_is_read() -> None:
+def test_a_watch_event_is_parsed() -> None:
     spec = {
         "calendars": ["room"],
         "start": "1970-01-01T00:00:09Z",

@@ -24,7 +24,9 @@ METADATA_NAME = "kubernetes.io/metadata.name"
         ("overlays/operator", ["--insecure"]),
     ],
 )
-def test_it_serves(namespace: Namespace, tmp_path: Path, folder: str, options: list[str]) -> None:
+def test_an_overlay_serves(
+    namespace: Namespace, tmp_path: Path, folder: str, options: list[str]
+) -> None:
     name, _, tag = IMAGE.rpartition(":")
     own = {
         "resources": [os.path.relpath(ROOT / "kustomize" / folder, tmp_path)],
@@ -40,7 +42,7 @@ def test_it_serves(namespace: Namespace, tmp_path: Path, folder: str, options: l
 
 
 @pytest.mark.usefixtures("kinds")
-def test_the_example_of_a_team_serves_and_its_deletion_leaves_calendars(
+def test_the_team_example_serves_and_its_deletion_leaves_calendars(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     """With another namespace and image: those of the example may be in use."""

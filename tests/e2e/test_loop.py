@@ -131,7 +131,7 @@ def loop(
         yield made
 
 
-def test_code_and_proto_that_are_saved_are_served(
+def test_saved_code_and_proto_are_served(
     loop: Loop, record_property: Callable[[str, object], None]
 ) -> None:
     loop.until(lambda channel: groups(channel) == 1)
@@ -152,7 +152,7 @@ def test_code_and_proto_that_are_saved_are_served(
     record_property("seconds from a saved proto to its reflection", time.monotonic() - saved)
 
 
-def test_test_1_has_the_container_run_the_unit_tests_in_teamcitys_words(
+def test_test_1_runs_the_unit_tests_with_teamcity_messages(
     namespace: Namespace,
 ) -> None:
     container = {

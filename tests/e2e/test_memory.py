@@ -29,7 +29,7 @@ def container(namespace: Namespace) -> dict[str, Any]:
     return status
 
 
-async def test_a_pod_outlives_large_requests_and_slow_uploads(installed: Namespace) -> None:
+async def test_a_pod_survives_large_requests_and_slow_uploads(installed: Namespace) -> None:
     address = installed.node_address(RELEASE)
     # Together more than the limit of 1 GiB.
     codes, small = await ask_at_once(address, [LARGE] * 20)

@@ -47,7 +47,7 @@ def process(place: Namespace, tmp_path: Path) -> Iterator[Process]:
 
 
 @pytest.mark.usefixtures("process")
-async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
+async def test_one_of_twenty_bookings_for_one_slot_wins(bookers: Team) -> None:
     await bookers.calendar("staging")
     await bookers.calendar("gpu-pool", capacity=3)
     for number in range(ROUNDS):
@@ -55,7 +55,7 @@ async def test_never_two_win_of_twenty_for_one_slot(bookers: Team) -> None:
         assert len(await winners(bookers, number, calendar)) == most
 
 
-async def test_never_two_win_while_watches_are_late(
+async def test_late_watches_never_let_two_bookings_win(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     async with proxied(tmp_path, watch_delay=2) as proxy:
@@ -76,9 +76,7 @@ async def test_never_two_win_while_watches_are_late(
 
 
 @pytest.mark.usefixtures("process")
-async def test_never_two_win_while_a_quota_refuses_some_after_us(
-    place: Namespace, bookers: Team
-) -> None:
+async def test_quota_rejections_never_let_two_bookings_win(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("staging")
     place.kubectl("create", "quota", "few", "--hard=count/bookings.double-booked.io=10")
     await asyncio.sleep(1)  # until the quota is counted
@@ -99,7 +97,7 @@ async def test_never_two_win_while_a_quota_refuses_some_after_us(
     await eventually(is_free, "the slot is free again", 60)
 
 
-async def test_two_processes_never_both_admit(
+async def test_two_operators_never_both_admit(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     """One is cut off in the middle of a round, as a pod on a lost node; another takes over."""
@@ -132,7 +130,7 @@ async def test_two_processes_never_both_admit(
             second.popen.wait()
 
 
-async def test_a_stop_hands_over_without_a_wait(
+async def test_a_stopped_operator_hands_over_at_once(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     with operating(place.name, tmp_path) as first:
@@ -150,7 +148,7 @@ async def test_a_stop_hands_over_without_a_wait(
             second.end()
 
 
-async def test_what_got_in_twice_is_marked_on_the_loser_after_every_kill(
+async def test_double_bookings_are_marked_after_every_kill(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     """FailurePolicy Ignore: while nobody answers, everything is let in."""
@@ -183,7 +181,7 @@ async def test_what_got_in_twice_is_marked_on_the_loser_after_every_kill(
             await eventually(is_told, f"{expected} is told", 10)
 
 
-async def test_a_review_tells_name_uid_and_generation_as_they_will_be(
+async def test_a_review_has_the_final_name_uid_and_generation(
     place: Namespace, bookers: Team
 ) -> None:
     """What reservations go by; also the name of one whose name the API server makes."""
@@ -215,7 +213,7 @@ async def test_a_review_tells_name_uid_and_generation_as_they_will_be(
 
 
 @pytest.mark.usefixtures("process")
-async def test_a_refusal_is_read_in_kubectls_own_words(place: Namespace, bookers: Team) -> None:
+async def test_kubectl_shows_a_rejection_in_one_line(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("staging")
     await bookers.book("load-test", *NINE, "staging")
     demo = manifest("demo", "2026-12-01T09:30:00Z", "2026-12-01T11:00:00Z", "staging")
@@ -230,7 +228,7 @@ async def test_a_refusal_is_read_in_kubectls_own_words(place: Namespace, bookers
 
 
 @pytest.mark.usefixtures("process")
-async def test_a_dry_run_takes_nothing(bookers: Team) -> None:
+async def test_a_dry_run_reserves_nothing(bookers: Team) -> None:
     await bookers.calendar("staging")
     for number in range(5):
         await bookers.book(f"dry-{number}", *NINE, "staging", dry_run=True)
@@ -240,7 +238,7 @@ async def test_a_dry_run_takes_nothing(bookers: Team) -> None:
 
 
 @pytest.mark.usefixtures("process")
-async def test_an_update_is_refused_for_what_it_adds_alone(bookers: Team) -> None:
+async def test_an_update_is_rejected_only_for_added_time(bookers: Team) -> None:
     await bookers.calendar("staging")
     await bookers.book("a", *NINE, "staging")
     await bookers.book("b", "2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z", "staging")
@@ -255,7 +253,7 @@ async def test_an_update_is_refused_for_what_it_adds_alone(bookers: Team) -> Non
 
 
 @pytest.mark.usefixtures("process")
-async def test_a_freed_slot_is_free_at_once(place: Namespace, bookers: Team) -> None:
+async def test_a_deleted_booking_frees_its_slot_at_once(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("staging")
     for number in range(20):
         await bookers.book(f"a{number}", *NINE, "staging")
@@ -263,7 +261,7 @@ async def test_a_freed_slot_is_free_at_once(place: Namespace, bookers: Team) -> 
 
 
 @pytest.mark.usefixtures("process")
-async def test_what_is_being_deleted_passes_and_holds_its_time(
+async def test_a_booking_being_deleted_can_be_updated_and_keeps_its_time(
     place: Namespace, bookers: Team
 ) -> None:
     await bookers.calendar("staging")
@@ -317,7 +315,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
 
 
 @pytest.mark.usefixtures("process")
-async def test_a_calendar_that_comes_late_settles_what_waited_for_it(
+async def test_a_late_calendar_settles_the_bookings_waiting_for_it(
     place: Namespace, bookers: Team
 ) -> None:
     await bookers.book("a", *NINE, "later")
@@ -338,7 +336,7 @@ async def test_a_calendar_that_comes_late_settles_what_waited_for_it(
 
 
 @pytest.mark.usefixtures("process")
-async def test_in_one_apply_the_calendar_counts_for_the_booking_behind_it(
+async def test_a_calendar_counts_for_bookings_in_the_same_apply(
     place: Namespace,
 ) -> None:
     for number in range(10):
@@ -351,7 +349,9 @@ async def test_in_one_apply_the_calendar_counts_for_the_booking_behind_it(
 
 
 @pytest.mark.usefixtures("process")
-async def test_less_capacity_than_is_booked_is_warned_of(place: Namespace, bookers: Team) -> None:
+async def test_a_capacity_below_what_is_booked_is_warned_about(
+    place: Namespace, bookers: Team
+) -> None:
     await bookers.calendar("pool", capacity=2)
     await bookers.book("a", *NINE, "pool")
     await asyncio.sleep(1.1)
@@ -366,7 +366,7 @@ async def test_less_capacity_than_is_booked_is_warned_of(place: Namespace, booke
     await eventually(is_marked, "the later is marked")
 
 
-async def test_a_certificate_that_is_lost_is_made_anew_while_calls_go_on(
+async def test_a_lost_certificate_is_recreated_while_calls_continue(
     place: Namespace, bookers: Team, process: Process
 ) -> None:
     await bookers.calendar("staging")

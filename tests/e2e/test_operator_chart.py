@@ -46,7 +46,7 @@ def denied(namespace: Namespace) -> list[dict[str, Any]]:
     return [each for each in entries if each.get("code") == 403 and each["event"] != "refused"]
 
 
-def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace) -> None:
+def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Namespace) -> None:
     for name in ("calendars.yaml", "bookings.yaml"):
         applied = apply(installed, name)
         assert (applied.returncode, applied.stderr) == (0, "")
@@ -75,7 +75,7 @@ def test_a_teams_week_gets_in_and_a_double_booking_does_not(installed: Namespace
     assert denied(installed) == []
 
 
-def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
+def test_the_operator_has_exactly_the_rights_that_it_uses(installed: Namespace) -> None:
     account = f"--as=system:serviceaccount:{installed.name}:{OPERATOR}"
     for allowed in (
         ("list", "bookings.double-booked.io", "--all-namespaces"),
@@ -102,7 +102,7 @@ def test_its_rights_are_what_it_calls_and_no_more(installed: Namespace) -> None:
         assert told.stdout.strip() == "no", refused
 
 
-def test_editors_book_and_admins_alone_change_calendars(installed: Namespace) -> None:
+def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namespace) -> None:
     def may(role: str, verb: str, kind: str) -> bool:
         question = ("auth", "can-i", verb, f"{kind}.double-booked.io", f"--as={role}")
         command = installed.command(*question)
@@ -121,7 +121,7 @@ def test_editors_book_and_admins_alone_change_calendars(installed: Namespace) ->
         assert not may("view", verb, "bookings")
 
 
-def test_an_upgrade_leaves_who_is_trusted_alone(installed: Namespace) -> None:
+def test_an_upgrade_keeps_the_trusted_authority(installed: Namespace) -> None:
     configuration = ("validatingwebhookconfiguration", OPERATOR)
     before = installed.get(*configuration)["webhooks"]
     assert all(each["clientConfig"]["caBundle"] for each in before)
@@ -131,7 +131,7 @@ def test_an_upgrade_leaves_who_is_trusted_alone(installed: Namespace) -> None:
     assert [each["clientConfig"] for each in after] == [each["clientConfig"] for each in before]
 
 
-def test_an_uninstall_leaves_what_it_says(
+def test_an_uninstall_leaves_only_what_the_readme_lists(
     namespace: Namespace,
     definitions_of_ours: None,  # noqa: ARG001
 ) -> None:
@@ -150,7 +150,7 @@ def test_an_uninstall_leaves_what_it_says(
     }
 
 
-def test_it_runs_without_the_service(
+def test_the_operator_runs_without_the_service(
     namespace: Namespace,
     definitions_of_ours: None,  # noqa: ARG001
 ) -> None:
@@ -166,7 +166,7 @@ def test_it_runs_without_the_service(
         namespace.helm("uninstall", RELEASE, "--wait")
 
 
-def test_rights_in_one_namespace_are_enough(
+def test_the_operator_runs_with_rights_in_one_namespace(
     namespace: Namespace,
     definitions_of_ours: None,  # noqa: ARG001
 ) -> None:
@@ -182,7 +182,7 @@ def test_rights_in_one_namespace_are_enough(
         namespace.helm("uninstall", RELEASE, "--wait")
 
 
-async def test_two_pods_never_both_admit_when_one_is_evicted_amid_a_round(
+async def test_two_pods_never_both_admit_during_an_eviction(
     installed: Namespace, bookers: Team
 ) -> None:
     await bookers.calendar("staging")
@@ -205,14 +205,14 @@ async def test_two_pods_never_both_admit_when_one_is_evicted_amid_a_round(
     assert list(late.values()).count("") == 1
 
 
-def test_its_certificate_names_its_service(installed: Namespace) -> None:
+def test_the_webhook_certificate_names_its_service(installed: Namespace) -> None:
     secret = installed.get("secret", f"{OPERATOR}-webhook")["data"]
     leaf = x509.load_pem_x509_certificate(b64decode(secret["tls.crt"]))
     names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [f"{OPERATOR}.{installed.name}.svc"]
 
 
-def test_an_upgrade_without_the_operator_keeps_the_kinds_and_what_is_booked(
+def test_an_upgrade_without_the_operator_keeps_definitions_and_bookings(
     installed: Namespace,
 ) -> None:
     assert apply(installed, "calendars.yaml").returncode == 0

@@ -11,7 +11,7 @@ from e2e.conftest import RELEASE, Namespace
 from server.test_service import PAIR
 
 
-def test_it_answers_and_drains_in_a_restricted_pod(namespace: Namespace) -> None:
+def test_the_image_answers_and_drains_in_a_restricted_pod(namespace: Namespace) -> None:
     namespace.install("--set=replicaCount=1,tls.enabled=false,settings.drainDelay=1")
     with (
         namespace.forwarded(f"service/{RELEASE}", "double-booked-port") as address,

@@ -100,7 +100,7 @@ async def test_a_double_booked_booking_is_failed_and_its_rival_current(
 
 
 @pytest.mark.usefixtures("process")
-async def test_a_booking_of_a_calendar_that_does_not_exist_is_failed_until_it_does(
+async def test_a_booking_of_a_missing_calendar_is_failed_until_it_exists(
     bookers: Team,
 ) -> None:
     await bookers.book("a", *NINE, "later")
@@ -112,7 +112,7 @@ async def test_a_booking_of_a_calendar_that_does_not_exist_is_failed_until_it_do
     await becomes(bookers, "bookings", "a", "Current")
 
 
-async def test_a_status_of_an_older_generation_is_in_progress(
+async def test_an_outdated_status_is_in_progress(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     with operating(place.name, tmp_path, "Ignore") as process:
@@ -132,7 +132,7 @@ async def test_a_status_of_an_older_generation_is_in_progress(
         await becomes(bookers, "calendars", "staging", "Current")
 
 
-async def test_an_object_that_no_operator_has_seen_is_in_progress(bookers: Team) -> None:
+async def test_an_unprocessed_object_is_in_progress(bookers: Team) -> None:
     await bookers.calendar("staging")
     await bookers.book("a", *NINE, "staging")
     for kind, name in (("bookings", "a"), ("calendars", "staging")):

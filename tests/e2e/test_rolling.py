@@ -85,7 +85,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
     assert [(call.code.name, call.details) for call in running.failed()] == []
 
 
-def test_a_drain_of_the_node_leaves_as_many_pods_as_the_budget_says(namespace: Namespace) -> None:
+def test_a_node_drain_respects_the_disruption_budget(namespace: Namespace) -> None:
     """One node: the pod that would replace the first stays pending, so the second may not go."""
     namespace.install(QUICK)
     [node] = run(tool("kubectl"), "get", "nodes", "--output=name").split()

@@ -55,7 +55,9 @@ def until_has(namespace: Namespace, replicas: int) -> None:
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-def test_helm_turns_it_on_and_off(namespace: Namespace, helm: str) -> None:
+def test_helm_turns_autoscaling_on_and_off_without_failed_calls(
+    namespace: Namespace, helm: str
+) -> None:
     def upgrade(*options: str) -> None:
         fixed = f"--set=image.reference={IMAGE},tls.enabled=false,minReadySeconds=0"
         command = (tool(helm), "--namespace", namespace.name, "upgrade", "--install", RELEASE)
@@ -83,7 +85,9 @@ def test_helm_turns_it_on_and_off(namespace: Namespace, helm: str) -> None:
     assert [(call.code.name, call.details) for call in running.failed()] == []
 
 
-def test_kubectl_turns_it_on_and_off(namespace: Namespace, tmp_path: Path) -> None:
+def test_kubectl_turns_autoscaling_on_and_off_without_failed_calls(
+    namespace: Namespace, tmp_path: Path
+) -> None:
     name, _, tag = IMAGE.rpartition(":")
     own = {
         "resources": [os.path.relpath(ROOT / "kustomize/base", tmp_path)],

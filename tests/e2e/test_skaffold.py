@@ -25,7 +25,7 @@ def skaffold(folder: Path, *arguments: str) -> str:
     return said
 
 
-def test_the_configuration_is_of_the_current_schema(sources: Path) -> None:
+def test_the_configuration_has_the_current_schema(sources: Path) -> None:
     assert "already version" in skaffold(sources, "fix")
 
 
@@ -37,9 +37,7 @@ def test_every_profile_renders_the_chart(sources: Path, profile: str) -> None:
     assert ("tools/dev.py" in rendered) is not is_production
 
 
-def test_what_is_run_for_production_answers_to_its_verification(
-    sources: Path, namespace: Namespace
-) -> None:
+def test_skaffold_verify_passes_for_production(sources: Path, namespace: Namespace) -> None:
     profile = "--profile=production" if has_docker() else "--profile=buildah-production"
     there = (profile, f"--namespace={namespace.name}")
     skaffold(sources, "build", profile, "--file-output=build.json")

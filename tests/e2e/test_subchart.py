@@ -30,7 +30,7 @@ def both(namespace: Namespace, tmp_path: Path) -> Namespace:
     return namespace
 
 
-def test_each_serves_with_its_own_pods_which_can_be_evicted(both: Namespace) -> None:
+def test_each_subchart_serves_with_its_own_evictable_pods(both: Namespace) -> None:
     for alias in ALIASES:
         pods = names(both, "pods", f"app.kubernetes.io/name={alias}")
         slices = both.get("endpointslices", f"--selector=kubernetes.io/service-name=both-{alias}")

@@ -24,7 +24,7 @@ def groups(namespace: Namespace, name: str, authority: Authority, own: Files | N
         return len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=20).conflicts)
 
 
-def test_a_certificate_of_a_secret_is_verified(namespace: Namespace, tmp_path: Path) -> None:
+def test_clients_verify_a_certificate_from_a_secret(namespace: Namespace, tmp_path: Path) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"
     namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
     namespace.install(*ONE_POD, values("tls-existing-secret"))
@@ -34,9 +34,7 @@ def test_a_certificate_of_a_secret_is_verified(namespace: Namespace, tmp_path: P
 
 
 @pytest.mark.usefixtures("definitions")
-def test_a_certificate_that_cert_manager_makes_is_verified(
-    namespace: Namespace, tmp_path: Path
-) -> None:
+def test_clients_verify_a_certificate_of_cert_manager(namespace: Namespace, tmp_path: Path) -> None:
     """This cluster has its API but no cert-manager, so the test does its work."""
     asked = render(values("cert-manager"))["Certificate", RELEASE]["spec"]
     assert all(asked["dnsNames"])
@@ -47,7 +45,7 @@ def test_a_certificate_that_cert_manager_makes_is_verified(
     assert groups(namespace, name, authority) == 1
 
 
-def test_mutual_tls_refuses_callers_without_a_certificate(
+def test_mutual_tls_rejects_callers_without_a_certificate(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"

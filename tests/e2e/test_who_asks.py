@@ -59,7 +59,7 @@ async def forge(process: Process, place: Namespace, path: str) -> tuple[int, str
         return got.status, await got.text()
 
 
-async def test_a_forged_review_reserves_nothing_and_learns_nothing(
+async def test_a_forged_review_reserves_and_reveals_nothing(
     place: Namespace, bookers: Team, process: Process
 ) -> None:
     await bookers.calendar("staging")
@@ -76,7 +76,7 @@ async def test_a_forged_review_reserves_nothing_and_learns_nothing(
     assert "secret-plan" in text
 
 
-async def test_after_a_start_the_path_changes_and_no_write_is_refused(
+async def test_a_restart_changes_the_path_and_rejects_no_write(
     place: Namespace, bookers: Team, process: Process
 ) -> None:
     await bookers.calendar("staging")
@@ -163,7 +163,7 @@ SERVICE = {"name": "webhook", "namespace": "default", "port": 443}
 
 
 @pytest.mark.usefixtures("policies")
-def test_the_operator_may_change_its_path_and_whom_to_trust_and_nothing_else(
+def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
     place: Namespace,
 ) -> None:
     name = f"{place.name}-operator"

@@ -24,5 +24,5 @@ def test_the_seeds_break_nothing(target: ModuleType) -> None:
 
 @settings(max_examples=50)
 @given(data=st.binary(max_size=200))
-def test_other_bytes_break_nothing(target: ModuleType, data: bytes) -> None:
+def test_random_bytes_break_nothing(target: ModuleType, data: bytes) -> None:
     target.check(data)

@@ -81,7 +81,7 @@ def serving(
 
 
 @pytest.mark.parametrize("tls", ["false", "true"])
-def test_it_answers_and_ends_well_after_its_drain(
+def test_the_server_answers_and_exits_after_draining(
     image: Image, runc: str, tmp_path: Path, tls: str
 ) -> None:
     with serving(image, runc, tmp_path, DRAIN_DELAY="0.2", TLS_SELF_SIGNED=tls) as (
@@ -104,7 +104,7 @@ def test_it_answers_and_ends_well_after_its_drain(
     assert json.loads(log.splitlines()[-1])["event"] == "stopped"
 
 
-def test_the_command_line_is_in_it(image: Image, runc: str, tmp_path: Path) -> None:
+def test_the_image_has_the_command_line(image: Image, runc: str, tmp_path: Path) -> None:
     with container(image, runc, tmp_path, "check", "--format", "json") as process:
         answer, error = process.communicate(WEEK.read_text(), timeout=SECONDS)
     assert (process.returncode, error) == (1, "")
@@ -118,7 +118,7 @@ def test_the_version_names_the_commit(image: Image, runc: str, tmp_path: Path) -
     assert said == f"double-booked 0.1.0, commit {revision}\n"
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(image: Image, runc: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_line_of_error(image: Image, runc: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with container(image, runc, tmp_path, SERVICE_HOST=address) as process:

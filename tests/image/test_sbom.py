@@ -33,7 +33,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
     return written
 
 
-def test_it_names_every_requirement_with_its_version(document: Document) -> None:
+def test_the_sbom_lists_every_requirement_with_its_version(document: Document) -> None:
     purls = {each["externalRefs"][0]["referenceLocator"] for each in document["packages"]}
     pinned = re.findall(
         r"^([\w.-]+)==(\S+) (?:; .*)?\\$", (ROOT / "requirements.txt").read_text(), re.MULTILINE
@@ -43,7 +43,7 @@ def test_it_names_every_requirement_with_its_version(document: Document) -> None
         assert f"pkg:pypi/{re.sub('[-_.]+', '-', name).lower()}@{version}" in purls
 
 
-def test_it_names_the_parts_from_debian(document: Document) -> None:
+def test_the_sbom_lists_the_packages_of_debian(document: Document) -> None:
     debian = {
         each["name"]: each["externalRefs"][0]["referenceLocator"]
         for each in document["packages"]
@@ -53,7 +53,7 @@ def test_it_names_the_parts_from_debian(document: Document) -> None:
     assert all(re.fullmatch(r"pkg:deb/debian/.+@.+\?arch=\w+", purl) for purl in debian.values())
 
 
-def test_every_package_has_a_licence_and_every_text_is_there(document: Document) -> None:
+def test_every_package_has_a_licence_and_its_text(document: Document) -> None:
     texts = {each["licenseId"]: each for each in document["hasExtractedLicensingInfos"]}
     for each in document["packages"]:
         assert each["licenseDeclared"] not in ("NONE", "NOASSERTION"), each["name"]
@@ -61,7 +61,7 @@ def test_every_package_has_a_licence_and_every_text_is_there(document: Document)
             assert texts[reference]["extractedText"].strip(), reference
 
 
-def test_a_file_that_no_package_holds_is_refused(tmp_path: Path) -> None:
+def test_a_file_of_no_package_is_rejected(tmp_path: Path) -> None:
     layer = BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as files:
         files.addfile(tarfile.TarInfo("usr/lib/stranger.so"))

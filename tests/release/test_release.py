@@ -62,7 +62,7 @@ def clone(tmp_path: Path) -> Path:
     return clone
 
 
-def test_everything_names_the_version_of_the_package() -> None:
+def test_every_file_names_the_version_of_the_package() -> None:
     deployed = ("README.md", "docs/", "charts/", "kustomize/", "examples/")
     named = {
         (name, found)
@@ -74,7 +74,7 @@ def test_everything_names_the_version_of_the_package() -> None:
     assert [each for each in named if each[1] != CURRENT] == []
 
 
-def test_one_command_writes_a_version_everywhere(clone: Path) -> None:
+def test_make_version_writes_the_version_everywhere(clone: Path) -> None:
     before = texts(clone)
     written = run("version.py", "7.8.9", cwd=clone)
     assert (written.returncode, written.stderr) == (0, "")
@@ -96,13 +96,13 @@ def test_one_command_writes_a_version_everywhere(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["", "v1.2.3", "1.2", "1.2.3rc1", "01.2.3"])
-def test_what_is_no_version_everywhere_is_refused(clone: Path, version: str) -> None:
+def test_an_invalid_version_is_rejected(clone: Path, version: str) -> None:
     refused = run("version.py", version, cwd=clone)
     assert refused.returncode == 1
     assert "give three numbers, as in make version VERSION=0.2.0" in refused.stderr
 
 
-def test_make_version_does_not_guess(clone: Path) -> None:
+def test_make_version_needs_a_version(clone: Path) -> None:
     made = subprocess.run(
         ["make", "version"],  # noqa: S607 - whichever make there is
         cwd=clone,
@@ -115,7 +115,7 @@ def test_make_version_does_not_guess(clone: Path) -> None:
     assert (clone / "CHANGELOG.md").read_text() == (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
+def test_release_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
     changelog = tmp_path / "CHANGELOG.md"
     changelog.write_text(
@@ -137,7 +137,7 @@ def steps() -> list[dict[str, Any]]:
     return [step for job in jobs for step in job["steps"]]
 
 
-def test_the_workflow_takes_the_steps_of_the_dry_run() -> None:
+def test_the_workflow_runs_the_steps_of_the_dry_run() -> None:
     commands = "\n".join(step.get("run", "") for step in steps())
     used = set(re.findall(r"\bmake ([a-z][a-z-]*)", commands))
     planned = subprocess.run(
@@ -177,7 +177,7 @@ def test_there_is_a_wheel_for_every_python() -> None:
         ("permissions: {}", "permissions: write-all"),
     ],
 )
-def test_zizmor_refuses_what_is_unsafe(tmp_path: Path, safe: str, broken: str) -> None:
+def test_zizmor_rejects_unsafe_workflows(tmp_path: Path, safe: str, broken: str) -> None:
     workflow = tmp_path / ".github/workflows/release.yml"
     workflow.parent.mkdir(parents=True)
     text = WORKFLOW.read_text()

@@ -18,7 +18,7 @@ def test_a_short_soak_finds_nothing() -> None:
     assert "| open files |" in soaked.stdout
 
 
-def test_what_grew_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_grown_figures_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SOAK))
     soak = runpy.run_path(str(SOAK / "__main__.py"))
     figures = soak["Figures"]

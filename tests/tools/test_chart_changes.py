@@ -36,7 +36,7 @@ def write(folder: Path, changelog: str, version: str) -> tuple[Path, Path]:
     return log, chart
 
 
-def test_each_entry_has_its_kind_and_its_whole_text(tmp_path: Path) -> None:
+def test_each_entry_has_its_kind_and_whole_text(tmp_path: Path) -> None:
     log, chart = write(tmp_path, CHANGELOG, "0.2.0")
     chart_changes.main(log, chart)
     notes = yaml.safe_load(chart.read_text())["annotations"]
@@ -48,17 +48,17 @@ def test_each_entry_has_its_kind_and_its_whole_text(tmp_path: Path) -> None:
     ]
 
 
-def test_a_version_without_entries_is_refused(tmp_path: Path) -> None:
+def test_a_version_without_entries_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"lists no change of 0\.3\.0"):
         chart_changes.main(*write(tmp_path, CHANGELOG, "0.3.0"))
 
 
-def test_a_heading_that_artifact_hub_does_not_know_is_refused(tmp_path: Path) -> None:
+def test_a_heading_unknown_to_artifact_hub_is_rejected(tmp_path: Path) -> None:
     log, chart = write(tmp_path, CHANGELOG.replace("Fixed", "Improved"), "0.2.0")
     with pytest.raises(SystemExit, match="### Improved"):
         chart_changes.main(log, chart)
 
 
-def test_our_own_changelog_can_be_read() -> None:
+def test_the_changelog_of_this_project_can_be_read() -> None:
     text = chart_changes.section((ROOT / "CHANGELOG.md").read_text(), "Unreleased")
     assert {each["kind"] for each in chart_changes.changes(text)} <= chart_changes.KINDS

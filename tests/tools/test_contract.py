@@ -19,10 +19,10 @@ def breaking(before: str, folder: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def test_nothing_of_the_original_contract_is_changed(tmp_path: Path) -> None:
+def test_the_original_contract_is_unchanged(tmp_path: Path) -> None:
     assert breaking(ORIGINAL, tmp_path) == ""
 
 
-def test_a_change_of_the_contract_would_be_found(tmp_path: Path) -> None:
+def test_a_breaking_change_is_found(tmp_path: Path) -> None:
     other = ORIGINAL.replace("string title = 2", "int32 title = 2")
     assert 'Field "2" with name "title" on message "Event"' in breaking(other, tmp_path)

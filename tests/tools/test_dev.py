@@ -148,7 +148,7 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
     assert process.returncode == 0
 
 
-def test_saved_code_is_served_and_broken_code_is_told_of_until_it_is_mended(loop: Loop) -> None:
+def test_reload_serves_saved_code_and_reports_errors_until_fixed(loop: Loop) -> None:
     assert loop.groups() == 1
     service = loop.source("server/service.py")
     since = loop.save(service, "return answer.content", 'return b""')
@@ -165,7 +165,7 @@ def test_saved_code_is_served_and_broken_code_is_told_of_until_it_is_mended(loop
     assert loop.groups() == 1
 
 
-def test_a_saved_proto_is_served_and_a_broken_one_is_told_of_until_it_is_mended(
+def test_reload_serves_a_saved_proto_and_reports_errors_until_fixed(
     loop: Loop,
 ) -> None:
     proto = loop.root / "proto" / "double_booked" / "api" / "scheduling.proto"
@@ -181,7 +181,7 @@ def test_a_saved_proto_is_served_and_a_broken_one_is_told_of_until_it_is_mended(
         assert "color" in fields_of_event(channel)
 
 
-def test_a_saved_source_of_the_kernel_is_compiled(loop: Loop) -> None:
+def test_reload_compiles_a_saved_kernel_source(loop: Loop) -> None:
     kernel = loop.source("conflicts/kernel.pyx")
     since = loop.save(kernel, "def get_conflicts(", "def broken get_conflicts(")
     loop.until_said("dev: not restarted after kernel.pyx", since)
@@ -195,7 +195,7 @@ def test_a_saved_source_of_the_kernel_is_compiled(loop: Loop) -> None:
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(loop.root / "service")})
 
 
-def test_a_client_that_waits_and_retries_sees_no_failure_in_a_restart(loop: Loop) -> None:
+def test_a_client_that_retries_sees_no_failure_during_a_restart(loop: Loop) -> None:
     since = len(loop.said)
     loop.source("server/service.py").touch()
     with loop.channel() as channel:

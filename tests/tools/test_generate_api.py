@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "service/double_booked/api"
 
 
-def test_the_committed_api_is_what_the_proto_generates(tmp_path: Path) -> None:
+def test_the_committed_api_matches_the_proto(tmp_path: Path) -> None:
     generate = ROOT / "tools/generate_api.py"
     subprocess.run([sys.executable, generate, tmp_path], check=True, capture_output=True)
     generated = tmp_path / "double_booked/api"

@@ -44,5 +44,5 @@ def test_the_cap_allows_no_series_newer_than_the_lock(lock: str, package: str) -
     assert bound(package, "<") == Version(f"{newest.major}.{newest.minor + 1}")
 
 
-def test_the_generated_code_takes_the_oldest_grpcio() -> None:
+def test_the_generated_code_works_with_the_oldest_grpcio() -> None:
     assert Version(scheduling_pb2_grpc.GRPC_GENERATED_VERSION) <= bound("grpcio", ">=")

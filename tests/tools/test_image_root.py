@@ -21,7 +21,7 @@ is_shipped = image_root["is_shipped"]
         "some.dist-info/licenses/tests/LICENSE",
     ],
 )
-def test_what_runs_and_every_licence_is_shipped(path: str) -> None:
+def test_imported_files_and_licences_are_shipped(path: str) -> None:
     assert is_shipped(path, image_root["NEVER_SHIPPED"])
 
 
@@ -37,11 +37,11 @@ def test_what_runs_and_every_licence_is_shipped(path: str) -> None:
         "grpcio.dist-info/RECORD",
     ],
 )
-def test_source_tests_and_unused_parts_are_not(path: str) -> None:
+def test_sources_tests_and_unused_parts_are_not_shipped(path: str) -> None:
     assert not is_shipped(path, image_root["NEVER_SHIPPED"])
 
 
-def test_the_standard_library_comes_without_what_a_service_never_uses(tmp_path: Path) -> None:
+def test_unused_parts_of_the_standard_library_are_left_out(tmp_path: Path) -> None:
     library, target = tmp_path / "library", tmp_path / "target"
     for name in (
         "json/decoder.py",
@@ -56,7 +56,7 @@ def test_the_standard_library_comes_without_what_a_service_never_uses(tmp_path: 
     assert [file for file in target.rglob("*") if file.is_file()] == [target / "json/decoder.py"]
 
 
-def test_byte_code_takes_the_place_of_source(tmp_path: Path) -> None:
+def test_byte_code_replaces_source(tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text("ANSWER = 42\n")
     image_root["compile_tree"](tmp_path, tmp_path)

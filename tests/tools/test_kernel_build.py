@@ -16,16 +16,16 @@ def elf(option: str) -> str:
     ).stdout
 
 
-def test_its_table_of_functions_is_read_only() -> None:
+def test_the_kernels_function_table_is_read_only() -> None:
     assert "GNU_RELRO" in elf("--program-headers")
     assert re.search(r"FLAGS_1.*NOW|BIND_NOW", elf("--dynamic"))
 
 
-def test_its_stack_is_not_executable() -> None:
+def test_the_kernels_stack_is_not_executable() -> None:
     assert re.search(r"GNU_STACK.* RW +0x", elf("--program-headers"))
 
 
-def test_its_stack_and_the_buffers_it_copies_to_are_checked() -> None:
+def test_the_kernel_checks_its_stack_and_copied_buffers() -> None:
     symbols = elf("--dyn-syms")
     assert "__stack_chk_fail" in symbols
     assert "__memcpy_chk" in symbols

@@ -21,7 +21,7 @@ def tables(folder: Path, *arguments: str, code: int = 0) -> list[str]:
     return ran.stdout.splitlines()
 
 
-def test_what_is_refused_is_counted_by_its_reason(tmp_path: Path) -> None:
+def test_rejected_inputs_are_counted_by_reason(tmp_path: Path) -> None:
     good, bad = EVENT.format(1, "20200103T090000Z"), EVENT.format(2, "soon")
     write(tmp_path / "peer" / "good.ics", good)
     write(tmp_path / "peer" / "one.ICS", good, bad)
@@ -33,14 +33,14 @@ def test_what_is_refused_is_counted_by_its_reason(tmp_path: Path) -> None:
     assert f"    2  {reason}" in lines
 
 
-def test_rules_are_read_wherever_they_are_written(tmp_path: Path) -> None:
+def test_rules_are_read_from_any_file(tmp_path: Path) -> None:
     (tmp_path / "rules.py").write_text(
         'ours = "FREQ=DAILY;COUNT=3"\nRRULE:FREQ=DAILY;COUNT=3\nRRULE:FREQ=FORTNIGHTLY\n'
     )
     assert "2 recurrence rules: 1 read, 1 refused in part" in tables(tmp_path)
 
 
-def test_what_takes_too_long_fails(tmp_path: Path) -> None:
+def test_an_input_that_takes_too_long_fails(tmp_path: Path) -> None:
     write(tmp_path / "a.ics", EVENT.format(1, "20200103T090000Z"))
     lines = tables(tmp_path, "0.000001", code=1)
     assert "1 files of calendars: 1 broken" in lines
