@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts import definition
+from double_booked.conflicts.instants import nanoseconds
 from double_booked.conflicts.validation import InvalidRequestError
 
 NO_OPTIONS = ConflictOptions()
@@ -30,11 +31,11 @@ def event(
 
 
 def positions(events: Sequence[Event], options: ConflictOptions = NO_OPTIONS) -> list[list[int]]:
-    return [group.members for group in definition.find_groups(events, options)]
+    return [list(group.members) for group in definition.find_groups(events, options)]
 
 
 def present(each: Event, instant: int, gap: int) -> bool:
-    start, end = definition.nanoseconds(each.start), definition.nanoseconds(each.end) + gap
+    start, end = nanoseconds(each.start), nanoseconds(each.end) + gap
     return start <= instant < end or start == end == instant
 
 
@@ -44,7 +45,7 @@ def groups_by_pairs(
     """The groups with the start of their first member and their resource, in order."""
     resources = {resource for each in events for resource in each.resources or [""]}
     groups = [
-        (definition.nanoseconds(events[group[0]].start), resource, group)
+        (nanoseconds(events[group[0]].start), resource, group)
         for resource in resources
         for group in groups_of(resource, events, options)
     ]
@@ -53,13 +54,11 @@ def groups_by_pairs(
 
 def groups_of(resource: str, events: list[Event], options: ConflictOptions) -> list[list[int]]:
     users = [at for at, each in enumerate(events) if resource in (each.resources or [""])]
-    gap = definition.nanoseconds(
-        Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos)
-    )
+    gap = nanoseconds(Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos))
     capacity = options.capacity.get(resource, 1)
     group_of = {position: {position} for position in users}
     # No more are present at an instant than were at the last start before it.
-    for instant in {definition.nanoseconds(events[at].start) for at in users}:
+    for instant in {nanoseconds(events[at].start) for at in users}:
         crowd = [at for at in users if present(events[at], instant, gap)]
         if len(crowd) > capacity:
             for left, right in pairwise(crowd):
@@ -68,7 +67,7 @@ def groups_of(resource: str, events: list[Event], options: ConflictOptions) -> l
                     group_of[position] = merged
     unique = {min(group): group for group in group_of.values() if len(group) > 1}
     return [
-        sorted(group, key=lambda at: (definition.nanoseconds(events[at].start), at))
+        sorted(group, key=lambda at: (nanoseconds(events[at].start), at))
         for group in unique.values()
     ]
 
@@ -97,23 +96,21 @@ def test_groups_are_the_connected_components_of_the_pairs_that_clash(
     some: list[Event], options: ConflictOptions
 ) -> None:
     found = definition.find_groups(some, options)
-    assert [(group.resource, group.members) for group in found] == [
+    assert [(group.resource, list(group.members)) for group in found] == [
         (resource, group) for _, resource, group in groups_by_pairs(some, options)
     ]
 
 
 @given(st.lists(events(), max_size=12), options)
-def test_segments_tell_who_is_present_when_it_is_too_many(
+def test_overlaps_list_the_events_that_are_present(
     some: list[Event], options: ConflictOptions
 ) -> None:
-    gap = definition.nanoseconds(
-        Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos)
-    )
+    gap = nanoseconds(Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos))
     for group in definition.find_groups(some, options):
         capacity = options.capacity.get(group.resource, 1)
-        for segment in group.segments:
-            assert len(segment.members) > capacity
-            inside = {segment.start} | ({segment.end - 1} if segment.end > segment.start else set())
+        for overlap in group.overlaps:
+            assert len(overlap.members) > capacity
+            inside = {overlap.start} | ({overlap.end - 1} if overlap.end > overlap.start else set())
             for instant in inside:
                 crowd = {
                     at
@@ -121,8 +118,8 @@ def test_segments_tell_who_is_present_when_it_is_too_many(
                     if group.resource in (each.resources or [""]) and present(each, instant, gap)
                 }
                 instants = {at for at in crowd if some[at].start == some[at].end and not gap}
-                is_instant = segment.start == segment.end
-                assert set(segment.members) == (crowd if is_instant else crowd - instants)
+                is_instant = overlap.start == overlap.end
+                assert set(overlap.members) == (crowd if is_instant else crowd - instants)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +236,7 @@ def test_groups_by_resource_capacity_and_gap(
     some: list[Event], options: ConflictOptions, groups: list[tuple[str, list[int]]]
 ) -> None:
     found = definition.find_groups(some, options)
-    assert [(group.resource, group.members) for group in found] == groups
+    assert [(group.resource, list(group.members)) for group in found] == groups
 
 
 def test_explain_tells_each_time_in_which_too_many_are_present() -> None:

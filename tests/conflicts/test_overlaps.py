@@ -3,7 +3,8 @@
 import pytest
 
 from double_booked.conflicts.definition import Occupied
-from double_booked.conflicts.overlaps import merge_spans, overloads
+from double_booked.conflicts.instants import merge_spans
+from double_booked.conflicts.overlaps import find_overlap_depths
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,4 @@ def test_clashes_are_when_more_than_one_is_present(
         Occupied(position, start, max(end, start + 1), is_instant=start == end)
         for position, (start, end) in enumerate(occupied)
     ]
-    assert merge_spans(overloads(spans, 1)) == clashes
+    assert merge_spans(overlap.span for overlap in find_overlap_depths(spans, 1)) == clashes

@@ -11,6 +11,7 @@ from conflicts import wire
 from conflicts.test_kernel import joined, options, resources
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.conflicts import definition, kernel
+from double_booked.conflicts.instants import nanoseconds
 from double_booked.conflicts.limits import LimitExceededError, Limits
 from double_booked.conflicts.sweep import Sweep
 from double_booked.conflicts.validation import InvalidRequestError
@@ -55,7 +56,7 @@ def test_however_it_is_cut_a_feed_gets_the_groups_of_the_whole_list(
     found = sorted(
         joined(chunks).conflicts,
         key=lambda group: (
-            definition.nanoseconds(group.conflict_group[0].start),
+            nanoseconds(group.conflict_group[0].start),
             group.resource.encode(),
         ),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import (
     API_VERSION,

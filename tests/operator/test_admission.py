@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.conflicts.definition import Occupied, overloaded_segments
+from double_booked.conflicts.definition import Occupied, find_overlaps
 from double_booked.operator.admission import (
     MAX_WARNING,
     CapacityView,
@@ -183,9 +183,9 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
     had = occupied(0, old) if old else None
     over = {
         instant
-        for segment in overloaded_segments(everyone, capacity)
-        if 0 in segment.members
-        for instant in range(segment.start, max(segment.end, segment.start + 1))
+        for overlap in find_overlaps(everyone, capacity)
+        if 0 in overlap.members
+        for instant in range(overlap.start, max(overlap.end, overlap.start + 1))
     }
     added = over - set(range(had.start, had.end) if had else ())
     known = view_of(

@@ -8,7 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
-from double_booked.conflicts.definition import NANOS_PER_SECOND, get_conflicts
+from double_booked.conflicts.definition import get_conflicts
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.report import agenda
 from double_booked.report.findings import Place, gather
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.report.day_starts import DayStarts
 
 BERLIN = ZoneInfo("Europe/Berlin")

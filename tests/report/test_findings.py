@@ -8,16 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
-from double_booked.conflicts.definition import get_conflicts
-from double_booked.conflicts.overlaps import merge_spans
-from double_booked.report.findings import (
-    Findings,
-    Overlap,
-    Place,
-    UnknownEventError,
-    gather,
-    summarize,
-)
+from double_booked.conflicts.definition import Overlap, get_conflicts
+from double_booked.conflicts.instants import merge_spans
+from double_booked.report.findings import Findings, Place, UnknownEventError, gather, summarize
 
 SECOND = 10**9
 
@@ -105,7 +98,9 @@ def test_without_an_explanation_the_same_times_and_depths_are_told(
         group.members for group in explained.groups
     ]
     for one, other in zip(counted.groups, explained.groups, strict=True):
-        assert merge_spans(one.overlaps) == merge_spans(other.overlaps)
+        assert merge_spans(each.span for each in one.overlaps) == merge_spans(
+            each.span for each in other.overlaps
+        )
         assert max(each.depth for each in one.overlaps) == max(
             each.depth for each in other.overlaps
         )

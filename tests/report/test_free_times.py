@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts import kernel
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.report.free_times import Wish, find_free_times, find_taken
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -4,7 +4,8 @@ from datetime import UTC
 
 import pytest
 
-from double_booked.report.findings import Entry, Findings, Group, Overlap, Place
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.report.findings import Entry, Findings, Place
 from double_booked.report.github import render, render_unread
 from report.test_ics import HOUR, NINE
 

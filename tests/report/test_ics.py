@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from icalendar import Calendar
 
-from double_booked.report.findings import Entry, Findings, Group, Overlap, Place
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.report.findings import Entry, Findings, Place
 from double_booked.report.ics import render
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

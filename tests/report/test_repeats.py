@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from double_booked.report.findings import Entry, Findings, Group, Overlap, Place
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.report.findings import Entry, Findings, Place
 from double_booked.report.repeats import Repeat, find_repeats
 
 BERLIN = ZoneInfo("Europe/Berlin")

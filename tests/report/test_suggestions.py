@@ -7,9 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
-from double_booked.conflicts import definition, kernel
-from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts import definition, instants, kernel
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.report.findings import Place, gather
 from double_booked.report.suggestions import Suggester, Wish
 
@@ -180,7 +179,7 @@ def test_nothing_is_proposed_beyond_the_year_9999() -> None:
         each.end.FromJsonString("9999-12-31T23:00:00Z")
     spans = suggest(*pair)[1]
     assert spans
-    assert all(end <= definition.LAST_INSTANT for _, end in spans)
+    assert all(end <= instants.LAST_INSTANT for _, end in spans)
 
 
 def test_a_year_in_which_each_day_is_double_booked_has_no_free_day() -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.conflicts.definition import Occupied, overloaded_segments
-from double_booked.conflicts.overlaps import Span, merge_spans
+from double_booked.conflicts.definition import Occupied, find_overlaps
+from double_booked.conflicts.instants import Span, merge_spans
 from double_booked.report.taken_time import TakenTime
 
 FIRST, LAST = -5, 50
@@ -19,7 +19,7 @@ def taken_by(occupied: list[Occupied], capacity: int) -> list[Span]:
     """When one that stays from FIRST to LAST would be too many."""
     all_along = Occupied(-1, FIRST, LAST, is_instant=False)
     ordered = sorted([*occupied, all_along], key=lambda each: each.start)
-    return merge_spans(overloaded_segments(ordered, capacity))
+    return merge_spans(overlap.span for overlap in find_overlaps(ordered, capacity))
 
 
 @given(EVENTS, st.integers(1, 3))

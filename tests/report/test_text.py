@@ -11,7 +11,7 @@ from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.report import text
 from double_booked.report.findings import Place, gather
 

@@ -4,8 +4,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum
 
 from double_booked.calendars.ics import Description
-from double_booked.calendars.ics_events import Found, to_seconds
+from double_booked.calendars.ics_events import Found
 from double_booked.calendars.revisions import Times, supersedes
+from double_booked.conflicts.instants import to_seconds
 from double_booked.recurrence.rules import Steps, TooManyStepsError
 from double_booked.recurrence.series import Part, When
 

@@ -1,14 +1,12 @@
 """A calendar's events as messages, each with the resources that it takes."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.ics import Description
+from double_booked.conflicts.instants import to_seconds
 from double_booked.recurrence.series import Occurrence, When
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Found(NamedTuple):
@@ -89,9 +87,3 @@ def _identify(occurrence: Occurrence[Description]) -> str:
     if when.is_date:
         return f"{name} {when.local.date()}"
     return f"{name} {when.local.replace(tzinfo=when.zone).isoformat()}"
-
-
-def to_seconds(moment: datetime) -> int:
-    """Return the whole seconds since 1970 of a time in UTC."""
-    passed = moment - _EPOCH
-    return passed.days * 86_400 + passed.seconds

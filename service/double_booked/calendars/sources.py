@@ -19,13 +19,14 @@ from double_booked.calendars.copies import Copies, Copy, Fate
 from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.folders import name_of
 from double_booked.calendars.formats import detect, is_array
-from double_booked.calendars.ics_events import RESOURCES, Found, to_found, to_seconds
+from double_booked.calendars.ics_events import RESOURCES, Found, to_found
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode, load_document, place_of
 from double_booked.calendars.row_events import Table
 from double_booked.calendars.rows import TableReading
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
+from double_booked.conflicts.instants import to_seconds
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 from double_booked.recurrence.series import Window
 

@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 import click
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
@@ -25,12 +24,11 @@ from double_booked.commands.check import (
     ask_explained,
     make_window,
     replace_unwritable,
-    to_nanoseconds,
     writing,
 )
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import Span, timestamp, to_instant
 from double_booked.conflicts.options import MAX_CAPACITY
-from double_booked.conflicts.overlaps import Span
 from double_booked.operator.links import count_pairs, make_links
 from double_booked.operator.objects import (
     GROUP,
@@ -44,7 +42,7 @@ from double_booked.operator.objects import (
 )
 from double_booked.recurrence.series import Window
 from double_booked.report import agenda, html
-from double_booked.report.findings import Findings, Group, Overlap, Place, count, gather
+from double_booked.report.findings import Findings, Place, count, gather
 from double_booked.report.printable import printable
 from double_booked.report.times import format_duration
 
@@ -213,7 +211,7 @@ def _say(what: str, why: str) -> None:
 
 
 def _span(window: Window) -> Span:
-    return to_nanoseconds(window.start), to_nanoseconds(window.end)
+    return to_instant(window.start), to_instant(window.end)
 
 
 def _touches(span: Span, window: Span) -> bool:
@@ -295,7 +293,7 @@ def _discount_replaced(group: Group, held: Held, wanted: Wanted) -> list[Group]:
     for overlap in group.overlaps:
         depth = overlap.depth - count_pairs([bookings[each].key for each in overlap.members], links)
         if depth > capacity:
-            parts = _join_overlap(parts, replace(overlap, depth=depth), group.resource)
+            parts = _join_overlap(parts, overlap._replace(depth=depth), group.resource)
     return [replace(part, members=_in_order(part.members, group.members)) for part in parts]
 
 
@@ -331,22 +329,17 @@ def _event(booked: Booked, wanted: Wanted, calendars: Iterable[Key]) -> Event:
         id=wanted.name(booking.key),
         title=booked.title,
         description=booked.description,
-        start=_timestamp(booking.start),
-        end=_timestamp(booking.end),
+        start=timestamp(booking.start),
+        end=timestamp(booking.end),
         resources=map(wanted.name, calendars),
     )
 
 
-def _timestamp(instant: int) -> Timestamp:
-    seconds, nanos = divmod(instant, NANOS_PER_SECOND)
-    return Timestamp(seconds=seconds, nanos=nanos)
-
-
 def _cut(group: Group, window: Span) -> Group:
     overlaps = [
-        replace(each, start=max(each.start, window[0]), end=min(each.end, window[1]))
+        each._replace(start=max(each.start, window[0]), end=min(each.end, window[1]))
         for each in group.overlaps
-        if _touches((each.start, each.end), window)
+        if _touches(each.span, window)
     ]
     return replace(group, overlaps=tuple(overlaps))
 

@@ -38,7 +38,7 @@ from double_booked.calendars.vdir import find_vdirs
 from double_booked.commands.reading_options import Input
 from double_booked.commands.unexpected import doing
 from double_booked.conflicts import kernel
-from double_booked.conflicts.definition import NANOS_PER_SECOND, nanoseconds
+from double_booked.conflicts.instants import nanoseconds, to_instant
 from double_booked.conflicts.limits import LimitExceededError, Limits
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
@@ -382,7 +382,7 @@ def _with_suggestions(
     booked = [joined.found(position)[1].created for position in range(len(findings.entries))]
     window = reading.of_calendars.window
     is_all_known = reading.window is None and not any(booked)
-    known = None if is_all_known else (to_nanoseconds(window.start), to_nanoseconds(window.end))
+    known = None if is_all_known else (to_instant(window.start), to_instant(window.end))
     for position in Invitation(only).positions(joined) if only else ():
         booked[position] = LAST_BOOKED
     wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
@@ -404,11 +404,6 @@ def _describe_scope(joined: Joined, by: str | None) -> str:
         return ""
     others = by if by in RESOURCES else "resource"
     return count(len(names), "calendar" if names == calendars else others)
-
-
-def to_nanoseconds(moment: datetime) -> int:
-    """Nanoseconds since 1970 of a time in whole seconds."""
-    return int(moment.timestamp()) * NANOS_PER_SECOND
 
 
 def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:

@@ -1,10 +1,12 @@
-"""What a conflict is, in plain Python. Everything faster is tested against it."""
+"""The executable specification: what a conflict is, in plain Python.
+
+Everything faster is tested against it.
+"""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from typing import NamedTuple
 
 from double_booked.api.scheduling_pb2 import (
     ConflictGroup,
@@ -12,22 +14,25 @@ from double_booked.api.scheduling_pb2 import (
     ConflictOptions,
     Event,
     EventList,
-    Overlap,
 )
+from double_booked.api.scheduling_pb2 import Overlap as OverlapMessage
 from double_booked.conflicts import validation
-
-NANOS_PER_SECOND = 1_000_000_000
-
-LAST_INSTANT = validation.MAX_SECONDS * NANOS_PER_SECOND + validation.MAX_NANOS
-"""9999-12-31T23:59:59.999999999Z, the last that a Timestamp tells."""
+from double_booked.conflicts.instants import Span, nanoseconds, timestamp
+from double_booked.conflicts.options import capacity_of, gap_of
 
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """The half-open time [start, end) that an event occupies, in nanoseconds since 1970.
+    """The half-open span [start, end) that an event occupies, in nanoseconds since 1970.
 
-    An event that is an instant is present at just that one. In whole nanoseconds
-    that is the same as one nanosecond from there.
+    A zero-length event is present at one instant only. In whole nanoseconds that is the same as
+    a span of one nanosecond.
+
+    Attributes:
+        position: The event's position in the request.
+        start: Nanoseconds since 1970.
+        end: Nanoseconds since 1970, the gap included; later than the start.
+        is_instant: Whether the event, with its gap, has zero length.
     """
 
     position: int
@@ -36,19 +41,25 @@ class Occupied:
     is_instant: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A time in which the same events are present on a resource, more than its capacity.
+class Overlap(NamedTuple):
+    """A span in which the same events are present on a resource, more than its capacity.
 
     Attributes:
         start: Nanoseconds since 1970.
-        end: The same; equal to the start where the segment is an instant.
-        members: The positions of the events in the request.
+        end: Nanoseconds since 1970; equal to the start for an instant.
+        depth: How many events are present.
+        members: The positions of the events in the request; empty if only the depth is known.
     """
 
     start: int
     end: int
-    members: tuple[int, ...]
+    depth: int
+    members: tuple[int, ...] = ()
+
+    @property
+    def span(self) -> Span:
+        """The start and the end."""
+        return self.start, self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +68,20 @@ class Group:
 
     Attributes:
         resource: The name; "" is the unnamed resource.
-        members: Positions in the request by start, ties in the order they came in.
-        segments: When more of them are present than the capacity.
+        members: Positions in the request by start, ties in the order of the request.
+        overlaps: The spans in which more of them are present than the capacity, in order.
     """
 
     resource: str
-    members: list[int] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
+    members: tuple[int, ...]
+    overlaps: tuple[Overlap, ...]
 
 
 def get_conflicts(request: EventList) -> ConflictList:
-    """Answers as the service does, with the groups of conflicting events.
+    """Return the groups of conflicting events, as the service does.
 
     Raises:
-        validation.InvalidRequestError: An event's times, or an option, cannot be used.
+        validation.InvalidRequestError: The times of an event, or an option, are invalid.
     """
     validation.check(request)
     explain = request.options.explain
@@ -79,75 +90,70 @@ def get_conflicts(request: EventList) -> ConflictList:
 
 
 def find_groups(events: Sequence[Event], options: ConflictOptions) -> list[Group]:
-    """Finds the groups, in the order of their first member's start, then of the resource."""
-    gap = options.min_gap.seconds * NANOS_PER_SECOND + options.min_gap.nanos
+    """Return the groups, in the order of their first member's start, then of the resource."""
+    gap = gap_of(options)
     occupied = [occupied_time(position, event, gap) for position, event in enumerate(events)]
     by_resource: dict[str, list[Occupied]] = {}
-    for each in sorted(occupied, key=lambda each: each.start):
-        for resource in set(events[each.position].resources) or {""}:
-            by_resource.setdefault(resource, []).append(each)
-    # The order of Python's strings is that of their UTF-8 bytes: both go by code point.
+    for occupant in sorted(occupied, key=lambda occupant: occupant.start):
+        for resource in set(events[occupant.position].resources) or {""}:
+            by_resource.setdefault(resource, []).append(occupant)
+    # Python orders strings by code point, which is also the order of their UTF-8 bytes.
     groups = [
         group
         for resource in sorted(by_resource)
-        for group in _groups(resource, by_resource[resource], options.capacity.get(resource, 1))
+        for group in _groups(resource, by_resource[resource], capacity_of(resource, options))
     ]
     return sorted(groups, key=lambda group: occupied[group.members[0]].start)
 
 
 def occupied_time(position: int, event: Event, gap: int) -> Occupied:
-    """The time that an event occupies, `gap` nanoseconds after its end included."""
+    """Return the span that an event occupies, with the `gap` nanoseconds after its end."""
     start, end = nanoseconds(event.start), nanoseconds(event.end) + gap
     return Occupied(position, start, max(end, start + 1), is_instant=end == start)
 
 
-def nanoseconds(timestamp: Timestamp) -> int:
-    """Nanoseconds since 1970; they overflow 64 bits from the year 2262 on."""
-    return timestamp.seconds * NANOS_PER_SECOND + timestamp.nanos
-
-
 def _groups(resource: str, occupied: list[Occupied], capacity: int) -> Iterator[Group]:
-    """Joins the overloaded segments of a resource that share an event, directly or not.
+    """Yield the groups of a resource: its overlaps, joined where they share an event.
 
-    Two events clash where both are present in such a segment. Whoever is present
-    in one and was present in an earlier one was there in all between: so a segment
-    joins the latest group or none.
+    Two events conflict if both are present in an overlap. An event that is present in an overlap
+    and in an earlier one was present all the time between them. So it is enough to compare an
+    overlap with the latest group.
     """
-    group = Group(resource)
-    for segment in overloaded_segments(occupied, capacity):
-        if set(group.members).isdisjoint(segment.members):
-            if group.members:
-                yield group
-            group = Group(resource)
-        known = set(group.members)
-        group.members.extend(member for member in segment.members if member not in known)
-        group.segments.append(segment)
-    if group.members:
-        yield group
+    members: list[int] = []
+    overlaps: list[Overlap] = []
+    for overlap in find_overlaps(occupied, capacity):
+        if overlaps and set(members).isdisjoint(overlap.members):
+            yield Group(resource, tuple(members), tuple(overlaps))
+            members, overlaps = [], []
+        known = set(members)
+        members += (member for member in overlap.members if member not in known)
+        overlaps.append(overlap)
+    if overlaps:
+        yield Group(resource, tuple(members), tuple(overlaps))
 
 
-def overloaded_segments(occupied: list[Occupied], capacity: int) -> Iterator[Segment]:
-    """Yields the times in which more events are present than the capacity.
+def find_overlaps(occupied: list[Occupied], capacity: int) -> Iterator[Overlap]:
+    """Yield the spans in which more events are present than the capacity, in order.
 
     Args:
-        occupied: What is occupied of a resource, by start.
+        occupied: The occupied spans of one resource, by start.
         capacity: How many events may be present at an instant.
     """
     present: dict[int, Occupied] = {}
     last = 0
     starting = {
-        instant: list(several)
-        for instant, several in groupby(occupied, key=lambda each: each.start)
+        instant: list(occupants)
+        for instant, occupants in groupby(occupied, key=lambda occupant: occupant.start)
     }
-    ends = {each.end for each in occupied if not each.is_instant}
+    ends = {occupant.end for occupant in occupied if not occupant.is_instant}
     for now in sorted(starting.keys() | ends):
         if len(present) > capacity:
-            yield Segment(last, now, tuple(present))
-        present = {at: each for at, each in present.items() if each.end > now}
-        present |= {each.position: each for each in starting.get(now, [])}
-        instants = [position for position, each in present.items() if each.is_instant]
+            yield Overlap(last, now, len(present), tuple(present))
+        present = {at: occupant for at, occupant in present.items() if occupant.end > now}
+        present |= {occupant.position: occupant for occupant in starting.get(now, [])}
+        instants = [position for position, occupant in present.items() if occupant.is_instant]
         if instants and len(present) > capacity:
-            yield Segment(now, now, tuple(present))
+            yield Overlap(now, now, len(present), tuple(present))
         for position in instants:
             del present[position]
         last = now
@@ -158,20 +164,14 @@ def _message(group: Group, events: Sequence[Event], explain: bool) -> ConflictGr
     return ConflictGroup(
         conflict_group=[events[position] for position in group.members],
         resource=group.resource,
-        overlaps=[_overlap(segment, index) for segment in group.segments if explain],
+        overlaps=[_overlap_message(overlap, index) for overlap in group.overlaps if explain],
     )
 
 
-def _overlap(segment: Segment, index: dict[int, int]) -> Overlap:
-    return Overlap(
-        start=_timestamp(segment.start),
-        end=_timestamp(segment.end),
-        depth=len(segment.members),
-        members=sorted(index[position] for position in segment.members),
+def _overlap_message(overlap: Overlap, index: dict[int, int]) -> OverlapMessage:
+    return OverlapMessage(
+        start=timestamp(overlap.start),
+        end=timestamp(overlap.end),
+        depth=overlap.depth,
+        members=sorted(index[position] for position in overlap.members),
     )
-
-
-def _timestamp(instant: int) -> Timestamp:
-    """The instant, or the last one that a Timestamp tells if that is earlier."""
-    seconds, nanos = divmod(min(instant, LAST_INSTANT), NANOS_PER_SECOND)
-    return Timestamp(seconds=seconds, nanos=nanos)

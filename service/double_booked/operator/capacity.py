@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from operator import itemgetter
 
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.operator.intervals import Interval
 from double_booked.operator.links import Links, count_pairs, linked_with
 from double_booked.operator.objects import Key, Rules, write_time

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
 from double_booked.operator.metrics import Metrics

@@ -1,7 +1,6 @@
 """The next time at which a booking would fit."""
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.capacity import depth_steps, spans_over
 from double_booked.operator.objects import Booking, Key

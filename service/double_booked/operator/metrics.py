@@ -12,7 +12,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.operator.objects import Key
 from double_booked.operator.schedule import Index
 from double_booked.runtime.metrics import registry_of

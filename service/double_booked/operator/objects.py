@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.conflicts.definition import (
-    LAST_INSTANT,
+from double_booked.conflicts.instants import (
     NANOS_PER_SECOND,
+    Span,
     nanoseconds,
+    timestamp,
 )
 from double_booked.conflicts.options import parse_duration
-from double_booked.conflicts.overlaps import Span
 
 GROUP = "double-booked.io"
 VERSION = "v1alpha1"
@@ -416,6 +416,5 @@ def read_time(text: str) -> int:
 
 def write_time(instant: int) -> str:
     """Return an instant as RFC 3339 in UTC; later ones than a Timestamp has as the last it has."""
-    seconds, nanos = divmod(min(instant, LAST_INSTANT), NANOS_PER_SECOND)
-    text: str = Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
+    text: str = timestamp(instant).ToJsonString()
     return text

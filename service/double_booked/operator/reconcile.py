@@ -20,7 +20,7 @@ from collections.abc import (
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.operator.capacity import (
     Clash,
     Occupied,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.operator.intervals import Interval, IntervalIndex
 from double_booked.operator.links import Links, make_links
 from double_booked.operator.objects import Booking, Calendar, Key

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
 
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.operator.capacity import Occupied, depth_steps, meets, spans_over
 from double_booked.operator.intervals import Interval
 from double_booked.operator.objects import Key

@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.conflicts.overlaps import Span
-from double_booked.report.findings import Entry, Findings, Group
+from double_booked.conflicts.definition import Group
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
+from double_booked.report.findings import Entry, Findings
 from double_booked.report.printable import printable
 from double_booked.report.text import GAP, INDENT, MAX_OVERLAPS, Writer
 from double_booked.report.times import day_of, format_span

@@ -5,14 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import overload
 
-from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, ConflictOptions, EventList
-from double_booked.conflicts.definition import (
-    NANOS_PER_SECOND,
-    Occupied,
-    nanoseconds,
-    occupied_time,
-)
-from double_booked.conflicts.overlaps import Span, overloads
+from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, EventList
+from double_booked.conflicts.definition import Group, Occupied, Overlap, occupied_time
+from double_booked.conflicts.instants import Span, nanoseconds
+from double_booked.conflicts.options import capacity_of, gap_of
+from double_booked.conflicts.overlaps import find_overlap_depths
 from double_booked.report.printable import printable
 
 
@@ -59,39 +56,6 @@ class Entry:
     resources: tuple[str, ...]
     place: Place
     id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """A time in which more events are present on a resource than its capacity.
-
-    Attributes:
-        start: Nanoseconds since 1970.
-        end: The same; equal to the start where the overlap is an instant.
-        depth: How many are present.
-        members: Who: their positions in the request, by start. Empty where the
-            answer was not explained.
-    """
-
-    start: int
-    end: int
-    depth: int
-    members: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Events that conflict on a resource, directly or through one another.
-
-    Attributes:
-        resource: The name; "" is the unnamed resource.
-        members: Positions in the request, by start.
-        overlaps: When more of them are present than the capacity, in order.
-    """
-
-    resource: str
-    members: tuple[int, ...]
-    overlaps: tuple[Overlap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,17 +164,12 @@ def _gather_group(group: ConflictGroup, members: Sequence[int], asked: EventList
     ]
     if not overlaps:
         occupied = _occupied_times(members, asked)
-        counted = overloads(occupied, _capacity(group.resource, asked.options))
-        overlaps = [Overlap(*each, ()) for each in counted]
+        overlaps = list(find_overlap_depths(occupied, capacity_of(group.resource, asked.options)))
     return Group(group.resource, tuple(members), tuple(overlaps))
 
 
-def _capacity(resource: str, options: ConflictOptions) -> int:
-    return options.capacity.get(resource, 1)
-
-
 def _occupied_times(members: Iterable[int], asked: EventList) -> Iterator[Occupied]:
-    gap = asked.options.min_gap.seconds * NANOS_PER_SECOND + asked.options.min_gap.nanos
+    gap = gap_of(asked.options)
     for position in members:
         yield occupied_time(position, asked.events[position], gap)
 

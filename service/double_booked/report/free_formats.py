@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from icalendar import Calendar
 from icalendar import Event as Vevent
 
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.instants import Span
 from double_booked.report.findings import count
 from double_booked.report.printable import printable
 from double_booked.report.times import (

@@ -1,13 +1,15 @@
 """The next times at which every resource has room for one more event."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
 
 from double_booked.api.scheduling_pb2 import EventList
-from double_booked.conflicts.definition import NANOS_PER_SECOND, Occupied, occupied_time
-from double_booked.conflicts.overlaps import Overload, Span, merge_spans, overloads
+from double_booked.conflicts.definition import Occupied, occupied_time
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span, merge_spans
+from double_booked.conflicts.options import capacity_of, gap_of
+from double_booked.conflicts.overlaps import find_overlap_depths
 from double_booked.report.times import day_of, instant_of, moment_of
 
 _QUARTER = 15 * 60 * NANOS_PER_SECOND
@@ -41,22 +43,17 @@ def find_taken(asked: EventList) -> list[Span]:
         asked: The events, which the engine accepts; an event takes its resources for the gap of
             the options too, and a resource has room below its capacity.
     """
-    gap = asked.options.min_gap.ToNanoseconds()
+    gap = gap_of(asked.options)
     by_resource: dict[str, list[Occupied]] = {}
     for position, event in enumerate(asked.events):
         for resource in set(event.resources) or {""}:
             by_resource.setdefault(resource, []).append(occupied_time(position, event, gap))
-    capacity = asked.options.capacity
     full = (
-        overload
+        overlap.span
         for resource, occupied in by_resource.items()
-        for overload in overloads(occupied, capacity.get(resource, 1) - 1)
+        for overlap in find_overlap_depths(occupied, capacity_of(resource, asked.options) - 1)
     )
-    return _union(full)
-
-
-def _union(full: Iterable[Overload]) -> list[Span]:
-    return merge_spans(sorted(full, key=lambda each: (each.start, each.end)))
+    return merge_spans(sorted(full))
 
 
 def find_free_times(taken: Sequence[Span], wish: Wish) -> Iterator[Span]:

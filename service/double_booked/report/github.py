@@ -7,8 +7,9 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from collections.abc import Iterator
 from datetime import tzinfo
 
-from double_booked.conflicts.overlaps import merge_spans
-from double_booked.report.findings import Findings, Group, Place, count, summarize
+from double_booked.conflicts.definition import Group
+from double_booked.conflicts.instants import merge_spans
+from double_booked.report.findings import Findings, Place, count, summarize
 from double_booked.report.printable import printable
 from double_booked.report.times import day_of, format_day, format_span
 
@@ -58,7 +59,7 @@ def _annotate(level: str, title: str, place: Place, text: str) -> str:
 
 def _describe(findings: Findings, group: Group, position: int, zone: tzinfo | None) -> str:
     own = [each for each in group.overlaps if position in each.members]
-    spans = merge_spans(own or group.overlaps)
+    spans = merge_spans(overlap.span for overlap in own or group.overlaps)
     others = {other for each in own for other in each.members} - {position}
     names = [findings.entries[other].name for other in group.members if other in others]
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""

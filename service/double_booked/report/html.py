@@ -9,8 +9,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
-from double_booked.report.findings import Entry, Findings, Group, Overlap, summarize
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import EPOCH, NANOS_PER_SECOND
+from double_booked.report.findings import Entry, Findings, summarize
 from double_booked.report.printable import printable
 from double_booked.report.repeats import Repeat
 from double_booked.report.times import (
@@ -30,7 +31,6 @@ MAX_DAYS = 1_000
 HOURS_BETWEEN_TICKS = 3
 
 _NANOS_PER_MILLISECOND = NANOS_PER_SECOND // 1_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Json = dict[str, object]
 
@@ -121,7 +121,7 @@ def _mark_repeats(
 ) -> None:
     for repeat in repeats:
         first = repeat.groups[0]
-        spans = [(each.start, each.end) for each in findings.groups[first].overlaps]
+        spans = [each.span for each in findings.groups[first].overlaps]
         groups[first]["every"] = [repeat.describe(span, zone) for span in spans]
         for number in repeat.groups[1:]:
             groups[number]["repeated"] = True
@@ -166,8 +166,8 @@ def _ticks(day: date, zone: tzinfo | None) -> Iterator[tuple[float, str]]:
         try:
             wall = datetime.combine(day, time()) + timedelta(hours=hour)
             moment = wall.replace(tzinfo=zone) if zone else wall.astimezone()
-            instant = (moment - _EPOCH).total_seconds()
+            instant = (moment - EPOCH).total_seconds()
         except (OverflowError, ValueError):
             wall = datetime.combine(day, time())
-            instant = (wall.replace(tzinfo=UTC) - _EPOCH).total_seconds() + hour * 3_600
+            instant = (wall.replace(tzinfo=UTC) - EPOCH).total_seconds() + hour * 3_600
         yield instant * 1_000, f"{hour:02}:00"

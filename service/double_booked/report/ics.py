@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from icalendar import Calendar
 from icalendar import Event as Vevent
 
-from double_booked.report.findings import Findings, Group, Overlap, count
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.report.findings import Findings, count
 from double_booked.report.printable import printable
 from double_booked.report.times import moment_of
 

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, EventList
 from double_booked.api.scheduling_pb2 import Overlap as OverlapMessage
-from double_booked.conflicts.definition import NANOS_PER_SECOND, occupied_time
-from double_booked.report.findings import Findings, Group, Overlap
+from double_booked.conflicts.definition import Group, Overlap, occupied_time
+from double_booked.conflicts.instants import timestamp
+from double_booked.conflicts.options import gap_of
+from double_booked.report.findings import Findings
 
 Range = tuple[int, int]
 """The overlaps of a group in which an event is present: from the first up to the second."""
@@ -24,7 +26,7 @@ def keep_involving(findings: Findings, own: AbstractSet[int], asked: EventList) 
         own: The positions of the events.
         asked: The request.
     """
-    gap = asked.options.min_gap.ToNanoseconds()
+    gap = gap_of(asked.options)
     groups = [part for group in findings.groups for part in _keep(group, own, asked, gap)]
     return replace(findings, groups=groups)
 
@@ -50,8 +52,8 @@ def _present_in(overlaps: Sequence[Overlap], position: int, asked: EventList, ga
     first = bisect_left(overlaps, occupied.start, key=lambda each: each.start)
     if occupied.is_instant:
         instant = (occupied.start, occupied.start)
-        start = bisect_left(overlaps, instant, key=lambda each: (each.start, each.end))
-        return start, bisect_right(overlaps, instant, key=lambda each: (each.start, each.end))
+        start = bisect_left(overlaps, instant, key=lambda overlap: overlap.span)
+        return start, bisect_right(overlaps, instant, key=lambda overlap: overlap.span)
     return first, bisect_left(overlaps, occupied.end, key=lambda each: each.start)
 
 
@@ -92,7 +94,9 @@ def _group(group: Group, asked: EventList, *, explain: bool) -> ConflictGroup:
 
 
 def _overlap(overlap: Overlap, numbers: Mapping[int, int]) -> OverlapMessage:
-    message = OverlapMessage(depth=overlap.depth, members=[numbers[m] for m in overlap.members])
-    message.start.seconds, message.start.nanos = divmod(overlap.start, NANOS_PER_SECOND)
-    message.end.seconds, message.end.nanos = divmod(overlap.end, NANOS_PER_SECOND)
-    return message
+    return OverlapMessage(
+        start=timestamp(overlap.start),
+        end=timestamp(overlap.end),
+        depth=overlap.depth,
+        members=[numbers[member] for member in overlap.members],
+    )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.conflicts.overlaps import Span
-from double_booked.report.findings import Findings, Group, Overlap, summarize
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import Span
+from double_booked.report.findings import Findings, summarize
 from double_booked.report.repeats import Repeat
 from double_booked.report.times import format_rfc3339
 

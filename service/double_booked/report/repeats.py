@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
-from double_booked.conflicts.overlaps import Span
-from double_booked.report.findings import Entry, Findings, Group
+from double_booked.conflicts.definition import Group
+from double_booked.conflicts.instants import Span
+from double_booked.report.findings import Entry, Findings
 from double_booked.report.times import day_of, format_span, moment_of
 
 MIN_TIMES = 3

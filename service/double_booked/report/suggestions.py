@@ -7,15 +7,11 @@ from datetime import date, time, tzinfo
 from heapq import merge
 
 from double_booked.api.scheduling_pb2 import EventList
-from double_booked.conflicts.definition import (
-    LAST_INSTANT,
-    NANOS_PER_SECOND,
-    Occupied,
-    occupied_time,
-)
-from double_booked.conflicts.overlaps import Span
+from double_booked.conflicts.definition import Group, Occupied, occupied_time
+from double_booked.conflicts.instants import LAST_INSTANT, NANOS_PER_SECOND, Span
+from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.report.day_starts import DayStarts
-from double_booked.report.findings import Entry, Findings, Group
+from double_booked.report.findings import Entry, Findings
 from double_booked.report.taken_time import TakenTime
 from double_booked.report.times import day_of, moment_of
 
@@ -67,8 +63,7 @@ class Suggester:
         self._booked = booked
         self._wish = wish
         self._days = DayStarts(wish.zone, wish.hours, DAYS_AROUND)
-        gap = asked.options.min_gap
-        self._gap = gap.seconds * NANOS_PER_SECOND + gap.nanos
+        self._gap = gap_of(asked.options)
 
     def suggest(self) -> dict[int, list[Span]]:
         """Return the proposed times, nearest first, by the position of an event that is to move.
@@ -87,7 +82,7 @@ class Suggester:
             for position in overlap.members:
                 overlaps_of.setdefault(position, []).append(number)
         staying = [0] * len(group.overlaps)
-        capacity = self._capacity(group.resource)
+        capacity = capacity_of(group.resource, self._asked.options)
         for position in sorted(group.members, key=lambda each: (self._booked[each] or "~", each)):
             overlaps = overlaps_of.get(position, [])
             if any(staying[number] >= capacity for number in overlaps):
@@ -95,9 +90,6 @@ class Suggester:
             else:
                 for number in overlaps:
                     staying[number] += 1
-
-    def _capacity(self, resource: str) -> int:
-        return self._asked.options.capacity.get(resource, 1)
 
     def _taken_times(self, moving: Iterable[int]) -> dict[str, TakenTime]:
         """Return when the resources of the moving events are taken."""
@@ -109,7 +101,10 @@ class Suggester:
                 occupied = occupied_time(position, event, self._gap)
                 for name in wanted:
                     on[name].append(occupied)
-        return {name: TakenTime(each, self._capacity(name)) for name, each in on.items()}
+        return {
+            name: TakenTime(each, capacity_of(name, self._asked.options))
+            for name, each in on.items()
+        }
 
     def _slots(self, position: int, taken_times: Mapping[str, TakenTime]) -> Iterator[Span]:
         entry = self._findings.entries[position]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from double_booked.conflicts.definition import Occupied
-from double_booked.conflicts.overlaps import Span, merge_spans, overloads
+from double_booked.conflicts.instants import Span, merge_spans
+from double_booked.conflicts.overlaps import find_overlap_depths
 
 
 class _Piece(NamedTuple):
@@ -28,8 +29,8 @@ class TakenTime:
             capacity: How many events may be present at an instant, at least 1.
         """
         # One more event has no room where as many as the capacity are present.
-        full = list(overloads(occupied, capacity - 1))
-        self._full = [_Piece(*each) for each in merge_spans(full)]
+        full = list(find_overlap_depths(occupied, capacity - 1))
+        self._full = [_Piece(*each) for each in merge_spans(overlap.span for overlap in full)]
         self._over = [_Piece(each.start, each.end) for each in full if each.depth > capacity]
 
     def without(self, event: Occupied, first: int, last: int) -> list[Span]:

@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from double_booked.conflicts.overlaps import Span, merge_spans
-from double_booked.report.findings import Entry, Findings, Group, Overlap, count, summarize
+from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import Span, merge_spans
+from double_booked.report.findings import Entry, Findings, count, summarize
 from double_booked.report.printable import printable
 from double_booked.report.repeats import Repeat
 from double_booked.report.times import (
@@ -145,7 +146,8 @@ class Writer:
         room = max(self.width - len(INDENT) - time_width - 2 * len(GAP), 2)
         bar_width = min(MAX_BAR_WIDTH, room // 2) if room // 2 >= MIN_BAR_WIDTH else 0
         name_width = min(max(cell_len(entry.name) for entry in entries), room - bar_width)
-        draw = _bar_drawer(entries, merge_spans(group.overlaps), bar_width, self.console.encoding)
+        clashes = merge_spans(overlap.span for overlap in group.overlaps)
+        draw = _bar_drawer(entries, clashes, bar_width, self.console.encoding)
         for time, entry in zip(times, entries, strict=True):
             name = Text(entry.name)
             name.truncate(name_width, overflow="ellipsis", pad=True)

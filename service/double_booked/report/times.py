@@ -2,9 +2,8 @@
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from double_booked.conflicts.definition import NANOS_PER_SECOND
+from double_booked.conflicts.instants import EPOCH, NANOS_PER_SECOND, to_instant
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -13,7 +12,7 @@ def moment_of(instant: int, zone: tzinfo | None) -> datetime:
 
     Where the zone's calendar would leave the years 1 to 9999, it is in UTC.
     """
-    moment = _EPOCH + timedelta(seconds=instant // NANOS_PER_SECOND)
+    moment = EPOCH + timedelta(seconds=instant // NANOS_PER_SECOND)
     try:
         return moment.astimezone(zone)
     except (OverflowError, ValueError):
@@ -22,8 +21,7 @@ def moment_of(instant: int, zone: tzinfo | None) -> datetime:
 
 def instant_of(local: datetime, zone: tzinfo) -> int:
     """Return a time that clocks of the zone show, in nanoseconds since 1970."""
-    passed = local.replace(tzinfo=zone) - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * NANOS_PER_SECOND
+    return to_instant(local.replace(tzinfo=zone))
 
 
 def day_of(instant: int, zone: tzinfo | None) -> date:
