@@ -21,7 +21,7 @@ from double_booked import client
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.folders import find_files, resource_names
-from double_booked.calendars.sources import Reading, join, read
+from double_booked.calendars.sources import ReadOptions, merge_files, read_file
 from double_booked.recurrence.series import Window
 from double_booked.report import html, text
 from double_booked.report.findings import Place, gather
@@ -31,7 +31,7 @@ ROOT = TEAM.parent.parent
 PAGE = ROOT / "build" / "demo.html"
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEK = Window(datetime(2026, 11, 16, tzinfo=BERLIN), datetime(2026, 11, 23, tzinfo=BERLIN))
-READING = Reading(ics.Reading(WEEK, BERLIN))
+READING = ReadOptions(ics.CalendarOptions(WEEK, BERLIN))
 SECONDS_TO_STOP = 20
 METRICS = (
     "grpc_server_handled_total",
@@ -104,14 +104,16 @@ def show_conflicts(service: Service) -> None:
     """Asks over gRPC which events of the team's calendars conflict, and draws the answer."""
     files = find_files(str(TEAM))
     names = resource_names(files)
-    week = join([read(file, names[file], READING) for file in files], ConflictOptions(explain=True))
+    week = merge_files(
+        [read_file(file, names[file], READING) for file in files], ConflictOptions(explain=True)
+    )
     begin = perf_counter()
-    conflicts = client.get_conflicts(service.grpc, week.asked)
+    conflicts = client.get_conflicts(service.grpc, week.request)
     milliseconds = 1000 * (perf_counter() - begin)
-    asked = f"{len(week.asked.events)} events of {len(files)} calendars"
+    asked = f"{len(week.request.events)} events of {len(files)} calendars"
     tell("GetConflicts", f"{asked}, answered in {milliseconds:.1f} ms")
     console.print()
-    findings = gather(conflicts, week.asked, lambda position: Place(*week.place(position)))
+    findings = gather(conflicts, week.request, lambda position: Place(*week.location(position)))
     text.write(Console(highlight=False), findings, BERLIN, all_overlaps=False)
     console.print()
     PAGE.parent.mkdir(exist_ok=True)

@@ -20,12 +20,12 @@ from types import FrameType
 
 from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import Reading, read
+from double_booked.calendars.sources import ReadOptions, read_file
 from double_booked.recurrence.series import Window
 
 CALENDARS = {".ics", ".ical", ".icalendar", ".ifb"}
 WINDOW = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 3, 31, tzinfo=UTC))
-READING = Reading(ics.Reading(WINDOW, UTC))
+READING = ReadOptions(ics.CalendarOptions(WINDOW, UTC))
 RULE = re.compile(rb"FREQ=[A-Z]+(?:;[A-Z-]+=[A-Z0-9,+-]+)*")
 EVENT = (
     "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20200102T090000\nRRULE:{}\nEND:VEVENT\n"
@@ -113,14 +113,14 @@ def tally(kind: str, inputs: Mapping[str, Callable[[], list[str]]], seconds: flo
     return result
 
 
-def read_file(path: Path) -> list[str]:
+def read_faults(path: Path) -> list[str]:
     """Read a file of calendars; return what was refused in it."""
-    return [each.fault for each in read(str(path), path.stem, READING).skipped]
+    return [each.fault for each in read_file(str(path), path.stem, READING).skipped]
 
 
 def read_rule(rule: str) -> list[str]:
     """Read an event with a rule; return what was refused in it."""
-    calendar = ics.parse(EVENT.format(rule).encode(), READING.of_calendars)
+    calendar = ics.parse(EVENT.format(rule).encode(), READING.calendar)
     return [each.fault for each in calendar.skipped]
 
 
@@ -146,7 +146,9 @@ def main(folder: Path, seconds: float = 2) -> int:
     files = {str(path.relative_to(folder)): path for path in calendar_files(folder)}
     results = [
         tally(
-            "files of calendars", {name: partial(read_file, files[name]) for name in files}, seconds
+            "files of calendars",
+            {name: partial(read_faults, files[name]) for name in files},
+            seconds,
         ),
         tally(
             "recurrence rules", {rule: partial(read_rule, rule) for rule in rules(folder)}, seconds

@@ -17,7 +17,7 @@ from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.folders import find_files
 from double_booked.calendars.ics_lines import parse_components
-from double_booked.calendars.sources import Reading, join, read
+from double_booked.calendars.sources import ReadOptions, merge_files, read_file
 from double_booked.conflicts import kernel
 from double_booked.recurrence.series import Window
 from double_booked.report import text
@@ -77,18 +77,18 @@ def measure(people: int = PEOPLE) -> None:
             for file in files:
                 parse_components(Path(file).read_bytes())
         with timed("expanding"):
-            reading = Reading(ics.Reading(YEAR, ZONE))
-            sources = [read(file, Path(file).stem, reading) for file in files]
+            reading = ReadOptions(ics.CalendarOptions(YEAR, ZONE))
+            sources = [read_file(file, Path(file).stem, reading) for file in files]
     seconds["expanding"] -= seconds["reading"]  # it reads them too
     with timed("finding"):
-        joined = join(sources, ConflictOptions(explain=True))
-        answer = kernel.get_conflicts(joined.asked.SerializeToString())
+        merged = merge_files(sources, ConflictOptions(explain=True))
+        answer = kernel.get_conflicts(merged.request.SerializeToString())
     with timed("writing"):
         conflicts = ConflictList.FromString(answer.content)
-        findings = gather(conflicts, joined.asked, lambda each: Place(*joined.place(each)))
+        findings = gather(conflicts, merged.request, lambda each: Place(*merged.location(each)))
         text.write(Console(file=StringIO(), highlight=False), findings, ZONE, all_overlaps=False)
     show(
-        f"A year of {people} people: {len(joined.asked.events):,} events of series,"
+        f"A year of {people} people: {len(merged.request.events):,} events of series,"
         f" {len(conflicts.conflicts):,} groups",
         ["step", "s"],
         [

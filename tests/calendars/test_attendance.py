@@ -3,7 +3,7 @@
 import pytest
 
 from calendars.ics_cases import calendar_of, read, times_of, vevent
-from double_booked.calendars.attendance import People, is_without
+from double_booked.calendars.attendance import People, owner_is_absent
 
 HOUR = "DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
 BUSY = {
@@ -87,7 +87,7 @@ def test_events_of_some_hours_count_beside_those_of_whole_days() -> None:
 def people(*lines: str, **options: bool) -> People:
     event = vevent(" | ".join((HOUR, *lines)))
     [found] = read(calendar_of(event), **options).occurrences
-    return found.of.people
+    return found.info.people
 
 
 ANNA = "anna@example.org"
@@ -175,25 +175,25 @@ def test_the_parameter_email_gives_the_address(value: str) -> None:
 def test_who_has_no_address_in_a_list_of_busy_times_is_nobody() -> None:
     lines = ("BEGIN:VFREEBUSY", "ATTENDEE:invalid:nomail", "FREEBUSY:20260302T090000Z/PT1H")
     [found] = read(calendar_of(*lines, "END:VFREEBUSY")).occurrences
-    assert found.of.people == People()
+    assert found.info.people == People()
 
 
 def test_who_declined_takes_no_part_in_an_event_of_their_own_calendar() -> None:
     declined = People(("bruno@example.org",), (ANNA,))
-    assert is_without(declined, {"Team", ANNA}, ())
-    assert is_without(declined, (), {ANNA})
-    assert not is_without(declined, {"Team"}, {"carla@example.org"})
+    assert owner_is_absent(declined, {"Team", ANNA}, ())
+    assert owner_is_absent(declined, (), {ANNA})
+    assert not owner_is_absent(declined, {"Team"}, {"carla@example.org"})
 
 
 def test_what_all_attendees_declined_takes_no_time_but_that_of_the_organizer() -> None:
     found = people("ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org", f"ORGANIZER:mailto:{ANNA}")
     assert found.present == (ANNA,)
-    assert is_without(found, (), ())
-    assert not is_without(found, (), {ANNA})
-    assert not is_without(found, {ANNA}, ())
+    assert owner_is_absent(found, (), ())
+    assert not owner_is_absent(found, (), {ANNA})
+    assert not owner_is_absent(found, {ANNA}, ())
 
 
 def test_one_of_several_own_addresses_that_takes_part_is_enough() -> None:
     both = {ANNA, "anna@home.example"}
-    assert not is_without(People(("anna@home.example",), (ANNA,)), (), both)
-    assert is_without(People((), (ANNA, "anna@home.example")), (), both)
+    assert not owner_is_absent(People(("anna@home.example",), (ANNA,)), (), both)
+    assert owner_is_absent(People((), (ANNA, "anna@home.example")), (), both)

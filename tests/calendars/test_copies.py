@@ -7,7 +7,7 @@ import pytest
 from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
-from double_booked.calendars.sources import Joined, Reading, join, read
+from double_booked.calendars.sources import MergedEvents, ReadOptions, merge_files, read_file
 
 MEETING = "UID:m | DTSTART:20260302T090000Z | DURATION:PT1H"
 LATER = "UID:m | DTSTART:20260302T140000Z | DURATION:PT1H"
@@ -19,19 +19,19 @@ def calendar(*events: str, method: str = "") -> bytes:
     return calendar_of(*([f"METHOD:{method}"] if method else []), *map(vevent, events))
 
 
-def joined(folder: Path, *calendars: bytes, by: str = "file") -> Joined:
-    reading = Reading(ics.Reading(ALL, BERLIN), by=by)
+def merged(folder: Path, *calendars: bytes, by: str = "file") -> MergedEvents:
+    options = ReadOptions(ics.CalendarOptions(ALL, BERLIN), by=by)
     sources = []
     for name, content in zip("abc", calendars, strict=False):
         path = folder / f"{name}.ics"
         path.write_bytes(content)
-        sources.append(read(str(path), name, reading))
-    return join(sources, ConflictOptions())
+        sources.append(read_file(str(path), name, options))
+    return merge_files(sources, ConflictOptions())
 
 
 def taken(folder: Path, *calendars: bytes, by: str = "file") -> list[str]:
     """Each event's day and hour, and what it takes, like "2T09 ab"."""
-    events = joined(folder, *calendars, by=by).asked.events
+    events = merged(folder, *calendars, by=by).request.events
     return sorted(
         f"{each.start.ToJsonString()[8:13]} {''.join(sorted(each.resources))}" for each in events
     )
@@ -44,7 +44,7 @@ def test_the_newest_copy_counts_and_takes_the_calendars_of_all(tmp_path: Path, n
     older, new = calendar(MEETING), calendar(f"{LATER} | {newer}")
     assert taken(tmp_path, older, new) == ["02T14 ab"]
     assert taken(tmp_path, new, older) == ["02T14 ab"]
-    assert joined(tmp_path, older, new).older == 1
+    assert merged(tmp_path, older, new).older == 1
 
 
 def test_the_attendees_are_those_of_the_newest_copy(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_an_older_override_counts_while_the_newer_series_has_its_time(tmp_path: 
 
 def test_a_newer_copy_that_is_longer_counts(tmp_path: Path) -> None:
     longer = calendar(f"{WEEKLY.replace('PT1H', 'PT2H')} | SEQUENCE:1")
-    events = joined(tmp_path, calendar(WEEKLY), longer).asked.events
+    events = merged(tmp_path, calendar(WEEKLY), longer).request.events
     assert {(each.end.seconds - each.start.seconds) for each in events} == {7200}
     assert {"".join(sorted(each.resources)) for each in events} == {"ab"}
 

@@ -7,13 +7,13 @@ import pytest
 
 from calendars.ics_cases import BERLIN
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.attendance import Counting
+from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.csv_events import is_csv, parse
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.row_events import Table
-from double_booked.calendars.rows import TableReading
+from double_booked.calendars.row_events import ParsedTable
+from double_booked.calendars.rows import TableOptions
 
-READING = TableReading(BERLIN)
+READING = TableOptions(BERLIN)
 
 
 def read(text: str) -> Sequence[tuple[int, Event]]:
@@ -156,7 +156,7 @@ OUTLOOK = """\
 """
 
 
-def spans(table: Table) -> list[str]:
+def spans(table: ParsedTable) -> list[str]:
     return [
         f"{event.title} {event.start.ToJsonString()}/{event.end.ToJsonString()}"
         for _, event in table.events
@@ -177,7 +177,7 @@ def test_an_export_of_outlook_is_one_calendar() -> None:
 
 
 def test_what_counts_is_chosen() -> None:
-    counting = Counting(count_tentative=False, count_all_day=False)
+    counting = CountingRules(count_tentative=False, count_all_day=False)
     assert [
         each[:4] for each in spans(parse(OUTLOOK.encode(), replace(READING, counting=counting)))
     ] == ["Talk"]
@@ -190,12 +190,12 @@ def test_dates_begin_with_the_day_if_the_caller_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "reading",
+    "options",
     [replace(READING, by="location"), replace(READING, columns={"resources": "location"})],
     ids=["by location", "a column of resources"],
 )
-def test_the_rows_of_an_export_take_a_column_if_it_is_asked_for(reading: TableReading) -> None:
-    table = parse(OUTLOOK.encode(), reading)
+def test_the_rows_of_an_export_take_a_column_if_it_is_asked_for(options: TableOptions) -> None:
+    table = parse(OUTLOOK.encode(), options)
     assert not table.is_calendar
     assert [list(event.resources) for _, event in table.events] == [["Blue"], [], []]
 

@@ -182,17 +182,17 @@ def test_a_redirect_may_lead_to_https_but_not_back(site: Site, secure: Site, cac
 
 
 @pytest.mark.parametrize(
-    ("sent", "asked"),
+    ("sent", "condition"),
     [("ETag", "If-None-Match"), ("Last-Modified", "If-Modified-Since")],
 )
 def test_a_calendar_that_has_not_changed_comes_from_the_cache(
-    site: Site, cache: Cache, sent: str, asked: str
+    site: Site, cache: Cache, sent: str, condition: str
 ) -> None:
     site.answers["/anna.ics"] = Answer(headers={sent: "state 1"})
     download(site.address(), Allowance(), cache)
     site.answers["/anna.ics"] = Answer(b"", 304)
     assert download(site.address(), Allowance(), cache) == ICS
-    assert site.requests[1][1][asked] == "state 1"
+    assert site.requests[1][1][condition] == "state 1"
     with pytest.raises(TooLargeError):
         download(site.address(), Allowance(len(ICS) - 1), cache)
 

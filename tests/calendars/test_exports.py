@@ -49,7 +49,7 @@ def test_googles_calendar() -> None:
     calendar = read(GOOGLE)
     assert calendar.name == "Anna"
     assert times(GOOGLE) == spans("2026-03-02 08:00/08:30")
-    assert calendar.occurrences[0].of.people.present == ("anna@example.org",)
+    assert calendar.occurrences[0].info.people.present == ("anna@example.org",)
 
 
 def test_outlooks_zone_of_its_own_busy_status_and_empty_values() -> None:
@@ -65,7 +65,7 @@ def test_outlooks_zone_of_its_own_busy_status_and_empty_values() -> None:
     )
     content = calendar_of("X-MS-OLK-FORCEINSPECTOROPEN:TRUE", OUTLOOK, event, free)
     assert times(content) == spans("2026-07-01 07:00/08:00")
-    assert read(content).occurrences[0].of.people.present == ("room@example.org",)
+    assert read(content).occurrences[0].info.people.present == ("room@example.org",)
 
 
 def test_exchanges_zone_by_windows_name_without_a_definition() -> None:

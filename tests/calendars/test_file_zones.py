@@ -158,5 +158,5 @@ def test_a_zone_with_a_line_that_cannot_be_used_costs_the_events_that_name_it() 
     named = vevent("UID:1 | DTSTART;TZID=Own:20260302T090000")
     other = vevent("UID:2 | DTSTART:20260302T090000Z")
     calendar = read(calendar_of(zone("Own", winter), named, other))
-    assert [each.of.uid for each in calendar.occurrences] == ["2"]
+    assert [each.info.uid for each in calendar.occurrences] == ["2"]
     assert "the time zone 'Own' cannot be used: line 10: " in calendar.skipped[0].reason

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
+from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 
 
 def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_addresses_are_called_by_the_end_of_their_path_and_never_by_a_secret() -
         other: "x.org/c/a.ics #2",
         "y/a.ics": "y/a.ics",
     }
-    assert name_of(one) == "x.org/c/a.ics"
+    assert display_name(one) == "x.org/c/a.ics"
 
 
 def test_an_address_is_itself() -> None:

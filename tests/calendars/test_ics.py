@@ -534,7 +534,7 @@ END:VFREEBUSY"""
     told = "2026-03-02 08:00/09:00, 2026-03-03 08:00/08:30"
     assert times(content, count_tentative=False) == spans(f"{told}, 2026-03-06 08:00/09:00")
     assert len(times(content)) == 4
-    assert read(content).occurrences[0].of.people.present == ("anna@example.org",)
+    assert read(content).occurrences[0].info.people.present == ("anna@example.org",)
 
 
 def test_tasks_and_journals_are_passed_over() -> None:
@@ -569,8 +569,8 @@ def test_a_calendars_own_zone_that_is_unknown_is_noted_and_not_used() -> None:
 
 
 def test_floating_times_are_in_the_zone_that_is_asked_for() -> None:
-    reading = ics.Reading(ALL, ZoneInfo("Asia/Tokyo"))
-    [found] = ics.parse(calendar_of(vevent("DTSTART:20260302T090000")), reading).occurrences
+    options = ics.CalendarOptions(ALL, ZoneInfo("Asia/Tokyo"))
+    [found] = ics.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
     assert found.start == at("2026-03-02 00:00")
 
 
@@ -584,7 +584,7 @@ def test_what_an_event_says_of_itself() -> None:
     calendar = read(calendar_of("X-WR-CALNAME:Team", event))
     assert calendar.name == "Team"
     [found] = calendar.occurrences
-    assert found.of == ics.Description(
+    assert found.info == ics.EventInfo(
         "7@x",
         "Plan, then do; it",
         "a\nb",
@@ -604,7 +604,8 @@ def test_a_text_means_the_same_behind_a_quoted_parameter() -> None:
         for x in ("", ';ALTREP="http://x/y"')
     )
     found = [
-        read(calendar_of(vevent(f"{HOUR} | {each}"))).occurrences[0].of for each in (plain, quoted)
+        read(calendar_of(vevent(f"{HOUR} | {each}"))).occurrences[0].info
+        for each in (plain, quoted)
     ]
     assert found[0] == found[1]
     assert found[0].title == "C:\\new"
@@ -615,18 +616,18 @@ def test_an_event_of_a_series_is_named_by_the_time_that_the_series_has_for_it() 
     found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
     [moved] = [each for each in found if each.start == at("2026-03-10 13:00")]
     assert moved.series_time.local == datetime(2026, 3, 9, 9)  # noqa: DTZ001 - as its clock shows
-    assert moved.of.recurs
+    assert moved.info.recurs
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     folded = vevent(f"{HOUR} | SUMMARY:longer").replace("longer", "long\n er")
     found = read(calendar_of(folded, vevent(f"UID:2 | {HOUR}"))).occurrences
-    assert [each.of.line for each in found] == [4, 11]
+    assert [each.info.line for each in found] == [4, 11]
 
 
 def test_folds_may_split_a_character() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:Käse")).replace(b"\xc3\xa4", b"\xc3\r\n \xa4")
-    assert read(content).occurrences[0].of.title == "Käse"
+    assert read(content).occurrences[0].info.title == "Käse"
 
 
 def test_plain_line_ends_and_a_byte_order_mark_are_read() -> None:

@@ -186,7 +186,7 @@ GOOD = [vevent(f"UID:{name} | {START} | SUMMARY:{name}") for name in ("first", "
 
 
 def titles(content: bytes) -> list[str]:
-    return [each.of.title for each in read(content, ALL).occurrences]
+    return [each.info.title for each in read(content, ALL).occurrences]
 
 
 @pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)

@@ -5,21 +5,23 @@ from pathlib import Path
 import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event
-from double_booked.calendars.ics_events import Found
+from double_booked.calendars.ics_events import ParsedEvent
 from double_booked.calendars.invitation import Invitation
-from double_booked.calendars.sources import Source, join
+from double_booked.calendars.sources import ParsedFile, merge_files
 
 
-def source(name: str | Path, *resources: str, uid: str = "", takes_itself: bool = True) -> Source:
+def source(
+    name: str | Path, *resources: str, uid: str = "", takes_itself: bool = True
+) -> ParsedFile:
     event = Event(id=uid or str(name), resources=resources)
     event.start.seconds = event.end.seconds = 1
-    found = [Found(event, is_shared=bool(uid))]
+    found = [ParsedEvent(event, is_shared=bool(uid))]
     calendar = resources[0] if takes_itself and resources else ""
-    return Source(str(name), found, ConflictOptions(), calendar=calendar)
+    return ParsedFile(str(name), found, ConflictOptions(), calendar=calendar)
 
 
-def resources_of(sources: list[Source]) -> list[list[str]]:
-    return [list(each.event.resources) for source in sources for each in source.found]
+def resources_of(sources: list[ParsedFile]) -> list[list[str]]:
+    return [list(each.event.resources) for source in sources for each in source.events]
 
 
 CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
@@ -70,6 +72,6 @@ def test_standard_input_is_no_file() -> None:
 def test_an_event_that_a_calendar_has_already_is_one_of_its_events() -> None:
     sources = [source("anna.ics", "anna", uid="talk"), source("in.ics", "in", uid="talk")]
     invitation = Invitation("in.ics")
-    joined = join(invitation.address(sources), ConflictOptions())
-    assert len(joined.asked.events) == 1
-    assert invitation.positions(joined) == {0}
+    merged = merge_files(invitation.address(sources), ConflictOptions())
+    assert len(merged.request.events) == 1
+    assert invitation.positions(merged) == {0}

@@ -105,13 +105,13 @@ END:VTIMEZONE"""
     content = calendar_of(zone, *map(vevent, (series, moved, days)))
     document = json.loads(Calendar.from_ical(content).to_json())
     found = ics.read_components(
-        to_components(document, json.dumps(document)), ics.Reading(ALL, BERLIN)
+        to_components(document, json.dumps(document)), ics.CalendarOptions(ALL, BERLIN)
     )
     expected = read(content)
     assert not found.skipped
-    assert [(each.of.uid, each.of.title, each.start, each.end) for each in found.occurrences] == [
-        (each.of.uid, each.of.title, each.start, each.end) for each in expected.occurrences
-    ]
+    assert [
+        (each.info.uid, each.info.title, each.start, each.end) for each in found.occurrences
+    ] == [(each.info.uid, each.info.title, each.start, each.end) for each in expected.occurrences]
     assert len(found.occurrences) > 20
 
 
@@ -135,7 +135,7 @@ def test_events_without_a_uid_stay_apart_on_one_line() -> None:
         ["vevent", [["dtstart", {}, "date-time", f"2026-12-0{day}T09:00:00Z"]], []]
         for day in (2, 3)
     ]
-    found = ics.read_components(components_of(calendar(*events)), ics.Reading(ALL, BERLIN))
+    found = ics.read_components(components_of(calendar(*events)), ics.CalendarOptions(ALL, BERLIN))
     assert len(found.occurrences) == 2
 
 
@@ -157,14 +157,14 @@ def test_other_documents_are_no_jcal(document: object) -> None:
 )
 def test_an_event_that_cannot_be_used_costs_itself(given: object, fault: str) -> None:
     top = components_of(calendar(event(given, UTC_START), event(UTC_START, uid="2")))
-    found = ics.read_components(top, ics.Reading(ALL, BERLIN))
-    assert [each.of.uid for each in found.occurrences] == ["2"]
+    found = ics.read_components(top, ics.CalendarOptions(ALL, BERLIN))
+    assert [each.info.uid for each in found.occurrences] == ["2"]
     [skipped] = found.skipped
     assert skipped.fault.startswith(f"line 1: {fault}")
 
 
 def test_a_component_that_is_none_is_named() -> None:
-    found = ics.read_components(components_of(calendar(5)), ics.Reading(ALL, BERLIN))
+    found = ics.read_components(components_of(calendar(5)), ics.CalendarOptions(ALL, BERLIN))
     assert [each.reason for each in found.skipped] == ["not a component like [name, [...], [...]]"]
 
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 import pytest
 
 from calendars.ics_cases import BERLIN
-from double_booked.calendars.attendance import Counting
+from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.json_arrays import parse
-from double_booked.calendars.row_events import Table
-from double_booked.calendars.rows import TableReading
+from double_booked.calendars.row_events import ParsedTable
+from double_booked.calendars.rows import TableOptions
 
-READING = TableReading(BERLIN)
+READING = TableOptions(BERLIN)
 HOUR = {"start": "2026-12-02T09:00:00Z", "end": "2026-12-02T10:00:00Z"}
 
 
-def spans(array: Table) -> list[str]:
+def spans(array: ParsedTable) -> list[str]:
     return [f"{event.start.ToJsonString()}/{event.end.ToJsonString()}" for _, event in array.events]
 
 
@@ -210,7 +210,7 @@ def graph(address: str, answer: str) -> dict[str, object]:
 
 ANNA, BRUNO, CARLA = "anna@example.org", "bruno@example.org", "carla@example.org"
 BY_ATTENDEE = replace(READING, by="attendee")
-CERTAIN = Counting(count_tentative=False)
+CERTAIN = CountingRules(count_tentative=False)
 ANSWERS = {
     "Google": (
         {

@@ -6,8 +6,8 @@ import pytest
 
 from calendars.ics_cases import BERLIN
 from double_booked.calendars.local_times import (
-    Order,
-    Parts,
+    DateOrder,
+    DateTimeParts,
     choose_order,
     parse_duration_text,
     parse_parts,
@@ -15,7 +15,7 @@ from double_booked.calendars.local_times import (
 
 THE_DAY = date(2026, 12, 3)
 NINE = timedelta(hours=9)
-DAY_FIRST = Order(frozenset("./-"), is_strict=True)
+DAY_FIRST = DateOrder(frozenset("./-"), is_strict=True)
 
 DATES = [
     "2026-12-03",
@@ -41,7 +41,7 @@ DATES = [
 
 @pytest.mark.parametrize("text", DATES)
 def test_a_date_may_be_written_in_many_ways(text: str) -> None:
-    assert parse_parts(text, Order()) == Parts(THE_DAY)
+    assert parse_parts(text, DateOrder()) == DateTimeParts(THE_DAY)
 
 
 @pytest.mark.parametrize("day", ["2026-12-03", "12/3/2026", "3.12.2026", "Dec 3, 2026"])
@@ -61,15 +61,15 @@ def test_a_date_may_be_written_in_many_ways(text: str) -> None:
     ],
 )
 def test_a_date_may_have_a_time(day: str, text: str, clock: timedelta) -> None:
-    assert parse_parts(f"{day} {text}", Order()) == Parts(THE_DAY, clock)
-    assert parse_parts(f"{day}, {text}", Order()) == Parts(THE_DAY, clock)
-    assert parse_parts(text, Order()) == Parts(None, clock)
+    assert parse_parts(f"{day} {text}", DateOrder()) == DateTimeParts(THE_DAY, clock)
+    assert parse_parts(f"{day}, {text}", DateOrder()) == DateTimeParts(THE_DAY, clock)
+    assert parse_parts(text, DateOrder()) == DateTimeParts(None, clock)
 
 
 def test_the_time_may_go_first() -> None:
     """As MRBS exports it."""
     said = "09:00:00 - Thursday 03 December 2026"
-    assert parse_parts(said, Order()) == Parts(THE_DAY, NINE)
+    assert parse_parts(said, DateOrder()) == DateTimeParts(THE_DAY, NINE)
 
 
 @pytest.mark.parametrize(
@@ -82,24 +82,24 @@ def test_the_time_may_go_first() -> None:
     ],
 )
 def test_an_offset_is_kept(text: str, zone: timezone) -> None:
-    assert parse_parts(text, Order()) == Parts(THE_DAY, NINE, zone)
+    assert parse_parts(text, DateOrder()) == DateTimeParts(THE_DAY, NINE, zone)
 
 
 @pytest.mark.parametrize(
     ("text", "order", "expected"),
     [
-        ("3/4/2026", Order(), date(2026, 3, 4)),
-        ("3.4.2026", Order(), date(2026, 4, 3)),
+        ("3/4/2026", DateOrder(), date(2026, 3, 4)),
+        ("3.4.2026", DateOrder(), date(2026, 4, 3)),
         ("3/4/2026", DAY_FIRST, date(2026, 4, 3)),
         ("3-4-2026", DAY_FIRST, date(2026, 4, 3)),
-        ("25/12/2026", Order(), date(2026, 12, 25)),
-        ("12.25.2026", Order(), date(2026, 12, 25)),
+        ("25/12/2026", DateOrder(), date(2026, 12, 25)),
+        ("12.25.2026", DateOrder(), date(2026, 12, 25)),
     ],
 )
 def test_day_and_month_are_told_apart_by_separator_and_order(
-    text: str, order: Order, expected: date
+    text: str, order: DateOrder, expected: date
 ) -> None:
-    assert parse_parts(text, order) == Parts(expected)
+    assert parse_parts(text, order) == DateTimeParts(expected)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_day_and_month_are_told_apart_by_separator_and_order(
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        parse_parts(text, Order())
+        parse_parts(text, DateOrder())
 
 
 def test_a_date_of_another_order_is_refused_if_the_caller_gave_the_order() -> None:
@@ -128,16 +128,20 @@ def test_a_date_of_another_order_is_refused_if_the_caller_gave_the_order() -> No
 
 
 def test_one_text_fills_what_another_leaves_open() -> None:
-    assert Parts(THE_DAY).filled(Parts(date(2020, 1, 1), NINE)) == Parts(THE_DAY, NINE)
-    assert Parts(None, timedelta(0)).filled(Parts(THE_DAY, NINE)) == Parts(THE_DAY, timedelta(0))
+    assert DateTimeParts(THE_DAY).filled(DateTimeParts(date(2020, 1, 1), NINE)) == DateTimeParts(
+        THE_DAY, NINE
+    )
+    assert DateTimeParts(None, timedelta(0)).filled(DateTimeParts(THE_DAY, NINE)) == DateTimeParts(
+        THE_DAY, timedelta(0)
+    )
 
 
 def test_a_moment_is_in_the_zone_unless_the_text_names_one() -> None:
     expected = datetime(2026, 12, 3, 8, tzinfo=UTC)
-    assert Parts(THE_DAY, NINE).moment(BERLIN) == expected
-    assert Parts(THE_DAY, NINE, UTC).moment(BERLIN) == expected + timedelta(hours=1)
+    assert DateTimeParts(THE_DAY, NINE).to_utc(BERLIN) == expected
+    assert DateTimeParts(THE_DAY, NINE, UTC).to_utc(BERLIN) == expected + timedelta(hours=1)
     with pytest.raises(ValueError, match="without a date"):
-        Parts(None, NINE).moment(BERLIN)
+        DateTimeParts(None, NINE).to_utc(BERLIN)
 
 
 ORDERS = {

@@ -12,9 +12,9 @@ DAY = "DTSTART;VALUE=DATE:20260302"
 DAY_SPAN = "2026-03-01 23:00/2026-03-02 23:00"
 
 
-def event_of(content: bytes) -> ics.Description:
+def event_of(content: bytes) -> ics.EventInfo:
     [found] = read(content).occurrences
-    return found.of
+    return found.info
 
 
 NOTED = {
@@ -100,7 +100,7 @@ def test_texts_without_a_value_need_no_note() -> None:
 def test_blank_lines_do_not_end_a_line() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
     found = read(content.replace(b"\r\n", b"\r\n\r\n"))
-    assert [each.of.title for each in found.occurrences] == ["longer"]
+    assert [each.info.title for each in found.occurrences] == ["longer"]
     assert found.notes == ()
 
 
@@ -118,8 +118,8 @@ def test_line_ends(end: bytes) -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
     found = read(content.replace(b"\r\n", end))
     assert [(each.start, each.end) for each in found.occurrences] == spans(NINE)
-    assert found.occurrences[0].of.title == "longer"
-    assert found.occurrences[0].of.line == 4
+    assert found.occurrences[0].info.title == "longer"
+    assert found.occurrences[0].info.line == 4
 
 
 def test_a_title_in_windows_1252() -> None:

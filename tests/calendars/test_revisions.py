@@ -19,7 +19,7 @@ MOVED = (
 def days(*events: str, more: tuple[str, ...] = ()) -> list[tuple[int, str]]:
     """The day of March of each event, and its title."""
     found = read(calendar_of(*more, *map(vevent, events))).occurrences
-    return sorted((each.start.astimezone(BERLIN).day, each.of.title) for each in found)
+    return sorted((each.start.astimezone(BERLIN).day, each.info.title) for each in found)
 
 
 def test_an_older_override_of_a_time_that_the_newer_series_has_counts() -> None:
@@ -112,7 +112,7 @@ def test_different_events_under_one_uid_are_all_read(other: str) -> None:
 
 def test_different_events_under_one_uid_are_noted_and_have_names_of_their_own() -> None:
     calendar = read(calendar_of(vevent(CHOIR), vevent(CHESS)))
-    assert len({each.of.uid for each in calendar.occurrences}) == 2
+    assert len({each.info.uid for each in calendar.occurrences}) == 2
     [note] = calendar.notes
     assert note.startswith("line 9: ")
 

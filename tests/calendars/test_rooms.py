@@ -3,7 +3,7 @@
 import pytest
 
 from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.calendars.rooms import rooms_of, spell_alike
+from double_booked.calendars.rooms import rooms_of, unify_spelling
 
 ROOMS = {
     "one": ("Room 1", ("Room 1",)),
@@ -72,15 +72,15 @@ def test_a_meeting_online_takes_no_room(location: str) -> None:
 
 
 def test_names_that_differ_in_case_or_outer_blanks_get_the_first_spelling() -> None:
-    asked = EventList(
+    request = EventList(
         events=[
             Event(resources=["Room 1", "Lab"]),
             Event(resources=["room 1 "]),
             Event(resources=["LAB", "lab", "Room 2"]),
         ]
     )
-    spell_alike(asked)
-    assert [list(each.resources) for each in asked.events] == [
+    unify_spelling(request)
+    assert [list(each.resources) for each in request.events] == [
         ["Room 1", "Lab"],
         ["Room 1"],
         ["Lab", "Room 2"],
@@ -88,10 +88,10 @@ def test_names_that_differ_in_case_or_outer_blanks_get_the_first_spelling() -> N
 
 
 def test_a_capacity_is_that_of_the_name_that_events_have() -> None:
-    asked = EventList(events=[Event(resources=["Room 1"])])
-    asked.options.capacity.update({"room 1": 2, "LAB": 3})
-    spell_alike(asked)
-    assert dict(asked.options.capacity) == {"Room 1": 2, "LAB": 3}
+    request = EventList(events=[Event(resources=["Room 1"])])
+    request.options.capacity.update({"room 1": 2, "LAB": 3})
+    unify_spelling(request)
+    assert dict(request.options.capacity) == {"Room 1": 2, "LAB": 3}
 
 
 def test_a_long_location_is_read_in_one_pass() -> None:

@@ -6,16 +6,16 @@ from datetime import timedelta
 import pytest
 
 from calendars.ics_cases import BERLIN
-from double_booked.calendars.row_times import Style, span_of
+from double_booked.calendars.row_times import TimeStyle, parse_times
 
-STYLE = Style(BERLIN)
-JSON_STYLE = Style(BERLIN, dates_end_before=True, without_end=timedelta(hours=1))
+STYLE = TimeStyle(BERLIN)
+JSON_STYLE = TimeStyle(BERLIN, dates_end_before=True, without_end=timedelta(hours=1))
 Texts = dict[str, str]
 
 
-def span(texts: Texts, style: Style = STYLE) -> str:
+def span(texts: Texts, style: TimeStyle = STYLE) -> str:
     """Like "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z"."""
-    found = span_of(texts, {each: each.title() for each in texts}, style)
+    found = parse_times(texts, {each: each.title() for each in texts}, style)
     return f"{found.start.ToJsonString()}/{found.end.ToJsonString()}"
 
 
@@ -201,5 +201,5 @@ def test_an_event_without_an_end_may_have_a_length() -> None:
     ],
 )
 def test_whole_days_are_known(texts: str, *, expected: bool) -> None:
-    found = span_of(row(texts), {"start": "Start", "end": "End"}, STYLE)
+    found = parse_times(row(texts), {"start": "Start", "end": "End"}, STYLE)
     assert found.is_of_dates == expected

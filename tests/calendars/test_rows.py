@@ -3,9 +3,14 @@
 import pytest
 
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.attendance import Counting
+from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.columns import find_columns
-from double_booked.calendars.rows import resource_field, resources_of, takes_time, tell_resources
+from double_booked.calendars.rows import (
+    occupies_time,
+    resource_assumptions,
+    resource_field,
+    resources_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,7 @@ def test_a_row_that_is_free_or_cancelled_takes_no_time(
     header: str, value: str, *, expected: bool
 ) -> None:
     columns = find_columns(["start", "end", header])
-    assert takes_time(columns, ["", "", value], Counting()) == expected
+    assert occupies_time(columns, ["", "", value], CountingRules()) == expected
 
 
 @pytest.mark.parametrize(
@@ -41,13 +46,13 @@ def test_a_row_that_is_free_or_cancelled_takes_no_time(
 )
 def test_a_tentative_row_takes_no_time_if_it_is_not_to_count(header: str, value: str) -> None:
     columns = find_columns(["start", "end", header])
-    assert not takes_time(columns, ["", "", value], Counting(count_tentative=False))
+    assert not occupies_time(columns, ["", "", value], CountingRules(count_tentative=False))
 
 
 def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
     columns = find_columns(["status", "transparency"])
-    assert not takes_time(columns, ["confirmed", "transparent"], Counting())
-    assert takes_time(columns, [], Counting())
+    assert not occupies_time(columns, ["confirmed", "transparent"], CountingRules())
+    assert occupies_time(columns, [], CountingRules())
 
 
 @pytest.mark.parametrize(
@@ -136,4 +141,4 @@ NAMED, UNNAMED = Event(resources=["Blue"]), Event()
 def test_what_a_table_leaves_open_is_told(
     header: str, chosen: str | None, events: list[Event], expected: list[str]
 ) -> None:
-    assert tell_resources(find_columns(header.split(",")), chosen, events) == expected
+    assert resource_assumptions(find_columns(header.split(",")), chosen, events) == expected

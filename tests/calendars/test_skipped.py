@@ -1,6 +1,12 @@
 """What is skipped is named; much of one kind is counted."""
 
-from double_booked.calendars.skipped import FEW, MAX_KINDS, MAX_OF_A_KIND, Skipped, tell
+from double_booked.calendars.skipped import (
+    MAX_KINDS,
+    MAX_OF_A_KIND,
+    SHOWN_OF_A_KIND,
+    Skipped,
+    summarize,
+)
 
 
 def bad_times(count: int) -> list[Skipped]:
@@ -12,32 +18,34 @@ def bad_times(count: int) -> list[Skipped]:
 
 
 def test_an_event_that_is_skipped_is_named_with_its_fault() -> None:
-    [told] = tell([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
+    [told] = summarize([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
     assert told == "line 9: DTEND: 'x' is no time (event \"Dentist\", 20261128T120000Z); skipped"
 
 
 def test_an_event_without_title_date_or_line_is_named_without() -> None:
-    [told] = tell([Skipped(None, "events[2]: not an object", "")])
+    [told] = summarize([Skipped(None, "events[2]: not an object", "")])
     assert told == "events[2]: not an object (an event without a title); skipped"
 
 
 def test_what_is_no_event_is_named_by_its_fault() -> None:
-    assert [*tell([Skipped(2, "END:VEVENT ends nothing")])] == ["line 2: END:VEVENT ends nothing"]
+    assert [*summarize([Skipped(2, "END:VEVENT ends nothing")])] == [
+        "line 2: END:VEVENT ends nothing"
+    ]
 
 
 def test_few_faults_of_a_kind_are_all_told() -> None:
-    assert len([*tell(bad_times(MAX_OF_A_KIND))]) == MAX_OF_A_KIND
+    assert len([*summarize(bad_times(MAX_OF_A_KIND))]) == MAX_OF_A_KIND
 
 
 def test_many_faults_of_a_kind_are_counted() -> None:
     other = Skipped(99, "an event without DTSTART", "Lunch")
-    told = [*tell([*bad_times(40), other])]
-    assert told[FEW] == f"and {40 - FEW} more like it"
-    assert told[FEW + 1 :] == [f"{other}; skipped"]
+    told = [*summarize([*bad_times(40), other])]
+    assert told[SHOWN_OF_A_KIND] == f"and {40 - SHOWN_OF_A_KIND} more like it"
+    assert told[SHOWN_OF_A_KIND + 1 :] == [f"{other}; skipped"]
     assert "Event 1" in told[0]
 
 
 def test_many_kinds_of_faults_are_counted() -> None:
     words = [f"unknown part {chr(65 + number)}" for number in range(MAX_KINDS + 4)]
-    told = [*tell([Skipped(1, word) for word in words])]
+    told = [*summarize([Skipped(1, word) for word in words])]
     assert told[MAX_KINDS:] == ["and 4 more faults of other kinds"]

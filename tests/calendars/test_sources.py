@@ -12,18 +12,18 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import ics
 from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.ics_events import Found
+from double_booked.calendars.ics_events import ParsedEvent
 from double_booked.calendars.sources import (
-    Reading,
-    Source,
-    join,
-    locate,
-    read,
+    ParsedFile,
+    ReadOptions,
+    locate_field,
+    merge_files,
+    read_file,
 )
 from double_booked.recurrence.series import Window
 
-CALENDARS = ics.Reading(ALL, BERLIN)
-READING = Reading(CALENDARS)
+CALENDARS = ics.CalendarOptions(ALL, BERLIN)
+READING = ReadOptions(CALENDARS)
 JSON = b'{"events": [{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}]}'
 LINE = b'{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}\n'
 CSV = b"id,start,end\n1,2026-03-02T09:00:00Z,2026-03-02T10:00:00Z\n"
@@ -31,21 +31,21 @@ MEETING = "UID:1 | DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
 ICS = calendar_of(vevent(MEETING))
 
 
-def source_of(name: str, *ids: str) -> Source:
-    return Source(name, [Found(Event(id=each)) for each in ids], ConflictOptions())
+def source_of(name: str, *ids: str) -> ParsedFile:
+    return ParsedFile(name, [ParsedEvent(Event(id=each)) for each in ids], ConflictOptions())
 
 
 TWO, NONE, ONE = source_of("a.json", "1", "2"), source_of("none.json"), source_of("b.json", "3")
 
 
-def read_content(folder: Path, content: bytes, reading: Reading = READING) -> Source:
+def read_content(folder: Path, content: bytes, options: ReadOptions = READING) -> ParsedFile:
     path = folder / "file"
     path.write_bytes(content)
-    return read(str(path), "file", reading)
+    return read_file(str(path), "file", options)
 
 
-def resources(source: Source) -> list[list[str]]:
-    return [list(each.event.resources) for each in source.found]
+def resources(source: ParsedFile) -> list[list[str]]:
+    return [list(each.event.resources) for each in source.events]
 
 
 def test_a_source_bears_the_name_of_its_file(tmp_path: Path) -> None:
@@ -55,28 +55,28 @@ def test_a_source_bears_the_name_of_its_file(tmp_path: Path) -> None:
         ' "options": {"capacity": {"a": 2}}}'
     )
     times = {"start": Timestamp(seconds=1), "end": Timestamp(seconds=2)}
-    found = [Found(Event(id="1", **times), position=0)]
-    wanted = Source(str(file), found, ConflictOptions(capacity={"a": 2}), skipped=[])
-    assert read(str(file), "week", READING) == wanted
+    found = [ParsedEvent(Event(id="1", **times), position=0)]
+    wanted = ParsedFile(str(file), found, ConflictOptions(capacity={"a": 2}), skipped=[])
+    assert read_file(str(file), "week", READING) == wanted
 
 
 def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        read(str(tmp_path / "missing.json"), "missing", READING)
+        read_file(str(tmp_path / "missing.json"), "missing", READING)
 
 
 @pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n", b"\r\n"])
 def test_formats_are_told_apart_by_content(tmp_path: Path, content: bytes, before: bytes) -> None:
     if before.strip() or content is not CSV:
-        [found] = read_content(tmp_path, before + content).found
+        [found] = read_content(tmp_path, before + content).events
         assert found.event.id == "1"
         assert found.event.start.ToJsonString() == "2026-03-02T09:00:00Z"
 
 
 def test_a_format_can_be_forced(tmp_path: Path) -> None:
     with pytest.raises(InvalidCalendarError) as refused:
-        read_content(tmp_path, b"BEGIN:VCALENDAR", Reading(CALENDARS, format="json"))
+        read_content(tmp_path, b"BEGIN:VCALENDAR", ReadOptions(CALENDARS, format="json"))
     assert "not JSON" in refused.value.faults[0]
 
 
@@ -102,14 +102,14 @@ def test_content_in_utf_16_is_refused(
 def test_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "real.json").write_bytes(JSON)
     (tmp_path / "link.json").symlink_to("real.json")
-    assert len(read(str(tmp_path / "link.json"), "link", READING).found) == 1
+    assert len(read_file(str(tmp_path / "link.json"), "link", READING).events) == 1
 
 
 def test_a_device_that_is_named_is_refused() -> None:
     with pytest.raises(
         InvalidCalendarError, match="it is a device; name a file, a folder, or - for"
     ):
-        read("/dev/zero", "zero", READING)
+        read_file("/dev/zero", "zero", READING)
 
 
 @pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
@@ -118,11 +118,11 @@ def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) ->
     path.write_bytes(content)
     allowance = Allowance(2 * len(content))
     for _ in range(2):
-        read(str(path), "file", READING, allowance)
+        read_file(str(path), "file", READING, allowance)
     with pytest.raises(
         TooLargeError, match=f"more than {2 * len(content)} bytes in all; --max-bytes"
     ):
-        read(str(path), "file", READING, allowance)
+        read_file(str(path), "file", READING, allowance)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_what_an_event_of_a_calendar_takes(
         " | ATTENDEE:mailto:anna@example.org | ATTENDEE:mailto:bruno@example.org"
     )
     content = calendar_of("X-WR-CALNAME:Team", event)
-    assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [expected]
+    assert resources(read_content(tmp_path, content, ReadOptions(CALENDARS, by=by))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
     )
     path = tmp_path / file
     path.write_bytes(calendar_of(f"X-WR-CALNAME:{name}", event))
-    assert resources(read(str(path), file, Reading(CALENDARS, by=by))) == expected
+    assert resources(read_file(str(path), file, ReadOptions(CALENDARS, by=by))) == expected
 
 
 @pytest.mark.parametrize(
@@ -185,15 +185,15 @@ def test_what_who_owns_the_calendars_declined_takes_none_of_their_time(
         f"{MEETING} | LOCATION:Lab | ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.org"
         " | ATTENDEE:mailto:bruno@example.org"
     )
-    mine = Reading(CALENDARS, by=by, me=frozenset({"anna@example.org"}))
+    mine = ReadOptions(CALENDARS, by=by, me=frozenset({"anna@example.org"}))
     assert resources(read_content(tmp_path, calendar_of(event), mine)) == expected
     assert len(resources(read_content(tmp_path, calendar_of(event)))) == 1
 
 
 @pytest.mark.parametrize("by", ["attendee", "location", "resource"])
 def test_events_that_take_nothing_of_what_is_asked_for_are_counted(tmp_path: Path, by: str) -> None:
-    source = read_content(tmp_path, ICS, Reading(CALENDARS, by=by))
-    assert (list(source.found), source.without_resource) == ([], 1)
+    source = read_content(tmp_path, ICS, ReadOptions(CALENDARS, by=by))
+    assert (list(source.events), source.without_resource) == ([], 1)
 
 
 @pytest.mark.parametrize("content", [JSON, CSV])
@@ -202,9 +202,11 @@ def test_other_formats_take_what_they_name_unless_files_are_asked_for(
 ) -> None:
     assert resources(read_content(tmp_path, content)) == [[]]
     for by in ("file", "calendar"):
-        assert resources(read_content(tmp_path, content, Reading(CALENDARS, by=by))) == [["file"]]
+        assert resources(read_content(tmp_path, content, ReadOptions(CALENDARS, by=by))) == [
+            ["file"]
+        ]
     with pytest.raises(InvalidCalendarError, match="does not tell of any attendee; try --by file"):
-        read_content(tmp_path, content, Reading(CALENDARS, by="attendee"))
+        read_content(tmp_path, content, ReadOptions(CALENDARS, by="attendee"))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_rows_without_a_resource_are_counted(
 ) -> None:
     hour = "2026-12-02 09:00,2026-12-02 10:00"
     content = f"start,end,{header}\n{hour},Blue\n{hour},\n"
-    source = read_content(tmp_path, content.encode(), Reading(CALENDARS, by="resource"))
+    source = read_content(tmp_path, content.encode(), ReadOptions(CALENDARS, by="resource"))
     assert (resources(source), source.without_resource) == (expected, without)
 
 
@@ -225,15 +227,18 @@ def test_other_formats_are_read_whole_unless_a_window_is_asked_for(
     tmp_path: Path, content: bytes
 ) -> None:
     later = Window(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
-    assert read_content(tmp_path, content, Reading(ics.Reading(later, BERLIN))).outside == 0
-    assert read_content(tmp_path, content, Reading(CALENDARS, later)).outside == 1
+    assert (
+        read_content(tmp_path, content, ReadOptions(ics.CalendarOptions(later, BERLIN))).outside
+        == 0
+    )
+    assert read_content(tmp_path, content, ReadOptions(CALENDARS, later)).outside == 1
 
 
 def test_an_event_of_a_series_is_named_by_series_and_date(tmp_path: Path) -> None:
     weekly = "DTSTART;TZID=Europe/Berlin:20260323T090000 | RRULE:FREQ=WEEKLY;COUNT=2 | UID:s"
     daily = "DTSTART;VALUE=DATE:20260323 | RRULE:FREQ=DAILY;COUNT=1 | UID:d"
     source = read_content(tmp_path, calendar_of(vevent(weekly), vevent(daily)))
-    assert [each.event.id for each in source.found] == [
+    assert [each.event.id for each in source.events] == [
         "s 2026-03-23T09:00:00+01:00",
         "s 2026-03-30T09:00:00+02:00",
         "d 2026-03-23",
@@ -241,23 +246,25 @@ def test_an_event_of_a_series_is_named_by_series_and_date(tmp_path: Path) -> Non
 
 
 def test_sources_are_joined_in_order() -> None:
-    joined = join([TWO, NONE, ONE], ConflictOptions()).asked
-    assert [event.id for event in joined.events] == ["1", "2", "3"]
+    merged = merge_files([TWO, NONE, ONE], ConflictOptions()).request
+    assert [event.id for event in merged.events] == ["1", "2", "3"]
 
 
 def test_an_event_that_several_calendars_have_is_one(tmp_path: Path) -> None:
     other = calendar_of(vevent("UID:2 | DTSTART:20260302T090000Z"), vevent(MEETING))
     for name, content in (("anna.ics", ICS), ("bruno.ics", other)):
         (tmp_path / name).write_bytes(content)
-    sources = [read(str(tmp_path / f"{name}.ics"), name, READING) for name in ("anna", "bruno")]
-    joined = join(sources, ConflictOptions())
-    assert [(each.id, list(each.resources)) for each in joined.asked.events] == [
+    sources = [
+        read_file(str(tmp_path / f"{name}.ics"), name, READING) for name in ("anna", "bruno")
+    ]
+    merged = merge_files(sources, ConflictOptions())
+    assert [(each.id, list(each.resources)) for each in merged.request.events] == [
         ("1", ["anna", "bruno"]),
         ("2", ["bruno"]),
     ]
-    assert joined.place(0) == (str(tmp_path / "anna.ics"), 4, "events[0]")
-    assert joined.place(1) == (str(tmp_path / "bruno.ics"), 4, "events[0]")
-    assert list(sources[0].found[0].event.resources) == ["anna"]
+    assert merged.location(0) == (str(tmp_path / "anna.ics"), 4, "events[0]")
+    assert merged.location(1) == (str(tmp_path / "bruno.ics"), 4, "events[0]")
+    assert list(sources[0].events[0].event.resources) == ["anna"]
 
 
 SERIES = (
@@ -280,32 +287,32 @@ def test_one_of_a_series_is_the_same_however_a_calendar_has_it(
 ) -> None:
     contents = calendar_of(vevent(SERIES)), calendar_of(*map(vevent, events))
     sources = [read_content(tmp_path, content) for content in contents]
-    assert len(join(sources, ConflictOptions()).asked.events) == 2
+    assert len(merge_files(sources, ConflictOptions()).request.events) == 2
 
 
 def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:
-    moved = [Found(Event(id="1"), is_shared=True), Found(Event(id="1"), is_shared=True)]
+    moved = [ParsedEvent(Event(id="1"), is_shared=True), ParsedEvent(Event(id="1"), is_shared=True)]
     moved[1].event.start.seconds = 1
-    sources = [Source("a", [each], ConflictOptions()) for each in moved]
-    assert len(join(sources, ConflictOptions()).asked.events) == 2
+    sources = [ParsedFile("a", [each], ConflictOptions()) for each in moved]
+    assert len(merge_files(sources, ConflictOptions()).request.events) == 2
 
 
 def test_events_without_a_uid_stay_apart(tmp_path: Path) -> None:
     """Nothing tells that they are one, also where both are on the same line of their files."""
     content = calendar_of(vevent(MEETING).replace("UID:1\n", ""))
     sources = [read_content(tmp_path, content), read_content(tmp_path, content)]
-    joined = join(sources, ConflictOptions()).asked
-    assert [each.id for each in joined.events] == ["line 4", "line 4"]
+    merged = merge_files(sources, ConflictOptions()).request
+    assert [each.id for each in merged.events] == ["line 4", "line 4"]
 
 
 def test_equal_events_of_other_formats_stay_apart() -> None:
-    assert len(join([ONE, ONE], ConflictOptions()).asked.events) == 2
+    assert len(merge_files([ONE, ONE], ConflictOptions()).request.events) == 2
 
 
 def test_the_callers_options_go_before_those_of_the_sources() -> None:
-    source = Source("a", [], ConflictOptions(capacity={"a": 2, "b": 2}))
-    joined = join([source], ConflictOptions(capacity={"b": 3}, explain=True))
-    assert joined.asked == EventList(
+    source = ParsedFile("a", [], ConflictOptions(capacity={"a": 2, "b": 2}))
+    merged = merge_files([source], ConflictOptions(capacity={"b": 3}, explain=True))
+    assert merged.request == EventList(
         options=ConflictOptions(capacity={"a": 2, "b": 3}, explain=True)
     )
 
@@ -322,12 +329,15 @@ def test_the_callers_options_go_before_those_of_the_sources() -> None:
     ],
 )
 def test_a_field_of_the_joined_list_is_found_in_its_source(field: str, place: str) -> None:
-    assert locate(field, join([TWO, NONE, ONE], ConflictOptions())) == place
+    assert locate_field(field, merge_files([TWO, NONE, ONE], ConflictOptions())) == place
 
 
 def test_a_field_is_found_by_its_line_where_that_is_known() -> None:
-    source = Source("a.csv", [Found(Event(), line=7)], ConflictOptions())
-    assert locate("events[0].end", join([source], ConflictOptions())) == "a.csv: line 7: end"
+    source = ParsedFile("a.csv", [ParsedEvent(Event(), line=7)], ConflictOptions())
+    assert (
+        locate_field("events[0].end", merge_files([source], ConflictOptions()))
+        == "a.csv: line 7: end"
+    )
 
 
 @pytest.mark.parametrize("lines", [b"%s", b'{"events": [%s]}'])
@@ -336,15 +346,15 @@ def test_an_event_keeps_its_place_where_one_before_it_is_skipped(
 ) -> None:
     events = [LINE.strip(), b'{"id": 5}', LINE.strip()]
     source = read_content(tmp_path, lines % (b"," if b"[" in lines else b"\n").join(events))
-    joined = join([source], ConflictOptions())
-    assert [joined.place(number)[2] for number in (0, 1)] == ["events[0]", "events[2]"]
+    merged = merge_files([source], ConflictOptions())
+    assert [merged.location(number)[2] for number in (0, 1)] == ["events[0]", "events[2]"]
 
 
 @pytest.mark.parametrize("start", ["", '"start": "2026-03-02T11:00:00Z", '])
 def test_an_event_whose_times_cannot_be_used_is_skipped(tmp_path: Path, start: str) -> None:
     bad = b'{"title": "Lunch", %s"end": "2026-03-02T10:00:00Z"}' % start.encode()
     source = read_content(tmp_path, b'{"events": [%s, %s]}' % (LINE, bad))
-    assert [each.event.id for each in source.found] == ["1"]
+    assert [each.event.id for each in source.events] == ["1"]
     [skipped] = source.skipped
     assert skipped.reason.startswith("events[1].end: " if start else "events[1].start: ")
     assert (skipped.title, skipped.date) == ("Lunch", "2026-03-02T11:00:00Z" if start else "")
@@ -352,5 +362,5 @@ def test_an_event_whose_times_cannot_be_used_is_skipped(tmp_path: Path, start: s
 
 def test_a_row_whose_end_is_before_its_start_is_skipped_by_its_line(tmp_path: Path) -> None:
     source = read_content(tmp_path, CSV + b"2,2026-03-02T09:00:00Z,2026-03-02T08:00:00Z\n")
-    assert [each.event.id for each in source.found] == ["1"]
+    assert [each.event.id for each in source.events] == ["1"]
     assert [each.fault for each in source.skipped] == ["line 3: end: the end is before the start"]

@@ -106,7 +106,7 @@ def test_the_times_of_two_people_are_their_own() -> None:
         ),
         WEEK,
     ).occurrences
-    assert [(each.of.title, each.of.people.present) for each in found] == [
+    assert [(each.info.title, each.info.people.present) for each in found] == [
         ("not available", ("a@b.c",)),
         ("not available", ("d@b.c",)),
     ]

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from double_booked.recurrence.expansion import expand
 from double_booked.recurrence.rules import (
     Rule,
-    Steps,
+    StepBudget,
     TooManyStepsError,
     parse_rule,
 )
@@ -37,7 +37,9 @@ def fires_for_dateutil(text: str, start: datetime, last: datetime) -> list[datet
 
 def _fires_again(rule: Rule, start: datetime, last: datetime) -> bool:
     """Whether dateutil will see that it is past the last time; else it goes on for very long."""
-    later = expand(replace(rule, count=None), start, last, last + timedelta(20_000), Steps(100_000))
+    later = expand(
+        replace(rule, count=None), start, last, last + timedelta(20_000), StepBudget(100_000)
+    )
     try:
         return any(moment > last for moment in later)
     except TooManyStepsError:
@@ -58,7 +60,7 @@ def test_a_rule_fires_when_dateutil_has_it(case: tuple[str, datetime]) -> None:
     # It misses days of a last week that lie in the next year, like Sunday 2 January 2011.
     assume(not any(abs(each) >= LATE_WEEK for each in rule.by_week_no))
     assume(_fires_again(rule, start, last))
-    ours = list(expand(rule, start, start, last, Steps(10**9)))
+    ours = list(expand(rule, start, start, last, StepBudget(10**9)))
     assert ours == fires_for_dateutil(text, start, last)
 
 
@@ -139,7 +141,7 @@ def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
         parts = ["FREQ=DAILY", *(part for part in parts[1:] if not part.startswith("BYYEARDAY"))]
     rule = parse_rule(";".join(parts), of_dates=False)
     last = start + timedelta(YEARS_AFTER[rule.freq] * 366)
-    ours = list(expand(rule, start, start, last, Steps(10**9)))
+    ours = list(expand(rule, start, start, last, StepBudget(10**9)))
     assert ours == [
         each for each in walked(rule, start, last.date() + timedelta(366)) if each <= last
     ]
@@ -154,7 +156,7 @@ def test_weeks_are_numbered_as_iso_8601_has_them(number: int) -> None:
         (-number, lambda day: day.isocalendar().week - _weeks_of(day.isocalendar().year) - 1),
     ):
         rule = parse_rule(f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYWEEKNO={week}", of_dates=False)
-        found = list(expand(rule, start, start, last, Steps(10**6)))
+        found = list(expand(rule, start, start, last, StepBudget(10**6)))
         assert found == [day for day in days if wanted(day) == week]
 
 
@@ -167,12 +169,12 @@ def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
     rule = parse_rule(f"FREQ={freq};INTERVAL=7", of_dates=False)
     first = datetime(2060, 1, 1)  # noqa: DTZ001 - as above
     last = first + timedelta(days=366 * 8 if freq == "YEARLY" else 60)
-    steps = Steps(1_000_000)
-    near = list(expand(rule, START, first, last, steps))
+    budget = StepBudget(1_000_000)
+    near = list(expand(rule, START, first, last, budget))
     assert near
-    assert steps.left > 0
+    assert budget.left > 0
     if freq not in {"MINUTELY", "SECONDLY"}:
-        whole = expand(rule, START, START, last, Steps(10**9))
+        whole = expand(rule, START, START, last, StepBudget(10**9))
         tail = [each for each in whole if each >= first]
         assert [each for each in near if each >= first] == tail
 
@@ -180,4 +182,4 @@ def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
 def test_every_step_is_counted() -> None:
     rule = parse_rule("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", of_dates=False)
     with pytest.raises(TooManyStepsError):
-        list(expand(rule, START, START, datetime.max, Steps(10_000)))  # noqa: DTZ901 - as above
+        list(expand(rule, START, START, datetime.max, StepBudget(10_000)))  # noqa: DTZ901 - as above

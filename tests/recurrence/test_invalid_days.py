@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from double_booked.recurrence.invalid_days import expand_skipping
-from double_booked.recurrence.rules import Steps, parse_rule
+from double_booked.recurrence.invalid_days import expand_with_skip
+from double_booked.recurrence.rules import StepBudget, parse_rule
 
 END = datetime(2029, 1, 1)  # noqa: DTZ001 - a local time
 
@@ -14,7 +14,7 @@ def days(start: str, rule: str, count: int = 4) -> list[str]:
     """The first days on which a rule fires, without its start."""
     parsed = parse_rule(rule, of_dates=False)
     begin = datetime.fromisoformat(start)
-    found = expand_skipping(parsed, begin, begin, END, Steps(10_000))
+    found = expand_with_skip(parsed, begin, begin, END, StepBudget(10_000))
     return [f"{moment:%Y-%m-%d}" for _, moment in zip(range(count), found, strict=False)]
 
 

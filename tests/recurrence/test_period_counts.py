@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from double_booked.recurrence.expansion import expand
-from double_booked.recurrence.rules import Steps, parse_rule
+from double_booked.recurrence.rules import StepBudget, parse_rule
 from recurrence.rule_cases import SHORT, rules
 
 START = datetime(1601, 1, 31, 9)  # noqa: DTZ001 - rules know no zones
@@ -18,9 +18,9 @@ DAYS = {"HOURLY": 20, "MINUTELY": 2, "SECONDLY": 0.1}
 
 def assert_same(text: str, start: datetime, first: datetime, last: datetime) -> None:
     rule = parse_rule(text, of_dates=False)
-    for starts_apart in (True, False):
-        stepped = expand(rule, start, start, last, Steps(10**9), starts_apart=starts_apart)
-        jumped = expand(rule, start, first, last, Steps(10**9), starts_apart=starts_apart)
+    for start_counts in (True, False):
+        stepped = expand(rule, start, start, last, StepBudget(10**9), start_counts=start_counts)
+        jumped = expand(rule, start, first, last, StepBudget(10**9), start_counts=start_counts)
         assert [each for each in jumped if each >= first] == [
             each for each in stepped if each >= first
         ]
@@ -80,7 +80,7 @@ def test_what_lies_before_a_window_costs_hardly_a_step(text: str) -> None:
     first = datetime(2026, 12, 1, 9)  # noqa: DTZ001 - as above
     last = first + timedelta(days=1)
     rule = replace(parse_rule(text, of_dates=False), count=10**12)
-    jump, near = Steps(10**6), Steps(10**6)
+    jump, near = StepBudget(10**6), StepBudget(10**6)
     list(expand(rule, START, first, last, jump))
     list(expand(replace(rule, count=None), START, first, last, near))
     assert near.left - jump.left < 1_000
@@ -90,6 +90,6 @@ def test_a_count_that_ends_before_the_window_ends_there() -> None:
     first = datetime(2026, 12, 1)  # noqa: DTZ001 - as above
     start = first - timedelta(weeks=520)
     rule = parse_rule("FREQ=WEEKLY;COUNT=520", of_dates=False)
-    assert list(expand(rule, start, first, first + timedelta(30), Steps(100))) == []
+    assert list(expand(rule, start, first, first + timedelta(30), StepBudget(100))) == []
     rule = parse_rule("FREQ=WEEKLY;COUNT=521", of_dates=False)
-    assert list(expand(rule, start, first, first + timedelta(30), Steps(100))) == [first]
+    assert list(expand(rule, start, first, first + timedelta(30), StepBudget(100))) == [first]

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import pytest
 
-from double_booked.recurrence.times import decode, is_unusual
+from double_booked.recurrence.times import is_unusual, parse_date_or_time
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from double_booked.recurrence.times import decode, is_unusual
     ],
 )
 def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
-    assert decode(text) == (wanted, is_utc)
+    assert parse_date_or_time(text) == (wanted, is_utc)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
 )
 def test_what_is_neither(text: str) -> None:
     with pytest.raises(ValueError, match="is no time like 20261123T090000 or 20261123"):
-        decode(text)
+        parse_date_or_time(text)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_what_is_neither(text: str) -> None:
 )
 def test_what_is_not_in_the_calendar(text: str) -> None:
     with pytest.raises(ValueError, match="is not in the calendar"):
-        decode(text)
+        parse_date_or_time(text)
 
 
 def test_the_second_60_and_the_hour_24_are_unusual() -> None:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from double_booked.recurrence import zone_names
-from double_booked.recurrence.zone_names import iana_zone, other_zone
+from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -59,7 +59,7 @@ def test_utc(name: str) -> None:
 )
 def test_windows_names_and_captions(name: str, zone: str) -> None:
     assert iana_zone(name) is None
-    found, wanted = other_zone(name), ZoneInfo(zone)
+    found, wanted = non_iana_zone(name), ZoneInfo(zone)
     assert found
     for month in (1, 7):
         local = datetime(2026, month, 1)  # noqa: DTZ001 - in either zone
@@ -71,7 +71,7 @@ def test_windows_names_and_captions(name: str, zone: str) -> None:
     [("GMT+01:00", 1), ("UTC-0530", -5.5), ("(UTC) Coordinated Universal Time", 0)],
 )
 def test_offsets(name: str, hours: float) -> None:
-    found = other_zone(name)
+    found = non_iana_zone(name)
     assert found
     assert found.utcoffset(datetime(2026, 7, 1, tzinfo=UTC)) == timedelta(hours=hours)
 
@@ -95,19 +95,19 @@ def test_offsets(name: str, hours: float) -> None:
 )
 def test_a_name_that_is_none(name: str) -> None:
     assert iana_zone(name) is None
-    assert other_zone(name) is None
+    assert non_iana_zone(name) is None
 
 
 def test_a_name_is_looked_for_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every time of Outlook's has a name that is not IANA's."""
-    asked = []
+    request = []
 
     def find(name: str) -> ZoneInfo:
-        asked.append(name)
+        request.append(name)
         raise KeyError(name)
 
     monkeypatch.setattr(zone_names, "ZoneInfo", find)
     for _ in range(3):
         assert iana_zone("Nowhere at all") is None
-    assert set(asked) == {"Nowhere at all"}
-    assert len(asked) == 2
+    assert set(request) == {"Nowhere at all"}
+    assert len(request) == 2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.ics_lines import Component, Property
-from double_booked.calendars.ics_values import text_of
+from double_booked.calendars.ics_values import text_value
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
 # What the organizer intends; it only counts where a program writes no status of its own.
@@ -22,7 +22,7 @@ _GOOGLE_CALENDAR = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Counting:
+class CountingRules:
     """Which events take time.
 
     Attributes:
@@ -49,7 +49,7 @@ class People:
     have_declined: bool = False
 
 
-def takes_time(component: Component, counting: Counting, *, is_of_dates: bool) -> bool:
+def occupies_time(component: Component, counting: CountingRules, *, is_of_dates: bool) -> bool:
     """Return whether an event takes time at all.
 
     Args:
@@ -69,7 +69,7 @@ def takes_time(component: Component, counting: Counting, *, is_of_dates: bool) -
     )
 
 
-def people_of(component: Component, counting: Counting) -> People:
+def people_of(component: Component, counting: CountingRules) -> People:
     """Return the people of an event, by whether it takes their time.
 
     The organizer takes part, unless the attendees list them too: then that answer counts. Exchange
@@ -86,7 +86,7 @@ def people_of(component: Component, counting: Counting) -> People:
     return People(tuple(present), others, _have_declined(component))
 
 
-def is_without(people: People, owners: Collection[str], me: Collection[str]) -> bool:
+def owner_is_absent(people: People, owners: Collection[str], me: Collection[str]) -> bool:
     """Return whether an event of a calendar takes no time of whose calendar it is.
 
     Args:
@@ -116,7 +116,7 @@ def address_of(person: Property) -> str:
 
 
 def _word(component: Component, name: str) -> str:
-    return text_of(component.first(name)).strip().upper()
+    return text_value(component.first(name)).strip().upper()
 
 
 def _busy_status(component: Component) -> str:
@@ -133,7 +133,7 @@ def _takes_part(attendee: Property) -> bool:
     return not is_informed and _parameter(attendee, "PARTSTAT") not in {"DECLINED", "DELEGATED"}
 
 
-def _is_counted(attendee: Property, counting: Counting) -> bool:
+def _is_counted(attendee: Property, counting: CountingRules) -> bool:
     return counting.count_tentative or _parameter(attendee, "PARTSTAT") != "TENTATIVE"
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum
 
-from double_booked.calendars.ics import Description
-from double_booked.calendars.ics_events import Found
-from double_booked.calendars.revisions import Times, supersedes
+from double_booked.calendars.ics import EventInfo
+from double_booked.calendars.ics_events import ParsedEvent
+from double_booked.calendars.revisions import SeriesTimes, supersedes
 from double_booked.conflicts.instants import to_seconds
-from double_booked.recurrence.rules import Steps, TooManyStepsError
-from double_booked.recurrence.series import Part, When
+from double_booked.recurrence.rules import StepBudget, TooManyStepsError
+from double_booked.recurrence.series import CalendarTime, SeriesComponent
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of newer series may go through, all of them together."""
 
-Copy = Part[Description]
+Copy = SeriesComponent[EventInfo]
 
 
 class Fate(Enum):
@@ -27,7 +27,7 @@ class Fate(Enum):
 class Copies:
     """The copies of events that calendars do not agree about."""
 
-    def __init__(self, calendars: Iterable[Sequence[Copy]], found: Iterable[Found]) -> None:
+    def __init__(self, calendars: Iterable[Sequence[Copy]], found: Iterable[ParsedEvent]) -> None:
         """Compare calendars.
 
         Args:
@@ -35,45 +35,47 @@ class Copies:
             found: The events of the calendars.
         """
         self._copies = _disputed(calendars)
-        self._whens: dict[str, list[When]] = {}
-        self._times: dict[int, Times | None] = {}
-        self._steps = Steps(MAX_STEPS)
+        self._whens: dict[str, list[CalendarTime]] = {}
+        self._times: dict[int, SeriesTimes | None] = {}
+        self._budget = StepBudget(MAX_STEPS)
         if self._copies:
             for each in found:
-                if each.of and each.series_time and each.of.uid in self._copies:
-                    self._whens.setdefault(each.of.uid, []).append(each.series_time)
+                if each.info and each.series_time and each.info.uid in self._copies:
+                    self._whens.setdefault(each.info.uid, []).append(each.series_time)
 
-    def fate_of(self, found: Found) -> Fate:
+    def fate_of(self, found: ParsedEvent) -> Fate:
         """Return whether an event takes place as it was found.
 
         A copy at the same time is no reason against it, however new: what is transparent, or
         declined, in one calendar takes time in another.
         """
-        of, when = found.of, found.series_time
-        if not of or not when or of.uid not in self._copies:
+        info, when = found.info, found.series_time
+        if not info or not when or info.uid not in self._copies:
             return Fate.STAYS
-        copies = self._copies[of.uid]
-        overrides = [each for each in copies if _overrides(each, of, when)]
+        copies = self._copies[info.uid]
+        overrides = [each for each in copies if _overrides(each, info, when)]
         if overrides:
             return _by_override(_newest(overrides), found)
-        series = [each for each in copies if _overrules(each, of)]
-        return self._by_series(_newest(series), of, when, found) if series else Fate.STAYS
+        series = [each for each in copies if _overrules(each, info)]
+        return self._by_series(_newest(series), info, when, found) if series else Fate.STAYS
 
-    def _by_series(self, series: Copy, of: Description, when: When, found: Found) -> Fate:
-        if series.of.revision.is_cancelled:
+    def _by_series(
+        self, series: Copy, info: EventInfo, when: CalendarTime, found: ParsedEvent
+    ) -> Fate:
+        if series.info.revision.is_cancelled:
             return Fate.CANCELLED
         times = self._times_of(series)
         if times is None:
             return Fate.STAYS
         if not times.has(when):
             return Fate.MOVED
-        return Fate.STAYS if of.is_override or _lasts_as(series, when, found) else Fate.MOVED
+        return Fate.STAYS if info.is_override or _lasts_as(series, when, found) else Fate.MOVED
 
-    def _times_of(self, series: Copy) -> Times | None:
+    def _times_of(self, series: Copy) -> SeriesTimes | None:
         """Which of the times of its copies a series has; None if that takes too many steps."""
         if id(series) not in self._times:
             try:
-                times = Times(series, self._whens[series.of.uid], self._steps)
+                times = SeriesTimes(series, self._whens[series.info.uid], self._budget)
             except (TooManyStepsError, OverflowError, ValueError):
                 self._times[id(series)] = None
             else:
@@ -88,7 +90,7 @@ def _disputed(calendars: Iterable[Sequence[Copy]]) -> dict[str, list[Copy]]:
     for calendar in calendars:
         by_uid: dict[str, list[Copy]] = {}
         for copy in calendar:
-            by_uid.setdefault(copy.of.uid, []).append(copy)
+            by_uid.setdefault(copy.info.uid, []).append(copy)
         for uid, of_uid in by_uid.items():
             copies.setdefault(uid, []).extend(of_uid)
             said.setdefault(uid, set()).add(frozenset(map(_says, of_uid)))
@@ -97,61 +99,61 @@ def _disputed(calendars: Iterable[Sequence[Copy]]) -> dict[str, list[Copy]]:
 
 def _says(copy: Copy) -> Hashable:
     """What a copy says of when its events are; not who takes part, nor when it was written."""
-    revision = copy.of.revision
+    revision = copy.info.revision
     return (
-        *(copy.replaces, copy.and_future, copy.start, copy.length, copy.rules),
-        *(copy.excluded_rules, copy.more, copy.excluded),
+        *(copy.recurrence_id, copy.this_and_future, copy.start, copy.length, copy.rules),
+        *(copy.exrules, copy.rdates, copy.exdates),
         *(revision.sequence, revision.is_cancelled),
     )
 
 
 def _newest(copies: Sequence[Copy]) -> Copy:
-    return max(copies, key=lambda each: each.of.revision)
+    return max(copies, key=lambda each: each.info.revision)
 
 
-def _overrides(copy: Copy, of: Description, when: When) -> bool:
+def _overrides(copy: Copy, info: EventInfo, when: CalendarTime) -> bool:
     """Whether a copy is a newer override of an event, or one of the series it is from."""
-    if not copy.replaces:
+    if not copy.recurrence_id:
         return False
-    revision = copy.of.revision
-    is_of_it = _is_same(copy.replaces, when)
-    if revision.is_cancelled and copy.and_future:
-        is_of_it |= copy.replaces.moment() <= when.moment()
+    revision = copy.info.revision
+    is_of_it = _is_same(copy.recurrence_id, when)
+    if revision.is_cancelled and copy.this_and_future:
+        is_of_it |= copy.recurrence_id.to_utc() <= when.to_utc()
     if not is_of_it:
         return False
-    if of.is_override:
-        return supersedes(revision, of.revision)
-    return not revision.is_cancelled or revision.sequence >= of.revision.sequence
+    if info.is_override:
+        return supersedes(revision, info.revision)
+    return not revision.is_cancelled or revision.sequence >= info.revision.sequence
 
 
-def _is_same(replaces: When, when: When) -> bool:
-    if replaces.is_date or when.is_date:
-        return replaces.local.date() == when.local.date()
-    return replaces.moment() == when.moment()
+def _is_same(recurrence_id: CalendarTime, when: CalendarTime) -> bool:
+    if recurrence_id.is_date or when.is_date:
+        return recurrence_id.local.date() == when.local.date()
+    return recurrence_id.to_utc() == when.to_utc()
 
 
-def _overrules(copy: Copy, of: Description) -> bool:
+def _overrules(copy: Copy, info: EventInfo) -> bool:
     """Whether a copy is a newer description of the series that an event is from."""
-    if copy.replaces:
+    if copy.recurrence_id:
         return False
-    if of.is_override:
-        return copy.of.revision.sequence > of.revision.sequence
-    return supersedes(copy.of.revision, of.revision)
+    if info.is_override:
+        return copy.info.revision.sequence > info.revision.sequence
+    return supersedes(copy.info.revision, info.revision)
 
 
-def _by_override(override: Copy, found: Found) -> Fate:
-    if override.of.revision.is_cancelled:
+def _by_override(override: Copy, found: ParsedEvent) -> Fate:
+    if override.info.revision.is_cancelled:
         return Fate.CANCELLED
-    begin = override.start.moment()
+    begin = override.start.to_utc()
     end = override.length.end(override.start, begin)
     is_there = to_seconds(begin) == found.event.start.seconds
     is_as_long = to_seconds(end) == found.event.end.seconds
     return Fate.STAYS if is_there and is_as_long else Fate.MOVED
 
 
-def _lasts_as(series: Copy, when: When, found: Found) -> bool:
+def _lasts_as(series: Copy, when: CalendarTime, found: ParsedEvent) -> bool:
     """Whether a series has an event as long; periods of RDATE have lengths of their own."""
-    if any(length for _, length in series.more):
+    if any(length for _, length in series.rdates):
         return True
-    end = series.length.end(when, when.moment())
+    end = series.length.end(when, when.to_utc())
     return to_seconds(end) == found.event.end.seconds

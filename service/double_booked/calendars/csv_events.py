@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from double_booked.calendars.columns import Columns, find_columns
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.row_events import Row, Table, read_rows
-from double_booked.calendars.row_times import Style
-from double_booked.calendars.rows import TableReading
+from double_booked.calendars.row_events import ParsedTable, Row, read_rows
+from double_booked.calendars.row_times import TimeStyle
+from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def is_csv(line: str) -> bool:
     return columns.has_start and columns.has_end
 
 
-def parse(content: bytes, reading: TableReading) -> Table:
+def parse(content: bytes, options: TableOptions) -> ParsedTable:
     """Return the events of a table.
 
     The header names columns, in any order; `columns.NAMES` has the names that are known. Values
@@ -37,19 +37,19 @@ def parse(content: bytes, reading: TableReading) -> Table:
 
     Args:
         content: As RFC 4180 has it, in UTF-8 or Windows-1252.
-        reading: How it is read.
+        options: How it is read.
 
     Raises:
         InvalidCalendarError: The header cannot be used.
     """
     text, assumptions = _decode(content)
     skipped: list[Skipped] = []
-    columns, rows = _read(text, reading.columns, skipped)
-    style, is_calendar = Style(reading.zone), columns.is_calendar
-    found = read_rows(rows, columns, style, reading, is_calendar=is_calendar)
+    columns, rows = _read(text, options.columns, skipped)
+    style, is_calendar = TimeStyle(options.zone), columns.is_calendar
+    found = read_rows(rows, columns, style, options, is_calendar=is_calendar)
     skipped += [_skip(row, reason) for row, reason in found.faults]
     assumptions += found.assumptions
-    return Table(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
+    return ParsedTable(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:
@@ -120,4 +120,4 @@ def _check_times(columns: Columns) -> None:
 def _skip(row: Row, reason: str) -> Skipped:
     texts = row.texts
     date = texts.get("start date") or texts.get("start", "")
-    return Skipped(row.place, reason, texts.get("title", ""), date)
+    return Skipped(row.position, reason, texts.get("title", ""), date)

@@ -69,9 +69,9 @@ def download(
         InvalidCalendarError: The server does not answer with a content, or it is a web page.
         TooLargeError: The allowance is used up.
     """
-    asked = _download(to_http(address), allowance, cache or Cache(cache_folder()), max_seconds)
+    request = _download(to_http(address), allowance, cache or Cache(cache_folder()), max_seconds)
     try:
-        content = asyncio.run(asked)
+        content = asyncio.run(request)
     except InvalidCalendarError:
         raise
     except TimeoutError as error:

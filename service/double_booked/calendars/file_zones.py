@@ -5,11 +5,11 @@ from datetime import datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 from double_booked.calendars.ics_lines import Component
-from double_booked.calendars.ics_values import text_of
+from double_booked.calendars.ics_values import text_value
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.vtimezone import read_zone
 from double_booked.recurrence.series import Window
-from double_booked.recurrence.zone_names import iana_zone, other_zone
+from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
 from double_booked.recurrence.zones import FileZone, UnknownZoneError
 
 _FIRST, _LAST = datetime(2, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 - local times
@@ -27,7 +27,7 @@ class FileZones:
         self._defined: dict[str, Component] = {}
         for component in calendar.components:
             if component.name == "VTIMEZONE":
-                self._defined[_plain(text_of(component.first("TZID")))] = component
+                self._defined[_plain(text_value(component.first("TZID")))] = component
 
     def find(self, name: str, line: int) -> tzinfo:
         """Return the zone of a TZID.
@@ -59,7 +59,7 @@ class FileZones:
             return None
         [component] = self._defined.values()
         try:
-            return self.find(text_of(component.first("TZID")), component.line)
+            return self.find(text_value(component.first("TZID")), component.line)
         except ValueError:
             return None
 
@@ -71,7 +71,7 @@ class FileZones:
         try:
             own = read_zone(component, self._end())
         except ValueError as error:
-            other = known or other_zone(name)
+            other = known or non_iana_zone(name)
             if other is None:
                 raise ValueError(f"the time zone '{name}' cannot be used: {error}") from error
             self._notes.add(component.line, f"a VTIMEZONE is not used: {error}")
@@ -84,7 +84,7 @@ class FileZones:
         return known
 
     def _by_other_name(self, name: str, line: int) -> tzinfo:
-        other = other_zone(name)
+        other = non_iana_zone(name)
         if other is None:
             raise UnknownZoneError(
                 f"the time zone '{name}' is unknown: it is no name of IANA or Windows,"

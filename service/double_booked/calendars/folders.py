@@ -49,7 +49,7 @@ def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
             if suffix_of(name) not in SUFFIXES:
                 others.append(name)
             elif reason := _not_of_folder(file, root):
-                note(f"{name_of(str(file))} is not read: it is {reason}")
+                note(f"{display_name(str(file))} is not read: it is {reason}")
             else:
                 found.append(str(file))
     _note_others(sorted({*others} - _OF_VDIR), note)
@@ -124,7 +124,9 @@ def describe_vdirs(vdirs: Mapping[str, str]) -> str:
     more = f" and {len(others)} other {noun}" if others else ""
     which = "each of their files has" if others else f"each of its {files[first]} files has"
     read = "are each read as one calendar" if others else "is read as one calendar"
-    return f"{name_of(first)}{more} {read}, because {which} one event; --by file separates them"
+    return (
+        f"{display_name(first)}{more} {read}, because {which} one event; --by file separates them"
+    )
 
 
 def _short_name(path: str) -> str:
@@ -133,7 +135,7 @@ def _short_name(path: str) -> str:
     return "standard input" if path == "-" else Path(path).stem
 
 
-def name_of(path: str) -> str:
+def display_name(path: str) -> str:
     """Return the name of a file for messages."""
     if is_address(path):
         return show_address(path)

@@ -35,7 +35,7 @@ def suffix_of(path: str) -> str:
     return Path(path).suffix.lower()
 
 
-def detect(head: bytes, path: str, columns: Mapping[str, str]) -> str:
+def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
     """Return the format of a file.
 
     Args:

@@ -5,17 +5,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
-from double_booked.calendars.attendance import Counting, People, address_of, people_of, takes_time
+from double_booked.calendars.attendance import (
+    CountingRules,
+    People,
+    address_of,
+    occupies_time,
+    people_of,
+)
 from double_booked.calendars.availability import Span
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.file_zones import FileZones
 from double_booked.calendars.ics_lines import APART, Component, Property, parse_components
 from double_booked.calendars.ics_values import (
-    Clock,
+    TimeContext,
     length_between,
     parse_duration,
-    text_of,
-    texts_of,
+    text_value,
+    text_values,
 )
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.revisions import (
@@ -28,9 +34,16 @@ from double_booked.calendars.revisions import (
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
-from double_booked.recurrence.rules import Rule, Steps, TooManyStepsError, parse_rule
-from double_booked.recurrence.series import Length, Occurrence, Part, When, Window, occurrences
-from double_booked.recurrence.series_times import align
+from double_booked.recurrence.rules import Rule, StepBudget, TooManyStepsError, parse_rule
+from double_booked.recurrence.series import (
+    CalendarTime,
+    EventDuration,
+    Occurrence,
+    SeriesComponent,
+    Window,
+    occurrences,
+)
+from double_booked.recurrence.series_times import align_times
 
 MAX_STEPS = 250_000
 """How many candidates the rules of a series may go through: a second of work or so.
@@ -54,7 +67,7 @@ _NO_TIME = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
+class EventInfo:
     """What a component says of its events.
 
     Attributes:
@@ -85,7 +98,7 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class ParsedCalendar:
     """A file's events in the window.
 
     Attributes:
@@ -98,15 +111,15 @@ class Calendar:
     """
 
     name: str
-    occurrences: list[Occurrence[Description]]
+    occurrences: list[Occurrence[EventInfo]]
     outside: int
     notes: tuple[str, ...] = ()
     skipped: Sequence[Skipped] = ()
-    copies: Sequence[Sequence[Part[Description]]] = ()
+    copies: Sequence[Sequence[SeriesComponent[EventInfo]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CalendarOptions:
     """How a calendar is read.
 
     Attributes:
@@ -117,14 +130,14 @@ class Reading:
 
     window: Window
     zone: tzinfo
-    counting: Counting = Counting()  # noqa: RUF009 - it is frozen
+    counting: CountingRules = CountingRules()  # noqa: RUF009 - it is frozen
 
 
-def parse(content: bytes, reading: Reading) -> Calendar:
+def parse(content: bytes, options: CalendarOptions) -> ParsedCalendar:
     """Reads the events of a file, series expanded.
 
     Events take no time if they are cancelled, transparent, free by Microsoft's property, or if all
-    attendees have declined; `reading` leaves out more. VTODO and VJOURNAL are passed over. What
+    attendees have declined; `options` leaves out more. VTODO and VJOURNAL are passed over. What
     VAVAILABILITY does not list as available is taken.
 
     What cannot be used is skipped.
@@ -133,15 +146,17 @@ def parse(content: bytes, reading: Reading) -> Calendar:
         InvalidCalendarError: There is no calendar, or one defines a zone that cannot be used.
     """
     notes = Notes()
-    return read_components(parse_components(content, notes), reading, notes)
+    return read_components(parse_components(content, notes), options, notes)
 
 
-def read_components(top: Component, reading: Reading, notes: Notes | None = None) -> Calendar:
+def read_components(
+    top: Component, options: CalendarOptions, notes: Notes | None = None
+) -> ParsedCalendar:
     """Return the events of the calendars in a component without a name, as `parse` does.
 
     Args:
         top: The component.
-        reading: How it is read.
+        options: How it is read.
         notes: What was noted before.
     """
     notes = notes or Notes()
@@ -151,14 +166,14 @@ def read_components(top: Component, reading: Reading, notes: Notes | None = None
     if not calendars:
         empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
         raise InvalidCalendarError([each.fault for each in skipped or [empty]][:MAX_FAULTS])
-    steps = Steps(MAX_STEPS_OF_FILE)
-    found = [_Reader(each, reading, steps, notes).read() for each in calendars]
+    budget = StepBudget(MAX_STEPS_OF_FILE)
+    found = [_Reader(each, options, budget, notes).read() for each in calendars]
     name = next(filter(None, (each.name for each in found)), "")
     events = [event for each in found for event in each.occurrences]
     skipped += [each for calendar in found for each in calendar.skipped]
     outside = sum(each.outside for each in found)
     copies = [each for calendar in found for each in calendar.copies]
-    return Calendar(name, events, outside, notes.sentences(), skipped, copies)
+    return ParsedCalendar(name, events, outside, notes.sentences(), skipped, copies)
 
 
 def _calendars(top: Component, notes: Notes) -> list[Component]:
@@ -183,7 +198,7 @@ class _Copy:
     revision: Revision
 
     @property
-    def replaces(self) -> str:
+    def recurrence_id(self) -> str:
         each = self.component.first("RECURRENCE-ID")
         return each.value if each else ""
 
@@ -192,72 +207,74 @@ class _Copy:
         return bool(self.component.first("RRULE") or self.component.first("RDATE"))
 
 
-def _revised(of: Description, copy: _Copy, *, apart: bool = False) -> Description:
+def _revised(info: EventInfo, copy: _Copy, *, apart: bool = False) -> EventInfo:
     """The description with its revision; one apart gets a UID of its own."""
     revision = copy.revision
-    uid = f"{of.uid} {revision.start} {revision.title}" if apart and of.uid else of.uid
-    return replace(of, uid=uid, revision=revision, is_override=bool(copy.replaces))
+    uid = f"{info.uid} {revision.start} {revision.title}" if apart and info.uid else info.uid
+    return replace(info, uid=uid, revision=revision, is_override=bool(copy.recurrence_id))
 
 
 class _Reader:
     """Reads a VCALENDAR."""
 
-    def __init__(self, calendar: Component, reading: Reading, steps: Steps, notes: Notes) -> None:
+    def __init__(
+        self, calendar: Component, options: CalendarOptions, budget: StepBudget, notes: Notes
+    ) -> None:
         self._calendar = calendar
-        self._reading = reading
-        self._steps = steps
+        self._options = options
+        self._budget = budget
         self._skipped = list(calendar.faults)
         self._faults: list[Skipped] = []
-        self._copies: list[Part[Description]] = []
+        self._copies: list[SeriesComponent[EventInfo]] = []
         self._notes = notes
-        self._method = text_of(calendar.first("METHOD")).strip().upper()
-        self._zones = FileZones(calendar, reading.window, notes)
+        self._method = text_value(calendar.first("METHOD")).strip().upper()
+        self._zones = FileZones(calendar, options.window, notes)
         self._own_zone = self._find_own_zone()
-        self._clock = Clock(self._own_zone or reading.zone, self._zones, notes)
+        self._clock = TimeContext(self._own_zone or options.zone, self._zones, notes)
 
     def _find_own_zone(self) -> tzinfo | None:
         """The zone that X-WR-TIMEZONE names."""
         named = self._calendar.first("X-WR-TIMEZONE")
         if named:
             try:
-                return self._zones.find(text_of(named), named.line)
+                return self._zones.find(text_value(named), named.line)
             except ValueError as error:
                 self._notes.add(named.line, f"X-WR-TIMEZONE is not used: {error}")
         return None
 
     def _home(self) -> tzinfo:
         """The zone of the calendar: its own, else its only VTIMEZONE, else the reader's."""
-        return self._own_zone or self._zones.only_defined() or self._reading.zone
+        return self._own_zone or self._zones.only_defined() or self._options.zone
 
-    def read(self) -> Calendar:
+    def read(self) -> ParsedCalendar:
         """The events of the window."""
-        events: list[Occurrence[Description]] = []
+        events: list[Occurrence[EventInfo]] = []
         outside = 0
         for parts in self._series():
             try:
                 found = self._expand(parts)
             except ValueError as error:
-                of, start = parts[0].of, parts[0].start.local.date()
-                self._skipped.append(Skipped(of.line, str(error), of.title, start.isoformat()))
+                info, start = parts[0].info, parts[0].start.local.date()
+                self._skipped.append(Skipped(info.line, str(error), info.title, start.isoformat()))
                 continue
             events += found
             outside += not found and not all(part.is_cancelled for part in parts)
-        name = text_of(self._calendar.first("X-WR-CALNAME"))
+        name = text_value(self._calendar.first("X-WR-CALNAME"))
         copies = [] if self._method in _ANSWERS else self._copies
-        return Calendar(name, events, outside, skipped=self._skipped, copies=[copies])
+        return ParsedCalendar(name, events, outside, skipped=self._skipped, copies=[copies])
 
-    def _expand(self, parts: list[Part[Description]]) -> list[Occurrence[Description]]:
+    def _expand(self, parts: list[SeriesComponent[EventInfo]]) -> list[Occurrence[EventInfo]]:
         """The events of a series.
 
         Raises:
             ValueError: It cannot be expanded; the text says why.
         """
-        share = min(MAX_STEPS, self._steps.left)
-        steps = Steps(share)
+        share = min(MAX_STEPS, self._budget.left)
+        budget = StepBudget(share)
         try:
-            counting = without_stale(align(parts, self._home), steps)
-            self._copies += [part for part in counting if part.of.uid]
-            return list(occurrences(counting, self._reading.window, steps))
+            counting = without_stale(align_times(parts, self._home), budget)
+            self._copies += [part for part in counting if part.info.uid]
+            return list(occurrences(counting, self._options.window, budget))
         except TooManyStepsError as error:
             whose, most = ("its rule takes", MAX_STEPS)
             if share < MAX_STEPS:
@@ -266,9 +283,9 @@ class _Reader:
         except (OverflowError, ValueError) as error:
             raise ValueError("a time is not in years 1 to 9999") from error
         finally:
-            self._steps.left -= share - max(steps.left, 0)
+            self._budget.left -= share - max(budget.left, 0)
 
-    def _series(self) -> list[list[Part[Description]]]:
+    def _series(self) -> list[list[SeriesComponent[EventInfo]]]:
         """The components that take time, those of a series together."""
         events = [each for each in self._calendar.components if each.name == "VEVENT"]
         busy = [each for each in self._calendar.components if each.name == "VFREEBUSY"]
@@ -283,22 +300,24 @@ class _Reader:
             if each.name in _WITHOUT_TIME:
                 self._notes.add(each.line, f"{each.name} takes no time")
 
-    def _absences(self) -> Iterator[Part[Description]]:
+    def _absences(self) -> Iterator[SeriesComponent[EventInfo]]:
         """The times that VAVAILABILITY does not list as available."""
         found = absences(
             self._calendar,
             self._clock,
-            self._reading.window,
+            self._options.window,
             self._available,
             self._skipped,
-            count_tentative=self._reading.counting.count_tentative,
+            count_tentative=self._options.counting.count_tentative,
         )
         for component, (start, end) in found:
-            uid, owner = text_of(component.first("UID")), owner_of(component)
+            uid, owner = text_value(component.first("UID")), owner_of(component)
             people = People((owner,) if owner else ())
             # They are there before any event, which goes to another time rather than they.
-            of = Description(uid, TITLE, "", (), (), people, component.line, "0", recurs=True)
-            yield Part(of, When(start.replace(tzinfo=None), UTC), Length(0, end - start))
+            info = EventInfo(uid, TITLE, "", (), (), people, component.line, "0", recurs=True)
+            yield SeriesComponent(
+                info, CalendarTime(start.replace(tzinfo=None), UTC), EventDuration(0, end - start)
+            )
 
     def _available(self, components: Sequence[Component]) -> list[Span]:
         """The spans of AVAILABLE components.
@@ -315,15 +334,15 @@ class _Reader:
         del self._copies[copies:]  # no events, of which others could have copies
         return [(each.start, each.end) for each in found]
 
-    def _parts(self, components: list[Component]) -> list[list[Part[Description]]]:
+    def _parts(self, components: list[Component]) -> list[list[SeriesComponent[EventInfo]]]:
         """The series of a UID: one, unless different events bear it."""
         note, method = self._notes.add, self._method
         copies = [_Copy(each, revision_of(each, method, note)) for each in components]
-        series = latest(each for each in copies if not each.replaces)
+        series = latest(each for each in copies if not each.recurrence_id)
         by_time: dict[str, list[_Copy]] = {}
         for each in copies:
-            if each.replaces:
-                by_time.setdefault(each.replaces, []).append(each)
+            if each.recurrence_id:
+                by_time.setdefault(each.recurrence_id, []).append(each)
         overrides = sorted(map(newest, by_time.values()), key=lambda each: each.revision)
         if len(series) > 1:
             self._note_different(series)
@@ -340,48 +359,48 @@ class _Reader:
 
     def _part_or_gap(
         self, copy: "_Copy", *, several: bool = False, apart: bool = False
-    ) -> Part[Description] | None:
+    ) -> SeriesComponent[EventInfo] | None:
         """A part of a series; where an override cannot be used, the series has a gap there."""
         component = copy.component
         self._faults = list(component.faults)
         part = None if self._faults else self._part(component, several=several)
         if not self._faults:
-            return part and replace(part, of=_revised(part.of, copy, apart=apart))
-        title = text_of(component.first("SUMMARY"))
+            return part and replace(part, info=_revised(part.info, copy, apart=apart))
+        title = text_value(component.first("SUMMARY"))
         dated = component.first("DTSTART") or component.first("RECURRENCE-ID")
         date = dated.value if dated else ""
         self._skipped += [replace(each, title=title, date=date) for each in self._faults]
         gaps = self._whens(component, "RECURRENCE-ID")
         if not gaps:
             return None
-        return Part(
+        return SeriesComponent(
             _revised(self._describe(component, recurs=True), copy),
             gaps[0][0],
-            Length(),
-            replaces=gaps[0][0],
-            and_future=self._is_for_future(component),
+            EventDuration(),
+            recurrence_id=gaps[0][0],
+            this_and_future=self._is_for_future(component),
             is_cancelled=True,
         )
 
-    def _part(self, component: Component, *, several: bool) -> Part[Description] | None:
+    def _part(self, component: Component, *, several: bool) -> SeriesComponent[EventInfo] | None:
         start = component.first("DTSTART")
         if not start:
             if self._method not in _NEEDS_NO_START:
                 self._faults.append(Skipped(component.line, "an event without DTSTART"))
             return self._cancellation(component) if self._method == "CANCEL" else None
         try:
-            begin = self._clock.when(start)
+            begin = self._clock.parse(start)
         except ValueError as error:
             self._note(start, error)
             return None
         rules = self._rules(component, "RRULE", begin)
-        replaces = self._whens(component, "RECURRENCE-ID")
+        recurrence_id = self._whens(component, "RECURRENCE-ID")
         more, excluded = self._whens(component, "RDATE"), self._whens(component, "EXDATE")
         length = self._length(component, begin)
         if self._faults:
             return None
-        recurs = several or bool(rules or more or replaces)
-        return Part(
+        recurs = several or bool(rules or more or recurrence_id)
+        return SeriesComponent(
             self._describe(component, recurs=recurs),
             begin,
             length,
@@ -389,31 +408,31 @@ class _Reader:
             self._rules(component, "EXRULE", begin),
             tuple(more),
             tuple(when for when, _ in excluded),
-            replaces[0][0] if replaces else None,
+            recurrence_id[0][0] if recurrence_id else None,
             self._is_for_future(component),
             self._method == "CANCEL"
-            or not takes_time(component, self._reading.counting, is_of_dates=begin.is_date),
+            or not occupies_time(component, self._options.counting, is_of_dates=begin.is_date),
         )
 
-    def _cancellation(self, component: Component) -> Part[Description] | None:
+    def _cancellation(self, component: Component) -> SeriesComponent[EventInfo] | None:
         """The part that takes an event or a series away, without a time of its own."""
-        replaces = self._whens(component, "RECURRENCE-ID")
+        recurrence_id = self._whens(component, "RECURRENCE-ID")
         if self._faults:
             return None
-        when = replaces[0][0] if replaces else None
-        return Part(
+        when = recurrence_id[0][0] if recurrence_id else None
+        return SeriesComponent(
             self._describe(component, recurs=bool(when)),
-            when or When(_NO_TIME, UTC),
-            Length(),
-            replaces=when,
-            and_future=self._is_for_future(component),
+            when or CalendarTime(_NO_TIME, UTC),
+            EventDuration(),
+            recurrence_id=when,
+            this_and_future=self._is_for_future(component),
             is_cancelled=True,
         )
 
     def _note(self, at: Property, error: ValueError) -> None:
         self._faults.append(Skipped(at.line, f"{at.name}: {error}"))
 
-    def _rules(self, component: Component, name: str, start: When) -> tuple[Rule, ...]:
+    def _rules(self, component: Component, name: str, start: CalendarTime) -> tuple[Rule, ...]:
         found = []
         for each in component.all(name):
             try:
@@ -423,51 +442,53 @@ class _Reader:
                 self._note(each, error)
         return tuple(found)
 
-    def _whens(self, component: Component, name: str) -> list[tuple[When, Length | None]]:
+    def _whens(
+        self, component: Component, name: str
+    ) -> list[tuple[CalendarTime, EventDuration | None]]:
         found = []
         for each in component.all(name):
             try:
-                found += list(self._clock.whens(each))
+                found += list(self._clock.parse_list(each))
             except (ValueError, OverflowError) as error:
                 self._note(each, ValueError(error))
         return found
 
-    def _length(self, component: Component, start: When) -> Length:
+    def _length(self, component: Component, start: CalendarTime) -> EventDuration:
         """How long it lasts: a date without an end is that day, a time an instant (3.6.1)."""
         end, duration = component.first("DTEND"), component.first("DURATION")
         if end and duration:
             self._notes.add(duration.line, "DURATION beside DTEND is passed over")
         try:
             if end:
-                until = self._clock.when(end)
+                until = self._clock.parse(end)
                 return length_between(start, until)
             if duration:
                 return _checked(parse_duration(duration.value), start)
         except (ValueError, OverflowError) as error:
             self._note(end or duration or component.properties[0], ValueError(error))
-        return Length(1) if start.is_date else Length()
+        return EventDuration(1) if start.is_date else EventDuration()
 
     def _is_for_future(self, component: Component) -> bool:
-        replaces = component.first("RECURRENCE-ID")
-        extent = replaces.parameters.get("RANGE", "") if replaces else ""
+        recurrence_id = component.first("RECURRENCE-ID")
+        extent = recurrence_id.parameters.get("RANGE", "") if recurrence_id else ""
         return extent.upper() == "THISANDFUTURE"
 
-    def _describe(self, component: Component, *, recurs: bool) -> Description:
-        resources = [name for each in component.all("RESOURCES") for name in texts_of(each)]
+    def _describe(self, component: Component, *, recurs: bool) -> EventInfo:
+        resources = [name for each in component.all("RESOURCES") for name in text_values(each)]
         created = component.first("CREATED")
-        return Description(
-            text_of(component.first("UID")),
-            text_of(component.first("SUMMARY")),
-            text_of(component.first("DESCRIPTION")),
-            rooms_of(text_of(component.first("LOCATION"))),
+        return EventInfo(
+            text_value(component.first("UID")),
+            text_value(component.first("SUMMARY")),
+            text_value(component.first("DESCRIPTION")),
+            rooms_of(text_value(component.first("LOCATION"))),
             tuple(name.strip() for name in resources if name.strip()),
-            people_of(component, self._reading.counting),
+            people_of(component, self._options.counting),
             component.line,
             created.value if created else "",
             recurs,
         )
 
-    def _busy_times(self, component: Component) -> Iterator[Part[Description]]:
+    def _busy_times(self, component: Component) -> Iterator[SeriesComponent[EventInfo]]:
         """The periods of a VFREEBUSY that are not free."""
         self._faults = list(component.faults)
         organizer = component.first("ATTENDEE") or component.first("ORGANIZER")
@@ -475,12 +496,12 @@ class _Reader:
         people = People((address,) if address else ())
         for each in component.all("FREEBUSY"):
             kind = each.parameters.get("FBTYPE", "BUSY").upper()
-            is_counted = kind != "BUSY-TENTATIVE" or self._reading.counting.count_tentative
+            is_counted = kind != "BUSY-TENTATIVE" or self._options.counting.count_tentative
             if kind != "FREE" and is_counted:
-                of = Description("", "busy", "", (), (), people, each.line, "", recurs=False)
+                info = EventInfo("", "busy", "", (), (), people, each.line, "", recurs=False)
                 try:
-                    for start, length in self._clock.whens(each):
-                        yield Part(of, start, length or Length())
+                    for start, length in self._clock.parse_list(each):
+                        yield SeriesComponent(info, start, length or EventDuration())
                 except (ValueError, OverflowError) as error:
                     self._note(each, ValueError(error))
         self._skipped += [replace(each, title="busy") for each in self._faults]
@@ -490,15 +511,15 @@ def _by_uid(components: Iterable[Component]) -> list[list[Component]]:
     """Return components of one UID together."""
     found: dict[str, list[Component]] = {}
     for component in components:
-        uid = text_of(component.first("UID")) or f"line {component.line}"
+        uid = text_value(component.first("UID")) or f"line {component.line}"
         found.setdefault(uid, []).append(component)
     return list(found.values())
 
 
-def _checked(length: Length, start: When) -> Length:
+def _checked(length: EventDuration, start: CalendarTime) -> EventDuration:
     if not start.is_date:
         return length
     days, rest = divmod(length.exact, timedelta(days=1))
     if rest:
         raise ValueError("a whole day lasts days, not hours")
-    return Length(max(length.days + days, 1))
+    return EventDuration(max(length.days + days, 1))

@@ -196,11 +196,11 @@ def _odd(text: str, number: int, notes: Notes) -> Property:
         found = Property(*split_loosely(text), number)
         notes.add(number, "odd parameters or characters of a line are read as they stand")
         return found
-    joined = {
+    merged = {
         key.upper(): ",".join(each) if isinstance(each, list) else str(each)
         for key, each in parameters.items()
     }
-    return Property(name.upper(), joined, value, number)
+    return Property(name.upper(), merged, value, number)
 
 
 def _take(each: Property, stack: list[Component]) -> None:

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from double_booked.calendars.ics_lines import Property
 from double_booked.calendars.notes import Notes
-from double_booked.recurrence.series import Length, When
-from double_booked.recurrence.times import decode, is_unusual
+from double_booked.recurrence.series import CalendarTime, EventDuration
+from double_booked.recurrence.times import is_unusual, parse_date_or_time
 
 _DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?=.)(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -21,7 +21,7 @@ _LISTED = re.compile(r"(?:[^,\\]|\\.)+")
 _OFFSET = re.compile(r"([+-]?)(\d{2}):?(\d{2})(?::?(\d{2}))?", re.ASCII)
 
 
-class Zones(Protocol):
+class ZoneFinder(Protocol):
     """Finds zones by name."""
 
     def find(self, name: str, line: int) -> tzinfo:
@@ -29,7 +29,7 @@ class Zones(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeContext:
     """What the times of a file go by.
 
     Attributes:
@@ -39,50 +39,50 @@ class Clock:
     """
 
     floating: tzinfo
-    zones: Zones
+    zones: ZoneFinder
     notes: Notes = field(default_factory=Notes)
 
-    def when(self, of: Property, text: str | None = None) -> When:
+    def parse(self, of: Property, text: str | None = None) -> CalendarTime:
         """Return the DATE or DATE-TIME of a property, or of another text in its value.
 
         Raises:
             ValueError: It is none, or its zone is unknown.
         """
         text = of.value if text is None else text
-        found, is_utc = decode(text)
+        found, is_utc = parse_date_or_time(text)
         if not isinstance(found, datetime):
-            return When(datetime.combine(found, time()), self.floating, is_date=True)
+            return CalendarTime(datetime.combine(found, time()), self.floating, is_date=True)
         if is_unusual(text):
             self.notes.add(of.line, "the second 60 or the hour 24 is read as what follows it")
         if found.time() == _MIDNIGHT and of.parameters.get("VALUE", "").upper() == "DATE":
             self.notes.add(of.line, "a midnight that is named a date is read as that day")
-            return When(found, self.floating, is_date=True)
+            return CalendarTime(found, self.floating, is_date=True)
         if is_utc:
-            return When(found, UTC)
+            return CalendarTime(found, UTC)
         tzid = of.parameters.get("TZID", "").strip()
         if not tzid:
-            return When(found, self.floating, is_floating=True)
-        return When(found, self.zones.find(tzid, of.line))
+            return CalendarTime(found, self.floating, is_floating=True)
+        return CalendarTime(found, self.zones.find(tzid, of.line))
 
-    def whens(self, of: Property) -> Iterator[tuple[When, Length | None]]:
+    def parse_list(self, of: Property) -> Iterator[tuple[CalendarTime, EventDuration | None]]:
         """Yield the times of a list, or periods with their lengths."""
         for text in filter(None, map(str.strip, of.value.split(","))):
             begin, _, end = text.partition("/")
-            start = self.when(of, begin)
+            start = self.parse(of, begin)
             yield start, self._until(start, end, of) if end else None
 
-    def _until(self, start: When, end: str, of: Property) -> Length:
+    def _until(self, start: CalendarTime, end: str, of: Property) -> EventDuration:
         if end.upper().startswith(("P", "+", "-")):
             return parse_duration(end)
-        return length_between(start, self.when(of, end))
+        return length_between(start, self.parse(of, end))
 
 
-def text_of(each: Property | None) -> str:
+def text_value(each: Property | None) -> str:
     """A TEXT, without its escapes (section 3.3.11)."""
     return _unescape(each.value) if each else ""
 
 
-def texts_of(each: Property) -> list[str]:
+def text_values(each: Property) -> list[str]:
     """A list of TEXTs, without their escapes."""
     return [_unescape(match[0]) for match in _LISTED.finditer(each.value)]
 
@@ -91,7 +91,7 @@ def _unescape(text: str) -> str:
     return _ESCAPED.sub(lambda match: "\n" if match[1] in "nN" else match[1], text)
 
 
-def parse_duration(text: str) -> Length:
+def parse_duration(text: str) -> EventDuration:
     """A DURATION; its weeks and days are the calendar's, the rest is exact.
 
     Raises:
@@ -104,7 +104,7 @@ def parse_duration(text: str) -> Length:
     if match["sign"] == "-":
         raise ValueError(f"the duration {text} is negative")
     try:
-        return Length(
+        return EventDuration(
             number["weeks"] * 7 + number["days"],
             timedelta(
                 hours=number["hours"],
@@ -116,7 +116,7 @@ def parse_duration(text: str) -> Length:
         raise ValueError(f"the duration {text} is too long") from None
 
 
-def length_between(start: When, end: When) -> Length:
+def length_between(start: CalendarTime, end: CalendarTime) -> EventDuration:
     """What DTEND says of how long an event lasts; a day that ends on itself lasts that day.
 
     Raises:
@@ -128,15 +128,15 @@ def length_between(start: When, end: When) -> Length:
         days = (end.local - start.local).days
         if days < 0:
             raise ValueError("the end is before the start")
-        return Length(max(days, 1))
+        return EventDuration(max(days, 1))
     if start.zone is end.zone is not UTC:
         if end.local < start.local:
             raise ValueError("the end is before the start")
-        return Length(shown=end.local - start.local)
-    exact = end.moment() - start.moment()
+        return EventDuration(wall=end.local - start.local)
+    exact = end.to_utc() - start.to_utc()
     if exact < timedelta(0):
         raise ValueError("the end is before the start")
-    return Length(0, exact)
+    return EventDuration(0, exact)
 
 
 def parse_offset(text: str) -> timedelta:

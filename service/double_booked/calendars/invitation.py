@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.folders import name_of
-from double_booked.calendars.ics_events import Found
-from double_booked.calendars.sources import Joined, Source
+from double_booked.calendars.folders import display_name
+from double_booked.calendars.ics_events import ParsedEvent
+from double_booked.calendars.sources import MergedEvents, ParsedFile
 from double_booked.calendars.web_addresses import is_address
 
 
@@ -22,11 +22,11 @@ class Invitation:
 
     path: str
 
-    def is_read(self, sources: Sequence[Source]) -> bool:
+    def is_read(self, sources: Sequence[ParsedFile]) -> bool:
         """Return whether something of it is among what was read."""
-        return any(each.found or not each.skipped for each in sources if self._holds(each))
+        return any(each.events or not each.skipped for each in sources if self._holds(each))
 
-    def address(self, sources: Sequence[Source]) -> list[Source]:
+    def address(self, sources: Sequence[ParsedFile]) -> list[ParsedFile]:
         """Return the sources, those of the invitation first and once, on what the others take.
 
         Its events take every resource of the other sources. Those that name what they take, as the
@@ -36,35 +36,35 @@ class Invitation:
         own = {_key(each.name): each for each in sources if self._holds(each)}
         others = [each for each in sources if not self._holds(each)]
         resources = {name for each in others for name in _resources(each)}
-        others = _without(others, [found for each in own.values() for found in each.found])
+        others = _without(others, [found for each in own.values() for found in each.events])
         if resources:
             return [*(_on(each, sorted(resources)) for each in own.values()), *others]
         return [*own.values(), *others]
 
-    def positions(self, joined: Joined) -> frozenset[int]:
+    def positions(self, merged: MergedEvents) -> frozenset[int]:
         """Return the positions of its events in the joined list."""
-        own = {number for number, each in enumerate(joined.sources) if self._holds(each)}
+        own = {number for number, each in enumerate(merged.files) if self._holds(each)}
         return frozenset(
-            position for position, (number, _) in enumerate(joined.origins) if number in own
+            position for position, (number, _) in enumerate(merged.origins) if number in own
         )
 
-    def _holds(self, source: Source) -> bool:
+    def _holds(self, source: ParsedFile) -> bool:
         if self.path == "-" or is_address(self.path):
-            return source.name == name_of(self.path)
+            return source.name == display_name(self.path)
         path = Path(self.path).resolve()
-        return source.name != name_of("-") and Path(source.name).resolve().is_relative_to(path)
+        return source.name != display_name("-") and Path(source.name).resolve().is_relative_to(path)
 
 
 def _key(name: str) -> Path:
     return Path(name).resolve()
 
 
-def _resources(source: Source) -> set[str]:
+def _resources(source: ParsedFile) -> set[str]:
     """The unnamed resource is ""."""
-    return {name for each in source.found for name in each.event.resources or [""]}
+    return {name for each in source.events for name in each.event.resources or [""]}
 
 
-def _without(sources: Sequence[Source], own: Sequence[Found]) -> list[Source]:
+def _without(sources: Sequence[ParsedFile], own: Sequence[ParsedEvent]) -> list[ParsedFile]:
     """Return the sources without what an invitation has too.
 
     One event of a series is an override, which stands for the event of that id; several are the
@@ -74,25 +74,25 @@ def _without(sources: Sequence[Source], own: Sequence[Found]) -> list[Source]:
     whole = {_uid(each) for each in own if not each.series or times[_uid(each)] > 1} - {""}
     ids = {each.event.id for each in own if each.is_shared}
 
-    def is_kept(found: Found) -> bool:
+    def is_kept(found: ParsedEvent) -> bool:
         return not found.is_shared or (found.event.id not in ids and _uid(found) not in whole)
 
-    return [replace(each, found=list(filter(is_kept, each.found))) for each in sources]
+    return [replace(each, events=list(filter(is_kept, each.events))) for each in sources]
 
 
-def _uid(found: Found) -> str:
+def _uid(found: ParsedEvent) -> str:
     return (found.series or found.event.id) if found.is_shared else ""
 
 
-def _on(source: Source, resources: Sequence[str]) -> Source:
+def _on(source: ParsedFile, resources: Sequence[str]) -> ParsedFile:
     found = [
         _with_resources(each, resources) if source.calendar or not each.event.resources else each
-        for each in source.found
+        for each in source.events
     ]
-    return replace(source, found=found, calendar="")
+    return replace(source, events=found, calendar="")
 
 
-def _with_resources(found: Found, resources: Sequence[str]) -> Found:
+def _with_resources(found: ParsedEvent, resources: Sequence[str]) -> ParsedEvent:
     event = Event()
     event.CopyFrom(found.event)
     event.resources[:] = resources

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from double_booked.calendars.columns import Columns, find_columns, normalize
-from double_booked.calendars.json_people import answers_of, owner_takes_part, text_of
-from double_booked.calendars.row_events import Row, Table, read_rows
-from double_booked.calendars.row_times import Style
-from double_booked.calendars.rows import TableReading
+from double_booked.calendars.json_people import answers_of, cell_text, owner_takes_part
+from double_booked.calendars.row_events import ParsedTable, Row, read_rows
+from double_booked.calendars.row_times import TimeStyle
+from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
-from double_booked.recurrence.zone_names import iana_zone, other_zone
+from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
 
 _AN_HOUR = timedelta(hours=1)
 _MILLISECONDS_FROM = 10**11
@@ -18,7 +18,7 @@ _MILLISECONDS_FROM = 10**11
 _RECURRING = ("rrule", "recurrence", "days of week")
 
 
-def parse(document: Sequence[object], reading: TableReading) -> Table:
+def parse(document: Sequence[object], options: TableOptions) -> ParsedTable:
     """Return the events of an array of objects.
 
     The keys are those of `columns.NAMES`, and `extendedProps` may hold more. Dates as ends do not
@@ -26,26 +26,26 @@ def parse(document: Sequence[object], reading: TableReading) -> Table:
 
     Args:
         document: The array.
-        reading: How it is read.
+        options: How it is read.
 
     Raises:
-        InvalidCalendarError: The events do not have what `reading.by` asks for.
+        InvalidCalendarError: The events do not have what `options.by` asks for.
     """
     rows, skipped = [], []
     for index, each in enumerate(document):
         try:
-            rows.append(_row(index, each, reading))
+            rows.append(_row(index, each, options))
         except (TypeError, ValueError) as error:
             skipped.append(Skipped(None, f"[{index}]: {error}", _title(each)))
-    style = Style(reading.zone, dates_end_before=True, without_end=_AN_HOUR)
+    style = TimeStyle(options.zone, dates_end_before=True, without_end=_AN_HOUR)
     is_calendar = any(map(_is_of_calendar, document))
-    found = read_rows(rows, _all_columns(rows), style, reading, is_calendar=is_calendar)
+    found = read_rows(rows, _all_columns(rows), style, options, is_calendar=is_calendar)
     skipped += [_skip(row, reason) for row, reason in found.faults]
-    assumptions = [*found.assumptions, *_tell_ends(rows)]
-    return Table(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
+    assumptions = [*found.assumptions, *_end_assumptions(rows)]
+    return ParsedTable(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
 
 
-def _row(index: int, found: object, reading: TableReading) -> Row:
+def _row(index: int, found: object, options: TableOptions) -> Row:
     if not isinstance(found, dict):
         raise TypeError("not an object")
     nested = found.get("extendedProps")
@@ -54,11 +54,11 @@ def _row(index: int, found: object, reading: TableReading) -> Row:
     recurring = next((by_name[name][0] for name in _RECURRING if name in by_name), None)
     if recurring:
         raise ValueError(f"it recurs by {recurring}, which is read from .ics files only")
-    chosen = {field: name for field, name in reading.columns.items() if normalize(name) in by_name}
+    chosen = {field: name for field, name in options.columns.items() if normalize(name) in by_name}
     columns = find_columns([key for key, _ in by_name.values()], chosen)
     if not columns.has_start:
         raise ValueError(f"it has no start; it has {', '.join(columns.header) or 'no keys'}")
-    texts = [text_of(value) for _, value in by_name.values()]
+    texts = [cell_text(value) for _, value in by_name.values()]
     for position in (*columns.by_field.get("start", ()), *columns.by_field.get("end", ())):
         texts[position] = _time(list(by_name.values())[position][1])
     said = [value for _, value in by_name.values()]
@@ -66,20 +66,20 @@ def _row(index: int, found: object, reading: TableReading) -> Row:
     answers = answers_of(
         [] if attendee is None else said[attendee],
         None if organizer is None else said[organizer],
-        reading.counting,
+        options.counting,
     )
     if attendee is not None:
         texts[attendee] = answers.attendees
     if organizer is not None:
         texts[organizer] = answers.organizer
-    is_without_owner = not owner_takes_part(found, reading.counting)
+    is_without_owner = not owner_takes_part(found, options.counting)
     return Row(index, columns, texts, answers.people, is_without_owner)
 
 
 def _time(value: object) -> str:
     """Return a time as text: FullCalendar's may be a number, Google's and Graph's an object."""
     if isinstance(value, bool) or not isinstance(value, int | float | dict):
-        return text_of(value)
+        return cell_text(value)
     if isinstance(value, dict):
         return _in_its_zone(value)
     try:
@@ -90,9 +90,9 @@ def _time(value: object) -> str:
 
 
 def _in_its_zone(value: Mapping[str, object]) -> str:
-    text = text_of(value.get("dateTime") or value.get("date"))
-    name = text_of(value.get("timeZone"))
-    zone: tzinfo | None = (iana_zone(name) or other_zone(name)) if name else None
+    text = cell_text(value.get("dateTime") or value.get("date"))
+    name = cell_text(value.get("timeZone"))
+    zone: tzinfo | None = (iana_zone(name) or non_iana_zone(name)) if name else None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -111,7 +111,7 @@ def _title(found: object) -> str:
     if not isinstance(found, dict):
         return ""
     return next(
-        (text_of(found[each]) for each in ("title", "summary", "subject") if each in found), ""
+        (cell_text(found[each]) for each in ("title", "summary", "subject") if each in found), ""
     )
 
 
@@ -129,7 +129,7 @@ def _all_columns(rows: Sequence[Row]) -> Columns:
     return Columns(header, by_field, chosen)
 
 
-def _tell_ends(rows: Sequence[Row]) -> list[str]:
+def _end_assumptions(rows: Sequence[Row]) -> list[str]:
     """Return a sentence about events without an end."""
     without = sum(not row.texts.get("end") and not row.texts.get("duration") for row in rows)
     if not without:
@@ -140,4 +140,6 @@ def _tell_ends(rows: Sequence[Row]) -> list[str]:
 
 def _skip(row: Row, reason: str) -> Skipped:
     texts = row.texts
-    return Skipped(None, f"[{row.place}].{reason}", texts.get("title", ""), texts.get("start", ""))
+    return Skipped(
+        None, f"[{row.position}].{reason}", texts.get("title", ""), texts.get("start", "")
+    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from double_booked.calendars.errors import InvalidCalendarError
 
 
-def decode(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """Return the text of a file.
 
     Raises:
@@ -21,7 +21,7 @@ def decode(content: bytes) -> str:
         raise InvalidCalendarError([f"line {line}: the text is not UTF-8"]) from error
 
 
-def place_of(error: json.JSONDecodeError) -> str:
+def describe_position(error: json.JSONDecodeError) -> str:
     """Return where a fault of a text is."""
     return f"line {error.lineno}, column {error.colno}"
 

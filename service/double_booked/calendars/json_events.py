@@ -12,7 +12,7 @@ from google.protobuf.descriptor import Descriptor
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
-from double_booked.calendars.json_documents import decode, load_document
+from double_booked.calendars.json_documents import decode_text, load_document
 from double_booked.calendars.skipped import Skipped
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
@@ -24,7 +24,7 @@ _NOT_THE_MESSAGE = (json_format.ParseError, SystemError)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ParsedList:
     """The events of a file.
 
     Attributes:
@@ -38,7 +38,7 @@ class Listed:
     skipped: Sequence[Skipped] = ()
 
 
-def load(head: bytes, file: BinaryIO) -> Listed:
+def load(head: bytes, file: BinaryIO) -> ParsedList:
     """Reads an EventList in its JSON form, or JSON lines: the JSON form of an Event on each.
 
     Of JSON lines one at a time is held as text. Blank lines are passed over.
@@ -66,7 +66,7 @@ def _is_event(line: bytes) -> bool:
     return isinstance(document, dict) and not document.keys().isdisjoint(_EVENT_FIELDS)
 
 
-def _parse_lines(lines: Iterable[bytes]) -> Listed:
+def _parse_lines(lines: Iterable[bytes]) -> ParsedList:
     events = EventList()
     skipped: list[Skipped] = []
     positions = []
@@ -78,7 +78,7 @@ def _parse_lines(lines: Iterable[bytes]) -> Listed:
             positions.append(position)
         else:
             skipped += [replace(each, line=number) for each in parsed]
-    return Listed(events, positions, skipped)
+    return ParsedList(events, positions, skipped)
 
 
 def _parse_line(line: bytes) -> Event | list[Skipped]:
@@ -98,7 +98,7 @@ def _parse_line(line: bytes) -> Event | list[Skipped]:
     return _faults_of_event(document, "") or [Skipped(None, wrong)]
 
 
-def parse(content: bytes) -> Listed:
+def parse(content: bytes) -> ParsedList:
     """Reads an EventList in its JSON form (protobuf.dev/programming-guides/json).
 
     Whether the events' times can be used is not looked at.
@@ -106,12 +106,12 @@ def parse(content: bytes) -> Listed:
     Raises:
         InvalidCalendarError: The bytes are not UTF-8, not JSON, or not an EventList.
     """
-    text = decode(content)
+    text = decode_text(content)
     wrong = ""
     try:
         if text.lstrip().startswith("{"):  # protobuf takes [] and "" for {}
             events = json_format.Parse(text, EventList())
-            return Listed(events, range(len(events.events)))
+            return ParsedList(events, range(len(events.events)))
     except _NOT_THE_MESSAGE as error:
         wrong = str(error)  # it names neither the place of every fault nor how to mend it
     document = load_document(
@@ -123,7 +123,7 @@ def parse(content: bytes) -> Listed:
     return listed
 
 
-def _usable(document: object) -> Listed:
+def _usable(document: object) -> ParsedList:
     """The events of a document that can be used, and what is wrong with the others.
 
     Raises:
@@ -145,7 +145,7 @@ def _usable(document: object) -> Listed:
         if not wrong:
             positions.append(position)
             json_format.ParseDict(event, found.events.add())
-    return Listed(found, positions, skipped)
+    return ParsedList(found, positions, skipped)
 
 
 def _faults_of_event(event: object, path: str) -> list[Skipped]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from double_booked.calendars.addresses import normalize_address
-from double_booked.calendars.attendance import Counting, People, is_google_calendar
+from double_booked.calendars.attendance import CountingRules, People, is_google_calendar
 
 _NAMES = ("email", "address", "emailAddress", "displayName", "name", "title", "id")
 """The keys of an object that stands for a person or a place, the one to read first."""
@@ -27,18 +27,18 @@ class Answers:
     organizer: str
 
 
-def text_of(value: object) -> str:
+def cell_text(value: object) -> str:
     """Return a value as a table would have it."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ";".join(map(text_of, value))
+        return ";".join(map(cell_text, value))
     if isinstance(value, dict):
-        return next((text_of(value[name]) for name in _NAMES if value.get(name)), "")
+        return next((cell_text(value[name]) for name in _NAMES if value.get(name)), "")
     return "" if value is None else str(value)
 
 
-def answers_of(attendees: object, organizer: object, counting: Counting) -> Answers:
+def answers_of(attendees: object, organizer: object, counting: CountingRules) -> Answers:
     """Return the people of an event, by whether it takes their time.
 
     The organizer takes part, unless the attendees list them too: then that answer counts.
@@ -54,12 +54,12 @@ def answers_of(attendees: object, organizer: object, counting: Counting) -> Answ
     texts: list[str] = []
     present, absent = dict[str, None](), dict[str, None]()
     for each, response in zip(listed, responses, strict=True):
-        text, is_present = text_of(each), takes_part(response, counting)
+        text, is_present = cell_text(each), takes_part(response, counting)
         if is_present:
             texts.append(text)
         if address := normalize_address(text):
             (present if is_present else absent)[address] = None
-    leader = text_of(organizer)
+    leader = cell_text(organizer)
     address = normalize_address(leader)
     if address in present or address in absent or is_google_calendar(address):
         leader = ""
@@ -71,12 +71,12 @@ def answers_of(attendees: object, organizer: object, counting: Counting) -> Answ
     return Answers(people, ";".join(filter(None, texts)), leader)
 
 
-def owner_takes_part(event: Mapping[str, object], counting: Counting) -> bool:
+def owner_takes_part(event: Mapping[str, object], counting: CountingRules) -> bool:
     """Return whether an event takes the time of whose calendar it is, by Graph's responseStatus."""
     return takes_part(_word(event.get("responseStatus"), "response"), counting)
 
 
-def takes_part(response: str, counting: Counting) -> bool:
+def takes_part(response: str, counting: CountingRules) -> bool:
     """Return whether an event takes the time of someone who answered so."""
     return response != "declined" and (counting.count_tentative or response not in _TENTATIVE)
 

@@ -37,7 +37,7 @@ EXAMPLES = "2026-11-23T09:00:00+01:00, 2026-11-23 09:00, 11/23/2026 9:00 AM or 2
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DateOrder:
     """In which order dates of numbers are read.
 
     Attributes:
@@ -50,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class DateTimeParts:
     """What a text says of a point in time.
 
     Attributes:
@@ -63,15 +63,15 @@ class Parts:
     clock: timedelta | None = None
     zone: tzinfo | None = None
 
-    def filled(self, other: "Parts") -> "Parts":
+    def filled(self, other: "DateTimeParts") -> "DateTimeParts":
         """Return these parts, with those of another text where one is missing."""
-        return Parts(
+        return DateTimeParts(
             self.day or other.day,
             other.clock if self.clock is None else self.clock,
             self.zone or other.zone,
         )
 
-    def moment(self, zone: tzinfo) -> datetime:
+    def to_utc(self, zone: tzinfo) -> datetime:
         """Return the point in time in UTC; a date is its first moment.
 
         Args:
@@ -87,7 +87,7 @@ class Parts:
         return local.replace(tzinfo=self.zone or zone).astimezone(UTC)
 
 
-def parse_parts(text: str, order: Order) -> Parts:
+def parse_parts(text: str, order: DateOrder) -> DateTimeParts:
     """Return what a text says of a point in time.
 
     Read are ISO 8601, and dates like 12/31/2026, 31.12.2026, 31 December 2026 and Dec 31, 2026,
@@ -105,17 +105,17 @@ def parse_parts(text: str, order: Order) -> Parts:
         return found
     clock = _CLOCK.search(text)
     if not clock:
-        return Parts(_parse_date(text, order))
+        return DateTimeParts(_parse_date(text, order))
     after = text[clock.end() :]
     offset = _OFFSET.fullmatch(after.rstrip())
     rest = text[: clock.start()] + ("" if offset else after)
     day = _parse_date(rest, order) if rest.strip(" ,-T\t") else None
-    return Parts(day, _since_midnight(clock), _zone(offset))
+    return DateTimeParts(day, _since_midnight(clock), _zone(offset))
 
 
-def _parse_iso(text: str) -> Parts | None:
+def _parse_iso(text: str) -> DateTimeParts | None:
     try:
-        return Parts(date.fromisoformat(text))
+        return DateTimeParts(date.fromisoformat(text))
     except ValueError:
         pass
     try:
@@ -128,7 +128,7 @@ def _parse_iso(text: str) -> Parts | None:
         seconds=moment.second,
         microseconds=moment.microsecond,
     )
-    return Parts(moment.date(), clock, moment.tzinfo)
+    return DateTimeParts(moment.date(), clock, moment.tzinfo)
 
 
 def _since_midnight(clock: re.Match[str]) -> timedelta:
@@ -152,7 +152,7 @@ def _zone(offset: re.Match[str] | None) -> tzinfo | None:
     return timezone(-length if offset["sign"] == "-" else length)
 
 
-def _parse_date(text: str, order: Order) -> date:
+def _parse_date(text: str, order: DateOrder) -> date:
     text = _WEEKDAY.sub("", text).strip(" ,-T\t")
     if match := _YEAR_FIRST.fullmatch(text):
         return date(int(match[1]), int(match[3]), int(match[4]))
@@ -169,7 +169,7 @@ def _year_of(match: re.Match[str]) -> int:
     return int(match[4]) + (_CENTURY if len(match[4]) < len("2026") else 0)
 
 
-def _of_numbers(match: re.Match[str], order: Order) -> date:
+def _of_numbers(match: re.Match[str], order: DateOrder) -> date:
     first, second, year = int(match[1]), int(match[3]), _year_of(match)
     day, month = (first, second) if match[2] in order.day_first else (second, first)
     if month > _MONTHS_OF_YEAR and not order.is_strict:
@@ -177,7 +177,7 @@ def _of_numbers(match: re.Match[str], order: Order) -> date:
     return date(year, month, day)
 
 
-def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[Order, list[str]]:
+def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[DateOrder, list[str]]:
     """Return in which order a table's dates are read, and a sentence about each choice.
 
     A date like 25/12/2026 shows the order of all with the same separator. Without such a date, day
@@ -188,7 +188,7 @@ def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[Order, list[
         day_first: Whether the caller says that the day goes first.
     """
     if day_first:
-        return Order(frozenset("./-"), is_strict=True), []
+        return DateOrder(frozenset("./-"), is_strict=True), []
     shown: dict[str, dict[bool, str]] = {"/": {}, "-": {}}
     doubtful: dict[str, str] = {}
     for text in texts:
@@ -216,8 +216,8 @@ def _orders_of(match: re.Match[str]) -> set[bool]:
     return orders
 
 
-def _order_of(shown: dict[str, dict[bool, str]]) -> Order:
-    return Order(frozenset({".", *(each for each in shown if {*shown[each]} == {True})}))
+def _order_of(shown: dict[str, dict[bool, str]]) -> DateOrder:
+    return DateOrder(frozenset({".", *(each for each in shown if {*shown[each]} == {True})}))
 
 
 def _sentence(example: str, shown: dict[bool, str]) -> str:

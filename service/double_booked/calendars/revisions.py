@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from double_booked.calendars.ics_lines import Component
-from double_booked.calendars.ics_values import text_of
-from double_booked.recurrence.rules import Steps
-from double_booked.recurrence.series import Part, When, Window, occurrences
-from double_booked.recurrence.times import decode
+from double_booked.calendars.ics_values import text_value
+from double_booked.recurrence.rules import StepBudget
+from double_booked.recurrence.series import CalendarTime, SeriesComponent, Window, occurrences
+from double_booked.recurrence.times import parse_date_or_time
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _STAMP = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)
@@ -61,9 +61,9 @@ def revision_of(component: Component, method: str, note: Callable[[int, str], No
         _sequence(component, note),
         _moment(component, "DTSTAMP"),
         _moment(component, "LAST-MODIFIED"),
-        method == "CANCEL" or text_of(component.first("STATUS")).strip().upper() == "CANCELLED",
+        method == "CANCEL" or text_value(component.first("STATUS")).strip().upper() == "CANCELLED",
         start.value if start else "",
-        text_of(component.first("SUMMARY")),
+        text_value(component.first("SUMMARY")),
     )
 
 
@@ -82,7 +82,7 @@ def _moment(component: Component, name: str) -> datetime:
     if not each or not _STAMP.fullmatch(each.value):
         return _NEVER
     try:
-        found, _ = decode(each.value)
+        found, _ = parse_date_or_time(each.value)
     except ValueError:
         return _NEVER
     return found.replace(tzinfo=UTC) if isinstance(found, datetime) else _NEVER
@@ -129,7 +129,9 @@ def newest(revised: Sequence[T]) -> T:
     return max(reversed(revised), key=lambda each: each.revision)
 
 
-def without_stale(parts: Sequence[Part[T]], steps: Steps) -> list[Part[T]]:
+def without_stale(
+    parts: Sequence[SeriesComponent[T]], budget: StepBudget
+) -> list[SeriesComponent[T]]:
     """Return the parts of a series without the overrides that are older than it and do not count.
 
     An older override counts as long as the series still has its time, and is not cancelled.
@@ -138,15 +140,19 @@ def without_stale(parts: Sequence[Part[T]], steps: Steps) -> list[Part[T]]:
         TooManyStepsError: The rules of the series go farther.
         OverflowError: A time leaves the years 1 to 9999.
     """
-    series = next((part for part in parts if not part.replaces), None)
+    series = next((part for part in parts if not part.recurrence_id), None)
     if series is None:
         return list(parts)
-    revision = series.of.revision
-    stale = [part for part in parts if part.replaces and is_older(part.of.revision, revision)]
+    revision = series.info.revision
+    stale = [
+        part for part in parts if part.recurrence_id and is_older(part.info.revision, revision)
+    ]
     if not stale:
         return list(parts)
-    times = Times(series, [part.replaces for part in stale if part.replaces], steps)
-    gone = {id(part) for part in stale if part.replaces and not times.has(part.replaces)}
+    times = SeriesTimes(
+        series, [part.recurrence_id for part in stale if part.recurrence_id], budget
+    )
+    gone = {id(part) for part in stale if part.recurrence_id and not times.has(part.recurrence_id)}
     return [part for part in parts if id(part) not in gone]
 
 
@@ -161,20 +167,22 @@ def is_older(override: Revision, series: Revision) -> bool:
     return override.sequence < series.sequence
 
 
-class Times:
+class SeriesTimes:
     """Which of some times a series has; a series that is cancelled has none."""
 
-    def __init__(self, series: Part[T], whens: Sequence[When], steps: Steps) -> None:
+    def __init__(
+        self, series: SeriesComponent[T], whens: Sequence[CalendarTime], budget: StepBudget
+    ) -> None:
         self._moments: set[datetime] = set()
         self._days: set[date] = set()
-        if series.of.revision.is_cancelled or not whens:
+        if series.info.revision.is_cancelled or not whens:
             return
-        moments = [when.moment() for when in whens]
+        moments = [when.to_utc() for when in whens]
         around = Window(min(moments) - timedelta(days=1), max(moments) + timedelta(days=2))
-        for each in occurrences([replace(series, is_cancelled=False)], around, steps):
-            self._moments.add(each.series_time.moment())
+        for each in occurrences([replace(series, is_cancelled=False)], around, budget):
+            self._moments.add(each.series_time.to_utc())
             self._days.add(each.series_time.local.date())
 
-    def has(self, when: When) -> bool:
+    def has(self, when: CalendarTime) -> bool:
         """Return whether the series has a time; a date is any time of that day."""
-        return when.local.date() in self._days if when.is_date else when.moment() in self._moments
+        return when.local.date() in self._days if when.is_date else when.to_utc() in self._moments

@@ -62,18 +62,18 @@ def _is_online(text: str, *, has_link: bool) -> bool:
     return has_link and not others
 
 
-def spell_alike(asked: EventList) -> None:
+def unify_spelling(request: EventList) -> None:
     """Give resources whose names differ in case or outer blanks alone the first spelling.
 
     Args:
-        asked: The events and options; it is changed.
+        request: The events and options; it is changed.
     """
     spellings: dict[str, str] = {}
-    for event in asked.events:
+    for event in request.events:
         names = [spellings.setdefault(room_key(name), name.strip()) for name in event.resources]
         if names != list(event.resources):
             event.resources[:] = dict.fromkeys(names)
-    capacity = asked.options.capacity
+    capacity = request.options.capacity
     for name in list(capacity):
         spelling = spellings.get(room_key(name), name)
         if spelling not in capacity:

@@ -8,8 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from double_booked.calendars.local_times import (
     EXAMPLES,
-    Order,
-    Parts,
+    DateOrder,
+    DateTimeParts,
     parse_duration_text,
     parse_parts,
 )
@@ -20,7 +20,7 @@ _TRUE = {"true", "yes", "1", "-1", "x", "y", "on", "wahr", "ja", "oui"}
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class TimeStyle:
     """How the times of a table are written.
 
     Attributes:
@@ -31,13 +31,13 @@ class Style:
     """
 
     zone: tzinfo
-    order: Order = Order()  # noqa: RUF009 - it is frozen
+    order: DateOrder = DateOrder()  # noqa: RUF009 - it is frozen
     dates_end_before: bool = False
     without_end: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class EventTimes:
     """When an event starts and ends, and whether these are the limits of whole days."""
 
     start: Timestamp
@@ -45,7 +45,7 @@ class Span:
     is_of_dates: bool
 
 
-def span_of(texts: Mapping[str, str], names: Mapping[str, str], style: Style) -> Span:
+def parse_times(texts: Mapping[str, str], names: Mapping[str, str], style: TimeStyle) -> EventTimes:
     """Return when an event starts and ends.
 
     Args:
@@ -60,12 +60,14 @@ def span_of(texts: Mapping[str, str], names: Mapping[str, str], style: Style) ->
 
 
 class _SpanReader:
-    def __init__(self, texts: Mapping[str, str], names: Mapping[str, str], style: Style) -> None:
+    def __init__(
+        self, texts: Mapping[str, str], names: Mapping[str, str], style: TimeStyle
+    ) -> None:
         self._texts = texts
         self._names = names
         self._style = style
 
-    def read(self) -> Span:
+    def read(self) -> EventTimes:
         begin = self._parts("start")
         if begin.day is None:
             raise self._no_time("start")
@@ -73,9 +75,11 @@ class _SpanReader:
             return self._whole_days(begin)
         self._check_clock(begin)
         start = self._stated("start") or self._moment("start", begin)
-        return Span(start, self._stated("end") or self._end(begin, start), begin.clock is None)
+        return EventTimes(
+            start, self._stated("end") or self._end(begin, start), begin.clock is None
+        )
 
-    def _check_clock(self, begin: Parts) -> None:
+    def _check_clock(self, begin: DateTimeParts) -> None:
         """Refuse a date beside an empty cell for its time; a date without such a column is a day.
 
         Raises:
@@ -90,9 +94,9 @@ class _SpanReader:
     def _text(self, field: str) -> str:
         return self._texts.get(field, "").strip()
 
-    def _parts(self, side: str) -> Parts:
+    def _parts(self, side: str) -> DateTimeParts:
         """Return what the columns of a start or an end say together."""
-        found = Parts()
+        found = DateTimeParts()
         for field in (side, f"{side} date", f"{side} time"):
             if self._text(field):
                 try:
@@ -101,9 +105,9 @@ class _SpanReader:
                     raise self._no_time(field) from None
         return found
 
-    def _end(self, begin: Parts, start: Timestamp) -> Timestamp:
+    def _end(self, begin: DateTimeParts, start: Timestamp) -> Timestamp:
         until = self._parts("end")
-        if until == Parts():
+        if until == DateTimeParts():
             return self._end_without_text(begin, start)
         if until.day is None:
             until = self._on_day_of(begin, until)
@@ -112,7 +116,7 @@ class _SpanReader:
             until = self._day_after(until)
         return self._moment("end", until)
 
-    def _end_without_text(self, begin: Parts, start: Timestamp) -> Timestamp:
+    def _end_without_text(self, begin: DateTimeParts, start: Timestamp) -> Timestamp:
         if self._text("duration"):
             return self._after(start)
         is_date = begin.clock is None
@@ -122,29 +126,29 @@ class _SpanReader:
             raise self._no_time("end")
         return _later(start, self._style.without_end)
 
-    def _on_day_of(self, begin: Parts, until: Parts) -> Parts:
+    def _on_day_of(self, begin: DateTimeParts, until: DateTimeParts) -> DateTimeParts:
         """Return an end that is only a time of day: on the day of the start, or that after it."""
         clock = until.clock or timedelta(0)
         if begin.clock is not None and clock < begin.clock:
             clock += _A_DAY
-        return Parts(begin.day, clock, until.zone or begin.zone)
+        return DateTimeParts(begin.day, clock, until.zone or begin.zone)
 
-    def _whole_days(self, begin: Parts) -> Span:
+    def _whole_days(self, begin: DateTimeParts) -> EventTimes:
         """Return the first moments of the first day and of the day after the last.
 
         Outlook ends whole days at midnight of the day after; a date alone belongs to the event.
         """
         until = self._parts("end")
-        last = Parts(until.day or begin.day)
+        last = DateTimeParts(until.day or begin.day)
         is_after = self._style.dates_end_before or until.clock == timedelta(0)
         if not is_after or last.day == begin.day:
             last = self._day_after(last)
-        first = Parts(begin.day)
-        return Span(self._moment("start", first), self._moment("end", last), is_of_dates=True)
+        first = DateTimeParts(begin.day)
+        return EventTimes(self._moment("start", first), self._moment("end", last), is_of_dates=True)
 
-    def _day_after(self, parts: Parts) -> Parts:
+    def _day_after(self, parts: DateTimeParts) -> DateTimeParts:
         try:
-            return Parts(parts.day + _A_DAY if parts.day else None, None, parts.zone)
+            return DateTimeParts(parts.day + _A_DAY if parts.day else None, None, parts.zone)
         except OverflowError:
             raise self._no_time("end") from None
 
@@ -164,10 +168,10 @@ class _SpanReader:
             return None
         return found
 
-    def _moment(self, side: str, parts: Parts) -> Timestamp:
+    def _moment(self, side: str, parts: DateTimeParts) -> Timestamp:
         found = Timestamp()
         try:
-            found.FromDatetime(parts.moment(self._style.zone))
+            found.FromDatetime(parts.to_utc(self._style.zone))
         except (ValueError, OverflowError):
             raise self._no_time(side) from None
         return found

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from double_booked.api.scheduling_pb2 import Event
-from double_booked.calendars.attendance import Counting
+from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.columns import Columns, normalize
 
 _WITHOUT_TIME = {"cancelled", "canceled", "declined", "free", "transparent", "working elsewhere"}
@@ -30,7 +30,7 @@ _FIELDS_BY: Mapping[str, Sequence[str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TableReading:
+class TableOptions:
     """How tables, and arrays of events in JSON, are read.
 
     Attributes:
@@ -44,14 +44,14 @@ class TableReading:
     """
 
     zone: tzinfo
-    counting: Counting = Counting()  # noqa: RUF009 - it is frozen
+    counting: CountingRules = CountingRules()  # noqa: RUF009 - it is frozen
     day_first: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     by: str | None = None
     me: frozenset[str] = frozenset()
 
 
-def takes_time(columns: Columns, row: Sequence[str], counting: Counting) -> bool:
+def occupies_time(columns: Columns, row: Sequence[str], counting: CountingRules) -> bool:
     """Return whether a row takes time: it is not cancelled, free, or left out as tentative."""
     said = set()
     for position in columns.by_field.get("status", ()):
@@ -61,7 +61,7 @@ def takes_time(columns: Columns, row: Sequence[str], counting: Counting) -> bool
     return not said & _WITHOUT_TIME and (counting.count_tentative or "tentative" not in said)
 
 
-def texts_of(columns: Columns, row: Sequence[str]) -> dict[str, str]:
+def row_texts(columns: Columns, row: Sequence[str]) -> dict[str, str]:
     """Return the text of each field that a row has."""
     return {
         name: row[positions[0]]
@@ -75,7 +75,7 @@ def resource_field(columns: Columns, by: str | None) -> str | None:
 
     Args:
         columns: Those of the table.
-        by: As `TableReading` has it.
+        by: As `TableOptions` has it.
     """
     if by is None:
         return next(iter(columns.resource_fields), None)
@@ -89,7 +89,7 @@ def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = 
     Args:
         texts: What the row has, by field.
         chosen: The field that names it; rooms of one name in two areas are two.
-        by: As `TableReading` has it; by attendee, the organizer counts too.
+        by: As `TableOptions` has it; by attendee, the organizer counts too.
     """
     if chosen is None:
         return []
@@ -100,7 +100,9 @@ def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = 
     return [f"{area} / {name}" if area else name for name in names if name]
 
 
-def tell_resources(columns: Columns, chosen: str | None, events: Sequence[Event]) -> list[str]:
+def resource_assumptions(
+    columns: Columns, chosen: str | None, events: Sequence[Event]
+) -> list[str]:
     """Return a sentence about each thing that rows leave open of what they take.
 
     Args:

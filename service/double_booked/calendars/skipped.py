@@ -8,7 +8,7 @@ from itertools import islice
 MAX_OF_A_KIND = 5
 """How many faults of one kind a file may have until they are counted."""
 
-FEW = 3
+SHOWN_OF_A_KIND = 3
 """How many of them are told nevertheless."""
 
 MAX_KINDS = 20
@@ -51,7 +51,7 @@ class Skipped:
         return _DIFFERS.sub("", self.reason)
 
 
-def tell(skipped: Iterable[Skipped]) -> Iterator[str]:
+def summarize(skipped: Iterable[Skipped]) -> Iterator[str]:
     """Yield a sentence about each thing that is skipped in a file.
 
     Of more than MAX_OF_A_KIND of one kind, the first few are told, and how many more there are.
@@ -60,7 +60,7 @@ def tell(skipped: Iterable[Skipped]) -> Iterator[str]:
     for each in skipped:
         kinds.setdefault(each.kind, []).append(each)
     for alike in islice(kinds.values(), MAX_KINDS):
-        shown = alike if len(alike) <= MAX_OF_A_KIND else alike[:FEW]
+        shown = alike if len(alike) <= MAX_OF_A_KIND else alike[:SHOWN_OF_A_KIND]
         for each in shown:
             yield str(each) if each.title is None else f"{each}; skipped"
         if len(shown) < len(alike):

@@ -14,16 +14,16 @@ from typing import BinaryIO
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars import csv_events, ics, json_arrays, json_events
 from double_booked.calendars.allowance import Allowance, Metered
-from double_booked.calendars.attendance import is_without
+from double_booked.calendars.attendance import owner_is_absent
 from double_booked.calendars.copies import Copies, Copy, Fate
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.folders import name_of
-from double_booked.calendars.formats import detect, is_array
-from double_booked.calendars.ics_events import RESOURCES, Found, to_found
+from double_booked.calendars.folders import display_name
+from double_booked.calendars.formats import detect_format, is_array
+from double_booked.calendars.ics_events import RESOURCES, ParsedEvent, to_parsed_events
 from double_booked.calendars.jcal import is_jcal, to_components
-from double_booked.calendars.json_documents import decode, load_document, place_of
-from double_booked.calendars.row_events import Table
-from double_booked.calendars.rows import TableReading
+from double_booked.calendars.json_documents import decode_text, describe_position, load_document
+from double_booked.calendars.row_events import ParsedTable
+from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
 from double_booked.conflicts.instants import to_seconds
@@ -46,11 +46,11 @@ BY = ("file", "calendar", *RESOURCES)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadOptions:
     """How files are read.
 
     Attributes:
-        of_calendars: How .ics files are read; its zone is that of times of CSV without one.
+        calendar: How .ics files are read; its zone is that of times of CSV without one.
         window: If any, only what takes some of it is read of other files too.
         format: One of FORMATS; None to tell by the content.
         by: What events take, one of BY; None for files of .ics, and what the other formats say.
@@ -60,7 +60,7 @@ class Reading:
         columns: The names of the columns to read as fields of `columns.FIELDS`.
     """
 
-    of_calendars: ics.Reading
+    calendar: ics.CalendarOptions
     window: Window | None = None
     format: str | None = None
     by: str | None = None
@@ -71,12 +71,12 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ParsedFile:
     """What was read of a file.
 
     Attributes:
         name: Under which people know it.
-        found: The events.
+        events: The events.
         options: What the file says of what counts as a conflict.
         outside: How many events and series have nothing in the window.
         without_resource: How many events take nothing of what they were to be looked at by.
@@ -90,7 +90,7 @@ class Source:
     """
 
     name: str
-    found: Sequence[Found]
+    events: Sequence[ParsedEvent]
     options: ConflictOptions
     outside: int = 0
     without_resource: int = 0
@@ -104,42 +104,44 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class MergedEvents:
     """All the sources' events in one list.
 
     Attributes:
-        asked: The list.
-        sources: Where they are from.
+        request: The list.
+        files: Where they are from.
         origins: Of each event, the number of its source, and its place among those found there.
         older: How many events were left out, since another calendar has a newer copy.
     """
 
-    asked: EventList
-    sources: Sequence[Source]
+    request: EventList
+    files: Sequence[ParsedFile]
     origins: Sequence[tuple[int, int]]
     older: int = 0
 
-    def found(self, position: int) -> tuple[Source, Found]:
+    def lookup(self, position: int) -> tuple[ParsedFile, ParsedEvent]:
         """The source of an event of the list, and what was found there."""
         number, index = self.origins[position]
-        return self.sources[number], self.sources[number].found[index]
+        return self.files[number], self.files[number].events[index]
 
-    def place(self, position: int) -> tuple[str, int | None, str]:
+    def location(self, position: int) -> tuple[str, int | None, str]:
         """The file of an event of the list, its line if known, and its field in the file."""
         number, index = self.origins[position]
-        source = self.sources[number]
-        each = source.found[index]
+        source = self.files[number]
+        each = source.events[index]
         field = f"events[{index if each.position is None else each.position}]"
         return source.name, each.line, field
 
 
-def read(path: str, resource: str, reading: Reading, allowance: Allowance | None = None) -> Source:
+def read_file(
+    path: str, resource: str, options: ReadOptions, allowance: Allowance | None = None
+) -> ParsedFile:
     """Reads a file; "-" is standard input, and an address is downloaded.
 
     Args:
         path: Where it is.
         resource: What it is called among the resources.
-        reading: How it is read.
+        options: How it is read.
         allowance: How much of it, and of what is read later, may be read.
 
     Raises:
@@ -149,74 +151,74 @@ def read(path: str, resource: str, reading: Reading, allowance: Allowance | None
     """
     is_file = path != "-" and not is_address(path)
     with _open(path, allowance or Allowance()) as file:
-        return replace(_read(file, path, resource, reading), is_file=is_file)
+        return replace(_read(file, path, resource, options), is_file=is_file)
 
 
-def _read(file: BinaryIO, path: str, resource: str, reading: Reading) -> Source:
+def _read(file: BinaryIO, path: str, resource: str, options: ReadOptions) -> ParsedFile:
     head = _read_head(file)
-    found_format = reading.format or detect(head, path, reading.columns)
+    found_format = options.format or detect_format(head, path, options.columns)
     if found_format == "ics":
-        events = ics.parse(head + file.read(), reading.of_calendars)
-        return _from_calendar(name_of(path), events, reading, resource)
+        events = ics.parse(head + file.read(), options.calendar)
+        return _from_calendar(display_name(path), events, options, resource)
     if found_format == "csv":
-        source = _from_csv(path, head + file.read(), reading, resource)
+        source = _from_csv(path, head + file.read(), options, resource)
     elif is_array(head):
-        return _from_array(path, head + file.read(), reading, resource)
+        return _from_array(path, head + file.read(), options, resource)
     else:
-        source = _from_json(path, head, file, reading, resource)
-    return _in_window(_without_faults(source), reading.window)
+        source = _from_json(path, head, file, options, resource)
+    return _in_window(_without_faults(source), options.window)
 
 
-def _from_csv(path: str, content: bytes, reading: Reading, resource: str) -> Source:
-    table = csv_events.parse(content, _of_tables(reading))
-    found = [Found(event, line) for line, event in table.events]
-    return _from_table(path, table, found, reading, resource)
+def _from_csv(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
+    table = csv_events.parse(content, _of_tables(options))
+    found = [ParsedEvent(event, line) for line, event in table.events]
+    return _from_table(path, table, found, options, resource)
 
 
-def _from_array(path: str, content: bytes, reading: Reading, resource: str) -> Source:
-    text = decode(content)
-    loaded = load_document(text, "array of events", place_of)
+def _from_array(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
+    text = decode_text(content)
+    loaded = load_document(text, "array of events", describe_position)
     document = loaded if isinstance(loaded, list) else []
     if is_jcal(document):
-        calendar = ics.read_components(to_components(document, text), reading.of_calendars)
-        return _from_calendar(name_of(path), calendar, reading, resource)
-    table = json_arrays.parse(document, _of_tables(reading))
-    found = [Found(event, position=index) for index, event in table.events]
-    source = _from_table(path, table, found, reading, resource)
-    return _in_window(_without_faults(source), reading.window)
+        calendar = ics.read_components(to_components(document, text), options.calendar)
+        return _from_calendar(display_name(path), calendar, options, resource)
+    table = json_arrays.parse(document, _of_tables(options))
+    found = [ParsedEvent(event, position=index) for index, event in table.events]
+    source = _from_table(path, table, found, options, resource)
+    return _in_window(_without_faults(source), options.window)
 
 
 def _from_table(
-    path: str, table: Table, found: Sequence[Found], reading: Reading, resource: str
-) -> Source:
-    inside = _with_resources(found, reading.by, resource, is_calendar=table.is_calendar)
-    return Source(
-        name_of(path),
+    path: str, table: ParsedTable, found: Sequence[ParsedEvent], options: ReadOptions, resource: str
+) -> ParsedFile:
+    inside = _with_resources(found, options.by, resource, is_calendar=table.is_calendar)
+    return ParsedFile(
+        display_name(path),
         inside,
         ConflictOptions(),
         without_resource=len(found) - len(inside),
         skipped=table.skipped,
-        calendar=resource if table.is_calendar or reading.by in _ITSELF else "",
+        calendar=resource if table.is_calendar or options.by in _ITSELF else "",
         assumptions=table.assumptions,
         names_resources=table.names_resources,
     )
 
 
-def _of_tables(reading: Reading) -> TableReading:
-    calendars = reading.of_calendars
-    return TableReading(
+def _of_tables(options: ReadOptions) -> TableOptions:
+    calendars = options.calendar
+    return TableOptions(
         calendars.zone,
         calendars.counting,
-        reading.day_first,
-        reading.columns,
-        reading.by,
-        reading.me,
+        options.day_first,
+        options.columns,
+        options.by,
+        options.me,
     )
 
 
 def _with_resources(
-    found: Sequence[Found], by: str | None, resource: str, *, is_calendar: bool
-) -> list[Found]:
+    found: Sequence[ParsedEvent], by: str | None, resource: str, *, is_calendar: bool
+) -> list[ParsedEvent]:
     """Return the events that take something; those of one calendar take the file."""
     for each in found:
         is_unnamed = by == "calendar" and not each.event.resources
@@ -225,37 +227,39 @@ def _with_resources(
     return [each for each in found if each.event.resources or by not in _MAY_BE_MISSING]
 
 
-def _from_json(path: str, head: bytes, file: BinaryIO, reading: Reading, resource: str) -> Source:
-    if reading.by in _NOT_IN_JSON:
-        raise InvalidCalendarError([f"JSON does not tell of any {reading.by}; try --by file"])
+def _from_json(
+    path: str, head: bytes, file: BinaryIO, options: ReadOptions, resource: str
+) -> ParsedFile:
+    if options.by in _NOT_IN_JSON:
+        raise InvalidCalendarError([f"JSON does not tell of any {options.by}; try --by file"])
     listed = json_events.load(head, file)
     pairs = zip(listed.events.events, listed.positions, strict=True)
-    found = [Found(event, position=position) for event, position in pairs]
-    if reading.by in _ITSELF:
+    found = [ParsedEvent(event, position=position) for event, position in pairs]
+    if options.by in _ITSELF:
         for each in found:
             each.event.resources[:] = [resource]
-    return Source(
-        name_of(path),
+    return ParsedFile(
+        display_name(path),
         found,
         listed.events.options,
         skipped=listed.skipped,
-        calendar=resource if reading.by in _ITSELF else "",
+        calendar=resource if options.by in _ITSELF else "",
     )
 
 
-def _without_faults(source: Source) -> Source:
+def _without_faults(source: ParsedFile) -> ParsedFile:
     """Skips the events whose times cannot be used."""
-    found: list[Found] = []
+    found: list[ParsedEvent] = []
     skipped = list(source.skipped)
-    for each in source.found:
+    for each in source.events:
         faults = [_skip(each, kind) for kind in event_faults(each.event)]
         skipped += faults
         if not faults:
             found.append(each)
-    return replace(source, found=found, skipped=skipped)
+    return replace(source, events=found, skipped=skipped)
 
 
-def _skip(each: Found, kind: FaultKind) -> Skipped:
+def _skip(each: ParsedEvent, kind: FaultKind) -> Skipped:
     fault = describe(Fault(each.position or 0, kind))
     path = fault.field if each.line is None else fault.field.partition(".")[2]
     try:
@@ -265,9 +269,9 @@ def _skip(each: Found, kind: FaultKind) -> Skipped:
     return Skipped(each.line, f"{path}: {fault.description}", each.event.title, date)
 
 
-def _in_window(source: Source, window: Window | None) -> Source:
-    inside = [each for each in source.found if _is_within(each.event, window)]
-    return replace(source, found=inside, outside=len(source.found) - len(inside))
+def _in_window(source: ParsedFile, window: Window | None) -> ParsedFile:
+    inside = [each for each in source.events if _is_within(each.event, window)]
+    return replace(source, events=inside, outside=len(source.events) - len(inside))
 
 
 def _open(path: str, allowance: Allowance) -> BinaryIO:
@@ -304,21 +308,23 @@ def _read_head(file: BinaryIO) -> bytes:
     return head
 
 
-def _from_calendar(name: str, calendar: ics.Calendar, reading: Reading, resource: str) -> Source:
-    by = reading.by or "file"
+def _from_calendar(
+    name: str, calendar: ics.ParsedCalendar, options: ReadOptions, resource: str
+) -> ParsedFile:
+    by = options.by or "file"
     named = calendar.name if by == "calendar" else ""
     taken = "" if by in RESOURCES else named or resource
     resources = RESOURCES.get(by)
     owners = {calendar.name.lower(), Path(name).stem.lower(), resource.lower()}
-    found: list[Found] = []
-    for _, group in groupby(calendar.occurrences, key=lambda each: id(each.of)):
+    found: list[ParsedEvent] = []
+    for _, group in groupby(calendar.occurrences, key=lambda each: id(each.info)):
         occurrences = list(group)
-        of = occurrences[0].of
-        if resources or not is_without(of.people, owners, reading.me):
-            found += to_found(of, occurrences, resources(of) if resources else (taken,))
+        info = occurrences[0].info
+        if resources or not owner_is_absent(info.people, owners, options.me):
+            found += to_parsed_events(info, occurrences, resources(info) if resources else (taken,))
     inside = [each for each in found if each.event.resources]
     without = len(found) - len(inside)
-    return Source(
+    return ParsedFile(
         name,
         inside,
         ConflictOptions(),
@@ -339,7 +345,7 @@ def _is_within(event: Event, window: Window | None) -> bool:
     return start < last and (end > first or start == end == first)
 
 
-def join(sources: Sequence[Source], options: ConflictOptions) -> Joined:
+def merge_files(sources: Sequence[ParsedFile], options: ConflictOptions) -> MergedEvents:
     """All the sources' events in one list, in their order; `options` go before the sources' own.
 
     An event that several calendars have, under one UID at one time, is one event, which takes the
@@ -348,15 +354,15 @@ def join(sources: Sequence[Source], options: ConflictOptions) -> Joined:
     """
     copies = Copies(
         (calendar for source in sources for calendar in source.copies),
-        (each for source in sources for each in source.found),
+        (each for source in sources for each in source.events),
     )
-    fates = [[copies.fate_of(each) for each in source.found] for source in sources]
-    asked = EventList()
+    fates = [[copies.fate_of(each) for each in source.events] for source in sources]
+    request = EventList()
     origins = []
     shared: dict[Hashable, Event] = {}
     for number, source in enumerate(sources):
-        asked.options.MergeFrom(source.options)
-        for index, each in enumerate(source.found):
+        request.options.MergeFrom(source.options)
+        for index, each in enumerate(source.events):
             if fates[number][index] is not Fate.STAYS:
                 continue
             key = _shared_key(each)
@@ -364,64 +370,64 @@ def join(sources: Sequence[Source], options: ConflictOptions) -> Joined:
                 _take(shared[key], each.event.resources)
                 continue
             origins.append((number, index))
-            event = asked.events.add()
+            event = request.events.add()
             event.CopyFrom(each.event)
             if key is not None:
                 shared[key] = event
-    asked.options.MergeFrom(options)
+    request.options.MergeFrom(options)
     older = sum(fate is not Fate.STAYS for of_source in fates for fate in of_source)
-    joined = Joined(asked, sources, origins, older)
-    _take_calendars_of(_moved(sources, fates), joined)
-    return joined
+    merged = MergedEvents(request, sources, origins, older)
+    _take_calendars_of(_moved(sources, fates), merged)
+    return merged
 
 
-def _moved(sources: Sequence[Source], fates: Sequence[Sequence[Fate]]) -> list[Found]:
+def _moved(sources: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]) -> list[ParsedEvent]:
     """The events that take a calendar, and of which another calendar has a newer copy."""
     return [
         each
         for source, of_source in zip(sources, fates, strict=True)
         if source.calendar
-        for each, fate in zip(source.found, of_source, strict=True)
+        for each, fate in zip(source.events, of_source, strict=True)
         if fate is Fate.MOVED
     ]
 
 
-def _shared_key(each: Found) -> Hashable:
+def _shared_key(each: ParsedEvent) -> Hashable:
     """What names an event in all calendars that have it; None if nothing does."""
     if not each.is_shared:
         return None
-    event, of, when = each.event, each.of, each.series_time
+    event, info, when = each.event, each.info, each.series_time
     start, end = event.start.seconds, event.end.seconds
-    if not of or not when:
+    if not info or not when:
         return event.id, start, end
     if when.is_date:
-        return of.uid, when.local.date(), start, end
+        return info.uid, when.local.date(), start, end
     # Only an override may take place at another time than the series has for it.
-    return of.uid, to_seconds(when.moment()) if of.is_override else start, start, end
+    return info.uid, to_seconds(when.to_utc()) if info.is_override else start, start, end
 
 
 def _take(event: Event, resources: Iterable[str]) -> None:
     event.resources.extend(name for name in resources if name not in event.resources)
 
 
-def _take_calendars_of(moved: Sequence[Found], joined: Joined) -> None:
+def _take_calendars_of(moved: Sequence[ParsedEvent], merged: MergedEvents) -> None:
     """Lets the newest copies take the calendars in which older ones are at other times."""
     names: dict[str, dict[str, None]] = {}
     for each in moved:
-        if each.of:
-            names.setdefault(each.of.uid, {}).update(dict.fromkeys(each.event.resources))
+        if each.info:
+            names.setdefault(each.info.uid, {}).update(dict.fromkeys(each.event.resources))
     if not names:
         return
-    for position, event in enumerate(joined.asked.events):
-        _, found = joined.found(position)
-        if found.of and found.of.uid in names:
-            _take(event, names[found.of.uid])
+    for position, event in enumerate(merged.request.events):
+        _, found = merged.lookup(position)
+        if found.info and found.info.uid in names:
+            _take(event, names[found.info.uid])
 
 
-def locate(field: str, joined: Joined) -> str:
+def locate_field(field: str, merged: MergedEvents) -> str:
     """Tells whence a field of the joined list is: "events[7].end" -> "b.json: events[2].end"."""
     match = _EVENT_FIELD.fullmatch(field)
-    if not match or int(match[1]) >= len(joined.origins):
+    if not match or int(match[1]) >= len(merged.origins):
         return field
-    file, line, own = joined.place(int(match[1]))
+    file, line, own = merged.location(int(match[1]))
     return f"{file}: line {line}: {match[2].lstrip('.')}" if line else f"{file}: {own}{match[2]}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from double_booked.calendars.attendance import address_of
 from double_booked.calendars.availability import Availability, Span, unavailable
 from double_booked.calendars.ics_lines import Component
-from double_booked.calendars.ics_values import Clock, parse_duration, text_of
+from double_booked.calendars.ics_values import TimeContext, parse_duration, text_value
 from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.series import Window
 
@@ -17,7 +17,7 @@ _PRIORITIES = range(10)
 
 def absences(
     calendar: Component,
-    clock: Clock,
+    clock: TimeContext,
     window: Window,
     free: Callable[[Sequence[Component]], Sequence[Span]],
     skipped: list[Skipped],
@@ -57,30 +57,30 @@ def owner_of(component: Component) -> str:
 
 
 def _read(
-    component: Component, clock: Clock, free: Callable[[Sequence[Component]], Sequence[Span]]
+    component: Component, clock: TimeContext, free: Callable[[Sequence[Component]], Sequence[Span]]
 ) -> Availability:
     if component.faults:
         raise ValueError(component.faults[0].reason)
     inside = [each for each in component.components if each.name == "AVAILABLE"]
     start, end = _span(component, clock)
-    busy_type = text_of(component.first("BUSYTYPE")).upper() or "BUSY-UNAVAILABLE"
+    busy_type = text_value(component.first("BUSYTYPE")).upper() or "BUSY-UNAVAILABLE"
     return Availability(start, end, free(inside), _priority(component), busy_type)
 
 
-def _span(component: Component, clock: Clock) -> tuple[datetime | None, datetime | None]:
+def _span(component: Component, clock: TimeContext) -> tuple[datetime | None, datetime | None]:
     """Return from when and up to when the availability holds (section 3.1)."""
     begin, end = component.first("DTSTART"), component.first("DTEND")
-    start = clock.when(begin) if begin else None
+    start = clock.parse(begin) if begin else None
     duration = component.first("DURATION")
     if end:
-        return start.moment() if start else None, clock.when(end).moment()
+        return start.to_utc() if start else None, clock.parse(end).to_utc()
     if start and duration:
-        return start.moment(), parse_duration(duration.value).end(start, start.moment())
-    return start.moment() if start else None, None
+        return start.to_utc(), parse_duration(duration.value).end(start, start.to_utc())
+    return start.to_utc() if start else None, None
 
 
 def _priority(component: Component) -> int:
-    text = text_of(component.first("PRIORITY")).strip() or "0"
+    text = text_value(component.first("PRIORITY")).strip() or "0"
     if not (text.isdecimal() and int(text) in _PRIORITIES):
         raise ValueError(f"PRIORITY: '{text}' is no number from 0 to 9")
     return int(text)

@@ -6,10 +6,10 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from double_booked.calendars.ics_lines import Component, Property
-from double_booked.calendars.ics_values import parse_offset, text_of
+from double_booked.calendars.ics_values import parse_offset, text_value
 from double_booked.recurrence.expansion import expand
-from double_booked.recurrence.rules import Rule, Steps, TooManyStepsError, parse_rule
-from double_booked.recurrence.times import decode
+from double_booked.recurrence.rules import Rule, StepBudget, TooManyStepsError, parse_rule
+from double_booked.recurrence.times import parse_date_or_time
 from double_booked.recurrence.zones import FileZone, Transition
 
 MAX_ZONE_STEPS = 20_000
@@ -48,27 +48,27 @@ def read_zone(component: Component, last: datetime) -> FileZone:
 def _read(text: _Text, last: datetime) -> FileZone:
     component = text.component
     offsets = {line.value for each in component.components for line in each.all("TZOFFSETTO")}
-    steps = Steps(MAX_ZONE_STEPS)
+    budget = StepBudget(MAX_ZONE_STEPS)
     found = [
         each
         for observance in component.components
         # Where there is one offset, further dates and rules change nothing.
-        for each in _transitions(observance, last if len(offsets) > 1 else None, steps)
+        for each in _transitions(observance, last if len(offsets) > 1 else None, budget)
     ]
     if not found:
         raise ValueError(f"line {component.line}: a time zone without offsets")
-    return FileZone(text_of(component.first("TZID")), found)
+    return FileZone(text_value(component.first("TZID")), found)
 
 
 def _transitions(
-    observance: Component, last: datetime | None, steps: Steps
+    observance: Component, last: datetime | None, budget: StepBudget
 ) -> Iterator[Transition]:
     try:
         start = _local(_of(observance, "DTSTART").value)
         before = parse_offset(_of(observance, "TZOFFSETFROM").value)
         after = parse_offset(_of(observance, "TZOFFSETTO").value)
-        name = text_of(observance.first("TZNAME"))
-        more = _onsets(observance, start, before, last, steps) if last else ()
+        name = text_value(observance.first("TZNAME"))
+        more = _onsets(observance, start, before, last, budget) if last else ()
         for onset in sorted({start, *more}):
             yield Transition(_in_utc(onset, before), before, after, name)
     except ValueError as error:
@@ -95,19 +95,19 @@ def _of(observance: Component, name: str) -> Property:
 
 def _local(text: str) -> datetime:
     """Return a DATE-TIME as clocks show it; of a DATE, that day's midnight."""
-    decoded, _ = decode(text)
+    decoded, _ = parse_date_or_time(text)
     return decoded if isinstance(decoded, datetime) else datetime.combine(decoded, time())
 
 
 def _onsets(
-    observance: Component, start: datetime, before: timedelta, last: datetime, steps: Steps
+    observance: Component, start: datetime, before: timedelta, last: datetime, budget: StepBudget
 ) -> Iterator[datetime]:
     for each in observance.all("RDATE"):
         for text in filter(None, each.value.split(",")):
             yield _local(text.partition("/")[0])
     for each in observance.all("RRULE"):
         rule = parse_rule(each.value, of_dates=False)
-        for onset in expand(rule, start, max(start, _FIRST_RULES), last, steps):
+        for onset in expand(rule, start, max(start, _FIRST_RULES), last, budget):
             if rule.until and onset > _onset_until(rule, before):
                 break
             yield onset

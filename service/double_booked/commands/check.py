@@ -18,21 +18,21 @@ from rich.progress import track
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars import ics as ics_files
 from double_booked.calendars.allowance import Allowance, TooLargeError
-from double_booked.calendars.attendance import Counting
+from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
-from double_booked.calendars.folders import describe_vdirs, find_files, name_of, resource_names
+from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.local_zone import local_zone
-from double_booked.calendars.rooms import spell_alike
-from double_booked.calendars.skipped import Skipped, tell
+from double_booked.calendars.rooms import unify_spelling
+from double_booked.calendars.skipped import Skipped, summarize
 from double_booked.calendars.sources import (
-    Joined,
-    Reading,
-    Source,
-    join,
-    locate,
-    read,
+    MergedEvents,
+    ParsedFile,
+    ReadOptions,
+    locate_field,
+    merge_files,
+    read_file,
 )
 from double_booked.calendars.vdir import find_vdirs
 from double_booked.commands.reading_options import Input
@@ -139,26 +139,26 @@ def run(  # noqa: PLR0917 - the last two are rare
     """
     zone = output.zone or local_zone()
     wanted = wanted or Input()
-    joined, reading, is_whole = read_events(files, wanted, zone, options)
+    merged, reading, is_whole = read_events(files, wanted, zone, options)
     ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
-        conflicts = ask_explained(joined.asked, ask) if explained else ask(joined.asked)
-        findings = gather(conflicts, joined.asked, partial(_place, joined, zone))
+        conflicts = ask_explained(merged.request, ask) if explained else ask(merged.request)
+        findings = gather(conflicts, merged.request, partial(_place, merged, zone))
         if wanted.only:
-            findings = _keep_invited(findings, joined, wanted.only)
-            conflicts = to_message(findings, joined.asked, explain=joined.asked.options.explain)
-        findings = replace(findings, scope=_describe_scope(joined, reading.by))
+            findings = _keep_invited(findings, merged, wanted.only)
+            conflicts = to_message(findings, merged.request, explain=merged.request.options.explain)
+        findings = replace(findings, scope=_describe_scope(merged, reading.by))
         if output.suggestions and explained:
-            findings = _with_suggestions(findings, joined, reading, output, wanted.only)
+            findings = _with_suggestions(findings, merged, reading, output, wanted.only)
     except InvalidRequestError as error:
-        raise refused(error, joined) from error
+        raise refused(error, merged) from error
     except UnknownEventError as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
         if output.format == "github":
-            _annotate_unread(joined.sources, is_error=not wanted.skip_unreadable)
-        _write(conflicts, findings, joined.asked, output, all_overlaps=options.explain)
+            _annotate_unread(merged.files, is_error=not wanted.skip_unreadable)
+        _write(conflicts, findings, merged.request, output, all_overlaps=options.explain)
     code = CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
     return exit_code(code, wanted, is_whole=is_whole)
 
@@ -168,18 +168,18 @@ def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
     return code if is_whole or wanted.skip_unreadable else ERROR
 
 
-def _keep_invited(findings: Findings, joined: Joined, path: str) -> Findings:
-    own = Invitation(path).positions(joined)
+def _keep_invited(findings: Findings, merged: MergedEvents, path: str) -> Findings:
+    own = Invitation(path).positions(merged)
     if not own:
-        said = f"{name_of(path)} has no event in the window that takes time"
+        said = f"{display_name(path)} has no event in the window that takes time"
         click.echo(f"Note: {printable(said)}; --from and --to change the window.", err=True)
-    kept = keep_involving(findings, own, joined.asked)
-    return replace(kept, only=Path(name_of(path)).name or path)
+    kept = keep_involving(findings, own, merged.request)
+    return replace(kept, only=Path(display_name(path)).name or path)
 
 
 def read_events(
     files: Sequence[str], wanted: Input, zone: tzinfo, options: ConflictOptions
-) -> tuple[Joined, Reading, bool]:
+) -> tuple[MergedEvents, ReadOptions, bool]:
     """Return the events of the files in one list, how they were read, and whether all were.
 
     What cannot be used is told on standard error.
@@ -198,27 +198,29 @@ def read_events(
     sources, is_whole = _read_all(paths, reading, wanted)
     if wanted.only:
         sources = _address(wanted.only, sources)
-    joined = join(sources, options)
-    if joined.older:
-        told = count(joined.older, "event is", "events are")
+    merged = merge_files(sources, options)
+    if merged.older:
+        told = count(merged.older, "event is", "events are")
         _note_file(f"{told} not checked: a newer copy counts")
     if wanted.by in RESOURCES or any(each.names_resources for each in sources):
-        spell_alike(joined.asked)
-    return joined, reading, is_whole
+        unify_spelling(merged.request)
+    return merged, reading, is_whole
 
 
-def _address(path: str, sources: Sequence[Source]) -> list[Source]:
+def _address(path: str, sources: Sequence[ParsedFile]) -> list[ParsedFile]:
     invitation = Invitation(path)
     if not invitation.is_read(sources):
-        raise Failure(f"{name_of(path)}: nothing of it can be read, so nothing is checked")
+        raise Failure(f"{display_name(path)}: nothing of it can be read, so nothing is checked")
     return invitation.address(sources)
 
 
-def _reading(wanted: Input, zone: tzinfo) -> Reading:
+def _reading(wanted: Input, zone: tzinfo) -> ReadOptions:
     start = wanted.start or datetime.now(zone).date()
     window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
-    return Reading(
-        ics_files.Reading(window, zone, Counting(wanted.count_tentative, wanted.count_all_day)),
+    return ReadOptions(
+        ics_files.CalendarOptions(
+            window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)
+        ),
         window if wanted.start or wanted.end else None,
         wanted.format,
         "file" if wanted.merge else wanted.by,
@@ -262,7 +264,9 @@ def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
         raise Failure("--from and --to must be in the years 1 to 9999") from error
 
 
-def _read_all(paths: Sequence[str], reading: Reading, wanted: Input) -> tuple[list[Source], bool]:
+def _read_all(
+    paths: Sequence[str], reading: ReadOptions, wanted: Input
+) -> tuple[list[ParsedFile], bool]:
     """The sources, and whether all of them was read; what was not is told on standard error."""
     found_or_not = [_find_files(path) for path in paths]
     files = [
@@ -282,46 +286,46 @@ def _read_all(paths: Sequence[str], reading: Reading, wanted: Input) -> tuple[li
         read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
     missing = [each for each in found_or_not if isinstance(each, Failure)]
     is_whole = _tell_skipped([*missing, *read_or_not], strict=wanted.strict)
-    sources = [each for each in read_or_not if isinstance(each, Source)]
+    sources = [each for each in read_or_not if isinstance(each, ParsedFile)]
     _note(sources, reading)
     if wanted.verbose:
         _note_oddities(sources)
     return sources, is_whole
 
 
-def _tell_skipped(outcomes: Sequence[Source | Failure], *, strict: bool) -> bool:
+def _tell_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -> bool:
     """Tells what cannot be used, and returns whether that is nothing.
 
     Raises:
         Failure: Nothing can be used, or nothing may be skipped.
     """
-    if all(isinstance(each, Source) and not each.skipped for each in outcomes):
+    if all(isinstance(each, ParsedFile) and not each.skipped for each in outcomes):
         return True
     if strict or not any(map(_is_read, outcomes)):
         faults = [fault for each in outcomes for fault in _faults(each, partial(map, str))]
         if len(faults) > MAX_FAULTS:
             faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
         raise Failure(*faults)
-    Failure(*(fault for each in outcomes for fault in _faults(each, tell))).show()
+    Failure(*(fault for each in outcomes for fault in _faults(each, summarize))).show()
     return False
 
 
-def _is_read(outcome: Source | Failure) -> bool:
+def _is_read(outcome: ParsedFile | Failure) -> bool:
     if isinstance(outcome, Failure):
         return False
-    is_something = outcome.found or outcome.outside or outcome.without_resource
+    is_something = outcome.events or outcome.outside or outcome.without_resource
     return bool(is_something) or not outcome.skipped
 
 
 def _faults(
-    outcome: Source | Failure, words: Callable[[Sequence[Skipped]], Iterable[str]]
+    outcome: ParsedFile | Failure, words: Callable[[Sequence[Skipped]], Iterable[str]]
 ) -> Iterable[str]:
     if isinstance(outcome, Failure):
         return outcome.faults
     return (f"{outcome.name}: {each}" for each in words(outcome.skipped))
 
 
-def _name_resources(files: Sequence[tuple[str, str]], reading: Reading) -> dict[str, str]:
+def _name_resources(files: Sequence[tuple[str, str]], reading: ReadOptions) -> dict[str, str]:
     """Return what each file is called among the resources.
 
     Args:
@@ -342,21 +346,21 @@ def _find_files(path: str) -> list[str] | Failure:
     try:
         return find_files(path, _note_file)
     except InvalidCalendarError as error:
-        return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
+        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
 
 
 def _note_file(sentence: str) -> None:
     click.echo(f"Note: {printable(sentence)}.", err=True)
 
 
-def _note(sources: Sequence[Source], reading: Reading) -> None:
+def _note(sources: Sequence[ParsedFile], reading: ReadOptions) -> None:
     """Write on standard error what was assumed, and what was read but is not checked."""
     for source in sources:
         for sentence in source.assumptions:
             _note_file(f"{source.name}: {sentence}")
     outside = sum(source.outside for source in sources)
     without = sum(source.without_resource for source in sources)
-    window, zone = reading.of_calendars.window, reading.of_calendars.zone
+    window, zone = reading.calendar.window, reading.calendar.zone
     if outside:
         span = " to ".join(
             f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
@@ -369,7 +373,7 @@ def _note(sources: Sequence[Source], reading: Reading) -> None:
         _note_file(f"{told} not checked; --by file checks all events")
 
 
-def _note_oddities(sources: Sequence[Source]) -> None:
+def _note_oddities(sources: Sequence[ParsedFile]) -> None:
     """Write on standard error what was read differently from what a file says."""
     for source in sources:
         for sentence in source.notes:
@@ -377,29 +381,29 @@ def _note_oddities(sources: Sequence[Source]) -> None:
 
 
 def _with_suggestions(
-    findings: Findings, joined: Joined, reading: Reading, output: Output, only: str | None
+    findings: Findings, merged: MergedEvents, reading: ReadOptions, output: Output, only: str | None
 ) -> Findings:
-    booked = [joined.found(position)[1].created for position in range(len(findings.entries))]
-    window = reading.of_calendars.window
+    booked = [merged.lookup(position)[1].created for position in range(len(findings.entries))]
+    window = reading.calendar.window
     is_all_known = reading.window is None and not any(booked)
     known = None if is_all_known else (to_instant(window.start), to_instant(window.end))
-    for position in Invitation(only).positions(joined) if only else ():
+    for position in Invitation(only).positions(merged) if only else ():
         booked[position] = LAST_BOOKED
-    wish = Wish(output.suggestions, output.hours, known, reading.of_calendars.zone)
-    return replace(findings, slots=Suggester(findings, joined.asked, booked, wish).suggest())
+    wish = Wish(output.suggestions, output.hours, known, reading.calendar.zone)
+    return replace(findings, slots=Suggester(findings, merged.request, booked, wish).suggest())
 
 
-def _describe_scope(joined: Joined, by: str | None) -> str:
+def _describe_scope(merged: MergedEvents, by: str | None) -> str:
     """Return how many resources the events take, like "3 calendars"; "" if they name none.
 
     Args:
-        joined: The events.
-        by: What they take, as `Reading` has it.
+        merged: The events.
+        by: What they take, as `ReadOptions` has it.
     """
-    calendars = {source.calendar for source in joined.sources if source.calendar}
+    calendars = {source.calendar for source in merged.files if source.calendar}
     names = set(calendars)
-    if not all(source.calendar for source in joined.sources):
-        names.update(name for event in joined.asked.events for name in event.resources or [""])
+    if not all(source.calendar for source in merged.files):
+        names.update(name for event in merged.request.events for name in event.resources or [""])
     if names <= {""}:
         return ""
     others = by if by in RESOURCES else "resource"
@@ -421,18 +425,18 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
 
 
 def _try_to_read(
-    path: str, resource: str, reading: Reading, allowance: Allowance
-) -> Source | Failure:
+    path: str, resource: str, reading: ReadOptions, allowance: Allowance
+) -> ParsedFile | Failure:
     """What was read, or why it was not: all files' faults are told at once."""
     try:
-        with doing(f"reading {name_of(path)}"):
-            return read(path, resource, reading, allowance)
+        with doing(f"reading {display_name(path)}"):
+            return read_file(path, resource, reading, allowance)
     except TooLargeError as error:
-        raise Failure(f"{name_of(path)}: {error}") from error  # so would be all that follow
+        raise Failure(f"{display_name(path)}: {error}") from error  # so would be all that follow
     except InvalidCalendarError as error:
-        return Failure(*(f"{name_of(path)}: {fault}" for fault in error.faults))
+        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
     except OSError as error:
-        return Failure(f"{name_of(path)}: {error.strerror}")
+        return Failure(f"{display_name(path)}: {error.strerror}")
 
 
 def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
@@ -496,24 +500,26 @@ def _drop_standard_output() -> None:
     os.close(nowhere)
 
 
-def refused(error: InvalidRequestError, joined: Joined) -> Failure:
+def refused(error: InvalidRequestError, merged: MergedEvents) -> Failure:
     """Return the failure that names what of the files cannot be used."""
-    faults = [f"{locate(each.field, joined)}: {each.description}" for each in error.violations]
+    faults = [
+        f"{locate_field(each.field, merged)}: {each.description}" for each in error.violations
+    ]
     if error.count > len(faults):
         faults.append(f"these are the first {len(faults)} of {error.count} faults")
     return Failure(*faults)
 
 
-def _annotate_unread(sources: Sequence[Source], *, is_error: bool) -> None:
+def _annotate_unread(sources: Sequence[ParsedFile], *, is_error: bool) -> None:
     for source in sources:
         for each in source.skipped:
             place = Place(source.name, each.line, is_file=source.is_file)
             click.echo(github.render_unread(place, f"{each.reason}; skipped", is_error=is_error))
 
 
-def _place(joined: Joined, zone: tzinfo, position: int) -> Place:
-    file, line, field = joined.place(position)
-    source, found = joined.found(position)
+def _place(merged: MergedEvents, zone: tzinfo, position: int) -> Place:
+    file, line, field = merged.location(position)
+    source, found = merged.lookup(position)
     is_all_day = found.is_all_day
     if is_all_day is None:  # the format writes whole days as their midnights
         start, end = nanoseconds(found.event.start), nanoseconds(found.event.end)

@@ -71,14 +71,14 @@ def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading:
     zone = wanted.zone or local_zone()
     window = make_window(reading.start or datetime.now(zone), reading.end, DEFAULT_DAYS, zone)
     around = _with_gap(window, options.min_gap.seconds)
-    joined, _, is_whole = read_events(
+    merged, _, is_whole = read_events(
         files, replace(reading, start=around.start, end=around.end), zone, options
     )
     try:
-        validation.check(joined.asked)
+        validation.check(merged.request)
     except validation.InvalidRequestError as error:
-        raise refused(error, joined) from error
-    free = _find(joined.asked, wanted, window, zone)
+        raise refused(error, merged) from error
+    free = _find(merged.request, wanted, window, zone)
     with writing():
         _write(free, wanted.format, zone)
     return exit_code(FOUND if free.spans else NONE_FOUND, reading, is_whole=is_whole)

@@ -20,7 +20,7 @@ class Input:
 
     Attributes:
         format: "ics", "json" or "csv"; None to tell by the content.
-        by: What events take, as `sources.Reading` has it.
+        by: What events take, as `sources.ReadOptions` has it.
         start: From when; with an end alone it is today. Without both, calendars are read from today
             on, and other files are read whole.
         end: Up to when, a day included; without, DEFAULT_DAYS after the start.

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from double_booked.recurrence.period_counts import count_passed
-from double_booked.recurrence.periods import candidates, choose, complete_rule
-from double_booked.recurrence.rules import Rule, Steps
+from double_booked.recurrence.periods import apply_set_pos, candidates, complete_rule
+from double_booked.recurrence.rules import Rule, StepBudget
 
 
 def expand(
@@ -17,9 +17,9 @@ def expand(
     start: datetime,
     first: datetime,
     last: datetime,
-    steps: Steps,
+    budget: StepBudget,
     *,
-    starts_apart: bool = True,
+    start_counts: bool = True,
 ) -> Iterator[datetime]:
     """Yield when a rule fires, in order, all times local and without a zone.
 
@@ -28,26 +28,26 @@ def expand(
         start: Where the series starts.
         first: What is before may be left out.
         last: Nothing after it is yielded.
-        steps: Every candidate is counted there.
-        starts_apart: Whether the start counts as the first occurrence, even where the rule does not
+        budget: Every candidate is counted there.
+        start_counts: Whether the start counts as the first occurrence, even where the rule does not
             fire then, and is not yielded.
 
     Raises:
-        TooManyStepsError: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `budget` has left.
     """
     full = complete_rule(rule, start)
     begin, left = max(start, first), None
     if rule.count is not None:
-        left = rule.count - starts_apart
-        passed = count_passed(full, start, begin, steps, starts_apart=starts_apart)
+        left = rule.count - start_counts
+        passed = count_passed(full, start, begin, budget, start_counts=start_counts)
         if passed is None:
             begin = start
         else:
             left = max(0, left - passed)
-    for period in candidates(full, start, begin, last, steps):
-        for moment in choose(full, period):
+    for period in candidates(full, start, begin, last, budget):
+        for moment in apply_set_pos(full, period):
             if moment > last or left == 0:
                 return
-            if moment > start or (moment == start and not starts_apart):
+            if moment > start or (moment == start and not start_counts):
                 yield moment
                 left = None if left is None else left - 1

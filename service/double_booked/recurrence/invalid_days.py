@@ -8,34 +8,34 @@ from heapq import merge
 from itertools import groupby, islice
 
 from double_booked.recurrence.expansion import expand
-from double_booked.recurrence.rules import WEEKDAYS, Rule, Steps
+from double_booked.recurrence.rules import WEEKDAYS, Rule, StepBudget
 
 _SHORTEST_MONTH = 28
 _A_DAY = timedelta(days=1)
 
 
-def expand_skipping(
+def expand_with_skip(
     rule: Rule,
     start: datetime,
     first: datetime,
     last: datetime,
-    steps: Steps,
+    budget: StepBudget,
     *,
-    starts_apart: bool = True,
+    start_counts: bool = True,
 ) -> Iterator[datetime]:
     """Yield when a rule fires, as `expand` does, and heed its SKIP.
 
     Raises:
-        TooManyStepsError: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `budget` has left.
     """
     if rule.skip == "OMIT" or not _named_days(rule, start):
-        return expand(rule, start, first, last, steps, starts_apart=starts_apart)
+        return expand(rule, start, first, last, budget, start_counts=start_counts)
     endless = replace(rule, count=None, skip="OMIT")
     begin = start if rule.count else first
-    valid = expand(endless, start, begin, last, steps, starts_apart=starts_apart)
-    found = merge(valid, _moved(endless, rule.skip, start, begin, last, steps))
+    valid = expand(endless, start, begin, last, budget, start_counts=start_counts)
+    found = merge(valid, _moved(endless, rule.skip, start, begin, last, budget))
     once = (moment for moment, _ in groupby(found))
-    return once if rule.count is None else islice(once, max(0, rule.count - starts_apart))
+    return once if rule.count is None else islice(once, max(0, rule.count - start_counts))
 
 
 def _named_days(rule: Rule, start: datetime) -> list[int]:
@@ -47,7 +47,7 @@ def _named_days(rule: Rule, start: datetime) -> list[int]:
 
 
 def _moved(  # noqa: PLR0917 - as expand has them
-    rule: Rule, skip: str, start: datetime, first: datetime, last: datetime, steps: Steps
+    rule: Rule, skip: str, start: datetime, first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[datetime]:
     """Yield what stands for days that months have not: the last day, or the first of the next."""
     named = _named_days(rule, start)
@@ -55,7 +55,7 @@ def _moved(  # noqa: PLR0917 - as expand has them
     months = rule.by_month or ((start.month,) if is_of_one_month else ())
     ends = replace(rule, by_day=(), by_month=months, by_month_day=(-1,))
     weekdays = {weekday for _, weekday in rule.by_day} or set(range(len(WEEKDAYS)))
-    for moment in expand(ends, start, first, last, steps):
+    for moment in expand(ends, start, first, last, budget):
         length = monthrange(moment.year, moment.month)[1]
         moved = moment + _A_DAY if skip == "FORWARD" else moment
         if any(day > length for day in named) and moved.weekday() in weekdays:

@@ -7,12 +7,12 @@ from datetime import datetime, time, timedelta
 
 from double_booked.recurrence.periods import (
     DAYS_OF_WEEK,
-    choose,
+    apply_set_pos,
     period_candidates,
     period_number,
     year_and_month,
 )
-from double_booked.recurrence.rules import Rule, Steps
+from double_booked.recurrence.rules import Rule, StepBudget
 
 _YEARS_OF_CYCLE = 400
 """After so many years the calendar with its weekdays is the same again."""
@@ -25,7 +25,7 @@ _UNITS = {"HOURLY": 3_600, "MINUTELY": 60, "SECONDLY": 1}
 
 
 def count_passed(
-    rule: Rule, start: datetime, first: datetime, steps: Steps, *, starts_apart: bool
+    rule: Rule, start: datetime, first: datetime, budget: StepBudget, *, start_counts: bool
 ) -> int | None:
     """Return how often a rule fires in the periods that `candidates` leaves out before a time.
 
@@ -33,21 +33,21 @@ def count_passed(
         rule: The rule, complete.
         start: Where the series starts; what is earlier does not count.
         first: The time, not before the start.
-        steps: Every candidate that is looked at is counted there.
-        starts_apart: Whether the start itself does not count either.
+        budget: Every candidate that is looked at is counted there.
+        start_counts: Whether the start itself does not count either.
 
     Returns:
         None if it cannot be known without following the rule from its start.
 
     Raises:
-        TooManyStepsError: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `budget` has left.
     """
     counts = _counts_within_days if rule.is_within_days else _counts_of_days
-    found = counts(rule, start, first, steps)
+    found = counts(rule, start, first, budget)
     if found is None or found.passed <= 0:
         return None if found is None else 0
-    of_first = choose(rule, found.first)
-    in_first = sum(each > start or (each == start and not starts_apart) for each in of_first)
+    of_first = apply_set_pos(rule, found.first)
+    in_first = sum(each > start or (each == start and not start_counts) for each in of_first)
     cycles, rest = divmod(found.passed - 1, found.cycle)
     total = in_first + sum(map(found.size, range(1, rest + 1)))
     return total + (cycles * sum(map(found.size, range(1, found.cycle + 1))) if cycles else 0)
@@ -70,21 +70,23 @@ class _Counts:
     cycle: int
 
 
-def _counts_of_days(rule: Rule, start: datetime, first: datetime, steps: Steps) -> _Counts | None:
+def _counts_of_days(
+    rule: Rule, start: datetime, first: datetime, budget: StepBudget
+) -> _Counts | None:
     """Count for a rule of days or longer; of the periods of one shape, one is looked at."""
     shapes = _shapes(rule, start)
     if shapes is None:
         return None
     shape_of, cycle = shapes
-    candidates_of = period_candidates(rule, start, steps)
+    candidates_of = period_candidates(rule, start, budget)
     passed = period_number(rule, start)(first)
-    steps.take(min(passed, cycle) // _SHAPES_A_STEP)
+    budget.spend(min(passed, cycle) // _SHAPES_A_STEP)
     sizes: dict[Hashable, int] = {}
 
     def size(number: int) -> int:
         shape = shape_of(number)
         if shape not in sizes:
-            sizes[shape] = len(choose(rule, candidates_of(number)))
+            sizes[shape] = len(apply_set_pos(rule, candidates_of(number)))
         return sizes[shape]
 
     return _Counts(passed, candidates_of(0) if passed else [], size, cycle)
@@ -124,7 +126,9 @@ def _shape_of_year(rule: Rule, start: datetime) -> Callable[[int], Hashable]:
     return shape
 
 
-def _counts_within_days(rule: Rule, start: datetime, first: datetime, _: Steps) -> _Counts | None:
+def _counts_within_days(
+    rule: Rule, start: datetime, first: datetime, _: StepBudget
+) -> _Counts | None:
     """Count for a rule of hours, minutes or seconds that fires in each of them, on every day."""
     smaller = (rule.by_hour, rule.by_minute, rule.by_second)
     limits = smaller[: list(_UNITS).index(rule.freq) + 1]
@@ -132,7 +136,7 @@ def _counts_within_days(rule: Rule, start: datetime, first: datetime, _: Steps) 
         return None
     minutes, seconds = rule.by_minute or (start.minute,), rule.by_second or (start.second,)
     found = [start.replace(minute=each, second=second) for each in minutes for second in seconds]
-    size = len(choose(rule, found))
+    size = len(apply_set_pos(rule, found))
     unit = timedelta(seconds=_UNITS[rule.freq])
     begin = start - (start - datetime.combine(start, time())) % unit
     # What fires within days is followed from the midnight of the day on.

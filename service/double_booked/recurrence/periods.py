@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import product
 from typing import Any
 
-from double_booked.recurrence.rules import Rule, Steps
+from double_booked.recurrence.rules import Rule, StepBudget
 
 DAYS_OF_WEEK = 7
 _LAST_DAY = date.max.toordinal()
@@ -35,7 +35,7 @@ def complete_rule(rule: Rule, start: datetime) -> Rule:
     return replace(rule, **changes)
 
 
-def choose(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
+def apply_set_pos(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
     """Return what BYSETPOS leaves of the candidates of a period, which are in order."""
     if not rule.by_set_pos:
         return period
@@ -44,7 +44,7 @@ def choose(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
 
 
 def candidates(
-    rule: Rule, start: datetime, first: datetime, last: datetime, steps: Steps
+    rule: Rule, start: datetime, first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[list[datetime]]:
     """Yield the candidates of each period from about the first time up to the last.
 
@@ -53,15 +53,15 @@ def candidates(
         start: Where the series starts, in the period from which others are counted.
         first: Not before the start.
         last: Where to end.
-        steps: Every candidate is counted there.
+        budget: Every candidate is counted there.
 
     Raises:
-        TooManyStepsError: It takes more than `steps` has left.
+        TooManyStepsError: It takes more than `budget` has left.
     """
     if rule.is_within_days:
-        yield from _short_periods(rule, start, first, last, steps)
+        yield from _short_periods(rule, start, first, last, budget)
         return
-    candidates_of = period_candidates(rule, start, steps)
+    candidates_of = period_candidates(rule, start, budget)
     number_of = period_number(rule, start)
     for number in range(number_of(first), number_of(last) + 1):
         yield candidates_of(number)
@@ -81,7 +81,9 @@ def period_number(rule: Rule, start: datetime) -> Callable[[datetime], int]:
     return lambda moment: (moment.toordinal() - origin) // distance
 
 
-def period_candidates(rule: Rule, start: datetime, steps: Steps) -> Callable[[int], list[datetime]]:
+def period_candidates(
+    rule: Rule, start: datetime, budget: StepBudget
+) -> Callable[[int], list[datetime]]:
     """Return what finds the candidates of a period by its number, as `period_number` has it."""
     days_of = period_days(rule, start)
     # The days of a week are already those that are named.
@@ -91,10 +93,10 @@ def period_candidates(rule: Rule, start: datetime, steps: Steps) -> Callable[[in
 
     def find(number: int) -> list[datetime]:
         days = days_of(number)
-        steps.take(len(days))
+        budget.spend(len(days))
         if matches:
             days = list(filter(matches, days))
-        steps.take(len(days) * (len(times) - 1))
+        budget.spend(len(days) * (len(times) - 1))
         return [datetime.combine(day, each) for day in days for each in times]
 
     return find
@@ -208,48 +210,48 @@ def _is_weekday(day: date, wanted: tuple[tuple[int, int], ...], *, in_months: bo
 
 
 def _short_periods(
-    rule: Rule, start: datetime, first: datetime, last: datetime, steps: Steps
+    rule: Rule, start: datetime, first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[list[datetime]]:
     """The candidates of each hour, minute or second, which are found day by day."""
     matches = _day_filter(rule)
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
-        steps.take()
+        budget.spend()
         day = date.fromordinal(ordinal)
         if matches(day):
             midnight = datetime.combine(day, time())
             for hour in rule.by_hour or range(24):
-                steps.take()
-                yield from _periods_of_hour(rule, start, midnight.replace(hour=hour), steps)
+                budget.spend()
+                yield from _periods_of_hour(rule, start, midnight.replace(hour=hour), budget)
 
 
 def _periods_of_hour(
-    rule: Rule, start: datetime, hour: datetime, steps: Steps
+    rule: Rule, start: datetime, hour: datetime, budget: StepBudget
 ) -> Iterator[list[datetime]]:
     since = int((hour - start.replace(minute=0, second=0)).total_seconds())
     if rule.freq == "HOURLY":
         if since // 3600 % rule.interval == 0:
-            yield _candidates(hour, product(rule.by_minute, rule.by_second), steps)
+            yield _candidates(hour, product(rule.by_minute, rule.by_second), budget)
         return
     if rule.freq == "MINUTELY":
         for minute in range((start.minute - since // 60) % rule.interval, 60, rule.interval):
             if not rule.by_minute or minute in rule.by_minute:
-                yield _candidates(hour, product((minute,), rule.by_second), steps)
+                yield _candidates(hour, product((minute,), rule.by_second), budget)
         return
     phase = start.minute * 60 + start.second - since
     for second in range(phase % rule.interval, 3600, rule.interval):
         place = divmod(second, 60)
         is_minute = not rule.by_minute or place[0] in rule.by_minute
         if is_minute and (not rule.by_second or place[1] in rule.by_second):
-            yield _candidates(hour, [place], steps)
+            yield _candidates(hour, [place], budget)
         else:
-            steps.take()
+            budget.spend()
 
 
 def _candidates(
-    hour: datetime, places: Iterator[tuple[int, int]] | list[tuple[int, int]], steps: Steps
+    hour: datetime, places: Iterator[tuple[int, int]] | list[tuple[int, int]], budget: StepBudget
 ) -> list[datetime]:
     found = []
     for minute, second in places:
-        steps.take()
+        budget.spend()
         found.append(hour.replace(minute=minute, second=second))
     return found

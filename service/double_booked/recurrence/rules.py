@@ -9,7 +9,7 @@ from typing import Any
 from icalendar import vRecur
 
 from double_booked.recurrence.rule_text import clean_parts
-from double_booked.recurrence.times import decode
+from double_booked.recurrence.times import parse_date_or_time
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _MAX_WEEKS = 53
@@ -38,12 +38,12 @@ class TooManyStepsError(Exception):
 
 
 @dataclass(slots=True)
-class Steps:
+class StepBudget:
     """How many steps the rules of a file may still take."""
 
     left: int
 
-    def take(self, count: int = 1) -> None:
+    def spend(self, count: int = 1) -> None:
         """Counts so many.
 
         Raises:
@@ -153,7 +153,7 @@ def _until(text: str | None) -> date | datetime | None:
     if "," in text:
         raise ValueError("UNTIL has more than one value")
     try:
-        until, is_utc = decode(text)
+        until, is_utc = parse_date_or_time(text)
     except ValueError as error:
         raise ValueError(f"UNTIL: {error}") from None
     return until.replace(tzinfo=UTC) if isinstance(until, datetime) and is_utc else until

@@ -7,15 +7,15 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import chain, repeat
 from typing import Generic, NamedTuple, TypeVar
 
-from double_booked.recurrence.invalid_days import expand_skipping
-from double_booked.recurrence.rules import Rule, Steps
+from double_booked.recurrence.invalid_days import expand_with_skip
+from double_booked.recurrence.rules import Rule, StepBudget
 
 _A_DAY = timedelta(days=1)
 _FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - local times
 T = TypeVar("T")
 
 
-class When(NamedTuple):
+class CalendarTime(NamedTuple):
     """A time as a calendar has it; a tuple, since each event has one.
 
     Attributes:
@@ -30,19 +30,19 @@ class When(NamedTuple):
     is_date: bool = False
     is_floating: bool = False
 
-    def moment(self) -> datetime:
+    def to_utc(self) -> datetime:
         """In UTC. A time that a change of the clocks skips has the offset before the change."""
         if self.zone is UTC:
             return self.local.replace(tzinfo=UTC)
         return self.local.replace(tzinfo=self.zone).astimezone(UTC)
 
-    def at(self, local: datetime) -> "When":
+    def with_local(self, local: datetime) -> "CalendarTime":
         """Another time by the same clock."""
-        return When(local, self.zone, self.is_date, self.is_floating)
+        return CalendarTime(local, self.zone, self.is_date, self.is_floating)
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class EventDuration:
     """How long an event lasts: days by the calendar, or what its clock shows, then an exact time.
 
     Of a DURATION, weeks and days are the calendar's, the rest is exact (3.8.5.3). A DTEND in the
@@ -52,25 +52,25 @@ class Length:
     Attributes:
         days: By the calendar.
         exact: Whatever clocks show.
-        shown: How much later the clock shows at the end.
+        wall: How much later the clock shows at the end.
     """
 
     days: int = 0
     exact: timedelta = timedelta(0)
-    shown: timedelta = timedelta(0)
+    wall: timedelta = timedelta(0)
 
-    def end(self, start: When, begin: datetime) -> datetime:
+    def end(self, start: CalendarTime, begin: datetime) -> datetime:
         """When an event ends that starts then, in UTC; `begin` is the same in UTC."""
-        if self.shown:
-            end = start.at(start.local + self.shown).moment()
-            return end if end > begin else begin + self.shown  # it starts in a gap of the clocks
+        if self.wall:
+            end = start.with_local(start.local + self.wall).to_utc()
+            return end if end > begin else begin + self.wall  # it starts in a gap of the clocks
         if self.days:
-            return start.at(start.local + timedelta(self.days)).moment() + self.exact
+            return start.with_local(start.local + timedelta(self.days)).to_utc() + self.exact
         return begin + self.exact
 
     def longest(self) -> timedelta:
         """No less than what it is, whatever clocks do."""
-        return timedelta(self.days + 1) + self.exact + self.shown
+        return timedelta(self.days + 1) + self.exact + self.wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,122 +89,129 @@ class Occurrence(NamedTuple, Generic[T]):
     """One of the events of a series.
 
     Attributes:
-        of: The component that describes it: the series', or that of an override.
+        info: The component that describes it: the series', or that of an override.
         series_time: The time that the series had it at, which names it.
         start: In UTC.
         end: The same.
         is_all_day: Whether it is of whole days.
     """
 
-    of: T
-    series_time: When
+    info: T
+    series_time: CalendarTime
     start: datetime
     end: datetime
     is_all_day: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class SeriesComponent(Generic[T]):
     """A component of a series: its description, or an override.
 
     Attributes:
-        of: What it stands for.
+        info: What it stands for.
         start: When its first, or only, event starts.
         length: How long each lasts.
         rules: When it recurs.
-        excluded_rules: When it does not (EXRULE, of RFC 2445).
-        more: Further times, some with a length of their own (RDATE).
-        excluded: Times that are none (EXDATE).
-        replaces: The time in the series that this overrides (RECURRENCE-ID).
-        and_future: Whether it overrides those after it too.
+        exrules: When it does not (EXRULE, of RFC 2445).
+        rdates: Further times, some with a length of their own (RDATE).
+        exdates: Times that are none (EXDATE).
+        recurrence_id: The time in the series that this overrides (RECURRENCE-ID).
+        this_and_future: Whether it overrides those after it too.
         is_cancelled: Whether it takes the event away.
     """
 
-    of: T
-    start: When
-    length: Length
+    info: T
+    start: CalendarTime
+    length: EventDuration
     rules: tuple[Rule, ...] = ()
-    excluded_rules: tuple[Rule, ...] = ()
-    more: tuple[tuple[When, Length | None], ...] = ()
-    excluded: tuple[When, ...] = ()
-    replaces: When | None = None
-    and_future: bool = False
+    exrules: tuple[Rule, ...] = ()
+    rdates: tuple[tuple[CalendarTime, EventDuration | None], ...] = ()
+    exdates: tuple[CalendarTime, ...] = ()
+    recurrence_id: CalendarTime | None = None
+    this_and_future: bool = False
     is_cancelled: bool = False
 
 
-class _Times:
+class _TimeSet:
     """Times of a series, to be found by moment; a date stands for its whole day."""
 
-    def __init__(self, times: Iterable[When]) -> None:
+    def __init__(self, times: Iterable[CalendarTime]) -> None:
         self._moments: set[datetime] = set()
         self._dates: set[date] = set()
         for each in times:
             if each.is_date:
                 self._dates.add(each.local.date())
             else:
-                self._moments.add(each.moment())
+                self._moments.add(each.to_utc())
 
-    def has(self, when: When, moment: datetime) -> bool:
+    def has(self, when: CalendarTime, moment: datetime) -> bool:
         return moment in self._moments or (bool(self._dates) and when.local.date() in self._dates)
 
 
-def occurrences(parts: Sequence[Part[T]], window: Window, steps: Steps) -> Iterator[Occurrence[T]]:
+def occurrences(
+    parts: Sequence[SeriesComponent[T]], window: Window, budget: StepBudget
+) -> Iterator[Occurrence[T]]:
     """Yields the events of one series that take some of the window, in no order.
 
     Args:
         parts: At most one that replaces nothing, and the overrides. Of two that replace the same,
             the later one counts.
         window: The time to look at.
-        steps: How far rules may be followed.
+        budget: How far rules may be followed.
 
     Raises:
         TooManyStepsError: They go farther.
         OverflowError: A time leaves the years 1 to 9999.
     """
-    clock = next((part.start for part in parts if not part.replaces), None)
-    overrides = [_by_clock_of(clock or part.start, part) for part in parts if part.replaces]
+    clock = next((part.start for part in parts if not part.recurrence_id), None)
+    overrides = [_by_clock_of(clock or part.start, part) for part in parts if part.recurrence_id]
     for part in parts:
-        if not part.replaces:
-            yield from _of_series(part, overrides, window, steps)
-    latest = {part.replaces.moment(): part for part in overrides if part.replaces}
+        if not part.recurrence_id:
+            yield from _of_series(part, overrides, window, budget)
+    latest = {part.recurrence_id.to_utc(): part for part in overrides if part.recurrence_id}
     for part in latest.values():
-        if part.replaces and not part.is_cancelled:
-            begin = part.start.moment()
-            found = _within(part, part.start, begin, part.length, part.replaces, window)
+        if part.recurrence_id and not part.is_cancelled:
+            begin = part.start.to_utc()
+            found = _within(part, part.start, begin, part.length, part.recurrence_id, window)
             if found:
                 yield found
 
 
-def _by_clock_of(series: When, part: Part[T]) -> Part[T]:
+def _by_clock_of(series: CalendarTime, part: SeriesComponent[T]) -> SeriesComponent[T]:
     """An override with its times as the clock of its series shows them, if they are in UTC.
 
     Only so is it known how far one moves those after it, and do all name it by the same time.
     """
-    start, replaces = part.start, part.replaces
-    assert replaces  # noqa: S101 - only overrides are asked
-    if part.and_future:
+    start, recurrence_id = part.start, part.recurrence_id
+    assert recurrence_id  # noqa: S101 - only overrides are asked
+    if part.this_and_future:
         start = _shown_by(series, start)
-        if replaces.is_date and not series.is_date:
-            replaces = series.at(datetime.combine(replaces.local, series.local.time()))
-    return replace(part, start=start, replaces=_shown_by(series, replaces))
+        if recurrence_id.is_date and not series.is_date:
+            recurrence_id = series.with_local(
+                datetime.combine(recurrence_id.local, series.local.time())
+            )
+    return replace(part, start=start, recurrence_id=_shown_by(series, recurrence_id))
 
 
-def _shown_by(clock: When, when: When) -> When:
+def _shown_by(clock: CalendarTime, when: CalendarTime) -> CalendarTime:
     if when.zone is not UTC or clock.zone is UTC or when.is_date or clock.is_date:
         return when
     # The fold stays: the moment is the same.
-    return clock.at(when.moment().astimezone(clock.zone).replace(tzinfo=None))
+    return clock.with_local(when.to_utc().astimezone(clock.zone).replace(tzinfo=None))
 
 
 def _of_series(
-    series: Part[T], overrides: Sequence[Part[T]], window: Window, steps: Steps
+    series: SeriesComponent[T],
+    overrides: Sequence[SeriesComponent[T]],
+    window: Window,
+    budget: StepBudget,
 ) -> Iterator[Occurrence[T]]:
-    replaced = (part.replaces for part in overrides if part.replaces)
-    changes = _Changes(series, overrides)
+    replaced = (part.recurrence_id for part in overrides if part.recurrence_id)
+    changes = _FutureOverrides(series, overrides)
     first, last = changes.reach(window)
-    by_rules = _excluded_by_rules(series, first, last, steps)
-    missing = _Times(chain(replaced, series.excluded, by_rules))
-    for moment, when, length in _times(series, first, last, steps):
+    by_rules = _excluded_by_rules(series, first, last, budget)
+    missing = _TimeSet(chain(replaced, series.exdates, by_rules))
+    for moment, when, length in _times(series, first, last, budget):
         if missing.has(when, moment):
             continue
         part = changes.part_at(moment)
@@ -213,18 +220,18 @@ def _of_series(
         if part is series:
             found = _within(part, when, moment, length or part.length, when, window)
         else:
-            start = part.start.at(when.local + _moved(part))
-            found = _within(part, start, start.moment(), part.length, when, window)
+            start = part.start.with_local(when.local + _moved(part))
+            found = _within(part, start, start.to_utc(), part.length, when, window)
         if found:
             yield found
 
 
 def _within(  # noqa: PLR0917 - called for every event
-    part: Part[T],
-    start: When,
+    part: SeriesComponent[T],
+    start: CalendarTime,
     begin: datetime,
-    length: Length,
-    series_time: When,
+    length: EventDuration,
+    series_time: CalendarTime,
     window: Window,
 ) -> Occurrence[T] | None:
     """Return an event, or None if it takes nothing of the window."""
@@ -233,25 +240,25 @@ def _within(  # noqa: PLR0917 - called for every event
     end = length.end(start, begin)
     if not window.has(begin, end):
         return None
-    return Occurrence(part.of, series_time, begin, end, start.is_date)
+    return Occurrence(part.info, series_time, begin, end, start.is_date)
 
 
 def _times(
-    series: Part[T], first: datetime, last: datetime, steps: Steps
-) -> Iterator[tuple[datetime, When, Length | None]]:
+    series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
+) -> Iterator[tuple[datetime, CalendarTime, EventDuration | None]]:
     """Yields each time of a series once: its start, further times, and when its rules fire."""
     seen: set[datetime] = set()
-    by_rules = _by_rules(series, first, last, steps)
+    by_rules = _by_rules(series, first, last, budget)
     start = () if _ends_before_it_starts(series) else (series.start,)
     by_itself = zip(chain(start, by_rules), repeat(None))
-    for when, length in chain(series.more, by_itself):
-        moment = when.moment()
+    for when, length in chain(series.rdates, by_itself):
+        moment = when.to_utc()
         if moment not in seen:
             seen.add(moment)
             yield moment, when, length
 
 
-def _ends_before_it_starts(series: Part[T]) -> bool:
+def _ends_before_it_starts(series: SeriesComponent[T]) -> bool:
     """Whether UNTIL of each rule is before the start, as of what is deleted from its first on."""
     untils = [rule.until for rule in series.rules]
     return bool(untils) and not any(
@@ -259,52 +266,54 @@ def _ends_before_it_starts(series: Part[T]) -> bool:
     )
 
 
-def _by_rules(series: Part[T], first: datetime, last: datetime, steps: Steps) -> Iterator[When]:
+def _by_rules(
+    series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
+) -> Iterator[CalendarTime]:
     for rule in series.rules:
-        times = expand_skipping(rule, series.start.local, first, last, steps)
-        whens = map(series.start.at, times)
+        times = expand_with_skip(rule, series.start.local, first, last, budget)
+        whens = map(series.start.with_local, times)
         yield from _up_to_until(rule, whens) if rule.until else whens
 
 
 def _excluded_by_rules(
-    series: Part[T], first: datetime, last: datetime, steps: Steps
-) -> Iterator[When]:
-    for rule in series.excluded_rules:
-        times = expand_skipping(rule, series.start.local, first, last, steps, starts_apart=False)
-        yield from _up_to_until(rule, map(series.start.at, times))
+    series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
+) -> Iterator[CalendarTime]:
+    for rule in series.exrules:
+        times = expand_with_skip(rule, series.start.local, first, last, budget, start_counts=False)
+        yield from _up_to_until(rule, map(series.start.with_local, times))
 
 
-def _up_to_until(rule: Rule, times: Iterable[When]) -> Iterator[When]:
+def _up_to_until(rule: Rule, times: Iterable[CalendarTime]) -> Iterator[CalendarTime]:
     for when in times:
         if rule.until and not _is_until(when, rule.until):
             return
         yield when
 
 
-def _is_until(when: When, until: date | datetime) -> bool:
+def _is_until(when: CalendarTime, until: date | datetime) -> bool:
     """Whether a time is no later; a date means that whole day."""
     if not isinstance(until, datetime):
         return when.local.date() <= until
     if until.tzinfo is None or when.is_date:
         return when.local <= until.replace(tzinfo=None)
-    return when.moment() <= until
+    return when.to_utc() <= until
 
 
-class _Changes(Generic[T]):
+class _FutureOverrides(Generic[T]):
     """What overrides with RANGE=THISANDFUTURE make of the times after them."""
 
-    def __init__(self, series: Part[T], overrides: Sequence[Part[T]]) -> None:
+    def __init__(self, series: SeriesComponent[T], overrides: Sequence[SeriesComponent[T]]) -> None:
         self._series = series
         found = [
-            (part.replaces.moment(), part)
+            (part.recurrence_id.to_utc(), part)
             for part in overrides
-            if part.replaces and part.and_future
+            if part.recurrence_id and part.this_and_future
         ]
         found.sort(key=lambda each: each[0])
         self._moments = [moment for moment, _ in found]
         self._parts = [part for _, part in found]
 
-    def part_at(self, moment: datetime) -> Part[T]:
+    def part_at(self, moment: datetime) -> SeriesComponent[T]:
         """The component that describes a time of the series."""
         index = bisect_right(self._moments, moment)
         return self._parts[index - 1] if index else self._series
@@ -313,7 +322,7 @@ class _Changes(Generic[T]):
         """From and up to what local time of the series its events may lie in the window."""
         moved = [_moved(part) for part in self._parts]
         lengths = [part.length.longest() for part in (self._series, *self._parts)]
-        lengths += [length.longest() for _, length in self._series.more if length]
+        lengths += [length.longest() for _, length in self._series.rdates if length]
         zone = self._series.start.zone
         before = max(lengths) + max((timedelta(0), *moved)) + _A_DAY
         after = max(timedelta(0), *(-each for each in moved), timedelta(0)) + _A_DAY
@@ -322,9 +331,9 @@ class _Changes(Generic[T]):
         return _sooner(start, before), _later(end, after)
 
 
-def _moved(part: Part[T]) -> timedelta:
-    assert part.replaces  # noqa: S101 - only overrides are asked
-    return part.start.local - part.replaces.local
+def _moved(part: SeriesComponent[T]) -> timedelta:
+    assert part.recurrence_id  # noqa: S101 - only overrides are asked
+    return part.start.local - part.recurrence_id.local
 
 
 def _sooner(moment: datetime, by: timedelta) -> datetime:

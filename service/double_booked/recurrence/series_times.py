@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
 
 from double_booked.recurrence.rules import Rule
-from double_booked.recurrence.series import Length, Part, When
+from double_booked.recurrence.series import CalendarTime, EventDuration, SeriesComponent
 
 _MIDNIGHT = time()
 _LAST_SECOND = time(23, 59, 59)
@@ -21,49 +21,49 @@ T = TypeVar("T")
 Home = Callable[[], tzinfo]
 
 
-def align(parts: Sequence[Part[T]], home: Home) -> list[Part[T]]:
+def align_times(parts: Sequence[SeriesComponent[T]], home: Home) -> list[SeriesComponent[T]]:
     """Return the parts of a series with all times in the type and zone of the series.
 
     Args:
         parts: The series and its overrides.
         home: Returns the zone of the calendar, in which a time in UTC may be midnight.
     """
-    series = next((part.start for part in parts if not part.replaces), None)
+    series = next((part.start for part in parts if not part.recurrence_id), None)
     return [_aligned(part, series or part.start, home) for part in parts]
 
 
-def _aligned(part: Part[T], series: When, home: Home) -> Part[T]:
-    if not (part.replaces or part.excluded or part.more or part.rules or part.excluded_rules):
+def _aligned(part: SeriesComponent[T], series: CalendarTime, home: Home) -> SeriesComponent[T]:
+    if not (part.recurrence_id or part.exdates or part.rdates or part.rules or part.exrules):
         return part
     return replace(
         part,
         rules=tuple(_with_until(rule, part.start, home) for rule in part.rules),
-        excluded_rules=tuple(_with_until(rule, part.start, home) for rule in part.excluded_rules),
-        more=tuple(_further(when, length, series, home) for when, length in part.more),
-        excluded=tuple(_by_series(when, series, home) for when in part.excluded),
-        replaces=_by_series(part.replaces, series, home) if part.replaces else None,
+        exrules=tuple(_with_until(rule, part.start, home) for rule in part.exrules),
+        rdates=tuple(_further(when, length, series, home) for when, length in part.rdates),
+        exdates=tuple(_by_series(when, series, home) for when in part.exdates),
+        recurrence_id=_by_series(part.recurrence_id, series, home) if part.recurrence_id else None,
     )
 
 
 def _further(
-    when: When, length: Length | None, series: When, home: Home
-) -> tuple[When, Length | None]:
+    when: CalendarTime, length: EventDuration | None, series: CalendarTime, home: Home
+) -> tuple[CalendarTime, EventDuration | None]:
     """Return a time of RDATE; a period keeps its type."""
     return (when if length else _by_series(when, series, home)), length
 
 
-def _by_series(when: When, series: When, home: Home) -> When:
+def _by_series(when: CalendarTime, series: CalendarTime, home: Home) -> CalendarTime:
     """Return a time in the type of its series, and in its zone if it has none."""
     if when.is_date:
         return when
     if series.is_date:
         shown = when.local if when.zone is not UTC else None
         day = shown.date() if shown else day_in_utc(when.local, home())
-        return series.at(datetime.combine(day, _MIDNIGHT))
-    return series.at(when.local) if when.is_floating else when
+        return series.with_local(datetime.combine(day, _MIDNIGHT))
+    return series.with_local(when.local) if when.is_floating else when
 
 
-def _with_until(rule: Rule, series: When, home: Home) -> Rule:
+def _with_until(rule: Rule, series: CalendarTime, home: Home) -> Rule:
     """Return a rule of whole days with a date as its UNTIL."""
     if not series.is_date or not isinstance(rule.until, datetime):
         return rule

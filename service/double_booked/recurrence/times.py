@@ -8,7 +8,7 @@ _TIME = re.compile(r"(\d{8})(?:Z|T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII | re.IGNOR
 _MAX_HOUR, _MAX_SECOND = 23, 59
 
 
-def decode(text: str) -> tuple[date, bool]:
+def parse_date_or_time(text: str) -> tuple[date, bool]:
     """Return a date, or a time as clocks show it, and whether it is in UTC.
 
     The second 60 is the first of the next minute, and the hour 24 that of the next day.

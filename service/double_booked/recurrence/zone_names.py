@@ -35,7 +35,7 @@ def iana_zone(name: str) -> ZoneInfo | None:
 
 
 @lru_cache(maxsize=1024)
-def other_zone(name: str) -> tzinfo | None:
+def non_iana_zone(name: str) -> tzinfo | None:
     """Return the zone of a Windows name or caption, or of an offset such as "GMT+01:00"."""
     for candidate in _without_vendor(name):
         windows = _windows_names().get(_plain(candidate))

@@ -8,7 +8,7 @@ from calendars.ics_cases import BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import BY, Reading, join, read
+from double_booked.calendars.sources import BY, ReadOptions, merge_files, read_file
 from double_booked.commands.check import Failure, ask_engine
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
@@ -73,8 +73,10 @@ def check(data: bytes) -> None:
         file.write(data[1:])
         file.flush()
         try:
-            source = read(file.name, "file", Reading(ics.Reading(MONTH, BERLIN), by=by))
-            ask_engine(join([source], ConflictOptions()).asked)
+            source = read_file(
+                file.name, "file", ReadOptions(ics.CalendarOptions(MONTH, BERLIN), by=by)
+            )
+            ask_engine(merge_files([source], ConflictOptions()).request)
         except InvalidCalendarError as error:
             assert error.faults
             assert all(error.faults)

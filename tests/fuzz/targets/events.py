@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 from calendars.ics_cases import BERLIN
 from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import Reading, Source, read
+from double_booked.calendars.sources import ParsedFile, ReadOptions, read_file
 from fuzz.targets.calendars import MONTH, ZONE
 
 STARTS = (
@@ -114,7 +114,7 @@ def check(data: bytes) -> None:
     with NamedTemporaryFile(suffix=".ics") as file:
         Path(file.name).write_bytes(content)
         try:
-            source = read(file.name, "file", Reading(ics.Reading(MONTH, BERLIN)))
+            source = read_file(file.name, "file", ReadOptions(ics.CalendarOptions(MONTH, BERLIN)))
         except InvalidCalendarError as error:
             assert any(error.faults)
             return
@@ -122,11 +122,11 @@ def check(data: bytes) -> None:
     assert len(missing) <= source.outside, f"no word about the events of lines {missing}"
 
 
-def passed_over(content: bytes, source: Source) -> list[int]:
+def passed_over(content: bytes, source: ParsedFile) -> list[int]:
     """Return the lines of the events that are neither found nor skipped."""
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
     begins = [number for number, line in enumerate(lines, start=1) if line == b"BEGIN:VEVENT"]
-    told = {each.line for each in source.found}
+    told = {each.line for each in source.events}
     for each in source.skipped:
         index = bisect_right(begins, each.line or 0)
         told.update(begins[index - 1 : index] if index else ())
