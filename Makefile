@@ -70,7 +70,10 @@ test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the release workflo
 test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
 	$(BIN)/pytest tests/bench/test_peers.py
 
-lint: install ## check style, types, layers and the contract
+docs: install ## build the documentation site in build/docs, and check its links
+	$(BIN)/sphinx-build --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
+
+lint: install docs ## check style, types, layers, docs and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -251,4 +254,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove what the other commands made
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

@@ -135,6 +135,6 @@ def test_a_page_explains_the_placeholders_of_its_commands(page: str) -> None:
     used = PLACEHOLDERS & set(re.findall(r"(?<![$\w])[A-Z_]+(?![\w=])", commands))
     explained = set()
     for paragraph in text.split("\n\n"):
-        _, found, meaning = paragraph.partition("are for you to fill in")
+        _, found, meaning = " ".join(paragraph.split()).partition("are for you to fill in")
         explained |= set(re.findall(r"[A-Z_]+", meaning)) if found else set()
     assert used - explained == set()
