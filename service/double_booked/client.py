@@ -166,7 +166,7 @@ def _name(certificate: x509.Certificate) -> str:
 def _credentials(authorities: bytes, tls: CallerTls) -> grpc.ChannelCredentials:
     if not (tls.certificate and tls.key):
         return grpc.ssl_channel_credentials(authorities)
-    pair = pem.load_pair(tls.certificate, tls.key)
+    pair = pem.load_key_pair(tls.certificate, tls.key)
     return grpc.ssl_channel_credentials(authorities, pair.key, pair.certificate)
 
 

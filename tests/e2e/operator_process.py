@@ -27,7 +27,7 @@ import yaml
 
 from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, Key
-from double_booked.operator.webhook_tls import Served, load_pair
+from double_booked.operator.webhook_tls import use_key_pair
 from double_booked.tls import authority
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
 
@@ -364,9 +364,9 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
         kind = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
         return aiohttp.web.json_response(kind | {"response": response})
 
-    material = authority.renew(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
+    material = authority.ensure_fresh(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    load_pair(context, Served(material.certificate, material.key, material.expiry()))
+    use_key_pair(context, material.key_pair())
     app = aiohttp.web.Application()
     app.router.add_post("/{kind}", allow)
     runner = aiohttp.web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -75,12 +75,12 @@ def index_of(*held: Booking | Calendar) -> Index:
 def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
     """Metrics of what is held, by an operator that admits and has written all statuses but one."""
     made = Metrics()
+    made.certificate.set_expiry(2e9)
     gauges = Gauges(
         reservations=lambda: 3,
         admitting=lambda: True,
         lag=lambda: 1.5,
         details=lambda: 4,
-        expiry=lambda: 2e9,
         webhook_configured=lambda: True,
         unenforced=lambda: {"FailurePolicyIgnore": 2},
         foreign_webhooks=lambda: 1,

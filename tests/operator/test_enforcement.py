@@ -19,7 +19,7 @@ from double_booked.operator.enforcement import (
     needs_labels,
     selects,
 )
-from double_booked.tls.authority import Material, renew
+from double_booked.tls.authority import CertificateBundle, ensure_fresh
 from server.certificate_authority import Authority, new_key
 
 from .factories import calendar
@@ -33,10 +33,10 @@ Raw = dict[str, Any]
 
 
 @cache
-def material(name: str = "own") -> Material:
+def material(name: str = "own") -> CertificateBundle:
     """Make an authority and a certificate; `name` tells one authority from another."""
     assert name
-    return renew(None, [HOST], dt.datetime.now(dt.UTC))
+    return ensure_fresh(None, [HOST], dt.datetime.now(dt.UTC))
 
 
 def encoded(pem: bytes) -> str:

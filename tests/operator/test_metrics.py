@@ -159,7 +159,7 @@ def test_bookings_count_on_a_calendar_that_does_not_exist() -> None:
 
 
 def test_the_parts_are_asked_at_each_scrape_anew() -> None:
-    answers: dict[str, float] = {"reservations": 0, "admitting": False, "lag": 0, "expiry": 0}
+    answers: dict[str, float] = {"reservations": 0, "admitting": False, "lag": 0}
     answers |= {"configured": False, "foreign": 0, "unenforced": 0, "details": 0}
     made = Metrics()
     made.show(
@@ -170,7 +170,6 @@ def test_the_parts_are_asked_at_each_scrape_anew() -> None:
             admitting=lambda: bool(answers["admitting"]),
             lag=lambda: answers["lag"],
             details=lambda: int(answers["details"]),
-            expiry=lambda: answers["expiry"],
             webhook_configured=lambda: bool(answers["configured"]),
             unenforced=lambda: {"WebhookNotFound": int(answers["unenforced"])},
             foreign_webhooks=lambda: int(answers["foreign"]),
@@ -186,7 +185,8 @@ def test_the_parts_are_asked_at_each_scrape_anew() -> None:
         "pending_details",
     )
     assert [value(made, name) for name in names] == [0, 0, 0, 0, 0, 0, 0]
-    answers |= {"reservations": 7, "admitting": True, "lag": 2.5, "expiry": 2e9}
+    answers |= {"reservations": 7, "admitting": True, "lag": 2.5}
+    made.certificate.set_expiry(2e9)
     answers |= {"configured": True, "foreign": 2, "unenforced": 3, "details": 4}
     assert [value(made, name) for name in names] == [7, 1, 2.5, 2e9, 1, 2, 4]
     unenforced = "double_booked_operator_unenforced_calendars"

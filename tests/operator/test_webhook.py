@@ -16,7 +16,7 @@ import pytest
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import OVERLAP_SECONDS, ReviewPaths
 from double_booked.operator.webhook import MAX_REVIEW_BYTES, WebhookServer
-from double_booked.operator.webhook_tls import Served, load_pair
+from double_booked.operator.webhook_tls import use_key_pair
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
 from double_booked.tls import authority
@@ -65,9 +65,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def listener(clock: Clock) -> AsyncIterator[Listener]:
-    material = authority.renew(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
+    material = authority.ensure_fresh(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    load_pair(context, Served(material.certificate, material.key, material.expiry()))
+    use_key_pair(context, material.key_pair())
     listening = sockets.listen(Address("127.0.0.1", 0), "WEBHOOK_HOST")
     metrics, made = Metrics(), None
     paths = ReviewPaths(clock)

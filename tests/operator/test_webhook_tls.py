@@ -22,7 +22,13 @@ from double_booked.operator.review_paths import (
     SETTLE_SECONDS,
     ReviewPaths,
 )
-from double_booked.operator.webhook_tls import Files, Keeper, Kept, SecretStore, WebhookTls
+from double_booked.operator.webhook_tls import (
+    FileCertificateSource,
+    Keeper,
+    SecretCertificateSource,
+    SecretStore,
+    WebhookTls,
+)
 from double_booked.tls import authority
 from double_booked.tls.pem import PemFile
 from server.certificate_authority import Authority
@@ -55,8 +61,11 @@ def keeper(cluster: Cluster, paths: ReviewPaths) -> Keeper:
     return Keeper(store, registration, paths, may_rotate=lambda: True)
 
 
-def kept(cluster: Cluster, paths: ReviewPaths | None = None) -> WebhookTls:
-    return WebhookTls(Kept(keeper(cluster, paths or ReviewPaths()), NAMES), Metrics())
+def kept(
+    cluster: Cluster, paths: ReviewPaths | None = None, metrics: Metrics | None = None
+) -> WebhookTls:
+    source = SecretCertificateSource(keeper(cluster, paths or ReviewPaths()), NAMES)
+    return WebhookTls(source, (metrics or Metrics()).certificate)
 
 
 def asked_at(api: Api, kind: int = 0) -> str:
@@ -76,9 +85,13 @@ def secret(api: Api) -> dict[str, bytes]:
     return {name: base64.b64decode(value) for name, value in data.items()}
 
 
-def reloads(tls: WebhookTls, result: str) -> float | None:
+def reloads(metrics: Metrics, result: str) -> float | None:
     name = "double_booked_operator_tls_reloads_total"
-    return tls._metrics.registry.get_sample_value(name, {"result": result})  # noqa: SLF001
+    return metrics.registry.get_sample_value(name, {"result": result})
+
+
+def expiry(metrics: Metrics) -> float | None:
+    return metrics.registry.get_sample_value("double_booked_operator_tls_expiry_timestamp_seconds")
 
 
 @asynccontextmanager
@@ -110,25 +123,26 @@ def shown(port: int, authorities: bytes, flags: int = ssl.VERIFY_X509_STRICT) ->
 async def test_it_makes_what_is_not_there_and_has_it_trusted(
     configured: Api, cluster: Cluster
 ) -> None:
-    tls = kept(cluster)
-    await tls.first()
+    metrics = Metrics()
+    tls = kept(cluster, metrics=metrics)
+    await tls.wait_ready()
     assert trusted(configured) == {secret(configured)["ca.crt"]}
     assert configured.objects[SECRET]["type"] == "kubernetes.io/tls"
-    assert tls.expiry > dt.datetime.now(dt.UTC).timestamp()
+    assert (expiry(metrics) or 0) > dt.datetime.now(dt.UTC).timestamp()
     async with listening(tls) as port:
         assert await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
 
 
 async def test_it_takes_what_another_process_made(configured: Api, cluster: Cluster) -> None:
-    await kept(cluster).first()
+    await kept(cluster).wait_ready()
     before = secret(configured)
-    await kept(cluster).first()
+    await kept(cluster).wait_ready()
     assert secret(configured) == before
 
 
 async def test_a_bundle_that_is_lost_is_set_again(configured: Api, cluster: Cluster) -> None:
     tls = kept(cluster)
-    await tls.first()
+    await tls.wait_ready()
     configured.objects[CONFIGURATION]["webhooks"][1]["clientConfig"] = {
         "url": "https://127.0.0.1:1"
     }
@@ -139,27 +153,30 @@ async def test_a_bundle_that_is_lost_is_set_again(configured: Api, cluster: Clus
 async def test_another_certificate_is_served_by_the_listener_that_runs(
     configured: Api, cluster: Cluster
 ) -> None:
-    tls = kept(cluster)
-    await tls.first()
+    metrics = Metrics()
+    tls = kept(cluster, metrics=metrics)
+    await tls.wait_ready()
     async with listening(tls) as port:
         before = await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
         held = secret(configured)
-        without = authority.Material(held["ca.crt"], held["ca.key"], b"", b"")
-        other = authority.renew(without, NAMES, dt.datetime.now(dt.UTC) - dt.timedelta(days=1))
+        without = authority.CertificateBundle(held["ca.crt"], held["ca.key"], b"", b"")
+        other = authority.ensure_fresh(
+            without, NAMES, dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+        )
         data = {"tls.crt": other.certificate, "tls.key": other.key}
         for name, content in data.items():
             configured.objects[SECRET]["data"][name] = base64.b64encode(content).decode()
         await tls.look()
         after = await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
     assert before != after
-    assert reloads(tls, "success") == 1
+    assert reloads(metrics, "success") == 1
 
 
 async def test_a_secret_that_is_lost_gets_a_successor_that_is_trusted_before_it_is_served(
     configured: Api, cluster: Cluster
 ) -> None:
     tls = kept(cluster)
-    await tls.first()
+    await tls.wait_ready()
     old = secret(configured)["ca.crt"]
     configured.delete(SECRET)
     async with listening(tls) as port:
@@ -183,29 +200,31 @@ async def test_a_broken_secret_is_told_counted_and_made_anew(
     broken: dict[str, Any],
     reason: str,
 ) -> None:
-    tls = kept(cluster)
-    await tls.first()
+    metrics = Metrics()
+    tls = kept(cluster, metrics=metrics)
+    await tls.wait_ready()
     data = configured.objects[SECRET]["data"] | broken
     configured.objects[SECRET]["data"] = {name: each for name, each in data.items() if each}
     await tls.look()
-    assert reloads(tls, "failure") == 1
+    assert reloads(metrics, "failure") == 1
     assert reason in capsys.readouterr().out
     await tls.look()
     names = ("ca.crt", "ca.key", "tls.crt", "tls.key")
-    authority.check(authority.Material(*(secret(configured)[name] for name in names)))
-    assert reloads(tls, "failure") == 1
-    assert reloads(tls, "success") == 1
+    authority.check(authority.CertificateBundle(*(secret(configured)[name] for name in names)))
+    assert reloads(metrics, "failure") == 1
+    assert reloads(metrics, "success") == 1
 
 
 async def test_where_another_is_quicker_its_material_is_served(
     configured: Api, cluster: Cluster
 ) -> None:
-    tls = kept(cluster)
+    metrics = Metrics()
+    tls = kept(cluster, metrics=metrics)
     configured.fail("POST", SECRETS, 409)
     await tls.look()
-    assert tls.expiry == 0
-    await tls.first()
-    assert tls.expiry > 0
+    assert expiry(metrics) == 0
+    await tls.wait_ready()
+    assert (expiry(metrics) or 0) > 0
 
 
 @pytest.mark.usefixtures("configured")
@@ -213,9 +232,10 @@ async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_
     one = Authority("One")
     pair = one.issue(tmp_path, "leaf")
     files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
-    source = Files(*files, keeper(cluster, ReviewPaths()))
-    tls = WebhookTls(source, Metrics())
-    await tls.first()
+    source = FileCertificateSource(*files, keeper(cluster, ReviewPaths()))
+    metrics = Metrics()
+    tls = WebhookTls(source, metrics.certificate)
+    await tls.wait_ready()
     async with listening(tls) as port:
         before = await asyncio.to_thread(shown, port, one.pem(), 0)
         key = pair.key.read_bytes()
@@ -223,12 +243,12 @@ async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_
         for _ in range(3):
             await tls.look()
         assert await asyncio.to_thread(shown, port, one.pem(), 0) == before
-        assert reloads(tls, "failure") == 1
+        assert reloads(metrics, "failure") == 1
         pair.key.write_bytes(key)
         one.issue(tmp_path, "leaf")
         await tls.look()
         assert await asyncio.to_thread(shown, port, one.pem(), 0) != before
-        assert reloads(tls, "success") == 1
+        assert reloads(metrics, "success") == 1
 
 
 async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
@@ -237,7 +257,8 @@ async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
     pair = Authority("One").issue(tmp_path, "leaf")
     files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
     paths = ReviewPaths()
-    await WebhookTls(Files(*files, keeper(cluster, paths)), Metrics()).first()
+    source = FileCertificateSource(*files, keeper(cluster, paths))
+    await WebhookTls(source, Metrics().certificate).wait_ready()
     assert paths.kind_of(asked_at(configured)) == "bookings"
     assert trusted(configured) == {b""}
     assert secret(configured).keys() == {"review-paths"}
@@ -248,7 +269,7 @@ async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority
     configured: Api, cluster: Cluster
 ) -> None:
     paths = ReviewPaths()
-    await kept(cluster, paths).first()
+    await kept(cluster, paths).wait_ready()
     kept_secret = secret(configured)["review-paths"].decode()
     assert len(kept_secret) == 32
     assert [asked_at(configured, number) for number in (0, 1)] == [
@@ -261,10 +282,10 @@ async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority
 async def test_a_successor_is_asked_where_its_predecessor_was_and_accepts_that(
     configured: Api, cluster: Cluster
 ) -> None:
-    await kept(cluster).first()
+    await kept(cluster).wait_ready()
     before = asked_at(configured)
     paths = ReviewPaths()
-    await kept(cluster, paths).first()
+    await kept(cluster, paths).wait_ready()
     assert asked_at(configured) == before
     assert paths.kind_of(before) == "bookings"
 
@@ -276,7 +297,7 @@ async def test_the_path_changes_after_an_outage_and_every_hour(
     clock = Clock()
     paths = ReviewPaths(clock)
     tls = kept(cluster, paths)
-    await tls.first()
+    await tls.wait_ready()
     before = asked_at(configured)
     if is_outage:
         paths.note_outage()
@@ -295,7 +316,7 @@ async def test_the_path_changes_after_an_outage_and_every_hour(
 
 async def test_the_path_changes_with_the_authority(configured: Api, cluster: Cluster) -> None:
     tls = kept(cluster)
-    await tls.first()
+    await tls.wait_ready()
     before = asked_at(configured)
     configured.delete(SECRET)
     await tls.look()
@@ -308,7 +329,7 @@ async def test_the_path_before_is_accepted_as_long_as_the_next_cannot_be_written
     clock = Clock()
     paths = ReviewPaths(clock)
     tls = kept(cluster, paths)
-    await tls.first()
+    await tls.wait_ready()
     before = asked_at(configured)
     paths.note_outage()
     clock.now += SETTLE_SECONDS
@@ -326,14 +347,14 @@ async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_ga
     clock = Clock()
     first = ReviewPaths(clock)
     tls = kept(cluster, first)
-    await tls.first()
+    await tls.wait_ready()
     before = asked_at(configured)
     first.note_outage()
     clock.now += SETTLE_SECONDS
     configured.fail("PATCH", CONFIGURATION, 403)
     await tls.look()
     paths = ReviewPaths(clock)
-    await kept(cluster, paths).first()
+    await kept(cluster, paths).wait_ready()
     assert asked_at(configured) != before
     assert {paths.kind_of(each) for each in (before, asked_at(configured))} == {"bookings"}
 
@@ -346,7 +367,7 @@ async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
     ):
         webhook["clientConfig"] = {"url": f"https://127.0.0.1:1/{kind}"}
     paths = ReviewPaths()
-    await kept(cluster, paths).first()
+    await kept(cluster, paths).wait_ready()
     assert paths.kind_of(asked_at(configured)) == "bookings"
     assert paths.kind_of("/bookings") is None
 
@@ -356,7 +377,7 @@ async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
 ) -> None:
     paths = ReviewPaths()
     tls = kept(cluster, paths)
-    await tls.first()
+    await tls.wait_ready()
     for webhook in configured.objects[CONFIGURATION]["webhooks"]:
         webhook["clientConfig"]["url"] = "https://127.0.0.1:1/bookings"
     for _ in range(2):
@@ -371,14 +392,14 @@ async def test_webhooks_that_call_somebody_else_never_learn_the_path(
 ) -> None:
     elsewhere = {"url": "https://elsewhere.example/bookings"}
     configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] = dict(elsewhere)
-    await kept(cluster).first()
+    await kept(cluster).wait_ready()
     assert configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] == elsewhere
 
 
 async def test_what_it_writes_is_owned_by_nobody(configured: Api, cluster: Cluster) -> None:
     owners = [{"manager": "helm"}, {"manager": "double-booked-operator"}]
     configured.objects[CONFIGURATION]["metadata"]["managedFields"] = owners
-    await kept(cluster).first()
+    await kept(cluster).wait_ready()
     assert configured.objects[CONFIGURATION]["metadata"]["managedFields"] == [{"manager": "helm"}]
 
 
@@ -388,7 +409,7 @@ async def test_callers_without_a_certificate_of_the_authority_are_refused(
     tls = kept(cluster)
     clients = Authority("Clients")
     tls.require_clients(clients.pem())
-    await tls.first()
+    await tls.wait_ready()
     context = ssl.create_default_context(cadata=secret(configured)["ca.crt"].decode())
     # From 1.3 on, a caller learns of a refusal only when it reads.
     context.maximum_version = ssl.TLSVersion.TLSv1_2

@@ -33,7 +33,7 @@ SERVED_WITHIN = 10.0
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are looked at more often than they are by default."""
-    monkeypatch.setattr(tls, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(tls, "CHECK_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -247,14 +247,14 @@ async def test_half_of_a_replacement_is_neither_served_nor_counted(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
     metrics = Metrics()
-    source = tls.IdentitySource.of(Settings(**settings(files)))
+    source = tls.TlsSource.from_settings(Settings(**settings(files)))
     assert source
-    served = tls.ServerTls(source, metrics)
+    served = tls.ServerTls(source, metrics.certificate)
     another_key(files)
-    await served.look()
+    await served.check()
     authority.issue(tmp_path / "server", "second")
-    await served.look()
-    await served.look()
+    await served.check()
+    await served.check()
     results = {result: reloads(metrics, result) for result in ("failure", "success")}
     assert results == {"failure": 0, "success": 1}
 

@@ -7,13 +7,12 @@ import pytest
 from cryptography import x509
 
 from double_booked.tls.authority import (
-    AUTHORITY_DAYS,
-    LEAF_DAYS,
+    CertificateBundle,
     InvalidBundleError,
-    Material,
     check,
-    renew,
+    ensure_fresh,
 )
+from double_booked.tls.issue import AUTHORITY_DAYS, LEAF_DAYS
 
 NAMES = ("operator.team.svc", "127.0.0.1")
 NOW = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
@@ -23,20 +22,22 @@ def after(days: float) -> dt.datetime:
     return NOW + dt.timedelta(days=days)
 
 
-def authorities(material: Material) -> list[x509.Certificate]:
-    return x509.load_pem_x509_certificates(material.authorities)
+def authorities(bundle: CertificateBundle) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(bundle.authorities)
 
 
-def leaf(material: Material) -> x509.Certificate:
-    return x509.load_pem_x509_certificate(material.certificate)
+def leaf(bundle: CertificateBundle) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(bundle.certificate)
 
 
 @pytest.fixture(scope="module")
-def first() -> Material:
-    return renew(None, NAMES, NOW)
+def first() -> CertificateBundle:
+    return ensure_fresh(None, NAMES, NOW)
 
 
-def test_the_first_is_proven_by_its_authority_and_names_the_webhook(first: Material) -> None:
+def test_first_certificate_is_issued_by_the_authority_and_names_the_webhook(
+    first: CertificateBundle,
+) -> None:
     check(first)
     [authority] = authorities(first)
     leaf(first).verify_directly_issued_by(authority)
@@ -45,46 +46,46 @@ def test_the_first_is_proven_by_its_authority_and_names_the_webhook(first: Mater
     assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
-def test_keys_are_in_no_representation(first: Material) -> None:
+def test_keys_are_in_no_representation(first: CertificateBundle) -> None:
     assert "PRIVATE" not in repr(first)
 
 
-def test_until_two_thirds_of_its_life_nothing_changes(first: Material) -> None:
-    assert renew(first, NAMES, after(LEAF_DAYS * 2 / 3 - 1)) == first
+def test_until_two_thirds_of_its_life_nothing_changes(first: CertificateBundle) -> None:
+    assert ensure_fresh(first, NAMES, after(LEAF_DAYS * 2 / 3 - 1)) == first
 
 
 def test_at_two_thirds_of_its_life_a_certificate_is_renewed_by_the_same_authority(
-    first: Material,
+    first: CertificateBundle,
 ) -> None:
-    renewed = renew(first, NAMES, after(LEAF_DAYS * 2 / 3 + 1))
+    renewed = ensure_fresh(first, NAMES, after(LEAF_DAYS * 2 / 3 + 1))
     assert renewed.authorities == first.authorities
     assert renewed.certificate != first.certificate
-    assert renewed.expiry() > first.expiry()
+    assert renewed.key_pair().expiry > first.key_pair().expiry
     check(renewed)
 
 
-def test_other_names_need_another_certificate(first: Material) -> None:
-    renewed = renew(first, ("elsewhere.team.svc",), NOW)
+def test_other_names_need_another_certificate(first: CertificateBundle) -> None:
+    renewed = ensure_fresh(first, ("elsewhere.team.svc",), NOW)
     assert renewed.authorities == first.authorities
     assert renewed.certificate != first.certificate
 
 
 def test_an_authority_at_two_thirds_of_its_life_gets_a_successor_and_is_trusted_still(
-    first: Material,
+    first: CertificateBundle,
 ) -> None:
     later = after(AUTHORITY_DAYS * 2 / 3 + 1)
-    renewed = renew(first, NAMES, later)
+    renewed = ensure_fresh(first, NAMES, later)
     newest, before = authorities(renewed)
     assert before == authorities(first)[0]
     leaf(renewed).verify_directly_issued_by(newest)
     check(renewed)
     # Once it has expired, it is trusted no more.
-    much_later = renew(renewed, NAMES, after(AUTHORITY_DAYS + 1))
+    much_later = ensure_fresh(renewed, NAMES, after(AUTHORITY_DAYS + 1))
     assert authorities(much_later) == [newest]
 
 
-def test_what_is_begun_anew_trusts_what_is_being_served(first: Material) -> None:
-    anew = renew(None, NAMES, NOW, first.authorities)
+def test_what_is_begun_anew_trusts_what_is_being_served(first: CertificateBundle) -> None:
+    anew = ensure_fresh(None, NAMES, NOW, first.authorities)
     assert authorities(anew)[1:] == authorities(first)
 
 
@@ -97,11 +98,11 @@ def test_what_is_begun_anew_trusts_what_is_being_served(first: Material) -> None
         {"authority_key": b"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"},
     ],
 )
-def test_what_is_broken_is_told(first: Material, broken: dict[str, bytes]) -> None:
+def test_what_is_broken_is_told(first: CertificateBundle, broken: dict[str, bytes]) -> None:
     with pytest.raises(InvalidBundleError, match="no usable certificate or key"):
         check(replace(first, **broken))
 
 
-def test_a_key_of_another_certificate_is_told(first: Material) -> None:
+def test_a_key_of_another_certificate_is_told(first: CertificateBundle) -> None:
     with pytest.raises(InvalidBundleError, match="not that of its certificate"):
-        check(replace(first, key=renew(None, NAMES, NOW).key))
+        check(replace(first, key=ensure_fresh(None, NAMES, NOW).key))

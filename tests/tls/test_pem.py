@@ -8,14 +8,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+from double_booked.tls.issue import self_signed_key_pair
 from double_booked.tls.pem import (
-    KEYS_TAKEN,
+    SUPPORTED_KEYS,
     CertificateError,
-    Pair,
+    KeyPair,
     PemFile,
     load_authorities,
-    load_pair,
-    self_signed_pair,
+    load_key_pair,
 )
 from server.certificate_authority import Authority, Files
 
@@ -23,11 +23,11 @@ AUTHORITY = Authority("authority")
 NOW = dt.datetime.now(dt.UTC)
 
 
-def load(files: Files) -> Pair:
-    return load_pair(PemFile(str(files.certificate), "cert"), PemFile(str(files.key), "key"))
+def load(files: Files) -> KeyPair:
+    return load_key_pair(PemFile(str(files.certificate), "cert"), PemFile(str(files.key), "key"))
 
 
-def is_served(pair: Pair) -> bool:
+def is_served(pair: KeyPair) -> bool:
     """Whether gRPC itself can serve it."""
     server = grpc.server(None)
     try:
@@ -73,13 +73,13 @@ def test_a_kind_of_key_that_grpc_does_not_serve_is_refused_before_grpc_sees_it(
     files = AUTHORITY.issue(tmp_path / "pair", "server", key)
     with pytest.raises(CertificateError) as refused:
         load(files)
-    said = f"gRPC serves no key of this kind; it takes {KEYS_TAKEN}"
+    said = f"gRPC serves no key of this kind; it takes {SUPPORTED_KEYS}"
     assert str(refused.value) == f"cannot use {files.key} (key): {said}"
-    assert not is_served(Pair(files.certificate.read_bytes(), files.key.read_bytes(), NOW))
+    assert not is_served(KeyPair(files.certificate.read_bytes(), files.key.read_bytes(), NOW))
 
 
 def test_a_self_signed_pair_is_served_and_names_this_machine() -> None:
-    assert is_served(self_signed_pair())
+    assert is_served(self_signed_key_pair())
 
 
 def test_a_chain_with_text_around_its_certificates_is_taken(tmp_path: Path) -> None:

@@ -29,11 +29,11 @@ from double_booked.operator.store import BOOKINGS, CALENDARS, Intake
 from double_booked.operator.webhook import WebhookServer
 from double_booked.operator.webhook_monitor import WebhookMonitor
 from double_booked.operator.webhook_tls import (
-    Files,
+    CertificateSource,
+    FileCertificateSource,
     Keeper,
-    Kept,
+    SecretCertificateSource,
     SecretStore,
-    Source,
     WebhookTls,
 )
 from double_booked.runtime import sockets
@@ -89,7 +89,7 @@ class Operator:
         view = CapacityView(self._index, self._reservations)
         self.reviewer = Reviewer(view, intake, self._cluster, self.may_admit)
         self._paths = ReviewPaths()
-        self._tls = WebhookTls(self._certificate_source(), self._metrics)
+        self._tls = WebhookTls(self._certificate_source(), self._metrics.certificate)
         if settings.webhook_client_ca_file:
             file = PemFile(settings.webhook_client_ca_file, "WEBHOOK_CLIENT_CA_FILE")
             self._tls.require_clients(load_authorities(file))
@@ -132,7 +132,7 @@ class Operator:
             self.reviewer.settle_reservations(),
         ):
             self._spawn(part)
-        await self._tls.first()
+        await self._tls.wait_ready()
         await self._monitor.look()
         self._spawn(self._tls.run())
         self._spawn(self._monitor.run())
@@ -193,7 +193,7 @@ class Operator:
             return _POD_NAMESPACE.read_text().strip()
         return self._cluster.default_namespace
 
-    def _certificate_source(self) -> Source:
+    def _certificate_source(self) -> CertificateSource:
         settings = self._settings
         names = split_names(settings.webhook_names)
         keeper = Keeper(
@@ -203,12 +203,12 @@ class Operator:
             self.may_admit,
         )
         if settings.webhook_cert_file:
-            return Files(
+            return FileCertificateSource(
                 PemFile(settings.webhook_cert_file, "WEBHOOK_CERT_FILE"),
                 PemFile(settings.webhook_key_file, "WEBHOOK_KEY_FILE"),
                 keeper,
             )
-        return Kept(keeper, names)
+        return SecretCertificateSource(keeper, names)
 
     def _expected_webhook(self) -> Expected:
         settings = self._settings
@@ -228,7 +228,6 @@ class Operator:
             admitting=self.may_admit,
             lag=self._statuses.lag,
             details=self._statuses.details,
-            expiry=lambda: self._tls.expiry,
             webhook_configured=lambda: not self._monitor.state.reason,
             unenforced=self._monitor.unenforced,
             foreign_webhooks=lambda: len(self._monitor.foreign),

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.operator.objects import Key
 from double_booked.operator.schedule import Index
-from double_booked.runtime.metrics import registry_of
+from double_booked.runtime.metrics import CertificateMetrics, new_registry
 
 MAX_SERIES = 500
 """How many calendars have series of their own; the others are summed in one without names."""
@@ -40,7 +40,6 @@ class Gauges:
         admitting: Whether this process may answer reviews.
         lag: Seconds that the oldest change has waited for its verdicts.
         details: How many statuses wait that differ only in whom a booking conflicts with.
-        expiry: When the webhook's certificate expires, in seconds since 1970; 0 without one.
         webhook_configured: Whether the webhook's configuration sends reviews to this operator.
         unenforced: How many calendars of policy Reject are not enforced, by reason.
         foreign_webhooks: How many webhooks of others review the same namespaces, or may.
@@ -50,7 +49,6 @@ class Gauges:
     admitting: Callable[[], bool]
     lag: Callable[[], float]
     details: Callable[[], int]
-    expiry: Callable[[], float]
     webhook_configured: Callable[[], bool]
     unenforced: Callable[[], Mapping[str, int]]
     foreign_webhooks: Callable[[], int]
@@ -69,11 +67,6 @@ class Gauges:
                 "pending_details",
                 "Statuses to write that differ only in whom a booking conflicts with.",
                 self.details(),
-            ),
-            (
-                "tls_expiry_timestamp_seconds",
-                "When the webhook's certificate expires.",
-                self.expiry(),
             ),
             (
                 "webhook_configured",
@@ -107,7 +100,7 @@ class Metrics:
     """The metrics of one operator, in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = registry_of("double_booked_operator_build")
+        self.registry = new_registry("double_booked_operator_build")
         self.reviews = Histogram(
             "double_booked_operator_review_seconds",
             "How long admission reviews took, by what came of them.",
@@ -135,12 +128,8 @@ class Metrics:
             "Lists and watches that ended with an error, and are tried again.",
             registry=self.registry,
         )
-        self.tls_reloads = Counter(
-            "double_booked_operator_tls_reloads_total",
-            "Certificates of the webhook replaced: served, or ignored as unusable.",
-            ("result",),
-            registry=self.registry,
-        )
+        self.certificate = CertificateMetrics(self.registry, "double_booked_operator")
+        self.certificate.set_expiry(0)  # before the first certificate
         self.deletions = Counter(
             "double_booked_operator_deletions_total",
             "Finished bookings deleted after their ttlSecondsAfterFinished.",
@@ -148,7 +137,6 @@ class Metrics:
             registry=self.registry,
         )
         for result in ("success", "failure"):
-            self.tls_reloads.labels(result)
             self.deletions.labels(result)
 
     def show(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:

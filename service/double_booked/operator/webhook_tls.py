@@ -20,32 +20,23 @@ from double_booked.operator.cluster import (
     ClusterError,
     url_path,
 )
-from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Key
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import ReviewPaths
+from double_booked.runtime.metrics import CertificateMetrics
 from double_booked.tls import authority, pem
-from double_booked.tls.authority import InvalidBundleError, Material
-from double_booked.tls.pem import CertificateError, PemFile
+from double_booked.tls.authority import CertificateBundle, InvalidBundleError
+from double_booked.tls.pem import CertificateError, KeyPair, PemFile
 
 _LOOK_SECONDS = 10.0
 _MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 _PATHS = "review-paths"
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A certificate and its key, PEM."""
-
-    certificate: bytes
-    key: bytes
-    expiry: dt.datetime
-
-
-class Source(Protocol):
+class CertificateSource(Protocol):
     """Where the certificate is had from."""
 
-    async def look(self, served: Served | None) -> Served:
+    async def look(self, served: KeyPair | None) -> KeyPair:
         """What is to be served now.
 
         Args:
@@ -178,7 +169,7 @@ def _secrets_of(content: bytes) -> Sequence[str]:
     return found if all(map(re.compile("[0-9a-f]{32}").fullmatch, found)) else ()
 
 
-class Files:
+class FileCertificateSource:
     """A pair that somebody else keeps in files, such as cert-manager."""
 
     def __init__(self, certificate: PemFile, key: PemFile, keeper: Keeper) -> None:
@@ -186,14 +177,13 @@ class Files:
         self._key = key
         self._keeper = keeper
 
-    async def look(self, served: Served | None) -> Served:  # noqa: ARG002 - as in Source
+    async def look(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - as in CertificateSource
         """Return the pair as it is in the files, once the path is kept."""
         await self._keeper.keep(await self._keeper.store.read(), {})
-        pair = await asyncio.to_thread(pem.load_pair, self._certificate, self._key)
-        return Served(pair.certificate, pair.key, pair.expiry)
+        return await asyncio.to_thread(pem.load_key_pair, self._certificate, self._key)
 
 
-class Kept:
+class SecretCertificateSource:
     """An authority and a pair that the operator keeps in a Secret, and has the webhook trust."""
 
     def __init__(self, keeper: Keeper, names: Sequence[str]) -> None:
@@ -207,12 +197,12 @@ class Kept:
         self._names = names
         self._trusted = b""
 
-    async def look(self, served: Served | None) -> Served:
+    async def look(self, served: KeyPair | None) -> KeyPair:
         """Return the pair of the Secret, made or renewed as need be, once it is trusted."""
         held = await self._keeper.store.read()
         material, fault = _material(held.data)
         now = dt.datetime.now(dt.UTC)
-        renewed = authority.renew(material, self._names, now, self._trusted)
+        renewed = authority.ensure_fresh(material, self._names, now, self._trusted)
         was_trusted = await self._keeper.keep(
             held,
             _content(renewed),
@@ -227,15 +217,15 @@ class Kept:
         if served and not was_trusted:
             # API servers learn of a new authority a moment later; the next look serves.
             return served
-        return Served(renewed.certificate, renewed.key, renewed.expiry())
+        return renewed.key_pair()
 
 
-def _material(data: Mapping[str, bytes]) -> tuple[Material | None, str]:
+def _material(data: Mapping[str, bytes]) -> tuple[CertificateBundle | None, str]:
     """Return what a Secret holds, and why that cannot be used; neither where there is none."""
     if data.keys().isdisjoint(_MATERIAL):
         return None, ""
     try:
-        material = Material(*(data[name] for name in _MATERIAL))
+        material = CertificateBundle(*(data[name] for name in _MATERIAL))
         authority.check(material)
     except KeyError as error:
         return None, f"{error} is missing"
@@ -244,7 +234,7 @@ def _material(data: Mapping[str, bytes]) -> tuple[Material | None, str]:
     return material, ""
 
 
-def _content(material: Material) -> dict[str, bytes]:
+def _content(material: CertificateBundle) -> dict[str, bytes]:
     values = (
         material.authorities,
         material.authority_key,
@@ -259,7 +249,6 @@ class WebhookTls:
 
     Attributes:
         context: To listen with.
-        expiry: When what is served ceases to be valid, in seconds since 1970; 0 before the first.
     """
 
     @property
@@ -267,12 +256,11 @@ class WebhookTls:
         """The certificate that is served, with its chain, PEM; empty before the first."""
         return self._served.certificate if self._served else b""
 
-    def __init__(self, source: Source, metrics: Metrics) -> None:
+    def __init__(self, source: CertificateSource, metrics: CertificateMetrics) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.expiry = 0.0
         self._source = source
         self._metrics = metrics
-        self._served: Served | None = None
+        self._served: KeyPair | None = None
         self._fault = ""
 
     def require_clients(self, authorities: bytes) -> None:
@@ -280,7 +268,7 @@ class WebhookTls:
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
 
-    async def first(self) -> None:
+    async def wait_ready(self) -> None:
         """Waits until there is a certificate to serve."""
         while self._served is None:
             await self.look()
@@ -301,7 +289,7 @@ class WebhookTls:
                 self._serve(found)
         except CertificateError as error:
             if str(error) != self._fault:
-                self._metrics.tls_reloads.labels("failure").inc()
+                self._metrics.count_reload(succeeded=False)
                 structlog.get_logger().error("certificate not replaced", reason=str(error))
             self._fault = str(error)
         except ClusterError as error:
@@ -310,18 +298,18 @@ class WebhookTls:
                     "cannot see to the certificate", code=error.code, reason=str(error)
                 )
 
-    def _serve(self, pair: Served) -> None:
+    def _serve(self, pair: KeyPair) -> None:
         is_first = self._served is None
-        load_pair(self.context, pair)
+        use_key_pair(self.context, pair)
         self._served = pair
         self._fault = ""
-        self.expiry = pair.expiry.timestamp()
+        self._metrics.set_expiry(pair.expiry.timestamp())
         if not is_first:
-            self._metrics.tls_reloads.labels("success").inc()
+            self._metrics.count_reload(succeeded=True)
         structlog.get_logger().info("certificate served", expiry=pair.expiry.isoformat())
 
 
-def load_pair(context: ssl.SSLContext, pair: Served) -> None:
+def use_key_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
     """Has a context serve a pair from now on.
 
     `ssl` takes files only; these are in memory, so a key is on no disk.

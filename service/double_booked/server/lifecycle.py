@@ -29,7 +29,7 @@ from double_booked.server.routes import add_routes
 from double_booked.server.service import ConflictService, Engine
 from double_booked.server.standard import Health, Reflection
 from double_booked.server.time_limits import TimeLimits
-from double_booked.server.tls import IdentitySource, ServerTls
+from double_booked.server.tls import ServerTls, TlsSource
 from double_booked.server.tracing import TracingError
 from double_booked.server.workers import Workers
 from double_booked.settings import Settings
@@ -127,8 +127,8 @@ class Server:
         metrics = Metrics()
         self._tracing = tracing.from_environment()
         self._observer = Observer(metrics, settings.log_calls, self._tracing)
-        identity = IdentitySource.of(settings)
-        self._tls = ServerTls(identity, metrics) if identity else None
+        source = TlsSource.from_settings(settings)
+        self._tls = ServerTls(source, metrics.certificate) if source else None
         bounds = memory.Bounds.of(
             settings.max_bytes_in_flight, settings.max_message_bytes, memory.available_bytes()
         )

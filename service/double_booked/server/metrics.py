@@ -8,7 +8,6 @@ there would be six of them a call.
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from itertools import accumulate
 from math import inf
@@ -17,7 +16,7 @@ from time import time
 from typing import Any
 
 import grpc
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import (
     CounterMetricFamily,
     Exemplar,
@@ -27,7 +26,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from double_booked.runtime.metrics import registry_of
+from double_booked.runtime.metrics import CertificateMetrics, new_registry
 
 _METHOD_LABELS = ("grpc_type", "grpc_service", "grpc_method")
 _SECONDS_BUCKETS = Histogram.DEFAULT_BUCKETS
@@ -111,17 +110,18 @@ class Metrics:
     Attributes:
         registry: All of them.
         handled: The collector of the calls that ended, by method and code.
+        certificate: The metrics of the certificate that is served.
     """
 
     def __init__(self) -> None:
-        self.registry: CollectorRegistry = registry_of("double_booked_build")
+        self.registry: CollectorRegistry = new_registry("double_booked_build")
         self._methods: list[MethodMetrics] = []
         self._events = self._groups = 0
         self._events_per_list = Buckets(_EVENTS_BUCKETS)
         self.handled = self._add(self._make_handled)
         self._add_rpcs()
         self._add_answers()
-        self._add_tls()
+        self.certificate = CertificateMetrics(self.registry, "double_booked")
 
     def add_method(self, kind: str, service: str, method: str) -> MethodMetrics:
         """Return the metrics of a method, from now on shown for all codes."""
@@ -196,25 +196,3 @@ class Metrics:
         family = HistogramMetricFamily("double_booked_events_per_list", "Sizes of lists answered.")
         self._events_per_list.add_to(family)
         return family
-
-    def _add_tls(self) -> None:
-        self.tls_reloads = Counter(
-            "double_booked_tls_reloads_total",
-            "Certificates replaced on disk: served, or ignored as unusable.",
-            ("result",),
-            registry=self.registry,
-        )
-        for result in ("success", "failure"):
-            self.tls_reloads.labels(result)
-        self._tls_expiry: Gauge | None = None
-
-    def show_tls_expiry(self, expiry: datetime) -> None:
-        """Show when the certificate that is served expires, from its first on."""
-        if not self._tls_expiry:
-            # Without TLS there is none, and no expiry of 1970 that raises an alarm.
-            self._tls_expiry = Gauge(
-                "double_booked_tls_expiry_timestamp_seconds",
-                "When the certificate that is served expires.",
-                registry=self.registry,
-            )
-        self._tls_expiry.set(expiry.timestamp())

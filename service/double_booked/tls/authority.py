@@ -1,38 +1,35 @@
-"""The certificate authority of the webhook, and the certificates that it issues: pure functions."""
+"""Certificate authority and certificate of the webhook, renewed over time, as pure functions."""
 
 import datetime as dt
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-AUTHORITY_DAYS = 3650
-LEAF_DAYS = 90
-_SKEW = dt.timedelta(hours=1)
-"""How far behind a clock may be that checks a new certificate."""
+from double_booked.tls.issue import (
+    Issuer,
+    certificate_pem,
+    key_pem,
+    new_authority,
+    new_key_pair,
+    subject_alternative_names,
+)
+from double_booked.tls.pem import KeyPair
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
-    """What the webhook proves itself with; all PEM.
+class CertificateBundle:
+    """An authority and the certificate that it issued to the webhook, all in PEM form.
 
     Attributes:
-        authorities: Certificates of authorities to trust, the newest first: while it changes, the
-            one before too.
-        authority_key: The key of the first.
-        certificate: The webhook's own.
-        key: Its key.
+        authorities: Certificates of the authorities to trust, the newest first. While an authority
+            is being replaced, its predecessor is among them.
+        authority_key: Private key of the newest authority.
+        certificate: Certificate of the webhook; empty before it is issued.
+        key: Private key of the webhook's certificate.
     """
 
     authorities: bytes
@@ -40,25 +37,26 @@ class Material:
     certificate: bytes
     key: bytes = field(repr=False)
 
-    def expiry(self) -> dt.datetime:
-        """When the webhook's certificate ceases to be valid."""
-        return x509.load_pem_x509_certificate(self.certificate).not_valid_after_utc
+    def key_pair(self) -> KeyPair:
+        """Return the webhook's certificate and key."""
+        leaf = x509.load_pem_x509_certificate(self.certificate)
+        return KeyPair(self.certificate, self.key, leaf.not_valid_after_utc)
 
 
 class InvalidBundleError(ValueError):
-    """What is kept is no such material; the message says why."""
+    """A certificate bundle cannot be used; the message says why."""
 
 
-def check(material: Material) -> None:
-    """Makes sure that the parts belong together.
+def check(bundle: CertificateBundle) -> None:
+    """Check that the keys of a bundle belong to its certificates.
 
     Raises:
-        InvalidBundleError: They do not, or are no PEM.
+        InvalidBundleError: They do not, or a part is not in PEM form.
     """
     try:
-        issuer = x509.load_pem_x509_certificates(material.authorities)[0]
-        leaf = x509.load_pem_x509_certificate(material.certificate)
-        pairs = ((issuer, material.authority_key), (leaf, material.key))
+        issuer = x509.load_pem_x509_certificates(bundle.authorities)[0]
+        leaf = x509.load_pem_x509_certificate(bundle.certificate)
+        pairs = ((issuer, bundle.authority_key), (leaf, bundle.key))
         for certificate, key in pairs:
             loaded = load_pem_private_key(key, password=None)
             if loaded.public_key() != certificate.public_key():
@@ -67,109 +65,61 @@ def check(material: Material) -> None:
         raise InvalidBundleError(f"it holds no usable certificate or key: {error}") from error
 
 
-def renew(
-    material: Material | None, names: Sequence[str], now: dt.datetime, trusted: bytes = b""
-) -> Material:
-    """The same material, or what is to take its place.
+def ensure_fresh(
+    bundle: CertificateBundle | None, names: Sequence[str], now: dt.datetime, trusted: bytes = b""
+) -> CertificateBundle:
+    """Return the bundle itself, or its successor if the authority or certificate must be renewed.
 
-    An authority and a certificate are renewed at two thirds of their life.
+    Both are renewed at two thirds of their life.
 
     Args:
-        material: What there is, checked; None to begin anew.
+        bundle: The checked bundle so far; None to create the first.
         names: DNS names and IP addresses of the webhook.
         now: The time.
-        trusted: Authorities that still prove what is being served.
+        trusted: Authorities (PEM) of the certificate that is being served, for a first bundle.
     """
-    if material is None or _is_due(_first(material.authorities), now):
-        key = ec.generate_private_key(ec.SECP256R1())
-        authority = _sign(key, key, None, (), now)
-        before = material.authorities if material else trusted
-        material = Material(_pem(authority) + _unexpired(before, now), _key_pem(key), b"", b"")
-    elif len(kept := _pem(_first(material.authorities)) + _unexpired(_rest(material), now)) < len(
-        material.authorities
-    ):
-        material = Material(kept, material.authority_key, material.certificate, material.key)
-    if _needs_leaf(material, names, now):
-        return _issue(material, names, now)
-    return material
+    if bundle is None or _is_due(_first(bundle.authorities), now):
+        bundle = _with_new_authority(bundle.authorities if bundle else trusted, now)
+    else:
+        bundle = _without_expired_authorities(bundle, now)
+    if not _needs_certificate(bundle, names, now):
+        return bundle
+    pair = new_key_pair(_issuer(bundle), names, now)
+    return replace(bundle, certificate=pair.certificate, key=pair.key)
 
 
-def _needs_leaf(material: Material, names: Sequence[str], now: dt.datetime) -> bool:
-    if not material.certificate:
+def _with_new_authority(trusted: bytes, now: dt.datetime) -> CertificateBundle:
+    """Return a bundle without a certificate yet, whose predecessors stay trusted."""
+    authority = new_authority(now)
+    authorities = certificate_pem(authority.certificate) + _unexpired(trusted, now)
+    return CertificateBundle(authorities, key_pem(authority.key), b"", b"")
+
+
+def _without_expired_authorities(bundle: CertificateBundle, now: dt.datetime) -> CertificateBundle:
+    first, *others = x509.load_pem_x509_certificates(bundle.authorities)
+    others_pem = b"".join(map(certificate_pem, others))
+    authorities = certificate_pem(first) + _unexpired(others_pem, now)
+    is_shorter = len(authorities) < len(bundle.authorities)
+    return replace(bundle, authorities=authorities) if is_shorter else bundle
+
+
+def _needs_certificate(bundle: CertificateBundle, names: Sequence[str], now: dt.datetime) -> bool:
+    if not bundle.certificate:
         return True
-    leaf = x509.load_pem_x509_certificate(material.certificate)
+    leaf = x509.load_pem_x509_certificate(bundle.certificate)
     try:
-        leaf.verify_directly_issued_by(_first(material.authorities))
+        leaf.verify_directly_issued_by(_first(bundle.authorities))
     except (ValueError, InvalidSignature):
         return True
-    told = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return _is_due(leaf, now) or told != _alternative_names(names)
+    named = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return _is_due(leaf, now) or named != subject_alternative_names(names)
 
 
-def _issue(material: Material, names: Sequence[str], now: dt.datetime) -> Material:
-    authority_key = load_pem_private_key(material.authority_key, password=None)
-    if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
+def _issuer(bundle: CertificateBundle) -> Issuer:
+    key = load_pem_private_key(bundle.authority_key, password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise InvalidBundleError("the authority's key is of another kind")
-    key = ec.generate_private_key(ec.SECP256R1())
-    leaf = _sign(key, authority_key, _first(material.authorities), names, now)
-    return Material(material.authorities, material.authority_key, _pem(leaf), _key_pem(key))
-
-
-def _sign(
-    key: ec.EllipticCurvePrivateKey,
-    by: ec.EllipticCurvePrivateKey,
-    issuer: x509.Certificate | None,
-    names: Sequence[str],
-    now: dt.datetime,
-) -> x509.Certificate:
-    """A certificate; without an issuer that of an authority, signed by itself."""
-    # A number in the name tells an authority from the one before.
-    common = f"double-booked webhook authority {x509.random_serial_number() % 10**8:08}"
-    own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-    if issuer:
-        own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "double-booked webhook")])
-    days = LEAF_DAYS if issuer else AUTHORITY_DAYS
-    builder = (
-        x509.CertificateBuilder(issuer.subject if issuer else own, own, key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False
-        )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(_key_usage(is_authority=issuer is None), critical=True)
-    )
-    if issuer:
-        builder = builder.add_extension(_alternative_names(names), critical=False)
-    return builder.sign(by, hashes.SHA256())
-
-
-def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
-    """What RFC 5280, 4.2.1.3, wants said, and strict verifiers insist on."""
-    return x509.KeyUsage(
-        digital_signature=not is_authority,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName:
-    return x509.SubjectAlternativeName([_general_name(name) for name in names])
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+    return Issuer(_first(bundle.authorities), key)
 
 
 def _is_due(certificate: x509.Certificate, now: dt.datetime) -> bool:
@@ -181,20 +131,8 @@ def _first(authorities: bytes) -> x509.Certificate:
     return x509.load_pem_x509_certificates(authorities)[0]
 
 
-def _rest(material: Material) -> bytes:
-    return b"".join(map(_pem, x509.load_pem_x509_certificates(material.authorities)[1:]))
-
-
 def _unexpired(authorities: bytes, now: dt.datetime) -> bytes:
     if not authorities.strip():
         return b""
-    found = x509.load_pem_x509_certificates(authorities)
-    return b"".join(_pem(each) for each in found if each.not_valid_after_utc > now)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(Encoding.PEM)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    certificates = x509.load_pem_x509_certificates(authorities)
+    return b"".join(certificate_pem(one) for one in certificates if one.not_valid_after_utc > now)
