@@ -97,11 +97,13 @@ def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
     assert group.overlaps[0].end.ToJsonString() == "2026-11-23T10:15:00Z"
 
 
-@pytest.mark.parametrize(
-    ("page", "kind"), [("README.md", Settings), ("docs/operator.md", OperatorSettings)]
-)
-def test_every_setting_is_told(page: str, kind: type[Settings | OperatorSettings]) -> None:
-    text = (ROOT / page).read_text()
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 900
+
+
+@pytest.mark.parametrize("kind", [Settings, OperatorSettings])
+def test_every_setting_is_listed(kind: type[Settings | OperatorSettings]) -> None:
+    text = (ROOT / "docs/settings.md").read_text()
     assert [each.name for each in fields(kind) if f"`{each.name.upper()}`" not in text] == []
 
 
