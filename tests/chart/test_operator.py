@@ -34,7 +34,7 @@ from double_booked.operator.enforcement import (
     foreign_webhooks,
     path_for,
 )
-from double_booked.operator.objects import Calendar, Identity, Key, Rules
+from double_booked.operator.objects import Calendar, NamespacedName, ObjectMeta, Rules
 from double_booked.tls.authority import renew
 
 KEY = "double-booked-operator"
@@ -313,7 +313,7 @@ def assessed(name: str, *options: str) -> WebhookState:
 
 def enforced(state: WebhookState, namespace: str, **labels: str) -> str:
     """Return the reason why bookings on a calendar of a namespace are enforced or not."""
-    calendar = Calendar(Identity(Key(namespace, "staging"), "", 1, 1), Rules())
+    calendar = Calendar(ObjectMeta(NamespacedName(namespace, "staging"), "", 1, 1), Rules())
     return enforcement_of(calendar, state, labels).reason
 
 

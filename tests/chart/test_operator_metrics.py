@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
-from tests.operator.factories import booking, calendar, index_of, key, metrics_of
+from tests.operator.factories import booking, calendar, key, metrics_of, schedule_of
 
 from chart.programs import CHART, ROOT, run, tool
 from chart.test_alerts import CASES, groups
@@ -26,7 +26,7 @@ FAR = 1_000_000
 
 def exposed() -> list[Metric]:
     """All metrics, each with at least one series."""
-    held = index_of(calendar(), booking("a", 9, FAR), booking("b", 9, FAR))
+    held = schedule_of(calendar(), booking("a", 9, FAR), booking("b", 9, FAR))
     made = metrics_of(held, {key("b"): (key("staging"),)})
     made.reviews.labels("bookings", "refused").observe(0.1)
     found = [each for each in made.registry.collect() if NAME.match(each.name)]

@@ -26,7 +26,7 @@ import aiohttp.web
 import yaml
 
 from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
-from double_booked.operator.objects import API_VERSION, Key
+from double_booked.operator.objects import API_VERSION, NamespacedName
 from double_booked.operator.webhook_tls import use_key_pair
 from double_booked.tls import authority
 from e2e.conftest import CHART, Namespace, listens, run, tool, until
@@ -261,7 +261,9 @@ class Team:
 
     async def change(self, kind: str, name: str, **content: Any) -> Any:
         """Merges a change into an object."""
-        return await self.cluster.patch(path_of(kind, Key(self.namespace, name)), content)
+        return await self.cluster.patch(
+            path_of(kind, NamespacedName(self.namespace, name)), content
+        )
 
     async def delete(self, kind: str, name: str) -> Any:
         """Delete an object; return what the API server answers.
@@ -269,12 +271,12 @@ class Team:
         Raises:
             ClusterError: It is not there.
         """
-        return await self.cluster.delete(path_of(kind, Key(self.namespace, name)))
+        return await self.cluster.delete(path_of(kind, NamespacedName(self.namespace, name)))
 
     async def get(self, kind: str, name: str = "") -> Any:
         """An object, or all of a kind."""
         if name:
-            return await self.cluster.get(path_of(kind, Key(self.namespace, name)))
+            return await self.cluster.get(path_of(kind, NamespacedName(self.namespace, name)))
         found = await self.cluster.get(path_of(kind, namespace=self.namespace))
         return found["items"]
 

@@ -7,22 +7,22 @@ import pytest
 
 from double_booked.operator.cluster import Cluster
 
-from .fake_api_server import Api, serving
+from .fake_api_server import FakeApiServer, serving
 
 
 @pytest.fixture
-async def served() -> AsyncIterator[tuple[Api, Cluster]]:
+async def served() -> AsyncIterator[tuple[FakeApiServer, Cluster]]:
     async with serving() as both:
         yield both
 
 
 @pytest.fixture
-def api(served: tuple[Api, Cluster]) -> Api:
+def api(served: tuple[FakeApiServer, Cluster]) -> FakeApiServer:
     return served[0]
 
 
 @pytest.fixture
-def cluster(served: tuple[Api, Cluster]) -> Cluster:
+def cluster(served: tuple[FakeApiServer, Cluster]) -> Cluster:
     return served[1]
 
 

@@ -9,11 +9,11 @@ from double_booked.operator.objects import (
     API_VERSION,
     Booking,
     Calendar,
-    Identity,
-    Key,
+    NamespacedName,
+    ObjectMeta,
     Rules,
 )
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
 TEAM = "team"
 HOUR = 3600 * NANOS_PER_SECOND
@@ -35,12 +35,12 @@ def at(hour: float) -> int:
     return _EPOCH * NANOS_PER_SECOND + round(hour * HOUR)
 
 
-def key(name: str) -> Key:
-    return Key(TEAM, name)
+def key(name: str) -> NamespacedName:
+    return NamespacedName(TEAM, name)
 
 
 def calendar(name: str = "staging", version: int = 1, **rules: Any) -> Calendar:
-    return Calendar(Identity(key(name), f"uid-{name}", version, version), Rules(**rules))
+    return Calendar(ObjectMeta(key(name), f"uid-{name}", version, version), Rules(**rules))
 
 
 def booking(
@@ -55,7 +55,7 @@ def booking(
 ) -> Booking:
     """A booking of a time, on `staging` if no calendar is named."""
     return Booking(
-        Identity(key(name), uid or f"uid-{name}", version, version),
+        ObjectMeta(key(name), uid or f"uid-{name}", version, version),
         f"2025-11-01T00:00:{created:02}Z",
         at(start),
         at(end),
@@ -64,15 +64,21 @@ def booking(
     )
 
 
-def index_of(*held: Booking | Calendar) -> Index:
-    index = Index()
+def schedule_of(*held: Booking | Calendar) -> Schedule:
+    schedule = Schedule()
     for each in held:
-        put = index.put_booking(each) if isinstance(each, Booking) else index.put_calendar(each)
+        put = (
+            schedule.upsert_booking(each)
+            if isinstance(each, Booking)
+            else schedule.upsert_calendar(each)
+        )
         assert put
-    return index
+    return schedule
 
 
-def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
+def metrics_of(
+    schedule: Schedule, over: Mapping[NamespacedName, tuple[NamespacedName, ...]]
+) -> Metrics:
     """Metrics of what is held, by an operator that admits and has written all statuses but one."""
     made = Metrics()
     made.certificate.set_expiry(2e9)
@@ -85,7 +91,7 @@ def metrics_of(index: Index, over: Mapping[Key, tuple[Key, ...]]) -> Metrics:
         unenforced=lambda: {"FailurePolicyIgnore": 2},
         foreign_webhooks=lambda: 1,
     )
-    made.show(index, over, gauges)
+    made.show(schedule, over, gauges)
     return made
 
 

@@ -64,27 +64,28 @@ _DISCOVERY: dict[str, Raw] = {
 
 
 @dataclass(slots=True)
-class Api:
+class FakeApiServer:
     """The server.
 
     Attributes:
         objects: By path.
-        asked: Method and path of each request, in order.
-        failing: Status codes to answer the next requests of a method and path with, and headers.
-        holding: Responses that wait for an event, by method and path: the request was acted on.
-        watched: Lines for each watch that is open, None to end it.
+        requests: Method and path of each request, in order.
+        failures: Status codes to answer the next requests of a method and path with, and headers.
+        held_responses: Events that responses wait for, by method and path; their request was
+            acted on.
+        watches: Lines for each watch that is open, None to end it.
         undeletable: Names of objects that no user may delete.
         access_reviews: Each question whether a user may do something.
     """
 
     url: str = ""
     objects: dict[str, Raw] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    failing: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = field(
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    failures: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
-    holding: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
-    watched: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
+    held_responses: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
+    watches: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
     undeletable: set[str] = field(default_factory=set)
     access_reviews: list[Raw] = field(default_factory=list)
     is_silent: bool = False
@@ -92,8 +93,8 @@ class Api:
     _log: list[tuple[int, str, Raw]] = field(default_factory=list)
 
     def count(self, method: str, path: str) -> int:
-        """How often it was asked."""
-        return self.asked.count((method, path))
+        """How often it was requests."""
+        return self.requests.count((method, path))
 
     def put(self, path: str, raw: Raw) -> Raw:
         """Writes an object, as somebody else would."""
@@ -119,34 +120,34 @@ class Api:
 
     def end_watches(self, line: str = "") -> None:
         """Ends every watch, after a line of its own."""
-        for _, queue in self.watched:
+        for _, queue in self.watches:
             if line:
                 queue.put_nowait(line)
             queue.put_nowait(None)
 
     def fail(self, method: str, path: str, *codes: int, **headers: str) -> None:
         """Answers the next requests so."""
-        self.failing[method, path] += [(code, headers) for code in codes]
+        self.failures[method, path] += [(code, headers) for code in codes]
 
     def _publish(self, path: str, kind: str, raw: Raw) -> None:
         version = next(self._versions)
         raw["metadata"]["resourceVersion"] = str(version)
         self._log.append((version, path, {"type": kind, "object": deepcopy(raw)}))
         if not self.is_silent:
-            for prefix, queue in self.watched:
+            for prefix, queue in self.watches:
                 if _is_in(path, prefix):
                     queue.put_nowait(json.dumps({"type": kind, "object": raw}))
 
-    async def tell(self, found: Raw, request: web.Request) -> web.Response:
+    async def discover(self, found: Raw, request: web.Request) -> web.Response:
         """Answers what kinds there are; told to fail, it says nothing of them."""
-        codes = self.failing.get(("GET", request.path))
+        codes = self.failures.get(("GET", request.path))
         return web.json_response({}, status=codes.pop(0)[0]) if codes else web.json_response(found)
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answers any request."""
         path = request.path.removesuffix("/status")
-        self.asked.append((request.method, request.path))
-        if codes := self.failing.get((request.method, request.path)):
+        self.requests.append((request.method, request.path))
+        if codes := self.failures.get((request.method, request.path)):
             code, headers = codes.pop(0)
             return web.json_response(
                 {"message": f"told to say {code}"}, status=code, headers=headers
@@ -160,7 +161,7 @@ class Api:
         if path not in self.objects:
             return web.json_response({"message": "not found"}, status=404)
         response = self._act_on(path, request.method, content)
-        if released := self.holding.get((request.method, request.path)):
+        if released := self.held_responses.get((request.method, request.path)):
             await released.wait()
         return response
 
@@ -221,14 +222,14 @@ class Api:
             if version > since and _is_in(path, prefix):
                 queue.put_nowait(json.dumps(event))
         entry = (prefix, queue)
-        self.watched.append(entry)
+        self.watches.append(entry)
         response = web.StreamResponse()
         await response.prepare(request)
         try:
             while (line := await queue.get()) is not None:
                 await response.write(line.encode() + b"\n")
         finally:
-            self.watched.remove(entry)
+            self.watches.remove(entry)
         return response
 
 
@@ -255,13 +256,13 @@ def _merge(held: Any, patch: Any) -> Any:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[tuple[Api, Cluster]]:
+async def serving() -> AsyncIterator[tuple[FakeApiServer, Cluster]]:
     """The server, and a client of it."""
-    api = Api()
+    api = FakeApiServer()
     app = web.Application()
     for path, found in _DISCOVERY.items():
-        app.router.add_get(path, partial(api.tell, found))
-    app.router.add_route("*", "/{path:.*}", api.answer)
+        app.router.add_get(path, partial(api.discover, found))
+    app.router.add_route("*", "/{path:.*}", api.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.conflicts.definition import Occupied, find_overlaps
+from double_booked.conflicts import definition
+from double_booked.conflicts.definition import Occupied
 from double_booked.operator.admission import (
     MAX_WARNING,
     CapacityView,
     capacity_warnings,
-    find_clashes,
+    find_overlaps,
     rejection_message,
     warning_message,
 )
 from double_booked.operator.objects import Booking, Calendar, Rules
 from double_booked.operator.reservations import Reservations
 
-from .factories import HOUR, at, booking, calendar, index_of, key
+from .factories import HOUR, at, booking, calendar, key, schedule_of
 
 
 def view_of(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()) -> CapacityView:
@@ -26,11 +27,11 @@ def view_of(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = 
     reservations = Reservations(lambda: 0.0)
     for each in coming:
         reservations.add(each)
-    return CapacityView(index_of(*held), reservations)
+    return CapacityView(schedule_of(*held), reservations)
 
 
 def fits(wanted: Booking, known: CapacityView, old: Booking | None = None) -> bool:
-    return not find_clashes(wanted, old, known)
+    return not find_overlaps(wanted, old, known)
 
 
 def test_touching_bookings_fit_and_overlapping_ones_do_not() -> None:
@@ -41,7 +42,7 @@ def test_touching_bookings_fit_and_overlapping_ones_do_not() -> None:
     assert not fits(booking("b", 8, 12), known)
 
 
-def test_an_instant_clashes_at_a_start_and_not_at_an_end() -> None:
+def test_an_instant_overlaps_at_a_start_and_not_at_an_end() -> None:
     known = view_of(calendar(), booking("a", 9, 10))
     assert not fits(booking("b", 9, 9), known)
     assert fits(booking("b", 10, 10), known)
@@ -59,9 +60,9 @@ def test_as_many_fit_as_the_capacity_says_at_any_instant() -> None:
     known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 12, 14))
     assert fits(booking("c", 9, 14), known)
     known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
-    [clash] = find_clashes(booking("c", 9, 14), None, known)
-    assert clash.where.span == (at(10), at(11))
-    assert [other.name for other in clash.others] == ["a", "b"]
+    [overlap] = find_overlaps(booking("c", 9, 14), None, known)
+    assert overlap.span == (at(10), at(11))
+    assert [other.name for other in overlap.others] == ["a", "b"]
 
 
 def test_what_was_allowed_and_may_come_is_taken() -> None:
@@ -79,7 +80,7 @@ def test_a_move_holds_both_times_and_counts_once() -> None:
     assert not fits(booking("b", 11, 12), known)
 
 
-def test_a_booking_does_not_clash_with_its_own_name() -> None:
+def test_a_booking_does_not_overlap_with_its_own_name() -> None:
     known = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
     assert fits(booking("a", 9, 10, uid="third"), known)
 
@@ -116,7 +117,7 @@ def test_a_refusal_names_the_bookings_the_time_and_the_calendar() -> None:
         booking("load", 8, 9.5),
         *(booking(f"train-{each}", 9.25, 9.5, "gpu") for each in range(12)),
     )
-    told = rejection_message(wanted, find_clashes(wanted, None, known), None)
+    told = rejection_message(wanted, find_overlaps(wanted, None, known), None)
     assert told == (
         "demo would be double-booked: calendar staging takes 1 at a time, with 30m after each,"
         " and load has it from 2025-12-01T09:00:00Z to 2025-12-01T10:00:00Z; calendar gpu takes 2"
@@ -129,7 +130,7 @@ def test_a_refusal_names_the_bookings_the_time_and_the_calendar() -> None:
 def test_an_instant_is_told_as_one() -> None:
     wanted = booking("b", 9, 9)
     told = rejection_message(
-        wanted, find_clashes(wanted, None, view_of(calendar(), booking("a", 9, 10))), None
+        wanted, find_overlaps(wanted, None, view_of(calendar(), booking("a", 9, 10))), None
     )
     assert "a has it at 2025-12-01T09:00:00Z." in told
 
@@ -138,17 +139,17 @@ def test_an_instant_is_told_as_one() -> None:
 def test_a_warning_is_one_line_that_the_api_server_passes_on(length: int) -> None:
     others = [booking(f"{each}".rjust(length, "b"), 9, 10) for each in range(12)]
     known = view_of(calendar(rejects=False), *others)
-    [clash] = find_clashes(booking("a", 9, 10), None, known)
-    line = warning_message(clash)
+    [overlap] = find_overlaps(booking("a", 9, 10), None, known)
+    line = warning_message(overlap)
     assert len(line) <= MAX_WARNING
     assert "\n" not in line
     assert line.startswith("double-booked: calendar staging takes 1 at a time, and ")
 
 
 def test_a_calendar_that_would_admit_less_than_is_booked_is_warned_of() -> None:
-    index = index_of(booking("a", 9, 11), booking("b", 10, 12), booking("c", 10.5, 11))
-    assert capacity_warnings(calendar(capacity=3), index) == []
-    [line] = capacity_warnings(calendar(capacity=1), index)
+    schedule = schedule_of(booking("a", 9, 11), booking("b", 10, 12), booking("c", 10.5, 11))
+    assert capacity_warnings(calendar(capacity=3), schedule) == []
+    [line] = capacity_warnings(calendar(capacity=1), schedule)
     assert line == (
         "calendar staging takes 1 at a time, but up to 3 overlap on it, first at"
         " 2025-12-01T10:00:00Z: they stay, and their statuses say that they are double-booked"
@@ -183,7 +184,7 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
     had = occupied(0, old) if old else None
     over = {
         instant
-        for overlap in find_overlaps(everyone, capacity)
+        for overlap in definition.find_overlaps(everyone, capacity)
         if 0 in overlap.members
         for instant in range(overlap.start, max(overlap.end, overlap.start + 1))
     }
@@ -192,7 +193,7 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
         calendar(capacity=capacity, gap=gap),
         *(made(f"other-{number}", span) for number, span in enumerate(others)),
     )
-    clashes = find_clashes(made("a", new), made("a", old) if old else None, known)
-    assert bool(clashes) == bool(added)
-    if clashes:
-        assert clashes[0].where.span[0] == min(added)
+    overlaps = find_overlaps(made("a", new), made("a", old) if old else None, known)
+    assert bool(overlaps) == bool(added)
+    if overlaps:
+        assert overlaps[0].span[0] == min(added)

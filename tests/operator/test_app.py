@@ -21,7 +21,7 @@ from double_booked.runtime.address import Address
 
 from .conftest import until
 from .factories import raw_booking, raw_calendar
-from .fake_api_server import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, Api
+from .fake_api_server import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, FakeApiServer
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
@@ -31,7 +31,7 @@ CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
 class Running:
     """An operator that runs as a process of its own: kopf ends every task that it finds."""
 
-    api: Api
+    api: FakeApiServer
     process: asyncio.subprocess.Process
     webhook: str
     http: str
@@ -89,7 +89,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def environment(api: Api, tmp_path: Path) -> dict[str, str]:
+def environment(api: FakeApiServer, tmp_path: Path) -> dict[str, str]:
     """Settings for the API server, which has a configuration of the webhook."""
     config = {
         "current-context": "test",
@@ -121,7 +121,7 @@ async def start(environment: dict[str, str]) -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def started(api: Api, environment: dict[str, str]) -> AsyncIterator[Running]:
+async def started(api: FakeApiServer, environment: dict[str, str]) -> AsyncIterator[Running]:
     process = await start(environment)
     async with aiohttp.ClientSession() as session:
         webhook = f"https://{environment['WEBHOOK_HOST']}"
@@ -136,7 +136,7 @@ async def started(api: Api, environment: dict[str, str]) -> AsyncIterator[Runnin
 
 
 @pytest.fixture
-async def running(api: Api, environment: dict[str, str]) -> AsyncIterator[Running]:
+async def running(api: FakeApiServer, environment: dict[str, str]) -> AsyncIterator[Running]:
     async with started(api, environment) as made:
         await ready(made)
         yield made
@@ -198,7 +198,7 @@ async def test_it_is_alive_and_ready_once_it_may_admit(running: Running) -> None
 
 
 async def test_before_it_can_prove_itself_it_is_not_ready(
-    api: Api, environment: dict[str, str]
+    api: FakeApiServer, environment: dict[str, str]
 ) -> None:
     configuration = api.objects.pop(CONFIGURATION)
     async with started(api, environment) as running:
@@ -258,7 +258,9 @@ async def test_without_a_cluster_it_is_one_line(
     assert line == "double-booked: no cluster: this is no pod, and there is no kubeconfig"
 
 
-async def test_what_ends_kopf_is_logged_and_one_line(api: Api, environment: dict[str, str]) -> None:
+async def test_what_ends_kopf_is_logged_and_one_line(
+    api: FakeApiServer, environment: dict[str, str]
+) -> None:
     api.fail("GET", "/apis", 200)
     code, line = await said(environment)
     assert code == 1

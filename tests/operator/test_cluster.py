@@ -6,36 +6,38 @@ import kopf
 import pytest
 
 from double_booked.operator.cluster import Cluster, ClusterError, path_of, url_path
-from double_booked.operator.objects import API_VERSION, Key
+from double_booked.operator.objects import API_VERSION, NamespacedName
 
 from .factories import key, raw_booking
-from .fake_api_server import BOOKINGS, EVENTS, SECRETS, Api
+from .fake_api_server import BOOKINGS, EVENTS, SECRETS, FakeApiServer
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 PATH = f"{BOOKINGS}/a"
 
 
 @pytest.fixture
-def booked(api: Api) -> Api:
+def booked(api: FakeApiServer) -> FakeApiServer:
     api.put(PATH, raw_booking("a", *NINE))
     return api
 
 
-async def test_an_object_is_had_by_its_path(booked: Api, cluster: Cluster) -> None:
+async def test_an_object_is_had_by_its_path(booked: FakeApiServer, cluster: Cluster) -> None:
     assert path_of("bookings", key("a")) == PATH
     assert await cluster.get(PATH) == booked.objects[PATH]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
 async def test_a_server_that_is_busy_is_asked_again(
-    booked: Api, cluster: Cluster, code: int
+    booked: FakeApiServer, cluster: Cluster, code: int
 ) -> None:
     booked.fail("GET", PATH, code, code)
     assert (await cluster.get(PATH))["metadata"]["name"] == "a"
     assert booked.count("GET", PATH) == 3
 
 
-async def test_a_refusal_is_not_tried_again_and_says_why(booked: Api, cluster: Cluster) -> None:
+async def test_a_refusal_is_not_tried_again_and_says_why(
+    booked: FakeApiServer, cluster: Cluster
+) -> None:
     booked.fail("GET", PATH, 403)
     with pytest.raises(ClusterError, match="told to say 403") as refused:
         await cluster.get(PATH)
@@ -43,14 +45,14 @@ async def test_a_refusal_is_not_tried_again_and_says_why(booked: Api, cluster: C
     assert booked.count("GET", PATH) == 1
 
 
-async def test_what_might_come_twice_is_asked_once(booked: Api, cluster: Cluster) -> None:
+async def test_what_might_come_twice_is_asked_once(booked: FakeApiServer, cluster: Cluster) -> None:
     booked.fail("POST", EVENTS, 503)
     with pytest.raises(ClusterError, match="told to say 503"):
         await cluster.create(EVENTS, {"metadata": {"name": "e"}})
     assert booked.count("POST", EVENTS) == 1
 
 
-async def test_with_an_old_token_it_logs_in_anew(booked: Api) -> None:
+async def test_with_an_old_token_it_logs_in_anew(booked: FakeApiServer) -> None:
     logins = []
 
     def log_in() -> kopf.ConnectionInfo:
@@ -76,7 +78,9 @@ async def test_no_answer_is_told_as_one() -> None:
     assert failed.value.code == 0
 
 
-async def test_lines_come_whole_however_they_are_cut(booked: Api, cluster: Cluster) -> None:
+async def test_lines_come_whole_however_they_are_cut(
+    booked: FakeApiServer, cluster: Cluster
+) -> None:
     parameters = {"watch": "1", "resourceVersion": "0"}
     booked.put(PATH, raw_booking("a", *NINE) | {"note": "x" * 300_000})
     found = []
@@ -90,21 +94,23 @@ async def test_lines_come_whole_however_they_are_cut(booked: Api, cluster: Clust
 @pytest.mark.parametrize(
     "name", ["../a", "a/../b", "a?b=c", "a#b", "a%2fb", "a b", "\u00e9", "..a"]
 )
-async def test_no_name_leads_to_another_object(api: Api, cluster: Cluster, name: str) -> None:
+async def test_no_name_leads_to_another_object(
+    api: FakeApiServer, cluster: Cluster, name: str
+) -> None:
     api.put(f"{BOOKINGS}/b", raw_booking("b", *NINE))
     with pytest.raises(ClusterError) as refused:
-        await cluster.get(path_of("bookings", Key("team", name)))
+        await cluster.get(path_of("bookings", NamespacedName("team", name)))
     assert refused.value.code == 404
-    assert api.asked == [("GET", f"{BOOKINGS}/{name}")]
+    assert api.requests == [("GET", f"{BOOKINGS}/{name}")]
 
 
-async def test_a_namespace_of_dots_reaches_no_secret(api: Api, cluster: Cluster) -> None:
+async def test_a_namespace_of_dots_reaches_no_secret(api: FakeApiServer, cluster: Cluster) -> None:
     secret = api.put(f"{SECRETS}/webhook", {})
     assert secret
     namespace = "../../../../api/v1/namespaces/team/secrets/webhook?a="
     with pytest.raises(ClusterError):
-        await cluster.get(path_of("bookings", Key(namespace, "a")))
-    [(_, path)] = api.asked
+        await cluster.get(path_of("bookings", NamespacedName(namespace, "a")))
+    [(_, path)] = api.requests
     assert path == f"/apis/{API_VERSION}/namespaces/{namespace}/bookings/a"
 
 

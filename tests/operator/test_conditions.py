@@ -14,8 +14,8 @@ from double_booked.operator.objects import (
     CalendarStatus,
     Enforcement,
     Verdict,
-    read_booking,
-    read_calendar,
+    parse_booking,
+    parse_calendar,
 )
 
 from .factories import raw_booking, raw_calendar
@@ -163,7 +163,7 @@ def test_a_bookings_status_is_read_as_it_was_written(
 ) -> None:
     written = json.loads(json.dumps(booking_status_json(before, status)))
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
-    found = read_booking(raw | {"status": written}).status
+    found = parse_booking(raw | {"status": written}).status
     assert found is not None
     assert found == status
     assert found.is_complete
@@ -176,7 +176,7 @@ def test_a_calendars_status_is_read_as_it_was_written(
     before: CalendarStatus | None, status: CalendarStatus
 ) -> None:
     written = json.loads(json.dumps(calendar_status_json(before, status)))
-    found = read_calendar(raw_calendar() | {"status": written}).status
+    found = parse_calendar(raw_calendar() | {"status": written}).status
     assert found is not None
     assert found == status
     assert found.is_complete

@@ -12,12 +12,17 @@ from structlog.testing import capture_logs
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.deletions import Deletions, deleted_at, ttl_of
 from double_booked.operator.metrics import Metrics
-from double_booked.operator.objects import Booking, Calendar, hold_booking, hold_calendar
-from double_booked.operator.schedule import Index
+from double_booked.operator.objects import (
+    Booking,
+    Calendar,
+    parse_booking_lenient,
+    parse_calendar_lenient,
+)
+from double_booked.operator.schedule import Schedule
 
 from .conftest import until
-from .factories import at, booking, calendar, index_of, key, raw_booking, raw_calendar
-from .fake_api_server import BOOKINGS, EVENTS, Api
+from .factories import at, booking, calendar, key, raw_booking, raw_calendar, schedule_of
+from .fake_api_server import BOOKINGS, EVENTS, FakeApiServer
 
 OVER = ("2025-11-20T09:00:00Z", "2025-11-20T10:00:00Z")
 YEARS = 10**9
@@ -25,7 +30,7 @@ YEARS = 10**9
 
 
 def with_ttl(name: str, ttl: int | None) -> Calendar:
-    return hold_calendar(
+    return parse_calendar_lenient(
         raw_calendar(name, **({} if ttl is None else {"ttlSecondsAfterFinished": ttl}))
     )
 
@@ -50,33 +55,33 @@ def test_a_booking_has_its_own_ttl_or_the_longest_default(
     own: int | None, defaults: list[int | None], seconds: int | None
 ) -> None:
     calendars = [with_ttl(f"room-{number}", each) for number, each in enumerate(defaults)]
-    names = [each.identity.key.name for each in calendars]
-    assert ttl_of(booking("a", 9, 10, *names, ttl=own), index_of(*calendars)) == seconds
+    names = [each.metadata.key.name for each in calendars]
+    assert ttl_of(booking("a", 9, 10, *names, ttl=own), schedule_of(*calendars)) == seconds
 
 
 def test_a_booking_on_a_calendar_that_does_not_exist_has_no_default() -> None:
-    index = index_of(with_ttl("room", 60))
-    assert ttl_of(booking("a", 9, 10, "room", "missing"), index) is None
-    assert ttl_of(booking("a", 9, 10, "missing"), index) is None
-    assert ttl_of(booking("a", 9, 10, "missing", ttl=5), index) == 5
+    schedule = schedule_of(with_ttl("room", 60))
+    assert ttl_of(booking("a", 9, 10, "room", "missing"), schedule) is None
+    assert ttl_of(booking("a", 9, 10, "missing"), schedule) is None
+    assert ttl_of(booking("a", 9, 10, "missing", ttl=5), schedule) == 5
 
 
 def test_a_calendar_of_another_namespace_gives_no_default() -> None:
     raw = raw_calendar("room", ttlSecondsAfterFinished=60)
     raw["metadata"]["namespace"] = "other"
-    assert ttl_of(booking("a", 9, 10, "room"), index_of(hold_calendar(raw))) is None
+    assert ttl_of(booking("a", 9, 10, "room"), schedule_of(parse_calendar_lenient(raw))) is None
 
 
 def test_a_booking_is_deleted_so_long_after_its_end() -> None:
-    index = index_of(calendar())
-    assert deleted_at(booking("a", 9, 10, ttl=1800), index) == at(10.5)
-    assert deleted_at(booking("a", 9, 10, ttl=0), index) == at(10)
-    assert deleted_at(booking("a", 9, 10), index) is None
+    schedule = schedule_of(calendar())
+    assert deleted_at(booking("a", 9, 10, ttl=1800), schedule) == at(10.5)
+    assert deleted_at(booking("a", 9, 10, ttl=0), schedule) == at(10)
+    assert deleted_at(booking("a", 9, 10), schedule) is None
 
 
 @pytest.mark.parametrize("never", [{"fault": "spec.end is missing"}, {"is_deleting": True}])
 def test_a_booking_with_a_fault_or_being_deleted_is_never_due(never: dict[str, Any]) -> None:
-    assert deleted_at(booking("a", 9, 10, ttl=0, **never), index_of(calendar())) is None
+    assert deleted_at(booking("a", 9, 10, ttl=0, **never), schedule_of(calendar())) is None
 
 
 @pytest.mark.parametrize(
@@ -94,15 +99,15 @@ def test_a_booking_that_is_created_after_its_end_stays_an_hour(
     raw = raw_booking("a", "2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
     raw["spec"]["ttlSecondsAfterFinished"] = ttl
     raw["metadata"]["creationTimestamp"] = created
-    assert deleted_at(hold_booking(raw), index_of(calendar())) == at(hour)
+    assert deleted_at(parse_booking_lenient(raw), schedule_of(calendar())) == at(hour)
 
 
 @dataclass
 class Cleaner:
     """Deletions that are under way, and what they find."""
 
-    api: Api
-    index: Index
+    api: FakeApiServer
+    schedule: Schedule
     metrics: Metrics
     may_delete: Callable[[], bool] = lambda: True
 
@@ -112,8 +117,8 @@ class Cleaner:
 
     def put(self, raw: dict[str, Any]) -> Booking:
         """Store a booking, and cache it."""
-        held = hold_booking(self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw))
-        assert self.index.put_booking(held)
+        held = parse_booking_lenient(self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw))
+        assert self.schedule.upsert_booking(held)
         return held
 
     def names(self) -> list[str]:
@@ -137,12 +142,12 @@ class Cleaner:
 
 @pytest.fixture
 async def cleaner(
-    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Cleaner]:
     monkeypatch.setattr("double_booked.operator.deletions._LOOK_SECONDS", 0.01)
     monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 200.0)
-    made = Cleaner(api, index_of(calendar(), calendar("gpu")), Metrics())
-    deletions = Deletions(made.index, cluster, made.metrics, made.ask)
+    made = Cleaner(api, schedule_of(calendar(), calendar("gpu")), Metrics())
+    deletions = Deletions(made.schedule, cluster, made.metrics, made.ask)
     task = asyncio.create_task(deletions.run())
     yield made
     task.cancel()
@@ -205,7 +210,7 @@ async def test_a_booking_that_is_another_by_now_is_left_alone(cleaner: Cleaner) 
     held = cleaner.put(finished("a"))
     del cleaner.api.objects[f"{BOOKINGS}/a"]
     new = cleaner.api.put(f"{BOOKINGS}/a", finished("a", ttl=YEARS))
-    new["metadata"]["resourceVersion"] = str(held.identity.version)
+    new["metadata"]["resourceVersion"] = str(held.metadata.version)
     await until(lambda: cleaner.tries() >= 2, "tried")
     assert cleaner.names() == ["a"]
     assert cleaner.counted() == (0, 0)
@@ -271,7 +276,7 @@ async def test_deletions_are_limited_in_their_rate(
 
 async def test_a_default_of_the_calendar_deletes_too(cleaner: Cleaner) -> None:
     raw = raw_calendar("room", ttlSecondsAfterFinished=0)
-    cleaner.index.put_calendar(hold_calendar(raw))
+    cleaner.schedule.upsert_calendar(parse_calendar_lenient(raw))
     cleaner.put(finished("a", "room", ttl=None))
     await until(lambda: cleaner.names() == [], "deleted")
-    assert key("a") in cleaner.index.bookings
+    assert key("a") in cleaner.schedule.bookings

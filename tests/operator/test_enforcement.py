@@ -11,7 +11,7 @@ import pytest
 
 from double_booked.operator.enforcement import (
     UNKNOWN,
-    Expected,
+    ExpectedWebhook,
     WebhookState,
     assess,
     enforcement_of,
@@ -70,9 +70,9 @@ def configuration(name: str = NAME, **changes: Any) -> Raw:
     return {"metadata": {"name": name}, "webhooks": webhooks}
 
 
-def expected(certificate: bytes | None = None) -> Expected:
+def expected(certificate: bytes | None = None) -> ExpectedWebhook:
     chain = material().certificate if certificate is None else certificate
-    return Expected(NAME, [HOST, "127.0.0.1"], chain, [SECRET])
+    return ExpectedWebhook(NAME, [HOST, "127.0.0.1"], chain, [SECRET])
 
 
 def state_of(found: Raw, certificate: bytes | None = None) -> WebhookState:

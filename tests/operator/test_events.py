@@ -11,18 +11,18 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.objects import Booking, Calendar
 
 from .factories import booking, calendar
-from .fake_api_server import EVENTS, Api
+from .fake_api_server import EVENTS, FakeApiServer
 
 DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
-def recorded(api: Api) -> list[dict[str, Any]]:
+def recorded(api: FakeApiServer) -> list[dict[str, Any]]:
     return [raw for path, raw in api.objects.items() if path.startswith(EVENTS)]
 
 
 @pytest.mark.parametrize("about", [booking("staging", 9, 10), calendar()])
 async def test_an_event_names_its_object(
-    api: Api, cluster: Cluster, about: Booking | Calendar
+    api: FakeApiServer, cluster: Cluster, about: Booking | Calendar
 ) -> None:
     await events.record(cluster, about, "DoubleBooked", "Too much is booked.", "Warning")
     [event] = recorded(api)
@@ -42,7 +42,9 @@ async def test_an_event_names_its_object(
     assert event["count"] == 1
 
 
-async def test_events_about_one_object_have_names_of_their_own(api: Api, cluster: Cluster) -> None:
+async def test_events_about_one_object_have_names_of_their_own(
+    api: FakeApiServer, cluster: Cluster
+) -> None:
     for _ in range(3):
         await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
     assert [each["type"] for each in recorded(api)] == ["Normal"] * 3
@@ -50,7 +52,7 @@ async def test_events_about_one_object_have_names_of_their_own(api: Api, cluster
 
 @pytest.mark.parametrize("cut", ["a", "-", "."])
 async def test_the_name_is_valid_for_the_longest_name_of_an_object(
-    api: Api, cluster: Cluster, cut: str
+    api: FakeApiServer, cluster: Cluster, cut: str
 ) -> None:
     """Wherever the name is cut."""
     name = f"{'a' * (200 - len(cut))}{cut}".ljust(253, "b")
@@ -61,14 +63,18 @@ async def test_the_name_is_valid_for_the_longest_name_of_an_object(
     assert event["involvedObject"]["name"] == name
 
 
-async def test_a_message_is_cut_to_what_an_event_holds(api: Api, cluster: Cluster) -> None:
+async def test_a_message_is_cut_to_what_an_event_holds(
+    api: FakeApiServer, cluster: Cluster
+) -> None:
     await events.record(cluster, calendar(), "BookingDeleted", "x" * 5000)
     [event] = recorded(api)
     assert event["message"] == "x" * 1024
 
 
 @pytest.mark.parametrize("code", [403, 404, 500])
-async def test_an_event_that_is_refused_is_logged(api: Api, cluster: Cluster, code: int) -> None:
+async def test_an_event_that_is_refused_is_logged(
+    api: FakeApiServer, cluster: Cluster, code: int
+) -> None:
     api.fail("POST", EVENTS, code)
     with capture_logs() as logged:
         await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")

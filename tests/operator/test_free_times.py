@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.operator.admission import CapacityView, find_clashes
+from double_booked.operator.admission import CapacityView, find_overlaps
 from double_booked.operator.free_times import next_free_time
 from double_booked.operator.objects import Booking, Calendar
 from double_booked.operator.reservations import Reservations
 
-from .factories import HOUR, at, booking, calendar, index_of
+from .factories import HOUR, at, booking, calendar, schedule_of
 
 DAYS = 24
 """Hours of a day."""
@@ -21,7 +21,7 @@ def view_of(*held: Booking | Calendar, coming: tuple[Booking, ...] = ()) -> Capa
     reservations = Reservations(lambda: 0.0)
     for each in coming:
         reservations.add(each)
-    return CapacityView(index_of(*held), reservations)
+    return CapacityView(schedule_of(*held), reservations)
 
 
 def free_hour(wanted: Booking, view: CapacityView, now: float = 0) -> float | None:
@@ -159,6 +159,6 @@ def test_it_is_the_first_time_that_would_be_admitted(
     admitted = (
         start
         for start in range(wanted.start, 100)
-        if not find_clashes(replace(wanted, start=start, end=start + length), None, view)
+        if not find_overlaps(replace(wanted, start=start, end=start + length), None, view)
     )
     assert next_free_time(wanted, view, 0) == next(admitted)

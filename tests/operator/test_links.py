@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.operator.links import MAX_LINKED, Links, count_pairs, linked_with, make_links
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 
 from .factories import key
 
 
-def keys(names: str) -> set[Key]:
+def keys(names: str) -> set[NamespacedName]:
     return {key(name) for name in names}
 
 
@@ -26,7 +26,9 @@ def pairs(present: str, *links_between: str) -> int:
     return count_pairs(keys(present), links(*links_between))
 
 
-def largest_matching(present: frozenset[Key], edges: frozenset[frozenset[Key]]) -> int:
+def largest_matching(
+    present: frozenset[NamespacedName], edges: frozenset[frozenset[NamespacedName]]
+) -> int:
     """The same by trying everything."""
     usable = [edge for edge in edges if edge <= present]
     return max((1 + largest_matching(present - edge, edges) for edge in usable), default=0)

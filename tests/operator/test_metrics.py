@@ -9,12 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from double_booked.operator import metrics
 from double_booked.operator.metrics import Gauges, Metrics
-from double_booked.operator.objects import Booking, Calendar, Identity, Key, Rules
-from double_booked.operator.schedule import Index
+from double_booked.operator.objects import Booking, Calendar, NamespacedName, ObjectMeta, Rules
+from double_booked.operator.schedule import Schedule
 
-from .factories import at, booking, calendar, index_of, key, metrics_of
+from .factories import at, booking, calendar, key, metrics_of, schedule_of
 
-Over = dict[Key, tuple[Key, ...]]
+Over = dict[NamespacedName, tuple[NamespacedName, ...]]
 Told = dict[tuple[str, str], float]
 NAMED = 500
 """How many calendars have series of their own."""
@@ -44,7 +44,7 @@ def many(sizes: Mapping[str, int]) -> Iterable[Booking]:
             yield booking(f"{name}-{number}", number, number + 1, name)
 
 
-def over_all(held: Index) -> Over:
+def over_all(held: Schedule) -> Over:
     """Every booking puts its calendars over their capacity."""
     return {each.key: each.calendar_keys() for each in held.bookings.values()}
 
@@ -57,20 +57,20 @@ def told_at(hour: float, made: Metrics) -> Told:
 
 def test_up_to_500_calendars_each_have_a_series() -> None:
     sizes = {f"room-{number:03}": 1 for number in range(NAMED)}
-    made = metrics_of(index_of(*many(sizes)), {})
+    made = metrics_of(schedule_of(*many(sizes)), {})
     assert told(made, "bookings") == {("team", name): 1 for name in sizes}
 
 
 def test_of_501_calendars_the_smallest_is_told_without_its_name() -> None:
     sizes = {f"room-{number:03}": 2 for number in range(NAMED)} | {"a-small-one": 1}
-    found = told(metrics_of(index_of(*many(sizes)), {}), "bookings")
+    found = told(metrics_of(schedule_of(*many(sizes)), {}), "bookings")
     assert found.pop(OTHERS) == 1
     assert found == {("team", name): 2 for name in sizes if name != "a-small-one"}
 
 
 def test_of_many_calendars_the_largest_are_named_and_no_booking_is_lost() -> None:
     sizes = {f"room-{number:03}": 1 + number % 3 for number in range(NAMED + 100)}
-    found = told(metrics_of(index_of(*many(sizes)), {}), "bookings")
+    found = told(metrics_of(schedule_of(*many(sizes)), {}), "bookings")
     assert len(found) == NAMED + 1
     assert sum(found.values()) == sum(sizes.values())
     others = found.pop(OTHERS)
@@ -82,7 +82,7 @@ def test_of_many_calendars_the_largest_are_named_and_no_booking_is_lost() -> Non
 
 def test_a_calendar_with_a_conflict_is_named_among_many_without() -> None:
     names = [f"room-{number:03}" for number in range(NAMED + 100)]
-    held = index_of(*map(calendar, names), booking("late", 9, 10, names[-1]))
+    held = schedule_of(*map(calendar, names), booking("late", 9, 10, names[-1]))
     found = told_at(8, metrics_of(held, over_all(held)))
     assert found["team", names[-1]] == 1
     assert found[OTHERS] == 0
@@ -90,14 +90,14 @@ def test_a_calendar_with_a_conflict_is_named_among_many_without() -> None:
 
 
 def test_a_conflict_counts_until_its_booking_is_over() -> None:
-    held = index_of(calendar(), booking("a", 9, 10), booking("b", 9, 12))
+    held = schedule_of(calendar(), booking("a", 9, 10), booking("b", 9, 12))
     made = metrics_of(held, over_all(held))
     hours = (8, 9.5, 10, 11, 12, 13)
     assert [told_at(hour, made)["team", "staging"] for hour in hours] == [2, 2, 1, 1, 0, 0]
 
 
 def test_a_conflict_counts_on_each_calendar_that_it_is_over_on_alone() -> None:
-    held = index_of(
+    held = schedule_of(
         *map(calendar, ("staging", "gpu", "quiet")), booking("a", 9, 10, "staging", "gpu", "quiet")
     )
     made = metrics_of(held, {key("a"): (key("staging"), key("gpu"))})
@@ -105,7 +105,7 @@ def test_a_conflict_counts_on_each_calendar_that_it_is_over_on_alone() -> None:
 
 
 def test_a_booking_that_is_gone_is_no_conflict() -> None:
-    held = index_of(calendar(), booking("a", 9, 10))
+    held = schedule_of(calendar(), booking("a", 9, 10))
     over = over_all(held)
     made = metrics_of(held, over)
     assert told_at(8, made) == {("team", "staging"): 1}
@@ -116,9 +116,9 @@ def test_a_booking_that_is_gone_is_no_conflict() -> None:
 def test_any_name_is_told_as_it_is() -> None:
     """Kubernetes has narrow names; what is told must be readable even if it ever has others."""
     names = ['say "hi"', "back\\slash", "two\nlines", "Besprechungsraum Köln 会議室 🗓", "a{b}=c,d"]
-    odd = [Key(f"team {name}", name) for name in names]
-    held = index_of(
-        *(Calendar(Identity(each, "uid", 1, 1), Rules()) for each in odd),
+    odd = [NamespacedName(f"team {name}", name) for name in names]
+    held = schedule_of(
+        *(Calendar(ObjectMeta(each, "uid", 1, 1), Rules()) for each in odd),
         *starmap(booking_on, enumerate(odd)),
     )
     made = metrics_of(held, over_all(held))
@@ -126,20 +126,20 @@ def test_any_name_is_told_as_it_is() -> None:
         assert told(made, name).keys() == {(each.namespace, each.name) for each in odd}
 
 
-def booking_on(number: int, on: Key) -> Booking:
-    identity = Identity(Key(on.namespace, f"b-{number}"), "uid", 1, 1)
-    return Booking(identity, "2025-11-01T00:00:00Z", at(9), at(10), (on.name,))
+def booking_on(number: int, on: NamespacedName) -> Booking:
+    metadata = ObjectMeta(NamespacedName(on.namespace, f"b-{number}"), "uid", 1, 1)
+    return Booking(metadata, "2025-11-01T00:00:00Z", at(9), at(10), (on.name,))
 
 
 def test_what_is_held_is_told_at_each_scrape_anew() -> None:
-    held = Index()
+    held = Schedule()
     made = metrics_of(held, {})
     assert value(made, "calendars") == 0
     assert told(made, "bookings") == told(made, "conflicts") == {}
 
-    held.put_calendar(calendar())
-    held.put_booking(booking("a", 9, 10))
-    held.put_booking(booking("b", 10, 11))
+    held.upsert_calendar(calendar())
+    held.upsert_booking(booking("a", 9, 10))
+    held.upsert_booking(booking("b", 10, 11))
     assert value(made, "calendars") == 1
     assert told(made, "bookings") == {("team", "staging"): 2}
     assert told(made, "conflicts") == {("team", "staging"): 0}
@@ -153,7 +153,7 @@ def test_what_is_held_is_told_at_each_scrape_anew() -> None:
 
 
 def test_bookings_count_on_a_calendar_that_does_not_exist() -> None:
-    made = metrics_of(index_of(booking("a", 9, 10, "not-yet")), {})
+    made = metrics_of(schedule_of(booking("a", 9, 10, "not-yet")), {})
     assert value(made, "calendars") == 0
     assert told(made, "bookings") == {("team", "not-yet"): 1}
 
@@ -163,7 +163,7 @@ def test_the_parts_are_asked_at_each_scrape_anew() -> None:
     answers |= {"configured": False, "foreign": 0, "unenforced": 0, "details": 0}
     made = Metrics()
     made.show(
-        Index(),
+        Schedule(),
         {},
         Gauges(
             reservations=lambda: int(answers["reservations"]),

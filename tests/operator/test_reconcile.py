@@ -10,17 +10,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from double_booked.operator.objects import Booking, Calendar, Enforcement, Key, Rules
+from double_booked.operator.objects import Booking, Calendar, Enforcement, NamespacedName, Rules
 from double_booked.operator.reconcile import (
     Outcome,
     calendar_status,
     compute_outcomes,
     find_affected,
 )
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 from double_booked.operator.steps import Steps
 
-from .factories import HOUR, at, booking, calendar, index_of, key
+from .factories import HOUR, at, booking, calendar, key, schedule_of
 from .test_links import largest_matching
 
 ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
@@ -39,14 +39,14 @@ def finish(steps: Steps[Result]) -> Result:
 
 def statuses(*held: Booking | Calendar) -> dict[str, Outcome]:
     """What each booking's status says, by name."""
-    index = index_of(*held)
-    outcomes = finish(compute_outcomes(index, index.bookings.values()))
+    schedule = schedule_of(*held)
+    outcomes = finish(compute_outcomes(schedule, schedule.bookings.values()))
     return {each.name: outcome for each, outcome in outcomes.items()}
 
 
-def affected(index: Index, *changed: Booking) -> set[str]:
+def affected(schedule: Schedule, *changed: Booking) -> set[str]:
     """The names of the bookings that changes affect."""
-    return {each.name for each in finish(find_affected(index, changed))}
+    return {each.name for each in finish(find_affected(schedule, changed))}
 
 
 def test_the_first_is_taken_and_the_later_marked_and_both_name_each_other() -> None:
@@ -90,7 +90,7 @@ def test_one_that_is_marked_on_a_calendar_takes_no_room_on_another() -> None:
     assert [found[name].status.verdict for name in "abc"] == ["False", "True", "False"]
 
 
-def test_up_to_the_capacity_nothing_clashes() -> None:
+def test_up_to_the_capacity_nothing_overlaps() -> None:
     held = [booking(name, 9, 11, created=number) for number, name in enumerate("abc")]
     assert {each.status.reason for each in statuses(calendar(capacity=3), *held).values()} == {
         "Free"
@@ -134,7 +134,7 @@ def test_at_most_twenty_are_named_and_all_are_counted() -> None:
 
 def test_the_longest_message_fits_into_a_condition() -> None:
     calendars = [calendar(f"{number:03}".rjust(253, "c"), capacity=10) for number in range(16)]
-    names = [each.identity.key.name for each in calendars]
+    names = [each.metadata.key.name for each in calendars]
     held = [booking(f"{n:02}".rjust(253, "b"), 9, 10, *names, created=n) for n in range(11)]
     status = statuses(*calendars, *held)[held[-1].key.name].status
     assert status.verdict == "True"
@@ -142,8 +142,8 @@ def test_the_longest_message_fits_into_a_condition() -> None:
 
 
 def test_a_calendar_counts_what_is_on_it() -> None:
-    index = index_of(calendar(version=4), booking("a", 9, 10), booking("b", 9, 10, "gpu"))
-    told = calendar_status(index, index.calendars[key("staging")], 1, ENFORCED)
+    schedule = schedule_of(calendar(version=4), booking("a", 9, 10), booking("b", 9, 10, "gpu"))
+    told = calendar_status(schedule, schedule.calendars[key("staging")], 1, ENFORCED)
     assert (told.bookings, told.conflicts, told.generation, told.fault) == (1, 1, 4, "")
 
 
@@ -176,8 +176,8 @@ def test_a_replacement_at_another_time_is_free() -> None:
 
 
 def test_a_change_of_one_affects_the_reason_of_one_that_it_is_linked_with() -> None:
-    index = index_of(calendar(), booking("b", 9, 11, replaces=("a",)))
-    assert affected(index, booking("a", 9, 11)) == {"b"}
+    schedule = schedule_of(calendar(), booking("b", 9, 11, replaces=("a",)))
+    assert affected(schedule, booking("a", 9, 11)) == {"b"}
 
 
 def test_in_the_same_second_the_message_says_that_the_uid_decided() -> None:
@@ -187,41 +187,45 @@ def test_in_the_same_second_the_message_says_that_the_uid_decided() -> None:
     )
 
 
-def test_a_change_touches_no_more_than_what_clashes() -> None:
-    index = index_of(
+def test_a_change_touches_no_more_than_what_overlaps() -> None:
+    schedule = schedule_of(
         calendar(),
         booking("a", 9, 11),
         booking("b", 10, 12),
         booking("c", 11.5, 13),
         booking("d", 20, 21),
     )
-    assert affected(index, booking("a", 9, 11)) == {"a", "b", "c"}
+    assert affected(schedule, booking("a", 9, 11)) == {"a", "b", "c"}
     before = booking("d", 12.5, 14)
-    assert affected(index, before) == {"a", "b", "c", "d"}
+    assert affected(schedule, before) == {"a", "b", "c", "d"}
 
 
 INSTANTS = [at(hour / 2) for hour in range(32)]
 """Every hour, at which instants are present, and between."""
 
 
-def plain_reading(index: Index) -> dict[Key, tuple[str, set[Key]]]:
+def plain_reading(schedule: Schedule) -> dict[NamespacedName, tuple[str, set[NamespacedName]]]:
     """The model, read over all objects at once: the verdict and the conflicts of each booking."""
-    conflicts: dict[Key, set[Key]] = {each: set() for each in index.bookings}
-    for name, held in index.calendars.items():
-        on_it = [each for each in index.bookings.values() if each.is_on(name)]
+    conflicts: dict[NamespacedName, set[NamespacedName]] = {
+        each: set() for each in schedule.bookings
+    }
+    for name, held in schedule.calendars.items():
+        on_it = [each for each in schedule.bookings.values() if each.is_on(name)]
         for one, other in _conflicting(on_it, held.rules):
             conflicts[one].add(other)
             conflicts[other].add(one)
     kept: list[Booking] = []
     verdicts = {}
-    for each in sorted(index.bookings.values(), key=lambda each: (each.created, each.identity.uid)):
-        known = [name for name in each.calendar_keys() if name in index.calendars]
-        if any(_is_over(each, kept, name, index.calendars[name].rules) for name in known):
+    for each in sorted(
+        schedule.bookings.values(), key=lambda each: (each.created, each.metadata.uid)
+    ):
+        known = [name for name in each.calendar_keys() if name in schedule.calendars]
+        if any(_is_over(each, kept, name, schedule.calendars[name].rules) for name in known):
             verdicts[each.key] = "True"
         else:
             kept.append(each)
             verdicts[each.key] = "False" if len(known) == len(each.calendars) else "Unknown"
-    return {each: (verdicts[each], conflicts[each]) for each in index.bookings}
+    return {each: (verdicts[each], conflicts[each]) for each in schedule.bookings}
 
 
 def _over_capacity(on_it: Iterable[Booking], rules: Rules) -> list[list[Booking]]:
@@ -241,13 +245,15 @@ def _is_present(booking: Booking, instant: int, rules: Rules) -> bool:
     return start <= instant < end
 
 
-def _linked_pairs(present: Iterable[Booking]) -> Iterator[tuple[Key, Key]]:
+def _linked_pairs(present: Iterable[Booking]) -> Iterator[tuple[NamespacedName, NamespacedName]]:
     for one, other in combinations(present, 2):
         if one.key.name in other.replaces or other.key.name in one.replaces:
             yield one.key, other.key
 
 
-def _conflicting(on_it: list[Booking], rules: Rules) -> Iterator[tuple[Key, Key]]:
+def _conflicting(
+    on_it: list[Booking], rules: Rules
+) -> Iterator[tuple[NamespacedName, NamespacedName]]:
     for present in _over_capacity(on_it, rules):
         linked = set(_linked_pairs(present))
         for one, other in combinations(present, 2):
@@ -255,7 +261,7 @@ def _conflicting(on_it: list[Booking], rules: Rules) -> Iterator[tuple[Key, Key]
                 yield one.key, other.key
 
 
-def _is_over(booking: Booking, kept: list[Booking], calendar: Key, rules: Rules) -> bool:
+def _is_over(booking: Booking, kept: list[Booking], calendar: NamespacedName, rules: Rules) -> bool:
     on_it = [each for each in kept if each.is_on(calendar)]
     return any(booking in present for present in _over_capacity([*on_it, booking], rules))
 
@@ -270,8 +276,8 @@ class Cluster(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = Index()
-        self.told: dict[Key, Outcome] = {}
+        self.schedule = Schedule()
+        self.told: dict[NamespacedName, Outcome] = {}
         self.version = 0
 
     @initialize()
@@ -280,7 +286,7 @@ class Cluster(RuleBasedStateMachine):
 
     def settle(self, *changed: Booking | None) -> None:
         seeds = [each for each in changed if each]
-        self.told |= finish(compute_outcomes(self.index, seeds))
+        self.told |= finish(compute_outcomes(self.schedule, seeds))
 
     @rule(
         name=names,
@@ -294,7 +300,7 @@ class Cluster(RuleBasedStateMachine):
     ) -> None:
         self.version += 1
         created, replaces = more
-        old = self.index.bookings.get(key(name))
+        old = self.schedule.bookings.get(key(name))
         new = booking(
             name,
             start,
@@ -306,13 +312,13 @@ class Cluster(RuleBasedStateMachine):
         )
         if old:  # its age stays
             new = replace(new, created=old.created)
-        assert self.index.put_booking(new)
+        assert self.schedule.upsert_booking(new)
         self.settle(old, new)
 
     @rule(name=names)
     def delete_booking(self, name: str) -> None:
         self.version += 1
-        old = self.index.drop_booking(key(name), self.version)
+        old = self.schedule.drop_booking(key(name), self.version)
         self.told.pop(key(name), None)
         self.settle(old)
 
@@ -321,31 +327,35 @@ class Cluster(RuleBasedStateMachine):
         self.version += 1
         rules = Rules(capacity, rejects, gap * HOUR)
         new = replace(calendar(name, version=self.version), rules=rules)
-        assert self.index.put_calendar(new)
-        self.settle(*(self.index.bookings[each] for each in self.index.on_calendar(key(name))))
+        assert self.schedule.upsert_calendar(new)
+        self.settle(
+            *(self.schedule.bookings[each] for each in self.schedule.bookings_on(key(name)))
+        )
 
     @rule(name=places)
     def delete_calendar(self, name: str) -> None:
         self.version += 1
-        self.index.drop_calendar(key(name), self.version)
-        self.settle(*(self.index.bookings[each] for each in self.index.on_calendar(key(name))))
+        self.schedule.drop_calendar(key(name), self.version)
+        self.settle(
+            *(self.schedule.bookings[each] for each in self.schedule.bookings_on(key(name)))
+        )
 
     @rule()
     def restart(self) -> None:
-        held = (*self.index.calendars.values(), *self.index.bookings.values())
-        self.index = index_of(*held)
+        held = (*self.schedule.calendars.values(), *self.schedule.bookings.values())
+        self.schedule = schedule_of(*held)
         self.told = {}
-        self.settle(*self.index.bookings.values())
+        self.settle(*self.schedule.bookings.values())
 
     @invariant()
     def statuses_are_those_of_the_model(self) -> None:
-        expected = plain_reading(self.index)
+        expected = plain_reading(self.schedule)
         told = {each: outcome.status for each, outcome in self.told.items()}
         assert {each: status.verdict for each, status in told.items()} == {
             each: verdict for each, (verdict, _) in expected.items()
         }
         assert {each: {key(name) for name in told[each].conflicts_with} for each in told} == {
-            each: clashes for each, (_, clashes) in expected.items()
+            each: overlaps for each, (_, overlaps) in expected.items()
         }
         over = {each for each, (verdict, _) in expected.items() if verdict == "True"}
         assert {each for each, outcome in self.told.items() if outcome.over} == over

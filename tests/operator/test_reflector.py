@@ -10,13 +10,13 @@ import pytest
 from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.reflector import Reflector
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS as KIND
-from double_booked.operator.store import Held, Intake
+from double_booked.operator.store import CachedObject, Store
 
 from .conftest import until
 from .factories import key, raw_booking
-from .fake_api_server import BOOKINGS, Api
+from .fake_api_server import BOOKINGS, FakeApiServer
 
 ALL = "/apis/double-booked.io/v1alpha1/bookings"
 
@@ -25,23 +25,24 @@ class Known:
     """What a reflector found out."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.index = Index()
+        self.schedule = Schedule()
         self.changes: list[tuple[str, str]] = []
         self.errors = 0
         self.reservations = Reservations(lambda: 0.0)
-        intake = Intake(self.index, self.reservations, self.note)
-        self.reflector = Reflector(cluster, KIND, "", intake, self.count)
+        store = Store(self.schedule, self.reservations)
+        store.subscribe(self.note)
+        self.reflector = Reflector(cluster, KIND, "", store, self.count)
 
-    def note(self, old: Held | None, new: Held | None) -> None:
+    def note(self, old: CachedObject | None, new: CachedObject | None) -> None:
         for each, what in ((old, "was"), (new, "is")):
             if each:
-                self.changes.append((what, each.identity.key.name))
+                self.changes.append((what, each.metadata.key.name))
 
     def count(self) -> None:
         self.errors += 1
 
     def names(self) -> set[str]:
-        return {each.name for each in self.index.bookings}
+        return {each.name for each in self.schedule.bookings}
 
 
 @pytest.fixture
@@ -54,12 +55,12 @@ async def known(cluster: Cluster) -> AsyncIterator[Known]:
         await task
 
 
-def write(api: Api, name: str, hour: int = 9) -> None:
+def write(api: FakeApiServer, name: str, hour: int = 9) -> None:
     raw = raw_booking(name, f"2026-12-01T{hour:02}:00:00Z", f"2026-12-01T{hour + 1:02}:00:00Z")
     api.put(f"{BOOKINGS}/{name}", raw)
 
 
-async def test_it_lists_in_pages_and_then_watches(api: Api, cluster: Cluster) -> None:
+async def test_it_lists_in_pages_and_then_watches(api: FakeApiServer, cluster: Cluster) -> None:
     for number in range(1100):
         write(api, f"b{number}")
     known = Known(cluster)
@@ -68,8 +69,8 @@ async def test_it_lists_in_pages_and_then_watches(api: Api, cluster: Cluster) ->
     assert api.count("GET", ALL) == 3
 
 
-async def test_it_follows_what_comes_changes_and_goes(api: Api, known: Known) -> None:
-    await until(lambda: api.watched, "a watch")
+async def test_it_follows_what_comes_changes_and_goes(api: FakeApiServer, known: Known) -> None:
+    await until(lambda: api.watches, "a watch")
     write(api, "a")
     await until(lambda: known.names() == {"a"}, "a is known")
     write(api, "a", hour=11)
@@ -79,8 +80,8 @@ async def test_it_follows_what_comes_changes_and_goes(api: Api, known: Known) ->
     assert known.changes == [("is", "a"), ("was", "a"), ("is", "a"), ("is", "b"), ("was", "a")]
 
 
-async def test_a_watch_that_ends_goes_on_where_it_was(api: Api, known: Known) -> None:
-    await until(lambda: api.watched, "a watch")
+async def test_a_watch_that_ends_goes_on_where_it_was(api: FakeApiServer, known: Known) -> None:
+    await until(lambda: api.watches, "a watch")
     write(api, "a")
     await until(lambda: known.names() == {"a"}, "a is known")
     api.end_watches()
@@ -89,8 +90,10 @@ async def test_a_watch_that_ends_goes_on_where_it_was(api: Api, known: Known) ->
     assert known.errors == 0
 
 
-async def test_after_410_gone_it_learns_what_vanished_meanwhile(api: Api, known: Known) -> None:
-    await until(lambda: api.watched, "a watch")
+async def test_after_410_gone_it_learns_what_vanished_meanwhile(
+    api: FakeApiServer, known: Known
+) -> None:
+    await until(lambda: api.watches, "a watch")
     write(api, "a")
     write(api, "b")
     await until(lambda: known.names() == {"a", "b"}, "both are known")
@@ -103,8 +106,8 @@ async def test_after_410_gone_it_learns_what_vanished_meanwhile(api: Api, known:
     await until(lambda: known.names() == {"b", "c"}, "what vanished is known")
 
 
-async def test_bookmarks_move_on_what_a_watch_begins_with(api: Api, known: Known) -> None:
-    await until(lambda: api.watched, "a watch")
+async def test_bookmarks_move_on_what_a_watch_begins_with(api: FakeApiServer, known: Known) -> None:
+    await until(lambda: api.watches, "a watch")
     bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "77"}}}
     api.end_watches(json.dumps(bookmark))
     await until(lambda: known.reflector._version == "77", "the version is known")  # noqa: SLF001
@@ -112,16 +115,18 @@ async def test_bookmarks_move_on_what_a_watch_begins_with(api: Api, known: Known
 
 @pytest.mark.parametrize("line", ["no json", '{"type": "ERROR", "object": {"code": 500}}'])
 async def test_a_broken_watch_is_begun_anew_after_a_pause(
-    api: Api, known: Known, line: str
+    api: FakeApiServer, known: Known, line: str
 ) -> None:
-    await until(lambda: api.watched, "a watch")
+    await until(lambda: api.watches, "a watch")
     api.end_watches(line)
     await until(lambda: known.errors == 1, "the fault is counted")
     write(api, "a")
     await until(lambda: known.names() == {"a"}, "a is known")
 
 
-async def test_a_server_that_is_busy_is_asked_when_it_says(api: Api, cluster: Cluster) -> None:
+async def test_a_server_that_is_busy_is_asked_when_it_says(
+    api: FakeApiServer, cluster: Cluster
+) -> None:
     write(api, "a")
     api.fail("GET", ALL, 429, **{"Retry-After": "1"})
     known = Known(cluster)
@@ -131,7 +136,9 @@ async def test_a_server_that_is_busy_is_asked_when_it_says(api: Api, cluster: Cl
     assert known.names() == {"a"}
 
 
-async def test_a_list_that_fails_half_way_takes_nothing_in(api: Api, cluster: Cluster) -> None:
+async def test_a_list_that_fails_half_way_takes_nothing_in(
+    api: FakeApiServer, cluster: Cluster
+) -> None:
     known = Known(cluster)
     write(api, "a")
     await known.reflector.list()
@@ -141,16 +148,18 @@ async def test_a_list_that_fails_half_way_takes_nothing_in(api: Api, cluster: Cl
     assert known.names() == {"a"}
 
 
-async def test_an_old_watch_does_not_undo_what_a_look_found(api: Api, known: Known) -> None:
-    await until(lambda: api.watched, "a watch")
+async def test_an_old_watch_does_not_undo_what_a_look_found(
+    api: FakeApiServer, known: Known
+) -> None:
+    await until(lambda: api.watches, "a watch")
     write(api, "a")
     await until(lambda: known.names() == {"a"}, "a is known")
     old = {"type": "MODIFIED", "object": dict(api.objects[f"{BOOKINGS}/a"])}
     api.is_silent = True
     write(api, "a", hour=15)
     newest = api.objects[f"{BOOKINGS}/a"]
-    known.reflector._intake.put(KIND, newest)  # noqa: SLF001 - as a look would
+    known.reflector._store.upsert(KIND, newest)  # noqa: SLF001 - as a look would
     api.end_watches(json.dumps(old))
-    await until(lambda: not api.watched or api.count("GET", ALL) > 2, "the old news came")
-    held = known.index.bookings[key("a")]
-    assert str(held.identity.version) == newest["metadata"]["resourceVersion"]
+    await until(lambda: not api.watches or api.count("GET", ALL) > 2, "the old news came")
+    held = known.schedule.bookings[key("a")]
+    assert str(held.metadata.version) == newest["metadata"]["resourceVersion"]

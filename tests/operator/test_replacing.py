@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from double_booked.operator.admission import CapacityView, find_clashes
-from double_booked.operator.objects import Booking, Key, Rules
+from double_booked.operator.admission import CapacityView, find_overlaps
+from double_booked.operator.objects import Booking, NamespacedName, Rules
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
-from .factories import HOUR, at, booking, calendar, index_of, key
+from .factories import HOUR, at, booking, calendar, key, schedule_of
 from .test_links import largest_matching
 
 NAMES = "abcde"
@@ -21,11 +21,11 @@ PLACES = ("staging", "gpu")
 
 
 def view_of(*held: Booking, capacity: int = 1) -> CapacityView:
-    return CapacityView(index_of(calendar(capacity=capacity), *held), Reservations(lambda: 0.0))
+    return CapacityView(schedule_of(calendar(capacity=capacity), *held), Reservations(lambda: 0.0))
 
 
 def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:
-    return not find_clashes(wanted, old, view)
+    return not find_overlaps(wanted, old, view)
 
 
 a = partial(booking, "a", 9, 11)
@@ -67,10 +67,10 @@ def test_adding_a_name_is_always_admitted() -> None:
 
 
 def test_only_calendars_that_both_are_on_count_once() -> None:
-    index = index_of(calendar(), calendar("gpu"), a("gpu"), c("staging"))
-    view = CapacityView(index, Reservations(lambda: 0.0))
+    schedule = schedule_of(calendar(), calendar("gpu"), a("gpu"), c("staging"))
+    view = CapacityView(schedule, Reservations(lambda: 0.0))
     wanted = b("gpu", "staging", replaces=("a",))
-    assert [clash.where.calendar for clash in find_clashes(wanted, None, view)] == ["staging"]
+    assert [overlap.calendar for overlap in find_overlaps(wanted, None, view)] == ["staging"]
 
 
 def test_a_swap_fits_one_after_the_other() -> None:
@@ -93,8 +93,8 @@ def test_while_a_name_is_being_removed_it_does_not_discount() -> None:
 
 
 def test_the_refusal_does_not_name_the_replaced_booking_as_in_the_way() -> None:
-    [clash] = find_clashes(b(replaces=("a",)), None, view_of(a(), c(replaces=("a",))))
-    assert clash.others == (key("c"),)
+    [overlap] = find_overlaps(b(replaces=("a",)), None, view_of(a(), c(replaces=("a",))))
+    assert overlap.others == (key("c"),)
 
 
 def test_on_a_calendar_over_its_capacity_a_replacement_is_refused() -> None:
@@ -121,10 +121,10 @@ class Writes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = Index()
+        self.schedule = Schedule()
         self.reservations = Reservations(lambda: 0.0)
-        self.view = CapacityView(self.index, self.reservations)
-        self.stored: dict[Key, Booking] = {}
+        self.view = CapacityView(self.schedule, self.reservations)
+        self.stored: dict[NamespacedName, Booking] = {}
         self.under_way: list[tuple[Booking, Booking | None]] = []
         self.events: list[tuple[Booking, bool]] = []
         self.version = 0
@@ -133,7 +133,7 @@ class Writes(RuleBasedStateMachine):
     def begin(self, capacity: int, gap: int) -> None:
         self.rules = Rules(capacity, gap=gap * HOUR)
         for name in PLACES:
-            assert self.index.put_calendar(replace(calendar(name), rules=self.rules))
+            assert self.schedule.upsert_calendar(replace(calendar(name), rules=self.rules))
 
     @rule(name=st.sampled_from(NAMES), spec=specs, lands=st.booleans())
     def write(
@@ -146,9 +146,9 @@ class Writes(RuleBasedStateMachine):
         old = self.stored.get(key(name))
         self.version += 1
         wanted = self.booking(name, spec, old)
-        if find_clashes(wanted, old, self.view):
+        if find_overlaps(wanted, old, self.view):
             return
-        self.reservations.add(wanted, old.identity.version if old else 0)
+        self.reservations.add(wanted, old.metadata.version if old else 0)
         self.under_way.append((wanted, old))
         if lands:
             self.land(len(self.under_way) - 1)
@@ -162,11 +162,11 @@ class Writes(RuleBasedStateMachine):
             start,
             start + length,
             *sorted(on),
-            uid=old.identity.uid if old else f"{name}-{self.version}",
+            uid=old.metadata.uid if old else f"{name}-{self.version}",
             replaces=tuple(sorted(named - {name})),
         )
-        generation = old.identity.generation + 1 if old else 1
-        return replace(made, identity=replace(made.identity, generation=generation))
+        generation = old.metadata.generation + 1 if old else 1
+        return replace(made, metadata=replace(made.metadata, generation=generation))
 
     @rule(number=st.integers(0, 9))
     def land(self, number: int) -> None:
@@ -177,7 +177,7 @@ class Writes(RuleBasedStateMachine):
         if self.stored.get(wanted.key) != old:
             return
         self.version += 1
-        landed = replace(wanted, identity=replace(wanted.identity, version=self.version))
+        landed = replace(wanted, metadata=replace(wanted.metadata, version=self.version))
         self.stored[wanted.key] = landed
         self.events.append((landed, True))
 
@@ -186,7 +186,7 @@ class Writes(RuleBasedStateMachine):
         if gone := self.stored.pop(key(name), None):
             self.version += 1
             self.events.append(
-                (replace(gone, identity=replace(gone.identity, version=self.version)), False)
+                (replace(gone, metadata=replace(gone.metadata, version=self.version)), False)
             )
 
     @rule()
@@ -196,11 +196,11 @@ class Writes(RuleBasedStateMachine):
             return
         seen, is_there = self.events.pop(0)
         if is_there:
-            self.reservations.see(seen)
-            self.index.put_booking(seen)
+            self.reservations.on_observed(seen)
+            self.schedule.upsert_booking(seen)
         else:
-            self.reservations.see_deleted(seen)
-            self.index.drop_booking(seen.key, seen.identity.version)
+            self.reservations.on_deleted(seen)
+            self.schedule.drop_booking(seen.key, seen.metadata.version)
 
     @rule()
     def catch_up(self) -> None:

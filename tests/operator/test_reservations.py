@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from double_booked.operator.objects import Booking, Key
+from double_booked.operator.objects import Booking, NamespacedName
 from double_booked.operator.reservations import (
     MAX_RESERVATIONS,
     WRITE_SECONDS,
@@ -33,12 +33,12 @@ def test_a_change_stands_until_something_newer_than_what_it_changes_is_seen(
     reservations: Reservations,
 ) -> None:
     reservations.add(booking("a", 9, 10, version=3), reviewed_version=2)
-    reservations.see(booking("a", 8, 9, version=2))
+    reservations.on_observed(booking("a", 8, 9, version=2))
     assert len(reservations) == 1
-    reservations.see(booking("a", 9, 10, version=3))
+    reservations.on_observed(booking("a", 9, 10, version=3))
     assert len(reservations) == 0
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
-    reservations.see(booking("a", 9, 10, version=7))
+    reservations.on_observed(booking("a", 9, 10, version=7))
     assert len(reservations) == 0
 
 
@@ -47,25 +47,25 @@ def test_a_status_that_is_written_first_ends_a_change_which_is_then_reviewed_aga
 ) -> None:
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
     former = booking("a", 8, 9, version=3)
-    reservations.see(replace(former, identity=replace(former.identity, version=4)))
+    reservations.on_observed(replace(former, metadata=replace(former.metadata, version=4)))
     assert len(reservations) == 0
 
 
 def test_a_change_of_what_was_deleted_meanwhile_ends(reservations: Reservations) -> None:
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
-    reservations.see(booking("a", 11, 12, uid="another", version=6))
+    reservations.on_observed(booking("a", 11, 12, uid="another", version=6))
     assert len(reservations) == 0
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
-    reservations.see_deleted(booking("a", 8, 9, version=5))
+    reservations.on_deleted(booking("a", 8, 9, version=5))
     assert len(reservations) == 0
 
 
 def test_it_stands_when_another_of_its_name_is_seen(reservations: Reservations) -> None:
     reservations.add(booking("a", 9, 10, uid="new"))
-    reservations.see(booking("a", 8, 9, uid="old", version=9))
-    reservations.see_deleted(booking("a", 8, 9, uid="old", version=10))
+    reservations.on_observed(booking("a", 8, 9, uid="old", version=9))
+    reservations.on_deleted(booking("a", 8, 9, uid="old", version=10))
     assert wanted(reservations) == [booking("a", 9, 10, uid="new")]
-    reservations.see_deleted(booking("a", 9, 10, uid="new", version=11))
+    reservations.on_deleted(booking("a", 9, 10, uid="new", version=11))
     assert wanted(reservations) == []
 
 
@@ -75,7 +75,7 @@ def test_two_writes_of_one_generation_both_stand_until_one_is_seen(
     reservations.add(booking("a", 9, 10, version=2))
     reservations.add(booking("a", 11, 12, version=2))
     assert len(wanted(reservations)) == 2
-    reservations.see(booking("a", 11, 12, version=2))
+    reservations.on_observed(booking("a", 11, 12, version=2))
     assert wanted(reservations) == []
 
 
@@ -87,9 +87,9 @@ def test_a_review_that_comes_again_is_one_reservation_with_all_its_time(
     reservations.add(booking("a", 9, 10))
     assert len(reservations) == 1
     clock.now += 2
-    assert reservations.due() == []
+    assert reservations.expired() == []
     clock.now += WRITE_SECONDS
-    [due] = reservations.due()
+    [due] = reservations.expired()
     reservations.expire(due)
     assert len(reservations) == 0
 
@@ -99,7 +99,7 @@ def test_one_that_was_made_anew_meanwhile_does_not_expire(
 ) -> None:
     reservations.add(booking("a", 9, 10))
     clock.now += WRITE_SECONDS
-    [former] = reservations.due()
+    [former] = reservations.expired()
     reservations.add(booking("a", 9, 10))
     reservations.expire(former)
     assert len(reservations) == 1
@@ -110,7 +110,7 @@ def test_a_booking_waits_on_the_calendars_that_it_names(reservations: Reservatio
     reservations.add(booking("b", 9, 10, "gpu"))
     other = booking("c", 9, 10)
     reservations.add(
-        replace(other, identity=replace(other.identity, key=replace(key("c"), namespace="x")))
+        replace(other, metadata=replace(other.metadata, key=replace(key("c"), namespace="x")))
     )
     assert [each.key.name for each in wanted(reservations)] == ["a"]
 
@@ -119,7 +119,7 @@ def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations
     reservations.add(calendar(capacity=3, version=2), reviewed_version=1)
     reservations.add(calendar(capacity=2, version=3), reviewed_version=2)
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [3, 2]
-    reservations.see(calendar(capacity=3, version=2))
+    reservations.on_observed(calendar(capacity=3, version=2))
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [2]
 
 
@@ -134,8 +134,8 @@ def test_a_namespace_has_only_so_many_and_another_is_none_the_worse(
         reservations.add(booking("one-more", 9, 10))
     assert not reservations.has_booking(key("one-more"))
     reservations.add(booking("b0", 9, 10))
-    elsewhere = replace(calendar().identity, key=Key("elsewhere", "staging"))
-    reservations.add(replace(calendar(), identity=elsewhere))
+    elsewhere = replace(calendar().metadata, key=NamespacedName("elsewhere", "staging"))
+    reservations.add(replace(calendar(), metadata=elsewhere))
     assert len(reservations) == MAX_RESERVATIONS + 1
-    reservations.see(booking("b1", 9, 10))
+    reservations.on_observed(booking("b1", 9, 10))
     reservations.add(booking("one-more", 9, 10))

@@ -10,17 +10,17 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.links import MAX_LINKED
 from double_booked.operator.reservations import WRITE_SECONDS, Reservations
 from double_booked.operator.reviews import (
-    MAX_CONFIRMED,
+    MAX_RECHECKED,
     NotAdmittingError,
     RejectionError,
     Reviewer,
 )
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
-from double_booked.operator.store import Intake
+from double_booked.operator.store import Store
 
 from .factories import key, raw_booking, raw_calendar
-from .fake_api_server import ACCESS_REVIEWS, BOOKINGS, CALENDARS, Api
+from .fake_api_server import ACCESS_REVIEWS, BOOKINGS, CALENDARS, FakeApiServer
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 USER = {"username": "anna", "uid": "7", "groups": ["team"], "extra": {"scope": ["all"]}}
@@ -31,11 +31,11 @@ TEN = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 class Desk:
     """A reviewer, and what it knows."""
 
-    api: Api
+    api: FakeApiServer
     reviewer: Reviewer
-    index: Index
+    schedule: Schedule
     reservations: Reservations
-    intake: Intake
+    store: Store
     now: float = 0.0
     may_admit: bool = True
 
@@ -43,7 +43,7 @@ class Desk:
         """Writes a booking into the API server, and lets it be known or not."""
         made = self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw)
         if known:
-            self.intake.put(BOOKING_KIND, made)
+            self.store.upsert(BOOKING_KIND, made)
         return made
 
     async def review(
@@ -53,13 +53,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(api: Api, cluster: Cluster) -> Desk:
+def desk(api: FakeApiServer, cluster: Cluster) -> Desk:
     made: Desk
-    index, reservations = Index(), Reservations(lambda: made.now)
-    intake = Intake(index, reservations, lambda **_: None)
-    view = CapacityView(index, reservations)
-    reviewer = Reviewer(view, intake, cluster, lambda: made.may_admit)
-    made = Desk(api, reviewer, index, reservations, intake)
+    schedule, reservations = Schedule(), Reservations(lambda: made.now)
+    store = Store(schedule, reservations)
+    view = CapacityView(schedule, reservations)
+    reviewer = Reviewer(view, store, cluster, lambda: made.may_admit)
+    made = Desk(api, reviewer, schedule, reservations, store)
     api.put(f"{CALENDARS}/staging", raw_calendar())
     return made
 
@@ -75,7 +75,7 @@ async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
 async def test_a_calendar_that_is_not_known_is_looked_for(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     assert desk.api.count("GET", f"{CALENDARS}/staging") == 1
-    assert key("staging") in desk.index.calendars
+    assert key("staging") in desk.schedule.calendars
 
 
 async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
@@ -134,7 +134,7 @@ async def test_what_is_in_the_way_is_looked_at_before_a_refusal(desk: Desk) -> N
     desk.exists(raw_booking("gone", *NINE))
     desk.api.delete(f"{BOOKINGS}/gone")
     assert await desk.review(raw_booking("a", *NINE)) == []
-    assert key("gone") not in desk.index.bookings
+    assert key("gone") not in desk.schedule.bookings
     desk.exists(raw_booking("moved", *TEN))
     desk.exists(raw_booking("moved", "2026-12-02T10:00:00Z", "2026-12-02T11:00:00Z"), known=False)
     assert await desk.review(raw_booking("b", *TEN)) == []
@@ -157,12 +157,12 @@ async def test_where_the_look_fails_it_refuses(desk: Desk) -> None:
 
 
 async def test_of_very_many_in_the_way_none_is_looked_at(desk: Desk) -> None:
-    for number in range(MAX_CONFIRMED + 1):
+    for number in range(MAX_RECHECKED + 1):
         desk.exists(raw_booking(f"b{number}", *NINE))
-    desk.api.asked.clear()
+    desk.api.requests.clear()
     with pytest.raises(RejectionError, match="and 41 more have it"):
         await desk.review(raw_booking("a", *NINE))
-    assert [path for _, path in desk.api.asked if path.startswith(BOOKINGS)] == []
+    assert [path for _, path in desk.api.requests if path.startswith(BOOKINGS)] == []
 
 
 async def test_a_booking_that_cannot_be_used_is_refused_with_the_remedy(desk: Desk) -> None:
@@ -209,8 +209,8 @@ async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> N
 
 async def settle(desk: Desk) -> None:
     """Settles what is due, once."""
-    for reservation in desk.reservations.due():
-        await desk.reviewer.settle(reservation)
+    for reservation in desk.reservations.expired():
+        await desk.reviewer.expire(reservation)
 
 
 async def test_after_the_time_of_a_write_a_look_decides(desk: Desk) -> None:
@@ -229,7 +229,7 @@ async def test_after_the_time_of_a_write_a_look_decides(desk: Desk) -> None:
     await settle(desk)
     assert len(desk.reservations) == 0
     # What a look found is known from then on.
-    assert key("other") in desk.index.bookings
+    assert key("other") in desk.schedule.bookings
     assert await desk.review(raw_booking("late", *NINE)) == []
 
 

@@ -12,15 +12,15 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Enforcement
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
-from double_booked.operator.status_writer import Statuses
+from double_booked.operator.schedule import Schedule
+from double_booked.operator.status_writer import StatusWriter
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import CALENDARS as CALENDAR_KIND
-from double_booked.operator.store import Intake
+from double_booked.operator.store import Store
 
 from .conftest import until
 from .factories import key, raw_booking, raw_calendar
-from .fake_api_server import BOOKINGS, CALENDARS, EVENTS, Api
+from .fake_api_server import BOOKINGS, CALENDARS, EVENTS, FakeApiServer
 
 ENFORCED = Enforcement("True", "Reviewed", "Each new booking is reviewed.")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
@@ -30,10 +30,10 @@ NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 class Office:
     """Statuses that are kept, and where news comes in."""
 
-    api: Api
-    index: Index
-    intake: Intake
-    statuses: Statuses
+    api: FakeApiServer
+    schedule: Schedule
+    store: Store
+    writer: StatusWriter
     metrics: Metrics
     enforcement: Enforcement = ENFORCED
 
@@ -44,7 +44,7 @@ class Office:
         held = self.api.objects.get(path)
         if held:
             raw = raw | {"status": held.get("status", {})}
-        self.intake.put(kind, self.api.put(path, raw))
+        self.store.upsert(kind, self.api.put(path, raw))
 
     def status(self, name: str) -> dict[str, Any]:
         told: dict[str, Any] = self.api.objects[f"{BOOKINGS}/{name}"].get("status", {})
@@ -61,12 +61,12 @@ class Office:
 
     def hold_patch(self, name: str) -> asyncio.Event:
         """Keep back the responses to status patches of a booking until the event is set."""
-        released = self.api.holding["PATCH", f"{BOOKINGS}/{name}/status"] = asyncio.Event()
+        released = self.api.held_responses["PATCH", f"{BOOKINGS}/{name}/status"] = asyncio.Event()
         return released
 
     def bring(self, name: str) -> None:
         """Let the watch bring a booking as it is stored."""
-        self.intake.put(BOOKING_KIND, self.api.objects[f"{BOOKINGS}/{name}"])
+        self.store.upsert(BOOKING_KIND, self.api.objects[f"{BOOKINGS}/{name}"])
 
     def patches(self, name: str) -> int:
         return self.api.count("PATCH", f"{BOOKINGS}/{name}/status")
@@ -82,14 +82,14 @@ class Office:
 
 
 @asynccontextmanager
-async def office_of(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
+async def office_of(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Office]:
     """Keep statuses until the end of the block."""
-    index, metrics = Index(), Metrics()
-    statuses = Statuses(index, cluster, metrics, lambda _: made.enforcement)
-    intake = Intake(index, Reservations(lambda: 0.0), statuses.note)
-    statuses.intake = intake
-    made = Office(api, index, intake, statuses, metrics)
-    task = asyncio.create_task(statuses.run())
+    schedule, metrics = Schedule(), Metrics()
+    store = Store(schedule, Reservations(lambda: 0.0))
+    writer = StatusWriter(schedule, store, cluster, metrics, lambda _: made.enforcement)
+    store.subscribe(writer.on_change)
+    made = Office(api, schedule, store, writer, metrics)
+    task = asyncio.create_task(writer.run())
     made.write(raw_calendar(), CALENDAR_KIND)
     yield made
     task.cancel()
@@ -98,7 +98,7 @@ async def office_of(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
 
 
 @pytest.fixture
-async def office(api: Api, cluster: Cluster) -> AsyncIterator[Office]:
+async def office(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Office]:
     async with office_of(api, cluster) as made:
         yield made
 
@@ -113,7 +113,7 @@ async def test_both_sides_are_told_and_the_later_is_recorded(office: Office) -> 
     assert office.status("b")["observedGeneration"] == 1
     await until(office.events, "an Event")
     assert office.events() == [("Warning", "b")]
-    await until(lambda: office.statuses.over == {key("b"): (key("staging"),)}, "it is counted")
+    await until(lambda: office.writer.over == {key("b"): (key("staging"),)}, "it is counted")
 
 
 async def test_one_that_is_free_again_says_so_and_it_is_recorded(office: Office) -> None:
@@ -122,7 +122,7 @@ async def test_one_that_is_free_again_says_so_and_it_is_recorded(office: Office)
     await until(lambda: office.verdict("b") == "True", "b is marked")
     gone = office.api.objects[f"{BOOKINGS}/a"]
     office.api.delete(f"{BOOKINGS}/a")
-    office.intake.gone(
+    office.store.on_deleted(
         BOOKING_KIND, gone | {"metadata": gone["metadata"] | {"resourceVersion": "999"}}
     )
     await until(lambda: office.verdict("b") == "False", "b is free")
@@ -130,7 +130,7 @@ async def test_one_that_is_free_again_says_so_and_it_is_recorded(office: Office)
     assert office.status("b")["conflictsWith"] == []
     await until(lambda: len(office.events()) == 2, "an Event")
     assert ("Normal", "b") in office.events()
-    assert office.statuses.over == {}
+    assert office.writer.over == {}
 
 
 async def test_a_calendar_tells_how_much_is_on_it(office: Office) -> None:
@@ -152,7 +152,7 @@ async def test_when_a_verdict_changed_stays_while_the_words_do(office: Office) -
     path = f"{BOOKINGS}/b"
     condition = office.api.objects[path]["status"]["conditions"][0]
     condition["lastTransitionTime"] = "2025-01-01T00:00:00Z"
-    office.intake.put(BOOKING_KIND, office.api.put(path, office.api.objects[path]))
+    office.store.upsert(BOOKING_KIND, office.api.put(path, office.api.objects[path]))
     office.write(raw_booking("c", *NINE, creationTimestamp="2025-11-03T00:00:00Z"))
     await until(lambda: office.status("b")["conflictsWith"] == ["a", "c"], "c is named")
     condition = office.status("b")["conditions"][0]
@@ -162,11 +162,11 @@ async def test_when_a_verdict_changed_stays_while_the_words_do(office: Office) -
 async def test_what_is_true_is_not_written_again(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     await until(lambda: office.verdict("a") == "False", "a is told")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     before = office.api.count("PATCH", f"{BOOKINGS}/a/status")
     raw = office.api.objects[f"{BOOKINGS}/a"]
     office.write(raw | {"metadata": raw["metadata"] | {"labels": {"team": "red"}}})
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.api.count("PATCH", f"{BOOKINGS}/a/status") == before
 
 
@@ -175,7 +175,7 @@ async def test_a_status_that_somebody_changed_is_put_right(office: Office) -> No
     await until(lambda: office.verdict("a") == "False", "a is told")
     path = f"{BOOKINGS}/a"
     wrong = office.api.objects[path] | {"status": {}}
-    office.intake.put(BOOKING_KIND, office.api.put(path, wrong))
+    office.store.upsert(BOOKING_KIND, office.api.put(path, wrong))
     await until(lambda: office.verdict("a") == "False", "a is told again")
 
 
@@ -199,7 +199,7 @@ async def test_an_event_that_cannot_be_recorded_is_told(
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
     await until(lambda: office.verdict("b") == "True", "b is marked")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert "cannot record an Event" in capsys.readouterr().out
 
 
@@ -209,7 +209,7 @@ async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) ->
     office.api.objects.pop(path)
     office.api.put(path, raw_booking("a", *NINE))
     await until(lambda: office.api.count("PATCH", f"{path}/status"), "it was tried")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.status("a") == {}
     assert (
         office.metrics.registry.get_sample_value("double_booked_operator_reconcile_errors_total")
@@ -250,7 +250,7 @@ async def test_a_status_that_the_watch_brings_before_the_response_is_no_news(
     await until(lambda: office.status("a"), "the status is stored")
     office.bring("a")
     released.set()
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert (office.patches("a"), office.rounds()) == (1, 1)
 
 
@@ -259,9 +259,9 @@ async def test_a_status_that_the_watch_brings_after_the_response_is_no_news(
 ) -> None:
     office.write(raw_booking("a", *NINE))
     await until(lambda: office.status("a"), "the status is stored")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     office.bring("a")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert (office.patches("a"), office.rounds()) == (1, 1)
 
 
@@ -274,7 +274,7 @@ async def test_a_spec_that_changes_while_its_status_is_written_gets_its_own_stat
     office.write(raw_booking("a", NINE[0], "2026-12-01T11:00:00Z"))
     released.set()
     await until(lambda: office.status("a")["observedGeneration"] == 2, "the new spec is told")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.conditions(f"{BOOKINGS}/a")["Ready"] == ("True", "Free")
     assert (office.patches("a"), office.rounds()) == (2, 2)
 
@@ -283,19 +283,19 @@ async def test_a_change_of_enforcement_is_written_to_calendars_alone(office: Off
     path = f"{CALENDARS}/staging"
     office.write(raw_booking("a", *NINE))
     await until(lambda: office.status("a"), "a is told")
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.conditions(path)["Enforced"] == ("True", "Reviewed")
     office.enforcement = Enforcement("False", "WebhookNotFound", "There is none.")
-    office.statuses.note_enforcement()
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    office.writer.on_enforcement_change()
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.conditions(path) == {
         "Ready": ("True", "Reconciled"),
         "Enforced": ("False", "WebhookNotFound"),
     }
     assert (office.patches("a"), office.rounds()) == (1, 1)
     before = office.api.count("PATCH", f"{path}/status")
-    office.statuses.note_enforcement()
-    await until(lambda: office.statuses.lag() == 0, "all is done")
+    office.writer.on_enforcement_change()
+    await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.api.count("PATCH", f"{path}/status") == before
 
 
@@ -311,7 +311,7 @@ async def test_a_calendar_that_cannot_be_used_is_stalled(office: Office) -> None
 
 
 async def test_a_change_of_conflicts_alone_waits_and_is_written_once(
-    api: Api, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With its last state: several changes come together."""
     monkeypatch.setattr("double_booked.operator.status_writer._DETAILS_SECONDS", 1.0)
@@ -319,11 +319,11 @@ async def test_a_change_of_conflicts_alone_waits_and_is_written_once(
         office.write(raw_booking("a", *NINE))
         office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
         await until(lambda: office.verdict("b") == "True", "b is marked")
-        await until(lambda: office.statuses.lag() == 0, "all is done")
+        await until(lambda: office.writer.lag() == 0, "all is done")
         before = office.patches("b")
         for name in "cd":
             office.write(raw_booking(name, *NINE, creationTimestamp="2025-11-03T00:00:00Z"))
             await until(lambda name=name: office.verdict(name) == "True", f"{name} is marked")
-        await until(lambda: office.statuses.details() == 3, "those of a, b and c wait")
+        await until(lambda: office.writer.pending_details() == 3, "those of a, b and c wait")
         await until(lambda: office.status("b")["conflictsWith"] == ["a", "c", "d"], "c, d named")
         assert office.patches("b") == before + 1

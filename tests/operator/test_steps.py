@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from double_booked.operator.steps import Steps, in_turns
+from double_booked.operator.steps import Steps, run_cooperatively
 
 
 def count_to(number: int) -> Steps[int]:
@@ -16,7 +16,7 @@ def count_to(number: int) -> Steps[int]:
 
 @pytest.mark.parametrize("steps", [0, 1, 1000])
 async def test_the_result_is_returned_after_all_steps(steps: int) -> None:
-    assert await in_turns(count_to(steps)) == steps
+    assert await run_cooperatively(count_to(steps)) == steps
 
 
 async def test_an_error_in_a_step_is_raised() -> None:
@@ -25,7 +25,7 @@ async def test_an_error_in_a_step_is_raised() -> None:
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await in_turns(fail())
+        await run_cooperatively(fail())
 
 
 async def test_steps_of_steps_return_their_results() -> None:
@@ -34,7 +34,7 @@ async def test_steps_of_steps_return_their_results() -> None:
         other = yield from count_to(4)
         return one + other
 
-    assert await in_turns(add()) == 7
+    assert await run_cooperatively(add()) == 7
 
 
 async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -56,7 +56,7 @@ async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch)
             await asyncio.sleep(0)
 
     monkeypatch.setattr("double_booked.operator.steps.monotonic", lambda: now)
-    await asyncio.gather(in_turns(work()), look())
+    await asyncio.gather(run_cooperatively(work()), look())
     return turns
 
 

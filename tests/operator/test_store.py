@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
-from double_booked.operator.store import BOOKINGS, CALENDARS, Intake, Kind
+from double_booked.operator.schedule import Schedule
+from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
 from .factories import key, raw_booking, raw_calendar
 
@@ -18,13 +18,13 @@ NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 
 
 @pytest.fixture
-def index() -> Index:
-    return Index()
+def schedule() -> Schedule:
+    return Schedule()
 
 
 @pytest.fixture
-def intake(index: Index) -> Intake:
-    return Intake(index, Reservations(lambda: 0.0), lambda **_: None)
+def store(schedule: Schedule) -> Store:
+    return Store(schedule, Reservations(lambda: 0.0))
 
 
 def at_version(raw: dict[str, Any], version: int) -> dict[str, Any]:
@@ -36,52 +36,54 @@ def at_version(raw: dict[str, Any], version: int) -> dict[str, Any]:
     ("kind", "raw"), [(BOOKINGS, raw_booking("a", *NINE)), (CALENDARS, raw_calendar("a"))]
 )
 def test_a_late_response_does_not_bring_back_a_deleted_object(
-    index: Index, intake: Intake, kind: Kind, raw: dict[str, Any]
+    schedule: Schedule, store: Store, kind: Kind, raw: dict[str, Any]
 ) -> None:
-    intake.put(kind, at_version(raw, 5))
-    intake.gone(kind, at_version(raw, 7))
-    intake.advance(kind, 7, "")
-    assert not intake.put(kind, at_version(raw, 6))
-    assert (index.bookings, index.calendars, list(index.scheduled())) == ({}, {}, [])
+    store.upsert(kind, at_version(raw, 5))
+    store.on_deleted(kind, at_version(raw, 7))
+    store.advance(kind, 7, "")
+    assert not store.upsert(kind, at_version(raw, 6))
+    assert (schedule.bookings, schedule.calendars, list(schedule.by_calendar())) == ({}, {}, [])
 
 
 def test_a_list_that_was_under_way_does_not_bring_back_a_deleted_booking(
-    index: Index, intake: Intake
+    schedule: Schedule, store: Store
 ) -> None:
-    listed = intake.hold(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
-    intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
-    intake.gone(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
-    intake.advance(BOOKINGS, 7, "")
-    intake.replace(BOOKINGS, [listed], 6, "")
-    assert index.bookings == {}
+    listed = store.parse(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    store.on_deleted(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
+    store.advance(BOOKINGS, 7, "")
+    store.replace_all(BOOKINGS, [listed], 6, "")
+    assert schedule.bookings == {}
 
 
-def test_a_booking_found_after_the_watch_position_is_cached(index: Index, intake: Intake) -> None:
-    intake.advance(BOOKINGS, 7, "")
-    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 8))
-    assert key("a") in index.bookings
+def test_a_booking_found_after_the_watch_position_is_cached(
+    schedule: Schedule, store: Store
+) -> None:
+    store.advance(BOOKINGS, 7, "")
+    assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 8))
+    assert key("a") in schedule.bookings
 
 
-def test_a_booking_created_again_under_its_name_is_cached(index: Index, intake: Intake) -> None:
-    intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
-    intake.gone(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
-    intake.advance(BOOKINGS, 7, "")
-    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE, uid="another"), 9))
-    assert index.bookings[key("a")].identity.uid == "another"
+def test_a_booking_created_again_under_its_name_is_cached(schedule: Schedule, store: Store) -> None:
+    store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    store.on_deleted(BOOKINGS, at_version(raw_booking("a", *NINE), 7))
+    store.advance(BOOKINGS, 7, "")
+    assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE, uid="another"), 9))
+    assert schedule.bookings[key("a")].metadata.uid == "another"
 
 
 def test_the_position_of_one_namespaces_watch_says_nothing_of_another(
-    index: Index, intake: Intake
+    schedule: Schedule, store: Store
 ) -> None:
-    intake.advance(BOOKINGS, 7, "other")
-    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
-    assert key("a") in index.bookings
+    store.advance(BOOKINGS, 7, "other")
+    assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    assert key("a") in schedule.bookings
 
 
-def test_positions_of_the_two_kinds_are_apart(index: Index, intake: Intake) -> None:
-    intake.advance(CALENDARS, 7, "")
-    assert intake.put(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
-    assert key("a") in index.bookings
+def test_positions_of_the_two_kinds_are_apart(schedule: Schedule, store: Store) -> None:
+    store.advance(CALENDARS, 7, "")
+    assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
+    assert key("a") in schedule.bookings
 
 
 class LateObservations(RuleBasedStateMachine):
@@ -92,8 +94,8 @@ class LateObservations(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.index = Index()
-        self.intake = Intake(self.index, Reservations(lambda: 0.0), lambda **_: None)
+        self.schedule = Schedule()
+        self.store = Store(self.schedule, Reservations(lambda: 0.0))
         self.version = 0
         self.stored: dict[str, dict[str, Any]] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -130,26 +132,26 @@ class LateObservations(RuleBasedStateMachine):
             what, raw = self.events[self.passed]
             self.passed += 1
             if what == "DELETED":
-                self.intake.gone(BOOKINGS, raw)
+                self.store.on_deleted(BOOKINGS, raw)
             else:
-                self.intake.put(BOOKINGS, raw)
-            self.intake.advance(BOOKINGS, int(raw["metadata"]["resourceVersion"]), "")
+                self.store.upsert(BOOKINGS, raw)
+            self.store.advance(BOOKINGS, int(raw["metadata"]["resourceVersion"]), "")
 
     @rule(raw=looks)
     def look_arrives(self, raw: dict[str, Any]) -> None:
-        self.intake.put(BOOKINGS, raw)
+        self.store.upsert(BOOKINGS, raw)
 
     @rule(listed=lists)
     def list_arrives(self, listed: tuple[int, list[dict[str, Any]]]) -> None:
         version, raws = listed
-        found = [self.intake.hold(BOOKINGS, raw) for raw in raws]
-        self.intake.replace(BOOKINGS, found, version, "")
+        found = [self.store.parse(BOOKINGS, raw) for raw in raws]
+        self.store.replace_all(BOOKINGS, found, version, "")
 
     @invariant()
     def once_the_watch_has_caught_up_the_index_is_what_is_stored(self) -> None:
         if self.passed == len(self.events):
             cached = {
-                each.name: held.identity.version for each, held in self.index.bookings.items()
+                each.name: held.metadata.version for each, held in self.schedule.bookings.items()
             }
             stored = {
                 name: int(raw["metadata"]["resourceVersion"]) for name, raw in self.stored.items()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from double_booked.operator.capacity import Occupied
 from double_booked.operator.links import make_links
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.steps import Steps
 from double_booked.operator.sweep import Conflicts, find_conflicts
 
@@ -17,13 +17,13 @@ from .test_links import largest_matching
 END = 14
 
 
-def finish(steps: Steps[dict[Key, Conflicts]]) -> dict[Key, Conflicts]:
+def finish(steps: Steps[dict[NamespacedName, Conflicts]]) -> dict[NamespacedName, Conflicts]:
     """Do all steps, and return the result."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            result: dict[Key, Conflicts] = end.value
+            result: dict[NamespacedName, Conflicts] = end.value
             return result
 
 
@@ -79,7 +79,7 @@ def test_it_finds_what_looking_at_each_pair_at_each_instant_finds(
     keys = [each for _, _, each in intervals]
     links = make_links([(key(f"b{one}"), [key(f"b{other}")]) for one, other in linked], keys)
     edges = frozenset(frozenset({one, other}) for one, others in links.items() for other in others)
-    expected: dict[Key, set[Key]] = {}
+    expected: dict[NamespacedName, set[NamespacedName]] = {}
     for instant in range(END):
         present = [each for start, end, each in intervals if start <= instant < end]
         if len(present) - largest_matching(frozenset(present), edges) > capacity:

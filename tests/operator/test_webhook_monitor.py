@@ -10,13 +10,13 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from double_booked.operator.cluster import Cluster
-from double_booked.operator.enforcement import Expected
-from double_booked.operator.schedule import Index
+from double_booked.operator.enforcement import ExpectedWebhook
+from double_booked.operator.schedule import Schedule
 from double_booked.operator.webhook_monitor import WebhookMonitor
 
 from .conftest import until
-from .factories import calendar, index_of
-from .fake_api_server import WEBHOOKS, Api
+from .factories import calendar, schedule_of
+from .fake_api_server import WEBHOOKS, FakeApiServer
 
 NAME = "double-booked-operator"
 OWN = f"{WEBHOOKS}/{NAME}"
@@ -54,13 +54,13 @@ class Watch:
     """A monitor, and what it reports."""
 
     monitor: WebhookMonitor
-    index: Index
+    schedule: Schedule
     changes: list[str]
 
-    async def look(self) -> list[EventDict]:
+    async def refresh(self) -> list[EventDict]:
         """Look once; return what was logged."""
         with capture_logs() as logged:
-            await self.monitor.look()
+            await self.monitor.refresh()
         return logged
 
     def verdict(self) -> str:
@@ -71,13 +71,12 @@ class Watch:
 
 @pytest.fixture
 def watch(cluster: Cluster) -> Watch:
-    index = index_of(calendar())
+    schedule = schedule_of(calendar())
     changes: list[str] = []
-    expected = Expected(NAME, [f"{NAME}.shared.svc"], b"", [])
-    monitor = WebhookMonitor(
-        cluster, index, lambda: expected, lambda: changes.append(made.verdict())
-    )
-    made = Watch(monitor, index, changes)
+    expected = ExpectedWebhook(NAME, [f"{NAME}.shared.svc"], b"", [])
+    monitor = WebhookMonitor(cluster, schedule, lambda: expected)
+    monitor.subscribe(lambda: changes.append(made.verdict()))
+    made = Watch(monitor, schedule, changes)
     return made
 
 
@@ -85,184 +84,188 @@ async def test_nothing_is_claimed_before_the_first_look(watch: Watch) -> None:
     assert watch.verdict() == "Unknown Unknown"
 
 
-async def test_each_change_is_logged_and_reported_once(api: Api, watch: Watch) -> None:
+async def test_each_change_is_logged_and_reported_once(api: FakeApiServer, watch: Watch) -> None:
     api.put(OWN, configuration())
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert (logged["event"], logged["log_level"]) == ("reviews enforced", "info")
-    assert await watch.look() == []
+    assert await watch.refresh() == []
     api.delete(OWN)
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert (logged["event"], logged["log_level"]) == ("reviews not enforced", "warning")
     assert logged["reason"] == "WebhookNotFound"
-    assert await watch.look() == []
+    assert await watch.refresh() == []
     api.put(OWN, configuration())
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert logged["event"] == "reviews enforced"
     assert watch.changes == ["True Reviewed", "False WebhookNotFound", "True Reviewed"]
 
 
-async def test_a_failure_policy_that_changes_is_a_change(api: Api, watch: Watch) -> None:
+async def test_a_failure_policy_that_changes_is_a_change(api: FakeApiServer, watch: Watch) -> None:
     api.put(OWN, configuration())
-    await watch.look()
+    await watch.refresh()
     api.put(OWN, configuration(failurePolicy="Ignore"))
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert (logged["event"], logged["fails_closed"]) == ("reviews enforced", False)
     assert watch.changes == ["True Reviewed", "False FailurePolicyIgnore"]
 
 
-async def test_without_the_right_to_list_it_reads_its_own(api: Api, watch: Watch) -> None:
+async def test_without_the_right_to_list_it_reads_its_own(api: FakeApiServer, watch: Watch) -> None:
     api.put(OWN, configuration())
     api.put(OTHER, configuration())
     api.fail("GET", WEBHOOKS, 403)
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "True Reviewed"
     assert watch.monitor.foreign == ()
-    assert api.asked == [("GET", WEBHOOKS), ("GET", OWN)]
+    assert api.requests == [("GET", WEBHOOKS), ("GET", OWN)]
 
 
-async def test_without_the_right_to_list_a_missing_one_is_found(api: Api, watch: Watch) -> None:
+async def test_without_the_right_to_list_a_missing_one_is_found(
+    api: FakeApiServer, watch: Watch
+) -> None:
     api.fail("GET", WEBHOOKS, 403)
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "False WebhookNotFound"
 
 
 @pytest.mark.parametrize("code", [400, 404, 405])
 async def test_an_error_of_the_list_makes_the_state_unknown(
-    api: Api, watch: Watch, code: int
+    api: FakeApiServer, watch: Watch, code: int
 ) -> None:
     api.put(OWN, configuration())
-    await watch.look()
+    await watch.refresh()
     api.fail("GET", WEBHOOKS, code)
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert logged["event"] == "reviews not enforced"
     assert f"told to say {code}" in logged["message"]
-    await watch.look()
+    await watch.refresh()
     assert watch.changes == ["True Reviewed", "Unknown Unknown", "True Reviewed"]
 
 
 @pytest.mark.parametrize("code", [401, 429, 500, 503])
 async def test_a_passing_error_of_the_list_is_tried_again(
-    api: Api, watch: Watch, code: int
+    api: FakeApiServer, watch: Watch, code: int
 ) -> None:
     api.put(OWN, configuration())
     api.fail("GET", WEBHOOKS, code)
-    await watch.look()
+    await watch.refresh()
     assert watch.changes == ["True Reviewed"]
 
 
-async def test_without_any_right_the_state_is_unknown(api: Api, watch: Watch) -> None:
+async def test_without_any_right_the_state_is_unknown(api: FakeApiServer, watch: Watch) -> None:
     api.put(OWN, configuration())
     api.fail("GET", WEBHOOKS, 403)
     api.fail("GET", OWN, 403)
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "Unknown Unknown"
     assert watch.changes == ["Unknown Unknown"]
 
 
 async def test_a_foreign_webhook_is_logged_once_and_changes_no_verdict(
-    api: Api, watch: Watch
+    api: FakeApiServer, watch: Watch
 ) -> None:
     api.put(OWN, configuration())
-    await watch.look()
+    await watch.refresh()
     api.put(OTHER, configuration())
     names = tuple(f"second-operator/{kind}.double-booked.io" for kind in ("bookings", "calendars"))
-    [logged] = await watch.look()
+    [logged] = await watch.refresh()
     assert logged["event"] == "foreign webhook reviews these kinds"
     assert logged["webhooks"] == names == watch.monitor.foreign
-    assert await watch.look() == []
+    assert await watch.refresh() == []
     api.delete(OTHER)
-    assert await watch.look() == []
+    assert await watch.refresh() == []
     assert watch.monitor.foreign == ()
     assert watch.changes == ["True Reviewed"]
 
 
 async def test_labels_are_not_asked_for_where_no_selector_needs_them(
-    api: Api, watch: Watch
+    api: FakeApiServer, watch: Watch
 ) -> None:
     name = {"matchLabels": {"kubernetes.io/metadata.name": "team"}}
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=name))
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "True Reviewed"
     assert api.count("GET", NAMESPACE) == 0
 
 
-async def test_labels_are_asked_for_where_a_selector_needs_them(api: Api, watch: Watch) -> None:
+async def test_labels_are_asked_for_where_a_selector_needs_them(
+    api: FakeApiServer, watch: Watch
+) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=TEAM_RED))
-    await watch.look()
+    await watch.refresh()
     assert watch.changes == ["True Reviewed"]
-    await watch.look()
+    await watch.refresh()
     assert api.count("GET", NAMESPACE) == 1
 
 
 async def test_labels_that_change_are_learned_after_a_while(
-    api: Api, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=TEAM_RED))
-    await watch.look()
+    await watch.refresh()
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "blue"}}})
     monkeypatch.setattr("double_booked.operator.webhook_monitor._LABELS_SECONDS", 0.0)
-    assert await watch.look() == []
+    assert await watch.refresh() == []
     assert watch.changes == ["True Reviewed", "False NamespaceNotSelected"]
 
 
 async def test_labels_are_learned_at_once_on_a_machine_that_has_just_started(
-    api: Api, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("double_booked.operator.webhook_monitor.monotonic", lambda: 5.0)
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=TEAM_RED))
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "True Reviewed"
 
 
 @pytest.mark.parametrize("code", [403, 404])
 async def test_labels_that_may_not_be_read_leave_the_verdict_unknown(
-    api: Api, watch: Watch, code: int
+    api: FakeApiServer, watch: Watch, code: int
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=TEAM_RED))
     api.fail("GET", NAMESPACE, code)
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "Unknown Unknown"
     assert watch.monitor.state.reason == ""
-    await watch.look()
+    await watch.refresh()
     assert watch.verdict() == "True Reviewed"
 
 
 async def test_a_foreign_webhook_with_a_selector_is_judged_by_labels(
-    api: Api, watch: Watch
+    api: FakeApiServer, watch: Watch
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "blue"}}})
     api.put(OWN, configuration())
     api.put(OTHER, configuration(namespaceSelector=TEAM_RED))
-    await watch.look()
+    await watch.refresh()
     assert watch.monitor.foreign == ()
     assert api.count("GET", NAMESPACE) == 1
 
 
 async def test_calendars_that_are_not_enforced_are_counted_by_reason(
-    api: Api, watch: Watch
+    api: FakeApiServer, watch: Watch
 ) -> None:
-    watch.index.put_calendar(calendar("gpu"))
-    watch.index.put_calendar(calendar("open", rejects=False))
+    watch.schedule.upsert_calendar(calendar("gpu"))
+    watch.schedule.upsert_calendar(calendar("open", rejects=False))
     assert watch.monitor.unenforced() == {"Unknown": 2}
-    await watch.look()
+    await watch.refresh()
     assert watch.monitor.unenforced() == {"WebhookNotFound": 2}
     api.put(OWN, configuration(failurePolicy="Ignore"))
-    await watch.look()
+    await watch.refresh()
     assert watch.monitor.unenforced() == {"FailurePolicyIgnore": 2}
     api.put(OWN, configuration())
-    await watch.look()
+    await watch.refresh()
     assert watch.monitor.unenforced() == {}
 
 
 async def test_it_looks_until_it_is_cancelled(
-    api: Api, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("double_booked.operator.webhook_monitor._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("double_booked.operator.webhook_monitor._REFRESH_SECONDS", 0.01)
     task = asyncio.create_task(watch.monitor.run())
     await until(lambda: watch.changes == ["False WebhookNotFound"], "a first look")
     api.put(OWN, configuration())

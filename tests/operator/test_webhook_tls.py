@@ -14,7 +14,7 @@ import pytest
 
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.metrics import Metrics
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import (
     OVERLAP_SECONDS,
@@ -24,7 +24,7 @@ from double_booked.operator.review_paths import (
 )
 from double_booked.operator.webhook_tls import (
     FileCertificateSource,
-    Keeper,
+    PathKeeper,
     SecretCertificateSource,
     SecretStore,
     WebhookTls,
@@ -34,7 +34,7 @@ from double_booked.tls.pem import PemFile
 from server.certificate_authority import Authority
 
 from .factories import Clock
-from .fake_api_server import SECRETS, WEBHOOKS, Api
+from .fake_api_server import SECRETS, WEBHOOKS, FakeApiServer
 
 SECRET = f"{SECRETS}/webhook"
 CONFIGURATION = f"{WEBHOOKS}/double-booked"
@@ -42,7 +42,7 @@ NAMES = ("localhost", "127.0.0.1")
 
 
 @pytest.fixture
-def configured(api: Api) -> Api:
+def configured(api: FakeApiServer) -> FakeApiServer:
     """An API server with a configuration of two webhooks."""
     webhooks = [
         {"name": f"{kind}.double-booked.io", "clientConfig": {"url": "https://127.0.0.1:1"}}
@@ -55,10 +55,10 @@ def configured(api: Api) -> Api:
     return api
 
 
-def keeper(cluster: Cluster, paths: ReviewPaths) -> Keeper:
-    store = SecretStore(cluster, Key("team", "webhook"))
+def keeper(cluster: Cluster, paths: ReviewPaths) -> PathKeeper:
+    store = SecretStore(cluster, NamespacedName("team", "webhook"))
     registration = Registration(cluster, "double-booked", NAMES)
-    return Keeper(store, registration, paths, may_rotate=lambda: True)
+    return PathKeeper(store, registration, paths, may_rotate=lambda: True)
 
 
 def kept(
@@ -68,19 +68,19 @@ def kept(
     return WebhookTls(source, (metrics or Metrics()).certificate)
 
 
-def asked_at(api: Api, kind: int = 0) -> str:
+def asked_at(api: FakeApiServer, kind: int = 0) -> str:
     """Return the path at which reviews of bookings, or of calendars, are asked for."""
     url: str = api.objects[CONFIGURATION]["webhooks"][kind]["clientConfig"]["url"]
     return url.removeprefix("https://127.0.0.1:1")
 
 
-def trusted(api: Api) -> set[bytes]:
+def trusted(api: FakeApiServer) -> set[bytes]:
     """What the webhooks trust."""
     found = api.objects[CONFIGURATION]["webhooks"]
     return {base64.b64decode(each["clientConfig"].get("caBundle", "")) for each in found}
 
 
-def secret(api: Api) -> dict[str, bytes]:
+def secret(api: FakeApiServer) -> dict[str, bytes]:
     data: dict[str, str] = api.objects[SECRET]["data"]
     return {name: base64.b64decode(value) for name, value in data.items()}
 
@@ -121,7 +121,7 @@ def shown(port: int, authorities: bytes, flags: int = ssl.VERIFY_X509_STRICT) ->
 
 
 async def test_it_makes_what_is_not_there_and_has_it_trusted(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
     tls = kept(cluster, metrics=metrics)
@@ -133,25 +133,29 @@ async def test_it_makes_what_is_not_there_and_has_it_trusted(
         assert await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
 
 
-async def test_it_takes_what_another_process_made(configured: Api, cluster: Cluster) -> None:
+async def test_it_takes_what_another_process_made(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
     await kept(cluster).wait_ready()
     before = secret(configured)
     await kept(cluster).wait_ready()
     assert secret(configured) == before
 
 
-async def test_a_bundle_that_is_lost_is_set_again(configured: Api, cluster: Cluster) -> None:
+async def test_a_bundle_that_is_lost_is_set_again(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
     tls = kept(cluster)
     await tls.wait_ready()
     configured.objects[CONFIGURATION]["webhooks"][1]["clientConfig"] = {
         "url": "https://127.0.0.1:1"
     }
-    await tls.look()
+    await tls.refresh()
     assert trusted(configured) == {secret(configured)["ca.crt"]}
 
 
 async def test_another_certificate_is_served_by_the_listener_that_runs(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
     tls = kept(cluster, metrics=metrics)
@@ -166,25 +170,25 @@ async def test_another_certificate_is_served_by_the_listener_that_runs(
         data = {"tls.crt": other.certificate, "tls.key": other.key}
         for name, content in data.items():
             configured.objects[SECRET]["data"][name] = base64.b64encode(content).decode()
-        await tls.look()
+        await tls.refresh()
         after = await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
     assert before != after
     assert reloads(metrics, "success") == 1
 
 
 async def test_a_secret_that_is_lost_gets_a_successor_that_is_trusted_before_it_is_served(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     tls = kept(cluster)
     await tls.wait_ready()
     old = secret(configured)["ca.crt"]
     configured.delete(SECRET)
     async with listening(tls) as port:
-        await tls.look()
+        await tls.refresh()
         [bundle] = trusted(configured)
         assert old in bundle
         assert await asyncio.to_thread(shown, port, old)
-        await tls.look()
+        await tls.refresh()
         new = bundle.removesuffix(old)
         assert await asyncio.to_thread(shown, port, new)
 
@@ -194,7 +198,7 @@ async def test_a_secret_that_is_lost_gets_a_successor_that_is_trusted_before_it_
     [({"tls.key": "bm8ga2V5"}, "no usable certificate or key"), ({"ca.key": None}, "'ca.key' is")],
 )
 async def test_a_broken_secret_is_told_counted_and_made_anew(
-    configured: Api,
+    configured: FakeApiServer,
     cluster: Cluster,
     capsys: pytest.CaptureFixture[str],
     broken: dict[str, Any],
@@ -205,10 +209,10 @@ async def test_a_broken_secret_is_told_counted_and_made_anew(
     await tls.wait_ready()
     data = configured.objects[SECRET]["data"] | broken
     configured.objects[SECRET]["data"] = {name: each for name, each in data.items() if each}
-    await tls.look()
+    await tls.refresh()
     assert reloads(metrics, "failure") == 1
     assert reason in capsys.readouterr().out
-    await tls.look()
+    await tls.refresh()
     names = ("ca.crt", "ca.key", "tls.crt", "tls.key")
     authority.check(authority.CertificateBundle(*(secret(configured)[name] for name in names)))
     assert reloads(metrics, "failure") == 1
@@ -216,12 +220,12 @@ async def test_a_broken_secret_is_told_counted_and_made_anew(
 
 
 async def test_where_another_is_quicker_its_material_is_served(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
     tls = kept(cluster, metrics=metrics)
     configured.fail("POST", SECRETS, 409)
-    await tls.look()
+    await tls.refresh()
     assert expiry(metrics) == 0
     await tls.wait_ready()
     assert (expiry(metrics) or 0) > 0
@@ -241,18 +245,18 @@ async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_
         key = pair.key.read_bytes()
         pair.key.write_text("no key")
         for _ in range(3):
-            await tls.look()
+            await tls.refresh()
         assert await asyncio.to_thread(shown, port, one.pem(), 0) == before
         assert reloads(metrics, "failure") == 1
         pair.key.write_bytes(key)
         one.issue(tmp_path, "leaf")
-        await tls.look()
+        await tls.refresh()
         assert await asyncio.to_thread(shown, port, one.pem(), 0) != before
         assert reloads(metrics, "success") == 1
 
 
 async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
-    configured: Api, cluster: Cluster, tmp_path: Path
+    configured: FakeApiServer, cluster: Cluster, tmp_path: Path
 ) -> None:
     pair = Authority("One").issue(tmp_path, "leaf")
     files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
@@ -266,7 +270,7 @@ async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
 
 
 async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     paths = ReviewPaths()
     await kept(cluster, paths).wait_ready()
@@ -280,7 +284,7 @@ async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority
 
 
 async def test_a_successor_is_asked_where_its_predecessor_was_and_accepts_that(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     await kept(cluster).wait_ready()
     before = asked_at(configured)
@@ -292,7 +296,7 @@ async def test_a_successor_is_asked_where_its_predecessor_was_and_accepts_that(
 
 @pytest.mark.parametrize("is_outage", [True, False])
 async def test_the_path_changes_after_an_outage_and_every_hour(
-    configured: Api, cluster: Cluster, *, is_outage: bool
+    configured: FakeApiServer, cluster: Cluster, *, is_outage: bool
 ) -> None:
     clock = Clock()
     paths = ReviewPaths(clock)
@@ -302,29 +306,31 @@ async def test_the_path_changes_after_an_outage_and_every_hour(
     if is_outage:
         paths.note_outage()
     clock.now += (SETTLE_SECONDS if is_outage else ROTATION_SECONDS) - 1
-    await tls.look()
+    await tls.refresh()
     assert asked_at(configured) == before
     clock.now += 1
-    await tls.look()
+    await tls.refresh()
     after = asked_at(configured)
     assert after != before
     assert {paths.kind_of(each) for each in (before, after)} == {"bookings"}
-    await tls.look()
+    await tls.refresh()
     clock.now += OVERLAP_SECONDS
     assert [paths.kind_of(each) for each in (before, after)] == [None, "bookings"]
 
 
-async def test_the_path_changes_with_the_authority(configured: Api, cluster: Cluster) -> None:
+async def test_the_path_changes_with_the_authority(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
     tls = kept(cluster)
     await tls.wait_ready()
     before = asked_at(configured)
     configured.delete(SECRET)
-    await tls.look()
+    await tls.refresh()
     assert asked_at(configured) != before
 
 
 async def test_the_path_before_is_accepted_as_long_as_the_next_cannot_be_written(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     clock = Clock()
     paths = ReviewPaths(clock)
@@ -334,15 +340,15 @@ async def test_the_path_before_is_accepted_as_long_as_the_next_cannot_be_written
     paths.note_outage()
     clock.now += SETTLE_SECONDS
     configured.fail("PATCH", CONFIGURATION, 403, 403)
-    await tls.look()
+    await tls.refresh()
     clock.now += 10 * OVERLAP_SECONDS
-    await tls.look()
+    await tls.refresh()
     assert asked_at(configured) == before
     assert paths.kind_of(before) == "bookings"
 
 
 async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_gap(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     clock = Clock()
     first = ReviewPaths(clock)
@@ -352,7 +358,7 @@ async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_ga
     first.note_outage()
     clock.now += SETTLE_SECONDS
     configured.fail("PATCH", CONFIGURATION, 403)
-    await tls.look()
+    await tls.refresh()
     paths = ReviewPaths(clock)
     await kept(cluster, paths).wait_ready()
     assert asked_at(configured) != before
@@ -360,7 +366,7 @@ async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_ga
 
 
 async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     for kind, webhook in zip(
         ("bookings", "calendars"), configured.objects[CONFIGURATION]["webhooks"], strict=True
@@ -373,7 +379,7 @@ async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
 
 
 async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     paths = ReviewPaths()
     tls = kept(cluster, paths)
@@ -381,14 +387,14 @@ async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
     for webhook in configured.objects[CONFIGURATION]["webhooks"]:
         webhook["clientConfig"]["url"] = "https://127.0.0.1:1/bookings"
     for _ in range(2):
-        await tls.look()
+        await tls.refresh()
         assert asked_at(configured) == "/bookings"
-    await tls.look()
+    await tls.refresh()
     assert paths.kind_of(asked_at(configured)) == "bookings"
 
 
 async def test_webhooks_that_call_somebody_else_never_learn_the_path(
-    configured: Api, cluster: Cluster
+    configured: FakeApiServer, cluster: Cluster
 ) -> None:
     elsewhere = {"url": "https://elsewhere.example/bookings"}
     configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] = dict(elsewhere)
@@ -396,7 +402,9 @@ async def test_webhooks_that_call_somebody_else_never_learn_the_path(
     assert configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] == elsewhere
 
 
-async def test_what_it_writes_is_owned_by_nobody(configured: Api, cluster: Cluster) -> None:
+async def test_what_it_writes_is_owned_by_nobody(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
     owners = [{"manager": "helm"}, {"manager": "double-booked-operator"}]
     configured.objects[CONFIGURATION]["metadata"]["managedFields"] = owners
     await kept(cluster).wait_ready()
@@ -404,7 +412,7 @@ async def test_what_it_writes_is_owned_by_nobody(configured: Api, cluster: Clust
 
 
 async def test_callers_without_a_certificate_of_the_authority_are_refused(
-    configured: Api, cluster: Cluster, tmp_path: Path
+    configured: FakeApiServer, cluster: Cluster, tmp_path: Path
 ) -> None:
     tls = kept(cluster)
     clients = Authority("Clients")
@@ -416,7 +424,7 @@ async def test_callers_without_a_certificate_of_the_authority_are_refused(
     async with listening(tls) as port:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await asyncio.to_thread(greet, port, context)
-        other = Authority("Others").issue(tmp_path, "other")
+        other = Authority("OtherBookings").issue(tmp_path, "other")
         context.load_cert_chain(other.certificate, other.key)
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await asyncio.to_thread(greet, port, context)

@@ -34,11 +34,11 @@ from double_booked.operator.objects import (
     GROUP,
     Booking,
     Calendar,
-    Key,
+    NamespacedName,
     RawObject,
-    hold_booking,
-    hold_calendar,
-    write_time,
+    format_time,
+    parse_booking_lenient,
+    parse_calendar_lenient,
 )
 from double_booked.recurrence.series import Window
 from double_booked.report import agenda, html
@@ -77,11 +77,11 @@ class Wanted:
     end: date | None = None
     zone: tzinfo | None = None
 
-    def has(self, calendar: Key) -> bool:
+    def has(self, calendar: NamespacedName) -> bool:
         """Whether a calendar is looked at."""
         return not self.calendars or calendar.name in self.calendars
 
-    def name(self, key: Key) -> str:
+    def name(self, key: NamespacedName) -> str:
         """What tells an object from others of its kind among what is looked at."""
         return str(key) if self.all_namespaces else key.name
 
@@ -99,10 +99,10 @@ class Booked:
 class Held:
     """What a cluster holds."""
 
-    calendars: Mapping[Key, Calendar]
+    calendars: Mapping[NamespacedName, Calendar]
     bookings: Sequence[Booked]
 
-    def gap(self, calendar: Key) -> int:
+    def gap(self, calendar: NamespacedName) -> int:
         """Nanoseconds that a booking occupies a calendar after its end."""
         return self.calendars[calendar].rules.gap if calendar in self.calendars else 0
 
@@ -175,11 +175,11 @@ def read(items: Iterable[RawObject]) -> Held:
     calendars, bookings = {}, []
     for raw in items:
         if raw["kind"] == "Calendar":
-            calendar = hold_calendar(raw)
-            calendars[calendar.identity.key] = calendar
+            calendar = parse_calendar_lenient(raw)
+            calendars[calendar.metadata.key] = calendar
         elif raw["kind"] == "Booking":
             spec = raw.get("spec") or {}
-            booking = hold_booking(raw)
+            booking = parse_booking_lenient(raw)
             title = spec.get("title") or booking.key.name
             bookings.append(Booked(booking, title, spec.get("description") or ""))
     return Held(calendars, bookings)
@@ -319,11 +319,11 @@ def _gather(conflicts: ConflictList, asked: EventList, held: Held) -> Findings:
     return gather(conflicts, asked, place)
 
 
-def _calendars(booked: Booked, wanted: Wanted) -> list[Key]:
+def _calendars(booked: Booked, wanted: Wanted) -> list[NamespacedName]:
     return [key for key in booked.booking.calendar_keys() if wanted.has(key)]
 
 
-def _event(booked: Booked, wanted: Wanted, calendars: Iterable[Key]) -> Event:
+def _event(booked: Booked, wanted: Wanted, calendars: Iterable[NamespacedName]) -> Event:
     booking = booked.booking
     return Event(
         id=wanted.name(booking.key),
@@ -388,11 +388,11 @@ def to_json(held: Held, findings: Findings, wanted: Wanted, window: Span) -> Jso
 
 
 def _span_json(start: int, end: int) -> Json:
-    return {"start": write_time(start), "end": write_time(end)}
+    return {"start": format_time(start), "end": format_time(end)}
 
 
 def _calendar_json(calendar: Calendar) -> Json:
-    rules, key = calendar.rules, calendar.identity.key
+    rules, key = calendar.rules, calendar.metadata.key
     return {
         "namespace": key.namespace,
         "name": key.name,
@@ -405,7 +405,7 @@ def _calendar_json(calendar: Calendar) -> Json:
 def _booking_json(booked: Booked) -> Json:
     booking, status = booked.booking, booked.booking.status
     # A status of an older spec tells nothing of this one.
-    if status and status.generation != booking.identity.generation:
+    if status and status.generation != booking.metadata.generation:
         status = None
     return {
         "namespace": booking.key.namespace,

@@ -2,26 +2,25 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from double_booked.conflicts.instants import Span
 from double_booked.operator.capacity import (
     MAX_IN_SENTENCE,
-    Clash,
     Occupied,
-    Where,
+    Overlap,
+    bookings_during,
     depth_steps,
-    describe,
+    describe_overlap,
     merge,
-    present_in,
-    spans_over,
+    overloaded_spans,
     subtract,
 )
-from double_booked.operator.intervals import Interval
+from double_booked.operator.intervals import BookedSpan
 from double_booked.operator.links import MAX_LINKED, make_links, reachable
-from double_booked.operator.objects import Booking, Calendar, Key, Rules, write_time
+from double_booked.operator.objects import Booking, Calendar, NamespacedName, Rules, format_time
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
 MAX_WARNING = 256
 """How many characters of a warning the API server is sure to pass on."""
@@ -31,7 +30,7 @@ _MAX_NAME = 60
 
 
 @dataclass(slots=True)
-class Others:
+class OtherBookings:
     """What the other bookings occupy, or may come to occupy, of a calendar around a span.
 
     A booking that is being moved counts at both times, and is linked only with bookings that it
@@ -43,9 +42,9 @@ class Others:
         cached: The spans of those that are cached; the others are only reserved.
     """
 
-    spans: dict[Key, list[Span]] = field(default_factory=dict)
-    replaces: dict[Key, frozenset[Key]] = field(default_factory=dict)
-    cached: dict[Key, Span] = field(default_factory=dict)
+    spans: dict[NamespacedName, list[Span]] = field(default_factory=dict)
+    replaces: dict[NamespacedName, frozenset[NamespacedName]] = field(default_factory=dict)
+    cached: dict[NamespacedName, Span] = field(default_factory=dict)
 
     def add_state(self, booking: Booking, gap: int) -> None:
         """Add one state of a booking, the cached one or a reserved one."""
@@ -63,11 +62,11 @@ class Others:
         links = make_links(replaces, {*self.spans, own.key})
         return Occupied([*self.intervals(), (*span, own.key)], links)
 
-    def intervals(self) -> list[Interval]:
+    def intervals(self) -> list[BookedSpan]:
         """Return the spans with their bookings; those of one booking do not overlap."""
         return [(*span, key) for key, spans in self.spans.items() for span in merge(spans)]
 
-    def pending_in(self, span: Span, keys: Iterable[Key]) -> frozenset[Key]:
+    def pending_in(self, span: Span, keys: Iterable[NamespacedName]) -> frozenset[NamespacedName]:
         """Return those of some bookings that are in a span only by a reservation."""
         return frozenset(
             key
@@ -82,26 +81,28 @@ class CapacityView:
     """What is on calendars, and what may come to be.
 
     Attributes:
-        index: The cached objects.
+        schedule: The cached objects.
         reservations: The admitted writes that may still come.
     """
 
-    index: Index
+    schedule: Schedule
     reservations: Reservations
 
-    def rules(self, calendar: Key) -> Rules | None:
+    def rules(self, calendar: NamespacedName) -> Rules | None:
         """Return the rules of a calendar; the stricter ones while it is being changed.
 
         Returns:
             None if there is no such calendar, and none is being created.
         """
         strictest = None
-        cached = self.index.calendars.get(calendar)
+        cached = self.schedule.calendars.get(calendar)
         for rules in (*([cached.rules] if cached else []), *self.reservations.rules_for(calendar)):
             strictest = rules.stricter(strictest) if strictest else rules
         return strictest
 
-    def others(self, calendar: Key, span: Span, gap: int, own: Key) -> Others:
+    def others(
+        self, calendar: NamespacedName, span: Span, gap: int, own: NamespacedName
+    ) -> OtherBookings:
         """Return what others occupy, or may come to occupy, of a calendar around a span.
 
         Args:
@@ -110,17 +111,17 @@ class CapacityView:
             gap: Nanoseconds that a booking occupies after its end.
             own: The booking that does not count: there can be only one of a name.
         """
-        others = Others()
-        intervals = self.index.schedule(calendar).intervals
-        for start, end, key in self.index.occupied(intervals, span, gap, own):
-            others.add_state(self.index.bookings[key], gap)
+        others = OtherBookings()
+        intervals = self.schedule.of_calendar(calendar).intervals
+        for start, end, key in self.schedule.occupied(intervals, span, gap, own):
+            others.add_state(self.schedule.bookings[key], gap)
             others.cached[key] = start, end
         for coming in self.reservations.wanted_on(calendar):
             if coming.key != own:
                 others.add_state(coming, gap)
         return others
 
-    def linked(self, wanted: Booking) -> set[Key]:
+    def linked(self, wanted: Booking) -> set[NamespacedName]:
         """Return a booking and all that would be linked with it, directly or through others."""
         coming = [
             (each.key, each.replaced_keys())
@@ -130,17 +131,17 @@ class CapacityView:
         named = {name for key, names in coming for name in (key, *names)}
         links = make_links(coming, named)
 
-        def near(key: Key) -> Iterable[Key]:
-            return filter(self.exists, self.index.linked(key) | links.get(key, frozenset()))
+        def near(key: NamespacedName) -> Iterable[NamespacedName]:
+            return filter(self.exists, self.schedule.linked(key) | links.get(key, frozenset()))
 
         return reachable(wanted.key, near)
 
-    def exists(self, key: Key) -> bool:
+    def exists(self, key: NamespacedName) -> bool:
         """Whether there is a booking of a name, or one may come."""
-        return key in self.index.bookings or self.reservations.has_booking(key)
+        return key in self.schedule.bookings or self.reservations.has_booking(key)
 
 
-def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Clash]:
+def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Overlap]:
     """Find where a booking does not fit: on each of its calendars the first such span.
 
     It does not fit where the depth with it is over the capacity, in the time that it adds. Any of
@@ -151,7 +152,7 @@ def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> li
         old: The booking as it is; None for one that is created.
         view: What is on calendars.
     """
-    clashes = []
+    overlaps = []
     keeps_links = old is not None and not loses_links(wanted, old, view)
     for calendar in wanted.calendar_keys():
         rules = view.rules(calendar)
@@ -163,8 +164,9 @@ def find_clashes(wanted: Booking, old: Booking | None, view: CapacityView) -> li
             others = view.others(calendar, span, rules.gap, wanted.key)
             occupied = others.occupied_with(wanted, span)
             if over := _first_over(occupied, parts, rules.capacity):
-                clashes.append(_clash(wanted, others, Where(calendar.name, rules, over), view))
-    return clashes
+                overlap = Overlap(calendar.name, rules, over, _in_the_way(wanted, others, over))
+                overlaps.append(_with_pending(overlap, others, view))
+    return overlaps
 
 
 def loses_links(wanted: Booking, old: Booking, view: CapacityView) -> bool:
@@ -175,35 +177,35 @@ def loses_links(wanted: Booking, old: Booking, view: CapacityView) -> bool:
 def _first_over(occupied: Occupied, parts: Iterable[Span], capacity: int) -> Span | None:
     """Return the first span in some parts in which the depth is over a capacity."""
     for part in parts:
-        if over := spans_over(depth_steps(occupied, part), part[1], capacity):
+        if over := overloaded_spans(depth_steps(occupied, part), part[1], capacity):
             return over[0]
     return None
 
 
-def _clash(wanted: Booking, others: Others, where: Where, view: CapacityView) -> Clash:
-    in_the_way = _in_the_way(wanted, others, where.span)
-    pending = others.pending_in(where.span, in_the_way)
+def _with_pending(overlap: Overlap, others: OtherBookings, view: CapacityView) -> Overlap:
+    """Return an overlap with those of its bookings that are only reserved."""
+    pending = others.pending_in(overlap.span, overlap.others)
     seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
-    return Clash(where, in_the_way, pending, math.ceil(seconds))
+    return replace(overlap, pending=pending, retry_seconds=math.ceil(seconds))
 
 
-def _in_the_way(wanted: Booking, others: Others, span: Span) -> tuple[Key, ...]:
+def _in_the_way(wanted: Booking, others: OtherBookings, span: Span) -> tuple[NamespacedName, ...]:
     """Return the bookings that are present in a span, but for those that a booking replaces."""
-    present = present_in(span, others.intervals())
+    present = bookings_during(span, others.intervals())
     replaced = set(wanted.replaced_keys())
     return tuple(key for key in present if key not in replaced) or tuple(present)
 
 
-def rejection_message(wanted: Booking, clashes: Iterable[Clash], free: int | None) -> str:
+def rejection_message(wanted: Booking, overlaps: Iterable[Overlap], free: int | None) -> str:
     """Return the sentences with which a booking is rejected.
 
     Args:
         wanted: The booking.
-        clashes: Where it does not fit.
+        overlaps: Where it does not fit.
         free: The next time at which it would fit; None if none was found.
     """
-    where = "; ".join(map(describe, clashes))
-    remedy = "Choose another time." if free is None else f"Free from {write_time(free)}."
+    where = "; ".join(map(describe_overlap, overlaps))
+    remedy = "Choose another time." if free is None else f"Free from {format_time(free)}."
     return f"{wanted.key.name} would be double-booked: {where}. {remedy}"
 
 
@@ -217,9 +219,11 @@ def links_message(wanted: Booking, view: CapacityView) -> str:
     )
 
 
-def warning_message(clash: Clash) -> str:
-    """Return one line for a clash that is admitted, within MAX_WARNING characters."""
-    lines = [f"double-booked: {describe(clash, n)}" for n in range(MAX_IN_SENTENCE, 0, -1)]
+def warning_message(overlap: Overlap) -> str:
+    """Return one line for a overlap that is admitted, within MAX_WARNING characters."""
+    lines = [
+        f"double-booked: {describe_overlap(overlap, n)}" for n in range(MAX_IN_SENTENCE, 0, -1)
+    ]
     shortest = f"{lines[-1][: MAX_WARNING - 3]}..."
     return next((line for line in lines if len(line) <= MAX_WARNING), shortest)
 
@@ -243,25 +247,29 @@ def past_warnings(wanted: Booking, now: int) -> list[str]:
     """
     if wanted.end > now:
         return []
-    return [f"booking {shorten(wanted.key.name)} is in the past: it ended {write_time(wanted.end)}"]
+    return [
+        f"booking {shorten(wanted.key.name)} is in the past: it ended {format_time(wanted.end)}"
+    ]
 
 
-def capacity_warnings(wanted: Calendar, index: Index) -> list[str]:
+def capacity_warnings(wanted: Calendar, schedule: Schedule) -> list[str]:
     """Return one line if more is booked on a calendar than it would admit."""
-    key, rules = wanted.identity.key, wanted.rules
+    key, rules = wanted.metadata.key, wanted.rules
     intervals = [
-        (*index.bookings[name].occupies(rules.gap), name) for name in index.on_calendar(key)
+        (*schedule.bookings[name].occupies(rules.gap), name) for name in schedule.bookings_on(key)
     ]
     if not intervals:
         return []
     whole = min(start for start, _, _ in intervals), max(end for _, end, _ in intervals)
-    steps = depth_steps(Occupied(intervals, index.links(index.schedule(key).keys)), whole)
-    over = spans_over(steps, whole[1], rules.capacity)
+    steps = depth_steps(
+        Occupied(intervals, schedule.links_among(schedule.of_calendar(key).keys)), whole
+    )
+    over = overloaded_spans(steps, whole[1], rules.capacity)
     if not over:
         return []
     line = (
         f"calendar {shorten(key.name)} takes {rules.capacity} at a time, but up to"
-        f" {max(depth for _, depth in steps)} overlap on it, first at {write_time(over[0][0])}:"
+        f" {max(depth for _, depth in steps)} overlap on it, first at {format_time(over[0][0])}:"
         " they stay, and their statuses say that they are double-booked"
     )
     return [line]

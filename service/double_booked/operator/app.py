@@ -14,24 +14,24 @@ import structlog
 from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.deletions import Deletions
-from double_booked.operator.enforcement import Expected
-from double_booked.operator.lease import Lease, boot_clock
+from double_booked.operator.enforcement import ExpectedWebhook
+from double_booked.operator.lease import Lease, monotonic_boottime
 from double_booked.operator.metrics import Gauges, Metrics
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.reflector import Reflector
 from double_booked.operator.registration import Registration
 from double_booked.operator.reservations import Reservations
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.operator.reviews import Reviewer
-from double_booked.operator.schedule import Index
-from double_booked.operator.status_writer import Statuses
-from double_booked.operator.store import BOOKINGS, CALENDARS, Intake
+from double_booked.operator.schedule import Schedule
+from double_booked.operator.status_writer import StatusWriter
+from double_booked.operator.store import BOOKINGS, CALENDARS, Store
 from double_booked.operator.webhook import WebhookServer
 from double_booked.operator.webhook_monitor import WebhookMonitor
 from double_booked.operator.webhook_tls import (
     CertificateSource,
     FileCertificateSource,
-    Keeper,
+    PathKeeper,
     SecretCertificateSource,
     SecretStore,
     WebhookTls,
@@ -41,7 +41,7 @@ from double_booked.runtime.probes import HttpServer
 from double_booked.settings import OperatorSettings, split_names
 from double_booked.tls.pem import PemFile, load_authorities
 
-_OPENING_SECONDS = 0.2
+_TERM_CHECK_SECONDS = 0.2
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -66,28 +66,27 @@ class Operator:
         self._settings = settings
         self._metrics = Metrics()
         self._cluster = Cluster()
-        self._index = Index()
-        self._reservations = Reservations(boot_clock)
-        self._monitor = WebhookMonitor(
-            self._cluster, self._index, self._expected_webhook, self._on_enforcement_change
+        self._schedule = Schedule()
+        self._reservations = Reservations(monotonic_boottime)
+        self._monitor = WebhookMonitor(self._cluster, self._schedule, self._expected_webhook)
+        store = Store(self._schedule, self._reservations)
+        self._status_writer = StatusWriter(
+            self._schedule, store, self._cluster, self._metrics, self._monitor.enforcement
         )
-        self._statuses = Statuses(
-            self._index, self._cluster, self._metrics, self._monitor.enforcement
-        )
-        self._deletions = Deletions(self._index, self._cluster, self._metrics, self.may_admit)
-        intake = Intake(self._index, self._reservations, self._statuses.note)
-        self._statuses.intake = intake
+        store.subscribe(self._status_writer.on_change)
+        self._monitor.subscribe(self._status_writer.on_enforcement_change)
+        self._deletions = Deletions(self._schedule, self._cluster, self._metrics, self.may_admit)
         self._reflectors = [
             Reflector(
-                self._cluster, kind, namespace, intake, on_error=self._metrics.watch_errors.inc
+                self._cluster, kind, namespace, store, on_error=self._metrics.watch_errors.inc
             )
             for namespace in split_names(settings.watch_namespaces) or ("",)
             for kind in (CALENDARS, BOOKINGS)
         ]
         self._lease = self._make_lease()
-        self._opened_term = 0
-        view = CapacityView(self._index, self._reservations)
-        self.reviewer = Reviewer(view, intake, self._cluster, self.may_admit)
+        self._synced_term = 0
+        view = CapacityView(self._schedule, self._reservations)
+        self.reviewer = Reviewer(view, store, self._cluster, self.may_admit)
         self._paths = ReviewPaths()
         self._tls = WebhookTls(self._certificate_source(), self._metrics.certificate)
         if settings.webhook_client_ca_file:
@@ -105,7 +104,7 @@ class Operator:
         return (
             self.webhook.is_open
             and self._lease.may_admit()
-            and self._opened_term == self._lease.term
+            and self._synced_term == self._lease.term
         )
 
     async def start(self) -> None:
@@ -124,16 +123,16 @@ class Operator:
             self._spawn(reflector.run())
         for reflector in self._reflectors:
             await reflector.synced.wait()
-        await self._monitor.look()
+        await self._monitor.refresh()
         for part in (
-            self._statuses.run(),
+            self._status_writer.run(),
             self._lease.run(),
-            self._open(),
-            self.reviewer.settle_reservations(),
+            self._resync_on_new_term(),
+            self.reviewer.expire_reservations(),
         ):
             self._spawn(part)
         await self._tls.wait_ready()
-        await self._monitor.look()
+        await self._monitor.refresh()
         self._spawn(self._tls.run())
         self._spawn(self._monitor.run())
         self._spawn(self._deletions.run())
@@ -153,14 +152,14 @@ class Operator:
         self.ended.set()
         structlog.get_logger().info("stopped")
 
-    async def _open(self) -> None:
+    async def _resync_on_new_term(self) -> None:
         """Lists anew whenever the Lease has been taken and nothing older can be written."""
         while True:
             term = self._lease.term
-            if self._lease.may_admit() and term != self._opened_term:
+            if self._lease.may_admit() and term != self._synced_term:
                 try:
                     await asyncio.gather(*(each.list() for each in self._reflectors))
-                    self._opened_term = term
+                    self._synced_term = term
                     # Until now writes failed, and their authors may have been shown the path.
                     self._paths.note_outage()
                     structlog.get_logger().info("admitting", term=term)
@@ -168,7 +167,7 @@ class Operator:
                     structlog.get_logger().warning(
                         "cannot list", code=error.code, reason=str(error)
                     )
-            await asyncio.sleep(_OPENING_SECONDS)
+            await asyncio.sleep(_TERM_CHECK_SECONDS)
 
     def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(part)
@@ -182,9 +181,9 @@ class Operator:
             self.ended.set()
 
     def _make_lease(self) -> Lease:
-        key = Key(self._namespace(), self._settings.lease_name)
+        key = NamespacedName(self._namespace(), self._settings.lease_name)
         me = self._settings.lease_holder or f"{socket.gethostname()}_{os.getpid()}_{uuid4()}"
-        return Lease(self._cluster, key, me, is_new=lambda: not self._index.bookings)
+        return Lease(self._cluster, key, me, is_new=lambda: not self._schedule.bookings)
 
     def _namespace(self) -> str:
         if self._settings.operator_namespace:
@@ -196,8 +195,8 @@ class Operator:
     def _certificate_source(self) -> CertificateSource:
         settings = self._settings
         names = split_names(settings.webhook_names)
-        keeper = Keeper(
-            SecretStore(self._cluster, Key(self._namespace(), settings.webhook_secret)),
+        keeper = PathKeeper(
+            SecretStore(self._cluster, NamespacedName(self._namespace(), settings.webhook_secret)),
             Registration(self._cluster, settings.webhook_configuration, names),
             self._paths,
             self.may_admit,
@@ -210,26 +209,23 @@ class Operator:
             )
         return SecretCertificateSource(keeper, names)
 
-    def _expected_webhook(self) -> Expected:
+    def _expected_webhook(self) -> ExpectedWebhook:
         settings = self._settings
-        return Expected(
+        return ExpectedWebhook(
             settings.webhook_configuration,
             split_names(settings.webhook_names),
             self._tls.certificate,
             self._paths.accepted(),
         )
 
-    def _on_enforcement_change(self) -> None:
-        self._statuses.note_enforcement()
-
     def _show_metrics(self) -> None:
         gauges = Gauges(
             reservations=lambda: len(self._reservations),
             admitting=self.may_admit,
-            lag=self._statuses.lag,
-            details=self._statuses.details,
+            lag=self._status_writer.lag,
+            details=self._status_writer.pending_details,
             webhook_configured=lambda: not self._monitor.state.reason,
             unenforced=self._monitor.unenforced,
             foreign_webhooks=lambda: len(self._monitor.foreign),
         )
-        self._metrics.show(self._index, self._statuses.over, gauges)
+        self._metrics.show(self._schedule, self._status_writer.over, gauges)

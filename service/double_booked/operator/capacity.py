@@ -8,9 +8,9 @@ from itertools import pairwise
 from operator import itemgetter
 
 from double_booked.conflicts.instants import Span
-from double_booked.operator.intervals import Interval
+from double_booked.operator.intervals import BookedSpan
 from double_booked.operator.links import Links, count_pairs, linked_with
-from double_booked.operator.objects import Key, Rules, write_time
+from double_booked.operator.objects import NamespacedName, Rules, format_time
 
 MAX_IN_SENTENCE = 10
 """How many bookings a sentence names; it counts the others."""
@@ -25,43 +25,32 @@ class Occupied:
         links: The links among the bookings.
     """
 
-    intervals: Sequence[Interval]
+    intervals: Sequence[BookedSpan]
     links: Links = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """A span of a calendar.
+class Overlap:
+    """A span in which a booking would put a calendar over its capacity.
 
     Attributes:
         calendar: The calendar's name.
         rules: Its rules.
-        span: The span.
+        span: The first such span of the calendar.
+        others: The other bookings that are present in the span, by start.
+        pending: Those of them that are only reserved: their write may still come.
+        retry_seconds: Seconds until it is known of every pending booking whether it was written.
     """
 
     calendar: str
     rules: Rules
     span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Clash:
-    """A span in which a booking would put a calendar over its capacity.
-
-    Attributes:
-        where: The first such span of a calendar.
-        others: The bookings that are present in it, by start.
-        pending: Those of them that are only reserved: their write may still come.
-        retry_seconds: Until when the last of the pending ones is known to come or not.
-    """
-
-    where: Where
-    others: tuple[Key, ...]
-    pending: frozenset[Key] = frozenset()
+    others: tuple[NamespacedName, ...]
+    pending: frozenset[NamespacedName] = frozenset()
     retry_seconds: int = 0
 
 
-def clip(intervals: Iterable[Interval], within: Span) -> Iterator[Interval]:
+def clip(intervals: Iterable[BookedSpan], within: Span) -> Iterator[BookedSpan]:
     """Yield the parts of intervals that lie within a span."""
     for start, end, key in intervals:
         if start < within[1] and end > within[0]:
@@ -115,12 +104,12 @@ def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
 
 def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]:
     """Yield the instants at which linked bookings come or go, and by how much the pairs change."""
-    changes: dict[int, list[tuple[bool, Key]]] = {}
+    changes: dict[int, list[tuple[bool, NamespacedName]]] = {}
     for start, end, key in clip(occupied.intervals, within):
         if key in occupied.links:
             changes.setdefault(start, []).append((True, key))
             changes.setdefault(end, []).append((False, key))
-    present: set[Key] = set()
+    present: set[NamespacedName] = set()
     for instant in sorted(changes):
         # Pairs change only among those that are linked with one that comes or goes.
         near = set().union(*(linked_with(key, occupied.links) for _, key in changes[instant]))
@@ -131,7 +120,7 @@ def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]
         yield instant, count_pairs(near & present, occupied.links) - before
 
 
-def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
+def overloaded_spans(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
     """Return the spans in which the depth is over a capacity, adjacent ones as one.
 
     Args:
@@ -147,13 +136,13 @@ def spans_over(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> lis
     return spans
 
 
-def meets(span: Span, spans: Sequence[Span]) -> bool:
+def overlaps_any(span: Span, spans: Sequence[Span]) -> bool:
     """Whether a span, if it is not empty, overlaps one of others; those are sorted and disjoint."""
     at = bisect_right(spans, span[0], key=itemgetter(1))
     return span[0] < span[1] and at < len(spans) and spans[at][0] < span[1]
 
 
-def present_in(span: Span, intervals: Iterable[Interval]) -> list[Key]:
+def bookings_during(span: Span, intervals: Iterable[BookedSpan]) -> list[NamespacedName]:
     """Return the bookings that are present in a span, by start."""
     found = sorted(
         (start, key) for start, end, key in intervals if start < span[1] and end > span[0]
@@ -161,26 +150,26 @@ def present_in(span: Span, intervals: Iterable[Interval]) -> list[Key]:
     return list(dict.fromkeys(key for _, key in found))
 
 
-def describe(clash: Clash, names: int = MAX_IN_SENTENCE) -> str:
+def describe_overlap(overlap: Overlap, names: int = MAX_IN_SENTENCE) -> str:
     """Return a sentence that says what is in the way, on which calendar and when.
 
     Args:
-        clash: What to describe.
+        overlap: What to describe.
         names: How many bookings to name at most.
     """
-    rules = clash.where.rules
+    rules = overlap.rules
     gap = f", with {rules.gap_text} after each" if rules.gap else ""
-    having = [key.name for key in clash.others if key not in clash.pending]
-    coming = [key.name for key in clash.others if key in clash.pending]
-    when = _describe_span(clash.where.span)
-    parts = [f"calendar {clash.where.calendar} takes {rules.capacity} at a time{gap}"]
+    having = [key.name for key in overlap.others if key not in overlap.pending]
+    coming = [key.name for key in overlap.others if key in overlap.pending]
+    when = _describe_span(overlap.span)
+    parts = [f"calendar {overlap.calendar} takes {rules.capacity} at a time{gap}"]
     if having:
         verb = "has" if len(having) == 1 else "have"
         parts.append(f"{name_some(having[:names], len(having))} {verb} it {when}")
     if coming:
         who = name_some(coming[:names], len(coming))
         subject = "it" if having else f"{when} it"
-        retry = f"try again in {clash.retry_seconds} seconds"
+        retry = f"try again in {overlap.retry_seconds} seconds"
         parts.append(f"{subject} is being booked by {who} just now; {retry}")
     return ", and ".join(parts)
 
@@ -195,5 +184,5 @@ def name_some(names: Sequence[str], count: int) -> str:
 def _describe_span(span: Span) -> str:
     start, end = span
     if end - start == 1:
-        return f"at {write_time(start)}"
-    return f"from {write_time(start)} to {write_time(end)}"
+        return f"at {format_time(start)}"
+    return f"from {format_time(start)} to {format_time(end)}"

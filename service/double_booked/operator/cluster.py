@@ -12,7 +12,7 @@ import aiohttp
 import kopf
 from yarl import URL
 
-from double_booked.operator.objects import GROUP, VERSION, Key, RawObject
+from double_booked.operator.objects import GROUP, VERSION, NamespacedName, RawObject
 
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
@@ -226,7 +226,7 @@ def url_path(*segments: str) -> str:
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 
-def path_of(plural: str, key: Key | None = None, namespace: str = "") -> str:
+def path_of(plural: str, key: NamespacedName | None = None, namespace: str = "") -> str:
     """Return the path of an object of ours, or of all, or of all in a namespace."""
     base = ("apis", GROUP, VERSION)
     if key:

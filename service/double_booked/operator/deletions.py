@@ -10,8 +10,8 @@ from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
 from double_booked.operator.metrics import Metrics
-from double_booked.operator.objects import Booking, read_time, write_time
-from double_booked.operator.schedule import Index
+from double_booked.operator.objects import Booking, format_time, parse_time
+from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS
 
 _LOOK_SECONDS = 5.0
@@ -23,7 +23,7 @@ _AGAIN_SECONDS = 3600
 """How long a booking stays that was created after its end: a GitOps tool creates it again."""
 
 
-def ttl_of(booking: Booking, index: Index) -> int | None:
+def ttl_of(booking: Booking, schedule: Schedule) -> int | None:
     """Return how many seconds after its end a booking is deleted; None if it is not.
 
     A booking that does not say takes the longest of its calendars' defaults, and stays if one of
@@ -31,19 +31,19 @@ def ttl_of(booking: Booking, index: Index) -> int | None:
     """
     if booking.ttl is not None:
         return booking.ttl
-    calendars = [index.calendars.get(key) for key in booking.calendar_keys()]
+    calendars = [schedule.calendars.get(key) for key in booking.calendar_keys()]
     defaults = [calendar.ttl if calendar else None for calendar in calendars]
     known = [seconds for seconds in defaults if seconds is not None]
     return max(known) if known and len(known) == len(defaults) else None
 
 
-def deleted_at(booking: Booking, index: Index) -> int | None:
+def deleted_at(booking: Booking, schedule: Schedule) -> int | None:
     """Return when a booking is to be deleted, in nanoseconds since 1970; None if never."""
-    seconds = ttl_of(booking, index)
+    seconds = ttl_of(booking, schedule)
     if seconds is None or booking.fault or booking.is_deleting:
         return None
     due = booking.end + seconds * NANOS_PER_SECOND
-    created = read_time(booking.created)
+    created = parse_time(booking.created)
     if created >= booking.end:
         return max(due, created + _AGAIN_SECONDS * NANOS_PER_SECOND)
     return due
@@ -53,17 +53,17 @@ class Deletions:
     """Deletes finished bookings, a few at a time."""
 
     def __init__(
-        self, index: Index, cluster: Cluster, metrics: Metrics, may_delete: Callable[[], bool]
+        self, schedule: Schedule, cluster: Cluster, metrics: Metrics, may_delete: Callable[[], bool]
     ) -> None:
         """Make it.
 
         Args:
-            index: The cached objects.
+            schedule: The cached objects.
             cluster: The API server.
             metrics: Where deletions are counted.
             may_delete: Whether this process is the one that deletes, now.
         """
-        self._index = index
+        self._schedule = schedule
         self._cluster = cluster
         self._metrics = metrics
         self._may_delete = may_delete
@@ -80,26 +80,26 @@ class Deletions:
         """Return the bookings that are due; reviews go on meanwhile."""
         due = []
         now = time.time_ns()
-        has_default = any(each.ttl is not None for each in self._index.calendars.values())
-        for number, booking in enumerate(tuple(self._index.bookings.values())):
+        has_default = any(each.ttl is not None for each in self._schedule.calendars.values())
+        for number, booking in enumerate(tuple(self._schedule.bookings.values())):
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)
             if booking.ttl is None and not has_default:
                 continue
-            at = deleted_at(booking, self._index)
+            at = deleted_at(booking, self._schedule)
             if at is not None and at <= now:
                 due.append(booking)
         return due
 
     async def _delete(self, booking: Booking) -> None:
         """Delete a booking that has not changed since, and record it on its calendars."""
-        if not self._may_delete() or self._index.bookings.get(booking.key) is not booking:
+        if not self._may_delete() or self._schedule.bookings.get(booking.key) is not booking:
             return
-        identity = booking.identity
+        metadata = booking.metadata
         try:
             path = path_of(BOOKINGS.plural, booking.key)
-            version = str(identity.version)
-            await self._cluster.delete(path, uid=identity.uid, resourceVersion=version)
+            version = str(metadata.version)
+            await self._cluster.delete(path, uid=metadata.uid, resourceVersion=version)
         except ClusterError as error:
             if error.code not in {NOT_FOUND, CONFLICT}:
                 self._metrics.deletions.labels("failure").inc()
@@ -116,9 +116,9 @@ class Deletions:
 
     async def _record(self, booking: Booking) -> None:
         message = (
-            f"Deleted booking {booking.key.name}, which ended {write_time(booking.end)},"
-            f" after its ttlSecondsAfterFinished of {ttl_of(booking, self._index)} s."
+            f"Deleted booking {booking.key.name}, which ended {format_time(booking.end)},"
+            f" after its ttlSecondsAfterFinished of {ttl_of(booking, self._schedule)} s."
         )
         for key in booking.calendar_keys():
-            if calendar := self._index.calendars.get(key):
+            if calendar := self._schedule.calendars.get(key):
                 await events.record(self._cluster, calendar, "BookingDeleted", message)

@@ -26,7 +26,7 @@ Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedWebhook:
     """What the webhook's configuration must say.
 
     Attributes:
@@ -65,7 +65,7 @@ class WebhookState:
 UNKNOWN = WebhookState("Unknown", "The webhook's configuration has not been read yet.")
 
 
-def assess(configurations: Iterable[RawObject], expected: Expected) -> WebhookState:
+def assess(configurations: Iterable[RawObject], expected: ExpectedWebhook) -> WebhookState:
     """Return what ValidatingWebhookConfigurations say about reviews of Calendars and Bookings.
 
     Args:
@@ -132,7 +132,7 @@ def _has(rule: RawObject, field: str, value: str) -> bool:
     return not {"*", value}.isdisjoint(rule.get(field) or ())
 
 
-def _fault(kind: str, webhook: RawObject | None, expected: Expected) -> str:
+def _fault(kind: str, webhook: RawObject | None, expected: ExpectedWebhook) -> str:
     """Return why a webhook does not send all writes of a kind to this operator; else nothing."""
     if webhook is None:
         return f"no webhook is for CREATE and UPDATE of {kind}"
@@ -141,7 +141,7 @@ def _fault(kind: str, webhook: RawObject | None, expected: Expected) -> str:
     return fault and f"webhook {webhook.get('name')} {fault}"
 
 
-def _client_fault(kind: str, client: RawObject, expected: Expected) -> str:
+def _client_fault(kind: str, client: RawObject, expected: ExpectedWebhook) -> str:
     """Return why a webhook does not reach this operator; else nothing."""
     host, path = address_of(client)
     if host not in expected.hosts:
@@ -264,7 +264,7 @@ def enforcement_of(calendar: Calendar, state: WebhookState, labels: Labels | Non
         state: What the webhook configurations say.
         labels: The labels of its namespace; None if they are not known.
     """
-    namespace = calendar.identity.key.namespace
+    namespace = calendar.metadata.key.namespace
     if not calendar.rules.rejects:
         text = "The policy is Report: bookings over the capacity are admitted with a warning."
         return Enforcement("False", "PolicyReport", text)

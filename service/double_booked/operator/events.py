@@ -28,7 +28,7 @@ async def record(
         message: Why, as a sentence.
         kind: The type of the Event.
     """
-    key = about.identity.key
+    key = about.metadata.key
     event = _event_json(about, reason, message, kind)
     try:
         await cluster.create(url_path("api", "v1", "namespaces", key.namespace, "events"), event)
@@ -43,7 +43,7 @@ async def record(
 
 
 def _event_json(about: Booking | Calendar, reason: str, message: str, kind: str) -> dict[str, Any]:
-    key, time = about.identity.key, now()
+    key, time = about.metadata.key, now()
     # Each part of a name between dots ends with a letter or a digit.
     prefix = key.name[:200].rstrip("-.")
     return {
@@ -55,7 +55,7 @@ def _event_json(about: Booking | Calendar, reason: str, message: str, kind: str)
             "kind": type(about).__name__,
             "namespace": key.namespace,
             "name": key.name,
-            "uid": about.identity.uid,
+            "uid": about.metadata.uid,
         },
         "reason": reason,
         "message": message[:_MAX_MESSAGE],

@@ -2,8 +2,8 @@
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.operator.admission import CapacityView
-from double_booked.operator.capacity import depth_steps, spans_over
-from double_booked.operator.objects import Booking, Key
+from double_booked.operator.capacity import depth_steps, overloaded_spans
+from double_booked.operator.objects import Booking, NamespacedName
 
 SEARCH_DAYS = 14
 _MINUTE = 60 * NANOS_PER_SECOND
@@ -41,7 +41,7 @@ def next_free_time(wanted: Booking, view: CapacityView, now: int) -> int | None:
 
 
 def _starts_taken(
-    wanted: Booking, calendar: Key, view: CapacityView, begin: int
+    wanted: Booking, calendar: NamespacedName, view: CapacityView, begin: int
 ) -> list[Span] | None:
     """Return the open intervals of starts at which a booking does not fit on a calendar."""
     rules = view.rules(calendar)
@@ -54,5 +54,5 @@ def _starts_taken(
     if len(others.spans) > _MAX_BOOKINGS:
         return None
     occupied = others.occupied_with(wanted, window)
-    full = spans_over(depth_steps(occupied, window), window[1], rules.capacity)
+    full = overloaded_spans(depth_steps(occupied, window), window[1], rules.capacity)
     return [(first - length, last) for first, last in full]

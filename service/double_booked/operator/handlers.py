@@ -7,7 +7,7 @@ import structlog
 
 from double_booked.operator import cluster
 from double_booked.operator.app import Operator
-from double_booked.operator.objects import GROUP, VERSION, read_identity
+from double_booked.operator.objects import GROUP, VERSION, parse_metadata
 from double_booked.operator.reviews import NotAdmittingError, RejectionError
 from double_booked.operator.webhook import NOT_ADMITTING
 
@@ -61,7 +61,7 @@ async def _review(
         warnings += await reviewer(new, old, userinfo, dry_run=dryrun)
     except RejectionError as error:
         structlog.get_logger().info(
-            "refused", object=str(read_identity(new).key), code=error.code, reason=str(error)
+            "refused", object=str(parse_metadata(new).key), code=error.code, reason=str(error)
         )
         raise kopf.AdmissionError(str(error), code=error.code) from error
     except NotAdmittingError as error:

@@ -3,9 +3,9 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 
-Interval = tuple[int, int, Key]
+BookedSpan = tuple[int, int, NamespacedName]
 """A start, an end that is later, and whose."""
 
 
@@ -18,20 +18,20 @@ class IntervalIndex:
     """
 
     def __init__(self) -> None:
-        self._by_length: dict[int, list[Interval]] = {}
+        self._by_length: dict[int, list[BookedSpan]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._by_length.values()))
 
-    def __iter__(self) -> Iterator[Interval]:
+    def __iter__(self) -> Iterator[BookedSpan]:
         for same in self._by_length.values():
             yield from same
 
-    def add(self, interval: Interval) -> None:
+    def add(self, interval: BookedSpan) -> None:
         """Adds one; it may be there already, and is then there twice."""
         insort(self._by_length.setdefault(_length(interval), []), interval)
 
-    def remove(self, interval: Interval) -> None:
+    def remove(self, interval: BookedSpan) -> None:
         """Removes one.
 
         Raises:
@@ -45,7 +45,7 @@ class IntervalIndex:
         if not same:
             del self._by_length[_length(interval)]
 
-    def overlapping(self, start: int, end: int) -> Iterator[Interval]:
+    def overlapping(self, start: int, end: int) -> Iterator[BookedSpan]:
         """Yields those that overlap [start, end), of each length by start."""
         for length, same in self._by_length.items():
             for at in range(bisect_left(same, (start - (1 << length),)), len(same)):
@@ -56,5 +56,5 @@ class IntervalIndex:
                     yield interval
 
 
-def _length(interval: Interval) -> int:
+def _length(interval: BookedSpan) -> int:
     return (interval[1] - interval[0]).bit_length()

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, url_path
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.reservations import WRITE_SECONDS
 
 DURATION_SECONDS = 15
@@ -25,13 +25,13 @@ _LOOK_SECONDS = 2.0
 _RELEASED = ""
 
 
-def boot_clock() -> float:
+def monotonic_boottime() -> float:
     """Seconds that have passed, also while the machine slept; nothing sets it back."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _ObservedRecord:
     """A Lease of somebody else, and when it was first seen as it is."""
 
     holder: str
@@ -49,10 +49,10 @@ class Lease:
     def __init__(
         self,
         cluster: Cluster,
-        key: Key,
+        key: NamespacedName,
         me: str,
         is_new: Callable[[], bool],
-        clock: Callable[[], float] = boot_clock,
+        clock: Callable[[], float] = monotonic_boottime,
     ) -> None:
         """Waits for it.
 
@@ -75,8 +75,8 @@ class Lease:
         self._path = url_path(*group, "namespaces", key.namespace, "leases")
         self._own = f"{self._path}{url_path(key.name)}"
         self._held_until = 0.0
-        self._was_mine = False
-        self._seen = _Seen("", "", 0.0)
+        self._was_held = False
+        self._observed = _ObservedRecord("", "", 0.0)
         self._log = structlog.get_logger().bind(lease=str(key), me=me)
 
     def is_held(self) -> bool:
@@ -91,12 +91,12 @@ class Lease:
         """Takes it as soon as it is free, and renews it, until it is cancelled."""
         while True:
             try:
-                await self.look()
+                await self.renew_or_acquire()
             except ClusterError as error:
                 self._log.warning("cannot see to the Lease", code=error.code, reason=str(error))
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def look(self) -> None:
+    async def renew_or_acquire(self) -> None:
         """Renews it if it is ours, takes it if it is free, else notes who has it.
 
         Raises:
@@ -107,18 +107,18 @@ class Lease:
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
-            await self._make()
+            await self._create()
             return
         holder = found.setdefault("spec", {}).get("holderIdentity") or _RELEASED
         if holder == self._me:
-            await self._write(found, wait=0.0 if self._was_mine else WRITE_SECONDS)
+            await self._write(found, wait=0.0 if self._was_held else WRITE_SECONDS)
         elif holder == _RELEASED:
             await self._write(found, wait=0.0)
         elif self._is_over(found["spec"]):
             self._log.info("the Lease is over, taking it", former=holder)
             await self._write(found, wait=WRITE_SECONDS)
         else:
-            self._lose(holder)
+            self._on_lost(holder)
 
     async def release(self) -> None:
         """Gives it up, so that another need not wait; only where nothing allowed is open."""
@@ -135,18 +135,18 @@ class Lease:
         """Whether somebody else's has been seen unrenewed for as long as it lasts."""
         now = self._clock()
         holder, renewed = spec["holderIdentity"], spec.get("renewTime") or ""
-        if (holder, renewed) != (self._seen.holder, self._seen.renewed):
-            self._seen = _Seen(holder, renewed, now)
+        if (holder, renewed) != (self._observed.holder, self._observed.renewed):
+            self._observed = _ObservedRecord(holder, renewed, now)
         seconds = max(int(spec.get("leaseDurationSeconds") or 0), DURATION_SECONDS)
-        return now - self._seen.at > seconds
+        return now - self._observed.at > seconds
 
-    def _lose(self, holder: str) -> None:
-        if self._was_mine:
+    def _on_lost(self, holder: str) -> None:
+        if self._was_held:
             self._log.error("the Lease is another's", holder=holder)
         self._held_until = 0.0
-        self._was_mine = False
+        self._was_held = False
 
-    async def _make(self) -> None:
+    async def _create(self) -> None:
         """Makes the Lease; whoever held one that was deleted may have allowed writes just now."""
         started = self._clock()
         lease = {
@@ -158,9 +158,9 @@ class Lease:
         try:
             await self._cluster.create(self._path, lease)
         except ClusterError as error:
-            self._pass_over(error)
+            self._ignore_conflict(error)
         else:
-            self._hold(started, 0.0 if self._is_new() else DURATION_SECONDS + WRITE_SECONDS)
+            self._on_acquired(started, 0.0 if self._is_new() else DURATION_SECONDS + WRITE_SECONDS)
 
     async def _write(self, found: dict[str, Any], wait: float) -> None:
         """Renews the Lease, or takes it.
@@ -178,22 +178,22 @@ class Lease:
         try:
             await self._cluster.replace(self._own, found)
         except ClusterError as error:
-            self._pass_over(error)
+            self._ignore_conflict(error)
         else:
-            self._hold(started, wait)
+            self._on_acquired(started, wait)
 
-    def _pass_over(self, error: ClusterError) -> None:
+    def _ignore_conflict(self, error: ClusterError) -> None:
         """Lets the next look find out, where somebody else was quicker."""
         if error.code != CONFLICT:
             raise error
         self._log.info("the Lease changed meanwhile")
 
-    def _hold(self, since: float, wait: float) -> None:
-        if not self._was_mine:
+    def _on_acquired(self, since: float, wait: float) -> None:
+        if not self._was_held:
             self._admits_from = self._clock() + wait
             self.term += 1
             self._log.info("holds the Lease", admits_in=wait)
-        self._was_mine = True
+        self._was_held = True
         self._held_until = since + DURATION_SECONDS - _MARGIN_SECONDS
 
     def _spec(self, transitions: int) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from random import randrange
 from typing import TypeAlias
 
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 
-Links: TypeAlias = Mapping[Key, frozenset[Key]]
+Links: TypeAlias = Mapping[NamespacedName, frozenset[NamespacedName]]
 """The bookings that each booking is linked with; both ways, without those that have none."""
 
 MAX_LINKED = 64
@@ -27,14 +27,17 @@ Finding the pairs of 64 takes 20 ms at most (2 cores, 2026-11-26), and grows wit
 _PRIME = 2**61 - 1
 
 
-def make_links(replaces: Iterable[tuple[Key, Iterable[Key]]], present: Collection[Key]) -> Links:
+def make_links(
+    replaces: Iterable[tuple[NamespacedName, Iterable[NamespacedName]]],
+    present: Collection[NamespacedName],
+) -> Links:
     """Return the links among bookings.
 
     Args:
         replaces: Bookings, each with those that it names.
         present: The bookings to link; names of others are ignored, as is a booking's own.
     """
-    links: dict[Key, set[Key]] = defaultdict(set)
+    links: dict[NamespacedName, set[NamespacedName]] = defaultdict(set)
     for key, names in replaces:
         for name in names:
             if name != key and name in present and key in present:
@@ -43,12 +46,14 @@ def make_links(replaces: Iterable[tuple[Key, Iterable[Key]]], present: Collectio
     return {key: frozenset(others) for key, others in links.items()}
 
 
-def linked_with(key: Key, links: Links) -> set[Key]:
+def linked_with(key: NamespacedName, links: Links) -> set[NamespacedName]:
     """Return a booking and all that are linked with it, directly or through others."""
     return reachable(key, lambda each: links.get(each, ()))
 
 
-def reachable(key: Key, near: Callable[[Key], Iterable[Key]]) -> set[Key]:
+def reachable(
+    key: NamespacedName, near: Callable[[NamespacedName], Iterable[NamespacedName]]
+) -> set[NamespacedName]:
     """Return a booking and all that are reached from it.
 
     Args:
@@ -65,7 +70,7 @@ def reachable(key: Key, near: Callable[[Key], Iterable[Key]]) -> set[Key]:
     return found
 
 
-def count_pairs(present: Collection[Key], links: Links) -> int:
+def count_pairs(present: Collection[NamespacedName], links: Links) -> int:
     """Return the largest number of disjoint linked pairs among bookings that are present.
 
     More than MAX_LINKED that are linked with one another count in full.
@@ -78,7 +83,7 @@ def count_pairs(present: Collection[Key], links: Links) -> int:
     )
 
 
-def _components(links: Links) -> Iterator[set[Key]]:
+def _components(links: Links) -> Iterator[set[NamespacedName]]:
     left = set(links)
     while left:
         component = linked_with(left.pop(), links)
@@ -87,14 +92,14 @@ def _components(links: Links) -> Iterator[set[Key]]:
             yield component
 
 
-def _matching(component: Collection[Key], links: Links) -> int:
+def _matching(component: Collection[NamespacedName], links: Links) -> int:
     """Return the size of a maximum matching: half the rank of a random Tutte matrix.
 
     The matrix has a random x at (a, b) and -x at (b, a) for each link (L. Lovász, "On
     determinants, matchings, and random algorithms", 1979). Its rank is never too high, so the
     depth is never too low; it is too low with a probability of at most 64 / 2**61.
     """
-    rows: dict[Key, dict[Key, int]] = {key: {} for key in component}
+    rows: dict[NamespacedName, dict[NamespacedName, int]] = {key: {} for key in component}
     for one in component:
         for other in links[one]:
             if other not in rows[one]:
@@ -112,7 +117,12 @@ def _matching(component: Collection[Key], links: Links) -> int:
     return rank // 2
 
 
-def _eliminate(target: dict[Key, int], column: Key, row: Mapping[Key, int], inverse: int) -> None:
+def _eliminate(
+    target: dict[NamespacedName, int],
+    column: NamespacedName,
+    row: Mapping[NamespacedName, int],
+    inverse: int,
+) -> None:
     """Subtract from a matrix row the multiple of another that clears a column.
 
     Args:

@@ -13,8 +13,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND
-from double_booked.operator.objects import Key
-from double_booked.operator.schedule import Index
+from double_booked.operator.objects import NamespacedName
+from double_booked.operator.schedule import Schedule
 from double_booked.runtime.metrics import CertificateMetrics, new_registry
 
 MAX_SERIES = 500
@@ -139,20 +139,30 @@ class Metrics:
         for result in ("success", "failure"):
             self.deletions.labels(result)
 
-    def show(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
+    def show(
+        self,
+        schedule: Schedule,
+        over: Mapping[NamespacedName, tuple[NamespacedName, ...]],
+        gauges: Gauges,
+    ) -> None:
         """Export the cached objects, counted at each scrape.
 
         Args:
-            index: The cached objects.
+            schedule: The cached objects.
             over: The calendars that each double-booked booking puts over their capacity.
             gauges: What the other parts report.
         """
-        self.registry.register(_Holdings(index, over, gauges))
+        self.registry.register(_Holdings(schedule, over, gauges))
 
 
 class _Holdings(Collector):
-    def __init__(self, index: Index, over: Mapping[Key, tuple[Key, ...]], gauges: Gauges) -> None:
-        self._index = index
+    def __init__(
+        self,
+        schedule: Schedule,
+        over: Mapping[NamespacedName, tuple[NamespacedName, ...]],
+        gauges: Gauges,
+    ) -> None:
+        self._schedule = schedule
         self._over = over
         self._gauges = gauges
 
@@ -160,12 +170,12 @@ class _Holdings(Collector):
         """Yield the metrics of the cached objects."""
         yield from self._gauges.collect()
         yield GaugeMetricFamily(
-            "double_booked_operator_calendars", "Calendars.", value=len(self._index.calendars)
+            "double_booked_operator_calendars", "Calendars.", value=len(self._schedule.calendars)
         )
         yield self._by_calendar(
             "double_booked_operator_bookings",
             "Bookings on a calendar.",
-            {key: len(schedule.keys) for key, schedule in self._index.scheduled()},
+            {key: len(bookings.keys) for key, bookings in self._schedule.by_calendar()},
         )
         yield self._by_calendar(
             "double_booked_operator_conflicts",
@@ -173,15 +183,17 @@ class _Holdings(Collector):
             self._conflicts(),
         )
 
-    def _conflicts(self) -> Mapping[Key, int]:
+    def _conflicts(self) -> Mapping[NamespacedName, int]:
         now = time.time_ns() // NANOS_PER_SECOND * NANOS_PER_SECOND
-        counts: Tally[Key] = Tally(dict.fromkeys(self._index.calendars, 0))
+        counts: Tally[NamespacedName] = Tally(dict.fromkeys(self._schedule.calendars, 0))
         for key, calendars in self._over.items():
-            if (booking := self._index.bookings.get(key)) and booking.end > now:
+            if (booking := self._schedule.bookings.get(key)) and booking.end > now:
                 counts.update(calendars)
         return counts
 
-    def _by_calendar(self, name: str, text: str, values: Mapping[Key, int]) -> GaugeMetricFamily:
+    def _by_calendar(
+        self, name: str, text: str, values: Mapping[NamespacedName, int]
+    ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(name, text, labels=("namespace", "calendar"))
         # The largest are told by name, so that none that matters hides among the others.
         ranked = sorted(values, key=lambda key: (-values[key], key))

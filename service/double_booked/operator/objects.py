@@ -42,7 +42,7 @@ class InvalidObjectError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Key:
+class NamespacedName:
     """The namespace and name of an object of a kind."""
 
     namespace: str
@@ -53,7 +53,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ObjectMeta:
     """Which object, and which state of it.
 
     Attributes:
@@ -63,7 +63,7 @@ class Identity:
         generation: Counts the changes of its spec.
     """
 
-    key: Key
+    key: NamespacedName
     uid: str
     version: int
     generation: int
@@ -146,7 +146,7 @@ class Calendar:
         ttl: Seconds after their end at which bookings that say nothing are deleted; None never.
     """
 
-    identity: Identity
+    metadata: ObjectMeta
     rules: Rules
     fault: str = ""
     status: CalendarStatus | None = None
@@ -202,7 +202,7 @@ class Booking:
         status: Its status; None before an operator has looked at it.
     """
 
-    identity: Identity
+    metadata: ObjectMeta
     created: str
     start: int
     end: int
@@ -214,19 +214,19 @@ class Booking:
     is_deleting: bool = False
 
     @property
-    def key(self) -> Key:
+    def key(self) -> NamespacedName:
         """Its name."""
-        return self.identity.key
+        return self.metadata.key
 
-    def calendar_keys(self) -> tuple[Key, ...]:
+    def calendar_keys(self) -> tuple[NamespacedName, ...]:
         """Return the calendars that it is on."""
-        return tuple(Key(self.key.namespace, name) for name in self.calendars)
+        return tuple(NamespacedName(self.key.namespace, name) for name in self.calendars)
 
-    def replaced_keys(self) -> tuple[Key, ...]:
+    def replaced_keys(self) -> tuple[NamespacedName, ...]:
         """Return the bookings that it names in `replaces`."""
-        return tuple(Key(self.key.namespace, name) for name in self.replaces)
+        return tuple(NamespacedName(self.key.namespace, name) for name in self.replaces)
 
-    def is_on(self, calendar: Key) -> bool:
+    def is_on(self, calendar: NamespacedName) -> bool:
         """Whether it is on a calendar."""
         return calendar.name in self.calendars and calendar.namespace == self.key.namespace
 
@@ -238,21 +238,21 @@ class Booking:
         return self.start, max(self.end + gap, self.start + 1)
 
 
-def read_identity(raw: RawObject) -> Identity:
+def parse_metadata(raw: RawObject) -> ObjectMeta:
     """Return which object it is, and which state of it.
 
     In a review of a creation there is no resourceVersion yet.
     """
     metadata = raw["metadata"]
-    return Identity(
-        Key(sys.intern(metadata["namespace"]), metadata["name"]),
+    return ObjectMeta(
+        NamespacedName(sys.intern(metadata["namespace"]), metadata["name"]),
         metadata.get("uid", ""),
         int(metadata.get("resourceVersion") or 0),
         int(metadata.get("generation") or 0),
     )
 
 
-def read_calendar(raw: RawObject) -> Calendar:
+def parse_calendar(raw: RawObject) -> Calendar:
     """Parse a Calendar.
 
     Raises:
@@ -273,17 +273,17 @@ def read_calendar(raw: RawObject) -> Calendar:
     return _calendar(raw, Rules(capacity, rejects, gap * NANOS_PER_SECOND, sys.intern(gap_text)))
 
 
-def hold_calendar(raw: RawObject) -> Calendar:
+def parse_calendar_lenient(raw: RawObject) -> Calendar:
     """Parse a Calendar; one that cannot be used says so, with default rules."""
     try:
-        return read_calendar(raw)
+        return parse_calendar(raw)
     except InvalidObjectError as error:
         return _calendar(raw, Rules(), str(error))
 
 
 def _calendar(raw: RawObject, rules: Rules, fault: str = "") -> Calendar:
     status = _read_calendar_status(raw.get("status") or {})
-    return Calendar(read_identity(raw), rules, fault, status, _read_ttl(raw))
+    return Calendar(parse_metadata(raw), rules, fault, status, _read_ttl(raw))
 
 
 def _read_calendar_status(status: RawObject) -> CalendarStatus | None:
@@ -309,7 +309,7 @@ def _read_calendar_status(status: RawObject) -> CalendarStatus | None:
     )
 
 
-def read_booking(raw: RawObject) -> Booking:
+def parse_booking(raw: RawObject) -> Booking:
     """Parse a Booking.
 
     Raises:
@@ -325,10 +325,10 @@ def read_booking(raw: RawObject) -> Booking:
     return _booking(raw, start, end, calendars, replaces=replaces)
 
 
-def hold_booking(raw: RawObject) -> Booking:
+def parse_booking_lenient(raw: RawObject) -> Booking:
     """Parse a Booking; one that cannot be used says so and occupies nothing."""
     try:
-        return read_booking(raw)
+        return parse_booking(raw)
     except InvalidObjectError as error:
         return _booking(raw, fault=str(error))
 
@@ -343,7 +343,7 @@ def _booking(
     fault: str = "",
 ) -> Booking:
     return Booking(
-        read_identity(raw),
+        parse_metadata(raw),
         raw["metadata"].get("creationTimestamp") or "",
         start,
         end,
@@ -395,7 +395,7 @@ def _read_ttl(raw: RawObject) -> int | None:
 def _read_spec_time(spec: RawObject, field: str) -> int:
     text = spec.get(field)
     try:
-        return read_time(text if isinstance(text, str) else "")
+        return parse_time(text if isinstance(text, str) else "")
     except ValueError as error:
         raise InvalidObjectError(
             f"spec.{field} is {text!r}: give a time like 2026-12-01T09:00:00Z, in the years"
@@ -403,7 +403,7 @@ def _read_spec_time(spec: RawObject, field: str) -> int:
         ) from error
 
 
-def read_time(text: str) -> int:
+def parse_time(text: str) -> int:
     """Return the nanoseconds since 1970 of a time as RFC 3339 has it.
 
     Raises:
@@ -414,7 +414,7 @@ def read_time(text: str) -> int:
     return nanoseconds(time)
 
 
-def write_time(instant: int) -> str:
+def format_time(instant: int) -> str:
     """Return an instant as RFC 3339 in UTC; later ones than a Timestamp has as the last it has."""
     text: str = timestamp(instant).ToJsonString()
     return text

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from double_booked.operator.cluster import GONE, Cluster, ClusterError, path_of
-from double_booked.operator.store import Held, Intake, Kind
+from double_booked.operator.store import CachedObject, Kind, Store
 
 _PAGE = "500"
 _WATCH_SECONDS = 240
@@ -32,7 +32,7 @@ class Reflector:
         cluster: Cluster,
         kind: Kind,
         namespace: str,
-        intake: Intake,
+        store: Store,
         on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.synced = asyncio.Event()
@@ -40,7 +40,7 @@ class Reflector:
         self._kind = kind
         self._path = path_of(kind.plural, namespace=namespace)
         self._namespace = namespace
-        self._intake = intake
+        self._store = store
         self._on_error = on_error
         self._version = ""
         self._log = structlog.get_logger().bind(kind=kind.plural, namespace=namespace)
@@ -74,17 +74,17 @@ class Reflector:
         Raises:
             ClusterError: The list could not be had whole; nothing was taken in.
         """
-        found: list[Held] = []
+        found: list[CachedObject] = []
         proceed = ""
         while True:
             params = {"limit": _PAGE} | ({"continue": proceed} if proceed else {})
             page = await self._cluster.get(self._path, params)
-            found += (self._intake.hold(self._kind, raw) for raw in page["items"])
+            found += (self._store.parse(self._kind, raw) for raw in page["items"])
             proceed = page["metadata"].get("continue", "")
             if not proceed:
                 break
         version = page["metadata"]["resourceVersion"]
-        self._intake.replace(self._kind, found, int(version), self._namespace)
+        self._store.replace_all(self._kind, found, int(version), self._namespace)
         self._version = version
         self.synced.set()
         self._log.info("listed", objects=len(found))
@@ -106,11 +106,11 @@ class Reflector:
         if kind == "ERROR":
             raise ClusterError(int(raw.get("code") or 0), str(raw.get("message", "")))
         if kind == "DELETED":
-            self._intake.gone(self._kind, raw)
+            self._store.on_deleted(self._kind, raw)
         elif kind != "BOOKMARK":
-            self._intake.put(self._kind, raw)
+            self._store.upsert(self._kind, raw)
         self._version = raw["metadata"]["resourceVersion"]
-        self._intake.advance(self._kind, int(self._version), self._namespace)
+        self._store.advance(self._kind, int(self._version), self._namespace)
 
 
 def _parse(line: bytes) -> dict[str, Any]:

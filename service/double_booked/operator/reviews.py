@@ -10,7 +10,7 @@ import structlog
 from double_booked.operator.admission import (
     CapacityView,
     capacity_warnings,
-    find_clashes,
+    find_overlaps,
     links_message,
     loses_links,
     missing_calendar_warnings,
@@ -18,7 +18,7 @@ from double_booked.operator.admission import (
     rejection_message,
     warning_message,
 )
-from double_booked.operator.capacity import Clash, name_some
+from double_booked.operator.capacity import Overlap, name_some
 from double_booked.operator.cluster import (
     FORBIDDEN,
     NOT_FOUND,
@@ -33,18 +33,18 @@ from double_booked.operator.objects import (
     Booking,
     Calendar,
     InvalidObjectError,
-    Key,
+    NamespacedName,
     RawObject,
-    hold_booking,
-    hold_calendar,
-    read_booking,
-    read_calendar,
-    read_identity,
+    parse_booking,
+    parse_booking_lenient,
+    parse_calendar,
+    parse_calendar_lenient,
+    parse_metadata,
 )
 from double_booked.operator.reservations import Reservation, TooManyReservationsError
-from double_booked.operator.store import BOOKINGS, CALENDARS, Intake, Kind
+from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
-MAX_CONFIRMED = 50
+MAX_RECHECKED = 50
 """How many bookings in the way are looked at before a refusal; of more than that none is."""
 
 INVALID = 422
@@ -76,10 +76,10 @@ class Reviewer:
     """Answers reviews from the cache, after a look at what is in the way."""
 
     def __init__(
-        self, view: CapacityView, intake: Intake, cluster: Cluster, may_admit: Callable[[], bool]
+        self, view: CapacityView, store: Store, cluster: Cluster, may_admit: Callable[[], bool]
     ) -> None:
         self._view = view
-        self._intake = intake
+        self._store = store
         self._cluster = cluster
         self._may_admit = may_admit
 
@@ -99,14 +99,14 @@ class Reviewer:
                 booking that the user may not delete.
             NotAdmittingError: Another process may be answering reviews.
         """
-        before = hold_booking(old) if old else None
+        before = parse_booking_lenient(old) if old else None
         if _is_deleted(new):
             return []
-        wanted = _usable(read_booking, new)
+        wanted = _usable(parse_booking, new)
         await self._check_replaced(wanted, before, user)
         if before and self._takes_no_more(wanted, before):
             return []
-        await self._learn_calendars(wanted)
+        await self._fetch_missing_calendars(wanted)
         warnings = await self._admit(wanted, before, dry_run=dry_run)
         if before is None:
             warnings += past_warnings(wanted, time.time_ns())
@@ -126,34 +126,34 @@ class Reviewer:
             RejectionError: It cannot be used.
             NotAdmittingError: Another process may be answering reviews.
         """
-        wanted = _usable(read_calendar, new)
-        before = hold_calendar(old) if old else None
+        wanted = _usable(parse_calendar, new)
+        before = parse_calendar_lenient(old) if old else None
         if before and (_is_deleted(new) or before.rules == wanted.rules):
             return []
         self._reserve(wanted, before, dry_run=dry_run)
-        return capacity_warnings(wanted, self._view.index)
+        return capacity_warnings(wanted, self._view.schedule)
 
-    async def settle_reservations(self) -> None:
+    async def expire_reservations(self) -> None:
         """Release reservations whose write surely came or never will, until it is cancelled."""
         while True:
             await asyncio.sleep(_SETTLE_SECONDS)
-            for reservation in self._view.reservations.due():
+            for reservation in self._view.reservations.expired():
                 try:
-                    await self.settle(reservation)
+                    await self.expire(reservation)
                 except ClusterError as error:
                     structlog.get_logger().warning(
                         "cannot settle a reservation", code=error.code, reason=str(error)
                     )
                     break
 
-    async def settle(self, reservation: Reservation) -> None:
+    async def expire(self, reservation: Reservation) -> None:
         """Release a reservation whose write surely came or never will.
 
         Raises:
             ClusterError: No look is possible; the reservation stays.
         """
         kind = BOOKINGS if isinstance(reservation.wanted, Booking) else CALENDARS
-        await self._look(kind, reservation.identity.key, tries=5)
+        await self._refresh(kind, reservation.metadata.key, tries=5)
         # Had the write come, the look would have released the reservation.
         self._view.reservations.expire(reservation)
 
@@ -163,23 +163,23 @@ class Reviewer:
         Raises:
             RejectionError: It does not fit.
         """
-        clashes = find_clashes(wanted, before, self._view)
+        overlaps = find_overlaps(wanted, before, self._view)
         for _ in range(_ROUNDS):
-            in_the_way = _rejecting(clashes)
+            in_the_way = _rejecting(overlaps)
             if not in_the_way:
                 break
-            is_changed = await self._confirm(in_the_way)
-            clashes = find_clashes(wanted, before, self._view)
+            is_changed = await self._recheck_conflicts(in_the_way)
+            overlaps = find_overlaps(wanted, before, self._view)
             if not is_changed:
                 break
-        # No await since the clashes were found: of two reviews, one sees what the other took.
-        if refused := _rejecting(clashes):
+        # No await since the overlaps were found: of two reviews, one sees what the other took.
+        if refused := _rejecting(overlaps):
             free = next_free_time(wanted, self._view, time.time_ns())
             # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
             # apply retries for seconds, and server-side apply advises --force-conflicts.
             raise RejectionError(FORBIDDEN, rejection_message(wanted, refused, free))
         self._reserve(wanted, before, dry_run=dry_run)
-        return [warning_message(clash) for clash in clashes]
+        return [warning_message(overlap) for overlap in overlaps]
 
     def _reserve(
         self, wanted: Booking | Calendar, before: Booking | Calendar | None, *, dry_run: bool
@@ -189,9 +189,9 @@ class Reviewer:
         if dry_run:
             return
         try:
-            self._view.reservations.add(wanted, before.identity.version if before else 0)
+            self._view.reservations.add(wanted, before.metadata.version if before else 0)
         except TooManyReservationsError as error:
-            raise RejectionError(FORBIDDEN, f"{wanted.identity.key.name}: {error}") from error
+            raise RejectionError(FORBIDDEN, f"{wanted.metadata.key.name}: {error}") from error
 
     def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
         """Whether a booking takes nothing that it had not, and still counts once with others."""
@@ -221,7 +221,7 @@ class Reviewer:
         if not added:
             return
         try:
-            await asyncio.gather(*map(self._learn_booking, added))
+            await asyncio.gather(*map(self._fetch_missing_booking, added))
             existing = [key for key in added if self._view.exists(key)]
             allowed = await asyncio.gather(*(self._may_delete(key, user) for key in existing))
         except ClusterError as error:
@@ -237,54 +237,54 @@ class Reviewer:
         if message := links_message(wanted, self._view):
             raise RejectionError(FORBIDDEN, message)
 
-    async def _may_delete(self, key: Key, user: RawObject) -> bool:
+    async def _may_delete(self, key: NamespacedName, user: RawObject) -> bool:
         """Ask the API server whether a user may delete a booking."""
         group = ("apis", "authorization.k8s.io", "v1")
         path = url_path(*group, "namespaces", key.namespace, "localsubjectaccessreviews")
         answer = await self._cluster.create(path, _deletion_review(key, user))
         return bool(answer.get("status", {}).get("allowed"))
 
-    async def _learn_booking(self, key: Key) -> None:
+    async def _fetch_missing_booking(self, key: NamespacedName) -> None:
         """Look for a booking that is not cached: it may come in the same apply."""
         if not self._view.exists(key):
-            await self._look(BOOKINGS, key)
+            await self._refresh(BOOKINGS, key)
 
-    async def _learn_calendars(self, wanted: Booking) -> None:
+    async def _fetch_missing_calendars(self, wanted: Booking) -> None:
         """Look for calendars that are not cached: they may come in the same apply."""
         for key in wanted.calendar_keys():
-            if key not in self._view.index.calendars:
+            if key not in self._view.schedule.calendars:
                 try:
-                    await self._look(CALENDARS, key)
+                    await self._refresh(CALENDARS, key)
                 except ClusterError as error:
                     raise NotAdmittingError(f"cannot look for calendar {key}: {error}") from error
 
-    async def _confirm(self, clashes: Iterable[Clash]) -> bool:
+    async def _recheck_conflicts(self, overlaps: Iterable[Overlap]) -> bool:
         """Look whether what is in the way is there still; return whether anything changed."""
-        keys = {key for clash in clashes for key in clash.others}
-        if len(keys) > MAX_CONFIRMED:
+        keys = {key for overlap in overlaps for key in overlap.others}
+        if len(keys) > MAX_RECHECKED:
             return False
-        versions = {key: self._intake.version_of(BOOKINGS, key) for key in keys}
-        looks = (self._look(BOOKINGS, key) for key in sorted(keys))
+        versions = {key: self._store.version_of(BOOKINGS, key) for key in keys}
+        looks = (self._refresh(BOOKINGS, key) for key in sorted(keys))
         for failure in await asyncio.gather(*looks, return_exceptions=True):
             if failure is not None and not isinstance(failure, ClusterError):
                 raise failure
         # The watch may have brought the change while the look was under way.
-        return versions != {key: self._intake.version_of(BOOKINGS, key) for key in keys}
+        return versions != {key: self._store.version_of(BOOKINGS, key) for key in keys}
 
-    async def _look(self, kind: Kind, key: Key, tries: int = 1) -> None:
+    async def _refresh(self, kind: Kind, key: NamespacedName, tries: int = 1) -> None:
         """Get an object from the API server, and cache it as it is."""
-        cached = self._intake.version_of(kind, key)
+        cached = self._store.version_of(kind, key)
         try:
             raw = await self._cluster.get(path_of(kind.plural, key), tries=tries)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
-            self._intake.forget(kind, key, cached)
+            self._store.drop_if_stale(kind, key, cached)
         else:
-            self._intake.put(kind, raw)
+            self._store.upsert(kind, raw)
 
 
-def _deletion_review(key: Key, user: RawObject) -> dict[str, Any]:
+def _deletion_review(key: NamespacedName, user: RawObject) -> dict[str, Any]:
     """Return the question whether a user may delete a booking."""
     return {
         "apiVersion": "authorization.k8s.io/v1",
@@ -306,16 +306,16 @@ def _deletion_review(key: Key, user: RawObject) -> dict[str, Any]:
     }
 
 
-def _rejecting(clashes: Iterable[Clash]) -> list[Clash]:
-    """Return the clashes on calendars that reject."""
-    return [clash for clash in clashes if clash.where.rules.rejects]
+def _rejecting(overlaps: Iterable[Overlap]) -> list[Overlap]:
+    """Return the overlaps on calendars that reject."""
+    return [overlap for overlap in overlaps if overlap.rules.rejects]
 
 
 def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
     try:
         return read(raw)
     except InvalidObjectError as error:
-        raise RejectionError(INVALID, f"{read_identity(raw).key.name}: {error}") from error
+        raise RejectionError(INVALID, f"{parse_metadata(raw).key.name}: {error}") from error
 
 
 def _is_deleted(raw: RawObject) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from double_booked.conflicts.instants import Span
-from double_booked.operator.intervals import Interval, IntervalIndex
+from double_booked.operator.intervals import BookedSpan, IntervalIndex
 from double_booked.operator.links import Links, make_links
-from double_booked.operator.objects import Booking, Calendar, Key
+from double_booked.operator.objects import Booking, Calendar, NamespacedName
 
 
-class Schedule:
+class CalendarBookings:
     """The bookings on one calendar.
 
     The intervals are without a gap after them, since the gap may change; an instant is one
@@ -16,26 +16,26 @@ class Schedule:
     """
 
     def __init__(self) -> None:
-        self.keys: dict[Key, None] = {}
+        self.keys: dict[NamespacedName, None] = {}
         self.intervals = IntervalIndex()
 
     def add(self, booking: Booking) -> None:
         """Add a booking that is not on it."""
         self.keys[booking.key] = None
-        self.intervals.add(interval_of(booking))
+        self.intervals.add(booked_span(booking))
 
     def remove(self, booking: Booking) -> None:
         """Remove a booking that is on it."""
         del self.keys[booking.key]
-        self.intervals.remove(interval_of(booking))
+        self.intervals.remove(booked_span(booking))
 
 
-def interval_of(booking: Booking) -> Interval:
+def booked_span(booking: Booking) -> BookedSpan:
     """Return the span of a booking without a gap, with its name."""
     return booking.start, max(booking.end, booking.start + 1), booking.key
 
 
-class Index:
+class Schedule:
     """The cached state of a cluster.
 
     The newest state of each object by its resourceVersion is cached, in whatever order
@@ -43,22 +43,22 @@ class Index:
     """
 
     def __init__(self) -> None:
-        self.calendars: dict[Key, Calendar] = {}
-        self.bookings: dict[Key, Booking] = {}
-        self._schedules: dict[Key, Schedule] = {}
-        self._replaced_by: dict[Key, set[Key]] = {}
+        self.calendars: dict[NamespacedName, Calendar] = {}
+        self.bookings: dict[NamespacedName, Booking] = {}
+        self._by_calendar: dict[NamespacedName, CalendarBookings] = {}
+        self._replaced_by: dict[NamespacedName, set[NamespacedName]] = {}
 
-    def schedule(self, calendar: Key) -> Schedule:
+    def of_calendar(self, calendar: NamespacedName) -> CalendarBookings:
         """Return the bookings on a calendar, which need not exist."""
-        return self._schedules.get(calendar) or Schedule()
+        return self._by_calendar.get(calendar) or CalendarBookings()
 
-    def on_calendar(self, calendar: Key) -> Iterable[Key]:
+    def bookings_on(self, calendar: NamespacedName) -> Iterable[NamespacedName]:
         """Return the names of the bookings on a calendar, which need not exist."""
-        return tuple(self.schedule(calendar).keys)
+        return tuple(self.of_calendar(calendar).keys)
 
     def occupied(
-        self, intervals: IntervalIndex, span: Span, gap: int, without: Key | None = None
-    ) -> list[Interval]:
+        self, intervals: IntervalIndex, span: Span, gap: int, without: NamespacedName | None = None
+    ) -> list[BookedSpan]:
         """Return the spans that bookings occupy and that overlap a span.
 
         Args:
@@ -74,7 +74,7 @@ class Index:
             if key != without and (booking := self.bookings.get(key))
         ]
 
-    def links(self, keys: Collection[Key]) -> Links:
+    def links_among(self, keys: Collection[NamespacedName]) -> Links:
         """Return the links among some cached bookings."""
         named = [
             (key, booking.replaced_keys())
@@ -83,59 +83,59 @@ class Index:
         ]
         return make_links(named, keys)
 
-    def linked(self, key: Key) -> set[Key]:
+    def linked(self, key: NamespacedName) -> set[NamespacedName]:
         """Return the bookings that a booking names in `replaces`, and the cached that name it."""
         booking = self.bookings.get(key)
         names = booking.replaced_keys() if booking else ()
         return {*names, *self._replaced_by.get(key, ())}
 
-    def scheduled(self) -> Iterator[tuple[Key, Schedule]]:
+    def by_calendar(self) -> Iterator[tuple[NamespacedName, CalendarBookings]]:
         """Yield every calendar that has bookings, with them."""
-        yield from self._schedules.items()
+        yield from self._by_calendar.items()
 
-    def put_calendar(self, calendar: Calendar) -> bool:
+    def upsert_calendar(self, calendar: Calendar) -> bool:
         """Cache a calendar; return whether that is news."""
-        cached = self.calendars.get(calendar.identity.key)
-        if cached and cached.identity.version >= calendar.identity.version:
+        cached = self.calendars.get(calendar.metadata.key)
+        if cached and cached.metadata.version >= calendar.metadata.version:
             return False
-        self.calendars[calendar.identity.key] = calendar
+        self.calendars[calendar.metadata.key] = calendar
         return True
 
-    def put_booking(self, booking: Booking) -> bool:
+    def upsert_booking(self, booking: Booking) -> bool:
         """Cache a booking; return whether that is news."""
         cached = self.bookings.get(booking.key)
-        if cached and cached.identity.version >= booking.identity.version:
+        if cached and cached.metadata.version >= booking.metadata.version:
             return False
         if cached:
             self._unschedule(cached)
         self.bookings[booking.key] = booking
         for calendar in booking.calendar_keys():
-            self._schedules.setdefault(calendar, Schedule()).add(booking)
+            self._by_calendar.setdefault(calendar, CalendarBookings()).add(booking)
         for key in booking.replaced_keys():
             self._replaced_by.setdefault(key, set()).add(booking.key)
         return True
 
-    def drop_calendar(self, key: Key, version: int) -> Calendar | None:
+    def drop_calendar(self, key: NamespacedName, version: int) -> Calendar | None:
         """Drop a calendar that was gone at a resourceVersion; return what was cached."""
         cached = self.calendars.get(key)
-        if not cached or cached.identity.version > version:
+        if not cached or cached.metadata.version > version:
             return None
         return self.calendars.pop(key)
 
-    def drop_booking(self, key: Key, version: int) -> Booking | None:
+    def drop_booking(self, key: NamespacedName, version: int) -> Booking | None:
         """Drop a booking that was gone at a resourceVersion; return what was cached."""
         cached = self.bookings.get(key)
-        if not cached or cached.identity.version > version:
+        if not cached or cached.metadata.version > version:
             return None
         self._unschedule(cached)
         return self.bookings.pop(key)
 
     def _unschedule(self, booking: Booking) -> None:
         for calendar in booking.calendar_keys():
-            schedule = self._schedules[calendar]
-            schedule.remove(booking)
-            if not schedule.keys:
-                del self._schedules[calendar]
+            bookings = self._by_calendar[calendar]
+            bookings.remove(booking)
+            if not bookings.keys:
+                del self._by_calendar[calendar]
         for key in booking.replaced_keys():
             self._replaced_by[key].discard(booking.key)
             if not self._replaced_by[key]:

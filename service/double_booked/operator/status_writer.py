@@ -18,13 +18,13 @@ from double_booked.operator.objects import (
     BookingStatus,
     Calendar,
     Enforcement,
-    Key,
+    NamespacedName,
     Rules,
 )
 from double_booked.operator.reconcile import Outcome, calendar_status, compute_outcomes
-from double_booked.operator.schedule import Index
-from double_booked.operator.steps import in_turns
-from double_booked.operator.store import BOOKINGS, CALENDARS, Held, Intake, Kind
+from double_booked.operator.schedule import Schedule
+from double_booked.operator.steps import run_cooperatively
+from double_booked.operator.store import BOOKINGS, CALENDARS, CachedObject, Kind, Store
 from double_booked.operator.work_queue import WorkQueue
 
 _TOGETHER_SECONDS = 0.02
@@ -45,7 +45,7 @@ _WRITERS = 8
 _AT_A_TIME = 500
 
 
-class Statuses:
+class StatusWriter:
     """Computes the statuses that changes affect, and writes those that are no longer true.
 
     Attributes:
@@ -54,7 +54,8 @@ class Statuses:
 
     def __init__(
         self,
-        index: Index,
+        schedule: Schedule,
+        store: Store,
         cluster: Cluster,
         metrics: Metrics,
         enforcement: Callable[[Calendar], Enforcement],
@@ -62,26 +63,27 @@ class Statuses:
         """Make it.
 
         Args:
-            index: The cached objects.
+            schedule: The cached objects.
+            store: Takes the objects as the API server returns them after a write.
             cluster: The API server.
             metrics: Where rounds and errors are counted.
             enforcement: Returns whether new bookings on a calendar are reviewed.
         """
-        self.over: dict[Key, tuple[Key, ...]] = {}
-        self.intake: Intake | None = None
-        self._index = index
+        self.over: dict[NamespacedName, tuple[NamespacedName, ...]] = {}
+        self._schedule = schedule
+        self._store = store
         self._cluster = cluster
         self._metrics = metrics
         self._enforcement = enforcement
         self._changed: list[Booking] = []
-        self._counts: Counter[Key] = Counter()
+        self._counts: Counter[NamespacedName] = Counter()
         self._wake = asyncio.Event()
         self._since = self._computing_since = 0.0
-        self._wanted: dict[Key, BookingStatus] = {}
-        self._writing: dict[Key, BookingStatus] = {}
-        self._writes: WorkQueue[tuple[Kind, Key]] = WorkQueue(_DETAILS_SECONDS)
+        self._wanted: dict[NamespacedName, BookingStatus] = {}
+        self._writing: dict[NamespacedName, BookingStatus] = {}
+        self._writes: WorkQueue[tuple[Kind, NamespacedName]] = WorkQueue(_DETAILS_SECONDS)
 
-    def note(self, old: Held | None, new: Held | None) -> None:
+    def on_change(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Note a change: what an object was and what it is may each affect others."""
         if isinstance(old, Calendar) or isinstance(new, Calendar):
             self._note_calendar(old, new)
@@ -98,26 +100,26 @@ class Statuses:
             self._since = self._since or monotonic()
             self._wake.set()
 
-    def note_enforcement(self) -> None:
+    def on_enforcement_change(self) -> None:
         """Note that it may have changed whether new bookings are reviewed."""
-        self._queue_calendars(self._index.calendars)
+        self._queue_calendars(self._schedule.calendars)
 
-    def _is_unaffected(self, old: Held | None, new: Held | None) -> bool:
+    def _is_unaffected(self, old: CachedObject | None, new: CachedObject | None) -> bool:
         """Whether no status can change: nothing that matters did, or it was our own write."""
         if not isinstance(old, Booking) or not isinstance(new, Booking):
             return False
-        if _what_matters(old) != _what_matters(new):
+        if _relevant_fields(old) != _relevant_fields(new):
             return False
         return new.status in {old.status, self._writing.get(new.key, old.status)}
 
-    def _note_calendar(self, old: Held | None, new: Held | None) -> None:
+    def _note_calendar(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Note what is on a calendar too, if its rules changed."""
         is_other = _rules_of(old) != _rules_of(new)
-        for key in {each.identity.key for each in (old, new) if each}:
+        for key in {each.metadata.key for each in (old, new) if each}:
             self._queue_calendars([key])
             if is_other:
-                on_it = self._index.on_calendar(key)
-                self._changed += (self._index.bookings[each] for each in on_it)
+                on_it = self._schedule.bookings_on(key)
+                self._changed += (self._schedule.bookings[each] for each in on_it)
 
     async def run(self) -> None:
         """Work until it is cancelled."""
@@ -132,7 +134,7 @@ class Statuses:
         oldest = min(filter(None, waiting), default=0.0)
         return monotonic() - oldest if oldest else 0.0
 
-    def details(self) -> int:
+    def pending_details(self) -> int:
         """Return how many statuses wait that differ only in whom a booking conflicts with."""
         return self._writes.patient()
 
@@ -153,14 +155,14 @@ class Statuses:
         if not self._changed:
             self._wake.clear()
             self._since = 0.0
-        outcomes = await in_turns(compute_outcomes(self._index, changed))
+        outcomes = await run_cooperatively(compute_outcomes(self._schedule, changed))
         for key, outcome in outcomes.items():
-            self._settle(key, outcome)
+            self._queue_status(key, outcome)
         self._computing_since = 0.0
 
-    def _settle(self, key: Key, outcome: Outcome) -> None:
+    def _queue_status(self, key: NamespacedName, outcome: Outcome) -> None:
         """Count a booking, and queue its status if that is to be written."""
-        cached = self._index.bookings.get(key)
+        cached = self._schedule.bookings.get(key)
         if cached is None:
             return
         self._count(key, outcome.over)
@@ -171,7 +173,7 @@ class Statuses:
             (BOOKINGS, key), can_wait=_differ_in_details(cached.status, outcome.status)
         )
 
-    def _count(self, key: Key, over: tuple[Key, ...]) -> None:
+    def _count(self, key: NamespacedName, over: tuple[NamespacedName, ...]) -> None:
         """Keep count of the double-booked bookings by calendar."""
         before = self.over.pop(key, ())
         if over:
@@ -184,9 +186,9 @@ class Statuses:
         if before != over:
             self._queue_calendars((*before, *over))
 
-    def _queue_calendars(self, keys: Iterable[Key]) -> None:
+    def _queue_calendars(self, keys: Iterable[NamespacedName]) -> None:
         for key in keys:
-            if key in self._index.calendars:
+            if key in self._schedule.calendars:
                 self._writes.add((CALENDARS, key))
 
     async def _write_queued(self) -> None:
@@ -197,12 +199,12 @@ class Statuses:
             finally:
                 self._writes.done((kind, key))
 
-    async def _write_booking(self, key: Key) -> None:
-        cached, status = self._index.bookings.get(key), self._wanted.get(key)
+    async def _write_booking(self, key: NamespacedName) -> None:
+        cached, status = self._schedule.bookings.get(key), self._wanted.get(key)
         if cached is None or status is None:
             return
         # Of a newer spec a status is computed soon.
-        if cached.status != status and cached.identity.generation == status.generation:
+        if cached.status != status and cached.metadata.generation == status.generation:
             content = booking_status_json(cached.status, status)
             self._writing[key] = status
             is_written = await self._write(BOOKINGS, cached, content)
@@ -215,35 +217,34 @@ class Statuses:
         if self._wanted.get(key) is status:
             del self._wanted[key]
 
-    async def _write_calendar(self, key: Key) -> None:
-        cached = self._index.calendars.get(key)
+    async def _write_calendar(self, key: NamespacedName) -> None:
+        cached = self._schedule.calendars.get(key)
         if cached is None:
             return
         enforcement = self._enforcement(cached)
-        status = calendar_status(self._index, cached, self._counts[key], enforcement)
+        status = calendar_status(self._schedule, cached, self._counts[key], enforcement)
         if cached.status != status:
             await self._write(CALENDARS, cached, calendar_status_json(cached.status, status))
 
-    async def _write(self, kind: Kind, cached: Held, status: dict[str, Any]) -> bool:
+    async def _write(self, kind: Kind, cached: CachedObject, status: dict[str, Any]) -> bool:
         """Write a status; return whether it was.
 
         An object that is gone, or another by now, has no use for it; that comes as news.
         """
-        identity = cached.identity
+        metadata = cached.metadata
         # The uid is a condition: the API server refuses where it is another.
-        content = {"metadata": {"uid": identity.uid}, "status": status}
-        path = f"{path_of(kind.plural, identity.key)}/status"
+        content = {"metadata": {"uid": metadata.uid}, "status": status}
+        path = f"{path_of(kind.plural, metadata.key)}/status"
         try:
             written = await self._cluster.patch(path, content)
         except ClusterError as error:
             if error.code not in {NOT_FOUND, CONFLICT}:
-                self._try_again(kind, identity.key, error)
+                self._retry_later(kind, metadata.key, error)
             return False
-        if self.intake:
-            self.intake.put(kind, written)
+        self._store.upsert(kind, written)
         return True
 
-    def _try_again(self, kind: Kind, key: Key, error: ClusterError) -> None:
+    def _retry_later(self, kind: Kind, key: NamespacedName, error: ClusterError) -> None:
         self._metrics.reconcile_errors.inc()
         structlog.get_logger().warning(
             "cannot write a status", object=str(key), code=error.code, reason=str(error)
@@ -277,11 +278,11 @@ def _differ_in_details(one: BookingStatus | None, other: BookingStatus) -> bool:
     )
 
 
-def _what_matters(booking: Booking) -> tuple[Hashable, ...]:
+def _relevant_fields(booking: Booking) -> tuple[Hashable, ...]:
     """Return what of a booking its own status and those of others follow from."""
     return (
-        booking.identity.uid,
-        booking.identity.generation,
+        booking.metadata.uid,
+        booking.metadata.generation,
         booking.created,
         booking.start,
         booking.end,
@@ -291,5 +292,5 @@ def _what_matters(booking: Booking) -> tuple[Hashable, ...]:
     )
 
 
-def _rules_of(held: Held | None) -> Rules | None:
+def _rules_of(held: CachedObject | None) -> Rules | None:
     return held.rules if isinstance(held, Calendar) else None

@@ -16,7 +16,7 @@ _Result = TypeVar("_Result")
 Steps = Generator[None, None, _Result]
 
 
-async def in_turns(steps: Steps[_Result]) -> _Result:
+async def run_cooperatively(steps: Steps[_Result]) -> _Result:
     """Do all steps, and let other tasks run in between; return the result."""
     begun = monotonic()
     while True:

@@ -7,21 +7,21 @@ from typing import Protocol, TypeAlias
 from double_booked.operator.objects import (
     Booking,
     Calendar,
-    Key,
+    NamespacedName,
     RawObject,
-    hold_booking,
-    hold_calendar,
+    parse_booking_lenient,
+    parse_calendar_lenient,
 )
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
-Held: TypeAlias = Booking | Calendar
+CachedObject: TypeAlias = Booking | Calendar
 
 
 class OnChange(Protocol):
     """Called with each change of a cached object."""
 
-    def __call__(self, old: Held | None, new: Held | None) -> None:
+    def __call__(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Handle a change from `old` to `new`; None means absent."""
 
 
@@ -31,19 +31,19 @@ class Kind:
 
     Attributes:
         plural: Its name in paths.
-        hold: Parses an object into the form that is cached.
+        parse: Parses an object into the form that is cached.
     """
 
     plural: str
-    hold: Callable[[RawObject], Held]
+    parse: Callable[[RawObject], CachedObject]
 
 
-CALENDARS = Kind("calendars", hold_calendar)
-BOOKINGS = Kind("bookings", hold_booking)
+CALENDARS = Kind("calendars", parse_calendar_lenient)
+BOOKINGS = Kind("bookings", parse_booking_lenient)
 
 
-class Intake:
-    """Applies observations of objects to the index, in any order, and reports what changed.
+class Store:
+    """Applies observations of objects to the schedule, in any order, and reports what changed.
 
     Watches, lists, single looks and responses to writes all arrive here, and any but a watch may
     be late. A late observation of an object that was deleted meanwhile must not bring it back, so
@@ -51,40 +51,46 @@ class Intake:
     the watch would have reported an object that existed then, and its deletion.
     """
 
-    def __init__(self, index: Index, reservations: Reservations, on_change: OnChange) -> None:
-        self._index = index
+    def __init__(self, schedule: Schedule, reservations: Reservations) -> None:
+        self._schedule = schedule
         self._reservations = reservations
-        self._on_change = on_change
-        self._passed: dict[tuple[str, str], int] = {}
+        self._subscribers: list[OnChange] = []
+        self._watermarks: dict[tuple[str, str], int] = {}
 
-    def hold(self, kind: Kind, raw: RawObject) -> Held:
+    def subscribe(self, on_change: OnChange) -> None:
+        """Have a function called with each later change of a cached object."""
+        self._subscribers.append(on_change)
+
+    def parse(self, kind: Kind, raw: RawObject) -> CachedObject:
         """Parse an object; return the cached one if its resourceVersion is the same."""
         metadata = raw["metadata"]
-        held = self._held(kind).get(Key(metadata["namespace"], metadata["name"]))
-        if held and str(held.identity.version) == metadata["resourceVersion"]:
-            return held
-        return kind.hold(raw)
+        cached = self._cached(kind).get(NamespacedName(metadata["namespace"], metadata["name"]))
+        if cached and str(cached.metadata.version) == metadata["resourceVersion"]:
+            return cached
+        return kind.parse(raw)
 
-    def put(self, kind: Kind, raw: RawObject) -> bool:
+    def upsert(self, kind: Kind, raw: RawObject) -> bool:
         """Apply an object as it was at its resourceVersion; return whether that is news."""
-        return self._put(kind, self.hold(kind, raw))
+        return self._upsert(kind, self.parse(kind, raw))
 
-    def gone(self, kind: Kind, raw: RawObject) -> None:
+    def on_deleted(self, kind: Kind, raw: RawObject) -> None:
         """Apply a deletion.
 
         Args:
             kind: The kind of the object.
             raw: Its last state, with the resourceVersion of the deletion.
         """
-        gone = kind.hold(raw)
-        self._reservations.see_deleted(gone)
-        self._drop(kind, gone.identity.key, gone.identity.version)
+        gone = kind.parse(raw)
+        self._reservations.on_deleted(gone)
+        self._drop(kind, gone.metadata.key, gone.metadata.version)
 
-    def forget(self, kind: Kind, key: Key, version: int) -> bool:
+    def drop_if_stale(self, kind: Kind, key: NamespacedName, version: int) -> bool:
         """Drop a cached object that a look did not find, unless it is newer than a version."""
         return self._drop(kind, key, version)
 
-    def replace(self, kind: Kind, objects: Iterable[Held], version: int, namespace: str) -> None:
+    def replace_all(
+        self, kind: Kind, objects: Iterable[CachedObject], version: int, namespace: str
+    ) -> None:
         """Apply a whole list.
 
         Args:
@@ -95,9 +101,9 @@ class Intake:
         """
         listed = set()
         for item in objects:
-            listed.add(item.identity.key)
-            self._put(kind, item)
-        for key in list(self._held(kind)):
+            listed.add(item.metadata.key)
+            self._upsert(kind, item)
+        for key in list(self._cached(kind)):
             if key not in listed and namespace in {"", key.namespace}:
                 self._drop(kind, key, version)
         self.advance(kind, version, namespace)
@@ -111,37 +117,41 @@ class Intake:
             namespace: The namespace that is watched; empty for all.
         """
         scope = kind.plural, namespace
-        self._passed[scope] = max(version, self._passed.get(scope, 0))
+        self._watermarks[scope] = max(version, self._watermarks.get(scope, 0))
 
-    def version_of(self, kind: Kind, key: Key) -> int:
+    def version_of(self, kind: Kind, key: NamespacedName) -> int:
         """Return the resourceVersion of a cached object; 0 if there is none."""
-        held = self._held(kind).get(key)
-        return held.identity.version if held else 0
+        cached = self._cached(kind).get(key)
+        return cached.metadata.version if cached else 0
 
-    def _held(self, kind: Kind) -> dict[Key, Booking] | dict[Key, Calendar]:
-        return self._index.bookings if kind is BOOKINGS else self._index.calendars
+    def _cached(self, kind: Kind) -> dict[NamespacedName, Booking] | dict[NamespacedName, Calendar]:
+        return self._schedule.bookings if kind is BOOKINGS else self._schedule.calendars
 
-    def _put(self, kind: Kind, new: Held) -> bool:
-        self._reservations.see(new)
-        old = self._held(kind).get(new.identity.key)
-        if old is None and new.identity.version <= self._passed_by_watch(kind, new.identity.key):
+    def _upsert(self, kind: Kind, new: CachedObject) -> bool:
+        self._reservations.on_observed(new)
+        old = self._cached(kind).get(new.metadata.key)
+        if old is None and new.metadata.version <= self._watermark(kind, new.metadata.key):
             return False
         if isinstance(new, Booking):
-            is_news = self._index.put_booking(new)
+            is_news = self._schedule.upsert_booking(new)
         else:
-            is_news = self._index.put_calendar(new)
+            is_news = self._schedule.upsert_calendar(new)
         if is_news:
-            self._on_change(old=old, new=new)
+            self._publish(old, new)
         return is_news
 
-    def _passed_by_watch(self, kind: Kind, key: Key) -> int:
+    def _watermark(self, kind: Kind, key: NamespacedName) -> int:
         """Return the resourceVersion that the watch over an object's namespace has passed."""
         scopes = ((kind.plural, ""), (kind.plural, key.namespace))
-        return max(self._passed.get(scope, 0) for scope in scopes)
+        return max(self._watermarks.get(scope, 0) for scope in scopes)
 
-    def _drop(self, kind: Kind, key: Key, version: int) -> bool:
-        drop = self._index.drop_booking if kind is BOOKINGS else self._index.drop_calendar
+    def _drop(self, kind: Kind, key: NamespacedName, version: int) -> bool:
+        drop = self._schedule.drop_booking if kind is BOOKINGS else self._schedule.drop_calendar
         old = drop(key, version)
         if old is not None:
-            self._on_change(old=old, new=None)
+            self._publish(old, None)
         return old is not None
+
+    def _publish(self, old: CachedObject | None, new: CachedObject | None) -> None:
+        for on_change in self._subscribers:
+            on_change(old=old, new=new)

@@ -7,9 +7,9 @@ from itertools import islice
 from operator import itemgetter
 
 from double_booked.conflicts.instants import Span
-from double_booked.operator.capacity import Occupied, depth_steps, meets, spans_over
-from double_booked.operator.intervals import Interval
-from double_booked.operator.objects import Key
+from double_booked.operator.capacity import Occupied, depth_steps, overlaps_any, overloaded_spans
+from double_booked.operator.intervals import BookedSpan
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.steps import Steps
 
 
@@ -22,13 +22,13 @@ class Conflicts:
         count: How many there are.
     """
 
-    first: list[Key]
+    first: list[NamespacedName]
     count: int
 
 
 def find_conflicts(
     occupied: Occupied, within: Span, capacity: int, most: int
-) -> Steps[dict[Key, Conflicts]]:
+) -> Steps[dict[NamespacedName, Conflicts]]:
     """Find the bookings that conflict within a span, each with the first that it conflicts with.
 
     Two bookings conflict when both are present at an instant at which the depth is over the
@@ -60,7 +60,7 @@ def find_conflicts(
         yield
     sweep.remove(tuple(sweep.present))
     if occupied.links:
-        _leave_out_linked(sweep.found, occupied, spans_over(steps, within[1], capacity), most)
+        _leave_out_linked(sweep.found, occupied, overloaded_spans(steps, within[1], capacity), most)
     return sweep.found
 
 
@@ -73,21 +73,21 @@ class _Sweep:
     """
 
     def __init__(self, most: int, occupied: Occupied) -> None:
-        self.present: OrderedDict[Key, None] = OrderedDict()
-        self.found: dict[Key, Conflicts] = {}
+        self.present: OrderedDict[NamespacedName, None] = OrderedDict()
+        self.found: dict[NamespacedName, Conflicts] = {}
         self._most = most
         self._links = occupied.links
-        self._waiting: dict[Key, None] = {}
-        self._short: dict[Key, None] = {}
+        self._waiting: dict[NamespacedName, None] = {}
+        self._short: dict[NamespacedName, None] = {}
         self._joined = 0
-        self._joined_before: dict[Key, int] = {}
+        self._joined_before: dict[NamespacedName, int] = {}
 
-    def add(self, keys: Iterable[Key]) -> None:
+    def add(self, keys: Iterable[NamespacedName]) -> None:
         """Add bookings that start now."""
         for key in keys:
             self.present[key] = self._waiting[key] = None
 
-    def remove(self, keys: Iterable[Key]) -> None:
+    def remove(self, keys: Iterable[NamespacedName]) -> None:
         """Remove bookings that end now, and count what joined while they were present."""
         for key in keys:
             del self.present[key]
@@ -117,17 +117,17 @@ class _Sweep:
             else:
                 self._short.pop(key, None)
 
-    def _room(self, key: Key) -> int:
+    def _room(self, key: NamespacedName) -> int:
         """Return how many bookings to name; linked ones among them are left out in the end."""
         return self._most + len(self._links.get(key, ()))
 
 
 def _events(
-    intervals: Sequence[Interval], within: Span
-) -> tuple[dict[int, list[Key]], dict[int, list[Key]]]:
+    intervals: Sequence[BookedSpan], within: Span
+) -> tuple[dict[int, list[NamespacedName]], dict[int, list[NamespacedName]]]:
     """Return the bookings that come and that go within a span, by instant."""
-    comes: dict[int, list[Key]] = {}
-    goes: dict[int, list[Key]] = {}
+    comes: dict[int, list[NamespacedName]] = {}
+    goes: dict[int, list[NamespacedName]] = {}
     for start, end, key in sorted(intervals, key=itemgetter(0, 2)):
         if start < within[1] and end > within[0]:
             comes.setdefault(max(start, within[0]), []).append(key)
@@ -137,7 +137,7 @@ def _events(
 
 
 def _leave_out_linked(
-    found: dict[Key, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
+    found: dict[NamespacedName, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
 ) -> None:
     """Leave out the conflicts of linked bookings with one another.
 
@@ -152,7 +152,7 @@ def _leave_out_linked(
         linked = {
             other
             for other in occupied.links[key] & found.keys()
-            if meets(_intersection(spans[key], spans[other]), over)
+            if overlaps_any(_intersection(spans[key], spans[other]), over)
         }
         found[key].first = [other for other in found[key].first if other not in linked][:most]
         found[key].count -= len(linked)

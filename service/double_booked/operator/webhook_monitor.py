@@ -13,7 +13,7 @@ import structlog
 from double_booked.operator.cluster import FORBIDDEN, NOT_FOUND, Cluster, ClusterError, url_path
 from double_booked.operator.enforcement import (
     UNKNOWN,
-    Expected,
+    ExpectedWebhook,
     Labels,
     WebhookState,
     assess,
@@ -23,9 +23,9 @@ from double_booked.operator.enforcement import (
 )
 from double_booked.operator.objects import Calendar, Enforcement
 from double_booked.operator.registration import CONFIGURATIONS
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
-_LOOK_SECONDS = 5.0
+_REFRESH_SECONDS = 5.0
 _LABELS_SECONDS = 60.0
 
 
@@ -40,33 +40,35 @@ class WebhookMonitor:
     def __init__(
         self,
         cluster: Cluster,
-        index: Index,
-        expected: Callable[[], Expected],
-        on_change: Callable[[], None],
+        schedule: Schedule,
+        expected: Callable[[], ExpectedWebhook],
     ) -> None:
         """Make it.
 
         Args:
             cluster: The API server.
-            index: The cached objects; their namespaces are the ones that matter.
+            schedule: The cached objects; their namespaces are the ones that matter.
             expected: Returns what this operator's configuration must say.
-            on_change: Called when the enforcement of a calendar may have changed.
         """
         self.state: WebhookState = UNKNOWN
         self.foreign: tuple[str, ...] = ()
         self._cluster = cluster
-        self._index = index
+        self._schedule = schedule
         self._expected = expected
-        self._on_change = on_change
+        self._subscribers: list[Callable[[], None]] = []
         self._labels: dict[str, tuple[float, Labels]] = {}
+
+    def subscribe(self, on_change: Callable[[], None]) -> None:
+        """Have a function called when the enforcement of a calendar may have changed."""
+        self._subscribers.append(on_change)
 
     async def run(self) -> None:
         """Look until it is cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await self.look()
+            await asyncio.sleep(_REFRESH_SECONDS)
+            await self.refresh()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Read the configurations once; where that is not possible, the state is unknown."""
         expected = self._expected()
         before, known = self.state, self._known_labels()
@@ -84,16 +86,17 @@ class WebhookMonitor:
             else:
                 log.info("reviews enforced", fails_closed=state.fails_closed)
         if replace(before, foreign=state.foreign) != state or known != self._known_labels():
-            self._on_change()
+            for on_change in self._subscribers:
+                on_change()
 
     def enforcement(self, calendar: Calendar) -> Enforcement:
         """Return whether new bookings on a calendar are reviewed."""
-        return enforcement_of(calendar, self.state, self._known(calendar.identity.key.namespace))
+        return enforcement_of(calendar, self.state, self._known(calendar.metadata.key.namespace))
 
     def unenforced(self) -> Counter[str]:
         """Count the calendars of policy Reject that are not enforced, by reason."""
         counts: Counter[str] = Counter()
-        for calendar in self._index.calendars.values():
+        for calendar in self._schedule.calendars.values():
             enforcement = self.enforcement(calendar)
             if calendar.rules.rejects and enforcement.verdict != "True":
                 counts[enforcement.reason] += 1
@@ -144,7 +147,7 @@ class WebhookMonitor:
         self.foreign = foreign
 
     def _namespaces(self) -> set[str]:
-        return {key.namespace for key in self._index.calendars}
+        return {key.namespace for key in self._schedule.calendars}
 
     def _known_labels(self) -> dict[str, Labels]:
         return {namespace: labels for namespace, (_, labels) in self._labels.items()}

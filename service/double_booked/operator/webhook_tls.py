@@ -20,7 +20,7 @@ from double_booked.operator.cluster import (
     ClusterError,
     url_path,
 )
-from double_booked.operator.objects import Key
+from double_booked.operator.objects import NamespacedName
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.runtime.metrics import CertificateMetrics
@@ -28,7 +28,7 @@ from double_booked.tls import authority, pem
 from double_booked.tls.authority import CertificateBundle, InvalidBundleError
 from double_booked.tls.pem import CertificateError, KeyPair, PemFile
 
-_LOOK_SECONDS = 10.0
+_REFRESH_SECONDS = 10.0
 _MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 _PATHS = "review-paths"
 
@@ -36,7 +36,7 @@ _PATHS = "review-paths"
 class CertificateSource(Protocol):
     """Where the certificate is had from."""
 
-    async def look(self, served: KeyPair | None) -> KeyPair:
+    async def refresh(self, served: KeyPair | None) -> KeyPair:
         """What is to be served now.
 
         Args:
@@ -49,7 +49,7 @@ class CertificateSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredSecret:
     """What a Secret holds.
 
     Attributes:
@@ -64,13 +64,13 @@ class Held:
 class SecretStore:
     """The Secret in which the operator keeps what must outlive its process."""
 
-    def __init__(self, cluster: Cluster, key: Key) -> None:
+    def __init__(self, cluster: Cluster, key: NamespacedName) -> None:
         self.key = key
         self._cluster = cluster
         self._collection = url_path("api", "v1", "namespaces", key.namespace, "secrets")
         self._path = f"{self._collection}{url_path(key.name)}"
 
-    async def read(self) -> Held:
+    async def read(self) -> StoredSecret:
         """Return what it holds.
 
         Raises:
@@ -81,11 +81,11 @@ class SecretStore:
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
-            return Held({}, {})
+            return StoredSecret({}, {})
         data = found.get("data") or {}
-        return Held(found, {name: base64.b64decode(each) for name, each in data.items()})
+        return StoredSecret(found, {name: base64.b64decode(each) for name, each in data.items()})
 
-    async def write(self, held: Held, data: Mapping[str, bytes]) -> None:
+    async def write(self, stored: StoredSecret, data: Mapping[str, bytes]) -> None:
         """Replace what it holds, or create it.
 
         Raises:
@@ -93,8 +93,8 @@ class SecretStore:
                 answer, or refuses.
         """
         encoded = {name: base64.b64encode(each).decode() for name, each in data.items()}
-        if held.raw:
-            await self._cluster.replace(self._path, held.raw | {"data": encoded})
+        if stored.raw:
+            await self._cluster.replace(self._path, stored.raw | {"data": encoded})
             return
         metadata = {
             "name": self.key.name,
@@ -106,7 +106,7 @@ class SecretStore:
         await self._cluster.create(self._collection, made | {"metadata": metadata, "data": encoded})
 
 
-class Keeper:
+class PathKeeper:
     """Keeps the path of reviews in the Secret, and in the webhook's configuration."""
 
     def __init__(
@@ -131,7 +131,7 @@ class Keeper:
 
     async def keep(
         self,
-        held: Held,
+        stored: StoredSecret,
         material: Mapping[str, bytes],
         authorities: bytes | None = None,
         *,
@@ -140,7 +140,7 @@ class Keeper:
         """Write the path, and what is kept with it, first into the Secret and then where it counts.
 
         Args:
-            held: The Secret as it was read.
+            stored: The Secret as it was read.
             material: What is to be kept beside the path.
             authorities: What the webhook is to trust; None where somebody else says so.
             must_rotate: Whether there must be a new path.
@@ -151,11 +151,11 @@ class Keeper:
         Raises:
             ClusterError: The API server does not answer, or refuses.
         """
-        kept = _secrets_of(held.data.get(_PATHS, b""))
+        kept = _secrets_of(stored.data.get(_PATHS, b""))
         kept = self._paths.next(kept, may_rotate=self._may_rotate(), must_rotate=must_rotate)
-        data = {**held.data, **material, _PATHS: "\n".join(kept).encode()}
-        if data != held.data:
-            await self.store.write(held, data)
+        data = {**stored.data, **material, _PATHS: "\n".join(kept).encode()}
+        if data != stored.data:
+            await self.store.write(stored, data)
         self._paths.accept(kept)
         was_written = await self._registration.write(kept[0], authorities)
         if was_written:
@@ -172,12 +172,12 @@ def _secrets_of(content: bytes) -> Sequence[str]:
 class FileCertificateSource:
     """A pair that somebody else keeps in files, such as cert-manager."""
 
-    def __init__(self, certificate: PemFile, key: PemFile, keeper: Keeper) -> None:
+    def __init__(self, certificate: PemFile, key: PemFile, keeper: PathKeeper) -> None:
         self._certificate = certificate
         self._key = key
         self._keeper = keeper
 
-    async def look(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - as in CertificateSource
+    async def refresh(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - as in CertificateSource
         """Return the pair as it is in the files, once the path is kept."""
         await self._keeper.keep(await self._keeper.store.read(), {})
         return await asyncio.to_thread(pem.load_key_pair, self._certificate, self._key)
@@ -186,7 +186,7 @@ class FileCertificateSource:
 class SecretCertificateSource:
     """An authority and a pair that the operator keeps in a Secret, and has the webhook trust."""
 
-    def __init__(self, keeper: Keeper, names: Sequence[str]) -> None:
+    def __init__(self, keeper: PathKeeper, names: Sequence[str]) -> None:
         """Make it.
 
         Args:
@@ -197,14 +197,14 @@ class SecretCertificateSource:
         self._names = names
         self._trusted = b""
 
-    async def look(self, served: KeyPair | None) -> KeyPair:
+    async def refresh(self, served: KeyPair | None) -> KeyPair:
         """Return the pair of the Secret, made or renewed as need be, once it is trusted."""
-        held = await self._keeper.store.read()
-        material, fault = _material(held.data)
+        stored = await self._keeper.store.read()
+        material, fault = _material(stored.data)
         now = dt.datetime.now(dt.UTC)
         renewed = authority.ensure_fresh(material, self._names, now, self._trusted)
         was_trusted = await self._keeper.keep(
-            held,
+            stored,
             _content(renewed),
             renewed.authorities,
             must_rotate=material is None or material.authorities != renewed.authorities,
@@ -271,20 +271,20 @@ class WebhookTls:
     async def wait_ready(self) -> None:
         """Waits until there is a certificate to serve."""
         while self._served is None:
-            await self.look()
+            await self.refresh()
             if self._served is None:
                 await asyncio.sleep(1)
 
     async def run(self) -> None:
         """Follows the source until it is cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await self.look()
+            await asyncio.sleep(_REFRESH_SECONDS)
+            await self.refresh()
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Serves what the source has now; what cannot be used is logged, counted and ignored."""
         try:
-            found = await self._source.look(self._served)
+            found = await self._source.refresh(self._served)
             if found != self._served:
                 self._serve(found)
         except CertificateError as error:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import yaml
 from tests.operator.factories import raw_booking, raw_calendar
-from tests.operator.fake_api_server import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, Api
+from tests.operator.fake_api_server import BOOKINGS, CALENDARS, LEASES, WEBHOOKS, FakeApiServer
 from tests.operator.fake_api_server import serving as serving_api
 
 from bench.hostile.goals import Figure
@@ -50,7 +50,7 @@ _RESERVATIONS = re.compile(r"^double_booked_operator_reservations ([\d.e+]+)", r
 class Operator:
     """An operator in a process of its own, and the API server that it asks."""
 
-    api: Api
+    api: FakeApiServer
     process: subprocess.Popen[bytes]
     webhook: str
     http: str
@@ -78,7 +78,7 @@ class Operator:
     def asked(self) -> int:
         """Return how many requests it made, but for those that keep its Lease and its webhook."""
         own = (LEASES, WEBHOOKS)
-        return sum(not path.startswith(own) for _, path in self.api.asked)
+        return sum(not path.startswith(own) for _, path in self.api.requests)
 
 
 @dataclass(slots=True)
@@ -198,7 +198,7 @@ async def operating() -> AsyncIterator[Operator]:
 
 
 @contextmanager
-def _process(api: Api) -> Iterator[Operator]:
+def _process(api: FakeApiServer) -> Iterator[Operator]:
     with TemporaryDirectory() as folder:
         kubeconfig = Path(folder, "kubeconfig")
         kubeconfig.write_text(yaml.safe_dump(_kubeconfig(api.url)))
@@ -221,7 +221,7 @@ def _process(api: Api) -> Iterator[Operator]:
             process.wait()
 
 
-def _fill(api: Api) -> None:
+def _fill(api: FakeApiServer) -> None:
     names = ("bookings.double-booked.io", "calendars.double-booked.io")
     webhooks = [{"name": name, "clientConfig": {"url": "https://localhost:1"}} for name in names]
     api.put(_CONFIGURATION, {"webhooks": webhooks})

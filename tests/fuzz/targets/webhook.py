@@ -4,20 +4,20 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from tests.operator.factories import booking, calendar, index_of, raw_booking, raw_calendar
+from tests.operator.factories import booking, calendar, raw_booking, raw_calendar, schedule_of
 
-from double_booked.operator.admission import CapacityView, find_clashes
+from double_booked.operator.admission import CapacityView, find_overlaps
 from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.cluster import path_of
 from double_booked.operator.objects import (
     InvalidObjectError,
-    hold_booking,
-    hold_calendar,
-    read_booking,
-    read_calendar,
+    parse_booking,
+    parse_booking_lenient,
+    parse_calendar,
+    parse_calendar_lenient,
 )
 from double_booked.operator.reservations import Reservations
-from double_booked.operator.schedule import Index
+from double_booked.operator.schedule import Schedule
 
 NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
 
@@ -31,25 +31,25 @@ def check(data: bytes) -> None:
 
 
 def decide(kind: str, request: dict[str, Any]) -> None:
-    """Parse the objects of a review, and look for clashes with what is booked."""
+    """Parse the objects of a review, and look for overlaps with what is booked."""
     json.dumps(request["userInfo"])
     if kind == "calendars":
         if request["oldObject"]:
-            hold_calendar(request["oldObject"])
-        Reservations(lambda: 0.0).add(read_calendar(request["object"]))
+            parse_calendar_lenient(request["oldObject"])
+        Reservations(lambda: 0.0).add(parse_calendar(request["object"]))
         return
     view = CapacityView(held(), Reservations(lambda: 0.0))
-    before = hold_booking(request["oldObject"]) if request["oldObject"] else None
-    wanted = read_booking(request["object"])
+    before = parse_booking_lenient(request["oldObject"]) if request["oldObject"] else None
+    wanted = parse_booking(request["object"])
     for key in (*wanted.calendar_keys(), *wanted.replaced_keys(), wanted.key):
         assert path_of("bookings", key).count("/") == 7
-    find_clashes(wanted, before, view)
+    find_overlaps(wanted, before, view)
     view.reservations.add(wanted)
 
 
-def held() -> Index:
+def held() -> Schedule:
     """Return a cluster with one calendar and one booking."""
-    return index_of(calendar(), booking("held", 9, 10))
+    return schedule_of(calendar(), booking("held", 9, 10))
 
 
 def cases() -> list[bytes]:
