@@ -24,7 +24,7 @@ from double_booked.calendars.folders import find_files, resource_names
 from double_booked.calendars.sources import ReadOptions, merge_files, read_file
 from double_booked.recurrence.series import Window
 from double_booked.report import html, text
-from double_booked.report.findings import Place, gather
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 TEAM = Path(__file__).with_name("team")
 ROOT = TEAM.parent.parent
@@ -113,11 +113,13 @@ def show_conflicts(service: Service) -> None:
     asked = f"{len(week.request.events)} events of {len(files)} calendars"
     tell("GetConflicts", f"{asked}, answered in {milliseconds:.1f} ms")
     console.print()
-    findings = gather(conflicts, week.request, lambda position: Place(*week.location(position)))
-    text.write(Console(highlight=False), findings, BERLIN, all_overlaps=False)
+    report = build_report(
+        conflicts, week.request, lambda position: SourceLocation(*week.location(position))
+    )
+    text.write(Console(highlight=False), report, BERLIN, all_overlaps=False)
     console.print()
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(html.render(findings, BERLIN), "utf-8")
+    PAGE.write_text(html.render(report, BERLIN), "utf-8")
     tell("as a picture", str(PAGE.relative_to(ROOT)))
 
 

@@ -15,7 +15,7 @@ import click
 from double_booked import settings
 from double_booked.commands import params, reading_options, unexpected
 from double_booked.commands.settings_options import settings_options
-from double_booked.report.printable import printable
+from double_booked.view.printable import printable
 
 if TYPE_CHECKING:
     from datetime import date

@@ -21,7 +21,7 @@ from double_booked.calendars.sources import ReadOptions, merge_files, read_file
 from double_booked.conflicts import kernel
 from double_booked.recurrence.series import Window
 from double_booked.report import text
-from double_booked.report.findings import Place, gather
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 PEOPLE = 200
 SERIES = 18
@@ -85,8 +85,10 @@ def measure(people: int = PEOPLE) -> None:
         answer = kernel.get_conflicts(merged.request.SerializeToString())
     with timed("writing"):
         conflicts = ConflictList.FromString(answer.content)
-        findings = gather(conflicts, merged.request, lambda each: Place(*merged.location(each)))
-        text.write(Console(file=StringIO(), highlight=False), findings, ZONE, all_overlaps=False)
+        report = build_report(
+            conflicts, merged.request, lambda each: SourceLocation(*merged.location(each))
+        )
+        text.write(Console(file=StringIO(), highlight=False), report, ZONE, all_overlaps=False)
     show(
         f"A year of {people} people: {len(merged.request.events):,} events of series,"
         f" {len(conflicts.conflicts):,} groups",

@@ -11,7 +11,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.report import agenda
-from double_booked.report.findings import Place, gather
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
 HOUR = 3600
@@ -34,14 +34,16 @@ def written(
     width: int = 80,
     zone: tzinfo = UTC,
 ) -> list[str]:
-    asked = EventList(events=events, options=ConflictOptions(explain=True))
-    findings = gather(
-        get_conflicts(asked), asked, lambda position: Place("team", None, events[position].id)
+    request = EventList(events=events, options=ConflictOptions(explain=True))
+    report = build_report(
+        get_conflicts(request),
+        request,
+        lambda number: SourceLocation("team", None, events[number].id),
     )
     file = io.StringIO()
     console = Console(file=file, width=width, highlight=False, color_system=None)
     start, end = ((MIDNIGHT + hour * HOUR) * NANOS_PER_SECOND for hour in window)
-    agenda.write(console, findings, zone, (start, end))
+    agenda.write(console, report, zone, (start, end))
     return file.getvalue().splitlines()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts import kernel
 from double_booked.conflicts.instants import NANOS_PER_SECOND
-from double_booked.report.free_times import Wish, find_free_times, find_taken
+from double_booked.report.free_times import FreeTimeOptions, find_free_times, find_full_spans
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = 3_600 * NANOS_PER_SECOND
@@ -38,15 +38,15 @@ def find(
     count: int = 2,
     options: ConflictOptions | None = None,
 ) -> list[tuple[float, float]]:
-    asked = EventList(events=events, options=options)
-    wish = Wish(
+    request = EventList(events=events, options=options)
+    options = FreeTimeOptions(
         int(length * HOUR),
-        asked.options.min_gap.ToNanoseconds(),
+        request.options.min_gap.ToNanoseconds(),
         hours,
         (instant(within[0]), instant(within[1])),
         zone,
     )
-    found = islice(find_free_times(find_taken(asked), wish), count)
+    found = islice(find_free_times(find_full_spans(request), options), count)
     return [((start - instant(0)) / HOUR, (end - instant(0)) / HOUR) for start, end in found]
 
 
@@ -134,10 +134,10 @@ EVENTS = st.lists(
 )
 
 
-def has_room(asked: EventList, start: float, end: float) -> bool:
+def has_room(request: EventList, start: float, end: float) -> bool:
     """Whether the engine reports no overlap in which one more event on all resources takes part."""
-    question = EventList(events=[*asked.events, event(start, end, *RESOURCES)])
-    question.options.CopyFrom(asked.options)
+    question = EventList(events=[*request.events, event(start, end, *RESOURCES)])
+    question.options.CopyFrom(request.options)
     question.options.explain = True
     answer = ConflictList.FromString(kernel.get_conflicts(question.SerializeToString()).content)
     new = question.events[-1].SerializeToString()
@@ -157,9 +157,9 @@ def test_the_first_time_is_the_first_quarter_with_room(
     options.min_gap.seconds = gap
     for each in events:
         each.title = "there"
-    asked = EventList(events=events, options=options)
+    request = EventList(events=events, options=options)
     found = find(*events, within=(0, 12), count=1, options=options)
     starts = [quarter / 4 for quarter in range(45)]
     assert (
-        found == [(start, start + 1) for start in starts if has_room(asked, start, start + 1)][:1]
+        found == [(start, start + 1) for start in starts if has_room(request, start, start + 1)][:1]
     )

@@ -5,23 +5,26 @@ from datetime import UTC
 import pytest
 
 from double_booked.conflicts.definition import Group, Overlap
-from double_booked.report.findings import Entry, Findings, Place
 from double_booked.report.github import render, render_unread
-from report.test_ics import HOUR, NINE
+from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
+from report.test_ics_feed import HOUR, NINE
 
 OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
 
 
-def entry(name: str, place: Place) -> Entry:
-    return Entry(name, NINE, NINE + 2 * HOUR, ("room",), place)
+def entry(name: str, location: SourceLocation) -> Entry:
+    return Entry(name, NINE, NINE + 2 * HOUR, ("room",), location)
 
 
 def lines(*entries: Entry, overlap: Overlap = OVERLAP, is_error: bool = True) -> list[str]:
     group = Group("room", tuple(range(len(entries))), (overlap,))
-    return list(render(Findings(entries, [group]), UTC, is_error=is_error))
+    return list(render(ConflictReport(entries, [group]), UTC, is_error=is_error))
 
 
-PAIR = entry("A", Place("a.ics", 4)), entry("B", Place("b.json", None, "events[0]"))
+PAIR = (
+    entry("A", SourceLocation("a.ics", 4)),
+    entry("B", SourceLocation("b.json", None, "events[0]")),
+)
 
 
 def test_each_event_of_a_clash_is_annotated_and_the_end_is_a_summary() -> None:
@@ -38,27 +41,27 @@ def test_conflicts_that_do_not_fail_are_warnings() -> None:
 
 
 def test_an_entry_that_cannot_be_read_is_annotated_at_its_line() -> None:
-    place = Place("rota/dec.csv", 7)
+    location = SourceLocation("rota/dec.csv", 7)
     said = "::error file=rota/dec.csv,title=Cannot be read,line=7::end: no hour 25"
-    assert render_unread(place, "end: no hour\n25", is_error=True) == said
-    assert render_unread(place, "end", is_error=False).startswith("::warning file=rota/dec.csv")
+    assert render_unread(location, "end: no hour\n25", is_error=True) == said
+    assert render_unread(location, "end", is_error=False).startswith("::warning file=rota/dec.csv")
 
 
 def test_standard_input_is_no_file() -> None:
-    first = lines(entry("A", Place("standard input", 3, is_file=False)), PAIR[1])[0]
+    first = lines(entry("A", SourceLocation("standard input", 3, is_file=False)), PAIR[1])[0]
     assert first.startswith("::error title=Double-booked::A overlaps B")
 
 
 @pytest.mark.parametrize("name", ["50% off", "a::b", "x,y=z"])
 def test_names_cannot_end_the_command(name: str) -> None:
-    first = lines(entry(name, Place(f"{name}.ics", 1)), PAIR[1])[0]
+    first = lines(entry(name, SourceLocation(f"{name}.ics", 1)), PAIR[1])[0]
     head, _, _ = first.removeprefix("::error file=").partition(",title=")
     assert head == f"{name}.ics".replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
     assert f"::{name.replace('%', '%25')} overlaps B" in first
 
 
 def test_many_others_are_counted() -> None:
-    many = [entry(f"{number}", Place("a.ics", number + 1)) for number in range(9)]
+    many = [entry(f"{number}", SourceLocation("a.ics", number + 1)) for number in range(9)]
     overlap = Overlap(NINE, NINE + HOUR, 9, tuple(range(9)))
     assert "0 overlaps 1, 2, 3, 4, 5 and 3 more on room" in lines(*many, overlap=overlap)[0]
 

@@ -14,7 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.report import html
-from double_booked.report.findings import Findings, Place, gather
+from double_booked.view import page as view_page
+from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 
 HOUR = 3600
 MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
@@ -29,10 +30,12 @@ def event(start: float, end: float, title: str = "", *resources: str) -> Event:
     )
 
 
-def found(*events: Event) -> Findings:
-    asked = EventList(events=events)
-    asked.options.explain = True
-    return gather(get_conflicts(asked), asked, lambda position: Place("a.ics", position + 1))
+def found(*events: Event) -> ConflictReport:
+    request = EventList(events=events)
+    request.options.explain = True
+    return build_report(
+        get_conflicts(request), request, lambda position: SourceLocation("a.ics", position + 1)
+    )
 
 
 def data_of(page: str) -> Any:
@@ -107,7 +110,8 @@ def test_a_day_on_which_the_clocks_change_has_its_real_length_and_times() -> Non
 
 
 def test_of_years_only_days_with_events_can_be_looked_at() -> None:
-    days = page_of(event(0, 1), event(24 * html.MAX_DAYS, 24 * html.MAX_DAYS + 1))["days"]
+    last = 24 * view_page.MAX_DAYS
+    days = page_of(event(0, 1), event(last, last + 1))["days"]
     assert len(days) == 2
 
 
@@ -121,7 +125,7 @@ def test_the_first_and_the_last_instant_can_be_drawn(zone: str) -> None:
 def test_of_very_many_events_only_those_that_conflict_are_drawn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(html, "MAX_DRAWN", 2)
+    monkeypatch.setattr(view_page, "MAX_DRAWN", 2)
     told = page_of(event(0, 1, "A"), event(9, 11, "B"), event(10, 12, "C"))
     assert [each["name"] for each in told["events"]] == ["B", "C"]
     assert told["groups"][0]["members"] == [0, 1]

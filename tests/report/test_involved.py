@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts import kernel
-from double_booked.report.findings import Findings, Place, gather
 from double_booked.report.involved import keep_involving, to_message
+from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -22,14 +22,14 @@ def event(start: float, end: float, *resources: str) -> Event:
     return found
 
 
-def ask(asked: EventList) -> Findings:
-    content = kernel.get_conflicts(asked.SerializeToString()).content
-    return gather(ConflictList.FromString(content), asked, lambda _: Place("file"))
+def ask(request: EventList) -> ConflictReport:
+    content = kernel.get_conflicts(request.SerializeToString()).content
+    return build_report(ConflictList.FromString(content), request, lambda _: SourceLocation("file"))
 
 
 def members(*events: Event, own: set[int], explain: bool = True) -> list[tuple[int, ...]]:
-    asked = EventList(events=events, options=ConflictOptions(explain=explain))
-    return [group.members for group in keep_involving(ask(asked), own, asked).groups]
+    request = EventList(events=events, options=ConflictOptions(explain=explain))
+    return [group.members for group in keep_involving(ask(request), own, request).groups]
 
 
 @pytest.mark.parametrize("explain", [True, False])
@@ -62,17 +62,17 @@ def test_an_instant_is_present_at_itself() -> None:
 
 def test_what_begins_at_an_instant_does_not_involve_it() -> None:
     events = event(10, 10), event(10, 11), event(9, 12)
-    asked = EventList(events=events, options=ConflictOptions(explain=True))
-    [group] = keep_involving(ask(asked), {0}, asked).groups
+    request = EventList(events=events, options=ConflictOptions(explain=True))
+    [group] = keep_involving(ask(request), {0}, request).groups
     assert [each.members for each in group.overlaps] == [(2, 0, 1)]
 
 
 @pytest.mark.parametrize("explain", [True, False])
 def test_the_message_is_that_of_the_engine(explain: bool) -> None:  # noqa: FBT001 - a parameter
     events = event(9, 11, "a"), event(10, 12, "a"), event(11.5, 13, "a"), event(9, 13, "b")
-    asked = EventList(events=events, options=ConflictOptions(explain=explain))
-    content = kernel.get_conflicts(asked.SerializeToString()).content
-    assert to_message(ask(asked), asked, explain=explain) == ConflictList.FromString(content)
+    request = EventList(events=events, options=ConflictOptions(explain=explain))
+    content = kernel.get_conflicts(request.SerializeToString()).content
+    assert to_message(ask(request), request, explain=explain) == ConflictList.FromString(content)
 
 
 HOURS = st.integers(0, 12)
@@ -90,10 +90,10 @@ def test_what_is_left_is_each_overlap_with_one_of_the_events(
 ) -> None:
     for position, each in enumerate(events):
         each.id = str(position)
-    asked = EventList(events=events, options=ConflictOptions(explain=True))
-    asked.options.min_gap.seconds = gap
-    found = ask(asked)
-    kept = keep_involving(found, own, asked).groups
+    request = EventList(events=events, options=ConflictOptions(explain=True))
+    request.options.min_gap.seconds = gap
+    found = ask(request)
+    kept = keep_involving(found, own, request).groups
     overlaps = {
         (group.resource, each)
         for group in found.groups

@@ -18,7 +18,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
 from double_booked.conflicts import kernel
 from double_booked.report import html
-from double_booked.report.findings import Place, gather
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 HOUR = 3600
 MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
@@ -68,13 +68,15 @@ def shown(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[webdriver.Chrom
 
 
 def show(browser: webdriver.Chrome, folder: Path, events: list[Event]) -> None:
-    asked = EventList(events=events)
-    asked.options.explain = True
-    answer = kernel.get_conflicts(asked.SerializeToString())
+    request = EventList(events=events)
+    request.options.explain = True
+    answer = kernel.get_conflicts(request.SerializeToString())
     conflicts = ConflictList.FromString(answer.content)
-    findings = gather(conflicts, asked, lambda position: Place("team.ics", position + 1))
+    report = build_report(
+        conflicts, request, lambda position: SourceLocation("team.ics", position + 1)
+    )
     page = folder / "page.html"
-    page.write_text(html.render(findings, UTC), "utf-8")
+    page.write_text(html.render(report, UTC), "utf-8")
     browser.get(page.as_uri())
 
 

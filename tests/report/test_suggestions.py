@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.conflicts import definition, instants, kernel
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
-from double_booked.report.findings import Place, gather
-from double_booked.report.suggestions import Suggester, Wish
+from double_booked.report.suggestions import Suggester, SuggestionOptions
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
-ANY_TIME = Wish(3, (0, 24), None, UTC)
+ANY_TIME = SuggestionOptions(3, (0, 24), None, UTC)
 
 
-def ask(asked: EventList) -> ConflictList:
-    return ConflictList.FromString(kernel.get_conflicts(asked.SerializeToString()).content)
+def ask(request: EventList) -> ConflictList:
+    return ConflictList.FromString(kernel.get_conflicts(request.SerializeToString()).content)
 
 
 def event(start: float, end: float, *resources: str) -> Event:
@@ -30,14 +30,14 @@ def event(start: float, end: float, *resources: str) -> Event:
 
 def suggest(
     *events: Event,
-    wish: Wish = ANY_TIME,
+    wanted: SuggestionOptions = ANY_TIME,
     booked: list[str] | None = None,
     options: ConflictOptions | None = None,
 ) -> dict[int, list[Span]]:
-    asked = EventList(events=events, options=options or ConflictOptions())
-    asked.options.explain = True
-    findings = gather(ask(asked), asked, lambda _: Place("file"))
-    return Suggester(findings, asked, booked or [""] * len(events), wish).suggest()
+    request = EventList(events=events, options=options or ConflictOptions())
+    request.options.explain = True
+    report = build_report(ask(request), request, lambda _: SourceLocation("file"))
+    return Suggester(report, request, booked or [""] * len(events), wanted).suggest()
 
 
 def hours(spans: list[Span]) -> list[tuple[float, float]]:
@@ -93,24 +93,27 @@ def test_all_resources_are_free() -> None:
 
 
 def test_an_event_lies_within_the_hours() -> None:
-    wish = Wish(4, (9, 12), None, UTC)
-    found = suggest(event(9, 11, "a"), event(10, 11.5, "a"), wish=wish)
+    wanted = SuggestionOptions(4, (9, 12), None, UTC)
+    found = suggest(event(9, 11, "a"), event(10, 11.5, "a"), wanted=wanted)
     assert hours(found[1]) == [(33, 34.5), (-13.5, -12), (34.5, 36), (-15, -13.5)]
 
 
 def test_hours_are_the_readers() -> None:
-    wish = Wish(1, (9, 17), None, ZoneInfo("America/New_York"))
-    assert hours(suggest(event(9, 10), event(9, 10), wish=wish)[1]) == [(14, 15)]
+    wanted = SuggestionOptions(1, (9, 17), None, ZoneInfo("America/New_York"))
+    assert hours(suggest(event(9, 10), event(9, 10), wanted=wanted)[1]) == [(14, 15)]
 
 
 def test_nothing_is_proposed_where_nothing_is_known() -> None:
-    wish = Wish(9, (0, 24), (instant(9), instant(12)), UTC)
-    assert hours(suggest(event(9, 10), event(9, 10), wish=wish)[1]) == [(10, 11), (11, 12)]
+    wanted = SuggestionOptions(9, (0, 24), (instant(9), instant(12)), UTC)
+    assert hours(suggest(event(9, 10), event(9, 10), wanted=wanted)[1]) == [
+        (10, 11),
+        (11, 12),
+    ]
 
 
 def test_an_event_of_days_moves_by_days() -> None:
-    wish = Wish(3, (9, 18), None, UTC)
-    assert hours(suggest(event(0, 24), event(0, 24), wish=wish)[1]) == [
+    wanted = SuggestionOptions(3, (9, 18), None, UTC)
+    assert hours(suggest(event(0, 24), event(0, 24), wanted=wanted)[1]) == [
         (24, 48),
         (-24, 0),
         (48, 72),
@@ -168,8 +171,8 @@ def test_a_gap_of_weeks_is_kept() -> None:
 
 
 def test_an_empty_range_of_hours_has_no_proposal() -> None:
-    wish = Wish(3, (9, 9), None, UTC)
-    assert suggest(event(9, 10), event(9, 10), wish=wish) == {1: []}
+    wanted = SuggestionOptions(3, (9, 9), None, UTC)
+    assert suggest(event(9, 10), event(9, 10), wanted=wanted) == {1: []}
 
 
 def test_nothing_is_proposed_beyond_the_year_9999() -> None:

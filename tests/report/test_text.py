@@ -13,7 +13,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import Span
 from double_booked.report import text
-from double_booked.report.findings import Place, gather
+from double_booked.view.conflict_report import SourceLocation, build_report
 
 HOUR = 3600
 
@@ -36,11 +36,13 @@ def written(
     terminal: bool = False,
     zone: tzinfo = UTC,
     all_overlaps: bool = False,
-    slots: dict[int, list[Span]] | None = None,
+    suggestions: dict[int, list[Span]] | None = None,
 ) -> list[str]:
-    asked = EventList(events=events, options=ConflictOptions(explain=True))
-    findings = gather(
-        get_conflicts(asked), asked, lambda position: Place("a", None, f"events[{position}]")
+    request = EventList(events=events, options=ConflictOptions(explain=True))
+    report = build_report(
+        get_conflicts(request),
+        request,
+        lambda number: SourceLocation("a", None, f"events[{number}]"),
     )
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
     console = Console(
@@ -50,7 +52,9 @@ def written(
         force_terminal=terminal,
         color_system="standard" if terminal else None,
     )
-    text.write(console, replace(findings, slots=slots or {}), zone, all_overlaps=all_overlaps)
+    text.write(
+        console, replace(report, suggestions=suggestions or {}), zone, all_overlaps=all_overlaps
+    )
     file.seek(0)
     return file.read().splitlines()
 
@@ -106,9 +110,12 @@ def test_names_share_the_room_of_a_line() -> None:
 def test_where_an_event_could_go_is_told_with_its_group() -> None:
     hour = 3600 * 10**9
     noon = 1_794_787_200 * 10**9 + 12 * hour
-    lines = written(PLANNING, INTERVIEW, slots={1: [(noon, noon + hour)]})
+    lines = written(PLANNING, INTERVIEW, suggestions={1: [(noon, noon + hour)]})
     assert lines[-3] == "  > Interview could be 12:00-13:00"
-    assert written(PLANNING, INTERVIEW, slots={1: []})[-3] == "  > Interview: no free time is near"
+    assert (
+        written(PLANNING, INTERVIEW, suggestions={1: []})[-3]
+        == "  > Interview: no free time is near"
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,11 +179,11 @@ def test_two_at_one_instant_are_drawn() -> None:
 
 
 def test_an_instant_at_the_end_of_its_group_is_drawn() -> None:
-    asked = EventList(events=[event(10, 11, "Demo"), event(11, 11, "Freeze")])
-    asked.options.min_gap.seconds = 60
+    request = EventList(events=[event(10, 11, "Demo"), event(11, 11, "Freeze")])
+    request.options.min_gap.seconds = 60
     console = Console(file=io.StringIO(), width=80, highlight=False)
-    findings = gather(get_conflicts(asked), asked, lambda _: Place("a"))
-    text.write(console, findings, UTC, all_overlaps=False)
+    report = build_report(get_conflicts(request), request, lambda _: SourceLocation("a"))
+    text.write(console, report, UTC, all_overlaps=False)
     assert isinstance(console.file, io.StringIO)
     assert "Freeze" + " " * 29 + "█" in console.file.getvalue()
 

@@ -42,9 +42,14 @@ from double_booked.operator.objects import (
 )
 from double_booked.recurrence.series import Window
 from double_booked.report import agenda, html
-from double_booked.report.findings import Findings, Place, count, gather
-from double_booked.report.printable import printable
-from double_booked.report.times import format_duration
+from double_booked.view.conflict_report import (
+    ConflictReport,
+    SourceLocation,
+    build_report,
+    pluralize,
+)
+from double_booked.view.printable import printable
+from double_booked.view.times import format_duration
 
 DAYS = 7
 """How far is looked at if nobody says."""
@@ -120,9 +125,9 @@ def run(wanted: Wanted) -> None:
     _check_known(held, wanted)
     within = replace(held, bookings=_select(held, wanted, _span(window)))
     _note(held, within, wanted)
-    findings = find(within, wanted, _span(window))
+    report = find(within, wanted, _span(window))
     with writing():
-        _write(held, within, findings, wanted, window)
+        _write(held, within, report, wanted, window)
 
 
 def monday_of(day: date) -> date:
@@ -230,7 +235,7 @@ def _select(held: Held, wanted: Wanted, window: Span) -> list[Booked]:
     return sorted(selected, key=lambda each: (each.booking.start, each.booking.key))
 
 
-def find(held: Held, wanted: Wanted, window: Span) -> Findings:
+def find(held: Held, wanted: Wanted, window: Span) -> ConflictReport:
     """Finds what conflicts within a window.
 
     A question to the engine has one gap, and calendars may have several. So the engine is asked
@@ -260,7 +265,7 @@ def find(held: Held, wanted: Wanted, window: Span) -> Findings:
     return replace(_gather(ConflictList(), whole, held), groups=groups)
 
 
-def _find_with_gap(held: Held, wanted: Wanted, gap: int) -> Findings:
+def _find_with_gap(held: Held, wanted: Wanted, gap: int) -> ConflictReport:
     events = []
     for each in held.bookings:
         keys = [key for key in _calendars(each, wanted) if held.gap(key) == gap]
@@ -311,12 +316,12 @@ def _in_order(members: Iterable[int], order: Sequence[int]) -> tuple[int, ...]:
     return tuple(each for each in order if each in found)
 
 
-def _gather(conflicts: ConflictList, asked: EventList, held: Held) -> Findings:
-    def place(position: int) -> Place:
+def _gather(conflicts: ConflictList, asked: EventList, held: Held) -> ConflictReport:
+    def locate(position: int) -> SourceLocation:
         key = held.bookings[position].booking.key
-        return Place(key.namespace, None, key.name, is_file=False)
+        return SourceLocation(key.namespace, None, key.name, is_file=False)
 
-    return gather(conflicts, asked, place)
+    return build_report(conflicts, asked, locate)
 
 
 def _calendars(booked: Booked, wanted: Wanted) -> list[NamespacedName]:
@@ -344,16 +349,18 @@ def _cut(group: Group, window: Span) -> Group:
     return replace(group, overlaps=tuple(overlaps))
 
 
-def _write(held: Held, within: Held, findings: Findings, wanted: Wanted, window: Window) -> None:
+def _write(
+    held: Held, within: Held, report: ConflictReport, wanted: Wanted, window: Window
+) -> None:
     if wanted.format == "json":
-        click.echo(json.dumps(to_json(within, findings, wanted, _span(window)), indent=2))
+        click.echo(json.dumps(to_json(within, report, wanted, _span(window)), indent=2))
         return
     replace_unwritable()
     if wanted.format == "html":
-        click.echo(html.render(findings, wanted.zone), nl=False)
+        click.echo(html.render(report, wanted.zone), nl=False)
     elif within.bookings:
         console = Console(highlight=False)
-        agenda.write(console, findings, wanted.zone, _span(window))
+        agenda.write(console, report, wanted.zone, _span(window))
     else:
         click.echo(_say_nothing(held, wanted, window))
 
@@ -362,16 +369,16 @@ def _say_nothing(held: Held, wanted: Wanted, window: Window) -> str:
     zone = wanted.zone or local_zone()
     told = [f"{each.astimezone(zone):%a %Y-%m-%d %H:%M}" for each in (window.start, window.end)]
     others = sum(1 for each in held.bookings if _calendars(each, wanted))
-    elsewhere = f"; {count(others, 'booking')} at other times, --from and --to choose"
+    elsewhere = f"; {pluralize(others, 'booking')} at other times, --from and --to choose"
     return f"Nothing is booked from {told[0]} to {told[1]}{elsewhere if others else ''}."
 
 
-def to_json(held: Held, findings: Findings, wanted: Wanted, window: Span) -> Json:
+def to_json(held: Held, report: ConflictReport, wanted: Wanted, window: Span) -> Json:
     """What is told to programs, as docs/bookings.md describes it.
 
     Args:
         held: The bookings to tell, and all calendars.
-        findings: What conflicts of them.
+        report: What conflicts of them.
         wanted: Which of the calendars to tell.
         window: In nanoseconds since 1970.
     """
@@ -383,7 +390,7 @@ def to_json(held: Held, findings: Findings, wanted: Wanted, window: Span) -> Jso
             if wanted.has(key)
         ],
         "bookings": [_booking_json(each) for each in held.bookings],
-        "conflicts": [_group_json(group, held) for group in findings.groups],
+        "conflicts": [_group_json(group, held) for group in report.groups],
     }
 
 

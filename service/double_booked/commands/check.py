@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
-from double_booked.calendars import ics as ics_files
+from double_booked.calendars import ics
 from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
@@ -42,13 +42,20 @@ from double_booked.conflicts.instants import nanoseconds, to_instant
 from double_booked.conflicts.limits import LimitExceededError, Limits
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
-from double_booked.report import github, html, ics, json_conflicts, model, text
-from double_booked.report.findings import Findings, Place, UnknownEventError, count, gather
+from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.report.involved import keep_involving, to_message
-from double_booked.report.printable import printable
-from double_booked.report.repeats import find_repeats
-from double_booked.report.suggestions import LAST_BOOKED, Suggester, Wish
-from double_booked.report.times import is_midnight
+from double_booked.report.suggestions import LAST_BOOKED, Suggester, SuggestionOptions
+from double_booked.view.conflict_report import (
+    ConflictReport,
+    SourceLocation,
+    UnknownEventError,
+    build_report,
+    pluralize,
+)
+from double_booked.view.printable import printable
+from double_booked.view.repeats import find_repeats
+from double_booked.view.report_document import make_document
+from double_booked.view.times import is_midnight
 
 if TYPE_CHECKING:
     from double_booked.client import CallerTls
@@ -144,13 +151,13 @@ def run(  # noqa: PLR0917 - the last two are rare
     explained = output.format != "json"
     try:
         conflicts = ask_explained(merged.request, ask) if explained else ask(merged.request)
-        findings = gather(conflicts, merged.request, partial(_place, merged, zone))
+        report = build_report(conflicts, merged.request, partial(_locate, merged, zone))
         if wanted.only:
-            findings = _keep_invited(findings, merged, wanted.only)
-            conflicts = to_message(findings, merged.request, explain=merged.request.options.explain)
-        findings = replace(findings, scope=_describe_scope(merged, reading.by))
+            report = _keep_invited(report, merged, wanted.only)
+            conflicts = to_message(report, merged.request, explain=merged.request.options.explain)
+        report = replace(report, scope=_describe_scope(merged, reading.by))
         if output.suggestions and explained:
-            findings = _with_suggestions(findings, merged, reading, output, wanted.only)
+            report = _with_suggestions(report, merged, reading, output, wanted.only)
     except InvalidRequestError as error:
         raise refused(error, merged) from error
     except UnknownEventError as error:
@@ -158,7 +165,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     with writing():
         if output.format == "github":
             _annotate_unread(merged.files, is_error=not wanted.skip_unreadable)
-        _write(conflicts, findings, merged.request, output, all_overlaps=options.explain)
+        _write(conflicts, report, merged.request, output, all_overlaps=options.explain)
     code = CONFLICTS if conflicts.conflicts and output.fails else NO_CONFLICT
     return exit_code(code, wanted, is_whole=is_whole)
 
@@ -168,12 +175,12 @@ def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
     return code if is_whole or wanted.skip_unreadable else ERROR
 
 
-def _keep_invited(findings: Findings, merged: MergedEvents, path: str) -> Findings:
+def _keep_invited(report: ConflictReport, merged: MergedEvents, path: str) -> ConflictReport:
     own = Invitation(path).positions(merged)
     if not own:
         said = f"{display_name(path)} has no event in the window that takes time"
         click.echo(f"Note: {printable(said)}; --from and --to change the window.", err=True)
-    kept = keep_involving(findings, own, merged.request)
+    kept = keep_involving(report, own, merged.request)
     return replace(kept, only=Path(display_name(path)).name or path)
 
 
@@ -200,7 +207,7 @@ def read_events(
         sources = _address(wanted.only, sources)
     merged = merge_files(sources, options)
     if merged.older:
-        told = count(merged.older, "event is", "events are")
+        told = pluralize(merged.older, "event is", "events are")
         _note_file(f"{told} not checked: a newer copy counts")
     if wanted.by in RESOURCES or any(each.names_resources for each in sources):
         unify_spelling(merged.request)
@@ -218,7 +225,7 @@ def _reading(wanted: Input, zone: tzinfo) -> ReadOptions:
     start = wanted.start or datetime.now(zone).date()
     window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
     return ReadOptions(
-        ics_files.CalendarOptions(
+        ics.CalendarOptions(
             window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)
         ),
         window if wanted.start or wanted.end else None,
@@ -365,11 +372,11 @@ def _note(sources: Sequence[ParsedFile], reading: ReadOptions) -> None:
         span = " to ".join(
             f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
         )
-        told = count(outside, "event or series is", "events or series are")
+        told = pluralize(outside, "event or series is", "events or series are")
         _note_file(f"{told} outside of {span} and not checked; --from and --to change that")
     if without:
         none = f"no {reading.by}"
-        told = count(without, f"event has {none} and is", f"events have {none} and are")
+        told = pluralize(without, f"event has {none} and is", f"events have {none} and are")
         _note_file(f"{told} not checked; --by file checks all events")
 
 
@@ -381,16 +388,20 @@ def _note_oddities(sources: Sequence[ParsedFile]) -> None:
 
 
 def _with_suggestions(
-    findings: Findings, merged: MergedEvents, reading: ReadOptions, output: Output, only: str | None
-) -> Findings:
-    booked = [merged.lookup(position)[1].created for position in range(len(findings.entries))]
+    report: ConflictReport,
+    merged: MergedEvents,
+    reading: ReadOptions,
+    output: Output,
+    only: str | None,
+) -> ConflictReport:
+    booked = [merged.lookup(position)[1].created for position in range(len(report.entries))]
     window = reading.calendar.window
     is_all_known = reading.window is None and not any(booked)
     known = None if is_all_known else (to_instant(window.start), to_instant(window.end))
     for position in Invitation(only).positions(merged) if only else ():
         booked[position] = LAST_BOOKED
-    wish = Wish(output.suggestions, output.hours, known, reading.calendar.zone)
-    return replace(findings, slots=Suggester(findings, merged.request, booked, wish).suggest())
+    wish = SuggestionOptions(output.suggestions, output.hours, known, reading.calendar.zone)
+    return replace(report, suggestions=Suggester(report, merged.request, booked, wish).suggest())
 
 
 def _describe_scope(merged: MergedEvents, by: str | None) -> str:
@@ -407,7 +418,7 @@ def _describe_scope(merged: MergedEvents, by: str | None) -> str:
     if names <= {""}:
         return ""
     others = by if by in RESOURCES else "resource"
-    return count(len(names), "calendar" if names == calendars else others)
+    return pluralize(len(names), "calendar" if names == calendars else others)
 
 
 def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:
@@ -513,18 +524,18 @@ def refused(error: InvalidRequestError, merged: MergedEvents) -> Failure:
 def _annotate_unread(sources: Sequence[ParsedFile], *, is_error: bool) -> None:
     for source in sources:
         for each in source.skipped:
-            place = Place(source.name, each.line, is_file=source.is_file)
-            click.echo(github.render_unread(place, f"{each.reason}; skipped", is_error=is_error))
+            location = SourceLocation(source.name, each.line, is_file=source.is_file)
+            click.echo(github.render_unread(location, f"{each.reason}; skipped", is_error=is_error))
 
 
-def _place(merged: MergedEvents, zone: tzinfo, position: int) -> Place:
+def _locate(merged: MergedEvents, zone: tzinfo, position: int) -> SourceLocation:
     file, line, field = merged.location(position)
     source, found = merged.lookup(position)
     is_all_day = found.is_all_day
     if is_all_day is None:  # the format writes whole days as their midnights
         start, end = nanoseconds(found.event.start), nanoseconds(found.event.end)
         is_all_day = start < end and is_midnight(start, zone) and is_midnight(end, zone)
-    return Place(file, line, field, source.is_file, found.series, is_all_day)
+    return SourceLocation(file, line, field, source.is_file, found.series, is_all_day)
 
 
 def replace_unwritable() -> None:
@@ -535,7 +546,7 @@ def replace_unwritable() -> None:
 
 def _write(
     conflicts: ConflictList,
-    findings: Findings,
+    report: ConflictReport,
     asked: EventList,
     output: Output,
     *,
@@ -545,19 +556,20 @@ def _write(
         click.echo(json_conflicts.render(conflicts))
         return
     if output.format == "ics":
-        click.echo(ics.render(findings, datetime.now(UTC)), nl=False)
+        click.echo(ics_feed.render(report, datetime.now(UTC)), nl=False)
         return
-    repeats = [] if output.each else find_repeats(findings, output.zone)
+    repeats = [] if output.each else find_repeats(report, output.zone)
     if output.format == "report":
-        click.echo(model.render(model.make_report(findings, asked, output.zone, repeats)))
+        document = make_document(report, asked, output.zone, repeats)
+        click.echo(json_report.render(document))
         return
     replace_unwritable()
     if output.format == "html":
-        click.echo(html.render(findings, output.zone, repeats), nl=False)
+        click.echo(html.render(report, output.zone, repeats), nl=False)
         return
     if output.format == "github":
-        for line in github.render(findings, output.zone, is_error=output.fails):
+        for line in github.render(report, output.zone, is_error=output.fails):
             click.echo(line)
         return
     console = Console(highlight=False)
-    text.write(console, findings, output.zone, all_overlaps=all_overlaps, repeats=repeats)
+    text.write(console, report, output.zone, all_overlaps=all_overlaps, repeats=repeats)

@@ -25,7 +25,7 @@ from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.conflicts.options import gap_of
 from double_booked.recurrence.series import Window
 from double_booked.report.free_formats import FreeTimes, render_ics, render_json, render_text
-from double_booked.report.free_times import Wish, find_free_times, find_taken
+from double_booked.report.free_times import FreeTimeOptions, find_free_times, find_full_spans
 
 FOUND = 0
 NONE_FOUND = 1
@@ -103,8 +103,8 @@ def _with_gap(window: Window, gap: int) -> Window:
 def _find(asked: EventList, wanted: Wanted, window: Window, zone: tzinfo) -> FreeTimes:
     length = wanted.length * NANOS_PER_SECOND
     within = to_instant(window.start), to_instant(window.end)
-    wish = Wish(length, gap_of(asked.options), wanted.hours, within, zone)
-    spans = list(islice(find_free_times(find_taken(asked), wish), wanted.count))
+    wish = FreeTimeOptions(length, gap_of(asked.options), wanted.hours, within, zone)
+    spans = list(islice(find_free_times(find_full_spans(asked), wish), wanted.count))
     resources = sorted({name for event in asked.events for name in event.resources or [""]})
     return FreeTimes(spans, resources, length, within)
 

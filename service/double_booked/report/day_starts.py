@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache, partial
 
-from double_booked.report.times import instant_of
+from double_booked.view.times import instant_of
 
 _STEP_MINUTES = 15
 _DAYS_KEPT = 1_000

@@ -10,9 +10,9 @@ from icalendar import Calendar
 from icalendar import Event as Vevent
 
 from double_booked.conflicts.instants import Span
-from double_booked.report.findings import count
-from double_booked.report.printable import printable
-from double_booked.report.times import (
+from double_booked.view.conflict_report import pluralize
+from double_booked.view.printable import printable
+from double_booked.view.times import (
     day_of,
     format_day,
     format_duration,
@@ -51,7 +51,7 @@ def render_text(free: FreeTimes, zone: tzinfo) -> Iterator[str]:
         yield f"{format_day(day)}, {span} ({name_of_zone(start, zone)})"
     length = format_duration(free.length)
     if free.spans:
-        yield f"{count(len(free.spans), 'free time')} of {length} for {_name(free.resources)}."
+        yield f"{pluralize(len(free.spans), 'free time')} of {length} for {_name(free.resources)}."
         return
     first, last = (f"{moment_of(each, zone):%Y-%m-%d %H:%M}" for each in free.within)
     yield f"No free time of {length} for {_name(free.resources)} from {first} to {last}."

@@ -10,14 +10,14 @@ from double_booked.conflicts.definition import Occupied, occupied_time
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span, merge_spans
 from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.conflicts.overlaps import find_overlap_depths
-from double_booked.report.times import day_of, instant_of, moment_of
+from double_booked.view.times import day_of, instant_of, moment_of
 
 _QUARTER = 15 * 60 * NANOS_PER_SECOND
 _WHOLE_DAY = (0, 24)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FreeTimeOptions:
     """What the free times should be like.
 
     Attributes:
@@ -36,59 +36,59 @@ class Wish:
     zone: tzinfo
 
 
-def find_taken(asked: EventList) -> list[Span]:
+def find_full_spans(request: EventList) -> list[Span]:
     """Return the spans in which at least one resource has no room for one more event.
 
     Args:
-        asked: The events, which the engine accepts; an event takes its resources for the gap of
+        request: The events, which the engine accepts; an event takes its resources for the gap of
             the options too, and a resource has room below its capacity.
     """
-    gap = gap_of(asked.options)
+    gap = gap_of(request.options)
     by_resource: dict[str, list[Occupied]] = {}
-    for position, event in enumerate(asked.events):
+    for position, event in enumerate(request.events):
         for resource in set(event.resources) or {""}:
             by_resource.setdefault(resource, []).append(occupied_time(position, event, gap))
     full = (
         overlap.span
         for resource, occupied in by_resource.items()
-        for overlap in find_overlap_depths(occupied, capacity_of(resource, asked.options) - 1)
+        for overlap in find_overlap_depths(occupied, capacity_of(resource, request.options) - 1)
     )
     return merge_spans(sorted(full))
 
 
-def find_free_times(taken: Sequence[Span], wish: Wish) -> Iterator[Span]:
+def find_free_times(taken: Sequence[Span], options: FreeTimeOptions) -> Iterator[Span]:
     """Yield the free times, the earliest first; none overlaps another.
 
     Each starts at a quarter of an hour, or where what is taken ends.
 
     Args:
         taken: The spans that are not free, in order and apart, as `find_taken` returns them.
-        wish: What the times should be like.
+        options: What the times should be like.
     """
-    for first, last in _allowed(wish):
-        start = _next_quarter(first, wish.zone)
-        while start + wish.length <= last:
-            blocking = _first_blocking(taken, start, start + wish.length + wish.gap)
+    for first, last in _allowed(options):
+        start = _next_quarter(first, options.zone)
+        while start + options.length <= last:
+            blocking = _first_blocking(taken, start, start + options.length + options.gap)
             if blocking is None:
-                yield start, start + wish.length
-                start = _next_quarter(start + wish.length, wish.zone)
+                yield start, start + options.length
+                start = _next_quarter(start + options.length, options.zone)
             elif blocking[0] < blocking[1]:
                 start = blocking[1]
             else:  # the instant itself is taken, and what follows is free
-                start = _next_quarter(blocking[1] + 1, wish.zone)
+                start = _next_quarter(blocking[1] + 1, options.zone)
 
 
-def _allowed(wish: Wish) -> Iterator[Span]:
+def _allowed(options: FreeTimeOptions) -> Iterator[Span]:
     """Yield the spans within which a time may lie, in order."""
-    start, end = wish.within
-    if wish.hours == _WHOLE_DAY:
+    start, end = options.within
+    if options.hours == _WHOLE_DAY:
         yield start, end
         return
-    day, last = day_of(start, wish.zone), day_of(end - 1, wish.zone)
+    day, last = day_of(start, options.zone), day_of(end - 1, options.zone)
     while day <= last:
         first_hour, last_hour = (
-            instant_of(datetime.combine(day, time()) + timedelta(hours=hour), wish.zone)
-            for hour in wish.hours
+            instant_of(datetime.combine(day, time()) + timedelta(hours=hour), options.zone)
+            for hour in options.hours
         )
         yield max(start, first_hour), min(end, last_hour)
         day += timedelta(1)

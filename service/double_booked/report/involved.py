@@ -10,29 +10,31 @@ from double_booked.api.scheduling_pb2 import Overlap as OverlapMessage
 from double_booked.conflicts.definition import Group, Overlap, occupied_time
 from double_booked.conflicts.instants import timestamp
 from double_booked.conflicts.options import gap_of
-from double_booked.report.findings import Findings
+from double_booked.view.conflict_report import ConflictReport
 
 Range = tuple[int, int]
 """The overlaps of a group in which an event is present: from the first up to the second."""
 
 
-def keep_involving(findings: Findings, own: AbstractSet[int], asked: EventList) -> Findings:
-    """Return the findings with only the overlaps in which one of some events is present.
+def keep_involving(
+    report: ConflictReport, own: AbstractSet[int], request: EventList
+) -> ConflictReport:
+    """Return the report with only the overlaps in which one of some events is present.
 
     A group that falls apart without the others becomes several.
 
     Args:
-        findings: All that was found.
+        report: All that was found.
         own: The positions of the events.
-        asked: The request.
+        request: The request.
     """
-    gap = gap_of(asked.options)
-    groups = [part for group in findings.groups for part in _keep(group, own, asked, gap)]
-    return replace(findings, groups=groups)
+    gap = gap_of(request.options)
+    groups = [part for group in report.groups for part in _keep(group, own, request, gap)]
+    return replace(report, groups=groups)
 
 
-def _keep(group: Group, own: AbstractSet[int], asked: EventList, gap: int) -> Iterator[Group]:
-    ranges = {each: _present_in(group.overlaps, each, asked, gap) for each in group.members}
+def _keep(group: Group, own: AbstractSet[int], request: EventList, gap: int) -> Iterator[Group]:
+    ranges = {each: _present_in(group.overlaps, each, request, gap) for each in group.members}
     wanted = {number for each in group.members if each in own for number in range(*ranges[each])}
     kept = sorted(wanted)
     members = {
@@ -46,9 +48,9 @@ def _keep(group: Group, own: AbstractSet[int], asked: EventList, gap: int) -> It
         yield Group(group.resource, tuple(inside), tuple(overlaps[first:last]))
 
 
-def _present_in(overlaps: Sequence[Overlap], position: int, asked: EventList, gap: int) -> Range:
+def _present_in(overlaps: Sequence[Overlap], position: int, request: EventList, gap: int) -> Range:
     """An event is present in all of an overlap or in nothing of it: at its ends, others begin."""
-    occupied = occupied_time(position, asked.events[position], gap)
+    occupied = occupied_time(position, request.events[position], gap)
     first = bisect_left(overlaps, occupied.start, key=lambda each: each.start)
     if occupied.is_instant:
         instant = (occupied.start, occupied.start)
@@ -72,22 +74,22 @@ def _pieces(size: int, ranges: Sequence[Range]) -> Iterator[Range]:
         yield start, size
 
 
-def to_message(findings: Findings, asked: EventList, *, explain: bool) -> ConflictList:
-    """Return the findings as the engine would answer them.
+def to_message(report: ConflictReport, request: EventList, *, explain: bool) -> ConflictList:
+    """Return the report as the engine would answer them.
 
     Args:
-        findings: What conflicts.
-        asked: The request.
+        report: What conflicts.
+        request: The request.
         explain: Whether to say who overlaps when.
     """
-    groups = (_group(each, asked, explain=explain) for each in findings.groups)
+    groups = (_group(each, request, explain=explain) for each in report.groups)
     return ConflictList(conflicts=groups)
 
 
-def _group(group: Group, asked: EventList, *, explain: bool) -> ConflictGroup:
+def _group(group: Group, request: EventList, *, explain: bool) -> ConflictGroup:
     numbers = {position: number for number, position in enumerate(group.members)}
     return ConflictGroup(
-        conflict_group=[asked.events[each] for each in group.members],
+        conflict_group=[request.events[each] for each in group.members],
         resource=group.resource,
         overlaps=[_overlap(each, numbers) for each in group.overlaps] if explain else [],
     )

@@ -11,9 +11,9 @@ from double_booked.conflicts.definition import Group, Occupied, occupied_time
 from double_booked.conflicts.instants import LAST_INSTANT, NANOS_PER_SECOND, Span
 from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.report.day_starts import DayStarts
-from double_booked.report.findings import Entry, Findings
-from double_booked.report.taken_time import TakenTime
-from double_booked.report.times import day_of, moment_of
+from double_booked.report.full_spans import FullSpans
+from double_booked.view.conflict_report import ConflictReport, Entry
+from double_booked.view.times import day_of, moment_of
 
 DAYS_AROUND = 14
 """How many days before and after its own a time for an event is looked for."""
@@ -26,7 +26,7 @@ LAST_BOOKED = "~~"
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SuggestionOptions:
     """What the proposed times should be like.
 
     Attributes:
@@ -47,23 +47,27 @@ class Suggester:
     """Proposes times for events to move to."""
 
     def __init__(
-        self, findings: Findings, asked: EventList, booked: Sequence[str], wish: Wish
+        self,
+        report: ConflictReport,
+        request: EventList,
+        booked: Sequence[str],
+        options: SuggestionOptions,
     ) -> None:
         """Set up for a request.
 
         Args:
-            findings: The clashes, with who overlaps when; one that does not say is passed over.
-            asked: The request.
+            report: The clashes, with who overlaps when; one that does not say is passed over.
+            request: The request.
             booked: When each event of the request was booked, in a form that sorts by time; "" is
                 last.
-            wish: What the times should be like.
+            options: What the times should be like.
         """
-        self._findings = findings
-        self._asked = asked
+        self._report = report
+        self._request = request
         self._booked = booked
-        self._wish = wish
-        self._days = DayStarts(wish.zone, wish.hours, DAYS_AROUND)
-        self._gap = gap_of(asked.options)
+        self._options = options
+        self._days = DayStarts(options.zone, options.hours, DAYS_AROUND)
+        self._gap = gap_of(request.options)
 
     def suggest(self) -> dict[int, list[Span]]:
         """Return the proposed times, nearest first, by the position of an event that is to move.
@@ -72,17 +76,19 @@ class Suggester:
         beside those that stay, else it is to move. If it alone did, it would clash with nothing at
         a proposed time. Those that are proposed for an event do not overlap.
         """
-        moving = {position for group in self._findings.groups for position in self._movers(group)}
-        taken = self._taken_times(moving)
-        return {position: list(self._slots(position, taken)) for position in sorted(moving)}
+        moving = {
+            position for group in self._report.groups for position in self._events_to_move(group)
+        }
+        taken = self._full_spans(moving)
+        return {position: list(self._suggestions(position, taken)) for position in sorted(moving)}
 
-    def _movers(self, group: Group) -> Iterator[int]:
+    def _events_to_move(self, group: Group) -> Iterator[int]:
         overlaps_of: dict[int, list[int]] = {}
         for number, overlap in enumerate(group.overlaps):
             for position in overlap.members:
                 overlaps_of.setdefault(position, []).append(number)
         staying = [0] * len(group.overlaps)
-        capacity = capacity_of(group.resource, self._asked.options)
+        capacity = capacity_of(group.resource, self._request.options)
         for position in sorted(group.members, key=lambda each: (self._booked[each] or "~", each)):
             overlaps = overlaps_of.get(position, [])
             if any(staying[number] >= capacity for number in overlaps):
@@ -91,25 +97,25 @@ class Suggester:
                 for number in overlaps:
                     staying[number] += 1
 
-    def _taken_times(self, moving: Iterable[int]) -> dict[str, TakenTime]:
+    def _full_spans(self, moving: Iterable[int]) -> dict[str, FullSpans]:
         """Return when the resources of the moving events are taken."""
-        resources = {name for each in moving for name in self._findings.entries[each].resources}
+        resources = {name for each in moving for name in self._report.entries[each].resources}
         on: dict[str, list[Occupied]] = {name: [] for name in resources}
-        for position, event in enumerate(self._asked.events if resources else ()):
+        for position, event in enumerate(self._request.events if resources else ()):
             wanted = resources.intersection(event.resources or ("",))
             if wanted:
                 occupied = occupied_time(position, event, self._gap)
                 for name in wanted:
                     on[name].append(occupied)
         return {
-            name: TakenTime(each, capacity_of(name, self._asked.options))
+            name: FullSpans(each, capacity_of(name, self._request.options))
             for name, each in on.items()
         }
 
-    def _slots(self, position: int, taken_times: Mapping[str, TakenTime]) -> Iterator[Span]:
-        entry = self._findings.entries[position]
+    def _suggestions(self, position: int, taken_times: Mapping[str, FullSpans]) -> Iterator[Span]:
+        entry = self._report.entries[position]
         length = entry.end - entry.start
-        occupied = occupied_time(position, self._asked.events[position], self._gap)
+        occupied = occupied_time(position, self._request.events[position], self._gap)
         # A day more than is proposed, so that no time that is cut off looks free.
         first, last = entry.start - _AROUND - _A_DAY, occupied.end + _AROUND + _A_DAY
         taken = [taken_times[name].without(occupied, first, last) for name in entry.resources]
@@ -121,13 +127,13 @@ class Suggester:
             if is_apart and has_room and (start, end) not in chosen:
                 yield start, end
                 chosen.append((start, end))
-                if len(chosen) == self._wish.number:
+                if len(chosen) == self._options.number:
                     return
 
     def _candidates(self, entry: Entry, taken: Iterable[Sequence[Span]]) -> Iterator[int]:
         """Yield starts to try, nearest first: quarters of hours, and the ends of what is taken."""
         length = entry.end - entry.start
-        day = day_of(entry.start, self._wish.zone)
+        day = day_of(entry.start, self._options.zone)
         openings = _openings(taken, length + self._gap, entry.start)
         if not openings:
             return
@@ -144,10 +150,10 @@ class Suggester:
                 yield start
 
     def _is_midnight(self, instant: int) -> bool:
-        return moment_of(instant, self._wish.zone).time() == time()
+        return moment_of(instant, self._options.zone).time() == time()
 
     def _is_known(self, start: int, end: int) -> bool:
-        within = self._wish.within
+        within = self._options.within
         if within is None:
             return end <= LAST_INSTANT
         return within[0] <= start and end <= within[1]
@@ -155,9 +161,9 @@ class Suggester:
     def _is_within_hours(self, start: int, end: int) -> bool:
         if not self._is_known(start, end):
             return False
-        if self._wish.hours == (0, 24):
+        if self._options.hours == (0, 24):
             return True
-        day = day_of(start, self._wish.zone)
+        day = day_of(start, self._options.zone)
         if day == date.max:  # it has no next midnight
             return False
         opening = self._days.opening(day)

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span, merge_spans
-from double_booked.report.findings import Entry, Findings, count, summarize
-from double_booked.report.printable import printable
-from double_booked.report.repeats import Repeat
-from double_booked.report.times import (
+from double_booked.view.conflict_report import ConflictReport, Entry, pluralize, summarize
+from double_booked.view.printable import printable
+from double_booked.view.repeats import Repeat
+from double_booked.view.times import (
     day_of,
     format_day,
     format_duration,
@@ -38,7 +38,7 @@ GAP = "  "
 
 def write(
     console: Console,
-    findings: Findings,
+    report: ConflictReport,
     zone: tzinfo | None,
     *,
     all_overlaps: bool,
@@ -48,13 +48,13 @@ def write(
 
     Args:
         console: Where to; no line is wider than it is. It should not highlight.
-        findings: What to tell.
+        report: What to tell.
         zone: Where the reader is; None is where this machine is.
         all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
         repeats: Groups that come again; of each, only the first is written, with when it does.
     """
     most = None if all_overlaps else MAX_OVERLAPS
-    Writer(console, console.width, findings, zone, most, repeats).write()
+    Writer(console, console.width, report, zone, most, repeats).write()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Writer:
 
     console: Console
     width: int
-    findings: Findings
+    report: ConflictReport
     zone: tzinfo | None
     max_overlaps: int | None
     repeats: Sequence[Repeat] = ()
@@ -72,7 +72,7 @@ class Writer:
         """Writes all of it."""
         first = {repeat.groups[0]: repeat for repeat in self.repeats}
         later = {number for repeat in self.repeats for number in repeat.groups[1:]}
-        told = [each for each in enumerate(self.findings.groups) if each[0] not in later]
+        told = [each for each in enumerate(self.report.groups) if each[0] not in later]
         for day, groups in groupby(told, lambda each: self._day(each[1])):
             several = list(groups)
             self.write_heading(self._entries(several[0][1])[0].start)
@@ -87,13 +87,13 @@ class Writer:
 
     def write_summary(self) -> None:
         """Writes how many conflict."""
-        self.console.print(summarize(self.findings), style="bold")
+        self.console.print(summarize(self.report), style="bold")
 
     def _day(self, group: Group) -> date:
         return day_of(self._entries(group)[0].start, self.zone)
 
     def _entries(self, group: Group) -> list[Entry]:
-        return [self.findings.entries[position] for position in group.members]
+        return [self.report.entries[position] for position in group.members]
 
     def print_line(self, line: Text) -> None:
         """Writes a line, as much of it as the console is wide."""
@@ -116,17 +116,17 @@ class Writer:
             self.print_line(self._overlap_line(overlap, day))
         untold = len(group.overlaps[self.max_overlaps :]) if self.max_overlaps else 0
         if untold:
-            self.print_line(Text(f"{GAP}! and {count(untold, 'more overlap')}"))
+            self.print_line(Text(f"{GAP}! and {pluralize(untold, 'more overlap')}"))
         for position in group.members:
-            self._write_slots(position, day)
+            self._write_suggestions(position, day)
         self.print_line(Text())
 
-    def _write_slots(self, position: int, day: date) -> None:
-        if position in self.findings.slots:
-            slots = self.findings.slots[position]
-            name = _shorten(self.findings.entries[position].name, self.width // 3)
-            times = ", ".join(format_span(*slot, day, self.zone) for slot in slots)
-            told = f"{name} could be {times}" if slots else f"{name}: no free time is near"
+    def _write_suggestions(self, position: int, day: date) -> None:
+        if position in self.report.suggestions:
+            suggestions = self.report.suggestions[position]
+            name = _shorten(self.report.entries[position].name, self.width // 3)
+            times = ", ".join(format_span(*slot, day, self.zone) for slot in suggestions)
+            told = f"{name} could be {times}" if suggestions else f"{name}: no free time is near"
             self.print_line(Text.assemble((f"{GAP}> ", "green"), told))
 
     def _overlap_line(self, overlap: Overlap, day: date) -> Text:
@@ -135,7 +135,7 @@ class Writer:
         told = f"{lasts}, {overlap.depth} at once" if lasts != "0s" else f"{overlap.depth} at once"
         line = Text.assemble((f"{GAP}! ", "red"), (span, "cyan"), f"{GAP}{told}")
         if overlap.members:
-            names = [self.findings.entries[position].name for position in overlap.members]
+            names = [self.report.entries[position].name for position in overlap.members]
             line.append(f": {_join_names(names, self.width - line.cell_len - 2)}")
         return line
 
@@ -159,7 +159,7 @@ def _describe_group(group: Group) -> str:
     where = f"{printable(group.resource)}: " if group.resource else ""
     lasts = sum(overlap.end - overlap.start for overlap in group.overlaps)
     told = f"for {format_duration(lasts)}" if lasts else "for an instant"
-    return f"{where}{count(len(group.members), 'event')}, double-booked {told}"
+    return f"{where}{pluralize(len(group.members), 'event')}, double-booked {told}"
 
 
 def _shorten(name: str, width: int) -> str:

@@ -23,7 +23,7 @@ const nameOf = (resource) => data.resources[resource] || "no resource";
 
 for (const event of data.events) {
   event.groups = [];
-  event.searched = `${event.name}\n${event.place}`.toLowerCase();
+  event.searched = `${event.name}\n${event.location}`.toLowerCase();
 }
 for (const group of data.groups) {
   for (const index of group.members) data.events[index].groups.push(group);
@@ -254,7 +254,7 @@ function reveal(event) {
 }
 
 function linkTo(event) {
-  const link = make("button", `${event.name} (${event.time}; ${event.place})`);
+  const link = make("button", `${event.name} (${event.time}; ${event.location})`);
   link.type = "button";
   link.addEventListener("click", () => reveal(event));
   return link;
@@ -284,11 +284,11 @@ function explainGroup(group, event) {
   return [make("h3", where ? `Double-booked: ${where}` : "Double-booked"), list];
 }
 
-function explainSlots({ slots }) {
-  if (!slots) return [];
+function explainSuggestions({ suggestions }) {
+  if (!suggestions) return [];
   const list = make("ul");
-  list.append(...slots.map((slot) => make("li", slot)));
-  return [make("h3", slots.length ? "It could be" : "No free time is near"), list];
+  list.append(...suggestions.map((time) => make("li", time)));
+  return [make("h3", suggestions.length ? "It could be" : "No free time is near"), list];
 }
 
 function explain(event) {
@@ -296,8 +296,8 @@ function explain(event) {
     ? event.groups.flatMap((group) => explainGroup(group, event))
     : [make("p", "It conflicts with nothing.")];
   find("explanation").replaceChildren(
-    make("h2", event.name), make("p", event.time), make("p", event.place, "hint"),
-    ...told, ...explainSlots(event));
+    make("h2", event.name), make("p", event.time), make("p", event.location, "hint"),
+    ...told, ...explainSuggestions(event));
 }
 
 // The table

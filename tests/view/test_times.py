@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.report.times import (
+from double_booked.view.times import (
     day_of,
     format_day,
     format_duration,

@@ -1,6 +1,5 @@
 """What a report tells, as one model; docs/report.schema.json is its JSON."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -8,9 +7,9 @@ from datetime import tzinfo
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
-from double_booked.report.findings import Findings, summarize
-from double_booked.report.repeats import Repeat
-from double_booked.report.times import format_rfc3339
+from double_booked.view.conflict_report import ConflictReport, summarize
+from double_booked.view.repeats import Repeat
+from double_booked.view.times import format_rfc3339
 
 VERSION = 1
 """Goes up when a field is taken away or means something else; new fields may come."""
@@ -107,7 +106,7 @@ class ReportedRepeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportDocument:
     """All of it.
 
     Attributes:
@@ -127,41 +126,31 @@ class Report:
     repeats: tuple[ReportedRepeat, ...]
 
 
-def make_report(
-    findings: Findings, asked: EventList, zone: tzinfo | None, repeats: Sequence[Repeat]
-) -> Report:
+def make_document(
+    report: ConflictReport, request: EventList, zone: tzinfo | None, repeats: Sequence[Repeat]
+) -> ReportDocument:
     """Return the model of what was found.
 
     Args:
-        findings: What conflicts.
-        asked: The request.
+        report: What conflicts.
+        request: The request.
         zone: Where the reader is; None is where this machine is.
-        repeats: Groups of the findings that come again.
+        repeats: Groups of the report that come again.
     """
-    return Report(
+    return ReportDocument(
         VERSION,
-        summarize(findings),
+        summarize(report),
         str(zone) if zone else None,
-        tuple(_event(findings, number, event) for number, event in enumerate(asked.events)),
-        tuple(map(_conflict, findings.groups)),
+        tuple(_event(report, number, event) for number, event in enumerate(request.events)),
+        tuple(map(_conflict, report.groups)),
         tuple(map(_repeat, repeats)),
     )
 
 
-def render(report: Report) -> str:
-    """Return the JSON of a report, in ASCII."""
-    return json.dumps(report, default=_fields)
-
-
-def _fields(model: object) -> dict[str, object]:
-    """Return the fields of one of the dataclasses; `asdict` would copy all of them first."""
-    return {name: getattr(model, name) for name in type(model).__dataclass_fields__}  # type: ignore[attr-defined]
-
-
-def _event(findings: Findings, position: int, event: Event) -> ReportedEvent:
-    entry = findings.entries[position]
-    place = entry.place
-    slots = findings.slots.get(position)
+def _event(report: ConflictReport, position: int, event: Event) -> ReportedEvent:
+    entry = report.entries[position]
+    place = entry.location
+    suggestions = report.suggestions.get(position)
     return ReportedEvent(
         event.id,
         event.title,
@@ -174,7 +163,7 @@ def _event(findings: Findings, position: int, event: Event) -> ReportedEvent:
         place.line,
         None if place.line else place.field,
         place.series or None,
-        None if slots is None else tuple(map(_span, slots)),
+        None if suggestions is None else tuple(map(_span, suggestions)),
     )
 
 

@@ -14,7 +14,7 @@ class _Piece(NamedTuple):
     end: int
 
 
-class TakenTime:
+class FullSpans:
     """Finds when a resource has no room for an event, had that event not been there.
 
     The events of the resource are swept once. Without one of them, only the time that it occupies

@@ -5,24 +5,30 @@ from datetime import UTC, datetime
 from icalendar import Calendar
 
 from double_booked.conflicts.definition import Group, Overlap
-from double_booked.report.findings import Entry, Findings, Place
-from double_booked.report.ics import render
+from double_booked.report.ics_feed import render
+from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NINE = int(datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()) * 10**9
 HOUR = 3_600 * 10**9
 ENTRIES = [
-    Entry("Plan, then; do", NINE, NINE + 2 * HOUR, ("room",), Place("a.ics", 4)),
-    Entry("Dentist", NINE + HOUR, NINE + 3 * HOUR, ("room",), Place("b.json", None, "events[3]")),
+    Entry("Plan, then; do", NINE, NINE + 2 * HOUR, ("room",), SourceLocation("a.ics", 4)),
+    Entry(
+        "Dentist",
+        NINE + HOUR,
+        NINE + 3 * HOUR,
+        ("room",),
+        SourceLocation("b.json", None, "events[3]"),
+    ),
 ]
 
 
-def findings_of(*overlaps: Overlap, resource: str = "room") -> Findings:
-    return Findings(ENTRIES, [Group(resource, (0, 1), overlaps)])
+def findings_of(*overlaps: Overlap, resource: str = "room") -> ConflictReport:
+    return ConflictReport(ENTRIES, [Group(resource, (0, 1), overlaps)])
 
 
-def clashes(findings: Findings) -> list[Calendar]:
-    return list(Calendar.from_ical(render(findings, NOW)).walk("VEVENT"))
+def clashes(report: ConflictReport) -> list[Calendar]:
+    return list(Calendar.from_ical(render(report, NOW)).walk("VEVENT"))
 
 
 def test_each_overlap_is_an_event_that_takes_no_time() -> None:
@@ -55,6 +61,6 @@ def test_an_overlap_that_names_nobody_is_counted() -> None:
 
 
 def test_without_a_clash_it_is_a_calendar_all_the_same() -> None:
-    calendar = Calendar.from_ical(render(Findings(ENTRIES, []), NOW))
+    calendar = Calendar.from_ical(render(ConflictReport(ENTRIES, []), NOW))
     assert calendar["X-WR-CALNAME"] == "Double bookings"
     assert calendar["VERSION"] == "2.0"

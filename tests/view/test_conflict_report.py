@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
 from double_booked.conflicts.definition import Overlap, get_conflicts
 from double_booked.conflicts.instants import merge_spans
-from double_booked.report.findings import Findings, Place, UnknownEventError, gather, summarize
+from double_booked.view.conflict_report import (
+    ConflictReport,
+    SourceLocation,
+    UnknownEventError,
+    build_report,
+    summarize,
+)
 
 SECOND = 10**9
 
@@ -25,17 +31,17 @@ def event(start: int, end: int, title: str = "", *resources: str) -> Event:
     )
 
 
-def place(position: int) -> Place:
-    return Place("team.ics", 10 + position)
+def locate(position: int) -> SourceLocation:
+    return SourceLocation("team.ics", 10 + position)
 
 
-def found(*events: Event, explain: bool = True, gap: int = 0, capacity: int = 1) -> Findings:
-    asked = EventList(events=events)
-    asked.options.explain = explain
+def found(*events: Event, explain: bool = True, gap: int = 0, capacity: int = 1) -> ConflictReport:
+    request = EventList(events=events)
+    request.options.explain = explain
     if gap:
-        asked.options.min_gap.seconds = gap
-    asked.options.capacity[""] = capacity
-    return gather(get_conflicts(asked), asked, place)
+        request.options.min_gap.seconds = gap
+    request.options.capacity[""] = capacity
+    return build_report(get_conflicts(request), request, locate)
 
 
 def test_a_group_tells_who_clashes_with_whom_when_by_position_in_the_request() -> None:
@@ -60,13 +66,13 @@ def test_equal_events_are_told_apart_by_their_order_in_each_group() -> None:
 def test_an_entry_tells_name_time_resources_and_place() -> None:
     entry = found(event(1, 2, "", "b", "a", "b")).entries[0]
     assert (entry.name, entry.start, entry.end) == ("team.ics: line 10", SECOND, 2 * SECOND)
-    assert (entry.resources, entry.place) == (("a", "b"), Place("team.ics", 10))
+    assert (entry.resources, entry.location) == (("a", "b"), SourceLocation("team.ics", 10))
     assert found(event(1, 2)).entries[0].resources == ("",)
 
 
 def test_an_event_in_two_groups_counts_once() -> None:
-    findings = found(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
-    assert summarize(findings) == "2 groups of conflicting events, 2 of 2 events."
+    report = found(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
+    assert summarize(report) == "2 groups of conflicting events, 2 of 2 events."
 
 
 def test_a_summary_says_how_many_resources_were_compared() -> None:
@@ -80,8 +86,8 @@ def test_an_answer_with_events_of_others_is_refused() -> None:
     one = event(0, 1, "A")
     for members in ([event(0, 1, "B")], [one, one]):
         foreign = ConflictList(conflicts=[ConflictGroup(conflict_group=members)])
-        with pytest.raises(UnknownEventError, match="was not asked about"):
-            gather(foreign, EventList(events=[one]), place)
+        with pytest.raises(UnknownEventError, match="is not in the request"):
+            build_report(foreign, EventList(events=[one]), locate)
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=9)

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from double_booked.conflicts.definition import Group
 from double_booked.conflicts.instants import Span
-from double_booked.report.findings import Entry, Findings
-from double_booked.report.times import day_of, format_span, moment_of
+from double_booked.view.conflict_report import ConflictReport, Entry
+from double_booked.view.times import day_of, format_span, moment_of
 
 MIN_TIMES = 3
 """What comes fewer times is reported one by one."""
@@ -23,7 +23,7 @@ class Repeat:
     """Groups that are alike but for their days.
 
     Attributes:
-        groups: Their numbers among the groups of the findings, in order.
+        groups: Their numbers among the groups of the report, in order.
         days: How many days are from each to the next: 1, or those of some weeks.
         first: The day on which the first begins.
         last: The day on which the last begins.
@@ -55,26 +55,26 @@ class Repeat:
         return f"every {self.days // _WEEK} weeks on {self.first:%A}"
 
 
-def find_repeats(findings: Findings, zone: tzinfo | None) -> list[Repeat]:
+def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
     """Return the groups that come again at least MIN_TIMES times, each in one repeat at most.
 
     Groups are alike where the same series, or events of one id, under the same titles overlap in
     the same way on the same resource, at the same time of day in the zone.
 
     Args:
-        findings: What conflicts.
+        report: What conflicts.
         zone: Where the reader is; None is where this machine is.
     """
     alike: dict[object, list[Dated]] = {}
-    for number, group in enumerate(findings.groups):
-        first = moment_of(findings.entries[group.members[0]].start, zone).date()
-        key = _likeness(group, findings, first, zone)
+    for number, group in enumerate(report.groups):
+        first = moment_of(report.entries[group.members[0]].start, zone).date()
+        key = _likeness(group, report, first, zone)
         alike.setdefault(key, []).append((first, number))
     found = [each for dated in alike.values() if len(dated) >= MIN_TIMES for each in _best(dated)]
     return sorted(found, key=lambda each: each.groups)
 
 
-def _likeness(group: Group, findings: Findings, first: date, zone: tzinfo | None) -> object:
+def _likeness(group: Group, report: ConflictReport, first: date, zone: tzinfo | None) -> object:
     """Return what groups have in common that are alike but for their days."""
     midnight = datetime(first.year, first.month, first.day)  # noqa: DTZ001 - as clocks show it
 
@@ -82,7 +82,7 @@ def _likeness(group: Group, findings: Findings, first: date, zone: tzinfo | None
         return moment_of(instant, zone).replace(tzinfo=None) - midnight
 
     numbers = {position: number for number, position in enumerate(group.members)}
-    entries = [findings.entries[position] for position in group.members]
+    entries = [report.entries[position] for position in group.members]
     members = tuple((*_identity(each), shown(each.start), shown(each.end)) for each in entries)
     overlaps = tuple(
         (shown(each.start), shown(each.end), each.depth, tuple(numbers[m] for m in each.members))
@@ -92,7 +92,7 @@ def _likeness(group: Group, findings: Findings, first: date, zone: tzinfo | None
 
 
 def _identity(entry: Entry) -> tuple[str, str]:
-    return entry.place.series or entry.id, entry.name
+    return entry.location.series or entry.id, entry.name
 
 
 def _best(dated: Sequence[Dated]) -> list[Repeat]:

@@ -11,9 +11,10 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
-from double_booked.report.findings import Findings, Place, gather
-from double_booked.report.model import make_report, render
-from double_booked.report.repeats import Repeat
+from double_booked.report.json_report import render
+from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
+from double_booked.view.repeats import Repeat
+from double_booked.view.report_document import make_document
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
@@ -63,9 +64,9 @@ def event(start: float, end: float, title: str, *resources: str) -> Event:
 
 
 PLACES = [
-    Place("anna.ics", 4, series="standup"),
-    Place("b.json", None, "events[3]"),
-    Place("anna.ics", 20, is_all_day=True),
+    SourceLocation("anna.ics", 4, series="standup"),
+    SourceLocation("b.json", None, "events[3]"),
+    SourceLocation("anna.ics", 20, is_all_day=True),
 ]
 ASKED = EventList(
     events=[
@@ -78,14 +79,14 @@ ASKED = EventList(
 
 
 def report(
-    asked: EventList = ASKED,
-    slots: dict[int, list[tuple[int, int]]] | None = None,
+    request: EventList = ASKED,
+    suggestions: dict[int, list[tuple[int, int]]] | None = None,
     repeats: tuple[Repeat, ...] = (),
     zone: ZoneInfo | None = None,
 ) -> Any:
-    found = gather(get_conflicts(asked), asked, PLACES.__getitem__)
-    findings = Findings(found.entries, found.groups, slots or {})
-    written = json.loads(render(make_report(findings, asked, zone, repeats)))
+    found = build_report(get_conflicts(request), request, PLACES.__getitem__)
+    report = ConflictReport(found.entries, found.groups, suggestions or {})
+    written = json.loads(render(make_document(report, request, zone, repeats)))
     check(written, SCHEMA)
     return written
 
@@ -128,14 +129,14 @@ def test_conflicts_name_their_events_by_index() -> None:
 
 
 def test_the_unnamed_resource_has_an_empty_name() -> None:
-    asked = EventList(events=[event(9, 10, "A"), event(9, 10, "B")])
-    written = report(asked)
+    request = EventList(events=[event(9, 10, "A"), event(9, 10, "B")])
+    written = report(request)
     assert written["conflicts"][0]["resource"] == ""
     assert written["events"][0]["resources"] == [""]
 
 
 def test_suggestions_are_those_of_the_event() -> None:
-    events = report(slots={1: [(NINE + HOUR, NINE + 2 * HOUR)], 0: []})["events"]
+    events = report(suggestions={1: [(NINE + HOUR, NINE + 2 * HOUR)], 0: []})["events"]
     assert [each["suggestions"] for each in events] == [
         [],
         [{"start": "2026-11-16T10:00:00Z", "end": "2026-11-16T11:00:00Z"}],
@@ -170,9 +171,9 @@ def test_times_within_a_second_and_of_early_years_are_exact() -> None:
 
 
 def test_the_text_is_ascii_and_titles_are_as_they_are_written() -> None:
-    asked = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
-    found = gather(get_conflicts(asked), asked, PLACES.__getitem__)
-    text = render(make_report(found, asked, None, ()))
+    request = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
+    found = build_report(get_conflicts(request), request, PLACES.__getitem__)
+    text = render(make_document(found, request, None, ()))
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text)["events"][0]["title"] == "Caf\u00e9\x1b\u202e"

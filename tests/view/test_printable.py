@@ -2,7 +2,7 @@
 
 import pytest
 
-from double_booked.report.printable import printable
+from double_booked.view.printable import printable
 
 
 @pytest.mark.parametrize(

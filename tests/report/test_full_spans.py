@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from double_booked.conflicts.definition import Occupied, find_overlaps
 from double_booked.conflicts.instants import Span, merge_spans
-from double_booked.report.taken_time import TakenTime
+from double_booked.report.full_spans import FullSpans
 
 FIRST, LAST = -5, 50
 EVENTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), min_size=1, max_size=10)
@@ -27,7 +27,7 @@ def test_without_an_event_only_the_others_take_time(
     drawn: list[tuple[int, int]], capacity: int
 ) -> None:
     occupied = [make_occupied(position, *each) for position, each in enumerate(drawn)]
-    taken = TakenTime(occupied, capacity)
+    taken = FullSpans(occupied, capacity)
     for each in occupied:
         others = [other for other in occupied if other != each]
         assert taken.without(each, FIRST, LAST) == taken_by(others, capacity)
@@ -35,4 +35,4 @@ def test_without_an_event_only_the_others_take_time(
 
 def test_only_the_time_that_was_asked_for_is_returned() -> None:
     occupied = [make_occupied(position, start, 4) for position, start in enumerate((0, 10, 20))]
-    assert TakenTime(occupied, 1).without(occupied[1], 2, 22) == [(2, 4), (20, 22)]
+    assert FullSpans(occupied, 1).without(occupied[1], 2, 22) == [(2, 4), (20, 22)]

@@ -1,0 +1,1 @@
+"""What pages, feeds and terminals show, as data: conflicts, days, repeats and times."""
