@@ -18,7 +18,7 @@ from double_booked.operator.reconcile import (
     find_affected,
 )
 from double_booked.operator.schedule import Schedule
-from double_booked.operator.steps import Steps
+from double_booked.operator.sweep import Steps
 
 from .factories import HOUR, at, booking, calendar, key, schedule_of
 from .test_links import largest_matching

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from double_booked.operator.capacity import Occupied
 from double_booked.operator.links import make_links
 from double_booked.operator.objects import NamespacedName
-from double_booked.operator.steps import Steps
-from double_booked.operator.sweep import Conflicts, find_conflicts
+from double_booked.operator.sweep import Conflicts, Steps, find_conflicts
 
 from .factories import key
 from .test_links import largest_matching

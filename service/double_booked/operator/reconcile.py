@@ -44,8 +44,7 @@ from double_booked.operator.objects import (
     NamespacedName,
 )
 from double_booked.operator.schedule import Schedule, booked_span
-from double_booked.operator.steps import Steps
-from double_booked.operator.sweep import Conflicts, find_conflicts
+from double_booked.operator.sweep import Conflicts, Steps, find_conflicts
 
 _MAX_TEXT = 30_000
 """A condition's message holds 32,768 characters."""

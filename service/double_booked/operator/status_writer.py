@@ -11,6 +11,7 @@ import structlog
 from double_booked.operator import events
 from double_booked.operator.cluster import CONFLICT, NOT_FOUND, Cluster, ClusterError, path_of
 from double_booked.operator.conditions import booking_status_json, calendar_status_json
+from double_booked.operator.cooperation import run_cooperatively
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import (
     DOUBLE_BOOKED,
@@ -23,7 +24,6 @@ from double_booked.operator.objects import (
 )
 from double_booked.operator.reconcile import Outcome, calendar_status, compute_outcomes
 from double_booked.operator.schedule import Schedule
-from double_booked.operator.steps import run_cooperatively
 from double_booked.operator.store import BOOKINGS, CALENDARS, CachedObject, Kind, Store
 from double_booked.operator.work_queue import WorkQueue
 

@@ -1,16 +1,21 @@
 """Which bookings on one calendar conflict: one sweep over time finds it for all of them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
+from typing import TypeVar
 
 from double_booked.conflicts.instants import Span
 from double_booked.operator.capacity import Occupied, depth_steps, overlaps_any, overloaded_spans
 from double_booked.operator.intervals import BookedSpan
 from double_booked.operator.objects import NamespacedName
-from double_booked.operator.steps import Steps
+
+_Result = TypeVar("_Result")
+
+Steps = Generator[None, None, _Result]
+"""A long computation: it yields so often that its caller can do other work, then returns."""
 
 
 @dataclass(slots=True)

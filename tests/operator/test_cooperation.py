@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from double_booked.operator.steps import Steps, run_cooperatively
+from double_booked.operator.cooperation import run_cooperatively
+from double_booked.operator.sweep import Steps
 
 
 def count_to(number: int) -> Steps[int]:
@@ -55,7 +56,7 @@ async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch)
             turns.append(done)
             await asyncio.sleep(0)
 
-    monkeypatch.setattr("double_booked.operator.steps.monotonic", lambda: now)
+    monkeypatch.setattr("double_booked.operator.cooperation.monotonic", lambda: now)
     await asyncio.gather(run_cooperatively(work()), look())
     return turns
 
