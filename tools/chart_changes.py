@@ -1,6 +1,6 @@
-"""Write the changes of this version into a Chart.yaml, as Artifact Hub shows them.
+"""Write the changes of this version into the annotations of a Chart.yaml, for Artifact Hub.
 
-`chart_changes.py CHANGELOG.md CHART.YAML`, before the chart is packaged.
+`chart_changes.py CHANGELOG.md CHART.YAML` runs before the chart is packaged.
 """
 
 import sys
@@ -14,7 +14,7 @@ KINDS = {"added", "changed", "deprecated", "fixed", "removed", "security"}
 
 
 def changes(text: str) -> list[dict[str, str]]:
-    """Return the entries of a section of the changelog, each with the kind of its heading."""
+    """Return the entries of a changelog section, each with the kind of its heading."""
     found: list[dict[str, str]] = []
     kind = ""
     for line in text.splitlines():
@@ -30,7 +30,7 @@ def changes(text: str) -> list[dict[str, str]]:
 
 
 def main(changelog: Path, chart: Path) -> None:
-    """Write the changes of the version of the chart, or else the unreleased ones."""
+    """Write the changes of the chart's version, or the unreleased ones if it has none."""
     described = yaml.safe_load(chart.read_text())
     text = changelog.read_text()
     entries = changes(section(text, described["version"]) or section(text, "Unreleased"))

@@ -1,4 +1,4 @@
-"""Write the defaults of the chart's values into files/defaults.yaml, which templates can read."""
+"""Write the chart's default values into files/defaults.yaml, which templates can read."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def written() -> str:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write files/defaults.yaml."""
     FILE.write_text(written())
 
 

@@ -1,6 +1,6 @@
-"""Check what is to be uploaded to PyPI: `check_dist.py dist/*`.
+"""Check the distributions before the upload to PyPI: `check_dist.py dist/*`.
 
-PyPI refuses metadata by the same rules (packaging.metadata), but only after the tag is public.
+PyPI applies the same rules (packaging.metadata), but only after the tag is public.
 """
 
 import re
@@ -39,31 +39,31 @@ def metadata(path: Path) -> bytes:
 
 
 def faults(path: Path, version: str) -> list[str]:
-    """Return what is wrong with a wheel or an sdist of a version."""
+    """Return the faults of a wheel or an sdist of a version."""
     parse = parse_wheel_filename if path.suffix == ".whl" else parse_sdist_filename
-    found = [] if str(parse(path.name)[1]) == version else [f"is not of version {version}"]
+    found = [] if str(parse(path.name)[1]) == version else [f"does not have version {version}"]
     try:
         described = Metadata.from_email(metadata(path), validate=True)
     except ExceptionGroup as invalid:
-        return [*found, *(str(each) for each in invalid.exceptions)]
+        return [*found, *map(str, invalid.exceptions)]
     if not described.description or described.description_content_type != "text/markdown":
         found.append("has no description in Markdown")
     kernel = r".*double_booked/conflicts/kernel.*" + (".so" if path.suffix == ".whl" else ".pyx")
-    missing = [each for each in (kernel, ".*LICENSE") if not holds(path, each)]
-    return [*found, *(f"holds no {each}" for each in missing)]
+    missing = [pattern for pattern in (kernel, ".*LICENSE") if not holds(path, pattern)]
+    return [*found, *(f"has no file {pattern}" for pattern in missing)]
 
 
 def holds(path: Path, pattern: str) -> bool:
-    """Whether a file's name matches."""
+    """Return whether a file in a wheel or an sdist has a matching name."""
     return any(re.fullmatch(pattern, name) for name in names(path))
 
 
 def main(paths: Sequence[str]) -> None:
-    """Print what is wrong."""
+    """Exit with the faults of the distributions, if any."""
     version = current(ROOT)
     found = [f"{path} {fault}" for path in paths for fault in faults(Path(path), version)]
     if found or not paths:
-        sys.exit("\n".join(found) or "dist holds nothing; `make dist` makes it")
+        sys.exit("\n".join(found) or "there are no distributions; run `make dist`")
     print(f"{len(paths)} files would be accepted by PyPI")
 
 

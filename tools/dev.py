@@ -1,7 +1,7 @@
-"""Serves from the sources, and anew whenever one is saved: `dev.py [OPTION OF SERVE]...`.
+"""Serve from the sources and restart when one is saved: `dev.py [OPTION OF SERVE]...`.
 
-A saved proto is generated from first, a saved source of the kernel compiled. What fails is
-shown, and the server goes on as it was until the source is mended.
+A saved proto is generated from first, and a saved kernel source is compiled. A failure is shown,
+and the server keeps running as it was until the source is fixed.
 """
 
 import os
@@ -28,17 +28,17 @@ COMPILE = ("setup.py", "--quiet", "build_ext", "--inplace")
 
 
 class SourceFilter(DefaultFilter):
-    """Passes what a person writes, not what is generated or compiled from it."""
+    """Passes sources that people write, not generated or compiled files."""
 
     def __call__(self, change: Change, path: str) -> bool:
-        """Whether the file is a source."""
+        """Return whether the file is a source."""
         file = Path(path)
         is_source = file.suffix in SOURCES and GENERATED not in file.parents
         return is_source and super().__call__(change, path)
 
 
 class Serving:
-    """The server, in a process of its own."""
+    """The server in its own process."""
 
     def __init__(self, options: Sequence[str]) -> None:
         self._options = options
@@ -47,25 +47,26 @@ class Serving:
     def _start(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "double_booked", "serve", *self._options],
-            # Nobody is told to go elsewhere, so nobody has to be waited for.
+            # No load balancer has to notice that the server is not ready, so no delay is needed.
             env={"DRAIN_DELAY": "0"} | os.environ | {"PYTHONPATH": str(SERVICE)},
         )
 
     def restart(self) -> None:
-        """Lets calls in flight finish, then starts what the sources say now."""
+        """Let calls in flight finish, then start the server from the current sources."""
         self.stop()
         self._start()
 
     def stop(self) -> None:
-        """Has it drain, and waits for its end."""
+        """Stop the server gracefully, and wait for its end."""
         self._process.terminate()
         self._process.wait()
 
 
 def prepare(changed: Collection[Path]) -> bool:
-    """Makes what the server needs of changed sources; False, and the reason is shown, if it fails.
+    """Generate and compile what the server needs from changed sources.
 
-    Deleted sources need nothing made of themselves, but of the others.
+    Returns:
+        False if that failed; the reason has been printed.
     """
     suffixes = {file.suffix for file in changed}
     if ".proto" in suffixes and not _succeeds(*GENERATE):
@@ -80,33 +81,33 @@ def _succeeds(*arguments: str) -> bool:
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode == 0
 
 
-def tell(text: str) -> None:
-    """Writes a line of the loop's own."""
+def log(text: str) -> None:
+    """Write a line to standard error."""
     print(f"dev: {text}", file=sys.stderr, flush=True)
 
 
 def main(options: Sequence[str]) -> None:
-    """Serves and watches until SIGTERM or Ctrl-C."""
+    """Serve and watch until SIGTERM or Ctrl-C."""
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     serving = Serving(options)
-    tell(f"watching {SERVICE} and {ROOT / 'proto'}")
+    log(f"watching {SERVICE} and {ROOT / 'proto'}")
     for changes in watch(SERVICE, ROOT / "proto", watch_filter=SourceFilter(), stop_event=stop):
         begin = perf_counter()
         changed = {Path(path) for _, path in changes}
         names = ", ".join(sorted(file.name for file in changed))
         if prepare(changed):
             serving.restart()
-            tell(f"restarted after {names}, {perf_counter() - begin:.1f} s")
+            log(f"restarted after {names}, {perf_counter() - begin:.1f} s")
         else:
-            tell(f"not restarted after {names}: mend it and save")
+            log(f"not restarted after {names}: fix it and save")
     serving.stop()
 
 
 def test() -> None:
-    """Becomes a run of the unit tests, which tells how they go in TeamCity's words."""
-    del os.environ["TEST"]  # the tests start this loop, which is then to serve
+    """Replace this process by a run of the unit tests with TeamCity service messages."""
+    del os.environ["TEST"]  # the tests start this program, which must then serve
     os.execv(sys.executable, [sys.executable, "-m", "pytest", "--teamcity"])  # noqa: S606 - as above
 
 

@@ -1,4 +1,4 @@
-"""Generates the Python API from proto/ into a folder: `generate_api.py service`."""
+"""Generate the Python API from proto/ into a folder: `generate_api.py service`."""
 
 import sys
 import sysconfig
@@ -12,7 +12,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def generate(target: Path) -> None:
-    """Writes modules and type stubs for every .proto below proto/ under `target`."""
+    """Write modules and type stubs for every .proto below proto/ under `target`."""
     plugins = ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
     status = protoc.main(
         [

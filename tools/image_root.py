@@ -1,8 +1,7 @@
-"""Puts together the file tree of the production image.
+"""Build the file tree of the production image: `image_root.py PACKAGES TARGET COMMIT EPOCH`.
 
-`image_root.py PACKAGES TARGET COMMIT EPOCH`: from installed packages and this machine's
-interpreter, with the libraries that they need, as byte code without source, and with
-everybody's licence.
+The tree has the installed packages, this machine's interpreter, the libraries that they need, and
+all licences. Python modules are byte code without source.
 """
 
 import compileall
@@ -21,34 +20,34 @@ from pathlib import Path
 SITE = Path("usr/lib/python3/dist-packages")
 USER = "65532"
 
-# Of the standard library, what a service and a command line never use.
+# Parts of the standard library that neither service nor command line use.
 NEVER_USED = re.compile(
     r"(test|tests|idlelib|tkinter|turtledemo|turtle\.py|ensurepip|venv|pydoc_data|config-.*"
     r"|sqlite3|_sqlite3.*\.so|dbm|_dbm.*\.so|_gdbm.*\.so|curses|_curses.*\.so|readline.*\.so"
     r"|_test.*\.so|_ctypes_test.*\.so|_?xx.*\.so|__pycache__|_pyrepl|__phello__)"
 )
-# Of packages, what only their makers use, and sources of what is compiled.
+# Parts of packages that only their developers use, and sources of compiled modules.
 NEVER_SHIPPED = re.compile(
     r"(tests?|__pycache__|bin|.*\.(pyi|pyx|pxd|pxi|c|h|cc|cpp|proto)|py\.typed|RECORD|INSTALLER"
     r"|REQUESTED|direct_url\.json)"
 )
-# Parts of packages that nothing here imports; the rest of each is needed.
+# Parts of packages that nothing here imports; the rest of these packages is needed.
 UNUSED_PARTS = (
     re.compile(r"google/(?!protobuf/|rpc/)[a-z]+/"),
     re.compile(r"pygments/(lexers|styles|formatters)/(?!__init__|_mapping)"),
     re.compile(r"cffi/|pycparser/"),
 )
-# Debian's copyright files name the text of a common licence by its path.
+# Debian's copyright files refer to the texts of common licences by path.
 COMMON_LICENCE = re.compile(r"/usr/share/common-licenses/[\w.+-]*\w")
 LICENCE = re.compile(r"(?i)(licen[cs]e|copying|notice|authors|copyright).*")
 
 
 def is_shipped(path: str, never: re.Pattern[str]) -> bool:
-    """Whether a file of a package or of the standard library goes into the image.
+    """Return whether a file of a package or of the standard library goes into the image.
 
     Args:
-        path: Relative to where the packages or the library are.
-        never: Names of files and folders that do not.
+        path: The path relative to the packages or the library.
+        never: Names of files and folders to leave out.
     """
     parts = Path(path).parts
     if LICENCE.fullmatch(parts[-1]):
@@ -59,7 +58,7 @@ def is_shipped(path: str, never: re.Pattern[str]) -> bool:
 
 
 def copy_tree(source: Path, target: Path, never: re.Pattern[str]) -> None:
-    """Copies what is shipped of a tree."""
+    """Copy the shipped files of a tree."""
     for file in sorted(source.rglob("*")):
         relative = file.relative_to(source)
         if file.is_file() and is_shipped(str(relative), never):
@@ -67,14 +66,14 @@ def copy_tree(source: Path, target: Path, never: re.Pattern[str]) -> None:
 
 
 def copy(file: Path, target: Path) -> None:
-    """Copies a file, of which links are followed."""
+    """Copy a file, following links."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, target)
     target.chmod(0o755 if os.access(file, os.X_OK) else 0o644)
 
 
 def compile_tree(folder: Path, root: Path) -> None:
-    """Leaves byte code in the place of source."""
+    """Replace sources by byte code."""
     compiled = compileall.compile_dir(
         folder,
         maxlevels=50,
@@ -91,7 +90,7 @@ def compile_tree(folder: Path, root: Path) -> None:
 
 
 def programs(root: Path) -> Iterator[Path]:
-    """All files that are compiled to machine code."""
+    """Yield all files with machine code."""
     for file in sorted(root.rglob("*")):
         if file.is_file() and not file.is_symlink():
             with file.open("rb") as opened:
@@ -100,7 +99,7 @@ def programs(root: Path) -> Iterator[Path]:
 
 
 def libraries(needing: Iterable[Path]) -> set[Path]:
-    """The shared libraries of this machine that the programs are linked to."""
+    """Return the shared libraries of this machine that the programs are linked to."""
     found = set()
     for program in needing:
         ldd = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
@@ -109,7 +108,7 @@ def libraries(needing: Iterable[Path]) -> set[Path]:
 
 
 def copy_system(target: Path) -> None:
-    """Copies the interpreter and its library."""
+    """Copy the interpreter and its library."""
     interpreter = Path(sys.executable).resolve()
     copy(interpreter, target / "usr/bin" / interpreter.name)
     library = Path(sysconfig.get_path("stdlib"))
@@ -117,7 +116,7 @@ def copy_system(target: Path) -> None:
 
 
 def copy_libraries(target: Path) -> None:
-    """Copies the libraries of what is there, and the loader where programs look for it."""
+    """Copy the libraries that the tree needs, and the loader to the path in the programs."""
     for link, real in (("lib", "usr/lib"), ("lib64", "usr/lib64")):
         (target / real).mkdir(parents=True, exist_ok=True)
         (target / link).symlink_to(real)
@@ -137,11 +136,11 @@ def debian_owners() -> dict[str, str]:
 
 
 def debian_parts(target: Path, owners: dict[str, str]) -> dict[str, list[Path]]:
-    """Return the files of the tree by the Debian package that each is from."""
+    """Return the files of the tree by their Debian package."""
     parts: dict[str, list[Path]] = {}
     for file in sorted(target.rglob("*")):
         path = "/" + str(file.relative_to(target)).removesuffix("c" * (file.suffix == ".pyc"))
-        # Of some libraries, dpkg knows the path without /usr.
+        # dpkg lists some libraries without /usr.
         owner = owners.get(path) or owners.get(path.removeprefix("/usr"))
         if owner and file.is_file() and not file.is_symlink():
             parts.setdefault(owner, []).append(file)
@@ -149,7 +148,7 @@ def debian_parts(target: Path, owners: dict[str, str]) -> dict[str, list[Path]]:
 
 
 def copy_licences(target: Path, debian: Iterable[str]) -> None:
-    """Copies what Debian says of the rights to its packages, and the licences it refers to."""
+    """Copy Debian's copyright files, and the licences that they refer to."""
     common = set()
     for name in debian:
         licence = Path("/usr/share/doc", name, "copyright")
@@ -161,7 +160,7 @@ def copy_licences(target: Path, debian: Iterable[str]) -> None:
 
 
 def write_debian_status(target: Path, debian: dict[str, list[Path]]) -> None:
-    """Write what scanners read of Debian's packages, and which file is from which."""
+    """Write the status and file lists of Debian's packages, for scanners."""
     folder = target / "var/lib/dpkg/status.d"
     folder.mkdir(parents=True)
     for name, files in debian.items():
@@ -172,12 +171,12 @@ def write_debian_status(target: Path, debian: dict[str, list[Path]]) -> None:
 
 
 def md5(content: bytes) -> str:
-    """Return the digest that dpkg's lists hold."""
+    """Return the digest as in dpkg's lists."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def write_records(packages: Path, target: Path) -> None:
-    """Write which of the tree's files is from which Python package (RECORD without hashes)."""
+    """Write which files of the tree belong to which Python package (RECORD without hashes)."""
     for record in sorted(packages.glob("*.dist-info/RECORD")):
         with record.open(newline="") as opened:
             paths = [row[0] for row in csv.reader(opened)]
@@ -188,7 +187,7 @@ def write_records(packages: Path, target: Path) -> None:
 
 
 def write_own(target: Path, commit: str) -> None:
-    """Writes the command, the user, and the commit that all was made from."""
+    """Write the command, the user, and the commit of the build."""
     command = target / "usr/bin/double-booked"
     command.write_text(
         f"#!/usr/bin/{Path(sys.executable).resolve().name} -s\n"
@@ -202,13 +201,13 @@ def write_own(target: Path, commit: str) -> None:
 
 
 def set_times(target: Path, epoch: int) -> None:
-    """Gives all files one time, so that the same commit makes the same image."""
+    """Set one time on all files, so that the same commit gives the same image."""
     for path in [target, *target.rglob("*")]:
         os.utime(path, (epoch, epoch), follow_symlinks=False)
 
 
 def main(packages: Path, target: Path, commit: str, epoch: int) -> None:
-    """Makes the tree."""
+    """Build the tree."""
     copy_system(target)
     copy_tree(packages, target / SITE, NEVER_SHIPPED)
     compile_tree(target / "usr/lib", target)

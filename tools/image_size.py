@@ -1,4 +1,4 @@
-"""Tells what takes the room in an image: `image_size.py build/image.tar`."""
+"""Show what takes up space in an image: `image_size.py build/image.tar`."""
 
 import gzip
 import json
@@ -12,13 +12,13 @@ SITE = "usr/lib/python3/dist-packages"
 
 
 def part_of(path: str) -> str:
-    """The part that a file is told under: a package, a library, or a folder."""
+    """Return the part that a file is counted under: a package, a library, or a folder."""
     depth = 5 if path.startswith(SITE) else 4
     return "/".join(PurePosixPath(path).parts[:depth])
 
 
 def sizes(archive: Path) -> Counter[str]:
-    """Bytes by part, of all layers of a docker-archive."""
+    """Return the bytes by part in all layers of a docker-archive."""
     found: Counter[str] = Counter()
     with tarfile.open(archive) as image:
         manifest = json.load(image.extractfile("manifest.json"))  # type: ignore[arg-type]
@@ -30,12 +30,12 @@ def sizes(archive: Path) -> Counter[str]:
 
 
 def main(archive: Path) -> None:
-    """Prints the largest parts, and the whole."""
+    """Print the largest parts and the total."""
     found = sizes(archive)
     for part, size in found.most_common(SHOWN):
         print(f"{size / 1e6:7.1f} MB  {part}")
     compressed = len(gzip.compress(archive.read_bytes(), 6))
-    print(f"{found.total() / 1e6:7.1f} MB  in all, {compressed / 1e6:.1f} MB gzipped")
+    print(f"{found.total() / 1e6:7.1f} MB  in total, {compressed / 1e6:.1f} MB gzipped")
 
 
 if __name__ == "__main__":

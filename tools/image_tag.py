@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def add(archive: Path, name: str) -> None:
-    """Add a name to the image of a docker-archive, which buildah writes with one name only."""
+    """Add a name to the image of a docker-archive; buildah writes only one."""
     renamed = archive.with_suffix(".renamed")
     with tarfile.open(archive) as old, tarfile.open(renamed, "w") as new:
         for member in old:

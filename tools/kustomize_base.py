@@ -1,7 +1,7 @@
-"""Write what the chart renders as plain resources into kustomize/.
+"""Render the chart into plain resources in kustomize/.
 
-The base is the chart's defaults; a component has the objects that its values add to them. What a
-component changes of the base is written by hand, and compared with the chart by the tests.
+The base has the objects of the chart's default values. A component has the objects that its values
+add. Patches of the base are written by hand; the tests compare them with the chart.
 """
 
 import subprocess
@@ -18,7 +18,7 @@ COMPONENTS = {
     "network-policy": ("networkPolicy.enabled=true",),
     "ingress": ("--values", "ci/gke-ingress-values.yaml", "networkPolicy.enabled=false"),
     "gateway": ("--values", "ci/gke-gateway-values.yaml", "networkPolicy.enabled=false"),
-    # Its alerts name the namespace, which kustomize cannot set in them: they are the chart's alone.
+    # Without alerts: their expressions name the namespace, which kustomize cannot replace.
     "prometheus-operator": (
         "--values",
         "ci/prometheus-operator-values.yaml",
@@ -35,26 +35,26 @@ COMPONENTS = {
     ),
     "operator-pod-monitoring": ("operator.enabled=true", "metrics.podMonitoring.enabled=true"),
 }
-"""Components by the values that make them: assignments, or an option of helm and its file.
+"""The values of each component: assignments, or an option of helm and its file.
 
-A component has what those before it do not have.
+A component has only the objects that the components before it lack.
 """
 
 _OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
 
 def options(values: tuple[str, ...]) -> list[str]:
-    """Return the options of helm for the values of a component."""
+    """Return the helm options for the values of a component."""
     assignments = [f"--set={each}" for each in values if "=" in each]
     return [*(each for each in values if "=" not in each), *assignments]
 
 
 def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the chart's objects by kind and name, without what only Helm uses.
+    """Return the chart's objects by kind and name, without fields that only Helm uses.
 
     Args:
-        helm: The program.
-        arguments: For `helm template`.
+        helm: The path of helm.
+        arguments: Arguments for `helm template`.
     """
     command = [helm, "template", "double-booked", ".", "--no-hooks", *arguments]
     chart = ROOT / "charts/double-booked"
@@ -63,7 +63,7 @@ def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]
 
 
 def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN401 - any YAML
-    """Return objects by kind and name, without what only Helm reads and without a namespace."""
+    """Return objects by kind and name, without namespaces and fields that only Helm uses."""
     found = {}
     for each in filter(None, objects):
         metadata = each["metadata"]
@@ -76,7 +76,7 @@ def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN
 
 
 def write(folder: Path, objects: list[dict[str, Any]]) -> None:
-    """Write each object into a file of its own, named by its kind."""
+    """Write each object into its own file, named by its name and kind."""
     for old in folder.glob("resources/*.yaml"):
         old.unlink()
     (folder / "resources").mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def write(folder: Path, objects: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Write the base, the kinds, and the components."""
+    """Write the base, the definitions and the components."""
     chart_defaults.main()
     helm = ROOT / "build/tools/helm"
     written = render(helm)
@@ -95,10 +95,14 @@ def main() -> None:
     for component, values in COMPONENTS.items():
         objects = render(helm, *options(values))
         added = {key: each for key, each in objects.items() if key not in written}
-        # Apart from the operator: `kubectl delete -k` of it must not delete every Booking.
-        kinds = [added.pop(key) for key in list(added) if key[0] == "CustomResourceDefinition"]
-        if kinds:
-            write(ROOT / "kustomize/crds", kinds)
+        # In their own folder: `kubectl delete -k` of the operator must not delete all Bookings.
+
+        definitions = [
+            added.pop(key) for key in list(added) if key[0] == "CustomResourceDefinition"
+        ]
+
+        if definitions:
+            write(ROOT / "kustomize/crds", definitions)
         write(ROOT / "kustomize/components" / component, list(added.values()))
         written |= objects
 

@@ -1,9 +1,8 @@
 """Read the calendars of other projects' tests: `read_corpora.py FOLDER [SECONDS]`.
 
-Each file of calendars below the folder is read as `double-booked check` reads it, and each
-recurrence rule in any file, as the rule of an event. The output is a table of what was refused, by
-reason. The exit code is 1 if anything raised another exception than
-a refusal, or took longer than SECONDS (2 by default).
+Each calendar file below the folder is read as `double-booked check` reads it. Each recurrence rule
+in any file is read as the rule of an event. The output is a table of rejected inputs by reason. The
+exit code is 1 if an input raised an unexpected exception, or took longer than SECONDS (default 2).
 """
 
 import re
@@ -35,13 +34,13 @@ EVENT = (
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What became of the inputs of a kind.
+    """Outcomes of the inputs of a kind.
 
     Attributes:
-        kind: What they are, for the table.
-        outcomes: How many there were, by "read", "refused in part", "refused" and "broken".
-        reasons: Where each reason was given, by the reason without its names and numbers.
-        broken: A line for each input that took too long or raised another exception.
+        kind: The name of the kind in the table.
+        outcomes: Number of inputs "read", "refused in part", "refused" and "broken".
+        reasons: Inputs by reason; the reasons are without names and numbers.
+        broken: A line for each input that took too long or raised an unexpected exception.
     """
 
     kind: str
@@ -50,13 +49,13 @@ class Tally:
     broken: list[str] = field(default_factory=list)
 
     def add(self, name: str, faults: list[str], *, is_read: bool) -> None:
-        """Count an input that was read, or refused, or both in parts."""
+        """Count an input that was read, rejected, or partly read."""
         self.outcomes[("refused in part" if faults else "read") if is_read else "refused"] += 1
         for reason in sorted(set(map(without_names, faults))):
             self.reasons[reason].append(name)
 
     def add_broken(self, name: str, error: Exception) -> None:
-        """Count an input that took too long or raised what it should not."""
+        """Count an input that took too long or raised an unexpected exception."""
         place = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         self.outcomes["broken"] += 1
@@ -64,20 +63,20 @@ class Tally:
 
 
 def without_names(fault: str) -> str:
-    """Return a fault without what differs from file to file."""
+    """Return a fault without its line, quoted texts and numbers, so that faults can be counted."""
     reason = re.sub(r"^(line \d+: |events\[\d+\]: )", "", fault)
     reason = re.sub(r"'[^']*'", "'...'", reason)
     return re.sub(r"\d+", "N", reason)[:100]
 
 
 def calendar_files(folder: Path) -> list[Path]:
-    """Return the files of calendars below a folder, by name."""
+    """Return the calendar files below a folder, sorted."""
     files = (path for path in folder.rglob("*") if path.suffix.lower() in CALENDARS)
     return sorted(path for path in files if path.is_file())
 
 
 def rules(folder: Path) -> list[str]:
-    """Return each recurrence rule that is written in a file below a folder, once."""
+    """Return the distinct recurrence rules in all files below a folder, sorted."""
     found: set[bytes] = set()
     for path in folder.rglob("*"):
         if path.is_file():
@@ -89,7 +88,7 @@ def faults_within(seconds: float, read_it: Callable[[], list[str]]) -> tuple[lis
     """Return the faults of an input, and whether any of it was read.
 
     Raises:
-        TimeoutError: It takes longer than the seconds.
+        TimeoutError: Reading took longer than `seconds`.
     """
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -101,7 +100,7 @@ def faults_within(seconds: float, read_it: Callable[[], list[str]]) -> tuple[lis
 
 
 def tally(kind: str, inputs: Mapping[str, Callable[[], list[str]]], seconds: float) -> Tally:
-    """Call what reads each input, by its name; each may take the seconds."""
+    """Call the reader of each input, keyed by its name; each may take `seconds`."""
     result = Tally(kind)
     for name, read_it in inputs.items():
         try:
@@ -114,29 +113,29 @@ def tally(kind: str, inputs: Mapping[str, Callable[[], list[str]]], seconds: flo
 
 
 def read_faults(path: Path) -> list[str]:
-    """Read a file of calendars; return what was refused in it."""
+    """Read a calendar file; return its faults."""
     return [each.fault for each in read_file(str(path), path.stem, READING).skipped]
 
 
 def read_rule(rule: str) -> list[str]:
-    """Read an event with a rule; return what was refused in it."""
+    """Read an event with a rule; return its faults."""
     calendar = ics.parse(EVENT.format(rule).encode(), READING.calendar)
     return [each.fault for each in calendar.skipped]
 
 
 def show(result: Tally) -> None:
-    """Print what became of the inputs of a kind."""
+    """Print the outcomes of the inputs of a kind."""
     total = result.outcomes.total()
     print(f"\n{total} {result.kind}: ", end="")
     print(", ".join(f"{number} {outcome}" for outcome, number in result.outcomes.most_common()))
     for reason, names in sorted(result.reasons.items(), key=lambda each: -len(each[1])):
-        print(f"{len(names):5}  {reason}  (such as {names[0]})")
+        print(f"{len(names):5}  {reason}  (for example {names[0]})")
     for line in result.broken:
         print(f"BROKEN {line}")
 
 
 def stop(_: int, __: FrameType | None) -> None:
-    """Raise TimeoutError, at SIGALRM."""
+    """Raise TimeoutError; the handler of SIGALRM."""
     raise TimeoutError
 
 

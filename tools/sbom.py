@@ -1,7 +1,7 @@
 """Write and list an SBOM of the production image: `sbom.py build/image.tar build/sbom.spdx.json`.
 
-The SBOM is SPDX 2.3, made from what the image holds: the status and file lists of Debian's
-packages, and the metadata of Python packages. A file that belongs to none of them is an error.
+The SBOM (SPDX 2.3) is made from the status and file lists of Debian's packages in the image, and
+from the metadata of its Python packages. A file that belongs to no package is an error.
 """
 
 import json
@@ -26,11 +26,11 @@ from spdx_tools.spdx.writer.json.json_writer import write_document_to_file
 NAME = "double-booked"
 SITE = "usr/lib/python3/dist-packages"
 STATUS = "var/lib/dpkg/status.d"
-# What tools/image_root.py writes itself.
+# Files that tools/image_root.py writes.
 OWN = re.compile(
     rf"usr/bin/{NAME}|etc/(passwd|group)|{SITE}/double_booked/commit\.txt|{STATUS}/.+|.*/RECORD"
 )
-# Names in Debian's copyright files (copyright-format 1.0, section 7.2) and in classifiers.
+# SPDX names of licences in Debian's copyright files (copyright-format 1.0, 7.2) and in classifiers.
 SPDX_NAMES = {
     "Expat": "MIT",
     "MIT License": "MIT",
@@ -61,18 +61,18 @@ def read(archive: Path) -> tuple[dict[str, Any], Files]:
 
 
 class Licences:
-    """Licences as SPDX names them, and the texts of those that SPDX does not list."""
+    """Licences by their SPDX names, and the texts of licences that SPDX does not list."""
 
     def __init__(self) -> None:
         """Start without texts."""
         self.texts: list[spdx.ExtractedLicensingInfo] = []
 
     def named(self, name: str, package: str, text: str) -> str:
-        """Return the SPDX expression of a name, or a reference to the text."""
+        """Return the SPDX expression of a licence name, or a reference to its text."""
         return self.listed(name) or self.reference(f"{package}-{name}", text)
 
     def listed(self, name: str) -> str:
-        """Return the SPDX expression of a name, empty if SPDX does not list it."""
+        """Return the SPDX expression of a licence name; empty if SPDX does not list it."""
         spelled = GNU.sub(gnu_name, SPDX_NAMES.get(name, name))
         try:
             return str(LICENSING.parse(spelled, validate=True))
@@ -80,7 +80,7 @@ class Licences:
             return ""
 
     def reference(self, name: str, text: str) -> str:
-        """Keep a text, and return the reference to it."""
+        """Add a text; return the reference to it."""
         identifier = "LicenseRef-" + re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
         if identifier not in {each.license_id for each in self.texts}:
             self.texts.append(spdx.ExtractedLicensingInfo(identifier, text, name))
@@ -88,14 +88,14 @@ class Licences:
 
 
 def gnu_name(found: re.Match[str]) -> str:
-    """Return SPDX's name of a GNU licence: GPL-2+ is GPL-2.0-or-later."""
+    """Return the SPDX name of a GNU licence, for example GPL-2.0-or-later for GPL-2+."""
     kind, version, later = found.groups()
     version = version if "." in version else f"{version}.0"
     return f"{kind}-{version}-{'or-later' if later else 'only'}"
 
 
 def package(name: str, version: str, purl: str, licence: str, supplier: spdx.Actor) -> spdx.Package:
-    """Return a package as SPDX has it."""
+    """Return an SPDX package."""
     reference = spdx.ExternalPackageRef(
         spdx.ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", purl
     )
@@ -115,7 +115,7 @@ def package(name: str, version: str, purl: str, licence: str, supplier: spdx.Act
 
 
 def debian_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Package, set[str]]]:
-    """Yield Debian's packages with the files that are from each."""
+    """Yield Debian's packages, each with its files."""
     for path in sorted(files):
         if not path.startswith(STATUS) or path.endswith(".md5sums"):
             continue
@@ -132,9 +132,9 @@ def debian_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Pac
 
 
 def debian_licence(name: str, rights: str, licences: Licences) -> str:
-    """Return the licences that a copyright file names; all may apply.
+    """Return the licences that a copyright file names, joined by AND.
 
-    A file that is not in copyright-format 1.0 is one licence, with the whole file as its text.
+    A file in another format than copyright-format 1.0 counts as one licence text.
     """
     found = sorted(set(re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", rights, re.MULTILINE)))
     if "copyright-format/1.0" not in rights or not found:
@@ -143,7 +143,7 @@ def debian_licence(name: str, rights: str, licences: Licences) -> str:
 
 
 def python_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Package, set[str]]]:
-    """Yield the Python packages with the files that are from each."""
+    """Yield the Python packages, each with its files."""
     for path in sorted(files):
         folder = PurePosixPath(path)
         if folder.name != "METADATA" or not folder.parent.name.endswith(".dist-info"):
@@ -158,7 +158,7 @@ def python_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Pac
 
 
 def python_licence(metadata: Message, folder: str, files: Files, licences: Licences) -> str:
-    """Return what the metadata declares: an expression, a name, classifiers, or a text."""
+    """Return the licence in the metadata: an expression, a name, classifiers, or a text."""
     classifiers = (each.rpartition(" :: ")[2] for each in metadata.get_all("Classifier", ()))
     declared = (metadata["License-Expression"], metadata["License"], *classifiers)
     for each in filter(None, declared):
@@ -173,7 +173,7 @@ def python_licence(metadata: Message, folder: str, files: Files, licences: Licen
 
 
 def is_licence(path: str, folder: str) -> bool:
-    """Whether a file of the metadata is a licence."""
+    """Return whether a file of the metadata is a licence."""
     return path.startswith(f"{folder}/") and bool(
         re.search(r"licen[cs]e|copying|notice", path.removeprefix(folder), re.IGNORECASE)
     )
@@ -209,13 +209,13 @@ def document(archive: Path) -> spdx.Document:
 
 
 def image_package(version: str, architecture: str) -> spdx.Package:
-    """Return the image itself."""
+    """Return the SPDX package of the image itself."""
     purl = f"pkg:oci/{NAME}@{version}?arch={architecture}"
     return package(NAME, version, purl, "Apache-2.0", spdx.SpdxNoAssertion())
 
 
 def creation_info(config: dict[str, Any], image: spdx.Package) -> spdx.CreationInfo:
-    """Return who made the SBOM, and when; the same image has the same SBOM."""
+    """Return the creation info: taken from the image, so that the same image has the same SBOM."""
     digest = sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     made = (
         datetime.fromisoformat(config["created"])
@@ -233,7 +233,7 @@ def creation_info(config: dict[str, Any], image: spdx.Package) -> spdx.CreationI
 
 
 def main(archive: Path, target: Path) -> None:
-    """Write the SBOM, and list its packages."""
+    """Write the SBOM, and print its packages."""
     made = document(archive)
     if faults := validate_full_spdx_document(made):
         sys.exit("\n".join(f"{target}: {each.validation_message}" for each in faults))

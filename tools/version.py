@@ -1,7 +1,7 @@
-"""Give the project a version: `version.py 0.2.0`.
+"""Set the version of the project: `version.py 0.2.0`.
 
-pyproject.toml holds the version. The chart, kustomize, docs and tests name it too, and are
-written with it; the changelog's [Unreleased] becomes its section.
+pyproject.toml has the version. It is also replaced in the chart, kustomize, docs and tests, and the
+[Unreleased] section of the changelog gets its heading.
 """
 
 import re
@@ -11,10 +11,10 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
-# What PyPI, Helm and tags of images all spell alike.
+# The versions that PyPI, Helm and image tags spell alike.
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 CHANGELOG = "CHANGELOG.md"
-# They name versions of others.
+# These files have versions of other projects.
 LOCKS = re.compile(r"requirements[\w-]*\.txt|go\.(mod|sum)")
 UNRELEASED = "## [Unreleased]\n"
 
@@ -26,14 +26,14 @@ def current(root: Path) -> str:
 
 
 def naming(version: str) -> re.Pattern[str]:
-    """Return what finds a version that is not a part of another one, or of an address."""
+    """Return a pattern for a version that is not part of another version or of an address."""
     return re.compile(rf"(?<![\d.]){re.escape(version)}(?![\d]|\.\d)")
 
 
 def files(root: Path) -> list[Path]:
-    """Return the files in Git that may name the version."""
+    """Return the files in Git that may contain the version."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607 - whichever git there is
+        ["git", "ls-files", "-z"],  # noqa: S607 - the git on PATH
         cwd=root,
         capture_output=True,
         text=True,
@@ -44,7 +44,7 @@ def files(root: Path) -> list[Path]:
 
 
 def write(root: Path, version: str) -> None:
-    """Write the version wherever the current one is named."""
+    """Replace the current version in all files."""
     named = naming(current(root))
     for path in files(root):
         content = path.read_bytes()
@@ -58,17 +58,19 @@ def write(root: Path, version: str) -> None:
 
 
 def date_changelog(path: Path, version: str) -> None:
-    """Give what is unreleased the version and today's date."""
+    """Insert a heading with the version and today's date below [Unreleased]."""
     section = f"{UNRELEASED}\n## [{version}] - {datetime.now(UTC):%Y-%m-%d}\n"
     path.write_text(path.read_text().replace(UNRELEASED, section, 1))
 
 
 def main(root: Path, version: str) -> None:
-    """Write the version; say what cannot be one."""
+    """Set the version; exit with a message if it is invalid or already has a section."""
     if not VERSION.fullmatch(version):
-        sys.exit(f"{version!r} is no version; give three numbers, as in make version VERSION=0.2.0")
+        sys.exit(
+            f"{version!r} is not a version; give three numbers, as in make version VERSION=0.2.0"
+        )
     if f"## [{version}]" in (root / CHANGELOG).read_text():
-        sys.exit(f"{CHANGELOG} has a section [{version}] already; give a newer version")
+        sys.exit(f"{CHANGELOG} already has a section [{version}]; give a newer version")
     write(root, version)
     date_changelog(root / CHANGELOG, version)
 

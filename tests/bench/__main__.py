@@ -1,4 +1,4 @@
-"""Prints the benchmark tables: `python tests/bench [SUBJECT...]`."""
+"""Print the benchmark tables: `python tests/bench [SUBJECT...]`."""
 
 import sys
 
@@ -24,7 +24,7 @@ SUBJECTS = {
 
 
 def main(names: list[str]) -> None:
-    """Measures the subjects of the names, or all."""
+    """Measure the named subjects, or all of them."""
     unknown = set(names) - SUBJECTS.keys()
     if unknown:
         sys.exit(f"no such subject: {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")

@@ -1,4 +1,4 @@
-"""A year of many people's calendars, from files to a report; where the time goes."""
+"""Measure a year of many people's calendars, from files to a report, step by step."""
 
 import random
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ FIRST_DAY = date(2026, 1, 5)  # a Monday
 
 
 def make_calendar(person: int) -> str:
-    """Weekly series that do not meet, and single events wherever they fall."""
+    """Return an iCalendar with weekly series that never overlap, and random single events."""
     chance = random.Random(person)  # noqa: S311 - of a sample
     slots = chance.sample([(day, half) for day in range(5) for half in range(18)], SERIES)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//double-booked//bench//EN"]
@@ -46,7 +46,7 @@ def make_calendar(person: int) -> str:
 
 
 def make_event(uid: str, day: date, half: int) -> list[str]:
-    """An event of 25 minutes in a half hour of a working day."""
+    """Return the lines of a 25-minute event in a half hour of a working day."""
     return [
         "BEGIN:VEVENT",
         f"UID:{uid}@example.org",
@@ -60,7 +60,7 @@ def make_event(uid: str, day: date, half: int) -> list[str]:
 
 
 def measure(people: int = PEOPLE) -> None:
-    """Prints the seconds of each step."""
+    """Print the seconds of each step."""
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -79,7 +79,7 @@ def measure(people: int = PEOPLE) -> None:
         with timed("expanding"):
             reading = ReadOptions(ics.CalendarOptions(YEAR, ZONE))
             sources = [read_file(file, Path(file).stem, reading) for file in files]
-    seconds["expanding"] -= seconds["reading"]  # it reads them too
+    seconds["expanding"] -= seconds["reading"]  # expanding includes reading
     with timed("finding"):
         merged = merge_files(sources, ConflictOptions(explain=True))
         answer = kernel.get_conflicts(merged.request.SerializeToString())

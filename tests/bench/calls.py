@@ -1,4 +1,4 @@
-"""The calls and options beside GetConflicts on plain lists."""
+"""Measure options, batches and feeds beside GetConflicts on plain lists."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ ROOMS = 50
 
 
 def measure(count: int = 100_000, seconds: float = 2.0, messages: int = 2_000) -> None:
-    """Prints what options cost the engine, and what batches and feeds gain or cost."""
+    """Print what options cost the engine, and what batches and feeds gain or cost."""
     show_options(count)
     with running("whole") as server:
         show_batch(server, seconds)
@@ -31,7 +31,7 @@ def measure(count: int = 100_000, seconds: float = 2.0, messages: int = 2_000) -
 
 
 def show_options(count: int) -> None:
-    """Prints the time an event with each option, beside that without."""
+    """Print the time per event with each option, beside the time without."""
     requests = {
         "plain": make_list(count),
         "explain": with_options(make_list(count), explain=True),
@@ -52,14 +52,14 @@ def show_options(count: int) -> None:
 
 
 def with_options(request: bytes, *, explain: bool) -> bytes:
-    """The list with options."""
+    """Return the list with options."""
     made = EventList.FromString(request)
     made.options.explain = explain
     return made.SerializeToString()
 
 
 def in_rooms(count: int, capacity: int) -> bytes:
-    """A list whose events each occupy one of some rooms, as full as the plain list."""
+    """Return a list whose events occupy one room each, as densely as in the plain list."""
     chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
     made = EventList.FromString(make_list(count))
     first = min(event.start.seconds for event in made.events)
@@ -74,7 +74,7 @@ def in_rooms(count: int, capacity: int) -> bytes:
 
 
 def show_batch(server: Running, seconds: float) -> None:
-    """Prints lists a second in batches and one by one."""
+    """Print lists per second in batches and one by one."""
     small = make_list(10)
     batch = BatchGetConflictsRequest(lists=[EventList.FromString(small)] * 1_000)
     with server.channel() as channel:
@@ -89,7 +89,7 @@ def show_batch(server: Running, seconds: float) -> None:
 
 
 def show_feed(seconds: float, messages: int) -> None:
-    """Print events a second of a feed and of one list after another, and the feed's memory."""
+    """Print events per second in a feed and in single lists, and the memory of the feed."""
     count = 20_000
     with ExitStack() as stack:
         server = stack.enter_context(running("whole", "info"))
@@ -120,7 +120,7 @@ def show_feed(seconds: float, messages: int) -> None:
 
 
 def make_feed(messages: int) -> Iterator[bytes]:
-    """Messages in which the same 1,000 events come again, each time later."""
+    """Yield messages that repeat the same 1,000 events, later each time."""
     made = EventList.FromString(make_list(1_000, is_sorted=True))
     for _ in range(messages):
         yield made.SerializeToString()
@@ -130,13 +130,13 @@ def make_feed(messages: int) -> Iterator[bytes]:
 
 
 def resident_mebibytes(server: Running) -> int:
-    """The memory that is resident now."""
+    """Return the resident memory of a server in MiB."""
     status = Path(f"/proc/{server.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024
 
 
 def a_second(call: Callable[[], object], seconds: float) -> float:
-    """How often a call succeeds in a second."""
+    """Return how many calls succeed per second."""
     call()
     calls = 0
     begin = perf_counter()

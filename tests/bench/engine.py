@@ -1,4 +1,4 @@
-"""In process, bytes to bytes: the kernel beside the definition over message objects."""
+"""Measure the kernel in process, beside the definition on message objects."""
 
 from collections.abc import Callable
 from statistics import median
@@ -13,11 +13,11 @@ from double_booked.conflicts import kernel
 
 EVENTS_A_SAMPLE = 20_000
 MAX_REPEATED = 100_000
-"""Longer lists are answered by the slow engines once: that takes 10 seconds each time."""
+"""Above this size the slow engines run once: each run takes 10 seconds."""
 
 
 def measure(sizes: tuple[int, ...] = (10, 1_000, 1_000_000), rounds: int = 5) -> None:
-    """Prints nanoseconds an event, and how many times faster the kernel is."""
+    """Print nanoseconds per event, and how many times faster the kernel is."""
     rows = []
     for count in sizes:
         for order in ("random", "sorted"):
@@ -31,7 +31,7 @@ def measure(sizes: tuple[int, ...] = (10, 1_000, 1_000_000), rounds: int = 5) ->
 
 
 def nanoseconds_an_event(request: bytes, count: int, rounds: int) -> list[float]:
-    """What each engine takes: medians of alternating rounds."""
+    """Return nanoseconds per event for each engine: medians of alternating rounds."""
     samples: list[list[float]] = [[] for _ in ENGINES]
     for number in range(rounds):
         for engine, taken in zip(ENGINES.values(), samples, strict=True):
@@ -41,7 +41,7 @@ def nanoseconds_an_event(request: bytes, count: int, rounds: int) -> list[float]
 
 
 def sample(engine: Callable[[bytes], object], request: bytes, count: int) -> float:
-    """Nanoseconds an event of some calls."""
+    """Return nanoseconds per event over several calls."""
     calls = max(1, EVENTS_A_SAMPLE // count)
     begin = perf_counter()
     for _ in range(calls):
@@ -50,7 +50,7 @@ def sample(engine: Callable[[bytes], object], request: bytes, count: int) -> flo
 
 
 def answer_by_hand(request: bytes) -> bytes:
-    """The sweep as a service would write it for itself: no checks, no resources, no options."""
+    """Answer with a minimal sweep: no checks, no resources, no options."""
     events = EventList.FromString(request).events
     conflicts = ConflictList()
     group: list[Event] = []
@@ -66,13 +66,13 @@ def answer_by_hand(request: bytes) -> bytes:
 
 
 def occupied_time(position: int, event: Event) -> tuple[int, int, int]:
-    """The start in nanoseconds, the position, and the end."""
+    """Return start (ns), position and end (ns) of an event."""
     start = event.start.seconds * 1_000_000_000 + event.start.nanos
     return start, position, max(event.end.seconds * 1_000_000_000 + event.end.nanos, start + 1)
 
 
 def add_group(conflicts: ConflictList, group: list[Event]) -> None:
-    """Adds a group of events that conflict, if there are two."""
+    """Add a group of conflicting events if it has at least two."""
     if len(group) > 1:
         conflicts.conflicts.add().conflict_group.extend(group)
 

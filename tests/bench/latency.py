@@ -1,7 +1,7 @@
-"""Small calls while large lists are answered, and where a worker thread begins to pay.
+"""Measure small calls beside large lists, and the size from which a worker thread pays.
 
-Run as a program with a port and a number of events, it asks about a list of so many
-again and again, and prints a line an answer.
+Run as a program with a port and a number of events, it repeatedly sends a list of that many
+events, and prints a line per answer.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ KINDS = {
     "double-booked": ("whole", "5"),
     "the same without worker threads": ("inline", ""),
 }
-"""The kind of each server, and the p99 in ms that it is to keep while it answers."""
+"""Servers by name: their kind, and their goal for the p99 in ms beside large lists."""
 
 
 def measure(large: int = 500_000, calls: int = 1_000) -> None:
-    """Prints the latency of 10-event calls, and the cost of handing a list over."""
+    """Print the latency of 10-event calls, and the cost of handing a list to a worker."""
     rows = []
     for name, (kind, goal) in KINDS.items():
         with running(kind, "info") as server, on_cores_of_their_own([server]):
@@ -42,7 +42,7 @@ def measure(large: int = 500_000, calls: int = 1_000) -> None:
 
 
 def latencies(server: Running, calls: int) -> tuple[str, ...]:
-    """Milliseconds of small calls, one after the other: the median, p99 and the worst."""
+    """Return median, p99 and maximum of consecutive small calls, in milliseconds."""
     request = make_list(10)
     with server.channel() as channel:
         call = channel.unary_unary(METHOD)
@@ -54,7 +54,7 @@ def latencies(server: Running, calls: int) -> tuple[str, ...]:
 
 @contextmanager
 def asking(server: Running, count: int) -> Iterator[None]:
-    """Asks about large lists meanwhile, from a process of its own: sending takes the GIL."""
+    """Send large lists meanwhile, from a separate process because sending takes the GIL."""
     with subprocess.Popen(
         [sys.executable, __file__, str(server.port), str(count)], stdout=subprocess.PIPE
     ) as process:
@@ -66,7 +66,7 @@ def asking(server: Running, count: int) -> Iterator[None]:
 
 
 async def show_hand_over(calls: int = 300) -> None:
-    """Prints what the kernel takes on the event loop, and by way of a worker thread."""
+    """Print the time of the kernel on the event loop, and through a worker thread."""
     loop = asyncio.get_running_loop()
     rows = []
     with ThreadPoolExecutor(1) as workers:
@@ -86,14 +86,14 @@ async def show_hand_over(calls: int = 300) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """How many seconds the work takes."""
+    """Return the seconds that the work takes."""
     begin = perf_counter()
     work()
     return perf_counter() - begin
 
 
 def ask_for_ever(server: Running, count: int) -> None:
-    """Asks about a large list until killed."""
+    """Send a large list until killed."""
     request = make_list(count)
     with server.channel() as channel:
         call = channel.unary_unary(METHOD)

@@ -1,4 +1,4 @@
-"""Lists of events to measure with."""
+"""Lists of events for the benchmarks."""
 
 import random
 
@@ -8,12 +8,12 @@ HOUR = 3600
 
 
 def make_list(count: int, *, is_sorted: bool = False, all_overlap: bool = False) -> bytes:
-    """A serialized EventList whose events last up to an hour, about one starting each hour.
+    """Return a serialized EventList: events of up to an hour, about one starting per hour.
 
     Args:
-        count: How many events it has.
-        is_sorted: Whether they are in the order of their starts.
-        all_overlap: Whether all of them share an instant, and so are one group.
+        count: Number of events.
+        is_sorted: Whether the events are sorted by start.
+        all_overlap: Whether all events share an instant, and so form one group.
     """
     chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
     starts = [1_767_225_600 + chance.randrange(count * HOUR) for _ in range(count)]

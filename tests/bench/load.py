@@ -1,4 +1,4 @@
-"""Calls that keep a server busy, and what they cost it."""
+"""Keep a server busy with calls, and measure what they cost it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ SLOW_CALLER = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run of calls, or of the messages of a feed, has seen; a feed has no latencies."""
+    """Results of a run of calls, or of the messages of a feed; a feed has no latencies."""
 
     calls: int
     seconds: float
@@ -35,7 +35,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a server did in a run: calls a second, its CPU seconds a call, milliseconds."""
+    """Figures of a server in a run: calls/s, CPU seconds per call, latencies in ms."""
 
     rate: float
     cpu: float
@@ -44,7 +44,7 @@ class Sample:
 
     @property
     def busy(self) -> float:
-        """The share of a core that the server had; below 1 it had to share it, or to wait."""
+        """Return the share of a core that the server used; below 1 it shared it or waited."""
         return self.rate * self.cpu
 
 
@@ -57,17 +57,17 @@ def calling(
     seconds: float = 1.0,
     feed: bool = False,
 ) -> Iterator[Callable[[], Sample]]:
-    """Start a caller that waits for its first run.
+    """Start a caller, which waits for its first run.
 
     Args:
         server: The server to call.
-        messages: Serialized lists: requests of GetConflicts, in turn, or one feed.
-        in_flight: How many calls to make at a time.
-        seconds: How long to go on calling in a run; a feed is sent once.
+        messages: Serialized lists: requests of GetConflicts in turn, or one feed.
+        in_flight: Number of concurrent calls.
+        seconds: Duration of a run in seconds; a feed is sent once.
         feed: Whether the messages are a feed.
 
     Yields:
-        What makes a run and returns its sample.
+        A function that makes one run and returns its sample.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder, "messages")
@@ -84,7 +84,7 @@ def calling(
 
 
 def program() -> list[str]:
-    """Return the command that starts a caller: in Go, or a slower one where Go is not there."""
+    """Return the command of the caller: the Go program, or the slower one in Python without Go."""
     peer = build_peer()
     if peer is None:
         return [sys.executable, str(Path(__file__).with_name("python_load.py"))]
@@ -92,7 +92,7 @@ def program() -> list[str]:
 
 
 def sample(server: Running, caller: subprocess.Popen[str]) -> Sample:
-    """Let the caller make one run."""
+    """Make one run with a caller; return its sample."""
     assert caller.stdin
     assert caller.stdout
     before = server.cpu_seconds()
@@ -108,7 +108,7 @@ def sample(server: Running, caller: subprocess.Popen[str]) -> Sample:
 def on_cores_of_their_own(servers: Sequence[Running]) -> Iterator[None]:
     """Keep the servers on one core and all callers off it.
 
-    Sharing a core now and then halves the rate.
+    A shared core halves the rate now and then.
     """
     cores = sorted(os.sched_getaffinity(0))
     for server in servers:

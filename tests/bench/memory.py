@@ -1,4 +1,4 @@
-"""Peak memory for a list that is one group, beside a server that answers as many bytes."""
+"""Measure the peak memory for a list of one group, beside a server with as large answers."""
 
 from statistics import median
 
@@ -17,7 +17,7 @@ SERVERS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def measure(count: int = 1_000_000, rounds: int = 5) -> None:
-    """Prints VmHWM as multiples of the request's size, of new servers in alternating rounds."""
+    """Print VmHWM of new servers as multiples of the request size, in alternating rounds."""
     request = make_list(count, all_overlap=True)
     size = len(request)
     samples = [[peak(*server, request) for server in SERVERS.values()] for _ in range(rounds)]
@@ -40,7 +40,7 @@ def measure(count: int = 1_000_000, rounds: int = 5) -> None:
 
 
 def peak(kind: str, variables: dict[str, str], request: bytes) -> int:
-    """The peak of a new server after some calls."""
+    """Return the peak memory of a new server after some calls, in bytes."""
     with running(kind, **variables) as server, server.channel() as channel:
         for _ in range(CALLS):
             channel.unary_unary(METHOD)(request)

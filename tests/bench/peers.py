@@ -1,4 +1,4 @@
-"""What the server is measured against: a plain service in Go, and the first release."""
+"""Peers of the server: a plain service in Go, and the first release."""
 
 import io
 import re
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build"
 GO_SOURCES = Path(__file__).parent / "peer"
 FIRST_RELEASE = "b11fc9385b4828be5a4ee0caa69d4040652fbcd1"
-"""The last commit whose server stood on grpc.aio."""
+"""The last commit with a server on grpc.aio."""
 
 
 @cache
@@ -25,7 +25,7 @@ def build_peer() -> Path | None:
     """Build the Go programs `server` and `load`.
 
     Returns:
-        Their folder, or None where Go is not on PATH.
+        Their folder, or None if Go is not on PATH.
     """
     go = shutil.which("go")
     if go is None:
@@ -43,7 +43,7 @@ def build_peer() -> Path | None:
 
 
 def peer_versions(peer: Path) -> str:
-    """Return what the Go programs are built with."""
+    """Return the versions of Go and its modules in the programs."""
     shown = subprocess.run(
         ["go", "version", "-m", peer / "server"],  # noqa: S607 - build_peer has found it
         capture_output=True,
@@ -57,7 +57,7 @@ def peer_versions(peer: Path) -> str:
 
 
 def generate(plugins: list[Path]) -> None:
-    """Generate the Go package of the contract, which is built with and not committed."""
+    """Generate the Go package of the contract, which is not committed."""
     contract = "double_booked/api/scheduling.proto"
     status = protoc.main(
         [
@@ -82,10 +82,10 @@ def generate(plugins: list[Path]) -> None:
 
 @cache
 def build_first_release() -> Path | None:
-    """Extract the first release and compile its kernel, with this Python.
+    """Extract the first release and compile its kernel with this Python.
 
     Returns:
-        Its folder, or None where its commit cannot be had.
+        Its folder, or None if its commit is not available.
     """
     sources = archive(FIRST_RELEASE)
     if sources is None:
@@ -101,7 +101,7 @@ def build_first_release() -> Path | None:
 
 
 def archive(commit: str) -> bytes | None:
-    """Return a commit as a tar file, or None where Git or the commit is not there."""
+    """Return a commit as a tar file, or None if Git or the commit is not available."""
     git = shutil.which("git")
     if git is None:
         return None

@@ -1,7 +1,7 @@
-"""What peer/load does, for machines without Go: the same arguments, the same lines.
+"""Replace peer/load on machines without Go: same arguments, same output.
 
-It takes more CPU than the server that it calls, so the rates that it finds are its own; the
-server's CPU a call is not.
+It uses more CPU than the server, so the measured rates are limited by it; the CPU time per call of
+the server is not.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def read_messages(content: bytes) -> Iterator[bytes]:
 async def call(
     channel: grpc.aio.Channel, messages: list[bytes], in_flight: int, seconds: float
 ) -> dict[str, object]:
-    """Make calls for so long, some at a time, and wait for all of them."""
+    """Make calls for `seconds`, `in_flight` at a time, and wait for all of them."""
     unary = channel.unary_unary(METHOD)
     times = []
     begin = perf_counter()
@@ -74,7 +74,7 @@ async def call(
 
 
 async def send_feed(channel: grpc.aio.Channel, messages: list[bytes]) -> dict[str, object]:
-    """Send the messages as one feed, and read all of its answers."""
+    """Send the messages as one feed, and read all answers."""
     begin = perf_counter()
     async for _ in channel.stream_stream(SWEEP)(iter(messages)):
         pass
@@ -82,7 +82,7 @@ async def send_feed(channel: grpc.aio.Channel, messages: list[bytes]) -> dict[st
 
 
 def made(calls: int, begin: float) -> dict[str, object]:
-    """Return what a run without an error has seen; an error ends this program."""
+    """Return the results of a run; exit if a call failed."""
     return {"calls": calls, "seconds": perf_counter() - begin, "errors": 0, "error": ""}
 
 

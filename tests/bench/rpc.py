@@ -1,4 +1,4 @@
-"""Over gRPC: the server beside the same server with the definition as its engine."""
+"""Measure the server over gRPC, beside the same server with the definition as its engine."""
 
 from statistics import median
 from time import perf_counter
@@ -11,7 +11,7 @@ ROUNDS = 5
 
 
 def measure(sizes: tuple[int, ...] = (1_000, 20_000), seconds: float = 0.5) -> None:
-    """Prints events a second of one caller that waits for each answer."""
+    """Print events per second of one caller that waits for each answer."""
     rows = []
     with running("whole") as whole, running("definition") as definition:
         for count in sizes:
@@ -27,7 +27,7 @@ def measure(sizes: tuple[int, ...] = (1_000, 20_000), seconds: float = 0.5) -> N
 
 
 def events_a_second(server: Running, request: bytes, count: int, seconds: float) -> float:
-    """Calls for so long."""
+    """Call for `seconds`; return events per second."""
     with server.channel() as channel:
         call = channel.unary_unary(METHOD)
         call(request)

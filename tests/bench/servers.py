@@ -1,7 +1,6 @@
-"""Servers to measure, each in a process of its own.
+"""Servers to measure, each in its own process.
 
-Run as a program with a kind and a setting of LOG_LEVEL, it serves until its standard
-input ends.
+Run as a program with a kind and a LOG_LEVEL, it serves until its standard input ends.
 """
 
 import asyncio
@@ -39,31 +38,31 @@ UNLIMITED = [
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs, and what it has used."""
+    """A running server and the resources that it has used."""
 
     pid: int
     port: int
 
     def cpu_seconds(self) -> float:
-        """User and system time so far, in steps of 10 ms."""
+        """Return user plus system seconds so far, in steps of 10 ms."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def peak_bytes(self) -> int:
-        """The most memory that was resident at once."""
+        """Return the peak resident memory in bytes."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
     def channel(self) -> grpc.Channel:
-        """A connection of its own."""
+        """Return a new connection."""
         options = [*UNLIMITED, ("grpc.use_local_subchannel_pool", 1)]
         return grpc.insecure_channel(f"127.0.0.1:{self.port}", options)
 
 
 def pin(pid: int, cores: Collection[int]) -> None:
-    """Keeps all threads of a process on some cores."""
+    """Pin all threads of a process to some cores."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(ProcessLookupError):  # a thread may end meanwhile
+        with suppress(ProcessLookupError):  # a thread may have ended meanwhile
             os.sched_setaffinity(int(task.name), cores)
 
 
@@ -75,14 +74,14 @@ def running(
 
 
 def running_first_release(release: Path) -> AbstractContextManager[Running]:
-    """Run the first release as it shipped, with the log line, by its own copy of this module."""
+    """Run the first release as shipped, with its log line and its copy of this module."""
     program = [sys.executable, str(release / "tests/bench/servers.py"), "whole", "info"]
     return running_program(program, PYTHONPATH=str(release / "service"))
 
 
 @contextmanager
 def running_program(program: Sequence[str], **variables: str) -> Iterator[Running]:
-    """Run a server that prints its port; its log goes to /dev/null, as cheap as a pipe."""
+    """Run a server that prints its port; its log goes to /dev/null."""
     with subprocess.Popen(
         program,
         stdin=subprocess.PIPE,
@@ -98,7 +97,7 @@ def running_program(program: Sequence[str], **variables: str) -> Iterator[Runnin
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """As kernel.Answer."""
+    """An answer with the attributes of kernel.Answer."""
 
     content: bytes
     events: int
@@ -106,14 +105,14 @@ class Found:
 
 
 def answer_by_definition(request: bytes, *_: object) -> Found:
-    """What kernel.get_conflicts answers, found in plain Python."""
+    """Return the answer of kernel.get_conflicts, computed in plain Python."""
     parsed = EventList.FromString(request)
     answer = definition.get_conflicts(parsed)
     return Found(answer.SerializeToString(), len(parsed.events), len(answer.conflicts))
 
 
 async def serve_bare(behavior: Callable[[bytes], bytes]) -> int:
-    """Starts a grpc.aio server that does nothing besides."""
+    """Start a grpc.aio server with nothing around it; return its port."""
 
     async def respond(request: bytes, _context: object) -> bytes:
         return behavior(request)
@@ -135,7 +134,7 @@ async def serve_whole(
     *,
     one_arena: bool = True,
 ) -> int:
-    """Starts the server as it ships."""
+    """Start the server as shipped; return its port."""
     if one_arena:
         memory.share_one_arena()
     server = Server(settings, engine)
@@ -145,7 +144,7 @@ async def serve_whole(
 
 
 class Unobserved(Observer):
-    """Knows which calls are under way, and nothing else of them."""
+    """An observer that only tracks which calls are in flight."""
 
     def begin(self, call: Call) -> None:
         self.calls.add(call)
@@ -155,13 +154,13 @@ class Unobserved(Observer):
 
 
 async def serve_unobserved(settings: Settings) -> int:
-    """Starts the server without what observes its calls: neither metrics nor log."""
+    """Start the server without metrics and log lines; return its port."""
     lifecycle.Observer = Unobserved
     return await serve_whole(settings)
 
 
 async def serve_inline(settings: Settings) -> int:
-    """Starts the server so that it answers lists of any size in the serving thread."""
+    """Start a server that answers lists of any size in the serving thread; return its port."""
     calls.kernel.is_small = lambda *_, **__: True
     return await serve_whole(settings)
 
@@ -170,7 +169,7 @@ kept: list[object] = []
 
 KINDS = {
     "echo": lambda _: serve_bare(lambda request: request),
-    # As many bytes as the request has, from a buffer that is new each time.
+    # As many bytes as the request, in a new buffer each time.
     "fresh": lambda _: serve_bare(lambda request: bytes(memoryview(request))),
     "unobserved": serve_unobserved,
     "whole": serve_whole,
@@ -181,7 +180,7 @@ KINDS = {
 
 
 async def main(kind: str, log_level: str) -> None:
-    """Serves, and says on which port."""
+    """Serve, and print the port."""
     settings = Settings(
         service_host=FREE,
         health_check_host=FREE,

@@ -1,4 +1,4 @@
-"""The server beside its first release and a plain Go service, and what observing costs."""
+"""Measure the server beside its first release and a Go service, and the cost of observing."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -21,7 +21,7 @@ GO = "grpc-go"
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """How the server is to compare at a number of events."""
+    """Goals for the server at a number of events, as multiples of its peers."""
 
     rate_of_first: str = ""
     cpu_of_first: str = ""
@@ -35,10 +35,10 @@ GOALS = {
     20_000: Goals(rate_of_go="8x"),
 }
 LARGE = 20_000
-"""From so many events on 4 calls are in flight instead of 20."""
+"""Number of events from which 4 calls are in flight instead of 20."""
 
 MIN_BUSY = 0.9
-"""Below, other programs took the core, or the caller was too slow."""
+"""Share of a core below which other programs disturbed the run, or the caller was too slow."""
 
 OBSERVED = {
     "neither metrics nor log": ("unobserved", "error"),
@@ -60,7 +60,7 @@ def measure(counts: Sequence[int] = tuple(GOALS), rounds: int = 5, seconds: floa
 
 
 def contestants() -> dict[str, AbstractContextManager[Running]]:
-    """Return the servers that this machine can run; print which are left out, and why."""
+    """Return the servers that this machine can run; print those left out, with the reason."""
     servers = {OURS: running("whole", "info")}
     if release := build_first_release():
         servers[FIRST] = running_first_release(release)
@@ -75,21 +75,21 @@ def contestants() -> dict[str, AbstractContextManager[Running]]:
 
 
 def compare(servers: Mapping[str, Running], count: int, rounds: int, seconds: float) -> Rounds:
-    """Measure servers that answer a list alike."""
+    """Check that the servers answer a list alike, and measure them."""
     answers = [groups(server, make_list(count)) for server in servers.values()]
     assert all(each == answers[0] for each in answers), "the servers answer differently"
     return in_rounds(servers, count, rounds, seconds)
 
 
 def groups(server: Running, request: bytes) -> list[list[str]]:
-    """Return the groups that the server answers, each as its ids: ties may be in any order."""
+    """Return the groups in the answer of a server as sorted ids, because ties have no order."""
     with server.channel() as channel:
         answer = ConflictList.FromString(channel.unary_unary(METHOD)(request))
     return [sorted(event.id for event in each.conflict_group) for each in answer.conflicts]
 
 
 def in_rounds(servers: Mapping[str, Running], count: int, rounds: int, seconds: float) -> Rounds:
-    """Measure servers in alternating rounds, after one that warms them up."""
+    """Measure servers in alternating rounds, after a warm-up round."""
     request = make_list(count)
     in_flight = 4 if count >= LARGE else 20
     with ExitStack() as stack:
@@ -103,7 +103,7 @@ def in_rounds(servers: Mapping[str, Running], count: int, rounds: int, seconds: 
 
 
 def show_rates(results: Mapping[int, Rounds]) -> None:
-    """Print what each server does, and whether it had the core to itself."""
+    """Print the figures of each server, and whether it had a core to itself."""
     rows = [
         (
             f"{count:,}",
@@ -133,7 +133,7 @@ def show_rates(results: Mapping[int, Rounds]) -> None:
 
 
 def show_ratios(results: Mapping[int, Rounds]) -> None:
-    """Print how the server compares, beside the goals."""
+    """Print the figures of the server as multiples of its peers', beside the goals."""
     rows = []
     for count, rounds in results.items():
         goals = GOALS.get(count, Goals())
@@ -164,7 +164,7 @@ def show_ratios(results: Mapping[int, Rounds]) -> None:
 
 
 def show_observing(rounds: int, seconds: float) -> None:
-    """Print what metrics and the log line add to a call of 10 events."""
+    """Print the cost that metrics and the log line add to a call of 10 events."""
     with ExitStack() as stack:
         servers = {name: stack.enter_context(running(*kind)) for name, kind in OBSERVED.items()}
         results = in_rounds(servers, 10, rounds, seconds)
@@ -189,7 +189,7 @@ def middle(samples: Sequence[Sample], figure: str) -> float:
 
 
 def ratio(ours: Sequence[Sample], theirs: Sequence[Sample] | None, figure: str) -> str:
-    """Return a figure of ours as a multiple of theirs, each round for itself."""
+    """Return a figure as a multiple of a peer's: the median and the range over the rounds."""
     if theirs is None:
         return "not measured"
     read = attrgetter(figure)

@@ -1,4 +1,4 @@
-"""Figures as tables in Markdown."""
+"""Print figures as Markdown tables."""
 
 import os
 import platform
@@ -9,14 +9,14 @@ from pathlib import Path
 
 
 def show(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Prints a table."""
+    """Print a table."""
     print(f"\n**{title}**\n")
     for row in (head, ["---"] * len(head), *rows):
         print("|", " | ".join(map(str, row)), "|")
 
 
 def show_machine() -> None:
-    """Prints when and on what the figures are measured."""
+    """Print the date, machine and versions of the measurement."""
     cpu = next(
         (
             line.partition(":")[2].strip()

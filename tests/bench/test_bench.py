@@ -1,6 +1,6 @@
-"""Each benchmark runs; what it measures is for people to read.
+"""Test that each benchmark runs and prints its tables.
 
-Neither Go nor Git is on PATH, so nothing is built: `make test-bench` has both.
+PATH has neither Go nor Git, so nothing is built: `make test-bench` uses both.
 """
 
 import os
@@ -23,7 +23,7 @@ SMALL = {
 
 @pytest.fixture
 def run_subject(tmp_path: Path) -> Callable[[str, str], str]:
-    """What a call in a module of the benchmark prints on a machine with neither Go nor Git."""
+    """Return a function that runs a benchmark without Go and Git, and returns what it prints."""
 
     def run(module: str, call: str) -> str:
         ran = subprocess.run(

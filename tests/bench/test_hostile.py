@@ -1,4 +1,4 @@
-"""The attacks of `make bench-hostile` run, and tell a goal that is met from one that is missed."""
+"""Test that the attacks of `make bench-hostile` run, and that missed goals are reported."""
 
 import asyncio
 import os
@@ -37,7 +37,7 @@ SMALL = {
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that uses the attacks' modules."""
+    """Run a program that imports the attacks."""
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         env=os.environ | {"PYTHONPATH": str(TESTS)},
@@ -138,6 +138,6 @@ def test_limited_yields_none_without_cgroups(tmp_path: Path) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Remove the files of a folder, as the system does for a cgroup's."""
+    """Remove the files of a folder, as the system does when a cgroup is removed."""
     for file in folder.iterdir():
         file.unlink()

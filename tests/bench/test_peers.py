@@ -1,6 +1,6 @@
-"""The server, its first release and the Go peer answer alike, and each is measured.
+"""Test that the server, its first release and the Go peer answer alike and are measured.
 
-`make test-bench`: needs Go, and Git with the first release's commit.
+`make test-bench` runs it; it needs Go, and Git with the commit of the first release.
 """
 
 import subprocess
@@ -40,7 +40,7 @@ def test_a_missing_commit_is_not_a_peer() -> None:
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Run a program that uses the benchmark's modules."""
+    """Run a program that imports the benchmark."""
     return subprocess.run(
         [sys.executable, "-c", program], cwd=BENCH, capture_output=True, text=True, check=False
     )

@@ -1,8 +1,9 @@
-"""Searches for bytes that break a target; coverage of the kernel and of Python guides the search.
+"""Search for bytes that break a target, guided by the coverage of the kernel and of Python.
 
-`python -m fuzz TARGET FOLDER ...`: a module of `targets`, where its corpus is kept, and arguments
-of libFuzzer. A target has SEEDS, inputs to start from, and `check`, which raises if its input
-breaks something. It may have WORDS, which inputs are often made of. Run by `make fuzz`.
+`python -m fuzz TARGET FOLDER ...`: TARGET is a module of `targets`, FOLDER has the corpus, and
+the rest are arguments of libFuzzer. A target defines SEEDS, the inputs to start from, and `check`,
+which raises if its input breaks something. WORDS is an optional dictionary. `make fuzz` runs all
+targets.
 """
 
 import sys
@@ -13,7 +14,7 @@ import atheris
 
 
 def main(name: str, folder: Path, *arguments: str) -> None:
-    """Fuzzes, with the target's seeds and what earlier searches kept."""
+    """Fuzz a target, starting from its seeds and the corpus of earlier searches."""
     with atheris.instrument_imports(include=["double_booked"]):
         target = import_module(f"fuzz.targets.{name}")
     corpus = folder / "corpus" / name

@@ -1,4 +1,4 @@
-"""Every target takes what its search starts from, and bytes of any kind."""
+"""Test every fuzz target with its seeds and with random bytes."""
 
 from importlib import import_module
 from pathlib import Path

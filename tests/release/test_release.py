@@ -1,4 +1,4 @@
-"""The tools and the workflow of a release."""
+"""Test the tools and the workflow of a release."""
 
 import os
 import re
@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/release.yml"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CURRENT = PROJECT["project"]["version"]
-# Where the version of this project stands, and of no other.
+# Finds the version of this project, and of no other.
 NAMED = re.compile(
     r"(?:double-booked:|newTag: |\?ref=v|^(?:appVersion|version): |kubernetes\.io/version: )"
     r"(\d+\.\d+\.\d+)",
     re.MULTILINE,
 )
-# What a dry run need not repeat: they are the tests, and what makes their tools.
+# The dry run leaves these out: they are tests, or build tools for tests.
 TESTS = {"install", "test", "test-chart", "test-image"}
 
 
@@ -51,7 +51,7 @@ def texts(root: Path) -> dict[str, str]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Return a repository with the files of this one."""
+    """Return a new repository with the files of this one."""
     clone = tmp_path / "clone"
     for name in git("ls-files", "-z").split("\0"):
         if name and (ROOT / name).is_file():
@@ -111,7 +111,7 @@ def test_make_version_needs_a_version(clone: Path) -> None:
         check=False,
     )
     assert made.returncode == 2
-    assert "'' is no version" in made.stderr
+    assert "'' is not a version" in made.stderr
     assert (clone / "CHANGELOG.md").read_text() == (ROOT / "CHANGELOG.md").read_text()
 
 
@@ -125,7 +125,7 @@ def test_release_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
     assert run("release_notes.py", path, "v0.2.0").stdout == "- new\n"
     for tag, reason in (
         ("v0.1.0", "the tag is v0.1.0, but pyproject.toml has version 0.2.0"),
-        ("Unreleased", "says nothing under [Unreleased]"),
+        ("Unreleased", "has no text under [Unreleased]"),
     ):
         refused = run("release_notes.py", path, tag)
         assert refused.returncode == 1

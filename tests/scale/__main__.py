@@ -1,8 +1,8 @@
-"""The operator with many bookings, in the API server of KUBECONFIG: docs/operator.md has them.
+"""Measure the operator with many bookings in the API server of KUBECONFIG.
 
-Bookings are made while no operator runs, then one is started on them: how long until it may admit
-from a cold start, what memory it has, how long reviews take in it while it writes all statuses,
-and after that.
+Bookings are created while no operator runs. Then an operator is started, and these are measured:
+the time until it admits, its memory, and how long reviews take while it writes all statuses and
+afterwards. docs/operator.md has the figures.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _BUCKET = r'review_seconds_bucket{kind="bookings",le="([^+"]+)".*} (.*)'
 
 
 def hour(number: int) -> tuple[str, str]:
-    """A start and an end of an hour that no other number has."""
+    """Return start and end of an hour that is different for each number."""
     day, clock = divmod(number, 23)
     year, day = divmod(day, 28 * 12)
     date = f"{2027 + year}-{day // 28 + 1:02}-{day % 28 + 1:02}"
@@ -39,7 +39,7 @@ def hour(number: int) -> tuple[str, str]:
 
 
 async def fill(bookers: Team, bookings: int, calendars: int) -> None:
-    """Makes calendars, and bookings that touch one another on them."""
+    """Create calendars, and adjacent bookings on them."""
     for number in range(calendars):
         await bookers.calendar(f"c{number}")
     numbers = iter(range(bookings))
@@ -53,7 +53,7 @@ async def _book(bookers: Team, numbers: Iterator[int], calendars: int) -> None:
 
 
 async def review(bookers: Team, bookings: int, calendars: int) -> None:
-    """Asks for times that are free and that are not, without taking any."""
+    """Ask for free and for booked times with dry runs, which reserve nothing."""
     numbers = count()
     await asyncio.gather(
         *(_review(bookers, numbers, bookings, calendars) for _ in range(REVIEWERS))
@@ -75,20 +75,24 @@ async def _review(bookers: Team, numbers: Iterator[int], bookings: int, calendar
 
 @dataclass(frozen=True, slots=True)
 class Reviews:
-    """Reviews of bookings so far: how many took at most so many seconds, by those."""
+    """Reviews of bookings so far.
+
+    Attributes:
+        within: Number of reviews that took at most so many seconds, by those seconds.
+    """
 
     within: Counter[float]
 
     @classmethod
     def of(cls, process: Process) -> Self:
-        """What the process tells."""
+        """Read the figures from the metrics of an operator."""
         within: Counter[float] = Counter()
         for bound, value in re.findall(_BUCKET, process.text("metrics")):
             within[float(bound)] += round(float(value))
         return cls(within)
 
     def quantile(self, share: float, before: Self) -> float:
-        """The bound in seconds that a share of them kept, since others."""
+        """Return the bucket bound in seconds that a share of the reviews since `before` kept."""
         counts = {bound: count - before.within[bound] for bound, count in self.within.items()}
         return min(
             bound for bound, count in counts.items() if count >= share * max(counts.values())
@@ -96,7 +100,7 @@ class Reviews:
 
 
 def memory(process: Process) -> str:
-    """The resident memory of a process, now and at most."""
+    """Return the resident memory of a process, current and peak."""
     assert process.popen
     status = Path(f"/proc/{process.popen.pid}/status").read_text()
     now, most = (
@@ -108,7 +112,7 @@ def memory(process: Process) -> str:
 
 
 async def measure(bookings: int, calendars: int) -> None:
-    """Prints the figures of so many bookings on so many calendars."""
+    """Print the figures of so many bookings on so many calendars."""
     place = Namespace(f"scale-{uuid4().hex[:8]}")
     place.kubectl("create", "namespace", place.name)
     try:
@@ -117,15 +121,15 @@ async def measure(bookings: int, calendars: int) -> None:
             print(f"{bookings} bookings on {calendars} calendars", flush=True)
             folder = Path(tempfile.mkdtemp())
             async with operating_meanwhile(place.name, folder, LEASE_HOLDER="scale") as process:
-                await _tell(process, bookers, bookings, calendars)
+                await _report(process, bookers, bookings, calendars)
     finally:
         place.kubectl("delete", "namespace", place.name, "--wait=false")
 
 
-async def _tell(process: Process, bookers: Team, bookings: int, calendars: int) -> None:
+async def _report(process: Process, bookers: Team, bookings: int, calendars: int) -> None:
     begun = dt.datetime.fromtimestamp(process.started, dt.UTC)
     known = [each["timestamp"] for each in process.entries() if each["event"] == "listed"][1]
-    print(f"  all known after {(dt.datetime.fromisoformat(known) - begun).total_seconds():.1f} s")
+    print(f"  all listed after {(dt.datetime.fromisoformat(known) - begun).total_seconds():.1f} s")
     before = Reviews.of(process)
     for when in ("while statuses are written", "at rest"):
         await review(bookers, bookings, calendars)
@@ -140,7 +144,7 @@ async def _tell(process: Process, bookers: Team, bookings: int, calendars: int) 
 
 
 def main() -> None:
-    """Measure what the arguments say: 10000x1, or 1000 for so many that all overlap."""
+    """Measure the sizes in the arguments: 10000x1 (bookings x calendars), or 1000 (all overlap)."""
     files = f"--filename={CHART}/files/crds"
     run(tool("kubectl"), "apply", files)
     run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)

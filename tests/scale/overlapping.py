@@ -1,6 +1,6 @@
-"""Bookings that all overlap on a calendar that reports: how soon their statuses are right.
+"""Measure how soon statuses are right when all bookings of a reporting calendar overlap.
 
-Each change of one changes whom all the others conflict with.
+Each change of one booking changes the conflicts of all others.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ ELSEWHERE = {"start": "2028-01-01T00:00:00Z", "end": "2028-01-02T00:00:00Z"}
 
 
 def start(number: int) -> str:
-    """Return a start of its own for each number, all on one morning."""
+    """Return a start that is different for each number, all on one morning."""
     minutes, seconds = divmod(number * 6, 60)
     return START.format(minutes // 60, minutes % 60, seconds)
 
 
 def cpu_seconds(process: Process) -> float:
-    """Return how long a process has used the CPU; fields 14 and 15 of proc(5)."""
+    """Return user plus system seconds of a process: fields 14 and 15 in proc_pid_stat(5)."""
     assert process.popen
     fields = Path(f"/proc/{process.popen.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def fill(bookers: Team, bookings: int) -> None:
-    """Make bookings that all overlap."""
+    """Create bookings that all overlap."""
     numbers = iter(range(bookings))
 
     async def book(numbers: Iterator[int]) -> None:
@@ -45,13 +45,13 @@ async def fill(bookers: Team, bookings: int) -> None:
 
 
 async def until_settled(process: Process) -> None:
-    """Wait until no change waits for its verdicts."""
+    """Wait until no change is queued."""
     while await asyncio.to_thread(process.metric, "double_booked_operator_queue_lag_seconds"):
         await asyncio.sleep(0.05)
 
 
 async def until_counted(bookers: Team, conflicts: int) -> None:
-    """Wait until each booking that conflicts at all says with how many."""
+    """Wait until each conflicting booking has its number of conflicts in its status."""
     while True:
         statuses = [raw.get("status", {}) for raw in await bookers.get("bookings")]
         if {status.get("conflicts") for status in statuses} <= {0, conflicts}:
@@ -59,13 +59,13 @@ async def until_counted(bookers: Team, conflicts: int) -> None:
         await asyncio.sleep(0.1)
 
 
-async def tell(
+async def report(
     what: str,
     act: Callable[[], Awaitable[object]],
     places: tuple[Team, Process],
     conflicts: int,
 ) -> None:
-    """Print how long it takes after an action until statuses are right, and the CPU used."""
+    """Print how long statuses take to be right after an action, and the CPU seconds used."""
     bookers, process = places
     before = cpu_seconds(process)
     await act()
@@ -79,7 +79,7 @@ async def tell(
 
 
 async def measure(bookings: int) -> None:
-    """Print the figures of so many bookings that all overlap."""
+    """Print the figures of so many overlapping bookings."""
     place = Namespace(f"scale-{uuid4().hex[:8]}")
     place.kubectl("create", "namespace", place.name)
     try:
@@ -90,10 +90,10 @@ async def measure(bookings: int) -> None:
             await bookers.calendar("window", policy="Report")
             print(f"{bookings} bookings that all overlap", flush=True)
             both, one = (bookers, process), f"b{bookings // 2:04}"
-            await tell("created", partial(fill, bookers, bookings), both, bookings - 1)
+            await report("created", partial(fill, bookers, bookings), both, bookings - 1)
             move = partial(bookers.change, "bookings", one)
-            await tell("one moved away", partial(move, spec=ELSEWHERE), both, bookings - 2)
+            await report("one moved away", partial(move, spec=ELSEWHERE), both, bookings - 2)
             back = {"start": start(bookings // 2), "end": END}
-            await tell("and back", partial(move, spec=back), both, bookings - 1)
+            await report("and back", partial(move, spec=back), both, bookings - 1)
     finally:
         place.kubectl("delete", "namespace", place.name, "--wait=false")

@@ -1,6 +1,6 @@
-"""Mixed valid and hostile traffic on one server: `python tests/soak [SECONDS]`; tells what leaked.
+"""Soak-test one server under mixed traffic and report leaks: `python tests/soak [SECONDS]`.
 
-The exit code is 1 if anything did, or if a good call failed.
+The exit code is 1 if anything leaked, or if a good call failed.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from traffic import Counts, run
 WARM_UP_SECONDS = 5.0
 SETTLE_SECONDS = 60.0
 MAX_GROWTH = {"memory_mebibytes": 24, "threads": 8}
-"""What allocators keep, and gRPC's pool of threads adds, at most, however long it runs."""
+"""Allowed growth: what allocators keep and gRPC's thread pool adds in a run of any length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a server holds."""
+    """Resources that a server holds."""
 
     memory_mebibytes: int
     open_files: int
@@ -31,7 +31,7 @@ class Figures:
 
 
 class Soaked:
-    """A server in a process of its own, which tells what it holds when asked."""
+    """A server in its own process, which reports the resources that it holds."""
 
     def __init__(self) -> None:
         server = Path(__file__).parent / "server.py"
@@ -53,7 +53,7 @@ class Soaked:
         return answer
 
     def figures(self) -> Figures:
-        """What it holds now."""
+        """Return the resources that it holds now."""
         own = self._ask()
         process = Path(f"/proc/{self._process.pid}")
         status = process.joinpath("status").read_text()
@@ -66,13 +66,13 @@ class Soaked:
         )
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stop it."""
         self._process.kill()
         self._process.wait()
 
 
 def leaks(before: Figures, after: Figures) -> list[str]:
-    """The names of the figures that grew."""
+    """Return the names of the figures that grew."""
     now = asdict(after)
     return [
         name for name, was in asdict(before).items() if now[name] > was + MAX_GROWTH.get(name, 0)
@@ -80,7 +80,7 @@ def leaks(before: Figures, after: Figures) -> list[str]:
 
 
 def settled(server: Soaked, before: Figures) -> Figures:
-    """The figures once what is closing is closed, or after SETTLE_SECONDS."""
+    """Return the figures once closing connections are closed, or after SETTLE_SECONDS."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while leaks(before, after := server.figures()) and time.monotonic() < deadline:
         time.sleep(0.5)
@@ -88,10 +88,10 @@ def settled(server: Soaked, before: Figures) -> Figures:
 
 
 def soak(seconds: float) -> bool:
-    """Prints what the server holds before and after; answers whether all is well."""
+    """Print the figures before and after; return whether nothing leaked and no call failed."""
     server = Soaked()
     try:
-        # What is made once, at first use, is no leak.
+        # Objects that are created once, on first use, are not leaks.
         asyncio.run(run(server.port, min(WARM_UP_SECONDS, seconds)))
         time.sleep(1)
         before = server.figures()

@@ -1,4 +1,4 @@
-"""The server to soak: it answers each line on standard input with what it holds, as JSON."""
+"""The server under soak; it answers each line on standard input with its figures as JSON."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SETTINGS = Settings(
 
 
 async def main() -> None:
-    """Serves until standard input ends."""
+    """Serve until standard input ends."""
     server = Server(SETTINGS)
     await server.start()
     reading = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""Servers that stop in the middle of calls: `python tests/soak/stops.py [TIMES]`.
+"""Stop servers in the middle of calls: `python tests/soak/stops.py [TIMES]`.
 
-Prints what became of the calls, and fails if one that a server had answered did not reach its
-caller, or if a stop took too long.
+Prints how the calls ended. Fails if an answer of a server did not reach its caller, or if a stop
+took too long.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SETTINGS = Settings(
 
 
 def make_request(count: int) -> bytes:
-    """A list of so many events that all conflict."""
+    """Return a list of `count` events that all conflict."""
     made = EventList()
     for number in range(count):
         event = made.events.add(id=str(number))
@@ -46,11 +46,11 @@ assert len(REQUESTS[1]) > MAX_INLINE_BYTES, "the large one is for a worker"
 
 
 async def race(chance: random.Random) -> tuple[Counter[str], int, float]:
-    """Stops a server at some moment of its clients' calls.
+    """Stop a server at a random moment of its clients' calls.
 
     Returns:
-        How often the clients' calls ended with each code, how many answers the server made, and
-        how many seconds the stop took.
+        The number of calls by code, the number of answers that the server made, and the seconds
+        that the stop took.
     """
     answers = 0
 
@@ -75,7 +75,7 @@ async def race(chance: random.Random) -> tuple[Counter[str], int, float]:
 
 
 async def call_until_refused(port: int, codes: Counter[str]) -> None:
-    """Calls in turn with a small and a large list, and notes how each call ends."""
+    """Call with a small and a large list in turn, and record how each call ends."""
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
         call = channel.unary_unary(f"/{CONFLICT_SERVICE}/GetConflicts")
@@ -90,7 +90,7 @@ async def call_until_refused(port: int, codes: Counter[str]) -> None:
 
 
 async def main(times: int) -> None:
-    """Races so often."""
+    """Run that many races, and print the results."""
     chance = random.Random(times)  # noqa: S311 - the same moments each time, not a secret
     codes: Counter[str] = Counter()
     longest = 0.0

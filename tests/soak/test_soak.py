@@ -1,4 +1,4 @@
-"""The soak finds what leaks, and runs."""
+"""Test that the soak test runs and finds leaks."""
 
 import runpy
 import subprocess

@@ -1,4 +1,4 @@
-"""A server that stops loses no answer, whatever the moment."""
+"""Test that a stopping server loses no answer."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Callers of every kind: good ones, wrong ones, and such as mean harm."""
+"""Callers of every kind: good, faulty and hostile."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ SECONDS = 30.0
 
 
 def event(start: int, end: int, **fields: str) -> Event:
-    """An event between two instants, in seconds since 1970."""
+    """Return an event; `start` and `end` are in seconds since 1970."""
     made = Event(**fields)
     made.start.seconds, made.end.seconds = start, end
     return made
@@ -33,7 +33,7 @@ BOMB = zlib.compress(bytes(64_000_000), wbits=31)
 
 @dataclass(slots=True)
 class Counts:
-    """How many calls of each kind were made, and what must not have come of them."""
+    """Number of calls by kind, and the faults that were found."""
 
     done: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -41,14 +41,14 @@ class Counts:
 
 @asynccontextmanager
 async def connected(port: int) -> AsyncIterator[ConflictServiceStub]:
-    """Calls over a connection of their own."""
+    """Yield a stub with a new connection."""
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
         yield ConflictServiceStub(channel)
 
 
 async def good_calls(port: int) -> None:
-    """Each call of the contract, answered."""
+    """Make each call of the contract, and expect an answer."""
     async with connected(port) as service:
         for _ in range(20):
             await service.GetConflicts(SMALL, timeout=SECONDS)
@@ -61,18 +61,18 @@ async def good_calls(port: int) -> None:
 
 
 async def refused(call: Awaitable[object], *codes: grpc.StatusCode) -> None:
-    """Awaits a call that must end with one of the codes."""
+    """Await a call that must end with one of the codes."""
     try:
         await call
     except grpc.aio.AioRpcError as error:
         if error.code() not in codes:
             raise
     else:
-        raise AssertionError("a wrong call was answered")
+        raise AssertionError("a faulty call was answered")
 
 
 async def wrong_calls(port: int) -> None:
-    """Lists and bytes that cannot be used, more than is allowed, a method of no one."""
+    """Send invalid lists and bytes, more than is allowed, and an unknown method."""
     async with connected(port) as service:
         await refused(
             service.GetConflicts(INVALID, timeout=SECONDS), grpc.StatusCode.INVALID_ARGUMENT
@@ -90,7 +90,7 @@ async def wrong_calls(port: int) -> None:
 
 
 async def given_up_calls(port: int) -> None:
-    """Calls and feeds that their callers drop, and a stream that nobody reads."""
+    """Cancel calls and feeds, and leave a stream unread."""
     async with connected(port) as service:
         call = service.GetConflicts(LARGE)
         await asyncio.sleep(0.001)
@@ -102,18 +102,18 @@ async def given_up_calls(port: int) -> None:
 
 
 async def bombs(port: int) -> None:
-    """A compressed message that is far larger than it looks."""
+    """Send a compression bomb."""
     head = b"\x01" + len(BOMB).to_bytes(4)
     await _raw(port, head + BOMB, [("grpc-encoding", "gzip")])
 
 
 async def vanishing(port: int) -> None:
-    """A call whose message never ends, as its caller is gone."""
+    """Disconnect in the middle of a message."""
     await _raw(port, b"\x00" + (10_000).to_bytes(4) + bytes(500), [])
 
 
 async def silent(port: int) -> None:
-    """Connections that say nothing, and one that says nonsense."""
+    """Open silent connections, and send nonsense on one of them."""
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
     opened[0][1].write(b"GET / HTTP/1.1\r\n\r\n")
     await asyncio.sleep(0.1)
@@ -122,7 +122,7 @@ async def silent(port: int) -> None:
 
 
 async def _raw(port: int, message: bytes, more: list[tuple[str, str]]) -> None:
-    """Sends the headers and a message, as they are, and goes away without a word."""
+    """Send headers and a raw message, and abort the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     headers = [
         (":method", "POST"),
@@ -164,7 +164,7 @@ KINDS: tuple[Callable[[int], Awaitable[None]], ...] = (
 
 
 async def run(port: int, seconds: float) -> Counts:
-    """Has callers of every kind call for so long, all at once."""
+    """Run callers of every kind concurrently for `seconds`."""
     counts = Counts()
     until = monotonic() + seconds
     await asyncio.gather(*(_repeat(kind, port, until, counts) for kind in KINDS))

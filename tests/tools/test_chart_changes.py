@@ -1,4 +1,4 @@
-"""Artifact Hub shows the changelog's entries of a version."""
+"""Test that the changelog's entries of a version become annotations for Artifact Hub."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The contract only grows: clients of the original go on working."""
+"""Test that the contract only grows, so that clients of the original keep working."""
 
 import subprocess
 import sysconfig
@@ -11,7 +11,7 @@ BUF = Path(sysconfig.get_path("scripts")) / "buf"
 
 
 def breaking(before: str, folder: Path) -> str:
-    """What buf finds in proto/ that breaks clients of an earlier contract."""
+    """Return what buf reports in proto/ that breaks clients of an earlier contract."""
     earlier = folder / "double_booked/api/scheduling.proto"
     earlier.parent.mkdir(parents=True)
     earlier.write_text(before)

@@ -1,4 +1,4 @@
-"""The inner loop follows what is saved, and survives what is broken."""
+"""Test that the development server reloads saved sources and survives broken ones."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from server.test_service import PAIR
 ROOT = Path(__file__).parents[2]
 SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
 SECONDS = 60.0
-"""More than a restart takes on a busy machine, kernel and all."""
+"""More than a restart takes on a busy machine, including a build of the kernel."""
 
 RETRY = {
     "methodConfig": [
@@ -44,7 +44,7 @@ RETRY = {
         }
     ]
 }
-"""With these codes gRPC's core ends a call that crosses the GOAWAY of a server."""
+"""Retry policy for the codes with which gRPC core ends calls that cross a GOAWAY."""
 
 
 def copy_sources(folder: Path) -> None:
@@ -59,41 +59,46 @@ def copy_sources(folder: Path) -> None:
 
 @dataclass(slots=True)
 class Loop:
-    """The loop at work on a copy of the sources."""
+    """A running `tools/dev.py` on a copy of the sources.
+
+    Attributes:
+        lines: The lines of its standard error so far.
+    """
 
     root: Path
     port: int
     process: subprocess.Popen[str]
-    said: list[str] = field(default_factory=list)
+
+    lines: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Gathers what it says, as long as it runs."""
+        """Collect its lines until it ends."""
         assert self.process.stderr
-        self.said.extend(iter(self.process.stderr.readline, ""))
+        self.lines.extend(iter(self.process.stderr.readline, ""))
 
     def source(self, name: str) -> Path:
         return self.root / "service" / "double_booked" / name
 
     def save(self, file: Path, old: str, new: str) -> int:
-        """Edits a file; answers how much the loop had said before."""
+        """Edit a file; return the number of lines before the edit."""
         text = file.read_text()
         assert old in text
-        before = len(self.said)
+        before = len(self.lines)
         file.write_text(text.replace(old, new, 1))
         return before
 
-    def until_said(self, what: str, since: int = 0) -> str:
-        """Waits for a line."""
+    def until_line(self, text: str, since: int = 0) -> str:
+        """Wait for a line that contains a text; return the line."""
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            for line in self.said[since:]:
-                if what in line:
+            for line in self.lines[since:]:
+                if text in line:
                     return line
             time.sleep(0.02)
-        raise AssertionError(f"it never said {what!r}, but:\n{''.join(self.said)}")
+        raise AssertionError(f"no line has {text!r}:\n{''.join(self.lines)}")
 
     def until_listening(self, since: int = 0) -> None:
-        self.until_said('"event":"listening"', since)
+        self.until_line('"event":"listening"', since)
 
     @contextmanager
     def channel(self) -> Iterator[grpc.Channel]:
@@ -107,10 +112,10 @@ class Loop:
 
 
 def fields_of_event(channel: grpc.Channel) -> list[str]:
-    """What reflection says of Event."""
+    """Return the fields of Event that server reflection reports."""
     request = ServerReflectionRequest(file_containing_symbol="Scheduling.Event")
     call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]), timeout=SECONDS)
-    # Once, gRPC's core did not keep the deadline when the server restarted under the call.
+    # gRPC core has once ignored the deadline when the server restarted during the call.
     guard = threading.Timer(SECONDS + 5, call.cancel)
     guard.start()
     try:
@@ -139,7 +144,7 @@ def loop(tmp_path: Path) -> Iterator[Loop]:
         listener = Thread(target=loop.listen)
         listener.start()
         try:
-            loop.until_said("dev: watching")
+            loop.until_line("dev: watching")
             loop.until_listening()
             yield loop
         finally:
@@ -156,8 +161,8 @@ def test_reload_serves_saved_code_and_reports_errors_until_fixed(loop: Loop) -> 
     assert loop.groups() == 0
 
     since = loop.save(service, 'return b""', "return (")
-    loop.until_said("SyntaxError", since)
-    loop.until_said("dev: not restarted after service.py", since)
+    loop.until_line("SyntaxError", since)
+    loop.until_line("dev: not restarted after service.py", since)
     assert loop.groups() == 0
 
     since = loop.save(service, "return (", "return answer.content")
@@ -170,8 +175,8 @@ def test_reload_serves_a_saved_proto_and_reports_errors_until_fixed(
 ) -> None:
     proto = loop.root / "proto" / "double_booked" / "api" / "scheduling.proto"
     since = loop.save(proto, "message Event {", "message Event {\n  string color = 99")
-    loop.until_said("scheduling.proto:", since)
-    loop.until_said("dev: not restarted after scheduling.proto", since)
+    loop.until_line("scheduling.proto:", since)
+    loop.until_line("dev: not restarted after scheduling.proto", since)
     with loop.channel() as channel:
         assert "color" not in fields_of_event(channel)
 
@@ -184,23 +189,23 @@ def test_reload_serves_a_saved_proto_and_reports_errors_until_fixed(
 def test_reload_compiles_a_saved_kernel_source(loop: Loop) -> None:
     kernel = loop.source("conflicts/kernel.pyx")
     since = loop.save(kernel, "def get_conflicts(", "def broken get_conflicts(")
-    loop.until_said("dev: not restarted after kernel.pyx", since)
+    loop.until_line("dev: not restarted after kernel.pyx", since)
     since = loop.save(
-        kernel, "def broken get_conflicts(", "compiled_anew = True\n\n\ndef get_conflicts("
+        kernel, "def broken get_conflicts(", "compiled_again = True\n\n\ndef get_conflicts("
     )
     loop.until_listening(since)
     assert loop.groups() == 1
-    imports = "from double_booked.conflicts.kernel import compiled_anew"
+    imports = "from double_booked.conflicts.kernel import compiled_again"
     command = [sys.executable, "-c", imports]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(loop.root / "service")})
 
 
 def test_a_client_that_retries_sees_no_failure_during_a_restart(loop: Loop) -> None:
-    since = len(loop.said)
+    since = len(loop.lines)
     loop.source("server/service.py").touch()
     with loop.channel() as channel:
         service = ConflictServiceStub(channel)
         answered = 0
-        while not any("dev: restarted" in line for line in loop.said[since:]) or answered < 10:
+        while not any("dev: restarted" in line for line in loop.lines[since:]) or answered < 10:
             service.GetConflicts(PAIR, wait_for_ready=True, timeout=SECONDS)
             answered += 1

@@ -1,4 +1,4 @@
-"""The committed API is what proto/ generates."""
+"""Test that the committed API is generated from proto/."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The versions of grpcio that pyproject.toml allows are those that the tests run on."""
+"""Test that pyproject.toml allows exactly the versions of grpcio that the tests run on."""
 
 import re
 import tomllib
@@ -27,7 +27,7 @@ def pinned(lock: str) -> dict[str, Version]:
 
 
 def bound(package: str, operator: str) -> Version:
-    """Return the version of the one bound of a dependency that has this operator."""
+    """Return the version in the only bound of a dependency with this operator."""
     [version] = [each.version for each in allowed()[package].specifier if each.operator == operator]
     return Version(version)
 

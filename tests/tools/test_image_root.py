@@ -1,4 +1,4 @@
-"""What goes into the production image, file by file."""
+"""Test which files go into the production image."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `make image-size` tells of an archive."""
+"""Test the report of `make image-size`."""
 
 import io
 import json
@@ -37,4 +37,4 @@ def test_the_largest_parts_come_first_and_the_whole_last(tmp_path: Path) -> None
     first, second, whole = said.splitlines()
     assert first.split() == ["3.0", "MB", f"{site}/grpc"]
     assert second.split() == ["0.5", "MB", "etc/passwd"]
-    assert whole.startswith("    3.5 MB  in all, ")
+    assert whole.startswith("    3.5 MB  in total, ")

@@ -1,4 +1,4 @@
-"""The second name that `make image` gives the image."""
+"""Test the second name that `make image` gives the image."""
 
 import io
 import json

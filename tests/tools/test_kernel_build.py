@@ -1,4 +1,4 @@
-"""How the kernel that runs here was compiled: what makes a fault in it hard to use."""
+"""Test that the compiled kernel has the compiler's hardening."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from double_booked.conflicts import kernel
 
 
 def elf(option: str) -> str:
-    """What binutils, which come with every compiler, read in the kernel."""
+    """Return what readelf, which comes with every compiler, reports about the kernel."""
     return subprocess.run(
         ["readelf", "--wide", option, kernel.__file__],  # noqa: S607 - wherever it is
         capture_output=True,

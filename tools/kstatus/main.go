@@ -1,5 +1,5 @@
-// Command kstatus reads one Kubernetes object as JSON from standard input and prints what
-// the library kstatus, which Flux uses, makes of it: the status, a tab, the message.
+// Command kstatus reads one Kubernetes object as JSON from standard input and prints its
+// status and message, separated by a tab, as the library kstatus computes them. Flux uses it too.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 func run() error {
 	object := &unstructured.Unstructured{}
 	if err := json.NewDecoder(os.Stdin).Decode(object); err != nil {
-		return fmt.Errorf("standard input is no object: %w", err)
+		return fmt.Errorf("standard input is not an object: %w", err)
 	}
 	result, err := status.Compute(object)
 	if err != nil {

@@ -1,7 +1,6 @@
-"""Attacks a server at the limits of a small pod, and an operator: `python -m bench.hostile`.
+"""Attack a server with the limits of a small pod, and an operator: `python -m bench.hostile`.
 
-Prints figures beside their goals; the exit code is 1 if a goal is missed. With --only it runs the
-attacks of some topics.
+Prints figures beside their goals; the exit code is 1 if a goal is missed. --only selects topics.
 """
 
 import argparse
@@ -41,7 +40,7 @@ async def measure(names: Sequence[str]) -> list[Figure]:
 
 
 def main() -> int:
-    """Return the exit code."""
+    """Run the attacks; return the exit code."""
     parser = argparse.ArgumentParser(prog="bench.hostile", description=__doc__)
     parser.add_argument("--only", action="append", choices=TOPICS, help="run this topic alone")
     names = parser.parse_args().only or list(TOPICS)

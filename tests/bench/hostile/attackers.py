@@ -1,4 +1,4 @@
-"""The process from which attacks come."""
+"""A separate process that runs the attacks."""
 
 import asyncio
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +12,7 @@ from bench.hostile.attacks import Outcome, Shot
 
 
 class Attackers:
-    """A process that runs one attack at a time; threads of this one would delay the good caller."""
+    """A process that runs one attack at a time, so that the good caller is not delayed."""
 
     def __init__(self) -> None:
         # gRPC does not survive a fork.

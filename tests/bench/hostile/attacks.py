@@ -1,7 +1,7 @@
-"""Attacks with HTTP/2 frames of our own, from a process of their own.
+"""Attacks with hand-written HTTP/2 frames, run in a separate process.
 
-A client library would compress each request anew, and obey what it is told: it would be busier
-than the server.
+A client library would compress every request again and respect flow control and GOAWAY, so it
+would use more CPU than the server.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _LARGEST_WINDOW = 2**31 - 1
 _REPLENISH_BYTES = 2**30
 _RESETS_AT_ONCE = 100
 _GZIP = b"\x00\x0dgrpc-encoding\x04gzip"
-"""A header as a literal, as those of `request_headers`."""
+"""Header field as an HPACK literal, like those of `request_headers`."""
 
 _CANCEL = struct.pack(">I", 8)
 
@@ -53,7 +53,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many calls were made, and how many of them the server ended."""
+    """Number of calls made, and of calls that the server ended."""
 
     made: int = 0
     ended: int = 0
@@ -63,18 +63,18 @@ class Outcome:
 
 
 class Attacker(Connection):
-    """A connection that makes whole calls; it reads the answers, or never makes room for them."""
+    """A connection that makes complete calls, and reads the answers or never opens its window."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, reads: bool
     ) -> None:
         super().__init__(reader, writer)
         self._reads = reads
-        # By stream; 0 stands for the connection.
+        # By stream; 0 is the connection.
         self._unread: Counter[int] = Counter()
 
     def begin(self) -> None:
-        """Send the preface, with the windows for answers."""
+        """Send the connection preface and the receive windows."""
         if self._reads:
             content = struct.pack(">HI", INITIAL_WINDOW_SIZE, _LARGEST_WINDOW)
             self._writer.write(PREFACE + frame(SETTINGS, 0, 0, content))
@@ -100,7 +100,7 @@ class Attacker(Connection):
             await self._opened.wait_for(lambda: stream in self.ended)
 
     async def attack(self, shots: list[Shot]) -> None:
-        """Make calls at once, and wait for all of them to end, or for the connection's end."""
+        """Make all calls at once; wait until all have ended or the connection is closed."""
         self.begin()
         reading = asyncio.create_task(self._read())
         calls = asyncio.create_task(self._call_all(shots))
@@ -131,10 +131,10 @@ class Attacker(Connection):
 def fire(
     port: int, shots: list[Shot], seconds: float, *, reads: bool = True, connections: int = 1
 ) -> Outcome:
-    """Make calls at once; return after they ended, or after so many seconds.
+    """Make all calls at once; return when they have ended, or after `seconds`.
 
     Args:
-        port: Of the server.
+        port: The port of the server.
         shots: The calls of each connection.
         seconds: How long to wait for their ends.
         reads: Whether to read the answers.
@@ -162,7 +162,7 @@ async def _fire(
 
 
 def reset_rapidly(port: int, seconds: float, connections: int) -> int:
-    """Open calls and reset them at once, as fast as the server reads; return how many."""
+    """Open calls and reset them immediately, as fast as the server reads; return their number."""
     return asyncio.run(_reset_rapidly(port, time.monotonic() + seconds, connections))
 
 
@@ -171,7 +171,7 @@ async def _reset_rapidly(port: int, deadline: float, connections: int) -> int:
 
 
 async def _reset(port: int, deadline: float) -> int:
-    """Do so on one connection, and again on another when the server closes it."""
+    """Open and reset calls on one connection; reconnect when the server closes it."""
     done = 0
     while time.monotonic() < deadline:
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Callers that mean no harm, and what they see of an attack."""
+"""Well-behaved callers, and what they notice of an attack."""
 
 import asyncio
 import math
@@ -19,18 +19,18 @@ _INTERVAL_SECONDS = 0.005
 _DEADLINE_SECONDS = 5.0
 _ALONE: tuple[tuple[str, int], ...] = (
     ("grpc.use_local_subchannel_pool", 1),
-    # Retries of gRPC's own would hide a call that failed.
+    # gRPC's own retries would hide failed calls.
     ("grpc.enable_retries", 0),
 )
 
 
 @dataclass(slots=True)
 class Seen:
-    """What became of the calls of a good caller.
+    """Outcomes of the calls of a good caller.
 
     Attributes:
-        times: The seconds that each answered call took, from when it was due.
-        failed: How many calls failed, by code.
+        times: Seconds that each answered call took, counted from when it was due.
+        failed: Number of failed calls by code.
     """
 
     times: list[float] = field(default_factory=list)
@@ -43,24 +43,24 @@ class Seen:
 
     @property
     def calls(self) -> int:
-        """How many calls there were."""
+        """Return the number of calls."""
         return len(self.times) + self.failed.total()
 
     def p99_ms(self) -> float:
-        """Return the time within which 99 % of the answers came."""
+        """Return the 99th percentile of the answer times in milliseconds."""
         return 1e3 * sorted(self.times)[len(self.times) * 99 // 100] if self.times else math.inf
 
     def failed_share(self) -> float:
-        """Return the share of the calls that failed, 1 if there were none."""
+        """Return the share of failed calls; 1 if there were no calls."""
         return self.failed.total() / self.calls if self.calls else 1.0
 
 
 @asynccontextmanager
 async def good_caller(server: Server) -> AsyncIterator[Seen]:
-    """Call with lists of 10 events, 200 times a second, answered or not.
+    """Send lists of 10 events 200 times a second, whether or not answers come.
 
-    A caller that waits for its answers calls less while the server is slow, and so misses most of
-    what it is to see.
+    A caller that waits for answers would call less while the server is slow, and would measure
+    little of the slow time ("coordinated omission").
     """
     seen = Seen()
     async with grpc.aio.insecure_channel(server.address, _ALONE) as channel:
@@ -84,7 +84,7 @@ async def _call_often(call: _Call, seen: Seen) -> None:
                 due += _INTERVAL_SECONDS
                 await asyncio.sleep(due - time.perf_counter())
         except asyncio.CancelledError:
-            pass  # what is under way still counts
+            pass  # calls in flight still count
 
 
 async def _call(call: _Call, request: bytes, due: float, seen: Seen) -> None:
@@ -97,7 +97,7 @@ async def _call(call: _Call, request: bytes, due: float, seen: Seen) -> None:
 
 
 async def burst(server: Server, calls: int) -> Counter[str]:
-    """Make calls at once on one connection; return how they ended."""
+    """Make calls at once on one connection; return the number of each code."""
     async with grpc.aio.insecure_channel(server.address, _ALONE) as channel:
         call: _Call = channel.unary_unary(GET)
         seen = Seen()

@@ -1,4 +1,4 @@
-"""Cgroups with the limits of a pod, of version 1 or 2."""
+"""Cgroups (version 1 or 2) with the limits of a pod."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 _PERIOD_MICROSECONDS = 100_000
-"""What the kubelet sets, too."""
+"""CPU period in microseconds, as the kubelet sets it."""
 
 _REMOVAL_SECONDS = 5.0
 
@@ -18,19 +18,19 @@ class Cgroup:
     """A cgroup for one process.
 
     Attributes:
-        folders: Its folders: one with version 2, one a controller with version 1.
-        peak: The file that has its peak of memory, in bytes.
+        folders: Its folders: one with version 2, one per controller with version 1.
+        peak: The file with its peak memory in bytes.
     """
 
     folders: tuple[Path, ...]
     peak: Path
 
     def peak_bytes(self) -> int:
-        """Return the most memory that its processes, and the system for them, had at once."""
+        """Return the peak memory of its processes in bytes, kernel memory included."""
         return int(self.peak.read_text())
 
     def remove(self) -> None:
-        """Remove it; the system takes a moment to let go of processes that ended."""
+        """Remove it, with retries: the system releases ended processes a moment later."""
         deadline = time.monotonic() + _REMOVAL_SECONDS
         for folder in self.folders:
             while folder.exists() and time.monotonic() < deadline:
@@ -43,10 +43,10 @@ class Cgroup:
 def limited(
     memory_bytes: int, cpus: float, root: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[Cgroup | None]:
-    """Make a cgroup with these limits, and remove it afterwards.
+    """Make a cgroup with these limits, and remove it on exit.
 
     Yields:
-        The cgroup, or None where this process may make none.
+        The cgroup, or None if this process may not create one.
     """
     name = f"double-booked-{uuid4().hex[:8]}"
     quota = round(cpus * _PERIOD_MICROSECONDS)
@@ -72,7 +72,7 @@ def limited(
 
 
 def _apply(made: Cgroup, settings: dict[Path, object]) -> bool:
-    """Make the folders and write the settings; return whether this process may."""
+    """Make the folders and write the settings; return False if that is not permitted."""
     try:
         for folder in made.folders:
             folder.mkdir()

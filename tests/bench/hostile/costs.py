@@ -1,4 +1,4 @@
-"""What requests and messages of feeds cost the server in CPU time."""
+"""Measure what requests and feed messages cost the server in CPU time."""
 
 import asyncio
 from collections.abc import Generator, Iterator, Sequence
@@ -19,13 +19,13 @@ MAX_MESSAGE_MS = 1.0
 
 _GIVE_UP_SECONDS = 60.0
 _NEGLIGIBLE_SECONDS = 0.5
-"""Below, a ratio says little: the clock goes in steps of 10 ms."""
+"""Ratios of shorter times mean little: the clock has steps of 10 ms."""
 
 _MESSAGES = (20, 1_000)
-"""How many messages to send: many only where few are cheap."""
+"""Numbers of messages to send: many only if a few are cheap."""
 
 _MESSAGES_CPU_SECONDS = 4.0
-"""After so much for all messages, the goal is missed by far."""
+"""CPU seconds for all messages after which the goal is clearly missed."""
 
 _FIRSTS = (
     Request("10,000 capacities in 1 MB of options", SWEEP, requests.allowed_options),
@@ -36,11 +36,11 @@ _FIRSTS = (
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a call cost.
+    """The cost of a call.
 
     Attributes:
-        seconds: Of CPU.
-        end: Why that is not all, "" if it is.
+        seconds: CPU seconds.
+        end: Why the cost is incomplete; "" if it is complete.
         code: How the call ended.
     """
 
@@ -53,12 +53,12 @@ class Cost:
 
 
 async def measure(attackers: Attackers, costly: Sequence[Request] = COSTLY) -> list[Figure]:
-    """Print what requests cost at half their size and in full; return the worst figures."""
+    """Print the cost of requests at half and full size; return the worst figures."""
     rows, costs, ratios = [], [], []
     with closing(_servers()) as servers:
         for request in costly:
             half = await _cost(attackers, next(servers), _shot(request, 0.5))
-            full = half  # what gives up at half its size needs no second look
+            full = half  # a request that gave up at half its size is not repeated
             if not half.end:
                 full = await _cost(attackers, next(servers), _shot(request, 1.0))
             ratio = full.seconds / max(half.seconds, 0.01)
@@ -88,7 +88,7 @@ async def measure(attackers: Attackers, costly: Sequence[Request] = COSTLY) -> l
 
 
 async def measure_feeds(attackers: Attackers, firsts: Sequence[Request] = _FIRSTS) -> list[Figure]:
-    """Return what a message of 10 bytes costs after each first message of a feed."""
+    """Return the cost of a 10-byte message after each kind of first feed message."""
     figures = []
     with closing(_servers()) as servers:
         for first in firsts:
@@ -105,7 +105,7 @@ async def measure_feeds(attackers: Attackers, firsts: Sequence[Request] = _FIRST
 
 
 async def _message_cost(attackers: Attackers, servers: Iterator[Server], first: Request) -> Cost:
-    """Return what one of many messages costs after the first; of few, where they are not cheap."""
+    """Return the cost per message after the first, of many messages or of few expensive ones."""
     few, many = _MESSAGES
     alone = await _cost(attackers, next(servers), _shot(first, 1.0))
     each = await _later_cost(attackers, next(servers), first, alone, few)
@@ -124,7 +124,7 @@ async def _later_cost(
 
 
 def _servers() -> Generator[Server, None, None]:
-    """Yield a server, the same one for as long as it lives."""
+    """Yield the same server until it has ended, then a new one."""
     while True:
         with serving() as server:
             while not server.end():
@@ -138,7 +138,7 @@ def _shot(request: Request, share: float) -> Shot:
 async def _cost(
     attackers: Attackers, server: Server, shot: Shot, limit: float = MAX_CPU_SECONDS + 1
 ) -> Cost:
-    """Make a call; end the server where it costs more than the limit."""
+    """Make a call; stop the server if the call costs more than the limit."""
     counted = await server.codes()
     before = used = server.cpu_seconds()
     end = ""
@@ -154,7 +154,7 @@ async def _cost(
         server.process.kill()
         server.process.wait()
     outcome = await call
-    codes = await server.codes() - counted  # an end is known by the time that this is answered
+    codes = await server.codes() - counted  # the call has ended by the time this is answered
     end = end or server.end() or ("" if outcome.ended else "not ended")
     return Cost(used - before, end, listed(codes))
 

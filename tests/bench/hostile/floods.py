@@ -1,4 +1,4 @@
-"""Floods of streams and connections, beside a good caller."""
+"""Flood a server with streams and connections, beside a good caller."""
 
 import asyncio
 import resource
@@ -14,7 +14,7 @@ from bench.hostile.requests import MIB, REFLECT, SWEEP, WATCH
 from bench.hostile.server import Server, serving
 
 MAX_FAILED_SHARE = {1: 0.0, 20: 0.01}
-"""Of a good client's calls, by the number of connections that reset their calls."""
+"""Tolerated share of failed calls of a good client, by number of resetting connections."""
 
 _SECONDS = 4.0
 _IDLE_FEEDS = 1_000
@@ -29,7 +29,7 @@ _PROBE_SECONDS = 0.5
 
 
 async def measure_resets(attackers: Attackers, seconds: float = _SECONDS) -> list[Figure]:
-    """Return what a good client sees of calls that are reset at once."""
+    """Return what a good client sees while others reset their calls at once."""
     figures = []
     for connections in MAX_FAILED_SHARE:
         with serving() as server:
@@ -57,7 +57,7 @@ async def _measure_resets(
 async def measure_idle(
     attackers: Attackers, feeds: int = _IDLE_FEEDS, seconds: float = _SECONDS
 ) -> list[Figure]:
-    """Return what others see of a connection full of feeds that send nothing."""
+    """Return what others see while one connection is full of idle feeds."""
     shots = [Shot(SWEEP, (), is_open=True)] * feeds
     with serving() as server:
         async with good_caller(server) as seen:
@@ -75,7 +75,7 @@ async def measure_idle(
 
 
 async def measure_streams(attackers: Attackers, seconds: float = _SECONDS) -> list[Figure]:
-    """Return what others see of idle streams of health and reflection, on many connections."""
+    """Return what others see while many connections hold idle health and reflection streams."""
     shots = [Shot(method, (), is_open=True) for method in (WATCH, REFLECT)] * (_STREAMS // 2)
     with serving() as server:
         async with good_caller(server) as seen:
@@ -111,7 +111,7 @@ async def measure_burst(calls: int = _BURST) -> list[Figure]:
 async def measure_http(
     connections: int = _HALF_OPEN, seconds: float = _CLOSED_SECONDS
 ) -> list[Figure]:
-    """Return what becomes of HTTP requests that do not end, and of everybody else meanwhile."""
+    """Return what happens to unfinished HTTP requests, and to all others meanwhile."""
     _raise_own_files()
     with serving(files=_FILES) as server:
         probes = asyncio.create_task(_probe(server, seconds))
@@ -140,7 +140,7 @@ async def measure_http(
 async def _half_open(
     server: Server,
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
-    """Send half a request; return its connection, None if there is none."""
+    """Send half a request; return its connection, or None if connecting failed."""
     port = int(server.http.rpartition(":")[2])
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(5):
@@ -156,7 +156,7 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
 
 
 async def _probe(server: Server, seconds: float) -> tuple[int, int]:
-    """Probe and call over new connections; return how many of them failed, of how many."""
+    """Probe and call over new connections; return the failed and the total number."""
     failed = asked = 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -168,7 +168,7 @@ async def _probe(server: Server, seconds: float) -> tuple[int, int]:
 
 
 def _raise_own_files() -> None:
-    """Let this process have as many files open as it may."""
+    """Raise the soft limit of open files of this process to the hard limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

@@ -30,10 +30,10 @@ def show_figures(title: str, figures: Sequence[Figure]) -> None:
 
 
 def verdict(is_met: bool) -> str:  # noqa: FBT001 - the one thing that it is about
-    """Return how a table says it."""
+    """Return the verdict as the table shows it."""
     return "met" if is_met else "MISSED"
 
 
 def listed(codes: Mapping[str, int]) -> str:
-    """Return how often each code was seen."""
+    """Return the number of each code as text."""
     return ", ".join(f"{number:,} {code}" for code, number in codes.items() if number) or "none"

@@ -1,4 +1,4 @@
-"""Requests that need much memory, alone and twenty at once, beside a good caller."""
+"""Attack with requests that need much memory, one or twenty at once, beside a good caller."""
 
 import asyncio
 import math
@@ -22,11 +22,11 @@ MAX_HOLD_MS = 50
 
 _TWENTY = 20
 _SECONDS = 2.0
-"""How long an attack goes on, in waves: each begins when the former one has ended."""
+"""Seconds that an attack lasts, in waves: each begins when the previous one has ended."""
 
 _WAVE_SECONDS = 4.0
 _LONG_WAVE_SECONDS = 12.0
-"""When a wave that does not end is given up: requests that are read whole take their time."""
+"""Seconds after which a wave is abandoned; requests that are read completely are slow."""
 
 _SETTLE_SECONDS = 0.3
 
@@ -38,8 +38,8 @@ class Case:
     Attributes:
         name: What it is, for the table.
         calls: Method and maker of each call, used in turn.
-        counts: How many calls to make at once, in a row of the table each.
-        first: A call that goes before all others, twice.
+        counts: Numbers of calls to make at once, one table row each.
+        first: A call that is made twice before all others.
         is_open: Whether the calls are feeds that are left open.
         reads: Whether the answers are read.
         seconds: How long to wait for the answers of a wave.
@@ -54,7 +54,7 @@ class Case:
     seconds: float = _WAVE_SECONDS
 
     def shots(self, count: int) -> list[Shot]:
-        """Return so many calls."""
+        """Return `count` calls."""
         before = [self.first] * 2 if self.first else []
         calls = [*before, *(self.calls[each % len(self.calls)] for each in range(count))]
         return [Shot(method, (made(make, 1.0),), self.is_open) for method, make in calls]
@@ -106,12 +106,12 @@ CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an attack did: mebibytes, milliseconds.
+    """The effect of an attack, in MiB and ms.
 
     Attributes:
-        failed: The calls of the good caller that failed, by code.
+        failed: Failed calls of the good caller by code.
         end: How the server ended, "" if it lives.
-        codes: How all calls ended, as the server counts.
+        codes: Number of calls by code, as the server counts them.
     """
 
     peak_mib: float
@@ -187,7 +187,7 @@ async def _attack(attackers: Attackers, case: Case, shots: list[Shot], server: S
 
 
 def _row(case: Case, count: int, result: Result) -> tuple[object, ...]:
-    # The good caller's calls are not the attack's.
+    # The calls of the good caller do not count as attacks.
     attacked = Counter(result.codes) - result.failed
     attacked["OK"] = 0
     return (

@@ -1,4 +1,4 @@
-"""Requests that cost a server far more than they cost their caller."""
+"""Requests that cost a server far more than their caller."""
 
 import functools
 import gzip
@@ -23,7 +23,7 @@ MAX_RESOURCES = 100
 """The default limits."""
 
 _MAX_CAPACITIES = 10_000
-"""How many entries of options are allowed."""
+"""Allowed number of entries in options."""
 
 _TINY = delimited(1, delimited(4, b"") + delimited(5, b""))
 """The smallest event: an instant at 1970-01-01."""
@@ -37,12 +37,12 @@ _LAST = 4_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that ought to cost little, made in full only when it is needed.
+    """A request that must stay cheap to answer; built only when needed.
 
     Attributes:
         name: What it is, for the table.
         method: Its full name.
-        make: Returns the message; its argument is the share of the full size, up to 1.
+        make: Builds the message; its argument is the share (0 to 1) of the full size.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Request:
 
 
 def framed(message: bytes, *, zipped: bool = True) -> bytes:
-    """Return a message as gRPC sends it, compressed with gzip or not."""
+    """Return a message with its gRPC frame, optionally compressed with gzip."""
     content = gzip.compress(message, 1) if zipped else message
     return bytes([zipped]) + len(content).to_bytes(4) + content
 
 
 @functools.cache
 def made(make: Callable[[float], bytes], share: float) -> bytes:
-    """Return a request as it is sent; making one takes seconds."""
+    """Return a framed request, cached because building one takes seconds."""
     return framed(make(share))
 
 
@@ -68,25 +68,25 @@ def small(events: int = 10) -> bytes:
 
 
 def empty_options(share: float) -> bytes:
-    """Return 64 MiB of options that say nothing."""
+    """Return 64 MiB of empty options."""
     return delimited(2, b"") * round(share * MAX_MESSAGE / 2)
 
 
 def empty_options_in_batch(share: float) -> bytes:
-    """Return the same in the lists of a batch, 32 KiB each."""
+    """Return 64 MiB of empty options in the lists of a batch, 32 KiB each."""
     return delimited(1, delimited(2, b"") * 16_384) * round(share * 2_000)
 
 
 def options_in_batch(share: float) -> bytes:
-    """Return a batch of 64 lists with the largest options that are allowed."""
+    """Return a batch of 64 lists with the largest allowed options."""
     return delimited(1, allowed_options(1)) * round(share * 64)
 
 
 def capacities(entries: int, length: int = 4, each: int = 2) -> bytes:
-    """Return options with so many equal capacities, of resources with names of a length."""
+    """Return options with `entries` equal capacities of resources with names of `length`."""
     placeholder = bytes(length)
     before, after = capacity(placeholder, each).split(placeholder)
-    # Joined, since a call an entry takes seconds.
+    # Joined, because one call per entry takes seconds.
     return delimited(2, before + (after + before).join(_names(entries, length)) + after)
 
 
@@ -130,7 +130,7 @@ def busy(share: float) -> bytes:
 
 
 def crowded(share: float) -> bytes:
-    """Return events that all overlap on the same 100 resources of capacity 2: 12,000,000 uses."""
+    """Return events that all overlap on the same 100 resources of capacity 2."""
     names = _names(MAX_RESOURCES)
     listed = _listed(names)
     return delimited(1, event(0, _LAST, listed)) * round(share * 100_000) + capacities(
@@ -139,7 +139,7 @@ def crowded(share: float) -> bytes:
 
 
 def many_names(share: float) -> bytes:
-    """Return 64 MiB of events whose 100 resources each have a name that no other has."""
+    """Return 64 MiB of events with 100 uniquely named resources each."""
     names = _names(round(share * 10_900_000))
     made = []
     for begin in range(0, len(names), MAX_RESOURCES):
@@ -156,12 +156,12 @@ def explained_list(titles: int = 0) -> bytes:
 
 
 def explained_batch(share: float) -> bytes:
-    """Return 2,500 such lists: 45 MB, whose answer would have 10 GiB."""
+    """Return a batch of 2,500 explained lists: 45 MB, with an answer of 10 GiB."""
     return delimited(1, explained_list()) * round(share * 2_500)
 
 
 def explained_titles(share: float) -> bytes:
-    """Return one such list with 60 MiB of titles."""
+    """Return one explained list with 60 MiB of titles."""
     return explained_list(round(share * 60 * MIB / 999))
 
 
@@ -172,7 +172,7 @@ def one_group(share: float) -> bytes:
 
 
 def faulty_lists(share: float) -> bytes:
-    """Return 8,192 lists with a capacity of 0 for "": 64 KiB, and a fault each."""
+    """Return 8,192 lists with a capacity of 0 for "": 64 KiB, with one fault each."""
     return delimited(1, delimited(2, delimited(1, delimited(1, b"")))) * round(share * 8_192)
 
 
@@ -182,29 +182,29 @@ def empty_lists(share: float) -> bytes:
 
 
 def title(share: float) -> bytes:
-    """Return one event with a title of nearly 64 MiB, which gzip makes 65 KB of."""
+    """Return one event with a title of nearly 64 MiB, 65 KB as gzip."""
     return delimited(1, event(0, 1, delimited(2, b"x" * round(share * (MAX_MESSAGE - 100)))))
 
 
 def empty_titles(share: float) -> bytes:
-    """Return one event with 32 million titles, of which the last counts."""
+    """Return one event with 32 million titles, of which only the last counts."""
     titles = delimited(2, b"") * round(share * (MAX_MESSAGE - 100) / 2)
     return delimited(1, event(0, 1, titles))
 
 
 def title_in_batch(share: float) -> bytes:
-    """Return the same as the one list of a batch."""
+    """Return a batch whose only list is that of `title`."""
     return delimited(1, title(share * 0.999))
 
 
 def _listed(names: list[bytes]) -> bytes:
-    """Return the resources of an event, all with names of four bytes."""
+    """Return the encoded resources of an event; all names have four bytes."""
     head = delimited(6, bytes(4))[:2]
     return head + head.join(names)
 
 
 def _names(count: int, length: int = 4) -> list[bytes]:
-    """Return different names of a length, of four at least."""
+    """Return distinct names of a length of at least four."""
     letters = (ascii_letters + digits + "_.").encode()
     tail = b"x" * (length - 4)
     return [bytes(each) + tail for each in islice(product(letters, repeat=4), count)]
@@ -225,4 +225,4 @@ COSTLY = (
     Request("8,192 faulty lists in 64 KiB", BATCH, faulty_lists),
     Request("1,990,000 events in one group", STREAM, one_group),
 )
-"""Requests within the default limits of the size of a message and the number of its events."""
+"""Requests within the default limits of message size and number of events."""

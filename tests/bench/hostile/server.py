@@ -1,4 +1,4 @@
-"""A server under attack: `python -m double_booked serve` at the limits of a small pod."""
+"""A server under attack: `python -m double_booked serve` with the limits of a small pod."""
 
 import json
 import os
@@ -35,14 +35,14 @@ _RECEIVED = re.compile(r'grpc_server_msg_received_total\{.*"SweepConflicts".*\} 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server in a process of its own.
+    """A server in its own process.
 
     Attributes:
         process: The process.
-        port: Where it speaks gRPC.
+        port: Its gRPC port.
         http: The URL of its HTTP port.
-        meter: How long it held the GIL.
-        cgroup: The cgroup that limits it, None where none could be made.
+        meter: Measures how long it held the GIL.
+        cgroup: The cgroup that limits it; None if it could not be created.
     """
 
     process: subprocess.Popen[bytes]
@@ -53,24 +53,24 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it is called."""
+        """Return its gRPC address."""
         return f"127.0.0.1:{self.port}"
 
     def end(self) -> str:
-        """Return how it ended, "" while it runs."""
+        """Return how it ended; "" while it runs."""
         code = self.process.poll()
         if code is None:
             return ""
         return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
 
     def cpu_seconds(self) -> float:
-        """Return the user and system time so far, in steps of 10 ms; 0 after its end."""
+        """Return user plus system seconds so far, in steps of 10 ms; 0 after its end."""
         with suppress(OSError):
             return cpu_seconds(self.process.pid)
         return 0.0
 
     def peak_bytes(self) -> int:
-        """Return the most memory that it had at once; 0 after its end without a cgroup."""
+        """Return its peak memory in bytes; 0 after its end without a cgroup."""
         if self.cgroup:
             return self.cgroup.peak_bytes()
         with suppress(OSError, IndexError):
@@ -79,7 +79,7 @@ class Server:
         return 0
 
     async def get(self, path: str) -> str:
-        """Return what it answers over HTTP, "" if it does not with 200."""
+        """Return the body of an HTTP answer; "" unless the status is 200."""
         timeout = aiohttp.ClientTimeout(_ANSWER_SECONDS)
         with suppress(aiohttp.ClientError, TimeoutError, OSError):
             async with (
@@ -90,19 +90,19 @@ class Server:
         return ""
 
     async def codes(self) -> Counter[str]:
-        """Return how its calls ended, as it counts them."""
+        """Return its number of calls by code, from its metrics."""
         found: Counter[str] = Counter()
         for code, number in _HANDLED.findall(await self.get("metrics")):
             found[code] += round(float(number))
         return +found
 
     async def feed_messages(self) -> int:
-        """Return how many messages of feeds it has received."""
+        """Return the number of feed messages that it has received."""
         return sum(round(float(each)) for each in _RECEIVED.findall(await self.get("metrics")))
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process that runs.
+    """Return user plus system seconds of a running process.
 
     Raises:
         OSError: There is no such process.
@@ -113,10 +113,10 @@ def cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def serving(*, files: int = 0) -> Iterator[Server]:
-    """Run a server with a pod's limits inside the block, however it ends.
+    """Run a server with the limits of a pod inside the block.
 
     Args:
-        files: How many files it may have open; 0 for as many as this process.
+        files: Limit of open files; 0 for that of this process.
     """
     with TemporaryDirectory() as folder, limited(MEMORY_BYTES, CPUS) as cgroup:
         meter, log = Path(folder, "meter"), Path(folder, "log")
@@ -142,7 +142,7 @@ def serving(*, files: int = 0) -> Iterator[Server]:
 
 
 def _settings(*, is_limited: bool) -> dict[str, str]:
-    """Return what the chart sets at these limits, with free ports on loopback."""
+    """Return the settings of the chart for these limits, with free ports on loopback."""
     settings = {
         "SERVICE_HOST": "127.0.0.1:0",
         "HEALTH_CHECK_HOST": "127.0.0.1:0",
@@ -150,7 +150,7 @@ def _settings(*, is_limited: bool) -> dict[str, str]:
         "LOG_FORMAT": "json",
         "LOG_CALLS": "none",
     }
-    if not is_limited:  # else the server reads its limit itself
+    if not is_limited:  # otherwise the server reads its limit itself
         budget = Bounds.of(0, MAX_MESSAGE, MEMORY_BYTES).in_flight
         settings["MAX_BYTES_IN_FLIGHT"] = str(budget)
     return settings
@@ -168,7 +168,7 @@ def _listening(process: subprocess.Popen[bytes], log: Path) -> dict[str, int]:
 
 
 def _keep_in_memory(server: Server) -> None:
-    """End a server that no cgroup limits once it takes more than it may."""
+    """Kill a server without a cgroup when it exceeds its memory limit."""
     while not server.end():
         if server.peak_bytes() > MEMORY_BYTES:
             server.process.kill()

@@ -1,10 +1,10 @@
-"""Runs double-booked in cgroups, and measures how long its threads keep the GIL.
+"""Run double-booked in cgroups, and measure how long its threads hold the GIL.
 
 Its first argument is a `Watch` as JSON, the others are those of `python -m double_booked`. A
-thread sleeps for 2 ms again and again. What it sleeps longer, it waited for the GIL or for a core;
-Linux tells how long it waited for a core. Whoever keeps the GIL may wait for a core too, behind
-threads that do not need it and other programs. So a hold counts as the CPU time that the busiest
-of the threads that run Python had meanwhile.
+thread repeatedly sleeps for 2 ms. The extra time until it wakes is time spent waiting for the GIL
+or for a core; Linux reports the wait for a core. The thread that holds the GIL may wait for a core
+too, behind threads without the GIL or other programs. So a hold counts as the CPU time of the
+busiest Python thread meanwhile.
 """
 
 import json
@@ -28,9 +28,9 @@ class Watch:
     """How to run the program.
 
     Attributes:
-        meter: A file of 8 bytes, where the longest hold in seconds is written.
+        meter: A file of 8 bytes with the longest hold in seconds.
         cgroups: The folders of the cgroups to run in.
-        files: How many files it may have open; 0 for as many as its parent.
+        files: Limit of open files; 0 for that of the parent.
     """
 
     meter: str
@@ -39,7 +39,7 @@ class Watch:
 
 
 class Meter:
-    """The longest time that the GIL was held, shared between processes."""
+    """The longest hold of the GIL, shared between processes."""
 
     def __init__(self, file: Path) -> None:
         with file.open("r+b") as opened:
@@ -47,7 +47,7 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """The longest hold since it was last set."""
+        """Return the longest hold in seconds since it was last reset."""
         longest: float = struct.unpack("d", self._shared[:])[0]
         return longest
 
@@ -57,16 +57,16 @@ class Meter:
 
 
 class Clocks:
-    """How long each thread that runs Python had a core, and waited for one."""
+    """CPU time and waiting time of each Python thread."""
 
     def __init__(self) -> None:
         self._files: dict[int, int] = {}
 
     def read(self) -> dict[int, tuple[float, float]]:
-        """Return the seconds on a core and those of waiting for one, by thread."""
+        """Return seconds on a core and seconds waiting for one, by thread."""
         times = {}
         for thread in threading.enumerate():
-            with suppress(OSError):  # it has not begun, or has just ended
+            with suppress(OSError):  # the thread has not started yet, or has just ended
                 times[thread.native_id or 0] = self._read(thread.native_id or 0)
         return times
 
@@ -78,7 +78,7 @@ class Clocks:
 
 
 def measure(meter: Meter) -> None:
-    """Note the longest hold of the GIL, for ever."""
+    """Record the longest hold of the GIL until the process ends."""
     me, clocks = threading.get_native_id(), Clocks()
     now, times = time.perf_counter(), clocks.read()
     while True:

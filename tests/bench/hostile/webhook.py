@@ -1,4 +1,4 @@
-"""Forged reviews to a real operator, from somebody who reaches its port and nothing more."""
+"""Send forged reviews to a real operator, as a client that can only reach its port."""
 
 import asyncio
 import json
@@ -29,14 +29,14 @@ from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
 
 MAX_CPU_SECONDS = 1.0
-"""For a thousand forged reviews."""
+"""CPU seconds allowed for a thousand forged reviews."""
 
 _KEPT = 10_000
 _RECONNECTED = 1_000
 _FORGERS = 20
 _START_SECONDS = 30
 _DETAILS_SECONDS = 3
-"""Details of a status follow the verdict after 2 s."""
+"""Seconds until the details of a status follow its verdict (2 s), with a margin."""
 
 _CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
 _SECRET_NAME = "secret-plan"  # noqa: S105 - the name of a booking, which nobody is to learn
@@ -48,7 +48,7 @@ _RESERVATIONS = re.compile(r"^double_booked_operator_reservations ([\d.e+]+)", r
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """An operator in a process of its own, and the API server that it asks."""
+    """An operator in its own process, and the API server that it uses."""
 
     api: FakeApiServer
     process: subprocess.Popen[bytes]
@@ -56,12 +56,12 @@ class Operator:
     http: str
 
     def path(self) -> str:
-        """Return the path of reviews of bookings that only the API server is to know."""
+        """Return the secret path for reviews of bookings, as the API server knows it."""
         [first, *_] = self.api.objects[_CONFIGURATION]["webhooks"]
         return urlsplit(first["clientConfig"]["url"]).path or "/bookings"
 
     async def get(self, path: str) -> str:
-        """Return what it answers over HTTP, "" if it does not with 200."""
+        """Return the body of an HTTP answer; "" unless the status is 200."""
         with suppress(aiohttp.ClientError):
             async with (
                 aiohttp.ClientSession() as session,
@@ -71,26 +71,26 @@ class Operator:
         return ""
 
     async def reservations(self) -> float:
-        """Return how many reservations it holds."""
+        """Return its number of reservations."""
         found = _RESERVATIONS.search(await self.get("metrics"))
         return float(found[1]) if found else 0.0
 
     def asked(self) -> int:
-        """Return how many requests it made, but for those that keep its Lease and its webhook."""
+        """Return its number of requests, except for its Lease and its webhook configuration."""
         own = (LEASES, WEBHOOKS)
         return sum(not path.startswith(own) for _, path in self.api.requests)
 
 
 @dataclass(slots=True)
 class Answers:
-    """What forgers were told: how often each status, and whether a name was among it."""
+    """Answers to forged reviews: the number of each status, and whether a name leaked."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     names: bool = False
 
 
 async def measure(kept: int = _KEPT, reconnected: int = _RECONNECTED) -> list[Figure]:
-    """Return what forged reviews do, and what they cost."""
+    """Return the effect and the cost of forged reviews."""
     async with operating() as operator:
         asked, reserved = operator.asked(), await operator.reservations()
         answers = Answers()
@@ -112,7 +112,7 @@ async def measure(kept: int = _KEPT, reconnected: int = _RECONNECTED) -> list[Fi
 
 
 def _effect(answers: Answers, made: int, reservations: float, honest: tuple[int, str]) -> Figure:
-    """Return what forged reviews did, and an honest one after them."""
+    """Return the effect of forged reviews and of a genuine one after them."""
     status, text = honest
     is_harmless = set(answers.statuses) == {404} and not (made or reservations or answers.names)
     is_admitted = status == HTTPStatus.OK and json.loads(text)["response"]["allowed"]
@@ -128,7 +128,7 @@ def _effect(answers: Answers, made: int, reservations: float, honest: tuple[int,
 
 
 async def _cost(operator: Operator, answers: Answers, number: int, *, keep: bool) -> float:
-    """Forge reviews; return what a thousand cost the operator in CPU seconds."""
+    """Forge reviews; return the operator's CPU seconds per thousand."""
     before = cpu_seconds(operator.process.pid)
     async with _forging(keep=keep) as session:
         forgers = (_forge(operator, session, answers, number, each) for each in range(_FORGERS))
@@ -138,7 +138,7 @@ async def _cost(operator: Operator, answers: Answers, number: int, *, keep: bool
 
 @asynccontextmanager
 async def _forging(*, keep: bool) -> AsyncIterator[aiohttp.ClientSession]:
-    """Connect to the webhook as anybody can: without a look at its certificate."""
+    """Connect to the webhook without verifying its certificate."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connector = aiohttp.TCPConnector(ssl=context, limit=_FORGERS, force_close=not keep)
@@ -149,7 +149,7 @@ async def _forging(*, keep: bool) -> AsyncIterator[aiohttp.ClientSession]:
 async def _forge(
     operator: Operator, session: aiohttp.ClientSession, answers: Answers, number: int, first: int
 ) -> None:
-    """Forge every twentieth review: of a slot that is taken, of one that is free, of a path."""
+    """Forge every twentieth review, for a taken slot, a free slot, or another path."""
     paths = ("bookings", "calendars", "", f"{'0' * 32}/bookings")
     for each in range(first, number, _FORGERS):
         path = paths[each % 40 // 10] if each % 3 == 0 else "bookings"
@@ -169,7 +169,7 @@ def _booking(name: str) -> dict[str, Any]:
 
 
 async def _review(session: aiohttp.ClientSession, url: str, raw: dict[str, Any]) -> tuple[int, str]:
-    """Return status and text of the answer to a creation; 0 where there is none."""
+    """Return status and text of the answer to a creation; status 0 if there is no answer."""
     kind = {"group": "double-booked.io", "version": "v1alpha1", "resource": "bookings"}
     request = {
         "uid": "1",
@@ -189,7 +189,7 @@ async def _review(session: aiohttp.ClientSession, url: str, raw: dict[str, Any])
 
 @asynccontextmanager
 async def operating() -> AsyncIterator[Operator]:
-    """Run an operator that admits, with one calendar and one booking of a name to keep."""
+    """Run an admitting operator with one calendar and one booking with a secret name."""
     async with serving_api() as (api, _):
         _fill(api)
         with _process(api) as made:
@@ -246,13 +246,13 @@ def _free_port() -> int:
 
 
 async def _until_ready(operator: Operator) -> None:
-    """Wait until it admits, and has written the status of a booking."""
+    """Wait until the operator admits and has written the status of a booking."""
     path = f"{BOOKINGS}/{_SECRET_NAME}"
     async with asyncio.timeout(_START_SECONDS):
         while not await operator.get("readyz"):
             assert operator.process.poll() is None, "the operator ended"
             await asyncio.sleep(0.1)
-        # With a booking at its start, it would wait for what a former operator may have admitted.
+        # Bookings at its start would make it wait for writes admitted by a previous operator.
         operator.api.put(path, raw_booking(_SECRET_NAME, *_TAKEN))
         while not operator.api.objects[path].get("status"):
             await asyncio.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Batches, of which each list is answered as it is by itself."""
+"""Check that each list of a batch gets the same answer as in a call of its own."""
 
 from collections.abc import Iterable
 
@@ -32,13 +32,13 @@ def check(data: bytes) -> None:
     try:
         lists = BatchGetConflictsRequest.FromString(data).lists
     except DecodeError:
-        return  # protobuf counts the batch in the depth of what it cannot read, the kernel does not
+        return  # protobuf counts the batch as a level of nesting, the kernel does not
     results = None if answer is None else list(BatchGetConflictsResponse.FromString(answer).results)
     assert results == _one_by_one(lists)
 
 
 def _one_by_one(lists: Iterable[EventList]) -> list[ConflictList] | None:
-    """What the lists' answers are; None if any is refused."""
+    """Return the answers to the lists; None if one of them is rejected."""
     try:
         answers = [kernel.get_conflicts(each.SerializeToString(), UNLIMITED) for each in lists]
     except InvalidRequestError:

@@ -1,4 +1,4 @@
-"""Files of any content, of which events are read or faults are told."""
+"""Check that every file gives either events or faults."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ WORDS = (
 
 
 def check(data: bytes) -> None:
-    """Looks at a byte that chooses what events take, and the content of a file."""
+    """Check a byte that chooses the resources of events, followed by the content of a file."""
     by = BY[sum(data[:1]) % len(BY)]
     with NamedTemporaryFile() as file:
         file.write(data[1:])

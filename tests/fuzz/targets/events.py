@@ -1,8 +1,7 @@
-"""Calendars with faults, of which no event is passed over in silence.
+"""Check that no event of a damaged calendar is silently dropped.
 
-The bytes choose what is written into a valid calendar of a few events, and which of its lines are
-then damaged. Each event of it is in the result, is named as skipped, or is counted as outside of
-the window.
+The bytes choose the contents of a valid calendar with a few events, and which lines are then
+damaged. Each event must be in the result, listed as skipped, or counted as outside the window.
 """
 
 from bisect import bisect_right
@@ -44,13 +43,13 @@ SEEDS = (
 
 
 class Choices:
-    """Decisions, each made by the next byte; without one left, each is the first."""
+    """Decisions taken from the bytes in turn; 0 once the bytes are used up."""
 
     def __init__(self, data: bytes) -> None:
         self._left = iter(data)
 
     def number(self, below: int) -> int:
-        """Return a number from 0 on."""
+        """Return a number from 0 to `below` - 1."""
         return next(self._left, 0) % below
 
     def one_of(self, texts: Sequence[str]) -> str:
@@ -85,7 +84,7 @@ def cut_off(lines: list[str], at: int, _: Choices) -> list[str]:
 
 
 def with_a_character(lines: list[str], at: int, choices: Choices) -> list[str]:
-    """Write a character of a line anew."""
+    """Replace a character of a line."""
     line, character = lines[at], chr(choices.number(256))
     place = choices.number(len(line) + 1)
     return [*lines[:at], line[:place] + character + line[place + 1 :], *lines[at + 1 :]]
@@ -102,12 +101,12 @@ DAMAGES: tuple[Callable[[list[str], int, Choices], list[str]], ...] = (
 
 
 def check(data: bytes) -> None:
-    """Read a damaged calendar, and find each of its events in what is said of it."""
+    """Check that every event of a damaged calendar is accounted for."""
     choices = Choices(data)
     lines = valid_lines(choices)
     for _ in range(choices.number(4)):
         damage = DAMAGES[choices.number(len(DAMAGES))]
-        # Never the first: without it the file is no calendar, and is refused as a whole.
+        # Never the first line: without it the file is not a calendar, and is rejected as a whole.
         at = 1 + choices.number(max(len(lines) - 1, 1))
         lines = damage(lines, at, choices) if at < len(lines) else lines
     content = "\r\n".join(lines).encode()
@@ -119,11 +118,11 @@ def check(data: bytes) -> None:
             assert any(error.faults)
             return
     missing = passed_over(content, source)
-    assert len(missing) <= source.outside, f"no word about the events of lines {missing}"
+    assert len(missing) <= source.outside, f"silently dropped the events of lines {missing}"
 
 
 def passed_over(content: bytes, source: ParsedFile) -> list[int]:
-    """Return the lines of the events that are neither found nor skipped."""
+    """Return the lines of the events that are neither parsed nor skipped."""
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
     begins = [number for number, line in enumerate(lines, start=1) if line == b"BEGIN:VEVENT"]
     told = {each.line for each in source.events}

@@ -1,4 +1,4 @@
-"""Feeds, which in messages of any size close the groups that the definition finds."""
+"""Check that feeds with messages of any size return the groups of the definition."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ MAX_EVENTS_PER_MESSAGE = 8
 
 
 def check(data: bytes) -> None:
-    """Looks at a byte that chooses the size of the messages, and a list, which is put in order."""
+    """Check a byte that chooses the size of messages, followed by a list, which is sorted here."""
     size, content = 1 + sum(data[:1]) % MAX_EVENTS_PER_MESSAGE, data[1:]
     try:
         asked = EventList.FromString(content)
@@ -45,7 +45,7 @@ def _split(asked: EventList, size: int) -> Iterator[bytes]:
 
 
 def _closed(messages: Iterator[bytes] | list[bytes]) -> list[bytes] | None:
-    """The groups that a feed closes; None if it is refused."""
+    """Return the groups that a feed returns; None if the feed is rejected."""
     sweep = Sweep(UNLIMITED)
     answer = ConflictList()
     try:

@@ -1,4 +1,4 @@
-"""Lists under small limits: the answer is that without limits, or a refusal."""
+"""Check that small limits give either the unlimited answer or a rejection."""
 
 from conflicts.differential import UNLIMITED
 from conflicts.test_kernel import cases

@@ -1,4 +1,4 @@
-"""Options of a list of known events, which kernel and definition read alike."""
+"""Check that kernel and definition read the options of a list alike."""
 
 from conflicts import wire
 from conflicts.differential import assert_kernel_equals_definition
@@ -24,6 +24,6 @@ SEEDS = (
 def check(data: bytes) -> None:
     half = len(data) // 2
     assert_kernel_equals_definition(wire.delimited(2, data) + EVENTS)
-    # Options that come in two parts are merged.
+    # Options in two parts are merged.
     parts = wire.delimited(2, data[:half]) + EVENTS + wire.delimited(2, data[half:])
     assert_kernel_equals_definition(parts)

@@ -1,4 +1,4 @@
-"""Streamed answers, which in pieces of any size are those that one message has."""
+"""Check that streamed answers with pieces of any size equal the single answer."""
 
 from conflicts.differential import UNLIMITED
 from conflicts.test_kernel import cases
@@ -10,7 +10,7 @@ SEEDS = tuple(bytes([size]) + case for case in cases.values() for size in (0, 40
 
 
 def check(data: bytes) -> None:
-    """Looks at a byte that chooses the size of the pieces, and a list."""
+    """Check a byte that chooses the size of the pieces, followed by a list."""
     size, request = 1 + sum(data[:1]), data[1:]
     try:
         pieces = kernel.stream_conflicts(request, UNLIMITED)

@@ -1,4 +1,4 @@
-"""Lists, for which kernel and definition answer alike or refuse for the same faults."""
+"""Check that kernel and definition give the same answer or report the same faults."""
 
 from conflicts.differential import assert_kernel_equals_definition
 from conflicts.test_kernel import cases

@@ -1,4 +1,4 @@
-"""Bodies of requests to the webhook, which are read as reviews and decided on, or are refused."""
+"""Check that bodies of webhook requests are either reviewed or rejected."""
 
 import json
 from contextlib import suppress
@@ -23,9 +23,9 @@ NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
 
 
 def check(data: bytes) -> None:
-    """Read a request as a review of each kind, and decide on it as the operator would."""
+    """Parse a request as a review of each kind, and decide on it as the operator does."""
     for kind in ("bookings", "calendars"):
-        # Any other error is a finding.
+        # Any other exception is a finding.
         with suppress(InvalidReviewError, InvalidObjectError):
             decide(kind, parse_review(data, kind)["request"])
 
@@ -48,12 +48,12 @@ def decide(kind: str, request: dict[str, Any]) -> None:
 
 
 def held() -> Schedule:
-    """Return a cluster with one calendar and one booking."""
+    """Return a schedule with one calendar and one booking."""
     return schedule_of(calendar(), booking("held", 9, 10))
 
 
 def cases() -> list[bytes]:
-    """Return reviews to start from."""
+    """Return reviews to start the search from."""
     whole = {"uid": "1", "operation": "CREATE", "userInfo": {"username": "ada", "groups": ["x"]}}
     raw = raw_booking("a", *NINE, spec={"replaces": ["held"], "ttlSecondsAfterFinished": 1})
     other = raw_calendar(capacity=2, minGap="5m", policy="Report")
