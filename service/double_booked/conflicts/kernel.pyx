@@ -532,7 +532,7 @@ cdef class Search:
             )
         if self.outcome == TOO_MANY_RESOURCES:
             return (
-                f"events[{self.culprit}].resources: more than "
+                f"events[{self.offending_event}].resources: more than "
                 f"MAX_RESOURCES_PER_EVENT = {allowance.max_resources}"
             )
         if self.outcome == TOO_MANY_OPTION_BYTES:
