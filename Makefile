@@ -56,7 +56,8 @@ $(TOOLS)/checkov: requirements-checkov.txt
 	mkdir -p $(TOOLS)
 	ln -sf $(CURDIR)/build/checkov/bin/checkov $@
 
-chart-docs: install $(TOOLS)/built ## write the chart's README and files/defaults.yaml from its values
+chart-docs: install $(TOOLS)/built ## write docs/settings.md and the comments of the chart's settings from settings.py, and the chart's README and files/defaults.yaml from its values
+	$(BIN)/python tools/settings_docs.py
 	$(BIN)/python tools/chart_defaults.py
 	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning
 

@@ -102,9 +102,9 @@ def test_the_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize("kind", [Settings, OperatorSettings])
-def test_every_setting_is_listed(kind: type[Settings | OperatorSettings]) -> None:
+def test_settings_page_lists_every_setting(kind: type[Settings | OperatorSettings]) -> None:
     text = (ROOT / "docs/settings.md").read_text()
-    assert [each.name for each in fields(kind) if f"`{each.name.upper()}`" not in text] == []
+    assert [field.name for field in fields(kind) if f"`{field.name.upper()}`" not in text] == []
 
 
 PLACEHOLDERS = {

@@ -83,7 +83,7 @@ def _option(field: Field[Any], hint: Any) -> Callable[[Callable[..., Any]], Call
         default=field.default,
         envvar=field.name.upper(),
         help=setting.help,
-        show_default=True,
+        show_default=setting.default_text or True,
         show_envvar=True,
     )
 
