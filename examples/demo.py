@@ -19,9 +19,11 @@ from rich.console import Console
 
 from double_booked import client
 from double_booked.api.scheduling_pb2 import ConflictOptions
-from double_booked.calendars import ics
+from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.folders import find_files, resource_names
-from double_booked.calendars.sources import ReadOptions, merge_files, read_file
+from double_booked.calendars.merging import merge_files
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import ReadOptions
 from double_booked.recurrence.series import Window
 from double_booked.report import html, text
 from double_booked.view.conflict_report import SourceLocation, build_report
@@ -31,7 +33,7 @@ ROOT = TEAM.parent.parent
 PAGE = ROOT / "build" / "demo.html"
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEK = Window(datetime(2026, 11, 16, tzinfo=BERLIN), datetime(2026, 11, 23, tzinfo=BERLIN))
-READING = ReadOptions(ics.CalendarOptions(WEEK, BERLIN))
+READING = ReadOptions(CalendarOptions(WEEK, BERLIN))
 SECONDS_TO_STOP = 20
 METRICS = (
     "grpc_server_handled_total",

@@ -17,14 +17,16 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from double_booked.calendars import ics
+from double_booked.calendars import ics_files
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import ReadOptions, read_file
+from double_booked.calendars.file_reader import read_file
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import ReadOptions
 from double_booked.recurrence.series import Window
 
 CALENDARS = {".ics", ".ical", ".icalendar", ".ifb"}
 WINDOW = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 3, 31, tzinfo=UTC))
-READING = ReadOptions(ics.CalendarOptions(WINDOW, UTC))
+READING = ReadOptions(CalendarOptions(WINDOW, UTC))
 RULE = re.compile(rb"FREQ=[A-Z]+(?:;[A-Z-]+=[A-Z0-9,+-]+)*")
 EVENT = (
     "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20200102T090000\nRRULE:{}\nEND:VEVENT\n"
@@ -119,7 +121,7 @@ def read_faults(path: Path) -> list[str]:
 
 def read_rule(rule: str) -> list[str]:
     """Read an event with a rule; return its faults."""
-    calendar = ics.parse(EVENT.format(rule).encode(), READING.calendar)
+    calendar = ics_files.parse(EVENT.format(rule).encode(), READING.calendar)
     return [each.fault for each in calendar.skipped]
 
 

@@ -14,10 +14,12 @@ from rich.console import Console
 from tables import show
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions
-from double_booked.calendars import ics
+from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.folders import find_files
 from double_booked.calendars.ics_lines import parse_components
-from double_booked.calendars.sources import ReadOptions, merge_files, read_file
+from double_booked.calendars.merging import merge_files
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import ReadOptions
 from double_booked.conflicts import kernel
 from double_booked.recurrence.series import Window
 from double_booked.report import text
@@ -77,7 +79,7 @@ def measure(people: int = PEOPLE) -> None:
             for file in files:
                 parse_components(Path(file).read_bytes())
         with timed("expanding"):
-            reading = ReadOptions(ics.CalendarOptions(YEAR, ZONE))
+            reading = ReadOptions(CalendarOptions(YEAR, ZONE))
             sources = [read_file(file, Path(file).stem, reading) for file in files]
     seconds["expanding"] -= seconds["reading"]  # expanding includes reading
     with timed("finding"):

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from double_booked.calendars import ics
+from double_booked.calendars import ics_files
 from double_booked.calendars.attendance import CountingRules
+from double_booked.calendars.parsed_calendars import CalendarOptions, ParsedCalendar
 from double_booked.recurrence.series import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -29,8 +30,8 @@ def vevent(text: str) -> str:
     return "\n".join(["BEGIN:VEVENT", *uid, *(line.strip() for line in lines), "END:VEVENT"])
 
 
-def read(content: bytes, window: Window = ALL, **options: bool) -> ics.ParsedCalendar:
-    return ics.parse(content, ics.CalendarOptions(window, BERLIN, CountingRules(**options)))
+def read(content: bytes, window: Window = ALL, **options: bool) -> ParsedCalendar:
+    return ics_files.parse(content, CalendarOptions(window, BERLIN, CountingRules(**options)))
 
 
 def times(content: bytes, window: Window = ALL, **options: bool) -> Times:

@@ -6,8 +6,10 @@ import pytest
 
 from calendars.ics_cases import ALL, BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
-from double_booked.calendars import ics
-from double_booked.calendars.sources import MergedEvents, ReadOptions, merge_files, read_file
+from double_booked.calendars.file_reader import read_file
+from double_booked.calendars.merging import MergedEvents, merge_files
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import ReadOptions
 
 MEETING = "UID:m | DTSTART:20260302T090000Z | DURATION:PT1H"
 LATER = "UID:m | DTSTART:20260302T140000Z | DURATION:PT1H"
@@ -20,7 +22,7 @@ def calendar(*events: str, method: str = "") -> bytes:
 
 
 def merged(folder: Path, *calendars: bytes, by: str = "file") -> MergedEvents:
-    options = ReadOptions(ics.CalendarOptions(ALL, BERLIN), by=by)
+    options = ReadOptions(CalendarOptions(ALL, BERLIN), by=by)
     sources = []
     for name, content in zip("abc", calendars, strict=False):
         path = folder / f"{name}.ics"

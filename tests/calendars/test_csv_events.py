@@ -208,9 +208,7 @@ def test_a_table_of_rooms_takes_its_rooms() -> None:
 
 
 def test_a_table_without_what_is_asked_for_is_refused() -> None:
-    with pytest.raises(
-        InvalidCalendarError, match="it does not tell of any attendee; try --by file"
-    ):
+    with pytest.raises(InvalidCalendarError, match="it does not name any attendee; try --by file"):
         parse(b"start,end,room\n", replace(READING, by="attendee"))
 
 

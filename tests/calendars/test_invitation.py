@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event
-from double_booked.calendars.ics_events import ParsedEvent
 from double_booked.calendars.invitation import Invitation
-from double_booked.calendars.sources import ParsedFile, merge_files
+from double_booked.calendars.merging import merge_files
+from double_booked.calendars.parsed_events import ParsedEvent
+from double_booked.calendars.parsed_files import ParsedFile
 
 
 def source(

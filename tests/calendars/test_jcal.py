@@ -7,10 +7,11 @@ import pytest
 from icalendar import Calendar
 
 from calendars.ics_cases import ALL, BERLIN, calendar_of, read, vevent
-from double_booked.calendars import ics
+from double_booked.calendars import ics_files
 from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.jcal import is_jcal, to_components
+from double_booked.calendars.parsed_calendars import CalendarOptions
 
 UTC_START = ["dtstart", {}, "date-time", "2026-12-02T09:00:00Z"]
 
@@ -104,8 +105,8 @@ END:VTIMEZONE"""
     days = "UID:d | DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260304"
     content = calendar_of(zone, *map(vevent, (series, moved, days)))
     document = json.loads(Calendar.from_ical(content).to_json())
-    found = ics.read_components(
-        to_components(document, json.dumps(document)), ics.CalendarOptions(ALL, BERLIN)
+    found = ics_files.read_components(
+        to_components(document, json.dumps(document)), CalendarOptions(ALL, BERLIN)
     )
     expected = read(content)
     assert not found.skipped
@@ -135,7 +136,9 @@ def test_events_without_a_uid_stay_apart_on_one_line() -> None:
         ["vevent", [["dtstart", {}, "date-time", f"2026-12-0{day}T09:00:00Z"]], []]
         for day in (2, 3)
     ]
-    found = ics.read_components(components_of(calendar(*events)), ics.CalendarOptions(ALL, BERLIN))
+    found = ics_files.read_components(
+        components_of(calendar(*events)), CalendarOptions(ALL, BERLIN)
+    )
     assert len(found.occurrences) == 2
 
 
@@ -157,14 +160,14 @@ def test_other_documents_are_no_jcal(document: object) -> None:
 )
 def test_an_event_that_cannot_be_used_costs_itself(given: object, fault: str) -> None:
     top = components_of(calendar(event(given, UTC_START), event(UTC_START, uid="2")))
-    found = ics.read_components(top, ics.CalendarOptions(ALL, BERLIN))
+    found = ics_files.read_components(top, CalendarOptions(ALL, BERLIN))
     assert [each.info.uid for each in found.occurrences] == ["2"]
     [skipped] = found.skipped
     assert skipped.fault.startswith(f"line 1: {fault}")
 
 
 def test_a_component_that_is_none_is_named() -> None:
-    found = ics.read_components(components_of(calendar(5)), ics.CalendarOptions(ALL, BERLIN))
+    found = ics_files.read_components(components_of(calendar(5)), CalendarOptions(ALL, BERLIN))
     assert [each.reason for each in found.skipped] == ["not a component like [name, [...], [...]]"]
 
 

@@ -194,9 +194,7 @@ def test_keys_may_be_chosen() -> None:
 
 
 def test_an_array_without_what_is_asked_for_is_refused() -> None:
-    with pytest.raises(
-        InvalidCalendarError, match="it does not tell of any attendee; try --by file"
-    ):
+    with pytest.raises(InvalidCalendarError, match="it does not name any attendee; try --by file"):
         parse([HOUR], replace(READING, by="attendee"))
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from calendars.ics_cases import calendar_of, read, spans, times, times_of, vevent
-from double_booked.calendars import ics
 from double_booked.calendars.odd_lines import is_left_over, is_nesting, split_loosely
+from double_booked.calendars.parsed_calendars import EventInfo
 
 HOUR = "DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
 NINE = "2026-03-02 09:00/10:00"
@@ -12,7 +12,7 @@ DAY = "DTSTART;VALUE=DATE:20260302"
 DAY_SPAN = "2026-03-01 23:00/2026-03-02 23:00"
 
 
-def event_of(content: bytes) -> ics.EventInfo:
+def event_of(content: bytes) -> EventInfo:
     [found] = read(content).occurrences
     return found.info
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from double_booked.recurrence.series import Window
 
-Span = tuple[datetime, datetime]
+TimeSpan = tuple[datetime, datetime]
 
 _LOWEST_PRIORITY = 10
 """That of an undefined priority, 0; 1 is the highest, and 9 the lowest that is defined."""
@@ -28,14 +28,14 @@ class Availability:
 
     start: datetime | None
     end: datetime | None
-    free: Sequence[Span]
+    free: Sequence[TimeSpan]
     priority: int = 0
     busy_type: str = "BUSY-UNAVAILABLE"
 
 
 def unavailable(
     found: Iterable[Availability], window: Window, *, count_tentative: bool
-) -> list[Span]:
+) -> list[TimeSpan]:
     """Return the spans of a window that are not available, in order and apart from each other.
 
     Args:
@@ -43,7 +43,7 @@ def unavailable(
         window: The time to look at.
         count_tentative: Whether time of the type BUSY-TENTATIVE is not available.
     """
-    busy: list[Span] = []
+    busy: list[TimeSpan] = []
     for each in sorted(found, key=_rank):
         first = max(window.start, each.start or window.start)
         last = min(window.end, each.end or window.end)
@@ -62,9 +62,9 @@ def _rank(each: Availability) -> tuple[int, int]:
     )
 
 
-def _merged(spans: Iterable[Span]) -> list[Span]:
+def _merged(spans: Iterable[TimeSpan]) -> list[TimeSpan]:
     """Return spans in order, those that meet as one."""
-    merged: list[Span] = []
+    merged: list[TimeSpan] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
             merged[-1] = merged[-1][0], max(end, merged[-1][1])
@@ -73,7 +73,7 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def _without(spans: Iterable[Span], removed: Sequence[Span]) -> Iterator[Span]:
+def _without(spans: Iterable[TimeSpan], removed: Sequence[TimeSpan]) -> Iterator[TimeSpan]:
     """Yield what is left of spans; all are in order and apart from each other."""
     index = 0
     for start, end in spans:

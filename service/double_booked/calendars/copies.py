@@ -3,17 +3,15 @@
 from collections.abc import Hashable, Iterable, Sequence
 from enum import Enum
 
-from double_booked.calendars.ics import EventInfo
-from double_booked.calendars.ics_events import ParsedEvent
+from double_booked.calendars.parsed_calendars import EventComponent, EventInfo
+from double_booked.calendars.parsed_events import ParsedEvent
 from double_booked.calendars.revisions import SeriesTimes, supersedes
 from double_booked.conflicts.instants import to_seconds
 from double_booked.recurrence.rules import StepBudget, TooManyStepsError
-from double_booked.recurrence.series import CalendarTime, SeriesComponent
+from double_booked.recurrence.series import CalendarTime
 
 MAX_STEPS = 1_000_000
 """How many candidates the rules of newer series may go through, all of them together."""
-
-Copy = SeriesComponent[EventInfo]
 
 
 class Fate(Enum):
@@ -27,7 +25,9 @@ class Fate(Enum):
 class Copies:
     """The copies of events that calendars do not agree about."""
 
-    def __init__(self, calendars: Iterable[Sequence[Copy]], found: Iterable[ParsedEvent]) -> None:
+    def __init__(
+        self, calendars: Iterable[Sequence[EventComponent]], found: Iterable[ParsedEvent]
+    ) -> None:
         """Compare calendars.
 
         Args:
@@ -60,7 +60,7 @@ class Copies:
         return self._by_series(_newest(series), info, when, found) if series else Fate.STAYS
 
     def _by_series(
-        self, series: Copy, info: EventInfo, when: CalendarTime, found: ParsedEvent
+        self, series: EventComponent, info: EventInfo, when: CalendarTime, found: ParsedEvent
     ) -> Fate:
         if series.info.revision.is_cancelled:
             return Fate.CANCELLED
@@ -71,7 +71,7 @@ class Copies:
             return Fate.MOVED
         return Fate.STAYS if info.is_override or _lasts_as(series, when, found) else Fate.MOVED
 
-    def _times_of(self, series: Copy) -> SeriesTimes | None:
+    def _times_of(self, series: EventComponent) -> SeriesTimes | None:
         """Which of the times of its copies a series has; None if that takes too many steps."""
         if id(series) not in self._times:
             try:
@@ -83,12 +83,12 @@ class Copies:
         return self._times[id(series)]
 
 
-def _disputed(calendars: Iterable[Sequence[Copy]]) -> dict[str, list[Copy]]:
+def _disputed(calendars: Iterable[Sequence[EventComponent]]) -> dict[str, list[EventComponent]]:
     """The copies of the UIDs of which calendars do not say the same."""
-    copies: dict[str, list[Copy]] = {}
+    copies: dict[str, list[EventComponent]] = {}
     said: dict[str, set[Hashable]] = {}
     for calendar in calendars:
-        by_uid: dict[str, list[Copy]] = {}
+        by_uid: dict[str, list[EventComponent]] = {}
         for copy in calendar:
             by_uid.setdefault(copy.info.uid, []).append(copy)
         for uid, of_uid in by_uid.items():
@@ -97,7 +97,7 @@ def _disputed(calendars: Iterable[Sequence[Copy]]) -> dict[str, list[Copy]]:
     return {uid: of_uid for uid, of_uid in copies.items() if len(said[uid]) > 1}
 
 
-def _says(copy: Copy) -> Hashable:
+def _says(copy: EventComponent) -> Hashable:
     """What a copy says of when its events are; not who takes part, nor when it was written."""
     revision = copy.info.revision
     return (
@@ -107,11 +107,11 @@ def _says(copy: Copy) -> Hashable:
     )
 
 
-def _newest(copies: Sequence[Copy]) -> Copy:
+def _newest(copies: Sequence[EventComponent]) -> EventComponent:
     return max(copies, key=lambda each: each.info.revision)
 
 
-def _overrides(copy: Copy, info: EventInfo, when: CalendarTime) -> bool:
+def _overrides(copy: EventComponent, info: EventInfo, when: CalendarTime) -> bool:
     """Whether a copy is a newer override of an event, or one of the series it is from."""
     if not copy.recurrence_id:
         return False
@@ -132,7 +132,7 @@ def _is_same(recurrence_id: CalendarTime, when: CalendarTime) -> bool:
     return recurrence_id.to_utc() == when.to_utc()
 
 
-def _overrules(copy: Copy, info: EventInfo) -> bool:
+def _overrules(copy: EventComponent, info: EventInfo) -> bool:
     """Whether a copy is a newer description of the series that an event is from."""
     if copy.recurrence_id:
         return False
@@ -141,7 +141,7 @@ def _overrules(copy: Copy, info: EventInfo) -> bool:
     return supersedes(copy.info.revision, info.revision)
 
 
-def _by_override(override: Copy, found: ParsedEvent) -> Fate:
+def _by_override(override: EventComponent, found: ParsedEvent) -> Fate:
     if override.info.revision.is_cancelled:
         return Fate.CANCELLED
     begin = override.start.to_utc()
@@ -151,7 +151,7 @@ def _by_override(override: Copy, found: ParsedEvent) -> Fate:
     return Fate.STAYS if is_there and is_as_long else Fate.MOVED
 
 
-def _lasts_as(series: Copy, when: CalendarTime, found: ParsedEvent) -> bool:
+def _lasts_as(series: EventComponent, when: CalendarTime, found: ParsedEvent) -> bool:
     """Whether a series has an event as long; periods of RDATE have lengths of their own."""
     if any(length for _, length in series.rdates):
         return True

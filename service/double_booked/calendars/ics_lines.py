@@ -25,10 +25,10 @@ from double_booked.calendars.skipped import Skipped
 MAX_LINE_BYTES = 16 * 2**20
 """Longer content lines are refused; the longest in use are pictures within a line."""
 
-APART = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY"}
+TOP_COMPONENTS = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY"}
 """The components of a calendar; none of them stands in another (section 3.6)."""
 
-_NAMED = {*APART, "VCALENDAR"}
+_NAMED = {*TOP_COMPONENTS, "VCALENDAR"}
 """The components whose missing END costs themselves, and not what they are in."""
 
 _MAX_DEPTH = 8
@@ -218,7 +218,7 @@ def _take(each: Property, stack: list[Component]) -> None:
 def _begin(component: Component, stack: list[Component]) -> None:
     """Open a component; one that stands apart in a calendar ends what is open there."""
     calendar = _depth_of({"VCALENDAR"}, stack)
-    if component.name in APART:
+    if component.name in TOP_COMPONENTS:
         _close(stack, calendar + 1)
     elif component.name == "VCALENDAR":
         _close(stack, calendar or 1)

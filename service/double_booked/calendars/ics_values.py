@@ -74,7 +74,7 @@ class TimeContext:
     def _until(self, start: CalendarTime, end: str, of: Property) -> EventDuration:
         if end.upper().startswith(("P", "+", "-")):
             return parse_duration(end)
-        return length_between(start, self.parse(of, end))
+        return duration_between(start, self.parse(of, end))
 
 
 def text_value(each: Property | None) -> str:
@@ -116,7 +116,7 @@ def parse_duration(text: str) -> EventDuration:
         raise ValueError(f"the duration {text} is too long") from None
 
 
-def length_between(start: CalendarTime, end: CalendarTime) -> EventDuration:
+def duration_between(start: CalendarTime, end: CalendarTime) -> EventDuration:
     """What DTEND says of how long an event lasts; a day that ends on itself lasts that day.
 
     Raises:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.folders import display_name
-from double_booked.calendars.ics_events import ParsedEvent
-from double_booked.calendars.sources import MergedEvents, ParsedFile
+from double_booked.calendars.merging import MergedEvents
+from double_booked.calendars.parsed_events import ParsedEvent
+from double_booked.calendars.parsed_files import ParsedFile
 from double_booked.calendars.web_addresses import is_address
 
 

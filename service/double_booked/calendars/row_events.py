@@ -110,7 +110,7 @@ def read_rows(
     is_calendar = is_calendar and not options.by and "resources" not in columns.chosen
     chosen = None if is_calendar else resource_field(columns, options.by)
     if chosen is None and options.by in {"attendee", "location"}:
-        raise InvalidCalendarError([f"it does not tell of any {options.by}; try --by file"])
+        raise InvalidCalendarError([f"it does not name any {options.by}; try --by file"])
     dates = (
         row.values[position]
         for row in rows

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from double_booked.calendars.attendance import address_of
-from double_booked.calendars.availability import Availability, Span, unavailable
+from double_booked.calendars.availability import Availability, TimeSpan, unavailable
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import TimeContext, parse_duration, text_value
 from double_booked.calendars.skipped import Skipped
@@ -19,11 +19,11 @@ def absences(
     calendar: Component,
     clock: TimeContext,
     window: Window,
-    free: Callable[[Sequence[Component]], Sequence[Span]],
+    free: Callable[[Sequence[Component]], Sequence[TimeSpan]],
     skipped: list[Skipped],
     *,
     count_tentative: bool,
-) -> Iterator[tuple[Component, Span]]:
+) -> Iterator[tuple[Component, TimeSpan]]:
     """Yield the spans of a window that a calendar does not list as available.
 
     Args:
@@ -57,7 +57,9 @@ def owner_of(component: Component) -> str:
 
 
 def _read(
-    component: Component, clock: TimeContext, free: Callable[[Sequence[Component]], Sequence[Span]]
+    component: Component,
+    clock: TimeContext,
+    free: Callable[[Sequence[Component]], Sequence[TimeSpan]],
 ) -> Availability:
     if component.faults:
         raise ValueError(component.faults[0].reason)

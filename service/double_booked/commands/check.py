@@ -16,24 +16,19 @@ from rich.console import Console
 from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
-from double_booked.calendars import ics
 from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
+from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
-from double_booked.calendars.ics_events import RESOURCES
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.local_zone import local_zone
+from double_booked.calendars.merging import MergedEvents, locate_field, merge_files
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_events import RESOURCES
+from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from double_booked.calendars.rooms import unify_spelling
 from double_booked.calendars.skipped import Skipped, summarize
-from double_booked.calendars.sources import (
-    MergedEvents,
-    ParsedFile,
-    ReadOptions,
-    locate_field,
-    merge_files,
-    read_file,
-)
 from double_booked.calendars.vdir import find_vdirs
 from double_booked.commands.reading_options import Input
 from double_booked.commands.unexpected import doing
@@ -225,9 +220,7 @@ def _reading(wanted: Input, zone: tzinfo) -> ReadOptions:
     start = wanted.start or datetime.now(zone).date()
     window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
     return ReadOptions(
-        ics.CalendarOptions(
-            window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)
-        ),
+        CalendarOptions(window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)),
         window if wanted.start or wanted.end else None,
         wanted.format,
         "file" if wanted.merge else wanted.by,

@@ -6,9 +6,11 @@ from tempfile import NamedTemporaryFile
 
 from calendars.ics_cases import BERLIN, calendar_of, vevent
 from double_booked.api.scheduling_pb2 import ConflictOptions
-from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import BY, ReadOptions, merge_files, read_file
+from double_booked.calendars.file_reader import read_file
+from double_booked.calendars.merging import merge_files
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import BY, ReadOptions
 from double_booked.commands.check import Failure, ask_engine
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
@@ -74,7 +76,7 @@ def check(data: bytes) -> None:
         file.flush()
         try:
             source = read_file(
-                file.name, "file", ReadOptions(ics.CalendarOptions(MONTH, BERLIN), by=by)
+                file.name, "file", ReadOptions(CalendarOptions(MONTH, BERLIN), by=by)
             )
             ask_engine(merge_files([source], ConflictOptions()).request)
         except InvalidCalendarError as error:

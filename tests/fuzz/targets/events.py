@@ -10,9 +10,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from calendars.ics_cases import BERLIN
-from double_booked.calendars import ics
 from double_booked.calendars.errors import InvalidCalendarError
-from double_booked.calendars.sources import ParsedFile, ReadOptions, read_file
+from double_booked.calendars.file_reader import read_file
+from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from fuzz.targets.calendars import MONTH, ZONE
 
 STARTS = (
@@ -113,7 +114,7 @@ def check(data: bytes) -> None:
     with NamedTemporaryFile(suffix=".ics") as file:
         Path(file.name).write_bytes(content)
         try:
-            source = read_file(file.name, "file", ReadOptions(ics.CalendarOptions(MONTH, BERLIN)))
+            source = read_file(file.name, "file", ReadOptions(CalendarOptions(MONTH, BERLIN)))
         except InvalidCalendarError as error:
             assert any(error.faults)
             return

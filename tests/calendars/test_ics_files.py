@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times, times_of, vevent
-from double_booked.calendars import ics
+from double_booked.calendars import ics_files
 from double_booked.calendars.attendance import People
+from double_booked.calendars.parsed_calendars import CalendarOptions, EventInfo
 from double_booked.recurrence.series import Window
 
 B = "TZID=Europe/Berlin:"
@@ -569,8 +570,8 @@ def test_a_calendars_own_zone_that_is_unknown_is_noted_and_not_used() -> None:
 
 
 def test_floating_times_are_in_the_zone_that_is_asked_for() -> None:
-    options = ics.CalendarOptions(ALL, ZoneInfo("Asia/Tokyo"))
-    [found] = ics.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
+    options = CalendarOptions(ALL, ZoneInfo("Asia/Tokyo"))
+    [found] = ics_files.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
     assert found.start == at("2026-03-02 00:00")
 
 
@@ -584,7 +585,7 @@ def test_what_an_event_says_of_itself() -> None:
     calendar = read(calendar_of("X-WR-CALNAME:Team", event))
     assert calendar.name == "Team"
     [found] = calendar.occurrences
-    assert found.info == ics.EventInfo(
+    assert found.info == EventInfo(
         "7@x",
         "Plan, then do; it",
         "a\nb",

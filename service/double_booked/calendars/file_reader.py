@@ -1,0 +1,224 @@
+"""A file of any format in, its events out."""
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import BinaryIO
+
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event
+from double_booked.calendars import csv_events, ics_files, json_arrays, json_events
+from double_booked.calendars.allowance import Allowance
+from double_booked.calendars.attendance import owner_is_absent
+from double_booked.calendars.errors import InvalidCalendarError
+from double_booked.calendars.folders import display_name
+from double_booked.calendars.formats import detect_format, is_array
+from double_booked.calendars.jcal import is_jcal, to_components
+from double_booked.calendars.json_documents import decode_text, describe_position, load_document
+from double_booked.calendars.opening import open_source
+from double_booked.calendars.parsed_calendars import ParsedCalendar
+from double_booked.calendars.parsed_events import RESOURCES, ParsedEvent, to_parsed_events
+from double_booked.calendars.parsed_files import WHOLE, ParsedFile, ReadOptions
+from double_booked.calendars.row_events import ParsedTable
+from double_booked.calendars.rows import TableOptions
+from double_booked.calendars.skipped import Skipped
+from double_booked.calendars.web_addresses import is_address
+from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
+from double_booked.recurrence.series import Window
+
+_MAY_BE_MISSING = {"attendee", "location", "resource"}
+"""The choices by which events of tables that lack the property are left out."""
+
+_NOT_IN_JSON = {"attendee", "location"}
+"""The choices that the event lists of this project do not have."""
+
+
+def read_file(
+    path: str, resource: str, options: ReadOptions, allowance: Allowance | None = None
+) -> ParsedFile:
+    """Return the events of a file; "-" is standard input, and a web address is downloaded.
+
+    Args:
+        path: The path or the address.
+        resource: The resource that stands for the file.
+        options: How it is read.
+        allowance: The bytes that this file and those read later may have together.
+
+    Raises:
+        InvalidCalendarError: The content is not a list of events, or the path is that of a device.
+        TooLargeError: The allowance is used up.
+        OSError: The file cannot be read.
+    """
+    is_file = path != "-" and not is_address(path)
+    with open_source(path, allowance or Allowance()) as file:
+        return replace(_read(file, path, resource, options), is_file=is_file)
+
+
+def _read(file: BinaryIO, path: str, resource: str, options: ReadOptions) -> ParsedFile:
+    head = _read_head(file)
+    format_ = options.format or detect_format(head, path, options.columns)
+    if format_ == "ics":
+        calendar = ics_files.parse(head + file.read(), options.calendar)
+        return _from_calendar(display_name(path), calendar, options, resource)
+    if format_ == "csv":
+        parsed = _from_csv(path, head + file.read(), options, resource)
+    elif is_array(head):
+        return _from_array(path, head + file.read(), options, resource)
+    else:
+        parsed = _from_json(path, head, file, options, resource)
+    return _in_window(_without_faults(parsed), options.window)
+
+
+def _read_head(file: BinaryIO) -> bytes:
+    """Return the lines up to the first that is not blank."""
+    head = line = file.readline()
+    while line and not line.removeprefix(codecs.BOM_UTF8).strip():
+        line = file.readline()
+        head += line
+    return head
+
+
+def _from_calendar(
+    name: str, calendar: ParsedCalendar, options: ReadOptions, resource: str
+) -> ParsedFile:
+    by = options.by or "file"
+    named = calendar.name if by == "calendar" else ""
+    whole = "" if by in RESOURCES else named or resource
+    resources_of = RESOURCES.get(by)
+    owners = {calendar.name.lower(), Path(name).stem.lower(), resource.lower()}
+    events: list[ParsedEvent] = []
+    for _, group in groupby(calendar.occurrences, key=lambda occurrence: id(occurrence.info)):
+        occurrences = list(group)
+        info = occurrences[0].info
+        if resources_of or not owner_is_absent(info.people, owners, options.me):
+            resources = resources_of(info) if resources_of else (whole,)
+            events += to_parsed_events(info, occurrences, resources)
+    with_resource = [event for event in events if event.event.resources]
+    return ParsedFile(
+        name,
+        with_resource,
+        ConflictOptions(),
+        outside=calendar.outside,
+        without_resource=len(events) - len(with_resource),
+        skipped=calendar.skipped,
+        calendar=whole,
+        notes=calendar.notes,
+        copies=calendar.copies,
+    )
+
+
+def _from_csv(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
+    table = csv_events.parse(content, _table_options(options))
+    events = [ParsedEvent(event, line) for line, event in table.events]
+    return _from_table(path, table, events, options, resource)
+
+
+def _from_array(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
+    text = decode_text(content)
+    loaded = load_document(text, "array of events", describe_position)
+    document = loaded if isinstance(loaded, list) else []
+    if is_jcal(document):
+        calendar = ics_files.read_components(to_components(document, text), options.calendar)
+        return _from_calendar(display_name(path), calendar, options, resource)
+    table = json_arrays.parse(document, _table_options(options))
+    events = [ParsedEvent(event, position=index) for index, event in table.events]
+    parsed = _from_table(path, table, events, options, resource)
+    return _in_window(_without_faults(parsed), options.window)
+
+
+def _from_table(
+    path: str,
+    table: ParsedTable,
+    events: Sequence[ParsedEvent],
+    options: ReadOptions,
+    resource: str,
+) -> ParsedFile:
+    inside = _with_resources(events, options.by, resource, is_calendar=table.is_calendar)
+    return ParsedFile(
+        display_name(path),
+        inside,
+        ConflictOptions(),
+        without_resource=len(events) - len(inside),
+        skipped=table.skipped,
+        calendar=resource if table.is_calendar or options.by in WHOLE else "",
+        assumptions=table.assumptions,
+        names_resources=table.names_resources,
+    )
+
+
+def _table_options(options: ReadOptions) -> TableOptions:
+    return TableOptions(
+        options.calendar.zone,
+        options.calendar.counting,
+        options.day_first,
+        options.columns,
+        options.by,
+        options.me,
+    )
+
+
+def _with_resources(
+    events: Sequence[ParsedEvent], by: str | None, resource: str, *, is_calendar: bool
+) -> list[ParsedEvent]:
+    """Return the events that have a resource; those of a calendar get that of the file."""
+    for parsed in events:
+        is_unnamed = by == "calendar" and not parsed.event.resources
+        if is_calendar or by == "file" or is_unnamed:
+            parsed.event.resources[:] = [resource]
+    return [parsed for parsed in events if parsed.event.resources or by not in _MAY_BE_MISSING]
+
+
+def _from_json(
+    path: str, head: bytes, file: BinaryIO, options: ReadOptions, resource: str
+) -> ParsedFile:
+    if options.by in _NOT_IN_JSON:
+        raise InvalidCalendarError([f"JSON does not name any {options.by}; try --by file"])
+    parsed = json_events.load(head, file)
+    pairs = zip(parsed.events.events, parsed.positions, strict=True)
+    events = [ParsedEvent(event, position=position) for event, position in pairs]
+    if options.by in WHOLE:
+        for event in events:
+            event.event.resources[:] = [resource]
+    return ParsedFile(
+        display_name(path),
+        events,
+        parsed.events.options,
+        skipped=parsed.skipped,
+        calendar=resource if options.by in WHOLE else "",
+    )
+
+
+def _without_faults(file: ParsedFile) -> ParsedFile:
+    """Return the file with the events whose times cannot be used as skipped."""
+    usable: list[ParsedEvent] = []
+    skipped = list(file.skipped)
+    for parsed in file.events:
+        faults = [_skip(parsed, kind) for kind in event_faults(parsed.event)]
+        skipped += faults
+        if not faults:
+            usable.append(parsed)
+    return replace(file, events=usable, skipped=skipped)
+
+
+def _skip(parsed: ParsedEvent, kind: FaultKind) -> Skipped:
+    fault = describe(Fault(parsed.position or 0, kind))
+    path = fault.field if parsed.line is None else fault.field.partition(".")[2]
+    try:
+        date = parsed.event.start.ToJsonString() if parsed.event.HasField("start") else ""
+    except ValueError:  # the time is out of range
+        date = ""
+    return Skipped(parsed.line, f"{path}: {fault.description}", parsed.event.title, date)
+
+
+def _in_window(file: ParsedFile, window: Window | None) -> ParsedFile:
+    inside = [parsed for parsed in file.events if _is_within(parsed.event, window)]
+    return replace(file, events=inside, outside=len(file.events) - len(inside))
+
+
+def _is_within(event: Event, window: Window | None) -> bool:
+    if window is None:
+        return True
+    first, last = int(window.start.timestamp()), int(window.end.timestamp())
+    start, end = event.start.seconds, event.end.seconds
+    return start < last and (end > first or start == end == first)

@@ -1,0 +1,146 @@
+"""The events of several files, merged into one request."""
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
+from double_booked.calendars.copies import Copies, Fate
+from double_booked.calendars.parsed_events import ParsedEvent
+from double_booked.calendars.parsed_files import ParsedFile
+from double_booked.conflicts.instants import to_seconds
+
+_EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedEvents:
+    """The events of all files in one request.
+
+    Attributes:
+        request: The events and the options.
+        files: The files that they are from.
+        origins: For each event of the request, the number of its file and its index among the
+            events of that file.
+        older: Number of events that were left out because another calendar has a newer copy.
+    """
+
+    request: EventList
+    files: Sequence[ParsedFile]
+    origins: Sequence[tuple[int, int]]
+    older: int = 0
+
+    def lookup(self, position: int) -> tuple[ParsedFile, ParsedEvent]:
+        """Return the file of an event of the request, and the event as it was parsed."""
+        number, index = self.origins[position]
+        return self.files[number], self.files[number].events[index]
+
+    def location(self, position: int) -> tuple[str, int | None, str]:
+        """Return the file of an event of the request, its line if known, and its field there."""
+        file, parsed = self.lookup(position)
+        _, index = self.origins[position]
+        field = f"events[{index if parsed.position is None else parsed.position}]"
+        return file.name, parsed.line, field
+
+
+def merge_files(files: Sequence[ParsedFile], options: ConflictOptions) -> MergedEvents:
+    """Return the events of all files in one request, in their order.
+
+    An event that several calendars have, under one UID at one time, becomes one event that
+    occupies the resources of all of them. Where calendars have it at different times, the newest
+    revision counts; it occupies the calendars of the older ones too.
+
+    Args:
+        files: The files.
+        options: Conflict options that take precedence over those of the files.
+    """
+    copies = Copies(
+        (calendar for file in files for calendar in file.copies),
+        (parsed for file in files for parsed in file.events),
+    )
+    fates = [[copies.fate_of(parsed) for parsed in file.events] for file in files]
+    request, origins = _merge_current(files, fates)
+    request.options.MergeFrom(options)
+    older = sum(fate is not Fate.STAYS for of_file in fates for fate in of_file)
+    merged = MergedEvents(request, files, origins, older)
+    _add_calendars_of(_moved(files, fates), merged)
+    return merged
+
+
+def _merge_current(
+    files: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]
+) -> tuple[EventList, list[tuple[int, int]]]:
+    """Return the request with the events that stay, and the origin of each."""
+    request = EventList()
+    origins = []
+    shared: dict[Hashable, Event] = {}
+    for number, file in enumerate(files):
+        request.options.MergeFrom(file.options)
+        for index, parsed in enumerate(file.events):
+            if fates[number][index] is not Fate.STAYS:
+                continue
+            key = _shared_key(parsed)
+            if key is not None and key in shared:
+                _add_resources(shared[key], parsed.event.resources)
+                continue
+            origins.append((number, index))
+            event = request.events.add()
+            event.CopyFrom(parsed.event)
+            if key is not None:
+                shared[key] = event
+    return request, origins
+
+
+def _moved(files: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]) -> list[ParsedEvent]:
+    """Return the events that occupy a calendar and have a newer copy in another one."""
+    return [
+        parsed
+        for file, of_file in zip(files, fates, strict=True)
+        if file.calendar
+        for parsed, fate in zip(file.events, of_file, strict=True)
+        if fate is Fate.MOVED
+    ]
+
+
+def _shared_key(parsed: ParsedEvent) -> Hashable:
+    """Return what names an event in all calendars that have it; None if nothing does."""
+    if not parsed.is_shared:
+        return None
+    event, info, series_time = parsed.event, parsed.info, parsed.series_time
+    start, end = event.start.seconds, event.end.seconds
+    if not info or not series_time:
+        return event.id, start, end
+    if series_time.is_date:
+        return info.uid, series_time.local.date(), start, end
+    # Only an override may take place at another time than its series has for it.
+    return info.uid, to_seconds(series_time.to_utc()) if info.is_override else start, start, end
+
+
+def _add_resources(event: Event, resources: Iterable[str]) -> None:
+    event.resources.extend(name for name in resources if name not in event.resources)
+
+
+def _add_calendars_of(moved: Sequence[ParsedEvent], merged: MergedEvents) -> None:
+    """Let the newest copies occupy the calendars that have older copies at other times."""
+    names: dict[str, dict[str, None]] = {}
+    for parsed in moved:
+        if parsed.info:
+            names.setdefault(parsed.info.uid, {}).update(dict.fromkeys(parsed.event.resources))
+    if not names:
+        return
+    for position, event in enumerate(merged.request.events):
+        _, parsed = merged.lookup(position)
+        if parsed.info and parsed.info.uid in names:
+            _add_resources(event, names[parsed.info.uid])
+
+
+def locate_field(field: str, merged: MergedEvents) -> str:
+    """Map a field path in the request to its file, like "events[7].end" to "b.json: events[2].end".
+
+    A path that is of no event is returned as it is.
+    """
+    match = _EVENT_FIELD.fullmatch(field)
+    if not match or int(match[1]) >= len(merged.origins):
+        return field
+    file, line, own = merged.location(int(match[1]))
+    return f"{file}: line {line}: {match[2].lstrip('.')}" if line else f"{file}: {own}{match[2]}"
