@@ -54,7 +54,7 @@ def test_alerts_cover_only_what_is_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "consequence"), [("Fail", "are refused"), ("Ignore", "are let in unchecked")]
+    ("policy", "consequence"), [("Fail", "are rejected"), ("Ignore", "are admitted unchecked")]
 )
 def test_the_alert_describes_the_failure_policy(policy: str, consequence: str) -> None:
     _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
