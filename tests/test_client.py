@@ -1,7 +1,6 @@
 """The client against real servers."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -15,6 +14,7 @@ from double_booked.conflicts.validation import InvalidRequestError, Violation
 from double_booked.runtime.address import Address
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
+from ports import refusing_port, silent_port
 
 LOOPBACK = Address("127.0.0.1", 0)
 SECONDS_TO_START = 20
@@ -62,11 +62,9 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def free_port() -> Iterator[int]:
-    """A port where nobody listens; it is bound, so that none can begin to."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
+def refusing() -> Iterator[int]:
+    with refusing_port() as port:
+        yield port
 
 
 def test_the_groups_are_answered(port: int) -> None:
@@ -88,8 +86,8 @@ def test_another_refusal_is_told_with_server_and_code() -> None:
             client.get_conflicts(address, PAIR)
 
 
-def test_a_server_that_is_not_there_is_unavailable(free_port: int) -> None:
-    address = f"127.0.0.1:{free_port}"
+def test_a_server_that_is_not_there_is_unavailable(refusing: int) -> None:
+    address = f"127.0.0.1:{refusing}"
     with pytest.raises(client.ServerError, match=f"^{address}: UNAVAILABLE: "):
         client.get_conflicts(address, PAIR)
     with pytest.raises(client.ServerError, match=f"^{address}: UNAVAILABLE: "):
@@ -98,8 +96,8 @@ def test_a_server_that_is_not_there_is_unavailable(free_port: int) -> None:
 
 def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "HEALTH_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
+    with silent_port() as silent:
+        address = f"127.0.0.1:{silent}"
         with pytest.raises(client.ServerError, match=f"^{address}: (DEADLINE_EXCEEDED|UNAVAIL)"):
             client.check_health(address)
 
@@ -118,9 +116,9 @@ def test_an_address_without_a_host_is_this_machine(port: int) -> None:
 
 
 def test_a_proxy_of_the_environment_is_not_asked(
-    port: int, free_port: int, monkeypatch: pytest.MonkeyPatch
+    port: int, refusing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port}")
+        monkeypatch.setenv(name, f"http://127.0.0.1:{refusing}")
     monkeypatch.setenv("no_proxy", "")
     assert client.check_health(f"127.0.0.1:{port}") == "SERVING"

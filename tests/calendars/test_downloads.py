@@ -3,7 +3,6 @@
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
-from socket import create_server
 
 import pytest
 
@@ -12,6 +11,7 @@ from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.download_cache import Cache
 from double_booked.calendars.downloads import MAX_REDIRECTS, download
 from double_booked.calendars.errors import InvalidCalendarError
+from ports import refusing_port
 from server.certificate_authority import Authority
 
 
@@ -213,9 +213,8 @@ def test_an_answer_that_takes_too_long_is_given_up(site: Site, cache: Cache) -> 
 
 
 def test_a_server_that_is_not_there_is_told(cache: Cache) -> None:
-    with create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    said = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
+    with refusing_port() as port:
+        said = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
     assert said == "the server cannot be reached: Connection refused"
 
 

@@ -3,9 +3,9 @@
 import re
 import subprocess
 import sys
-import time
 
 from e2e.conftest import ROOT
+from waiting import wait_until
 
 WEEK = ROOT / "examples/week.json"
 """A list with five groups of conflicting events."""
@@ -18,10 +18,11 @@ def check(server: str, *options: str) -> int:
     A node may send calls to pods that are gone for a moment, so it is asked until it answers.
     """
     command = [sys.executable, "-m", "double_booked", "check", f"--server={server}", *options, WEEK]
-    deadline = time.monotonic() + SECONDS
-    while True:
+    answers = []
+
+    def answer() -> re.Match[str] | None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-        told = re.search(r"^(\d+) groups of conflicting events", done.stdout, re.MULTILINE)
-        if told:
-            return int(told[1])
-        assert time.monotonic() < deadline, done.stdout + done.stderr
+        answers.append(done.stdout + done.stderr)
+        return re.search(r"^(\d+) groups of conflicting events", done.stdout, re.MULTILINE)
+
+    return int(wait_until(answer, "the server answers", SECONDS, log=lambda: answers[-1])[1])

@@ -13,8 +13,7 @@ import shlex
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from chart import programs
 from chart.programs import CHART, ROOT, tool
 from chart.schemas import crd_files
 from server.certificate_authority import Authority, Files
+from waiting import wait_until
 
 RELEASE = "double-booked"
 WAIT = "--timeout=150s"
@@ -43,14 +43,6 @@ MAX_SECONDS = 600
 
 
 run = partial(programs.run, seconds=SECONDS)
-
-
-def until(holds: Callable[[], object], what: str, seconds: float) -> None:
-    """Waits until something holds, and fails if it does not within the seconds."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.1)
 
 
 def listens(host: str, port: int) -> bool:
@@ -150,7 +142,7 @@ class Namespace:
         internal = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
         host = self.kubectl("get", "nodes", f"--output=jsonpath={internal}")
         # Nodes learn of a Service a moment after it was made.
-        until(lambda: listens(host, int(port)), f"{host}:{port} listens", SECONDS)
+        wait_until(lambda: listens(host, int(port)), f"{host}:{port} listens", SECONDS)
         return f"{host}:{port}"
 
     def pod(self) -> str:
@@ -166,13 +158,13 @@ class Namespace:
 
     def until_pod_ended(self, name: str) -> str:
         """Waits for the end of a pod that is not restarted; answers its phase."""
-        deadline = time.monotonic() + MAX_SECONDS
-        while time.monotonic() < deadline:
+
+        def phase() -> str:
             phase = self.kubectl("get", "pod", name, "--output=jsonpath={.status.phase}")
-            if phase in {"Succeeded", "Failed"}:
-                return phase
-            time.sleep(1)
-        raise AssertionError(f"{name} does not end: {self.kubectl('logs', name, '--tail=20')}")
+            return phase if phase in {"Succeeded", "Failed"} else ""
+
+        logs = partial(self.kubectl, "logs", name, "--tail=20")
+        return wait_until(phase, f"{name} ends", MAX_SECONDS, log=logs)
 
     def keep_pair(self, name: str, files: Files) -> None:
         """Makes a Secret of type kubernetes.io/tls."""

@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,9 @@ from double_booked.operator.cluster import Cluster, ClusterError, login, path_of
 from double_booked.operator.objects import API_VERSION, NamespacedName
 from double_booked.operator.webhook_tls import use_key_pair
 from double_booked.tls import authority
-from e2e.conftest import CHART, Namespace, listens, run, tool, until
+from e2e.conftest import CHART, Namespace, listens, run, tool
+from ports import free_ports
+from waiting import wait_until
 
 WEBHOOKS = "validatingwebhookconfiguration"
 Told = subprocess.CompletedProcess[str]
@@ -39,17 +41,6 @@ NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 NEXT = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 _READY_SECONDS = 180
 """After one that was killed: its Lease runs out, then what it allowed is waited for."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
-    import socket  # noqa: PLC0415
-
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def configuration_of(namespace: str) -> str:
@@ -119,7 +110,7 @@ class Process:
         def is_ready_or_dead() -> bool:
             return self.is_ready() or not self.popen or self.popen.poll() is not None
 
-        until(is_ready_or_dead, "the operator is ready", _READY_SECONDS)
+        wait_until(is_ready_or_dead, "the operator is ready", _READY_SECONDS)
         assert self.is_ready(), self.log.read_text()
 
     def metric(self, name: str) -> float:
@@ -326,20 +317,6 @@ async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
     for answer in filter(None, answers.values()):
         assert any(known in answer for known in REFUSALS), answer
     return [name for name, answer in answers.items() if not answer]
-
-
-async def eventually(
-    holds: Callable[[], Awaitable[object]], what: str, seconds: float = 10
-) -> None:
-    """Wait until an asynchronous function returns something true.
-
-    Raises:
-        AssertionError: It does not within the seconds.
-    """
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await holds():
-        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
-        await asyncio.sleep(0.05)
 
 
 async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:

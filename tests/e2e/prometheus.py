@@ -12,8 +12,9 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from e2e.conftest import Namespace, tool, until
-from server.conftest import free_port
+from e2e.conftest import Namespace, tool
+from ports import free_port
+from waiting import wait_until
 
 SECONDS = 60.0
 META = "__meta_kubernetes_"
@@ -68,7 +69,7 @@ def prometheus(
         with subprocess.Popen([*command, "--log.level=warn"]) as process:
             try:
                 address = f"127.0.0.1:{port}"
-                until(lambda: is_ready(address), "Prometheus is ready", SECONDS)
+                wait_until(lambda: is_ready(address), "Prometheus is ready", SECONDS)
                 yield Prometheus(address)
             finally:
                 process.terminate()

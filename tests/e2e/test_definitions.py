@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from chart.programs import CHART, ROOT, render, values
-from e2e.conftest import Namespace, run, tool, until
+from e2e.conftest import Namespace, run, tool
+from waiting import wait_until
 
 SECONDS = 30
 EARLY, LATE = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"
@@ -434,7 +435,7 @@ def test_updates_without_a_spec_change_pass_without_an_operator(
     team.apply(each)
     with asked_in_vain(group):
         target = (f"bookings.{group}", name)
-        until(lambda: refuses(team, group), "the webhook is asked", SECONDS)
+        wait_until(lambda: refuses(team, group), "the webhook is asked", SECONDS)
         team.kubectl("label", *target, "checked=no")
         with pytest.raises(AssertionError, match="failed calling webhook"):
             team.kubectl("patch", *target, "--type=merge", '--patch={"spec":{"title":"t"}}')

@@ -19,7 +19,8 @@ import pytest
 import yaml
 
 from chart.programs import NAMES, template, values
-from e2e.conftest import Namespace, run, tool, until
+from e2e.conftest import Namespace, run, tool
+from waiting import wait_until
 
 Schema = dict[str, Any]
 
@@ -149,7 +150,7 @@ def test_taking_over_from_kubectl_apply_causes_no_conflict(somewhere: Namespace)
     run(*somewhere.command("apply", *server_side), text=text)
     for how in (server_side, ("--filename=-",)):
         # A status that changes between its two requests is a difference too, but only once.
-        until(partial(finds_no_difference, somewhere, how, text), "kubectl diff is empty", 60)
+        wait_until(partial(finds_no_difference, somewhere, how, text), "kubectl diff is empty", 60)
 
 
 def finds_no_difference(somewhere: Namespace, how: tuple[str, ...], text: str) -> bool:

@@ -9,16 +9,8 @@ from typing import Any
 import pytest
 
 from e2e.conftest import Namespace, run, tool
-from e2e.operator_process import (
-    NINE,
-    WEBHOOKS,
-    Process,
-    Team,
-    configuration_of,
-    eventually,
-    operating,
-    team,
-)
+from e2e.operator_process import NINE, WEBHOOKS, Process, Team, configuration_of, operating, team
+from waiting import until
 
 SECONDS = 30
 """The operator looks every 5 s, and a condition is written then."""
@@ -63,7 +55,7 @@ async def enforced(bookers: Team, calendar: str, status: str, reason: str) -> st
         condition = await found()
         return (condition.get("status"), condition.get("reason")) == (status, reason)
 
-    await eventually(is_so, f"{calendar} is {status} {reason}", SECONDS)
+    await until(is_so, f"{calendar} is {status} {reason}", SECONDS)
     return (await found())["message"]
 
 
@@ -149,7 +141,7 @@ async def test_a_second_operator_for_the_same_namespace_is_counted_and_logged(
         async def is_counted() -> bool:
             return process.metric("double_booked_operator_foreign_webhooks") == 2
 
-        await eventually(is_counted, "both webhooks of the second are counted", SECONDS)
+        await until(is_counted, "both webhooks of the second are counted", SECONDS)
         assert "foreign webhook reviews these kinds" in {e["event"] for e in process.entries()}
     finally:
         run(tool("kubectl"), "delete", WEBHOOKS, second["metadata"]["name"])
@@ -168,7 +160,7 @@ async def test_deleting_a_finished_booking_is_recorded_on_its_calendar(
     async def is_deleted() -> bool:
         return [raw["metadata"]["name"] for raw in await bookers.get("bookings")] == ["later"]
 
-    await eventually(is_deleted, "the finished booking is deleted", SECONDS)
+    await until(is_deleted, "the finished booking is deleted", SECONDS)
     total = 'double_booked_operator_deletions_total{result="success"}'
     assert process.metric(total) == 1
 
@@ -176,4 +168,4 @@ async def test_deleting_a_finished_booking_is_recorded_on_its_calendar(
         events = place.get("events", "--field-selector=reason=BookingDeleted")["items"]
         return [each["involvedObject"]["kind"] for each in events] == ["Calendar"]
 
-    await eventually(is_recorded, "an Event on the calendar", SECONDS)
+    await until(is_recorded, "an Event on the calendar", SECONDS)

@@ -25,16 +25,8 @@ from e2e.history import (
     unjustified,
     violations,
 )
-from e2e.operator_process import (
-    NINE,
-    Process,
-    Team,
-    eventually,
-    operating,
-    operating_meanwhile,
-    proxied,
-    team,
-)
+from e2e.operator_process import NINE, Process, Team, operating, operating_meanwhile, proxied, team
+from waiting import until
 
 WRITES = 10_000
 SEED = 15
@@ -132,7 +124,7 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
         async def is_last_third() -> bool:
             return churn.left < WRITES / 3
 
-        await eventually(is_last_third, "most is done", 180)
+        await until(is_last_third, "most is done", 180)
         proxy.watch_seconds = 0.0
         await work
         assert churn.refused > 100
@@ -150,7 +142,7 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
         async def is_free() -> bool:
             return await bookers.verdict("lone") == "False"
 
-        await eventually(is_free, "a lone booking is free", 60)
+        await until(is_free, "a lone booking is free", 60)
         lone = (await bookers.get("bookings", "lone"))["status"]
         assert lone["conditions"][0]["reason"] == "Free"
         assert lone["conflictsWith"] == []
@@ -183,7 +175,7 @@ async def assert_empty(bookers: Team, process: Process) -> None:
         }
 
     with suppress(AssertionError):
-        await eventually(is_empty, "everything is empty", 90)
+        await until(is_empty, "everything is empty", 90)
     assert await is_empty(), left
 
 
@@ -257,7 +249,7 @@ class Recorder:
                 "bookings",
             }
 
-        await eventually(is_seen, "the watches have caught up", 60)
+        await until(is_seen, "the watches have caught up", 60)
 
 
 @dataclass(slots=True)

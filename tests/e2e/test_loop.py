@@ -26,6 +26,7 @@ from e2e.conftest import (
 )
 from server.test_service import PAIR
 from tools.test_dev import copy_sources, fields_of_event
+from waiting import wait_until
 
 SECONDS = 60.0
 SERVICE = "service/double_booked/server/service.py"
@@ -53,13 +54,13 @@ class Loop:
 
     def until(self, holds: Callable[[grpc.Channel], bool]) -> None:
         """Waits until a call tells that something holds."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
+
+        def answers() -> bool:
             with suppress(grpc.RpcError), grpc.insecure_channel(self.address) as channel:
-                if holds(channel):
-                    return
-            time.sleep(0.05)
-        raise AssertionError(f"it never held: {self.log()}")
+                return holds(channel)
+            return False
+
+        wait_until(answers, "a call shows it", SECONDS, log=self.log)
 
     def log(self) -> str:
         """What the loop says in the pod."""
@@ -67,10 +68,7 @@ class Loop:
 
     def until_said(self, what: str) -> None:
         """Waits until the log has it."""
-        deadline = time.monotonic() + SECONDS
-        while what not in self.log():
-            assert time.monotonic() < deadline, f"it never said {what!r}: {self.log()}"
-            time.sleep(0.1)
+        wait_until(lambda: what in self.log(), f"the log has {what!r}", SECONDS, log=self.log)
 
 
 def groups(channel: grpc.Channel) -> int:

@@ -13,9 +13,10 @@ import pytest
 from chart.programs import CHART, values
 from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from e2e.conftest import QUICK, RELEASE, Namespace, until
+from e2e.conftest import QUICK, RELEASE, Namespace
 from e2e.prometheus import Prometheus, prometheus
 from server.test_service import PAIR
+from waiting import wait_until
 
 SECONDS = 90.0
 BROKEN = """
@@ -71,16 +72,16 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
 ) -> None:
     for job in ("annotations", "monitor"):
         pod = f'double_booked_build_info{{namespace="{namespace.name}",job="{job}"}}'
-        until(lambda asked=pod: watched.query(asked), f"scraped by {job}", SECONDS)
+        wait_until(lambda asked=pod: watched.query(asked), f"scraped by {job}", SECONDS)
 
     with calls(namespace) as service:
         for expression in expressions(namespace):
-            until(
+            wait_until(
                 lambda asked=expression: service.GetConflicts(PAIR) and watched.query(asked),
                 expression,
                 SECONDS,
             )
-        until(
+        wait_until(
             lambda: {each["health"] for each in watched.rules()} == {"ok"},
             "all rules evaluate",
             SECONDS,
@@ -92,7 +93,7 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
                 service.BatchGetConflicts(BatchGetConflictsRequest(lists=[PAIR]))
             return bool(watched.firing())
 
-        until(fails, "an alert fires", SECONDS)
+        wait_until(fails, "an alert fires", SECONDS)
         assert watched.firing() == {"DoubleBookedErrors"}
 
 

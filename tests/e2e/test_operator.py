@@ -19,7 +19,6 @@ from e2e.operator_process import (
     Team,
     condition,
     configuration_of,
-    eventually,
     hour,
     kubectl,
     listening_in,
@@ -30,6 +29,7 @@ from e2e.operator_process import (
     team,
     winners,
 )
+from waiting import until
 
 ROUNDS = 200
 
@@ -72,7 +72,7 @@ async def test_late_watches_never_let_two_bookings_win(
             async def is_seen() -> bool:
                 return await asyncio.to_thread(process.metric, name) == 0
 
-            await eventually(is_seen, "the watch brings it", 20)
+            await until(is_seen, "the watch brings it", 20)
 
 
 @pytest.mark.usefixtures("process")
@@ -94,7 +94,7 @@ async def test_quota_rejections_never_let_two_bookings_win(place: Namespace, boo
             return False
         return True
 
-    await eventually(is_free, "the slot is free again", 60)
+    await until(is_free, "the slot is free again", 60)
 
 
 async def test_two_operators_never_both_admit(
@@ -178,7 +178,7 @@ async def test_double_bookings_are_marked_after_every_kill(
             async def is_told(expected: dict[str, str] = expected) -> bool:
                 return {name: await bookers.verdict(name) for name in expected} == expected
 
-            await eventually(is_told, f"{expected} is told", 10)
+            await until(is_told, f"{expected} is told", 10)
 
 
 async def test_a_review_has_the_final_name_uid_and_generation(
@@ -193,7 +193,7 @@ async def test_a_review_has_the_final_name_uid_and_generation(
             await kubectl(place, "create", "--filename=-", content=nameless)
             return bool(asked)
 
-        await eventually(is_heard, "the webhook is asked")
+        await until(is_heard, "the webhook is asked")
         review = asked[-1]
         [made] = [
             raw
@@ -289,7 +289,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     async def is_told() -> bool:
         return [await bookers.verdict(name) for name in ("first", "second")] == ["False", "True"]
 
-    await eventually(is_told, "second is marked")
+    await until(is_told, "second is marked")
     for one, other in (("first", "second"), ("second", "first")):
         status = (await bookers.get("bookings", one))["status"]
         assert status["conflictsWith"] == [other]
@@ -301,7 +301,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     async def is_recorded() -> bool:
         return "Warning" in place.kubectl("get", "events", "--field-selector=reason=DoubleBooked")
 
-    await eventually(is_recorded, "an Event")
+    await until(is_recorded, "an Event")
     await bookers.change(
         "bookings", "first", spec={"end": "2026-12-01T09:00:00Z", "start": "2026-12-01T08:00:00Z"}
     )
@@ -311,7 +311,7 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
         reason = condition(second, "DoubleBooked").get("reason")
         return bool(reason == "Free" and second["status"]["conflictsWith"] == [])
 
-    await eventually(is_free, "second is free again")
+    await until(is_free, "second is free again")
 
 
 @pytest.mark.usefixtures("process")
@@ -323,13 +323,13 @@ async def test_a_late_calendar_settles_the_bookings_waiting_for_it(
     async def is_unknown() -> bool:
         return await bookers.verdict("a") == "Unknown"
 
-    await eventually(is_unknown, "the calendar is missed")
+    await until(is_unknown, "the calendar is missed")
     await bookers.calendar("later")
 
     async def is_free() -> bool:
         return await bookers.verdict("a") == "False"
 
-    await eventually(is_free, "the booking is settled")
+    await until(is_free, "the booking is settled")
     assert place.kubectl("get", "cal", "later").splitlines()[1].split()[1:6] == [
         "1", "Reject", "1", "0", "True",
     ]  # fmt: skip
@@ -363,7 +363,7 @@ async def test_a_capacity_below_what_is_booked_is_warned_about(
     async def is_marked() -> bool:
         return [await bookers.verdict(name) for name in "ab"] == ["False", "True"]
 
-    await eventually(is_marked, "the later is marked")
+    await until(is_marked, "the later is marked")
 
 
 async def test_a_lost_certificate_is_recreated_while_calls_continue(
@@ -376,7 +376,7 @@ async def test_a_lost_certificate_is_recreated_while_calls_continue(
         await bookers.book(f"b-{uuid4().hex[:8]}", *hour(0), "staging", dry_run=True)
         return process.metric_of("double_booked_operator_tls_reloads_total", "success") == 1
 
-    await eventually(is_kept, "another certificate is served", 40)
+    await until(is_kept, "another certificate is served", 40)
     webhooks = place.get(WEBHOOKS, configuration_of(place.name))["webhooks"]
     assert all(each["clientConfig"]["caBundle"] for each in webhooks)
     await bookers.book("a", *NINE, "staging")

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool, until
+from e2e.conftest import CHART, QUICK, RELEASE, ROOT, Namespace, run, tool
 from e2e.operator_process import Team, condition, hour, manifest, team, winners
+from waiting import wait_until
 
 OPERATOR = f"{RELEASE}-operator"
 ON = "--set=operator.enabled=true"
@@ -62,7 +63,7 @@ def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Na
         found = installed.get("bookings")["items"]
         return {condition(raw, "DoubleBooked").get("status", "") for raw in found}
 
-    until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
+    wait_until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
     calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
     assert calendar[1:3] == ["1", "Reject"]
     # What got in twice on a calendar that reports is told, and recorded.
@@ -70,7 +71,7 @@ def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Na
     late = manifest("late", upgrade["start"], upgrade["end"], "maintenance-window")
     installed.apply(late)
     events = ("get", "events", "--field-selector=reason=DoubleBooked")
-    until(lambda: "booking/late" in installed.kubectl(*events), "an Event is recorded", 30)
+    wait_until(lambda: "booking/late" in installed.kubectl(*events), "an Event is recorded", 30)
     # It has what rights it needs, and none that it lacked.
     assert denied(installed) == []
 
@@ -113,9 +114,9 @@ def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namesp
         user = (f"--clusterrole={role}", f"--user={role}")
         installed.kubectl("create", "rolebinding", role, *user)
     # A controller of the cluster adds the rights to the roles.
-    until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
-    until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
-    until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
+    wait_until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
+    wait_until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
+    wait_until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
     for verb in ("create", "update", "patch", "delete"):
         assert not may("edit", verb, "calendars")
         assert not may("view", verb, "bookings")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import Namespace, run, tool
-from e2e.operator_process import NEXT, NINE, Process, Team, eventually, kubectl, operating, team
+from e2e.operator_process import NEXT, NINE, Process, Team, kubectl, operating, team
+from waiting import until
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ async def becomes(bookers: Team, kind: str, name: str, status: str) -> str:
     async def is_so() -> bool:
         return (await kstatus(bookers, kind, name))[0] == status
 
-    await eventually(is_so, f"{kind}/{name} is {status}", 20)
+    await until(is_so, f"{kind}/{name} is {status}", 20)
     return (await kstatus(bookers, kind, name))[1]
 
 
@@ -76,7 +77,7 @@ async def test_a_double_booked_booking_is_failed_and_its_rival_current(
     async def is_settled() -> bool:
         return sorted([await bookers.verdict(name) for name in "ab"]) == ["False", "True"]
 
-    await eventually(is_settled, "one of two is marked")
+    await until(is_settled, "one of two is marked")
     loser, keeper = "ab" if await bookers.verdict("a") == "True" else "ba"
     assert "calendar window takes 1 at a time" in await becomes(
         bookers, "bookings", loser, "Failed"

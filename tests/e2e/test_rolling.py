@@ -10,19 +10,11 @@ import grpc
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from e2e.client import check
-from e2e.conftest import (
-    DEV_IMAGE,
-    QUICK,
-    RELEASE,
-    Namespace,
-    restricted_pod,
-    run,
-    tool,
-    until,
-)
+from e2e.conftest import DEV_IMAGE, QUICK, RELEASE, Namespace, restricted_pod, run, tool
 from server.envoy import cluster, configuration
 from server.load import load
 from server.test_service import PAIR
+from waiting import wait_until
 
 PROXY = "envoy"
 PORT = 10_000
@@ -74,7 +66,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
     old = namespace.kubectl(*pods).split()
     address = namespace.node_address(PROXY)
     with grpc.insecure_channel(address) as channel:
-        until(lambda: answers(channel), "the proxy finds a pod that is well", SECONDS)
+        wait_until(lambda: answers(channel), "the proxy finds a pod that is well", SECONDS)
     with load(address) as running:
         running.until_more(200)
         namespace.install(three, "--set=podAnnotations.rolled=again")

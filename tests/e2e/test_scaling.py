@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from e2e.client import check
-from e2e.conftest import CHART, IMAGE, RELEASE, ROOT, WAIT, Namespace, run, tool, until
+from e2e.conftest import CHART, IMAGE, RELEASE, ROOT, WAIT, Namespace, run, tool
 from server.load import load
+from waiting import wait_until
 
 SECONDS = 60.0
 DEPLOYMENT = f"deployment/{RELEASE}"
@@ -37,7 +38,7 @@ def wanted_replicas(namespace: Namespace) -> Iterator[list[int]]:
         reader = threading.Thread(target=read, args=(process,))
         reader.start()
         try:
-            until(lambda: found, "the watch has begun", SECONDS)
+            wait_until(lambda: found, "the watch has begun", SECONDS)
             yield found
         finally:
             process.terminate()
@@ -51,7 +52,7 @@ def has(namespace: Namespace, replicas: int) -> bool:
 
 
 def until_has(namespace: Namespace, replicas: int) -> None:
-    until(lambda: has(namespace, replicas), f"{replicas} pods are ready", SECONDS)
+    wait_until(lambda: has(namespace, replicas), f"{replicas} pods are ready", SECONDS)
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])

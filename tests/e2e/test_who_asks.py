@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from double_booked.operator.cluster import ClusterError
-from e2e.conftest import CHART, Namespace, run, tool, until
+from e2e.conftest import CHART, Namespace, run, tool
 from e2e.operator_process import (
     NINE,
     WEBHOOKS,
@@ -23,6 +23,7 @@ from e2e.operator_process import (
     operating,
     team,
 )
+from waiting import wait_until
 
 POLICY = "templates/operator-validatingadmissionpolicies.yaml"
 FORGED = "double_booked_operator_unknown_requests_total"
@@ -144,7 +145,7 @@ async def test_a_booking_that_is_being_deleted_keeps_its_spec(
             refusal = tried(command)
             return bool(refusal)
 
-        until(is_refused, "a change of its spec is refused", 60)
+        wait_until(is_refused, "a change of its spec is refused", 60)
         assert "is being deleted, and its spec can no longer change" in refusal
         await bookers.change("bookings", "held", metadata={"labels": {"still": "works"}})
     finally:
@@ -203,7 +204,7 @@ def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
     try:
         # Another value each time: a patch that changes nothing is allowed.
         seconds = itertools.cycle(range(1, 30))
-        until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in force", 30)
+        wait_until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in force", 30)
         secrets = webhook["rules"][0] | {"apiGroups": [""], "resources": ["secrets"]}
         for refused in (
             {"rules": [secrets]},

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from image.conftest import Image
+from ports import silent_port
 from server.test_service import PAIR
 
 SECONDS = 30.0
@@ -119,8 +119,8 @@ def test_the_version_names_the_commit(image: Image, runc: str, tmp_path: Path) -
 
 
 def test_a_port_in_use_is_one_line_of_error(image: Image, runc: str, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with silent_port() as taken:
+        address = f"127.0.0.1:{taken}"
         with container(image, runc, tmp_path, SERVICE_HOST=address) as process:
             _, error = process.communicate(timeout=SECONDS)
     assert (process.returncode, error.count("\n")) == (1, 1)

@@ -1,7 +1,6 @@
 """An API server on loopback."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,11 +23,3 @@ def api(served: tuple[FakeApiServer, Cluster]) -> FakeApiServer:
 @pytest.fixture
 def cluster(served: tuple[FakeApiServer, Cluster]) -> Cluster:
     return served[1]
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    """Waits until something holds."""
-    deadline = asyncio.get_running_loop().time() + 10
-    while not holds():
-        assert asyncio.get_running_loop().time() < deadline, f"never: {what}"
-        await asyncio.sleep(0.01)

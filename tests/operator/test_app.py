@@ -18,8 +18,9 @@ import yaml
 
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
+from ports import free_port
+from waiting import until
 
-from .conftest import until
 from .factories import raw_booking, raw_calendar
 from .fake_api_server import BOOKINGS, CALENDARS, LEASES, SECRETS, WEBHOOKS, FakeApiServer
 
@@ -79,13 +80,6 @@ class Running:
         lease = self.api.objects[f"{LEASES}/double-booked-operator"]
         holder: str = lease["spec"]["holderIdentity"]
         return holder
-
-
-def free_port() -> int:
-    [listening] = sockets.listen(Address("127.0.0.1", 0), "")
-    port: int = listening.getsockname()[1]
-    listening.close()
-    return port
 
 
 @pytest.fixture

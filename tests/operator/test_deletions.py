@@ -19,8 +19,8 @@ from double_booked.operator.objects import (
     parse_calendar_lenient,
 )
 from double_booked.operator.schedule import Schedule
+from waiting import until
 
-from .conftest import until
 from .factories import at, booking, calendar, key, raw_booking, raw_calendar, schedule_of
 from .fake_api_server import BOOKINGS, EVENTS, FakeApiServer
 

@@ -13,8 +13,8 @@ from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS as KIND
 from double_booked.operator.store import CachedObject, Store
+from waiting import until
 
-from .conftest import until
 from .factories import key, raw_booking
 from .fake_api_server import BOOKINGS, FakeApiServer
 

@@ -17,8 +17,8 @@ from double_booked.operator.status_writer import StatusWriter
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import CALENDARS as CALENDAR_KIND
 from double_booked.operator.store import Store
+from waiting import until
 
-from .conftest import until
 from .factories import key, raw_booking, raw_calendar
 from .fake_api_server import BOOKINGS, CALENDARS, EVENTS, FakeApiServer
 

@@ -13,8 +13,8 @@ from double_booked.operator.cluster import Cluster
 from double_booked.operator.enforcement import ExpectedWebhook
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.webhook_monitor import WebhookMonitor
+from waiting import until
 
-from .conftest import until
 from .factories import calendar, schedule_of
 from .fake_api_server import WEBHOOKS, FakeApiServer
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -39,13 +38,6 @@ class Served:
     server: Server
     channel: grpc.aio.Channel
     http: str
-
-
-def free_port() -> int:
-    """A port for a server that keeps it over restarts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Served]]

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sysconfig
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from server.conftest import free_port
+from ports import free_port
+from waiting import wait_until
 
 BINARY = Path(sysconfig.get_path("scripts")) / "envoy"
 SECONDS = 30.0
@@ -40,10 +40,12 @@ class Envoy:
 
     def until_healthy(self, ports: set[int]) -> None:
         """Waits until it sends calls to these servers and no others."""
-        deadline = time.monotonic() + SECONDS
-        while self.healthy() != ports:
-            assert time.monotonic() < deadline, f"healthy are {self.healthy()}, not {ports}"
-            time.sleep(0.02)
+        wait_until(
+            lambda: self.healthy() == ports,
+            f"{ports} are healthy",
+            SECONDS,
+            log=lambda: f"healthy are {self.healthy()}",
+        )
 
 
 @contextmanager
@@ -66,11 +68,9 @@ def envoy(servers: Sequence[int], folder: Path) -> Iterator[Envoy]:
 
 
 def _content(file: Path) -> str:
-    deadline = time.monotonic() + SECONDS
-    while not (file.exists() and file.read_text()):
-        assert time.monotonic() < deadline, f"{file} was never written"
-        time.sleep(0.02)
-    return file.read_text()
+    return wait_until(
+        lambda: file.read_text() if file.exists() else "", f"{file} is written", SECONDS
+    )
 
 
 def configuration(listener: Address, servers: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import grpc
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from server.test_service import LARGE, PAIR
+from waiting import wait_until
 
 CLIENTS = 4
 _REQUESTS = (PAIR, PAIR, PAIR, LARGE)
@@ -41,10 +41,12 @@ class Load:
     def until_more(self, calls: int) -> None:
         """Waits until so many more have ended."""
         target = len(self.ended) + calls
-        deadline = time.monotonic() + _SECONDS
-        while len(self.ended) < target:
-            assert time.monotonic() < deadline, f"only {len(self.ended)} of {target} calls ended"
-            time.sleep(0.01)
+        wait_until(
+            lambda: len(self.ended) >= target,
+            f"{target} calls end",
+            _SECONDS,
+            log=lambda: f"{len(self.ended)} ended",
+        )
 
     def run(self, client: int, channel: grpc.Channel) -> None:
         """Calls, one after the other, until it is told to stop."""

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
+from ports import silent_port
 from server.conftest import HeldEngine, serve, started
 from server.test_service import LARGE, PAIR
 
@@ -137,18 +137,12 @@ async def test_a_call_longer_than_the_grace_ends_as_unavailable(held: HeldEngine
 
 
 @contextmanager
-def port_of_another_program() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
-
-
-@contextmanager
 def port_of_another_double_booked() -> Iterator[int]:
     with process() as other:
         yield other.grpc_port
 
 
-@pytest.mark.parametrize("taken", [port_of_another_program, port_of_another_double_booked])
+@pytest.mark.parametrize("taken", [silent_port, port_of_another_double_booked])
 @pytest.mark.parametrize("setting", ["SERVICE_HOST", "HEALTH_CHECK_HOST"])
 def test_a_port_that_is_taken_is_told_in_one_line(
     taken: Callable[[], AbstractContextManager[int]],

@@ -2,7 +2,6 @@
 
 import os
 import site
-import socket
 import subprocess
 import sys
 import threading
@@ -32,7 +31,8 @@ from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.runtime.version import VERSION
 from double_booked.server import tracing
 from double_booked.server.tracing import TracingError
-from server.conftest import free_port, serve
+from ports import free_port, refusing_port, silent_port
+from server.conftest import serve
 from server.test_lifecycle import refusal
 from server.test_observer import until_handled
 from server.test_service import PAIR
@@ -339,20 +339,7 @@ def test_any_metadata_are_taken(
     made.shutdown(SECONDS)
 
 
-@contextmanager
-def refusing() -> Iterator[int]:
-    """A port on which nothing listens."""
-    yield free_port()
-
-
-@contextmanager
-def silent() -> Iterator[int]:
-    """A port that takes connections, and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield listening.getsockname()[1]
-
-
-UNREACHABLE = pytest.mark.parametrize("unreachable", [refusing, silent])
+UNREACHABLE = pytest.mark.parametrize("unreachable", [refusing_port, silent_port])
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

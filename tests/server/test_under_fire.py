@@ -17,7 +17,8 @@ from double_booked.api.scheduling_pb2 import BatchGetConflictsRequest, EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts import kernel
 from double_booked.server.service import MAX_INLINE_BYTES
-from server.conftest import HeldEngine, Served, free_port, serve, started
+from ports import free_port
+from server.conftest import HeldEngine, Served, serve, started
 from server.envoy import Envoy, envoy
 from server.load import CLIENTS, load
 from server.test_lifecycle import Process, process

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from server.conftest import free_port
+from ports import free_port
 from server.test_service import PAIR
+from waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
@@ -88,14 +88,13 @@ class Loop:
         return before
 
     def until_line(self, text: str, since: int = 0) -> str:
-        """Wait for a line that contains a text; return the line."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            for line in self.lines[since:]:
-                if text in line:
-                    return line
-            time.sleep(0.02)
-        raise AssertionError(f"no line has {text!r}:\n{''.join(self.lines)}")
+        """Waits for a line."""
+        return wait_until(
+            lambda: next((line for line in self.lines[since:] if text in line), ""),
+            f"the loop writes {text!r}",
+            SECONDS,
+            log=lambda: "".join(self.lines),
+        )
 
     def until_listening(self, since: int = 0) -> None:
         self.until_line('"event":"listening"', since)

@@ -25,8 +25,7 @@ from tests.operator.fake_api_server import serving as serving_api
 
 from bench.hostile.goals import Figure
 from bench.hostile.server import cpu_seconds
-from double_booked.runtime import sockets
-from double_booked.runtime.address import Address
+from ports import free_port
 
 MAX_CPU_SECONDS = 1.0
 """CPU seconds allowed for a thousand forged reviews."""
@@ -202,7 +201,7 @@ def _process(api: FakeApiServer) -> Iterator[Operator]:
     with TemporaryDirectory() as folder:
         kubeconfig = Path(folder, "kubeconfig")
         kubeconfig.write_text(yaml.safe_dump(_kubeconfig(api.url)))
-        webhook, http = f"127.0.0.1:{_free_port()}", f"127.0.0.1:{_free_port()}"
+        webhook, http = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         settings = {
             "KUBECONFIG": str(kubeconfig),
             "WEBHOOK_HOST": webhook,
@@ -236,13 +235,6 @@ def _kubeconfig(url: str) -> dict[str, Any]:
         "clusters": [{"name": "test", "cluster": {"server": url}}],
         "users": [{"name": "test", "user": {}}],
     }
-
-
-def _free_port() -> int:
-    listening = sockets.listen(Address("127.0.0.1", 0), "")
-    port: int = listening[0].getsockname()[1]
-    sockets.close(listening)
-    return port
 
 
 async def _until_ready(operator: Operator) -> None:
