@@ -191,7 +191,7 @@ def write_own(target: Path, commit: str) -> None:
     command = target / "usr/bin/double-booked"
     command.write_text(
         f"#!/usr/bin/{Path(sys.executable).resolve().name} -s\n"
-        "import sys\n\nfrom double_booked.cli import main\n\nsys.exit(main())\n"
+        "import sys\n\nfrom double_booked.commands import main\n\nsys.exit(main())\n"
     )
     command.chmod(0o755)
     (target / "etc").mkdir(exist_ok=True)

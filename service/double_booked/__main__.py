@@ -1,5 +1,5 @@
 """`python -m double_booked` is the `double-booked` command."""
 
-from double_booked.cli import main
+from double_booked.commands import main
 
 main(prog_name="double-booked")

@@ -12,7 +12,7 @@ import click.testing
 import pytest
 from tests.operator.factories import raw_booking, raw_calendar
 
-from double_booked import cli
+from double_booked.commands import main
 from double_booked.commands.bookings import monday_of
 
 DECEMBER = ("--from", "2026-12-07", "--timezone", "UTC")
@@ -56,7 +56,7 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
 
 
 def run(*arguments: str) -> click.testing.Result:
-    return click.testing.CliRunner().invoke(cli.main, ["bookings", *arguments])
+    return click.testing.CliRunner().invoke(main, ["bookings", *arguments])
 
 
 def told(*arguments: str, note: str = "") -> list[str]:

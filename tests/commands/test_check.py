@@ -8,6 +8,9 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.commands import check
+from double_booked.commands.engine import make_options
+from double_booked.commands.errors import ERROR, Failure, LimitError
+from double_booked.commands.reading_options import Input
 
 MORNING = {"start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"}
 NOON = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}
@@ -24,14 +27,14 @@ def file_of(folder: Path, *events: dict[str, object]) -> str:
 def run(
     *files: str, output_format: str = "text", skip_unreadable: bool = False, strict: bool = False
 ) -> int:
-    wanted = check.Input(skip_unreadable=skip_unreadable, strict=strict)
+    wanted = Input(skip_unreadable=skip_unreadable, strict=strict)
     output = check.Output(output_format)
     return check.run(files, ConflictOptions(), None, output, wanted=wanted)
 
 
 def faults(*files: str) -> tuple[str, ...]:
     """What a strict check that must fail finds."""
-    with pytest.raises(check.Failure) as raised:
+    with pytest.raises(Failure) as raised:
         run(*files, strict=True)
     return raised.value.faults
 
@@ -46,7 +49,7 @@ def faults_of(folder: Path, content: bytes) -> list[str]:
 def test_the_exit_code_tells_whether_there_is_a_conflict(tmp_path: Path) -> None:
     assert run(file_of(tmp_path, MORNING, NOON)) == check.NO_CONFLICT == 0
     assert run(file_of(tmp_path, MORNING, MORNING)) == check.CONFLICTS == 1
-    assert check.Failure.exit_code == 2
+    assert Failure.exit_code == 2
 
 
 def test_events_of_two_files_conflict(tmp_path: Path) -> None:
@@ -93,7 +96,7 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mixed = file_of(tmp_path, MORNING, BACKWARDS | {"title": "Lunch\x07"}, MORNING)
-    assert run(mixed, output_format="json") == check.ERROR
+    assert run(mixed, output_format="json") == ERROR
     told = capsys.readouterr()
     assert len(json.loads(told.out)["conflicts"]) == 1
     assert told.err == (
@@ -128,7 +131,7 @@ def test_a_folder_without_calendars_costs_itself(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_read_nothing_is_answered(tmp_path: Path) -> None:
     bad, missing = file_of(tmp_path, BACKWARDS), str(tmp_path / "missing.ics")
-    with pytest.raises(check.Failure) as raised:
+    with pytest.raises(Failure) as raised:
         run(bad, missing, skip_unreadable=True)
     assert len(raised.value.faults) == 2
 
@@ -143,12 +146,12 @@ def test_a_strict_check_answers_nothing_if_something_cannot_be_used(
 def test_a_fault_is_one_line_that_the_terminal_only_shows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    check.Failure("a\x1b[2J\nb", "c").show()
+    Failure("a\x1b[2J\nb", "c").show()
     assert capsys.readouterr().err == "Error: a\\x1b[2J b\nError: c\n"
 
 
 def test_a_failure_is_one_that_click_shows() -> None:
-    assert issubclass(check.Failure, click.ClickException)
+    assert issubclass(Failure, click.ClickException)
 
 
 @pytest.mark.parametrize("content", [b'{"events": [{"\\ud800": 1}]}', b'{"\\udfff": 1}'])
@@ -189,8 +192,8 @@ def test_lines_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_only_what_was_asked_for_is_an_option() -> None:
-    assert check.make_options(0, {}, explain=False) == ConflictOptions()
-    asked = check.make_options(90, {"room": 2}, explain=True)
+    assert make_options(0, {}, explain=False) == ConflictOptions()
+    asked = make_options(90, {"room": 2}, explain=True)
     assert (asked.min_gap.seconds, dict(asked.capacity), asked.explain) == (90, {"room": 2}, True)
 
 
@@ -207,5 +210,5 @@ def test_too_much_to_explain_is_told_without_who_overlaps_when(
     path = file_of(tmp_path, *staggered)
     assert run(path) == check.CONFLICTS
     assert "  ! 09:00:01-09:00:02  1s, 2 at once\n" in capsys.readouterr().out
-    with pytest.raises(check.LimitError, match="MAX_EXPLAINED_MEMBERS"):
+    with pytest.raises(LimitError, match="MAX_EXPLAINED_MEMBERS"):
         check.run((path,), ConflictOptions(explain=True), None, check.Output())

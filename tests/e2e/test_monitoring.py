@@ -20,10 +20,10 @@ from waiting import wait_until
 
 SECONDS = 90.0
 BROKEN = """
-from double_booked import cli
+from double_booked.commands import main
 from double_booked.conflicts import kernel
 kernel.batch_get_conflicts = lambda *_: 1 / 0
-cli.main()
+main()
 """
 """A server in which one of the calls fails."""
 PYTHON = ["python3.13", "-c", BROKEN]

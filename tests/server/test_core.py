@@ -27,7 +27,7 @@ METHOD = "/some.Service/Method"
 SERVE_WITHOUT = """
 from grpc._cython import cygrpc
 {change}
-from double_booked.cli import main
+from double_booked.commands import main
 main(["serve", "--service-host", "127.0.0.1:0", "--health-check-host", "127.0.0.1:0"])
 """
 

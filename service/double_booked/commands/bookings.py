@@ -1,4 +1,4 @@
-"""Asks a cluster for its Bookings, and tells a week of them.
+"""`double-booked bookings`: a week of a cluster's Bookings, and which of them conflict.
 
 The cluster is asked through kubectl, so that whatever a kubeconfig needs works. What conflicts is
 found by the engine, over what the cluster answered; no operator needs to run for that.
@@ -12,20 +12,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
 from double_booked.calendars.local_zone import local_zone
-from double_booked.commands.check import (
-    Failure,
+from double_booked.commands import params
+from double_booked.commands.engine import (
     ask_engine,
     ask_explained,
-    make_window,
-    replace_unwritable,
-    writing,
 )
+from double_booked.commands.errors import Failure
+from double_booked.commands.output import replace_unwritable, writing
+from double_booked.commands.window import make_window
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span, timestamp, to_instant
 from double_booked.conflicts.options import MAX_CAPACITY
@@ -438,3 +439,60 @@ def _group_json(group: Group, held: Held) -> Json:
             for each in group.overlaps
         ],
     }
+
+
+@click.command()
+@click.option(
+    "--calendar",
+    "calendars",
+    metavar="NAME",
+    multiple=True,
+    help="Show only this calendar; may be given more than once. By default all.",
+)
+@click.option("-n", "--namespace", metavar="NAME", help="Whose; by default that of the kubeconfig.")
+@click.option("-A", "--all-namespaces", is_flag=True, help="Show all namespaces.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="Text or a page for people, or JSON for programs.",
+)
+@click.option(
+    "--from",
+    "start",
+    type=params.MomentType(),
+    help="Show bookings from this day or time on; by default from this week's Monday on.",
+)
+@click.option(
+    "--to",
+    "end",
+    type=params.MomentType(),
+    help="Show bookings up to this time, or to the end of this day; by default 7 days.",
+)
+@click.option(
+    "--timezone",
+    "zone",
+    type=params.ZoneType(),
+    help="The zone of days and times, like Europe/Berlin; by default that of this machine.",
+)
+def bookings(  # noqa: PLR0917 - click passes them by name
+    calendars: tuple[str, ...],
+    namespace: str | None,
+    all_namespaces: bool,  # noqa: FBT001 - as above
+    output_format: str,
+    start: date | None,
+    end: date | None,
+    zone: ZoneInfo | None,
+) -> None:
+    """Tell who has what this week: a cluster's Bookings, and which of them conflict.
+
+    The cluster is asked through kubectl, with your kubeconfig, and nothing in it is
+    changed. Conflicts are found here, whether or not the operator runs.
+
+    The exit code is 0, with conflicts too, and 2 after an error.
+    """
+    if namespace and all_namespaces:
+        raise click.UsageError("--namespace and --all-namespaces exclude each other.")
+    run(Wanted(calendars, namespace, all_namespaces, output_format, start, end, zone))

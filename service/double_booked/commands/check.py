@@ -1,42 +1,38 @@
-"""Reads events, asks which of them conflict, and tells."""
+"""`double-booked check`: which events of the files conflict."""
 
-import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
-from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
-from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
-from double_booked.calendars.allowance import Allowance, TooLargeError
-from double_booked.calendars.attendance import CountingRules
-from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
-from double_booked.calendars.file_reader import read_file
-from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
+from double_booked.calendars.folders import display_name
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.local_zone import local_zone
-from double_booked.calendars.merging import MergedEvents, locate_field, merge_files
-from double_booked.calendars.parsed_calendars import CalendarOptions
+from double_booked.calendars.merging import MergedEvents
 from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
-from double_booked.calendars.rooms import unify_spelling
-from double_booked.calendars.skipped import Skipped, summarize
-from double_booked.calendars.vdir import find_vdirs
+from double_booked.commands import params, reading_options
+from double_booked.commands.engine import (
+    ask_engine,
+    ask_explained,
+    ask_server,
+    make_options,
+)
+from double_booked.commands.errors import Failure
+from double_booked.commands.output import replace_unwritable, writing
+from double_booked.commands.reading import exit_code, read_events, refused
 from double_booked.commands.reading_options import Input
-from double_booked.commands.unexpected import doing
-from double_booked.conflicts import kernel
+from double_booked.commands.tls_options import tls_options
 from double_booked.conflicts.instants import nanoseconds, to_instant
-from double_booked.conflicts.limits import LimitExceededError, Limits
 from double_booked.conflicts.validation import InvalidRequestError
-from double_booked.recurrence.series import Window
 from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.report.involved import keep_involving, to_message
 from double_booked.report.suggestions import LAST_BOOKED, Suggester, SuggestionOptions
@@ -57,41 +53,8 @@ if TYPE_CHECKING:
 
 NO_CONFLICT = 0
 CONFLICTS = 1
-ERROR = 2
 
 FORMATS = ("text", "json", "report", "ics", "html", "github")
-MERGED = "all files"
-"""What the one calendar is called that --merge makes."""
-
-DEFAULT_DAYS = 90
-"""How far calendars are looked at if nobody says."""
-
-UNLIMITED = Limits(
-    max_answer_bytes=sys.maxsize,
-    max_options_bytes=sys.maxsize,
-    max_events_per_list=sys.maxsize,
-    max_resources_per_event=2**31,
-)
-"""What a person asks of their own machine; overlaps are bounded all the same, or they explode."""
-
-
-class Failure(click.ClickException):
-    """Ends the command with one line on standard error for each fault."""
-
-    exit_code = ERROR
-
-    def __init__(self, *faults: str) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Writes the faults."""
-        for fault in self.faults:
-            click.echo(f"Error: {printable(fault)}", file, err=file is None)
-
-
-class LimitError(Failure):
-    """What was asked for is over a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +105,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     zone = output.zone or local_zone()
     wanted = wanted or Input()
     merged, reading, is_whole = read_events(files, wanted, zone, options)
-    ask = ask_engine if server is None else partial(_ask_server, server=server, tls=tls)
+    ask = ask_engine if server is None else partial(ask_server, server=server, tls=tls)
     explained = output.format != "json"
     try:
         conflicts = ask_explained(merged.request, ask) if explained else ask(merged.request)
@@ -165,11 +128,6 @@ def run(  # noqa: PLR0917 - the last two are rare
     return exit_code(code, wanted, is_whole=is_whole)
 
 
-def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
-    """Return ERROR if something was skipped that must not be, else `code`."""
-    return code if is_whole or wanted.skip_unreadable else ERROR
-
-
 def _keep_invited(report: ConflictReport, merged: MergedEvents, path: str) -> ConflictReport:
     own = Invitation(path).positions(merged)
     if not own:
@@ -177,207 +135,6 @@ def _keep_invited(report: ConflictReport, merged: MergedEvents, path: str) -> Co
         click.echo(f"Note: {printable(said)}; --from and --to change the window.", err=True)
     kept = keep_involving(report, own, merged.request)
     return replace(kept, only=Path(display_name(path)).name or path)
-
-
-def read_events(
-    files: Sequence[str], wanted: Input, zone: tzinfo, options: ConflictOptions
-) -> tuple[MergedEvents, ReadOptions, bool]:
-    """Return the events of the files in one list, how they were read, and whether all were.
-
-    What cannot be used is told on standard error.
-
-    Args:
-        files: Their paths, or those of folders; "-" is standard input.
-        wanted: What to read.
-        zone: Where days, and times without an offset, are.
-        options: What goes before what the files say of that.
-
-    Raises:
-        Failure: Nothing can be read; if `wanted` is strict, something cannot.
-    """
-    reading = _reading(wanted, zone)
-    paths = [wanted.only, *files] if wanted.only else files
-    sources, is_whole = _read_all(paths, reading, wanted)
-    if wanted.only:
-        sources = _address(wanted.only, sources)
-    merged = merge_files(sources, options)
-    if merged.older:
-        told = pluralize(merged.older, "event is", "events are")
-        _note_file(f"{told} not checked: a newer copy counts")
-    if wanted.by in RESOURCES or any(each.names_resources for each in sources):
-        unify_spelling(merged.request)
-    return merged, reading, is_whole
-
-
-def _address(path: str, sources: Sequence[ParsedFile]) -> list[ParsedFile]:
-    invitation = Invitation(path)
-    if not invitation.is_read(sources):
-        raise Failure(f"{display_name(path)}: nothing of it can be read, so nothing is checked")
-    return invitation.address(sources)
-
-
-def _reading(wanted: Input, zone: tzinfo) -> ReadOptions:
-    start = wanted.start or datetime.now(zone).date()
-    window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
-    return ReadOptions(
-        CalendarOptions(window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)),
-        window if wanted.start or wanted.end else None,
-        wanted.format,
-        "file" if wanted.merge else wanted.by,
-        wanted.me,
-        wanted.merge,
-        wanted.day_first,
-        wanted.columns,
-    )
-
-
-def make_window(start: date, end: date | None, days: int, zone: tzinfo) -> Window:
-    """What is looked at.
-
-    Args:
-        start: From when; of a day from its first moment on.
-        end: Up to when, a day included.
-        days: How many, that of the start included, without an end.
-        zone: Where days, and times without an offset, are.
-
-    Raises:
-        Failure: There is no such time.
-    """
-    first = _moment(start, zone)
-    try:
-        last = end or first.astimezone(zone).date() + timedelta(days - 1)
-    except OverflowError as error:
-        raise Failure("--from must be in the years 1 to 9999") from error
-    window = Window(first, _moment(last, zone, is_end=True))
-    if window.end <= window.start:
-        raise Failure("--to is not after --from; give --to a later time")
-    return window
-
-
-def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
-    """A time in UTC; of a day its first moment, or as an end that of the next."""
-    try:
-        if not isinstance(day, datetime):
-            day = datetime.combine(day + timedelta(is_end), time())
-        return (day if day.tzinfo else day.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError as error:
-        raise Failure("--from and --to must be in the years 1 to 9999") from error
-
-
-def _read_all(
-    paths: Sequence[str], reading: ReadOptions, wanted: Input
-) -> tuple[list[ParsedFile], bool]:
-    """The sources, and whether all of them was read; what was not is told on standard error."""
-    found_or_not = [_find_files(path) for path in paths]
-    files = [
-        (path, file)
-        for path, found in zip(paths, found_or_not, strict=True)
-        if isinstance(found, list)
-        for file in found
-    ]
-    names = _name_resources(files, reading)
-    allowance = Allowance(wanted.max_bytes)
-    console = Console(stderr=True)
-    paths_of_files = [file for _, file in files]
-    is_quiet = not console.is_terminal
-    shown = track(paths_of_files, "reading", console=console, transient=True, disable=is_quiet)
-    # Left open by a fault, it would keep its thread, and the process with that.
-    with closing(cast("Generator[str]", shown)):
-        read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
-    missing = [each for each in found_or_not if isinstance(each, Failure)]
-    is_whole = _tell_skipped([*missing, *read_or_not], strict=wanted.strict)
-    sources = [each for each in read_or_not if isinstance(each, ParsedFile)]
-    _note(sources, reading)
-    if wanted.verbose:
-        _note_oddities(sources)
-    return sources, is_whole
-
-
-def _tell_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -> bool:
-    """Tells what cannot be used, and returns whether that is nothing.
-
-    Raises:
-        Failure: Nothing can be used, or nothing may be skipped.
-    """
-    if all(isinstance(each, ParsedFile) and not each.skipped for each in outcomes):
-        return True
-    if strict or not any(map(_is_read, outcomes)):
-        faults = [fault for each in outcomes for fault in _faults(each, partial(map, str))]
-        if len(faults) > MAX_FAULTS:
-            faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
-        raise Failure(*faults)
-    Failure(*(fault for each in outcomes for fault in _faults(each, summarize))).show()
-    return False
-
-
-def _is_read(outcome: ParsedFile | Failure) -> bool:
-    if isinstance(outcome, Failure):
-        return False
-    is_something = outcome.events or outcome.outside or outcome.without_resource
-    return bool(is_something) or not outcome.skipped
-
-
-def _faults(
-    outcome: ParsedFile | Failure, words: Callable[[Sequence[Skipped]], Iterable[str]]
-) -> Iterable[str]:
-    if isinstance(outcome, Failure):
-        return outcome.faults
-    return (f"{outcome.name}: {each}" for each in words(outcome.skipped))
-
-
-def _name_resources(files: Sequence[tuple[str, str]], reading: ReadOptions) -> dict[str, str]:
-    """Return what each file is called among the resources.
-
-    Args:
-        files: As what each was named, itself or its folder, and its path.
-        reading: How they are read.
-    """
-    if reading.merge:
-        return dict.fromkeys((file for _, file in files), MERGED)
-    vdirs = {}
-    if reading.by in {None, "calendar"}:
-        vdirs = find_vdirs(file for path, file in files if path != file)
-    if vdirs:
-        _note_file(describe_vdirs(vdirs))
-    return resource_names([file for _, file in files], vdirs)
-
-
-def _find_files(path: str) -> list[str] | Failure:
-    try:
-        return find_files(path, _note_file)
-    except InvalidCalendarError as error:
-        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
-
-
-def _note_file(sentence: str) -> None:
-    click.echo(f"Note: {printable(sentence)}.", err=True)
-
-
-def _note(sources: Sequence[ParsedFile], reading: ReadOptions) -> None:
-    """Write on standard error what was assumed, and what was read but is not checked."""
-    for source in sources:
-        for sentence in source.assumptions:
-            _note_file(f"{source.name}: {sentence}")
-    outside = sum(source.outside for source in sources)
-    without = sum(source.without_resource for source in sources)
-    window, zone = reading.calendar.window, reading.calendar.zone
-    if outside:
-        span = " to ".join(
-            f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
-        )
-        told = pluralize(outside, "event or series is", "events or series are")
-        _note_file(f"{told} outside of {span} and not checked; --from and --to change that")
-    if without:
-        none = f"no {reading.by}"
-        told = pluralize(without, f"event has {none} and is", f"events have {none} and are")
-        _note_file(f"{told} not checked; --by file checks all events")
-
-
-def _note_oddities(sources: Sequence[ParsedFile]) -> None:
-    """Write on standard error what was read differently from what a file says."""
-    for source in sources:
-        for sentence in source.notes:
-            click.echo(f"Note: {printable(f'{source.name}: {sentence}')}.", err=True)
 
 
 def _with_suggestions(
@@ -414,106 +171,6 @@ def _describe_scope(merged: MergedEvents, by: str | None) -> str:
     return pluralize(len(names), "calendar" if names == calendars else others)
 
 
-def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:
-    """The message of what was asked for; what was left out is not set.
-
-    Args:
-        min_gap: In seconds.
-        capacity: How many events may overlap, by resource.
-        explain: Whether to tell who overlaps when.
-    """
-    options = ConflictOptions(capacity=capacity, explain=explain)
-    if min_gap:
-        options.min_gap.seconds = min_gap
-    return options
-
-
-def _try_to_read(
-    path: str, resource: str, reading: ReadOptions, allowance: Allowance
-) -> ParsedFile | Failure:
-    """What was read, or why it was not: all files' faults are told at once."""
-    try:
-        with doing(f"reading {display_name(path)}"):
-            return read_file(path, resource, reading, allowance)
-    except TooLargeError as error:
-        raise Failure(f"{display_name(path)}: {error}") from error  # so would be all that follow
-    except InvalidCalendarError as error:
-        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
-    except OSError as error:
-        return Failure(f"{display_name(path)}: {error.strerror}")
-
-
-def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
-    """The answer with who overlaps when; without, if nobody asked for that and it is too much.
-
-    Args:
-        asked: What to ask; its `explain` becomes what was answered.
-        ask: Whom, as `ask_engine`.
-    """
-    if asked.options.explain:
-        return ask(asked)
-    asked.options.explain = True
-    try:
-        return ask(asked)
-    except LimitError:
-        asked.options.explain = False
-        return ask(asked)
-
-
-def ask_engine(asked: EventList) -> ConflictList:
-    """The answer of the engine in this process.
-
-    Raises:
-        InvalidRequestError: The events or options cannot be used.
-        LimitError: The overlaps are too many to be told.
-    """
-    try:
-        answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
-    except LimitExceededError as error:
-        raise LimitError(str(error)) from error
-    return ConflictList.FromString(answer.content)
-
-
-def _ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> ConflictList:
-    from double_booked import client  # which takes long
-
-    try:
-        return client.get_conflicts(server, asked, tls)
-    except client.LimitError as error:
-        raise LimitError(str(error)) from error
-    except client.ServerError as error:
-        raise Failure(str(error)) from error
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Makes a Failure of what goes wrong in writing to standard output."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # who reads has seen enough; click ends the command quietly
-    except OSError as error:
-        _drop_standard_output()
-        raise Failure(f"standard output: {error.strerror}") from error
-
-
-def _drop_standard_output() -> None:
-    """Sends what is still to be written nowhere; else Python complains of it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
-
-def refused(error: InvalidRequestError, merged: MergedEvents) -> Failure:
-    """Return the failure that names what of the files cannot be used."""
-    faults = [
-        f"{locate_field(each.field, merged)}: {each.description}" for each in error.violations
-    ]
-    if error.count > len(faults):
-        faults.append(f"these are the first {len(faults)} of {error.count} faults")
-    return Failure(*faults)
-
-
 def _annotate_unread(sources: Sequence[ParsedFile], *, is_error: bool) -> None:
     for source in sources:
         for each in source.skipped:
@@ -529,12 +186,6 @@ def _locate(merged: MergedEvents, zone: tzinfo, position: int) -> SourceLocation
         start, end = nanoseconds(found.event.start), nanoseconds(found.event.end)
         is_all_day = start < end and is_midnight(start, zone) and is_midnight(end, zone)
     return SourceLocation(file, line, field, source.is_file, found.series, is_all_day)
-
-
-def replace_unwritable() -> None:
-    """Lets titles hold what the encoding of standard output does not."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def _write(
@@ -566,3 +217,103 @@ def _write(
         return
     console = Console(highlight=False)
     text.write(console, report, output.zone, all_overlaps=all_overlaps, repeats=repeats)
+
+
+def _at_most_one(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> str | None:
+    """Return the only value of an option; click itself would take the last and drop the others."""
+    if len(given) > 1:
+        raise click.BadParameter("it may be given once; put several files into a folder")
+    return given[0] if given else None
+
+
+@click.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option(
+    "--server", metavar="HOST:PORT", help="Ask this service; without it, the answer is found here."
+)
+@tls_options
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "report", "ics", "html", "github"]),
+    default="text",
+    show_default=True,
+    help="Text or a page for people, the JSON form of a Scheduling.ConflictList, a report in JSON"
+    " with files and lines for programs, a calendar of the clashes, or annotations for a pull"
+    " request.",
+)
+@reading_options.options
+@click.option(
+    "--only",
+    metavar="FILE",
+    multiple=True,
+    callback=_at_most_one,
+    help="Report only conflicts with the events of this file, such as an invitation. It is read"
+    " too, and its events take every calendar of the other FILEs.",
+)
+@params.conflict_options
+@click.option("--explain", is_flag=True, help="Show when each overlap is, and its events.")
+@click.option(
+    "--each",
+    is_flag=True,
+    help="Show each conflict by itself. By default, text and page show repeated conflicts once.",
+)
+@params.zone_option
+@click.option(
+    "--suggest",
+    "suggestions",
+    metavar="NUMBER",
+    type=click.IntRange(0, 100),
+    default=0,
+    help="Propose so many free times for each event of a clash but the first booked.",
+)
+@click.option(
+    "--hours",
+    metavar="FROM-TO",
+    type=params.HoursType(),
+    default="0-24",
+    show_default=True,
+    help="The hours of the day for --suggest, like 9-18.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["any", "none"]),
+    default="any",
+    show_default=True,
+    help="Which conflicts make the exit code 1.",
+)
+def check(  # noqa: PLR0917 - click passes them by name
+    files: tuple[str, ...],
+    server: str | None,
+    tls: "CallerTls | None",
+    output_format: str,
+    wanted: reading_options.Input,
+    only: str | None,
+    min_gap: int,
+    capacity: tuple[tuple[str, int], ...],
+    explain: bool,  # noqa: FBT001 - as above
+    each: bool,  # noqa: FBT001 - as above
+    zone: ZoneInfo | None,
+    suggestions: int,
+    hours: tuple[int, int],
+    fail_on: str,
+) -> None:
+    """Tell which events of the FILEs conflict.
+
+    A FILE is a calendar (.ics, jCal) or its https:// or webcal:// address, a folder of
+    FILEs, CSV whose first line names the columns, an array of events in JSON, the JSON
+    form of a Scheduling.EventList, {"events": [...]}, or JSON lines: that of a
+    Scheduling.Event on each. Several FILEs are one list. Without a FILE, or where it
+    is -, standard input is read.
+
+    What cannot be used is named on standard error, and the rest is checked.
+
+    The exit code is 0 without a conflict, 1 with one, and 2 after an error, or if
+    something cannot be used.
+    """
+    if tls and server is None:
+        raise click.UsageError("TLS needs --server too.")
+    options = make_options(min_gap, dict(capacity), explain=explain)
+    fails = fail_on == "any"
+    output = Output(output_format, zone, fails, suggestions, hours, each)
+    sys.exit(run(files or ("-",), options, server, output, tls, replace(wanted, only=only)))

@@ -1,25 +1,23 @@
-"""Reads events, and finds the next times at which everybody is free."""
+"""`double-booked free`: the next times at which everybody is free."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
+from zoneinfo import ZoneInfo
 
 import click
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
 from double_booked.calendars.local_zone import local_zone
-from double_booked.commands.check import (
-    DEFAULT_DAYS,
-    Failure,
-    exit_code,
-    make_window,
-    read_events,
-    refused,
-    replace_unwritable,
-    writing,
-)
+from double_booked.commands import params, reading_options
+from double_booked.commands.engine import make_options
+from double_booked.commands.errors import Failure
+from double_booked.commands.output import replace_unwritable, writing
+from double_booked.commands.reading import exit_code, read_events, refused
 from double_booked.commands.reading_options import Input
+from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts import validation
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.conflicts.options import gap_of
@@ -118,3 +116,63 @@ def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
         replace_unwritable()
         for line in render_text(free, zone):
             click.echo(line)
+
+
+@click.command()
+@click.argument("files", metavar="[FILE]...", nargs=-1)
+@click.option(
+    "--length",
+    metavar="DURATION",
+    type=params.LengthType(),
+    required=True,
+    help="How long the time must be, like 30m, 1h30m or 2d; a number alone is minutes.",
+)
+@click.option(
+    "--hours",
+    metavar="FROM-TO",
+    type=params.HoursType(),
+    default="0-24",
+    show_default=True,
+    help="The hours of the day in which the time must lie, like 9-18.",
+)
+@click.option(
+    "--count",
+    metavar="NUMBER",
+    type=click.IntRange(1, 1_000),
+    default=5,
+    show_default=True,
+    help="How many times to find.",
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "ics"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON for programs, or a calendar of the free times.",
+)
+@reading_options.options
+@params.conflict_options
+@params.zone_option
+def free(  # noqa: PLR0917 - click passes them by name
+    files: tuple[str, ...],
+    length: int,
+    hours: tuple[int, int],
+    count: int,
+    output_format: str,
+    wanted: reading_options.Input,
+    min_gap: int,
+    capacity: tuple[tuple[str, int], ...],
+    zone: ZoneInfo | None,
+) -> None:
+    """Find the next times at which everybody is free.
+
+    FILEs are read as check reads them. At a time that is found, each calendar, or
+    what --by chooses, has room for one more event. Without --from, times are looked
+    for from now on.
+
+    The exit code is 0 with at least one time, 1 without, and 2 after an error.
+    """
+    options = make_options(min_gap, dict(capacity), explain=False)
+    chosen = Wanted(length, count, hours, output_format, zone)
+    sys.exit(run(files or ("-",), options, chosen, wanted))

@@ -11,7 +11,8 @@ from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.merging import merge_files
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import BY, ReadOptions
-from double_booked.commands.check import Failure, ask_engine
+from double_booked.commands.engine import ask_engine
+from double_booked.commands.errors import Failure
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
 

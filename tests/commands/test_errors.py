@@ -4,14 +4,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from double_booked.cli import Commands
-from double_booked.commands.unexpected import describe, doing
+from double_booked.commands.errors import describe, doing
+from double_booked.commands.group import LazyGroup
 
 
 def run(error: Exception, what: str | None = None) -> tuple[int, str]:
     """The exit code and standard error of a command that raises."""
 
-    @click.group(cls=Commands)
+    @click.group(cls=LazyGroup, summaries={})
     def main() -> None:
         pass
 
@@ -39,7 +39,7 @@ def test_an_unexpected_error_is_one_line_and_no_exit_code_of_conflicts() -> None
 
 def test_an_unexpected_error_names_its_place_in_the_code() -> None:
     _, told = run(TypeError("no number"))
-    assert " at test_unexpected.py:" in told
+    assert " at test_errors.py:" in told
 
 
 def test_of_what_is_done_within_each_other_the_innermost_is_named() -> None:

@@ -19,13 +19,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
+import click
 import pytest
 
-from double_booked import cli
+from double_booked.commands import SUMMARIES, main
+from double_booked.commands.errors import INTERRUPTED
 from double_booked.settings import Settings
 from server.certificate_authority import Authority
 
-WEEK = Path(__file__).parent.parent / "examples" / "week.json"
+WEEK = Path(__file__).parents[2] / "examples" / "week.json"
 COMMAND = [sys.executable, "-m", "double_booked"]
 SUMMARY = "5 groups of conflicting events, 12 of 30 events."
 UNREACHABLE = "127.0.0.1:1"  # tcpmux, which nobody serves
@@ -305,7 +307,7 @@ def test_an_interrupt_is_not_taken_for_conflicts() -> None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-        assert process.returncode == cli.INTERRUPTED
+        assert process.returncode == INTERRUPTED
 
 
 def test_a_service_gives_the_same_answer(server: str) -> None:
@@ -549,14 +551,16 @@ def test_the_installed_command_is_the_same() -> None:
     [
         (("check", str(WEEK)), {"grpc", "aiohttp", "structlog", "prometheus_client"}),
         (("version",), {"grpc", "ssl", "aiohttp", "google.protobuf", "rich.console"}),
+        (("--help",), {"grpc", "ssl", "aiohttp", "google.protobuf", "rich.console"}),
+        (("healthcheck", "--server=no"), {"kopf", "aiohttp", "icalendar", "double_booked.server"}),
     ],
 )
 def test_a_command_loads_only_what_it_needs(arguments: tuple[str, ...], unloaded: set[str]) -> None:
     program = f"""
 import sys
-from double_booked import cli
+from double_booked.commands import main
 try:
-    cli.main({list(arguments)})
+    main({list(arguments)})
 finally:
     print(*sys.modules, sep="\\n", file=sys.stderr)
 """
@@ -564,3 +568,10 @@ finally:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
     )
     assert not unloaded & set(finished.stderr.splitlines())
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_the_summary_of_a_command_is_the_first_sentence_of_its_help(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command
+    assert (command.help or "").partition("\n")[0] == SUMMARIES[name]

@@ -1,0 +1,19 @@
+"""`double-booked serve`: the gRPC service."""
+
+import sys
+
+import click
+
+from double_booked.commands.settings_options import settings_options
+from double_booked.settings import Settings
+
+
+@click.command()
+@settings_options(Settings)
+def serve(chosen: Settings) -> None:
+    """Serve over gRPC until SIGTERM or Ctrl-C."""
+    try:
+        from double_booked.server import lifecycle
+    except ImportError as error:
+        sys.exit(f"double-booked: {error}")
+    lifecycle.serve(chosen)

@@ -1,0 +1,69 @@
+"""The options of TLS for commands that ask a service."""
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from double_booked.client import CallerTls
+
+
+def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a click command the options of who asks with TLS, and passes it them as `tls`."""
+
+    @click.option("--ca-file", metavar="PEM", help="Ask with TLS; this proves the service.")
+    @click.option("--insecure", is_flag=True, help="Ask with TLS, and believe whoever answers.")
+    @click.option(
+        "--server-name",
+        metavar="NAME",
+        help="Name in the server's certificate, if it is not the name of its host.",
+    )
+    @click.option("--cert-file", metavar="PEM", help="What proves you, if the service wants that.")
+    @click.option("--key-file", metavar="PEM", help="Its private key.")
+    @functools.wraps(command)
+    def with_tls(
+        *arguments: Any,  # noqa: ANN401 - click passes any
+        ca_file: str | None,
+        insecure: bool,
+        server_name: str | None,
+        cert_file: str | None,
+        key_file: str | None,
+        **values: Any,  # noqa: ANN401 - as above
+    ) -> Any:  # noqa: ANN401 - as above
+        _check_tls(ca_file, server_name, cert_file, key_file, insecure=insecure)
+        tls = None
+        if ca_file or insecure:
+            tls = _caller_tls(ca_file, server_name, cert_file, key_file)
+        return command(*arguments, tls=tls, **values)
+
+    decorated: Callable[..., Any] = with_tls
+    return decorated
+
+
+def _check_tls(
+    ca: str | None, name: str | None, certificate: str | None, key: str | None, *, insecure: bool
+) -> None:
+    if bool(certificate) != bool(key):
+        raise click.UsageError("TLS needs both --cert-file and --key-file; only one is set.")
+    if ca and insecure:
+        raise click.UsageError("--ca-file and --insecure exclude each other.")
+    if certificate and not (ca or insecure):
+        raise click.UsageError("--cert-file and --key-file need --ca-file or --insecure too.")
+    if name and not ca:
+        raise click.UsageError("--server-name needs --ca-file too.")
+
+
+def _caller_tls(
+    ca: str | None, name: str | None, certificate: str | None, key: str | None
+) -> "CallerTls":
+    from double_booked.client import CallerTls
+    from double_booked.tls.pem import PemFile
+
+    return CallerTls(
+        PemFile(ca, "--ca-file") if ca else None,
+        name,
+        PemFile(certificate, "--cert-file") if certificate else None,
+        PemFile(key, "--key-file") if key else None,
+    )
