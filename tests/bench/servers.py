@@ -18,7 +18,7 @@ from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition, kernel
 from double_booked.runtime import logs
 from double_booked.runtime.address import Address
-from double_booked.server import calls, lifecycle, memory
+from double_booked.server import calls, lifecycle, malloc
 from double_booked.server.calls import Call
 from double_booked.server.lifecycle import Server
 from double_booked.server.observer import Observer
@@ -136,7 +136,7 @@ async def serve_whole(
 ) -> int:
     """Start the server as shipped; return its port."""
     if one_arena:
-        memory.share_one_arena()
+        malloc.limit_malloc_arenas()
     server = Server(settings, engine)
     await server.start()
     kept.append(server)

@@ -8,13 +8,13 @@ from double_booked.server.budget import Budget, CallLimit
 
 def test_calls_over_the_limit_are_refused_until_one_ends() -> None:
     limit = CallLimit("calls", 1)
-    limit.add()
+    limit.acquire()
     with pytest.raises(
         LimitExceededError, match="more calls at a time than MAX_CONCURRENT_RPCS = 1"
     ):
-        limit.add()
-    limit.end()
-    limit.add()
+        limit.acquire()
+    limit.release()
+    limit.acquire()
     assert limit.count == 1
 
 
@@ -25,7 +25,7 @@ def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
     with pytest.raises(LimitExceededError, match="MAX_BYTES_IN_FLIGHT = 10"):
         second.resize(5)
     assert (budget.bytes_in_flight, second.size) == (6, 0)
-    first.end()
+    first.release()
     second.resize(10)
     assert budget.bytes_in_flight == 10
 
@@ -61,7 +61,7 @@ def test_a_share_that_has_ended_takes_nothing_more() -> None:
     budget = Budget(max_bytes=10)
     share = budget.share()
     share.resize(5)
-    share.end()
+    share.release()
     share.keep(7)
-    share.end()
+    share.release()
     assert budget.bytes_in_flight == 0

@@ -62,9 +62,9 @@ async def test_a_message_too_large_decompressed_is_refused(
 def test_what_was_compressed_comes_back(compress: type[bytes]) -> None:
     message = compress(TEXT)
     assert compression.is_compressed(message)
-    assert compression.expanded_size(message, 10**6) >= len(TEXT)
-    assert compression.expand(message, len(TEXT)) == TEXT
-    assert compression.expand(message, len(TEXT) - 1) is None
+    assert compression.decompressed_size(message, 10**6) >= len(TEXT)
+    assert compression.decompress(message, len(TEXT)) == TEXT
+    assert compression.decompress(message, len(TEXT) - 1) is None
 
 
 def test_a_message_that_is_not_compressed_is_left_alone() -> None:
@@ -73,16 +73,16 @@ def test_a_message_that_is_not_compressed_is_left_alone() -> None:
 
 
 def test_gzip_says_how_large_it_becomes_and_zlib_at_most() -> None:
-    assert compression.expanded_size(gzip.compress(TEXT), len(TEXT)) == len(TEXT)
+    assert compression.decompressed_size(gzip.compress(TEXT), len(TEXT)) == len(TEXT)
     with pytest.raises(LimitExceededError, match="2100 bytes, more than MAX_MESSAGE_BYTES = 2099"):
-        compression.expanded_size(gzip.compress(TEXT), len(TEXT) - 1)
-    assert compression.expanded_size(zlib.compress(bytes(10**6)), 1000) == 1000
+        compression.decompressed_size(gzip.compress(TEXT), len(TEXT) - 1)
+    assert compression.decompressed_size(zlib.compress(bytes(10**6)), 1000) == 1000
 
 
 def test_a_message_that_says_less_than_it_becomes_is_cut_off() -> None:
     liar = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
     with pytest.raises(RefusalError, match="more than 10 bytes"):
-        compression.expand_to(liar, compression.expanded_size(liar, 10**6))
+        compression.decompress_to(liar, compression.decompressed_size(liar, 10**6))
 
 
 @FORMATS
@@ -95,4 +95,4 @@ def test_a_message_that_is_broken_is_refused(compress: type[bytes]) -> None:
         whole[:3] + b"?" + whole[4:-4] + b"????",
     ):
         with pytest.raises(RefusalError, match="cannot be decompressed"):
-            compression.expand_to(broken, len(TEXT))
+            compression.decompress_to(broken, len(TEXT))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from double_booked.server import memory
+from double_booked.server import malloc, memory
 from double_booked.server.memory import Bounds
 
 MIB = 1024 * 1024
@@ -77,42 +77,42 @@ def test_a_process_may_use_no_more_than_the_machine_has() -> None:
 
 
 def test_the_budget_is_a_fifth_of_what_the_process_may_use_beside_its_base() -> None:
-    budget = Bounds.of(0, 64 * MIB, GIB)
+    budget = Bounds.compute(0, 64 * MIB, GIB)
     assert budget.in_flight == (GIB - 128 * MIB) // 5
     assert GIB - 5 < budget.process_bytes <= GIB
 
 
 def test_the_chart_s_limit_leaves_room_for_two_of_the_largest_messages_at_once() -> None:
-    assert Bounds.of(0, 64 * MIB, GIB).receipts == 2
+    assert Bounds.compute(0, 64 * MIB, GIB).receipts == 2
 
 
 def test_a_budget_that_is_set_holds_whatever_the_limit() -> None:
-    assert Bounds.of(300 * MIB, 64 * MIB, GIB).in_flight == 300 * MIB
-    assert Bounds.of(300 * MIB, 64 * MIB, GIB).receipts == 4
+    assert Bounds.compute(300 * MIB, 64 * MIB, GIB).in_flight == 300 * MIB
+    assert Bounds.compute(300 * MIB, 64 * MIB, GIB).receipts == 4
 
 
 def test_a_budget_that_is_too_large_for_the_process_makes_memory_short_no_later() -> None:
-    assert Bounds.of(GIB, 64 * MIB, GIB).shortage == Bounds.of(0, 64 * MIB, GIB).shortage
-    assert Bounds.of(GIB, 64 * MIB, GIB).process_bytes > GIB
+    assert Bounds.compute(GIB, 64 * MIB, GIB).shortage == Bounds.compute(0, 64 * MIB, GIB).shortage
+    assert Bounds.compute(GIB, 64 * MIB, GIB).process_bytes > GIB
 
 
 @pytest.mark.parametrize("available", [0, 64 * MIB, 128 * MIB, 200 * MIB])
 def test_with_little_memory_small_requests_still_have_some(available: int) -> None:
-    budget = Bounds.of(0, 64 * MIB, available)
+    budget = Bounds.compute(0, 64 * MIB, available)
     assert budget.in_flight == 128 * MIB // 5
     assert budget.receipts == 1
 
 
 def test_memory_is_short_before_the_budget_for_received_messages_is_gone() -> None:
-    budget = Bounds.of(0, 64 * MIB, GIB)
+    budget = Bounds.compute(0, 64 * MIB, GIB)
     left = GIB - budget.shortage
     assert left >= 2 * budget.in_flight + budget.receipts * 64 * MIB
 
 
 ALLOCATE = """
-from double_booked.server import memory
+from double_booked.server import malloc, memory
 def figures():
-    return memory.used_bytes(), memory.resident_bytes()
+    return malloc.used_bytes(), memory.resident_bytes()
 before = figures()
 content = bytes([1]) * (50 * 1024 * 1024)
 during = figures()
@@ -136,6 +136,6 @@ def test_freed_memory_can_be_given_back() -> None:
     last = b"\x01" * 8192
     del pieces
     kept = memory.resident_bytes() or 0
-    memory.release_free_memory()
+    malloc.release_free_memory()
     assert (memory.resident_bytes() or 0) < kept - 40 * MIB
     assert last

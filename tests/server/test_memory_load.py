@@ -27,7 +27,7 @@ from server.uploads import (
 MIB = 1024 * 1024
 MAX_MESSAGE = 16 * MIB
 IN_FLIGHT = 64 * MIB
-BOUND = Bounds.of(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
+BOUND = Bounds.compute(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
 """What the docs say that the process needs at most: 448 MiB."""
 
 LIMITS = {"MAX_MESSAGE_BYTES": str(MAX_MESSAGE), "MAX_BYTES_IN_FLIGHT": str(IN_FLIGHT)}

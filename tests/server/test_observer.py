@@ -254,7 +254,7 @@ async def test_calls_whose_line_cannot_be_written_are_counted_and_end(disk: Disk
         for _ in range(2):
             assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
         async with asyncio.timeout(5):
-            while served.server.calls_under_way or await handled(served, "OK") < 2:
+            while served.server.open_calls or await handled(served, "OK") < 2:
                 await asyncio.sleep(0)
         disk.is_full = False
 

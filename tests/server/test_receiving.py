@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from double_booked.server.receiving import calls_to_end
+from double_booked.server.receiving import calls_to_abort
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Receiving:
 
 def ended(since: list[float | None], kept: int) -> list[float | None]:
     calls: Any = [Receiving(each) for each in since]
-    return [call.receiving_since for call in calls_to_end(calls, kept, now=100.0)]
+    return [call.receiving_since for call in calls_to_abort(calls, kept, now=100.0)]
 
 
 @pytest.mark.parametrize(

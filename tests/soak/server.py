@@ -6,7 +6,7 @@ import sys
 
 from double_booked.runtime import logs
 from double_booked.runtime.address import Address
-from double_booked.server import memory
+from double_booked.server import malloc
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
 
@@ -31,12 +31,12 @@ async def main() -> None:
         held = {
             "port": server.port,
             "tasks": len(asyncio.all_tasks()),
-            "calls": server.calls_under_way,
+            "calls": server.open_calls,
         }
         print(json.dumps(held), flush=True)
 
 
 if __name__ == "__main__":
     logs.configure(SETTINGS.log_level, SETTINGS.log_format)
-    memory.share_one_arena()
+    malloc.limit_malloc_arenas()
     asyncio.run(main())

@@ -19,7 +19,7 @@ class CallLimit:
         self.maximum = maximum
         self.count = 0
 
-    def add(self) -> None:
+    def acquire(self) -> None:
         """Count a call.
 
         Raises:
@@ -31,7 +31,7 @@ class CallLimit:
             )
         self.count += 1
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Count a call no more."""
         self.count -= 1
 
@@ -95,7 +95,7 @@ class Share:
             self._refuse_if(self._is_too_much(size) and not is_alone)
             self._take(size)
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Hold nothing from now on, whatever is said later."""
         with self._lock:
             self._take(0)

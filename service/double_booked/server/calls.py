@@ -9,7 +9,12 @@ import grpc
 
 from double_booked.conflicts import kernel
 from double_booked.server.budget import Budget, CallLimit, Share
-from double_booked.server.compression import expand, expand_to, expanded_size, is_compressed
+from double_booked.server.compression import (
+    decompress,
+    decompress_to,
+    decompressed_size,
+    is_compressed,
+)
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -22,7 +27,7 @@ from double_booked.server.core import (
     SendStatus,
     Tag,
 )
-from double_booked.server.errors import INTERNAL_ERROR, Refusal, refusal_of
+from double_booked.server.errors import INTERNAL_ERROR, Refusal, to_refusal
 from double_booked.server.metrics import MethodMetrics
 from double_booked.server.observer import Observer, log_error
 from double_booked.server.workers import Workers
@@ -51,7 +56,7 @@ Respond: TypeAlias = Callable[[bytes, "UnaryCall"], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class ServerContext:
     """What all calls of a server share.
 
     Attributes:
@@ -81,23 +86,23 @@ class Method:
         name: Its name on the wire, "/service/method".
         limit: How many of them there may be at a time, together with those of other methods that
             have the same limit; None for any number.
-        takes_feed: Whether a call has any number of messages, rather than one.
+        is_client_stream: Whether a call has any number of messages, rather than one.
         is_work: Whether its calls are the work that the server is there for. Others, of health
             and reflection, are ended when the server stops.
         is_traced: Whether its calls have spans.
     """
 
     name: str
-    serving: Serving
+    context: ServerContext
     metrics: MethodMetrics
     limit: CallLimit | None
-    takes_feed: bool
+    is_client_stream: bool
     is_work: bool
     is_traced: bool
 
 
 class Call:
-    """A call under way. But for `end`, its methods belong to the serving thread.
+    """A call under way. Except for `abort`, its methods belong to the serving thread.
 
     Attributes:
         method: Its method.
@@ -146,7 +151,7 @@ class Call:
         self._ended_with: grpc.StatusCode | None = None
         self._has_request = self._is_counted = self._is_over = False
         self._share: Share | None = None
-        method.serving.observer.begin(self)
+        method.context.observer.begin(self)
 
     def begin(self) -> None:
         """Begin to answer."""
@@ -163,21 +168,21 @@ class Call:
         """Where it came from, as gRPC writes it."""
         return self._peer or self.event.call.peer()
 
-    def _note_sending(self, message: bytes) -> None:
+    def _start_send_timer(self, message: bytes) -> None:
         """Note that the caller is to accept a message from now on."""
         self.sending_since = perf_counter() + len(message) * _SEND_SECONDS_PER_BYTE
 
-    def _note_peer(self) -> None:
+    def _keep_peer(self) -> None:
         """Keep where it came from, which gRPC forgets when the call ends early."""
         self._peer = self.peer
 
-    def end(self, code: grpc.StatusCode, details: str) -> None:
+    def abort(self, code: grpc.StatusCode, details: str) -> None:
         """End the call from the server's side, from any thread, whatever it is doing."""
-        self._note_peer()
+        self._keep_peer()
         self._ended_with = code
-        self.method.serving.core.cancel(self.event.call, code, details)
+        self.method.context.core.cancel(self.event.call, code, details)
 
-    def note(self, events: int, groups: int) -> None:
+    def record(self, events: int, groups: int) -> None:
         """Add to the events that the call has asked about, and to the groups of its answer."""
         self.events = (self.events or 0) + events
         self.groups = (self.groups or 0) + groups
@@ -185,15 +190,15 @@ class Call:
     def fail(self, error: Exception) -> None:
         """End the call because of an error, which may not be foreseen."""
         self._crash(error)
-        self._finish(self._cancelled_code())
+        self._finish(self._code_if_cancelled())
 
     def _crash(self, error: Exception) -> None:
         """End the call because of an error, from any thread."""
         refusal = self._refusal(error)
-        self.end(refusal.code, refusal.details)
+        self.abort(refusal.code, refusal.details)
 
     def _start_batch(self, operations: tuple[Operation, ...], tag: Tag) -> None:
-        self.method.serving.core.start_batch(self.event.call, operations, tag)
+        self.method.context.core.start_batch(self.event.call, operations, tag)
 
     def _admit(self) -> None:
         """Count the call against the limit of its method.
@@ -203,12 +208,12 @@ class Call:
         """
         limit = self.method.limit
         if limit:
-            limit.add()
+            limit.acquire()
             self._is_counted = True
 
     def _refusal(self, error: Exception) -> Refusal:
         """Return how the call ends because of an error; log one that is not foreseen."""
-        refusal = refusal_of(error)
+        refusal = to_refusal(error)
         if refusal is None:
             log_error(error, self.name)
             return INTERNAL_ERROR
@@ -222,16 +227,16 @@ class Call:
     def _refused(self, _event: Event) -> None:
         self._finish(self._code)
 
-    def _left(self, _event: Event) -> None:
+    def _ignore(self, _event: Event) -> None:
         """Leave the end of the call to the batch that awaits it."""
 
-    def _cancelled_code(self) -> grpc.StatusCode:
+    def _code_if_cancelled(self) -> grpc.StatusCode:
         """Return why a call ended that the server has not ended well."""
         if self._ended_with:
             return self._ended_with
         if self.event.call_details.deadline - time() < _LATE_SECONDS:
             return grpc.StatusCode.DEADLINE_EXCEEDED
-        if not (self._has_request or self.method.takes_feed):
+        if not (self._has_request or self.method.is_client_stream):
             # RefusalError by gRPC's core for the size of its message, or given up by its caller
             # half-way; from here the two look the same.
             return grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -243,10 +248,10 @@ class Call:
         self._is_over = True
         self.receiving_since = self.sending_since = None
         if self._is_counted and self.method.limit:
-            self.method.limit.end()
+            self.method.limit.release()
         if self._share:
-            self._share.end()
-        self.method.serving.observer.end(self, code)
+            self._share.release()
+        self.method.context.observer.end(self, code)
 
 
 class UnaryCall(Call):
@@ -283,7 +288,7 @@ class UnaryCall(Call):
         self.method.metrics.received += 1
         try:
             self._admit()
-            answer = self._answer_at_once(request)
+            answer = self._answer_inline(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self.events = self.groups = None
             self._refuse(self._refusal(error))
@@ -291,39 +296,39 @@ class UnaryCall(Call):
         if answer is not None:
             self._send(answer)
 
-    def _answer_at_once(self, request: bytes) -> bytes | None:
+    def _answer_inline(self, request: bytes) -> bytes | None:
         """Return the answer; None where a worker was handed the request."""
-        content = expand(request, MAX_INLINE_BYTES) if is_compressed(request) else request
+        content = decompress(request, MAX_INLINE_BYTES) if is_compressed(request) else request
         if content is None:
-            maximum = self.method.serving.max_message_bytes
-            self._expanded_size = expanded_size(request, maximum)
-            self._hand_over(request, self._expanded_size)
+            maximum = self.method.context.max_message_bytes
+            self._expanded_size = decompressed_size(request, maximum)
+            self._hand_to_worker(request, self._expanded_size)
             return None
         if not kernel.is_small(content, self._is_batch):
-            self._hand_over(content, len(content))
+            self._hand_to_worker(content, len(content))
             return None
         answer = self._respond(content, self)
         if len(answer) > MAX_INLINE_BYTES:
-            self._hold(len(answer))
+            self._reserve_answer(len(answer))
         return answer
 
-    def _hold(self, size: int) -> None:
+    def _reserve_answer(self, size: int) -> None:
         """Count the bytes of an answer as in flight, until it is sent.
 
         Raises:
             LimitExceededError: There is no room for them.
         """
-        self._share = self._share or self.method.serving.budget.share()
+        self._share = self._share or self.method.context.budget.share()
         self._share.keep(size)
 
     def _send(self, answer: bytes) -> None:
-        self._note_sending(answer)
+        self._start_send_timer(answer)
         operations = (HEADERS, SendMessage(answer, 0), STATUS_OK, ReceiveClose(0))
         self._start_batch(operations, self._answered)
 
     def _answered(self, event: Event) -> None:
         if event.batch_operations[3].cancelled():
-            self._finish(self._cancelled_code())
+            self._finish(self._code_if_cancelled())
             return
         self.method.metrics.sent += 1
         self._finish(_OK)
@@ -335,25 +340,25 @@ class UnaryCall(Call):
 
     def _ended_without_request(self, event: Event) -> None:
         is_cancelled = event.batch_operations[2].cancelled()
-        self._finish(self._cancelled_code() if is_cancelled else grpc.StatusCode.INTERNAL)
+        self._finish(self._code_if_cancelled() if is_cancelled else grpc.StatusCode.INTERNAL)
 
     # With a worker.
 
-    def _hand_over(self, request: bytes, size: int) -> None:
-        self._share = self.method.serving.budget.share()
+    def _hand_to_worker(self, request: bytes, size: int) -> None:
+        self._share = self.method.context.budget.share()
         self._share.resize(size)
         self._request = request
-        self._note_peer()
+        self._keep_peer()
         self.cancellation = kernel.Cancellation()
         self._start_batch((ReceiveClose(0),), self._closed)
-        self.method.serving.workers.submit(size, self._work)
+        self.method.context.workers.submit(size, self._work)
 
     def _work(self) -> None:
         """Answer, in a worker thread."""
         try:
             operations = self._operations()
             if not self._is_over:
-                self._start_batch(operations, self._left)
+                self._start_batch(operations, self._ignore)
         except Exception as error:  # noqa: BLE001 - a worker's future is looked at by nobody
             self._crash(error)
 
@@ -361,16 +366,16 @@ class UnaryCall(Call):
         request, self._request = self._request, b""
         try:
             if self._expanded_size:
-                request = expand_to(request, self._expanded_size)
+                request = decompress_to(request, self._expanded_size)
             answer = self._respond(request, self)
-            self._hold(len(answer))
+            self._reserve_answer(len(answer))
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self.events = self.groups = None
             refusal = self._refusal(error)
             self._code = refusal.code
             return HEADERS, status_of(refusal)
         self._code = _OK
-        self._note_sending(answer)
+        self._start_send_timer(answer)
         return HEADERS, SendMessage(answer, 0), STATUS_OK
 
     def _closed(self, event: Event) -> None:
@@ -378,7 +383,7 @@ class UnaryCall(Call):
             self.cancellation.cancel()
         if event.batch_operations[0].cancelled():
             self.events = self.groups = None
-            self._finish(self._cancelled_code())
+            self._finish(self._code_if_cancelled())
             return
         if self._code is _OK:
             self.method.metrics.sent += 1

@@ -34,7 +34,7 @@ def is_compressed(message: bytes) -> bool:
     return message[:2] in _STARTS
 
 
-def expanded_size(message: bytes, maximum: int) -> int:
+def decompressed_size(message: bytes, maximum: int) -> int:
     """Return how large a compressed message becomes, or may become where it does not say.
 
     Raises:
@@ -51,7 +51,7 @@ def expanded_size(message: bytes, maximum: int) -> int:
     return size
 
 
-def expand(message: bytes, maximum: int) -> bytes | None:
+def decompress(message: bytes, maximum: int) -> bytes | None:
     """Return what a compressed message says; None if that is larger than a number of bytes.
 
     Raises:
@@ -70,13 +70,13 @@ def expand(message: bytes, maximum: int) -> bytes | None:
     return content
 
 
-def expand_to(message: bytes, size: int) -> bytes:
+def decompress_to(message: bytes, size: int) -> bytes:
     """Return what a compressed message says, which is to have at most so many bytes.
 
     Raises:
         RefusalError: It has more, cannot be decompressed, or is not whole.
     """
-    content = expand(message, size)
+    content = decompress(message, size)
     if content is None:
         raise RefusalError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -113,7 +113,7 @@ class Core:
         # shutdown() or cancel_all_calls() is in it crashes, a batch on a queue that is shut
         # down aborts the process.
         self._lock = threading.Lock()
-        self._is_gone = False
+        self._is_destroyed = False
 
     def on_calls(self, method: str, begin: Tag) -> None:
         """Pass the event of each new call of a method ("/service/method") to `begin`."""
@@ -150,14 +150,14 @@ class Core:
             BatchError: The core refused them.
         """
         with self._lock:
-            error = 0 if self._is_gone else call.start_server_batch(operations, tag)
+            error = 0 if self._is_destroyed else call.start_server_batch(operations, tag)
         if error:
             raise BatchError(f"gRPC's core refused a batch: error {error}")
 
     def cancel(self, call: CoreCall, code: grpc.StatusCode, details: str) -> None:
         """End a call with a status, from any thread, whatever it is doing."""
         with self._lock:
-            if not self._is_gone:
+            if not self._is_destroyed:
                 call.cancel(code.value[0], details)
 
     def shutdown(self, on_refusing: Callable[[], object], on_stopped: Callable[[], object]) -> None:
@@ -180,7 +180,7 @@ class Core:
     def cancel_all_calls(self) -> None:
         """End all calls that are still under way, after `shutdown`."""
         with self._lock:
-            if not self._is_gone:
+            if not self._is_destroyed:
                 self._server.cancel_all_calls()
 
     def join(self) -> None:
@@ -203,11 +203,11 @@ class Core:
         self._requested -= 1
         if event.success:
             self._request_call()
-            self._pass_on(event)
+            self._dispatch(event)
         if not self._requested:
             self._on_refusing()
 
-    def _pass_on(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         begin = self._methods.get(event.call_details.method, self._begin_other)
         try:
             if begin:
@@ -229,7 +229,7 @@ class Core:
 
     def _destroy(self, _event: Event) -> None:
         with self._lock:
-            self._is_gone = True
+            self._is_destroyed = True
             self._server.destroy()
             self._queue.shutdown()
         self._on_stopped()

@@ -18,9 +18,9 @@ import structlog
 from double_booked.conflicts import kernel
 from double_booked.runtime import logs, probes, sockets
 from double_booked.runtime.probes import HttpServer
-from double_booked.server import memory, tracing
+from double_booked.server import malloc, memory, tracing
 from double_booked.server.budget import Budget, CallLimit
-from double_booked.server.calls import Serving
+from double_booked.server.calls import ServerContext
 from double_booked.server.core import Core
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import Observer, log_error
@@ -35,7 +35,7 @@ from double_booked.server.workers import Workers
 from double_booked.settings import Settings
 from double_booked.tls.pem import CertificateError
 
-_CUT_OFF_SECONDS = 0.8
+_ABORT_SECONDS = 0.8
 """How long calls that are cut off may take to send their status."""
 
 _END_SECONDS = 0.8
@@ -71,7 +71,7 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
             traced; it says so in one line.
     """
     logs.configure(settings.log_level, settings.log_format)
-    memory.share_one_arena()
+    malloc.limit_malloc_arenas()
     sockets.raise_open_files_limit()
     try:
         asyncio.run(_serve(settings, engine))
@@ -129,18 +129,18 @@ class Server:
         self._observer = Observer(metrics, settings.log_calls, self._tracing)
         source = TlsSource.from_settings(settings)
         self._tls = ServerTls(source, metrics.certificate) if source else None
-        bounds = memory.Bounds.of(
+        bounds = memory.Bounds.compute(
             settings.max_bytes_in_flight, settings.max_message_bytes, memory.available_bytes()
         )
-        settings = _within_open_files(_within_bounds(settings, bounds))
+        settings = _limit_to_open_files(_limit_to_memory(settings, bounds))
         self._workers = Workers(settings.worker_threads, settings.max_message_bytes // 4)
         self._grpc = Core(_channel_options(settings), log_error)
         budget = Budget(bounds.in_flight)
-        metrics.show_bytes(lambda: budget.bytes_in_flight, budget.max_bytes)
+        metrics.add_bytes_in_flight(lambda: budget.bytes_in_flight, budget.max_bytes)
         self._guard = ReceiveGuard(self._observer.calls, bounds)
         self._health = Health()
         add_routes(
-            Serving(
+            ServerContext(
                 self._grpc,
                 self._observer,
                 self._workers,
@@ -161,7 +161,7 @@ class Server:
         self._stopping: asyncio.Task[None] | None = None
 
     @property
-    def calls_under_way(self) -> int:
+    def open_calls(self) -> int:
         """How many calls have begun and not ended, of all services."""
         return len(self._observer.calls)
 
@@ -179,7 +179,7 @@ class Server:
             raise
         watched = [
             self._guard.watch(),
-            TimeLimits.of(self._settings).watch(self._observer.calls),
+            TimeLimits.from_settings(self._settings).watch(self._observer.calls),
             *([self._tls.watch()] if self._tls else []),
         ]
         self._tasks = [asyncio.create_task(each) for each in watched]
@@ -204,9 +204,9 @@ class Server:
     async def _stop(self) -> None:
         refusing, stopped = asyncio.Event(), asyncio.Event()
         self._grpc.shutdown(_from_thread(refusing.set), _from_thread(stopped.set))
-        self._end_endless_calls()
-        await _within(self._settings.shutdown_grace, self._finish_calls(refusing))
-        self._cut_off_calls()
+        self._abort_endless_streams()
+        await _finishes_within(self._settings.shutdown_grace, self._finish_calls(refusing))
+        self._abort_calls()
         await self._end_core(stopped)
         for task in self._tasks:
             task.cancel()
@@ -216,11 +216,11 @@ class Server:
         await self._http.stop()
         structlog.get_logger().info("stopped")
 
-    def _end_endless_calls(self) -> None:
+    def _abort_endless_streams(self) -> None:
         """End what is open for health and reflection; it would last as long as its caller."""
         for call in tuple(self._observer.calls):
             if not call.method.is_work:
-                call.end(*_STOPPING)
+                call.abort(*_STOPPING)
 
     async def _finish_calls(self, refusing: asyncio.Event) -> None:
         """Wait until the calls under way have ended, and those that begin in this instant."""
@@ -230,19 +230,19 @@ class Server:
         if self._observer.calls:
             await idle.wait()
 
-    def _cut_off_calls(self) -> None:
+    def _abort_calls(self) -> None:
         cut_off = tuple(self._observer.calls)
         for call in cut_off:
-            call.end(*_STOPPING)
+            call.abort(*_STOPPING)
         if cut_off:
             methods = Counter(call.name for call in cut_off)
             structlog.get_logger().warning("cut off", calls=len(cut_off), methods=dict(methods))
 
     async def _end_core(self, stopped: asyncio.Event) -> None:
-        if not await _within(_CUT_OFF_SECONDS, stopped.wait()):
+        if not await _finishes_within(_ABORT_SECONDS, stopped.wait()):
             # What still has not ended has a caller that does not read.
             self._grpc.cancel_all_calls()
-            if not await _within(_END_SECONDS, stopped.wait()):
+            if not await _finishes_within(_END_SECONDS, stopped.wait()):
                 structlog.get_logger().warning("gRPC's core does not end; leaving it")
                 return
         await asyncio.to_thread(self._grpc.join)
@@ -273,7 +273,7 @@ class Server:
         await self.stop()
 
 
-def _within_bounds(settings: Settings, bounds: memory.Bounds) -> Settings:
+def _limit_to_memory(settings: Settings, bounds: memory.Bounds) -> Settings:
     """Return the settings with messages that are no larger than the memory allows."""
     if settings.max_message_bytes > bounds.in_flight:
         structlog.get_logger().warning(
@@ -291,7 +291,7 @@ def _within_bounds(settings: Settings, bounds: memory.Bounds) -> Settings:
     )
 
 
-def _within_open_files(settings: Settings) -> Settings:
+def _limit_to_open_files(settings: Settings) -> Settings:
     """Return the settings with no more connections than this process may open files."""
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     maximum = max(1, open_files - _OTHER_FILES)
@@ -317,7 +317,7 @@ def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
     return call
 
 
-async def _within(seconds: float, work: Awaitable[object]) -> bool:
+async def _finishes_within(seconds: float, work: Awaitable[object]) -> bool:
     """Wait for some work no longer than so many seconds; return whether it was done."""
     try:
         async with asyncio.timeout(seconds):

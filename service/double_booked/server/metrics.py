@@ -135,7 +135,7 @@ class Metrics:
         self._groups += groups
         self._events_per_list.add(events)
 
-    def show_bytes(self, read_in_flight: Callable[[], float], maximum: float) -> None:
+    def add_bytes_in_flight(self, read_in_flight: Callable[[], float], maximum: float) -> None:
         """Show the bytes in flight, which are read when Prometheus asks, and their maximum."""
         for name, text, read in (
             ("double_booked_bytes_in_flight", "Bytes in flight.", read_in_flight),

@@ -12,10 +12,10 @@ from time import perf_counter
 import grpc
 import structlog
 
-from double_booked.server import memory
+from double_booked.server import malloc, memory
 from double_booked.server.calls import Call
 
-_LOOK_SECONDS = 0.05
+_CHECK_SECONDS = 0.05
 _SLOW_SECONDS = 0.1
 """A small message is there sooner."""
 
@@ -25,7 +25,7 @@ _REFUSAL = (
 )
 
 
-def calls_to_end(calls: Iterable[Call], kept: int, now: float) -> list[Call]:
+def calls_to_abort(calls: Iterable[Call], kept: int, now: float) -> list[Call]:
     """Choose which calls to end while memory is short.
 
     Args:
@@ -58,19 +58,19 @@ class ReceiveGuard:
     async def watch(self) -> None:
         """Look at the memory until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
             if len(self._calls) > self._bounds.receipts and self._is_memory_short():
-                await self._end_some()
+                await self._abort_newest()
 
     def _is_memory_short(self) -> bool:
-        used = memory.used_bytes()
+        used = malloc.used_bytes()
         return used is not None and used > self._bounds.shortage
 
-    async def _end_some(self) -> None:
-        ended = calls_to_end(tuple(self._calls), self._bounds.receipts, perf_counter())
+    async def _abort_newest(self) -> None:
+        ended = calls_to_abort(tuple(self._calls), self._bounds.receipts, perf_counter())
         if not ended:
             return
         for call in ended:
-            call.end(grpc.StatusCode.RESOURCE_EXHAUSTED, _REFUSAL)
+            call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _REFUSAL)
         structlog.get_logger().warning("memory is short", calls_ended=len(ended))
-        await asyncio.to_thread(memory.release_free_memory)
+        await asyncio.to_thread(malloc.release_free_memory)

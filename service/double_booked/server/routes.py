@@ -1,7 +1,7 @@
 """Which method of which service answers a call."""
 
 from double_booked.server.budget import CallLimit
-from double_booked.server.calls import Method, Respond, Serving, UnaryCall, UnknownCall
+from double_booked.server.calls import Method, Respond, ServerContext, UnaryCall, UnknownCall
 from double_booked.server.metrics import Metrics
 from double_booked.server.service import CONFLICT_SERVICE, ConflictService
 from double_booked.server.standard import HEALTH_SERVICE, REFLECTION_SERVICE, Health, Reflection
@@ -11,14 +11,14 @@ _UNARY, _SERVER_STREAM, _BIDI_STREAM = "unary", "server_stream", "bidi_stream"
 
 
 def add_routes(
-    serving: Serving,
+    context: ServerContext,
     metrics: Metrics,
     service: ConflictService,
     health: Health,
     reflection: Reflection | None,
 ) -> None:
     """Let the core of a server pass calls on to the services."""
-    routes = _Routes(serving, metrics)
+    routes = _Routes(context, metrics)
     ours = CONFLICT_SERVICE
     routes.add_unary(ours, "GetConflicts", service.get_conflicts, is_batch=False)
     routes.add_unary(ours, "BatchGetConflicts", service.batch_get_conflicts, is_batch=True)
@@ -33,41 +33,41 @@ def add_routes(
 
 
 class _Routes:
-    def __init__(self, serving: Serving, metrics: Metrics) -> None:
-        self._serving = serving
+    def __init__(self, context: ServerContext, metrics: Metrics) -> None:
+        self._context = context
         self._metrics = metrics
 
     def add_unary(self, service: str, name: str, respond: Respond, *, is_batch: bool) -> None:
         method = self._method(_UNARY, service, name)
-        self._serving.core.on_calls(
+        self._context.core.on_calls(
             method.name,
             lambda event: UnaryCall(method, event, respond, is_batch=is_batch).begin(),
         )
 
     def add_stream(self, kind: str, service: str, name: str, handler: Handler) -> None:
         method = self._method(kind, service, name)
-        self._serving.core.on_calls(
+        self._context.core.on_calls(
             method.name, lambda event: StreamCall(method, event, handler).begin()
         )
 
     def add_others(self) -> None:
         """Refuse the calls of other methods; they share a label, or any caller could add more."""
         unknown = self._method(_UNARY, "unknown", "unknown")
-        self._serving.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
+        self._context.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
 
     def _limit(self, kind: str, service: str) -> CallLimit | None:
         if service == CONFLICT_SERVICE:
-            return self._serving.work
+            return self._context.work
         # Probes and refusals have none: they end at once, and never stand in one another's way.
-        return None if kind == _UNARY else self._serving.standard_streams
+        return None if kind == _UNARY else self._context.standard_streams
 
     def _method(self, kind: str, service: str, name: str) -> Method:
         return Method(
             f"/{service}/{name}",
-            self._serving,
+            self._context,
             self._metrics.add_method(kind, service, name),
             limit=self._limit(kind, service),
-            takes_feed=kind == _BIDI_STREAM,
+            is_client_stream=kind == _BIDI_STREAM,
             is_work=service == CONFLICT_SERVICE,
             is_traced=service not in {HEALTH_SERVICE, REFLECTION_SERVICE},
         )

@@ -51,7 +51,7 @@ class ConflictService:
 
     def _answer(self, engine: Engine, request: bytes, call: UnaryCall) -> bytes:
         answer = engine(request, self._limits, call.cancellation)
-        call.note(answer.events, answer.groups)
+        call.record(answer.events, answer.groups)
         return answer.content
 
     async def stream_conflicts(self, call: StreamCall) -> None:
@@ -63,9 +63,9 @@ class ConflictService:
             task, kernel.stream_conflicts, request, self._limits, call.cancellation
         )
         call.share.keep(answer.held_bytes + sweep.CHUNK_BYTES)
-        call.note(answer.events, answer.groups)
+        call.record(answer.events, answer.groups)
         del request
-        await _send_each(call, task, sweep.chunks(answer))
+        await _send_all(call, task, sweep.chunks(answer))
 
     async def sweep_conflicts(self, call: StreamCall) -> None:
         """Send the groups of a feed, as soon as they are closed."""
@@ -74,14 +74,14 @@ class ConflictService:
             call.share.resize(len(request) + feed.held_bytes)
             # What is held costs nothing but what of it the message closes, piece by piece.
             task = Task(len(request), feed.is_small(request))
-            await _send_each(call, task, feed.take(request))
-            call.note(*feed.last_step())
+            await _send_all(call, task, feed.take(request))
+            call.record(*feed.last_step())
             call.share.keep(feed.held_bytes)
-        await _send_each(call, Task(0, feed.is_small(b"")), feed.finish())
-        call.note(*feed.last_step())
+        await _send_all(call, Task(0, feed.is_small(b"")), feed.finish())
+        call.record(*feed.last_step())
 
 
-async def _send_each(call: StreamCall, task: Task, chunks: Iterator[bytes]) -> None:
+async def _send_all(call: StreamCall, task: Task, chunks: Iterator[bytes]) -> None:
     """Send the chunks of a task, each made once the one before it is sent."""
     while chunk := await call.work(task, next, chunks, None):
         await call.send(chunk)

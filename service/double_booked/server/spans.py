@@ -77,7 +77,7 @@ class Tracing:
 
     def __init__(self) -> None:
         logs = logging.getLogger("opentelemetry")
-        logs.addHandler(_SELDOM)
+        logs.addHandler(_RATE_LIMITED)
         logs.propagate = False
         sampler_name = _setting("TRACES_SAMPLER") or _DEFAULT_SAMPLER
         self._is_parent_based = sampler_name.startswith("parentbased_")
@@ -162,7 +162,7 @@ class Tracing:
             self._exporter.shutdown()
 
 
-class _Seldom(logging.Handler):
+class _RateLimited(logging.Handler):
     """Passes a message on to the root logger, and the same again only minutes later.
 
     The exporters log two lines for each batch that they cannot export, so without
@@ -182,7 +182,7 @@ class _Seldom(logging.Handler):
             logging.getLogger().handle(record)
 
 
-_SELDOM = _Seldom()
+_RATE_LIMITED = _RateLimited()
 
 
 def _trace_headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, list[str]]:

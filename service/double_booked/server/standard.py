@@ -85,7 +85,7 @@ class Health:
             # Here, as the servicer keeps each name for which it was ever asked.
             mailbox.put(HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN))
             call.on_closed.append(partial(mailbox.put, None))
-        while answer := await call.next_of(mailbox):
+        while answer := await call.next_from(mailbox):
             await call.send(answer.SerializeToString())
 
 

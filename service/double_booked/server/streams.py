@@ -12,7 +12,12 @@ import grpc
 
 from double_booked.conflicts import kernel
 from double_booked.server.calls import MAX_INLINE_BYTES, Call, Method, status_of
-from double_booked.server.compression import expand, expand_to, expanded_size, is_compressed
+from double_booked.server.compression import (
+    decompress,
+    decompress_to,
+    decompressed_size,
+    is_compressed,
+)
 from double_booked.server.core import (
     HEADERS,
     STATUS_OK,
@@ -70,7 +75,7 @@ class StreamCall(Call):
         super().__init__(method, event)
         self.receiving_since = None
         self.cancellation = kernel.Cancellation()
-        self.share = self._share = method.serving.budget.share()
+        self.share = self._share = method.context.budget.share()
         self.on_closed: list[Callable[[], None]] = []
         self._handler = handler
         self._has_sent_headers = self._is_closed = False
@@ -82,7 +87,7 @@ class StreamCall(Call):
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
             self._refuse(self._refusal(error))
             return
-        self._note_peer()
+        self._keep_peer()
         self._coroutine = self._handler(self)
         self._start_batch((ReceiveClose(0),), self._closed)
         self._resume(None)
@@ -99,12 +104,12 @@ class StreamCall(Call):
         message = await self._receive()
         if message is None or not is_compressed(message):
             return message
-        content = expand(message, MAX_INLINE_BYTES)
+        content = decompress(message, MAX_INLINE_BYTES)
         if content is not None:
             return content
-        size = expanded_size(message, self.method.serving.max_message_bytes)
+        size = decompressed_size(message, self.method.context.max_message_bytes)
         self.share.resize(self.share.size + size)
-        return await self._in_worker(size, partial(expand_to, message, size))
+        return await self._in_worker(size, partial(decompress_to, message, size))
 
     @types.coroutine
     def _receive(self) -> Generator[_Start, Any, bytes | None]:
@@ -139,12 +144,12 @@ class StreamCall(Call):
 
     @types.coroutine
     def _in_worker(self, size: int, work: Callable[[], _T]) -> Generator[_Start, Any, _T]:
-        submit = self.method.serving.workers.submit
+        submit = self.method.context.workers.submit
         result: _T = yield partial(submit, size, partial(self._work, work))
         return result
 
     @types.coroutine
-    def next_of(self, mailbox: "Mailbox[_T]") -> Generator[_Start, Any, _T]:
+    def next_from(self, mailbox: "Mailbox[_T]") -> Generator[_Start, Any, _T]:
         """Return what is put into a mailbox next."""
         value: _T = yield partial(mailbox.wait, self._resume)
         return value
@@ -188,7 +193,7 @@ class StreamCall(Call):
         self._resume(message)
 
     def _start_to_send(self, message: bytes) -> None:
-        self._note_sending(message)
+        self._start_send_timer(message)
         self._start_batch(self._after_headers(SendMessage(message, 0)), self._sent)
 
     def _sent(self, event: Event) -> None:
@@ -210,7 +215,7 @@ class StreamCall(Call):
 
     def _send_status(self, status: Operation, code: grpc.StatusCode) -> None:
         self._code = code
-        self._start_batch(self._after_headers(status), self._left)
+        self._start_batch(self._after_headers(status), self._ignore)
 
     def _after_headers(self, operation: Operation) -> tuple[Operation, ...]:
         if self._has_sent_headers:
@@ -225,7 +230,7 @@ class StreamCall(Call):
         for callback in self.on_closed:
             callback()
         is_cancelled = event.batch_operations[0].cancelled()
-        self._finish(self._cancelled_code() if is_cancelled else self._code)
+        self._finish(self._code_if_cancelled() if is_cancelled else self._code)
 
 
 class Mailbox(Generic[_T]):

@@ -11,7 +11,7 @@ import grpc
 from double_booked.server.calls import Call
 from double_booked.settings import Settings
 
-_LOOK_SECONDS = 0.5
+_CHECK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class TimeLimits:
     send: float
 
     @classmethod
-    def of(cls, settings: Settings) -> "TimeLimits":
+    def from_settings(cls, settings: Settings) -> "TimeLimits":
         """Return the limits that the settings name."""
         return cls(settings.receive_timeout or inf, settings.send_timeout or inf)
 
@@ -43,6 +43,6 @@ class TimeLimits:
     async def watch(self, calls: set[Call]) -> None:
         """End calls of a set that have waited for too long, until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
             for call, reason in self.overdue(tuple(calls), perf_counter()):
-                call.end(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
+                call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)

@@ -151,7 +151,7 @@ def _settings(*, is_limited: bool) -> dict[str, str]:
         "LOG_CALLS": "none",
     }
     if not is_limited:  # otherwise the server reads its limit itself
-        budget = Bounds.of(0, MAX_MESSAGE, MEMORY_BYTES).in_flight
+        budget = Bounds.compute(0, MAX_MESSAGE, MEMORY_BYTES).in_flight
         settings["MAX_BYTES_IN_FLIGHT"] = str(budget)
     return settings
 
