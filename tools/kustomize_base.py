@@ -45,8 +45,8 @@ _OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
 def options(values: tuple[str, ...]) -> list[str]:
     """Return the helm options for the values of a component."""
-    assignments = [f"--set={each}" for each in values if "=" in each]
-    return [*(each for each in values if "=" not in each), *assignments]
+    assignments = [f"--set={value}" for value in values if "=" in value]
+    return [*(value for value in values if "=" not in value), *assignments]
 
 
 def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -65,13 +65,13 @@ def render(helm: Path, *arguments: str) -> dict[tuple[str, str], dict[str, Any]]
 def by_name(objects: Any) -> dict[tuple[str, str], dict[str, Any]]:  # noqa: ANN401 - any YAML
     """Return objects by kind and name, without namespaces and fields that only Helm uses."""
     found = {}
-    for each in filter(None, objects):
-        metadata = each["metadata"]
+    for manifest in filter(None, objects):
+        metadata = manifest["metadata"]
         metadata.pop("namespace", None)
         for label in _OF_HELM:
             metadata["labels"].pop(label, None)
         metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
-        found[each["kind"], metadata["name"]] = each
+        found[manifest["kind"], metadata["name"]] = manifest
     return found
 
 
@@ -80,10 +80,12 @@ def write(folder: Path, objects: list[dict[str, Any]]) -> None:
     for old in folder.glob("resources/*.yaml"):
         old.unlink()
     (folder / "resources").mkdir(parents=True, exist_ok=True)
-    for each in objects:
-        name = each["metadata"]["name"].removeprefix("double-booked").removeprefix("-")
-        file = "-".join(filter(None, (name, each["kind"].lower()))) + ".yaml"
-        (folder / "resources" / file).write_text(yaml.safe_dump(each, sort_keys=False, width=200))
+    for manifest in objects:
+        name = manifest["metadata"]["name"].removeprefix("double-booked").removeprefix("-")
+        file = "-".join(filter(None, (name, manifest["kind"].lower()))) + ".yaml"
+        (folder / "resources" / file).write_text(
+            yaml.safe_dump(manifest, sort_keys=False, width=200)
+        )
 
 
 def main() -> None:
@@ -94,7 +96,7 @@ def main() -> None:
     write(ROOT / "kustomize/base", list(written.values()))
     for component, values in COMPONENTS.items():
         objects = render(helm, *options(values))
-        added = {key: each for key, each in objects.items() if key not in written}
+        added = {key: manifest for key, manifest in objects.items() if key not in written}
         # In their own folder: `kubectl delete -k` of the operator must not delete all Bookings.
 
         definitions = [

@@ -83,7 +83,7 @@ def rules(folder: Path) -> list[str]:
     for path in folder.rglob("*"):
         if path.is_file():
             found.update(RULE.findall(path.read_bytes()))
-    return sorted(each.decode() for each in found)
+    return sorted(rule.decode() for rule in found)
 
 
 def faults_within(seconds: float, read_it: Callable[[], list[str]]) -> tuple[list[str], bool]:
@@ -116,13 +116,13 @@ def tally(kind: str, inputs: Mapping[str, Callable[[], list[str]]], seconds: flo
 
 def read_faults(path: Path) -> list[str]:
     """Read a calendar file; return its faults."""
-    return [each.fault for each in read_file(str(path), path.stem, READING).skipped]
+    return [event.fault for event in read_file(str(path), path.stem, READING).skipped]
 
 
 def read_rule(rule: str) -> list[str]:
     """Read an event with a rule; return its faults."""
     calendar = ics_files.parse(EVENT.format(rule).encode(), READING.calendar)
-    return [each.fault for each in calendar.skipped]
+    return [event.fault for event in calendar.skipped]
 
 
 def show(result: Tally) -> None:
@@ -130,7 +130,7 @@ def show(result: Tally) -> None:
     total = result.outcomes.total()
     print(f"\n{total} {result.kind}: ", end="")
     print(", ".join(f"{number} {outcome}" for outcome, number in result.outcomes.most_common()))
-    for reason, names in sorted(result.reasons.items(), key=lambda each: -len(each[1])):
+    for reason, names in sorted(result.reasons.items(), key=lambda item: -len(item[1])):
         print(f"{len(names):5}  {reason}  (for example {names[0]})")
     for line in result.broken:
         print(f"BROKEN {line}")

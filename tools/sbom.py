@@ -82,14 +82,14 @@ class Licences:
     def reference(self, name: str, text: str) -> str:
         """Add a text; return the reference to it."""
         identifier = "LicenseRef-" + re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-")
-        if identifier not in {each.license_id for each in self.texts}:
+        if identifier not in {text.license_id for text in self.texts}:
             self.texts.append(spdx.ExtractedLicensingInfo(identifier, text, name))
         return identifier
 
 
-def gnu_name(found: re.Match[str]) -> str:
+def gnu_name(match: re.Match[str]) -> str:
     """Return the SPDX name of a GNU licence, for example GPL-2.0-or-later for GPL-2+."""
-    kind, version, later = found.groups()
+    kind, version, later = match.groups()
     version = version if "." in version else f"{version}.0"
     return f"{kind}-{version}-{'or-later' if later else 'only'}"
 
@@ -136,10 +136,10 @@ def debian_licence(name: str, rights: str, licences: Licences) -> str:
 
     A file in another format than copyright-format 1.0 counts as one licence text.
     """
-    found = sorted(set(re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", rights, re.MULTILINE)))
-    if "copyright-format/1.0" not in rights or not found:
+    names = sorted(set(re.findall(r"^License:[ \t]*(\S.*?)[ \t]*$", rights, re.MULTILINE)))
+    if "copyright-format/1.0" not in rights or not names:
         return licences.reference(name, rights)
-    return " AND ".join(sorted({f"({licences.named(each, name, rights)})" for each in found}))
+    return " AND ".join(sorted({f"({licences.named(licence, name, rights)})" for licence in names}))
 
 
 def python_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Package, set[str]]]:
@@ -159,10 +159,12 @@ def python_packages(files: Files, licences: Licences) -> Iterator[tuple[spdx.Pac
 
 def python_licence(metadata: Message, folder: str, files: Files, licences: Licences) -> str:
     """Return the licence in the metadata: an expression, a name, classifiers, or a text."""
-    classifiers = (each.rpartition(" :: ")[2] for each in metadata.get_all("Classifier", ()))
+    classifiers = (
+        classifier.rpartition(" :: ")[2] for classifier in metadata.get_all("Classifier", ())
+    )
     declared = (metadata["License-Expression"], metadata["License"], *classifiers)
-    for each in filter(None, declared):
-        if listed := licences.listed(each):
+    for name in filter(None, declared):
+        if listed := licences.listed(name):
             return listed
     texts = [
         files[path].decode(errors="replace") for path in sorted(files) if is_licence(path, folder)
@@ -183,8 +185,8 @@ def document(archive: Path) -> spdx.Document:
     """Return the SBOM of the image in a docker-archive."""
     config, files = read(archive)
     licences = Licences()
-    found = [*debian_packages(files, licences), *python_packages(files, licences)]
-    strangers = set(files).difference(*(owned for _, owned in found))
+    described = [*debian_packages(files, licences), *python_packages(files, licences)]
+    strangers = set(files).difference(*(owned for _, owned in described))
     if strangers := {path for path in strangers if not OWN.fullmatch(path)}:
         sys.exit(
             f"{archive}: no package holds {', '.join(sorted(strangers)[:5])}"
@@ -192,10 +194,10 @@ def document(archive: Path) -> spdx.Document:
         )
     labels = config["config"]["Labels"]
     image = image_package(labels["org.opencontainers.image.version"], config["architecture"])
-    packages = [image, *(each for each, _ in found)]
+    packages = [image, *(entry for entry, _ in described)]
     contains = [
-        spdx.Relationship(image.spdx_id, spdx.RelationshipType.CONTAINS, each.spdx_id)
-        for each in packages[1:]
+        spdx.Relationship(image.spdx_id, spdx.RelationshipType.CONTAINS, contained.spdx_id)
+        for contained in packages[1:]
     ]
     describes = spdx.Relationship(
         "SPDXRef-DOCUMENT", spdx.RelationshipType.DESCRIBES, image.spdx_id
@@ -217,7 +219,7 @@ def image_package(version: str, architecture: str) -> spdx.Package:
 def creation_info(config: dict[str, Any], image: spdx.Package) -> spdx.CreationInfo:
     """Return the creation info: taken from the image, so that the same image has the same SBOM."""
     digest = sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-    made = (
+    created = (
         datetime.fromisoformat(config["created"])
         .astimezone(UTC)
         .replace(microsecond=0, tzinfo=None)
@@ -228,18 +230,18 @@ def creation_info(config: dict[str, Any], image: spdx.Package) -> spdx.CreationI
         name=f"{NAME}-{image.version}-{config['architecture']}",
         document_namespace=f"https://spdx.org/spdxdocs/{NAME}-{digest}",
         creators=[spdx.Actor(spdx.ActorType.TOOL, f"{NAME}-tools-sbom.py")],
-        created=made,
+        created=created,
     )
 
 
 def main(archive: Path, target: Path) -> None:
     """Write the SBOM, and print its packages."""
-    made = document(archive)
-    if faults := validate_full_spdx_document(made):
-        sys.exit("\n".join(f"{target}: {each.validation_message}" for each in faults))
-    write_document_to_file(made, str(target), validate=False)
-    for each in made.packages:
-        print(f"{each.name:44}{each.version:28}{each.license_declared}")
+    sbom = document(archive)
+    if faults := validate_full_spdx_document(sbom):
+        sys.exit("\n".join(f"{target}: {fault.validation_message}" for fault in faults))
+    write_document_to_file(sbom, str(target), validate=False)
+    for entry in sbom.packages:
+        print(f"{entry.name:44}{entry.version:28}{entry.license_declared}")
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def measure(people: int = PEOPLE) -> None:
     with timed("writing"):
         conflicts = ConflictList.FromString(answer.content)
         report = build_report(
-            conflicts, merged.request, lambda each: SourceLocation(*merged.location(each))
+            conflicts, merged.request, lambda position: SourceLocation(*merged.location(position))
         )
         text.write(Console(file=StringIO(), highlight=False), report, ZONE, all_overlaps=False)
     show(
@@ -96,7 +96,7 @@ def measure(people: int = PEOPLE) -> None:
         f" {len(conflicts.conflicts):,} groups",
         ["step", "s"],
         [
-            *((step, f"{each:.1f}") for step, each in seconds.items()),
+            *((step, f"{time:.1f}") for step, time in seconds.items()),
             ("all", f"{sum(seconds.values()):.1f}"),
         ],
     )

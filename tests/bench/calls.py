@@ -53,24 +53,24 @@ def show_options(count: int) -> None:
 
 def with_options(request: bytes, *, explain: bool) -> bytes:
     """Return the list with options."""
-    made = EventList.FromString(request)
-    made.options.explain = explain
-    return made.SerializeToString()
+    events = EventList.FromString(request)
+    events.options.explain = explain
+    return events.SerializeToString()
 
 
 def in_rooms(count: int, capacity: int) -> bytes:
     """Return a list whose events occupy one room each, as densely as in the plain list."""
     chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
-    made = EventList.FromString(make_list(count))
-    first = min(event.start.seconds for event in made.events)
-    for event in made.events:
+    events = EventList.FromString(make_list(count))
+    first = min(event.start.seconds for event in events.events)
+    for event in events.events:
         length = event.end.seconds - event.start.seconds
         event.start.seconds = first + (event.start.seconds - first) // ROOMS
         event.end.seconds = event.start.seconds + length
         event.resources.append(f"room-{chance.randrange(ROOMS)}")
     for room in range(ROOMS):
-        made.options.capacity[f"room-{room}"] = capacity
-    return made.SerializeToString()
+        events.options.capacity[f"room-{room}"] = capacity
+    return events.SerializeToString()
 
 
 def show_batch(server: Running, seconds: float) -> None:
@@ -121,10 +121,10 @@ def show_feed(seconds: float, messages: int) -> None:
 
 def make_feed(messages: int) -> Iterator[bytes]:
     """Yield messages that repeat the same 1,000 events, later each time."""
-    made = EventList.FromString(make_list(1_000, is_sorted=True))
+    events = EventList.FromString(make_list(1_000, is_sorted=True))
     for _ in range(messages):
-        yield made.SerializeToString()
-        for event in made.events:
+        yield events.SerializeToString()
+        for event in events.events:
             event.start.seconds += 1_000 * HOUR
             event.end.seconds += 1_000 * HOUR
 

@@ -23,8 +23,8 @@ def measure(sizes: tuple[int, ...] = (10, 1_000, 1_000_000), rounds: int = 5) ->
         for order in ("random", "sorted"):
             request = make_list(count, is_sorted=order == "sorted")
             fast, *others = nanoseconds_an_event(request, count, rounds)
-            figures = (f"{each:,.0f}" for each in (fast, *others))
-            ratios = (f"{each / fast:.0f}x" for each in others[1:])
+            figures = (f"{figure:,.0f}" for figure in (fast, *others))
+            ratios = (f"{figure / fast:.0f}x" for figure in others[1:])
             rows.append((f"{count:,}", order, *figures, *ratios))
     head = ("events", "order", *ENGINES, "by hand / kernel", "definition / kernel (goal 25x)")
     show("Engine, in process, ns an event", head, rows)
@@ -34,10 +34,10 @@ def nanoseconds_an_event(request: bytes, count: int, rounds: int) -> list[float]
     """Return nanoseconds per event for each engine: medians of alternating rounds."""
     samples: list[list[float]] = [[] for _ in ENGINES]
     for number in range(rounds):
-        for engine, taken in zip(ENGINES.values(), samples, strict=True):
+        for engine, times in zip(ENGINES.values(), samples, strict=True):
             if number == 0 or count <= MAX_REPEATED or engine is kernel.get_conflicts:
-                taken.append(sample(engine, request, count))
-    return [median(taken) for taken in samples]
+                times.append(sample(engine, request, count))
+    return [median(times) for times in samples]
 
 
 def sample(engine: Callable[[bytes], object], request: bytes, count: int) -> float:

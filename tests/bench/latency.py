@@ -49,7 +49,7 @@ def latencies(server: Running, calls: int) -> tuple[str, ...]:
         call(request)
         times = [timed(lambda: call(request)) for _ in range(calls)]
     percentiles = quantiles(times, n=100)
-    return tuple(f"{1e3 * each:.2f}" for each in (percentiles[49], percentiles[98], max(times)))
+    return tuple(f"{1e3 * time:.2f}" for time in (percentiles[49], percentiles[98], max(times)))
 
 
 @contextmanager

@@ -17,9 +17,9 @@ def make_list(count: int, *, is_sorted: bool = False, all_overlap: bool = False)
     """
     chance = random.Random(count)  # noqa: S311 - the same list each time, not a secret
     starts = [1_767_225_600 + chance.randrange(count * HOUR) for _ in range(count)]
-    made = EventList()
+    events = EventList()
     for number, start in enumerate(sorted(starts) if is_sorted else starts):
-        event = made.events.add(id=f"event-{number}", title="Planning meeting")
+        event = events.events.add(id=f"event-{number}", title="Planning meeting")
         event.start.seconds = start
         event.end.seconds = start + (count * HOUR if all_overlap else chance.randrange(1, HOUR))
-    return made.SerializeToString()
+    return events.SerializeToString()

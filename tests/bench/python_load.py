@@ -66,7 +66,7 @@ async def call(
             number += 1
 
     await asyncio.gather(*map(call_in_turn, range(in_flight)))
-    run = made(len(times), begin)
+    run = results(len(times), begin)
     times.sort()
     for percent, name in ((50, "p50_ms"), (99, "p99_ms"), (100, "max_ms")):
         run[name] = 1e3 * times[(len(times) * percent + 99) // 100 - 1]
@@ -78,10 +78,10 @@ async def send_feed(channel: grpc.aio.Channel, messages: list[bytes]) -> dict[st
     begin = perf_counter()
     async for _ in channel.stream_stream(SWEEP)(iter(messages)):
         pass
-    return made(len(messages), begin)
+    return results(len(messages), begin)
 
 
-def made(calls: int, begin: float) -> dict[str, object]:
+def results(calls: int, begin: float) -> dict[str, object]:
     """Return the results of a run; exit if a call failed."""
     return {"calls": calls, "seconds": perf_counter() - begin, "errors": 0, "error": ""}
 

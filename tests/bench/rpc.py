@@ -17,10 +17,10 @@ def measure(sizes: tuple[int, ...] = (1_000, 20_000), seconds: float = 0.5) -> N
         for count in sizes:
             request = make_list(count)
             samples = [
-                [events_a_second(each, request, count, seconds) for each in (whole, definition)]
+                [events_a_second(server, request, count, seconds) for server in (whole, definition)]
                 for _ in range(ROUNDS)
             ]
-            fast, slow = (median(each) for each in zip(*samples, strict=True))
+            fast, slow = (median(rates) for rates in zip(*samples, strict=True))
             rows.append((f"{count:,}", f"{fast:,.0f}", f"{slow:,.0f}", f"{fast / slow:.1f}x"))
     head = ("events a list", "kernel, events/s", "definition, events/s", "ratio (goal 4x)")
     show("Over gRPC, one caller", head, rows)

@@ -52,7 +52,7 @@ Rounds = dict[str, list[Sample]]
 def measure(counts: Sequence[int] = tuple(GOALS), rounds: int = 5, seconds: float = 2.0) -> None:
     """Print the rates of all servers, ratios beside their goals, and what observing costs."""
     with ExitStack() as stack:
-        servers = {name: stack.enter_context(each) for name, each in contestants().items()}
+        servers = {name: stack.enter_context(server) for name, server in contestants().items()}
         results = {count: compare(servers, count, rounds, seconds) for count in counts}
     show_rates(results)
     show_ratios(results)
@@ -77,7 +77,7 @@ def contestants() -> dict[str, AbstractContextManager[Running]]:
 def compare(servers: Mapping[str, Running], count: int, rounds: int, seconds: float) -> Rounds:
     """Check that the servers answer a list alike, and measure them."""
     answers = [groups(server, make_list(count)) for server in servers.values()]
-    assert all(each == answers[0] for each in answers), "the servers answer differently"
+    assert all(answer == answers[0] for answer in answers), "the servers answer differently"
     return in_rounds(servers, count, rounds, seconds)
 
 
@@ -85,7 +85,7 @@ def groups(server: Running, request: bytes) -> list[list[str]]:
     """Return the groups in the answer of a server as sorted ids, because ties have no order."""
     with server.channel() as channel:
         answer = ConflictList.FromString(channel.unary_unary(METHOD)(request))
-    return [sorted(event.id for event in each.conflict_group) for each in answer.conflicts]
+    return [sorted(event.id for event in group.conflict_group) for group in answer.conflicts]
 
 
 def in_rounds(servers: Mapping[str, Running], count: int, rounds: int, seconds: float) -> Rounds:
@@ -98,8 +98,8 @@ def in_rounds(servers: Mapping[str, Running], count: int, rounds: int, seconds: 
             stack.enter_context(calling(server, [request], in_flight=in_flight, seconds=seconds))
             for server in servers.values()
         ]
-        taken = [[call() for call in callers] for _ in range(rounds + 1)][1:]
-    return dict(zip(servers, map(list, zip(*taken, strict=True)), strict=True))
+        samples = [[call() for call in callers] for _ in range(rounds + 1)][1:]
+    return dict(zip(servers, map(list, zip(*samples, strict=True)), strict=True))
 
 
 def show_rates(results: Mapping[int, Rounds]) -> None:

@@ -79,9 +79,9 @@ def test_an_unknown_topic_is_rejected_with_the_list_of_topics() -> None:
     assert "memory" in ran.stderr
 
 
-@pytest.mark.parametrize("request_name", [each.name for each in COSTLY])
+@pytest.mark.parametrize("request_name", [request.name for request in COSTLY])
 def test_a_costly_request_is_within_the_limit_of_a_message(request_name: str) -> None:
-    [request] = [each for each in COSTLY if each.name == request_name]
+    [request] = [request for request in COSTLY if request.name == request_name]
     eighth, quarter = (len(request.make(share)) for share in (0.125, 0.25))
     assert 4 * quarter <= MAX_MESSAGE * 1.001
     assert quarter > 1.5 * eighth

@@ -71,7 +71,7 @@ def test_every_file_names_the_version_of_the_package() -> None:
         for found in NAMED.findall(text)
     }
     assert len(named) > 30
-    assert [each for each in named if each[1] != CURRENT] == []
+    assert [match for match in named if match[1] != CURRENT] == []
 
 
 def test_make_version_writes_the_version_everywhere(clone: Path) -> None:
@@ -103,15 +103,15 @@ def test_an_invalid_version_is_rejected(clone: Path, version: str) -> None:
 
 
 def test_make_version_needs_a_version(clone: Path) -> None:
-    made = subprocess.run(
+    result = subprocess.run(
         ["make", "version"],  # noqa: S607 - whichever make there is
         cwd=clone,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert made.returncode == 2
-    assert "'' is not a version" in made.stderr
+    assert result.returncode == 2
+    assert "'' is not a version" in result.stderr
     assert (clone / "CHANGELOG.md").read_text() == (ROOT / "CHANGELOG.md").read_text()
 
 

@@ -128,7 +128,7 @@ async def measure(bookings: int, calendars: int) -> None:
 
 async def _report(process: Process, bookers: Team, bookings: int, calendars: int) -> None:
     begun = dt.datetime.fromtimestamp(process.started, dt.UTC)
-    known = [each["timestamp"] for each in process.entries() if each["event"] == "listed"][1]
+    known = [entry["timestamp"] for entry in process.entries() if entry["event"] == "listed"][1]
     print(f"  all listed after {(dt.datetime.fromisoformat(known) - begun).total_seconds():.1f} s")
     before = Reviews.of(process)
     for when in ("while statuses are written", "at rest"):

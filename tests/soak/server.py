@@ -28,12 +28,12 @@ async def main() -> None:
     await server.start()
     reading = asyncio.get_running_loop()
     while await reading.run_in_executor(None, sys.stdin.readline):
-        held = {
+        figures = {
             "port": server.port,
             "tasks": len(asyncio.all_tasks()),
             "calls": server.open_calls,
         }
-        print(json.dumps(held), flush=True)
+        print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ SETTINGS = Settings(
 
 def make_request(count: int) -> bytes:
     """Return a list of `count` events that all conflict."""
-    made = EventList()
+    events = EventList()
     for number in range(count):
-        event = made.events.add(id=str(number))
+        event = events.events.add(id=str(number))
         event.start.seconds, event.end.seconds = number, number + count
-    return made.SerializeToString()
+    return events.SerializeToString()
 
 
 REQUESTS = (make_request(3), make_request(4_000))

@@ -19,9 +19,9 @@ SECONDS = 30.0
 
 def event(start: int, end: int, **fields: str) -> Event:
     """Return an event; `start` and `end` are in seconds since 1970."""
-    made = Event(**fields)
-    made.start.seconds, made.end.seconds = start, end
-    return made
+    created = Event(**fields)
+    created.start.seconds, created.end.seconds = start, end
+    return created
 
 
 SMALL = EventList(events=[event(n, n + 2, title="title") for n in range(10)])

@@ -61,4 +61,4 @@ def test_a_heading_unknown_to_artifact_hub_is_rejected(tmp_path: Path) -> None:
 
 def test_the_changelog_of_this_project_can_be_read() -> None:
     text = chart_changes.section((ROOT / "CHANGELOG.md").read_text(), "Unreleased")
-    assert {each["kind"] for each in chart_changes.changes(text)} <= chart_changes.KINDS
+    assert {change["kind"] for change in chart_changes.changes(text)} <= chart_changes.KINDS

@@ -125,7 +125,7 @@ def fields_of_event(channel: grpc.Channel) -> list[str]:
     files = map(FileDescriptorProto.FromString, found)
     messages = chain.from_iterable(file.message_type for file in files)
     [event] = [message for message in messages if message.name == "Event"]
-    return [each.name for each in event.field]
+    return [field.name for field in event.field]
 
 
 @pytest.fixture

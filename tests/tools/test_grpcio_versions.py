@@ -17,7 +17,9 @@ GRPCIO = ["grpcio", "grpcio-health-checking", "grpcio-reflection", "grpcio-statu
 def allowed() -> dict[str, Requirement]:
     """Return the dependencies in pyproject.toml by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return {each.name: each for each in map(Requirement, project["dependencies"])}
+    return {
+        requirement.name: requirement for requirement in map(Requirement, project["dependencies"])
+    }
 
 
 def pinned(lock: str) -> dict[str, Version]:
@@ -28,12 +30,16 @@ def pinned(lock: str) -> dict[str, Version]:
 
 def bound(package: str, operator: str) -> Version:
     """Return the version in the only bound of a dependency with this operator."""
-    [version] = [each.version for each in allowed()[package].specifier if each.operator == operator]
+    [version] = [
+        bound.version for bound in allowed()[package].specifier if bound.operator == operator
+    ]
     return Version(version)
 
 
 def test_the_oldest_pins_are_the_lower_bounds() -> None:
-    assert pinned("requirements-grpcio-oldest.txt") == {each: bound(each, ">=") for each in GRPCIO}
+    assert pinned("requirements-grpcio-oldest.txt") == {
+        package: bound(package, ">=") for package in GRPCIO
+    }
 
 
 @pytest.mark.parametrize("package", GRPCIO)

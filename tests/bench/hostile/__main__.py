@@ -55,7 +55,7 @@ def main() -> int:
 def conclude(figures: Sequence[Figure]) -> int:
     """Print the figures; return the exit code."""
     show_figures("Hostile callers", figures)
-    missed = sum(not each.is_met for each in figures)
+    missed = sum(not figure.is_met for figure in figures)
     print(f"\n{missed} of {len(figures)} goals missed.")
     return 1 if missed else 0
 

@@ -153,11 +153,14 @@ async def _fire(
                 streams = await asyncio.open_connection("127.0.0.1", port)
                 stack.callback(streams[1].close)
                 attackers.append(Attacker(*streams, reads=reads))
-        runs = asyncio.gather(*(each.attack(shots) for each in attackers), return_exceptions=True)
+        runs = asyncio.gather(
+            *(attacker.attack(shots) for attacker in attackers), return_exceptions=True
+        )
         with suppress(TimeoutError):
             await asyncio.wait_for(runs, seconds)
     return Outcome(
-        len(attackers) * len(shots), sum(min(len(each.ended), len(shots)) for each in attackers)
+        len(attackers) * len(shots),
+        sum(min(len(attacker.ended), len(shots)) for attacker in attackers),
     )
 
 
@@ -191,8 +194,9 @@ async def _reset_until_closed(port: int, deadline: float) -> int:
             streams = range(2 * done + 1, 2 * (done + _RESETS_AT_ONCE), 2)
             writer.write(
                 b"".join(
-                    frame(HEADERS, END_HEADERS, each, headers) + frame(RST_STREAM, 0, each, _CANCEL)
-                    for each in streams
+                    frame(HEADERS, END_HEADERS, stream, headers)
+                    + frame(RST_STREAM, 0, stream, _CANCEL)
+                    for stream in streams
                 )
             )
             done += _RESETS_AT_ONCE

@@ -56,7 +56,7 @@ def limited(
             root / name / "memory.max": memory_bytes,
             root / name / "cpu.max": f"{quota} {_PERIOD_MICROSECONDS}",
         }
-        made = Cgroup((root / name,), root / name / "memory.peak")
+        cgroup = Cgroup((root / name,), root / name / "memory.peak")
     else:
         memory, cpu = root / "memory" / name, root / "cpu" / name
         settings = {
@@ -64,17 +64,17 @@ def limited(
             cpu / "cpu.cfs_period_us": _PERIOD_MICROSECONDS,
             cpu / "cpu.cfs_quota_us": quota,
         }
-        made = Cgroup((memory, cpu), memory / "memory.max_usage_in_bytes")
+        cgroup = Cgroup((memory, cpu), memory / "memory.max_usage_in_bytes")
     try:
-        yield made if _apply(made, settings) else None
+        yield cgroup if _apply(cgroup, settings) else None
     finally:
-        made.remove()
+        cgroup.remove()
 
 
-def _apply(made: Cgroup, settings: dict[Path, object]) -> bool:
+def _apply(cgroup: Cgroup, settings: dict[Path, object]) -> bool:
     """Make the folders and write the settings; return False if that is not permitted."""
     try:
-        for folder in made.folders:
+        for folder in cgroup.folders:
             folder.mkdir()
         for file, value in settings.items():
             file.write_text(str(value))

@@ -9,7 +9,7 @@ from bench.hostile import requests
 from bench.hostile.attackers import Attackers
 from bench.hostile.attacks import Shot
 from bench.hostile.goals import Figure, listed, verdict
-from bench.hostile.requests import COSTLY, LATER, SWEEP, Request, framed, made
+from bench.hostile.requests import COSTLY, LATER, SWEEP, Request, built, framed
 from bench.hostile.server import Server, serving
 from bench.tables import show
 
@@ -70,7 +70,7 @@ async def measure(attackers: Attackers, costly: Sequence[Request] = COSTLY) -> l
             rows.append((request.name, half, full, shown, full.end or full.code, verdict(is_met)))
     head = ("request", "half of it, CPU s", "CPU s", "ratio", "ended", "")
     show("CPU: requests within the default limits", head, rows)
-    worst = max(costs, key=lambda each: each.seconds)
+    worst = max(costs, key=lambda cost: cost.seconds)
     return [
         Figure(
             "any request within default limits, the dearest",
@@ -92,13 +92,13 @@ async def measure_feeds(attackers: Attackers, firsts: Sequence[Request] = _FIRST
     figures = []
     with closing(_servers()) as servers:
         for first in firsts:
-            each = await _message_cost(attackers, servers, first)
+            cost = await _message_cost(attackers, servers, first)
             figures.append(
                 Figure(
                     f"a 10-byte message of a feed after {first.name}",
                     f"at most {MAX_MESSAGE_MS:.0f} ms of CPU",
-                    f"{'over ' if each.end else ''}{1e3 * each.seconds:.2f} ms",
-                    not each.end and 1e3 * each.seconds <= MAX_MESSAGE_MS,
+                    f"{'over ' if cost.end else ''}{1e3 * cost.seconds:.2f} ms",
+                    not cost.end and 1e3 * cost.seconds <= MAX_MESSAGE_MS,
                 )
             )
     return figures
@@ -108,9 +108,9 @@ async def _message_cost(attackers: Attackers, servers: Iterator[Server], first: 
     """Return the cost per message after the first, of many messages or of few expensive ones."""
     few, many = _MESSAGES
     alone = await _cost(attackers, next(servers), _shot(first, 1.0))
-    each = await _later_cost(attackers, next(servers), first, alone, few)
-    if each.end or 1e3 * each.seconds > 3 * MAX_MESSAGE_MS:
-        return each
+    cost = await _later_cost(attackers, next(servers), first, alone, few)
+    if cost.end or 1e3 * cost.seconds > 3 * MAX_MESSAGE_MS:
+        return cost
     return await _later_cost(attackers, next(servers), first, alone, many)
 
 
@@ -118,7 +118,7 @@ async def _later_cost(
     attackers: Attackers, server: Server, first: Request, alone: Cost, messages: int
 ) -> Cost:
     later = framed(LATER, zipped=False)
-    shot = Shot(SWEEP, (made(first.make, 1.0), *[later] * messages))
+    shot = Shot(SWEEP, (built(first.make, 1.0), *[later] * messages))
     whole = await _cost(attackers, server, shot, alone.seconds + _MESSAGES_CPU_SECONDS)
     return Cost(max(0.0, whole.seconds - alone.seconds) / messages, whole.end)
 
@@ -132,7 +132,7 @@ def _servers() -> Generator[Server, None, None]:
 
 
 def _shot(request: Request, share: float) -> Shot:
-    return Shot(request.method, (made(request.make, share),))
+    return Shot(request.method, (built(request.make, share),))
 
 
 async def _cost(

@@ -116,11 +116,11 @@ async def measure_http(
     with serving(files=_FILES) as server:
         probes = asyncio.create_task(_probe(server, seconds))
         opened = await asyncio.gather(*(_half_open(server) for _ in range(connections)))
-        streams = [each for each in opened if each]
+        streams = [stream for stream in opened if stream]
         reading = [asyncio.create_task(_until_closed(reader)) for reader, _ in streams]
         await asyncio.wait([probes, *reading], timeout=seconds)
-        left = sum(not each.done() for each in reading)
-        failed, asked = await probes
+        left = sum(not task.done() for task in reading)
+        failed, calls = await probes
         for task in reading:
             task.cancel()
         for _, writer in streams:
@@ -130,7 +130,7 @@ async def measure_http(
             Figure(
                 f"{connections:,} half-open HTTP requests at nofile {_FILES:,}",
                 f"closed within {seconds:.0f} s, gRPC and probes answer",
-                f"{left:,} of {len(streams):,} still open, {failed} of {asked} new calls and "
+                f"{left:,} of {len(streams):,} still open, {failed} of {calls} new calls and "
                 f"probes failed{_ended(end)}",
                 not end and not left and not failed,
             )
@@ -157,14 +157,14 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
 
 async def _probe(server: Server, seconds: float) -> tuple[int, int]:
     """Probe and call over new connections; return the failed and the total number."""
-    failed = asked = 0
+    failed = calls = 0
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         health, codes = await asyncio.gather(server.get("healthz"), burst(server, 1))
         failed += (not health) + (not codes["OK"])
-        asked += 2
+        calls += 2
         await asyncio.sleep(_PROBE_SECONDS)
-    return failed, asked
+    return failed, calls
 
 
 def _raise_own_files() -> None:

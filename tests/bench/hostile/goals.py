@@ -25,7 +25,7 @@ class Figure:
 
 def show_figures(title: str, figures: Sequence[Figure]) -> None:
     """Print a table of figures."""
-    rows = [(each.what, each.goal, each.figure, verdict(each.is_met)) for each in figures]
+    rows = [(figure.what, figure.goal, figure.figure, verdict(figure.is_met)) for figure in figures]
     show(title, ("what", "goal", "figure", ""), rows)
 
 

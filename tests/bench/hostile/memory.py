@@ -12,7 +12,7 @@ from bench.hostile.attackers import Attackers
 from bench.hostile.attacks import Outcome, Shot
 from bench.hostile.callers import good_caller
 from bench.hostile.goals import Figure, listed, verdict
-from bench.hostile.requests import BATCH, GET, MIB, STREAM, SWEEP, made
+from bench.hostile.requests import BATCH, GET, MIB, STREAM, SWEEP, built
 from bench.hostile.server import Server, serving
 from bench.tables import show
 
@@ -56,8 +56,8 @@ class Case:
     def shots(self, count: int) -> list[Shot]:
         """Return `count` calls."""
         before = [self.first] * 2 if self.first else []
-        calls = [*before, *(self.calls[each % len(self.calls)] for each in range(count))]
-        return [Shot(method, (made(make, 1.0),), self.is_open) for method, make in calls]
+        calls = [*before, *(self.calls[number % len(self.calls)] for number in range(count))]
+        return [Shot(method, (built(make, 1.0),), self.is_open) for method, make in calls]
 
 
 CASES = (
@@ -203,11 +203,11 @@ def _row(case: Case, count: int, result: Result) -> tuple[object, ...]:
 
 
 def _worst(results: Sequence[Result]) -> list[Figure]:
-    dead = sum(bool(each.end) for each in results)
-    peak = max(each.peak_mib for each in results)
-    p99 = max(each.p99_ms for each in results)
-    failed = sum(each.failed.total() for each in results)
-    hold = max(each.hold_ms for each in results)
+    dead = sum(bool(result.end) for result in results)
+    peak = max(result.peak_mib for result in results)
+    p99 = max(result.p99_ms for result in results)
+    failed = sum(result.failed.total() for result in results)
+    hold = max(result.hold_ms for result in results)
     what = "memory cases, the worst"
     return [
         Figure(

@@ -57,14 +57,14 @@ def framed(message: bytes, *, zipped: bool = True) -> bytes:
 
 
 @functools.cache
-def made(make: Callable[[float], bytes], share: float) -> bytes:
+def built(make: Callable[[float], bytes], share: float) -> bytes:
     """Return a framed request, cached because building one takes seconds."""
     return framed(make(share))
 
 
 def small(events: int = 10) -> bytes:
     """Return a list of a few events that overlap in pairs."""
-    return b"".join(delimited(1, event(each, each + 2)) for each in range(events))
+    return b"".join(delimited(1, event(number, number + 2)) for number in range(events))
 
 
 def empty_options(share: float) -> bytes:
@@ -82,10 +82,10 @@ def options_in_batch(share: float) -> bytes:
     return delimited(1, allowed_options(1)) * round(share * 64)
 
 
-def capacities(entries: int, length: int = 4, each: int = 2) -> bytes:
+def capacities(entries: int, length: int = 4, value: int = 2) -> bytes:
     """Return options with `entries` equal capacities of resources with names of `length`."""
     placeholder = bytes(length)
-    before, after = capacity(placeholder, each).split(placeholder)
+    before, after = capacity(placeholder, value).split(placeholder)
     # Joined, because one call per entry takes seconds.
     return delimited(2, before + (after + before).join(_names(entries, length)) + after)
 
@@ -112,7 +112,7 @@ def crowds(share: float) -> bytes:
     users = []
     for begin in range(0, resources, MAX_RESOURCES):
         listed = _listed(names[begin : begin + MAX_RESOURCES])
-        users += [delimited(1, event(each, each + 1, listed)) for each in range(3)]
+        users += [delimited(1, event(number, number + 1, listed)) for number in range(3)]
     rest = _TINY * max(0, round(share * MAX_EVENTS) - len(users))
     return b"".join(users) + rest + capacities(resources)
 
@@ -122,11 +122,11 @@ def busy(share: float) -> bytes:
     names = _names(round(share * _MAX_CAPACITIES))
     times = delimited(4, b"") + delimited(5, number(1, _LAST))
     users = (
-        times + _listed([names[each], names[each - 1], names[each - 2]])
-        for each in range(len(names))
+        times + _listed([names[index], names[index - 1], names[index - 2]])
+        for index in range(len(names))
     )
-    block = b"".join(delimited(1, each) for each in users)
-    return block * (MAX_EVENTS // _MAX_CAPACITIES) + capacities(len(names), each=1_000)
+    block = b"".join(delimited(1, user) for user in users)
+    return block * (MAX_EVENTS // _MAX_CAPACITIES) + capacities(len(names), value=1_000)
 
 
 def crowded(share: float) -> bytes:
@@ -141,17 +141,17 @@ def crowded(share: float) -> bytes:
 def many_names(share: float) -> bytes:
     """Return 64 MiB of events with 100 uniquely named resources each."""
     names = _names(round(share * 10_900_000))
-    made = []
+    events = []
     for begin in range(0, len(names), MAX_RESOURCES):
         listed = _listed(names[begin : begin + MAX_RESOURCES])
-        made.append(delimited(1, event(0, 1, listed)))
-    return b"".join(made)
+        events.append(delimited(1, event(0, 1, listed)))
+    return b"".join(events)
 
 
 def explained_list(titles: int = 0) -> bytes:
     """Return 999 nested events to explain: overlaps that list 998,001 members."""
     title = delimited(2, b"x" * titles)
-    events = (delimited(1, event(each, 1998 - each, title)) for each in range(999))
+    events = (delimited(1, event(number, 1998 - number, title)) for number in range(999))
     return b"".join(events) + _EXPLAIN
 
 
@@ -207,7 +207,7 @@ def _names(count: int, length: int = 4) -> list[bytes]:
     """Return distinct names of a length of at least four."""
     letters = (ascii_letters + digits + "_.").encode()
     tail = b"x" * (length - 4)
-    return [bytes(each) + tail for each in islice(product(letters, repeat=4), count)]
+    return [bytes(head) + tail for head in islice(product(letters, repeat=4), count)]
 
 
 COSTLY = (

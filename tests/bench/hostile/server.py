@@ -98,7 +98,7 @@ class Server:
 
     async def feed_messages(self) -> int:
         """Return the number of feed messages that it has received."""
-        return sum(round(float(each)) for each in _RECEIVED.findall(await self.get("metrics")))
+        return sum(round(float(number)) for number in _RECEIVED.findall(await self.get("metrics")))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -121,7 +121,9 @@ def serving(*, files: int = 0) -> Iterator[Server]:
     with TemporaryDirectory() as folder, limited(MEMORY_BYTES, CPUS) as cgroup:
         meter, log = Path(folder, "meter"), Path(folder, "log")
         meter.write_bytes(bytes(8))
-        watch = Watch(str(meter), [str(each) for each in cgroup.folders] if cgroup else [], files)
+        watch = Watch(
+            str(meter), [str(folder) for folder in cgroup.folders] if cgroup else [], files
+        )
         with log.open("wb") as written:
             process = subprocess.Popen(
                 [sys.executable, watched.__file__, json.dumps(asdict(watch)), "serve"],
@@ -132,10 +134,10 @@ def serving(*, files: int = 0) -> Iterator[Server]:
         try:
             ports = _listening(process, log)
             http = f"http://127.0.0.1:{ports['http_port']}"
-            made = Server(process, ports["grpc_port"], http, Meter(meter), cgroup)
+            server = Server(process, ports["grpc_port"], http, Meter(meter), cgroup)
             if not cgroup:
-                threading.Thread(target=_keep_in_memory, args=(made,), daemon=True).start()
-            yield made
+                threading.Thread(target=_keep_in_memory, args=(server,), daemon=True).start()
+            yield server
         finally:
             process.kill()
             process.wait()

@@ -88,7 +88,10 @@ def measure(meter: Meter) -> None:
         waited_for_core = times[me][1] - times_before[me][1]
         slept = now - before - waited_for_core - _TICK_SECONDS
         busiest = max(
-            (times[each][0] - times_before[each][0] for each in times.keys() & times_before.keys()),
+            (
+                times[thread][0] - times_before[thread][0]
+                for thread in times.keys() & times_before.keys()
+            ),
             default=0.0,
         )
         meter.seconds = max(meter.seconds, min(slept, busiest))

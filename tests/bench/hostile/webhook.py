@@ -74,7 +74,7 @@ class Operator:
         found = _RESERVATIONS.search(await self.get("metrics"))
         return float(found[1]) if found else 0.0
 
-    def asked(self) -> int:
+    def requests(self) -> int:
         """Return its number of requests, except for its Lease and its webhook configuration."""
         own = (LEASES, WEBHOOKS)
         return sum(not path.startswith(own) for _, path in self.api.requests)
@@ -91,16 +91,16 @@ class Answers:
 async def measure(kept: int = _KEPT, reconnected: int = _RECONNECTED) -> list[Figure]:
     """Return the effect and the cost of forged reviews."""
     async with operating() as operator:
-        asked, reserved = operator.asked(), await operator.reservations()
+        requests_before, reserved = operator.requests(), await operator.reservations()
         answers = Answers()
         cost = await _cost(operator, answers, kept, keep=True)
         cost_connected = await _cost(operator, answers, reconnected, keep=False)
-        made = operator.asked() - asked
+        requests = operator.requests() - requests_before
         reservations = await operator.reservations() - reserved
         async with _forging(keep=True) as session:
             honest = await _review(session, operator.webhook + operator.path(), _booking("honest"))
     return [
-        _effect(answers, made, reservations, honest),
+        _effect(answers, requests, reservations, honest),
         Figure(
             f"{kept:,} forged reviews on {_FORGERS} connections",
             f"a thousand cost less than {MAX_CPU_SECONDS:.0f} CPU s",
@@ -110,16 +110,18 @@ async def measure(kept: int = _KEPT, reconnected: int = _RECONNECTED) -> list[Fi
     ]
 
 
-def _effect(answers: Answers, made: int, reservations: float, honest: tuple[int, str]) -> Figure:
+def _effect(
+    answers: Answers, requests: int, reservations: float, honest: tuple[int, str]
+) -> Figure:
     """Return the effect of forged reviews and of a genuine one after them."""
     status, text = honest
-    is_harmless = set(answers.statuses) == {404} and not (made or reservations or answers.names)
+    is_harmless = set(answers.statuses) == {404} and not (requests or reservations or answers.names)
     is_admitted = status == HTTPStatus.OK and json.loads(text)["response"]["allowed"]
     statuses = ", ".join(f"{count:,} times {code}" for code, count in answers.statuses.items())
     return Figure(
         "forged reviews",
         "404, no reservation, no request to the API server, no name; an honest one is admitted",
-        f"{statuses}; {reservations:,.0f} reservations, {made:,} requests, "
+        f"{statuses}; {reservations:,.0f} reservations, {requests:,} requests, "
         f"{'a name' if answers.names else 'no name'}; an honest one is "
         f"{'admitted' if is_admitted else f'not admitted ({status})'}",
         is_harmless and is_admitted,
@@ -130,7 +132,7 @@ async def _cost(operator: Operator, answers: Answers, number: int, *, keep: bool
     """Forge reviews; return the operator's CPU seconds per thousand."""
     before = cpu_seconds(operator.process.pid)
     async with _forging(keep=keep) as session:
-        forgers = (_forge(operator, session, answers, number, each) for each in range(_FORGERS))
+        forgers = (_forge(operator, session, answers, number, forger) for forger in range(_FORGERS))
         await asyncio.gather(*forgers)
     return (cpu_seconds(operator.process.pid) - before) / number * 1_000
 
@@ -150,11 +152,11 @@ async def _forge(
 ) -> None:
     """Forge every twentieth review, for a taken slot, a free slot, or another path."""
     paths = ("bookings", "calendars", "", f"{'0' * 32}/bookings")
-    for each in range(first, number, _FORGERS):
-        path = paths[each % 40 // 10] if each % 3 == 0 else "bookings"
-        times = _TAKEN if each % 2 else _FREE
-        forged = raw_booking(f"forged-{each}", *times)
-        if each % 7 == 0:
+    for index in range(first, number, _FORGERS):
+        path = paths[index % 40 // 10] if index % 3 == 0 else "bookings"
+        times = _TAKEN if index % 2 else _FREE
+        forged = raw_booking(f"forged-{index}", *times)
+        if index % 7 == 0:
             forged["metadata"]["namespace"] = _TRAVERSAL
         status, text = await _review(session, f"{operator.webhook}/{path}", forged)
         answers.statuses[status] += 1
@@ -162,9 +164,9 @@ async def _forge(
 
 
 def _booking(name: str) -> dict[str, Any]:
-    made = raw_booking(name, *_FREE)
-    made["metadata"].pop("creationTimestamp")
-    return made
+    booking = raw_booking(name, *_FREE)
+    booking["metadata"].pop("creationTimestamp")
+    return booking
 
 
 async def _review(session: aiohttp.ClientSession, url: str, raw: dict[str, Any]) -> tuple[int, str]:
@@ -191,9 +193,9 @@ async def operating() -> AsyncIterator[Operator]:
     """Run an admitting operator with one calendar and one booking with a secret name."""
     async with serving_api() as (api, _):
         _fill(api)
-        with _process(api) as made:
-            await _until_ready(made)
-            yield made
+        with _process(api) as operator:
+            await _until_ready(operator)
+            yield operator
 
 
 @contextmanager

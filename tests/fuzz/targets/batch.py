@@ -19,8 +19,8 @@ from double_booked.conflicts.validation import InvalidRequestError
 _LISTS = tuple(cases.values())
 SEEDS = (
     b"",
-    *(wire.delimited(1, each) for each in _LISTS),
-    b"".join(wire.delimited(1, each) for each in _LISTS[:3]),
+    *(wire.delimited(1, request) for request in _LISTS),
+    b"".join(wire.delimited(1, request) for request in _LISTS[:3]),
 )
 
 
@@ -40,7 +40,9 @@ def check(data: bytes) -> None:
 def _one_by_one(lists: Iterable[EventList]) -> list[ConflictList] | None:
     """Return the answers to the lists; None if one of them is rejected."""
     try:
-        answers = [kernel.get_conflicts(each.SerializeToString(), UNLIMITED) for each in lists]
+        answers = [
+            kernel.get_conflicts(request.SerializeToString(), UNLIMITED) for request in lists
+        ]
     except InvalidRequestError:
         return None
-    return [ConflictList.FromString(each.content) for each in answers]
+    return [ConflictList.FromString(answer.content) for answer in answers]

@@ -57,7 +57,7 @@ _CONTENTS = (
     (EXAMPLES / "week.json").read_bytes(),
     b'{"id": "1", "start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"}\n',
 )
-SEEDS = tuple(bytes([number % len(BY)]) + each for number, each in enumerate(_CONTENTS))
+SEEDS = tuple(bytes([number % len(BY)]) + content for number, content in enumerate(_CONTENTS))
 WORDS = (
     *("BEGIN:VEVENT\\x0d\\x0a", "END:VEVENT\\x0d\\x0a", "BEGIN:VTIMEZONE\\x0d\\x0a", "VTODO"),
     *("DTSTART", "DTEND", "DURATION:", "RRULE:", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"),

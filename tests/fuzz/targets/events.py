@@ -126,8 +126,8 @@ def passed_over(content: bytes, source: ParsedFile) -> list[int]:
     """Return the lines of the events that are neither parsed nor skipped."""
     lines = [line.rstrip(b"\r") for line in content.split(b"\n")]
     begins = [number for number, line in enumerate(lines, start=1) if line == b"BEGIN:VEVENT"]
-    told = {each.line for each in source.events}
-    for each in source.skipped:
-        index = bisect_right(begins, each.line or 0)
-        told.update(begins[index - 1 : index] if index else ())
-    return [line for line in begins if line not in told]
+    accounted = {event.line for event in source.events}
+    for skipped in source.skipped:
+        index = bisect_right(begins, skipped.line or 0)
+        accounted.update(begins[index - 1 : index] if index else ())
+    return [line for line in begins if line not in accounted]

@@ -19,29 +19,29 @@ def check(data: bytes) -> None:
     """Check a byte that chooses the size of messages, followed by a list, which is sorted here."""
     size, content = 1 + sum(data[:1]) % MAX_EVENTS_PER_MESSAGE, data[1:]
     try:
-        asked = EventList.FromString(content)
+        request = EventList.FromString(content)
     except DecodeError:
         assert _closed([content]) is None
         return
-    _sort(asked)
+    _sort(request)
     try:
-        expected = _in_any_order(definition.get_conflicts(asked))
+        expected = _in_any_order(definition.get_conflicts(request))
     except InvalidRequestError:
         expected = None
-    assert _closed(_split(asked, size)) == expected
-    assert _closed([asked.SerializeToString()]) == expected
+    assert _closed(_split(request, size)) == expected
+    assert _closed([request.SerializeToString()]) == expected
 
 
-def _sort(asked: EventList) -> None:
-    events = sorted(asked.events, key=lambda event: (event.start.seconds, event.start.nanos))
-    del asked.events[:]
-    asked.events.extend(events)
+def _sort(request: EventList) -> None:
+    events = sorted(request.events, key=lambda event: (event.start.seconds, event.start.nanos))
+    del request.events[:]
+    request.events.extend(events)
 
 
-def _split(asked: EventList, size: int) -> Iterator[bytes]:
-    yield EventList(options=asked.options).SerializeToString()
-    for first in range(0, len(asked.events), size):
-        yield EventList(events=asked.events[first : first + size]).SerializeToString()
+def _split(request: EventList, size: int) -> Iterator[bytes]:
+    yield EventList(options=request.options).SerializeToString()
+    for first in range(0, len(request.events), size):
+        yield EventList(events=request.events[first : first + size]).SerializeToString()
 
 
 def _closed(messages: Iterator[bytes] | list[bytes]) -> list[bytes] | None:

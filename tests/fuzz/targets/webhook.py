@@ -38,7 +38,7 @@ def decide(kind: str, request: dict[str, Any]) -> None:
             parse_calendar_lenient(request["oldObject"])
         Reservations(lambda: 0.0).add(parse_calendar(request["object"]))
         return
-    view = CapacityView(held(), Reservations(lambda: 0.0))
+    view = CapacityView(booked(), Reservations(lambda: 0.0))
     before = parse_booking_lenient(request["oldObject"]) if request["oldObject"] else None
     wanted = parse_booking(request["object"])
     for key in (*wanted.calendar_keys(), *wanted.replaced_keys(), wanted.key):
@@ -47,7 +47,7 @@ def decide(kind: str, request: dict[str, Any]) -> None:
     view.reservations.add(wanted)
 
 
-def held() -> Schedule:
+def booked() -> Schedule:
     """Return a schedule with one calendar and one booking."""
     return schedule_of(calendar(), booking("held", 9, 10))
 
@@ -62,7 +62,7 @@ def cases() -> list[bytes]:
         whole | {"operation": "UPDATE", "object": raw, "oldObject": raw},
         whole | {"object": other},
     ]
-    return [json.dumps({"request": each}).encode() for each in requests]
+    return [json.dumps({"request": request}).encode() for request in requests]
 
 
 SEEDS = tuple(cases())
