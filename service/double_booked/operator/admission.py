@@ -1,4 +1,4 @@
-"""Whether a Booking may be written: what it would put over a calendar's capacity."""
+"""Decides whether a Booking fits on its calendars, and words the answer."""
 
 import math
 from collections.abc import Iterable
@@ -23,23 +23,23 @@ from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 
 MAX_WARNING = 256
-"""How many characters of a warning the API server is sure to pass on."""
+"""The length up to which the API server passes on every warning, in characters."""
 
 _MAX_NAME = 60
-"""How many characters of a name a warning shows."""
+"""The most characters of a name that a warning shows."""
 
 
 @dataclass(slots=True)
 class OtherBookings:
-    """What the other bookings occupy, or may come to occupy, of a calendar around a span.
+    """The other bookings on a calendar around a span, cached or reserved.
 
     A booking that is being moved counts at both times, and is linked only with bookings that it
-    names in each state, so what is stored in the end is never deeper.
+    names in both states. Whichever state is stored in the end, the depth is not greater.
 
     Attributes:
-        spans: By booking.
-        replaces: The bookings that each one names, if it names any.
-        cached: The spans of those that are cached; the others are only reserved.
+        spans: The spans of each booking.
+        replaces: The bookings that each booking names in `replaces`.
+        cached: The spans of the cached bookings; the others are only reserved.
     """
 
     spans: dict[NamespacedName, list[Span]] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class OtherBookings:
     cached: dict[NamespacedName, Span] = field(default_factory=dict)
 
     def add_state(self, booking: Booking, gap: int) -> None:
-        """Add one state of a booking, the cached one or a reserved one."""
+        """Add a state of a booking, either cached or reserved."""
         key, names = booking.key, frozenset(booking.replaced_keys())
         if key in self.spans:
             self.replaces[key] = self.replaces[key] & names
@@ -56,18 +56,18 @@ class OtherBookings:
         self.spans.setdefault(key, []).append(booking.occupies(gap))
 
     def occupied_with(self, own: Booking, span: Span) -> Occupied:
-        """Return what they occupy together with a booking of another name, present in a span."""
+        """Return these bookings together with another one that is present in a span."""
         named = [(key, names) for key, names in self.replaces.items() if names]
         replaces = [*named, (own.key, own.replaced_keys())]
         links = make_links(replaces, {*self.spans, own.key})
         return Occupied([*self.intervals(), (*span, own.key)], links)
 
     def intervals(self) -> list[BookedSpan]:
-        """Return the spans with their bookings; those of one booking do not overlap."""
+        """Return all spans with their bookings; the spans of one booking do not overlap."""
         return [(*span, key) for key, spans in self.spans.items() for span in merge(spans)]
 
     def pending_in(self, span: Span, keys: Iterable[NamespacedName]) -> frozenset[NamespacedName]:
-        """Return those of some bookings that are in a span only by a reservation."""
+        """Return those of some bookings that are only reserved in a span, not cached."""
         return frozenset(
             key
             for key in keys
@@ -78,21 +78,21 @@ class OtherBookings:
 
 @dataclass(frozen=True, slots=True)
 class CapacityView:
-    """What is on calendars, and what may come to be.
+    """What occupies calendars: the cached objects and the admitted writes.
 
     Attributes:
         schedule: The cached objects.
-        reservations: The admitted writes that may still come.
+        reservations: The admitted writes that have not been observed yet.
     """
 
     schedule: Schedule
     reservations: Reservations
 
     def rules(self, calendar: NamespacedName) -> Rules | None:
-        """Return the rules of a calendar; the stricter ones while it is being changed.
+        """Return the rules of a calendar, the stricter ones while a change of them is reserved.
 
         Returns:
-            None if there is no such calendar, and none is being created.
+            None if the calendar is neither cached nor reserved.
         """
         strictest = None
         cached = self.schedule.calendars.get(calendar)
@@ -103,33 +103,33 @@ class CapacityView:
     def others(
         self, calendar: NamespacedName, span: Span, gap: int, own: NamespacedName
     ) -> OtherBookings:
-        """Return what others occupy, or may come to occupy, of a calendar around a span.
+        """Return the other bookings on a calendar around a span.
 
         Args:
             calendar: The calendar.
             span: The span.
             gap: Nanoseconds that a booking occupies after its end.
-            own: The booking that does not count: there can be only one of a name.
+            own: The booking to leave out in all its states, since a write replaces it.
         """
         others = OtherBookings()
         intervals = self.schedule.of_calendar(calendar).intervals
         for start, end, key in self.schedule.occupied(intervals, span, gap, own):
             others.add_state(self.schedule.bookings[key], gap)
             others.cached[key] = start, end
-        for coming in self.reservations.wanted_on(calendar):
-            if coming.key != own:
-                others.add_state(coming, gap)
+        for reserved in self.reservations.wanted_on(calendar):
+            if reserved.key != own:
+                others.add_state(reserved, gap)
         return others
 
     def linked(self, wanted: Booking) -> set[NamespacedName]:
         """Return a booking and all that would be linked with it, directly or through others."""
-        coming = [
-            (each.key, each.replaced_keys())
-            for each in self.reservations.bookings(wanted.key.namespace)
+        replaces = [
+            (booking.key, booking.replaced_keys())
+            for booking in self.reservations.bookings(wanted.key.namespace)
         ]
-        coming.append((wanted.key, wanted.replaced_keys()))
-        named = {name for key, names in coming for name in (key, *names)}
-        links = make_links(coming, named)
+        replaces.append((wanted.key, wanted.replaced_keys()))
+        named = {name for key, names in replaces for name in (key, *names)}
+        links = make_links(replaces, named)
 
         def near(key: NamespacedName) -> Iterable[NamespacedName]:
             return filter(self.exists, self.schedule.linked(key) | links.get(key, frozenset()))
@@ -137,20 +137,20 @@ class CapacityView:
         return reachable(wanted.key, near)
 
     def exists(self, key: NamespacedName) -> bool:
-        """Whether there is a booking of a name, or one may come."""
+        """Whether a booking is cached or reserved."""
         return key in self.schedule.bookings or self.reservations.has_booking(key)
 
 
 def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Overlap]:
-    """Find where a booking does not fit: on each of its calendars the first such span.
+    """Find where a booking does not fit: the first overlap on each of its calendars.
 
-    It does not fit where the depth with it is over the capacity, in the time that it adds. Any of
-    the others may be gone by the time that the write lands, but no deletion raises the depth.
+    Only the time that the write adds counts. Other bookings may be deleted before the write is
+    stored, but no deletion raises the depth.
 
     Args:
-        wanted: The booking as it would be.
-        old: The booking as it is; None for one that is created.
-        view: What is on calendars.
+        wanted: The booking as it would be stored.
+        old: The stored booking; None for a CREATE.
+        view: What occupies the calendars.
     """
     overlaps = []
     keeps_links = old is not None and not loses_links(wanted, old, view)
@@ -159,8 +159,8 @@ def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> l
         if rules is None:
             continue
         span = wanted.occupies(rules.gap)
-        had = [old.occupies(rules.gap)] if old and keeps_links and old.is_on(calendar) else []
-        if parts := subtract([span], had):
+        before = [old.occupies(rules.gap)] if old and keeps_links and old.is_on(calendar) else []
+        if parts := subtract([span], before):
             others = view.others(calendar, span, rules.gap, wanted.key)
             occupied = others.occupied_with(wanted, span)
             if over := _first_over(occupied, parts, rules.capacity):
@@ -170,12 +170,12 @@ def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> l
 
 
 def loses_links(wanted: Booking, old: Booking, view: CapacityView) -> bool:
-    """Whether a booking no longer names one that exists: the two then count twice."""
+    """Whether a write removes an existing booking from `replaces`, so that the two count twice."""
     return any(map(view.exists, set(old.replaced_keys()) - set(wanted.replaced_keys())))
 
 
 def _first_over(occupied: Occupied, parts: Iterable[Span], capacity: int) -> Span | None:
-    """Return the first span in some parts in which the depth is over a capacity."""
+    """Return the first span within some parts in which the depth is over a capacity."""
     for part in parts:
         if over := overloaded_spans(depth_steps(occupied, part), part[1], capacity):
             return over[0]
@@ -183,26 +183,26 @@ def _first_over(occupied: Occupied, parts: Iterable[Span], capacity: int) -> Spa
 
 
 def _with_pending(overlap: Overlap, others: OtherBookings, view: CapacityView) -> Overlap:
-    """Return an overlap with those of its bookings that are only reserved."""
+    """Return an overlap that knows which of its bookings are only reserved, and for how long."""
     pending = others.pending_in(overlap.span, overlap.others)
     seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
     return replace(overlap, pending=pending, retry_seconds=math.ceil(seconds))
 
 
 def _in_the_way(wanted: Booking, others: OtherBookings, span: Span) -> tuple[NamespacedName, ...]:
-    """Return the bookings that are present in a span, but for those that a booking replaces."""
+    """Return the bookings that are present in a span, without those that a booking replaces."""
     present = bookings_during(span, others.intervals())
     replaced = set(wanted.replaced_keys())
     return tuple(key for key in present if key not in replaced) or tuple(present)
 
 
 def rejection_message(wanted: Booking, overlaps: Iterable[Overlap], free: int | None) -> str:
-    """Return the sentences with which a booking is rejected.
+    """Return the message with which a booking is rejected.
 
     Args:
         wanted: The booking.
         overlaps: Where it does not fit.
-        free: The next time at which it would fit; None if none was found.
+        free: The next start at which it would fit, in nanoseconds since 1970; None if unknown.
     """
     where = "; ".join(map(describe_overlap, overlaps))
     remedy = "Choose another time." if free is None else f"Free from {format_time(free)}."
@@ -210,7 +210,7 @@ def rejection_message(wanted: Booking, overlaps: Iterable[Overlap], free: int | 
 
 
 def links_message(wanted: Booking, view: CapacityView) -> str:
-    """Return why a booking may not name so many others; empty if it may."""
+    """Return why a booking would be linked with too many others; empty if it would not."""
     if not wanted.replaces or len(linked := view.linked(wanted)) <= MAX_LINKED:
         return ""
     return (
@@ -220,7 +220,7 @@ def links_message(wanted: Booking, view: CapacityView) -> str:
 
 
 def warning_message(overlap: Overlap) -> str:
-    """Return one line for a overlap that is admitted, within MAX_WARNING characters."""
+    """Return the warning about an overlap that is admitted, at most MAX_WARNING characters."""
     lines = [
         f"double-booked: {describe_overlap(overlap, n)}" for n in range(MAX_IN_SENTENCE, 0, -1)
     ]
@@ -229,7 +229,7 @@ def warning_message(overlap: Overlap) -> str:
 
 
 def missing_calendar_warnings(wanted: Booking, view: CapacityView) -> list[str]:
-    """Return one line for each calendar of a booking that does not exist."""
+    """Return a warning for each calendar of a booking that does not exist."""
     return [
         f"calendar {shorten(key.name)} does not exist in namespace {shorten(key.namespace)}:"
         " nothing is checked on it until it is created"
@@ -239,7 +239,7 @@ def missing_calendar_warnings(wanted: Booking, view: CapacityView) -> list[str]:
 
 
 def past_warnings(wanted: Booking, now: int) -> list[str]:
-    """Return one line if a booking is wholly in the past.
+    """Return a warning if a booking has already ended.
 
     Args:
         wanted: The booking.
@@ -253,7 +253,7 @@ def past_warnings(wanted: Booking, now: int) -> list[str]:
 
 
 def capacity_warnings(wanted: Calendar, schedule: Schedule) -> list[str]:
-    """Return one line if more is booked on a calendar than it would admit."""
+    """Return a warning if more is booked on a calendar than its new rules allow."""
     key, rules = wanted.metadata.key, wanted.rules
     intervals = [
         (*schedule.bookings[name].occupies(rules.gap), name) for name in schedule.bookings_on(key)
@@ -276,5 +276,5 @@ def capacity_warnings(wanted: Calendar, schedule: Schedule) -> list[str]:
 
 
 def shorten(name: str) -> str:
-    """Return a name, cut to what a warning has room for."""
+    """Return a name, cut to _MAX_NAME characters."""
     return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 3]}..."

@@ -1,7 +1,7 @@
-"""What an AdmissionReview (admission.k8s.io/v1) must be like before anything acts on it.
+"""Validates an AdmissionReview (admission.k8s.io/v1) before anything else reads it.
 
-The API server has validated the objects of the reviews that it sends. Nothing here relies on that:
-names go into URLs and messages, and each calendar costs a look.
+The API server has validated the objects of the reviews that it sends. This module does not rely on
+that: names become part of URLs and messages, and each calendar may cost a request.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from double_booked.operator.objects import GROUP, VERSION
 
 MAX_NAMES = 16
-"""How many calendars a booking may be on, and how many bookings it may replace, as in the CRD."""
+"""The most calendars of a booking, and the most bookings that it replaces, as in the CRD."""
 
 OPERATIONS = ("CREATE", "UPDATE")
 
@@ -35,24 +35,24 @@ _METADATA = (
 
 
 class InvalidReviewError(ValueError):
-    """A request is no review; the message names the field, and says what it must be."""
+    """A request is not a valid review; the message names the field and its constraint."""
 
 
 def parse_review(content: bytes, kind: str) -> dict[str, Any]:
-    """Return the parts of a review that are used, each of them of the right type.
+    """Parse a review; return only the fields that the operator uses, all of the right type.
 
     Args:
-        content: JSON.
-        kind: The kind that is asked about, as in a URL.
+        content: The body of the request.
+        kind: The plural of the reviewed kind, from the URL.
 
     Raises:
-        InvalidReviewError: It is no review of the kind.
+        InvalidReviewError: It is not a valid review.
     """
     try:
-        whole = json.loads(content)
+        review = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidReviewError(f"the body is not JSON: {type(error).__name__}") from error
-    request = _mapping(_mapping(whole, "the body").get("request"), "request")
+    request = _mapping(_mapping(review, "the body").get("request"), "request")
     operation = request.get("operation")
     if operation not in OPERATIONS:
         raise InvalidReviewError("request.operation must be CREATE or UPDATE")
@@ -75,18 +75,18 @@ def parse_review(content: bytes, kind: str) -> dict[str, Any]:
 
 
 def _object(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    """Return the metadata and the spec of an object; a review needs no status."""
-    found = _mapping(raw, where)
-    spec = _mapping(found.get("spec", {}), f"{where}.spec")
+    """Parse the metadata and the spec of an object; a review needs no status."""
+    mapping = _mapping(raw, where)
+    spec = _mapping(mapping.get("spec", {}), f"{where}.spec")
     for field in ("calendars", "replaces"):
         _check_names(spec.get(field), f"{where}.spec.{field}")
-    metadata = _metadata(found.get("metadata"), f"{where}.metadata")
+    metadata = _metadata(mapping.get("metadata"), f"{where}.metadata")
     return {"metadata": metadata, "spec": spec}
 
 
 def _metadata(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    found = _mapping(raw, where)
-    metadata = {name: found[name] for name in _METADATA if found.get(name) is not None}
+    mapping = _mapping(raw, where)
+    metadata = {name: mapping[name] for name in _METADATA if mapping.get(name) is not None}
     for name in metadata.keys() - {"generation"}:
         _text(metadata, name, where)
     name, namespace = metadata.get("name", ""), metadata.get("namespace", "")
@@ -116,13 +116,13 @@ def _check_names(names: Any, where: str) -> None:  # noqa: ANN401 - any JSON
 
 def _user(raw: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     where = "request.userInfo"
-    found = _mapping_or_none(raw, where)
-    extra = _mapping_or_none(found.get("extra"), f"{where}.extra")
+    user = _mapping_or_none(raw, where)
+    extra = _mapping_or_none(user.get("extra"), f"{where}.extra")
     return {
-        "username": _text(found, "username", where),
-        "uid": _text(found, "uid", where),
-        "groups": _texts(found.get("groups"), f"{where}.groups"),
-        "extra": {name: _texts(each, f"{where}.extra") for name, each in extra.items()},
+        "username": _text(user, "username", where),
+        "uid": _text(user, "uid", where),
+        "groups": _texts(user.get("groups"), f"{where}.groups"),
+        "extra": {name: _texts(values, f"{where}.extra") for name, values in extra.items()},
     }
 
 
@@ -134,17 +134,17 @@ def _uid(request: Mapping[str, Any]) -> str:
 
 
 def _texts(raw: Any, where: str) -> list[str]:  # noqa: ANN401 - any JSON
-    found = [] if raw is None else raw
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+    texts = [] if raw is None else raw
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise InvalidReviewError(f"{where} must be a list of strings")
-    return found
+    return texts
 
 
-def _text(of: Mapping[str, Any], name: str, where: str) -> str:
-    found = of.get(name, "")
-    if not isinstance(found, str):
+def _text(mapping: Mapping[str, Any], name: str, where: str) -> str:
+    text = mapping.get(name, "")
+    if not isinstance(text, str):
         raise InvalidReviewError(f"{where}.{name} must be a string")
-    return found
+    return text
 
 
 def _mapping_or_none(raw: Any, where: str) -> dict[str, Any]:  # noqa: ANN401 - any JSON

@@ -1,4 +1,4 @@
-"""When a calendar is over its capacity, and the sentence that says so."""
+"""Where a calendar is over its capacity, and the sentences that describe it."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -13,12 +13,12 @@ from double_booked.operator.links import Links, count_pairs, linked_with
 from double_booked.operator.objects import NamespacedName, Rules, format_time
 
 MAX_IN_SENTENCE = 10
-"""How many bookings a sentence names; it counts the others."""
+"""The most bookings that a sentence names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occupied:
-    """What bookings occupy of a calendar.
+    """The bookings on a calendar, with what they occupy.
 
     Attributes:
         intervals: Spans with their bookings; the spans of one booking do not overlap.
@@ -51,14 +51,14 @@ class Overlap:
 
 
 def clip(intervals: Iterable[BookedSpan], within: Span) -> Iterator[BookedSpan]:
-    """Yield the parts of intervals that lie within a span."""
+    """Yield the parts of booked spans that lie within a span."""
     for start, end, key in intervals:
         if start < within[1] and end > within[0]:
             yield max(start, within[0]), min(end, within[1]), key
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
-    """Return the same time as sorted spans that neither overlap nor touch."""
+    """Return the union of some spans, as sorted spans that neither overlap nor touch."""
     merged: list[Span] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -69,7 +69,7 @@ def merge(spans: Iterable[Span]) -> list[Span]:
 
 
 def subtract(spans: Iterable[Span], less: Iterable[Span]) -> list[Span]:
-    """Return the parts of some spans that lie in none of others."""
+    """Return the parts of some spans that lie outside all of the others."""
     parts = list(spans)
     for first, last in less:
         parts = [
@@ -103,7 +103,7 @@ def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
 
 
 def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]:
-    """Yield the instants at which linked bookings come or go, and by how much the pairs change."""
+    """Yield the instants at which linked bookings start or end, and the change in pairs there."""
     changes: dict[int, list[tuple[bool, NamespacedName]]] = {}
     for start, end, key in clip(occupied.intervals, within):
         if key in occupied.links:
@@ -111,17 +111,17 @@ def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]
             changes.setdefault(end, []).append((False, key))
     present: set[NamespacedName] = set()
     for instant in sorted(changes):
-        # Pairs change only among those that are linked with one that comes or goes.
+        # Pairs change only among bookings that are linked with one that starts or ends here.
         near = set().union(*(linked_with(key, occupied.links) for _, key in changes[instant]))
         before = count_pairs(near & present, occupied.links)
-        # A booking whose spans touch leaves and comes at one instant.
-        for comes, key in sorted(changes[instant]):
-            (present.add if comes else present.discard)(key)
+        # A booking whose spans touch ends and starts at one instant: sorted, the end is first.
+        for is_start, key in sorted(changes[instant]):
+            (present.add if is_start else present.discard)(key)
         yield instant, count_pairs(near & present, occupied.links) - before
 
 
 def overloaded_spans(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
-    """Return the spans in which the depth is over a capacity, adjacent ones as one.
+    """Return the spans in which the depth is greater than a capacity; adjacent ones are merged.
 
     Args:
         steps: Instants and depths, as `depth_steps` returns them.
@@ -137,38 +137,38 @@ def overloaded_spans(steps: Iterable[tuple[int, int]], end: int, capacity: int) 
 
 
 def overlaps_any(span: Span, spans: Sequence[Span]) -> bool:
-    """Whether a span, if it is not empty, overlaps one of others; those are sorted and disjoint."""
+    """Whether a span is not empty and overlaps one of others, which are sorted and disjoint."""
     at = bisect_right(spans, span[0], key=itemgetter(1))
     return span[0] < span[1] and at < len(spans) and spans[at][0] < span[1]
 
 
 def bookings_during(span: Span, intervals: Iterable[BookedSpan]) -> list[NamespacedName]:
     """Return the bookings that are present in a span, by start."""
-    found = sorted(
+    present = sorted(
         (start, key) for start, end, key in intervals if start < span[1] and end > span[0]
     )
-    return list(dict.fromkeys(key for _, key in found))
+    return list(dict.fromkeys(key for _, key in present))
 
 
 def describe_overlap(overlap: Overlap, names: int = MAX_IN_SENTENCE) -> str:
-    """Return a sentence that says what is in the way, on which calendar and when.
+    """Return a clause that names the calendar, the bookings in the way and the time.
 
     Args:
-        overlap: What to describe.
-        names: How many bookings to name at most.
+        overlap: The overlap.
+        names: The most bookings to name.
     """
     rules = overlap.rules
     gap = f", with {rules.gap_text} after each" if rules.gap else ""
-    having = [key.name for key in overlap.others if key not in overlap.pending]
-    coming = [key.name for key in overlap.others if key in overlap.pending]
+    stored = [key.name for key in overlap.others if key not in overlap.pending]
+    reserved = [key.name for key in overlap.others if key in overlap.pending]
     when = _describe_span(overlap.span)
     parts = [f"calendar {overlap.calendar} takes {rules.capacity} at a time{gap}"]
-    if having:
-        verb = "has" if len(having) == 1 else "have"
-        parts.append(f"{name_some(having[:names], len(having))} {verb} it {when}")
-    if coming:
-        who = name_some(coming[:names], len(coming))
-        subject = "it" if having else f"{when} it"
+    if stored:
+        verb = "has" if len(stored) == 1 else "have"
+        parts.append(f"{name_some(stored[:names], len(stored))} {verb} it {when}")
+    if reserved:
+        who = name_some(reserved[:names], len(reserved))
+        subject = "it" if stored else f"{when} it"
         retry = f"try again in {overlap.retry_seconds} seconds"
         parts.append(f"{subject} is being booked by {who} just now; {retry}")
     return ", and ".join(parts)

@@ -1,4 +1,4 @@
-"""Statuses of Bookings and Calendars as the API server stores them."""
+"""The `status` of Bookings and Calendars, as JSON with conditions."""
 
 import datetime as dt
 from typing import Any
@@ -14,11 +14,11 @@ from double_booked.operator.objects import (
 
 
 def booking_status_json(before: BookingStatus | None, status: BookingStatus) -> dict[str, Any]:
-    """Return the status of a Booking to write.
+    """Return the `status` of a Booking.
 
     Args:
-        before: Its status so far, whose times of transition stay where nothing changes.
-        status: The status.
+        before: The stored status; a condition that does not change keeps its lastTransitionTime.
+        status: The status to write.
     """
     is_same = before is not None and before.verdict == status.verdict
     is_same_readiness = before is not None and before.is_ready == status.is_ready
@@ -44,7 +44,7 @@ def booking_status_json(before: BookingStatus | None, status: BookingStatus) -> 
 
 
 def calendar_status_json(before: CalendarStatus | None, status: CalendarStatus) -> dict[str, Any]:
-    """Return the status of a Calendar to write; the arguments as for a Booking."""
+    """Return the `status` of a Calendar; see booking_status_json for the arguments."""
     is_ready = not status.fault
     is_same_readiness = before is not None and bool(before.fault) == bool(status.fault)
     enforcement = status.enforcement
@@ -77,7 +77,7 @@ _RECONCILED = "Its bookings are counted, and the status of each says whether it 
 def _readiness(
     words: tuple[str, str], generation: int, *, is_ready: bool, since: str
 ) -> list[dict[str, Any]]:
-    """Return Ready, and Stalled where that is False: no progress comes without a change."""
+    """Return the condition Ready and, where it is False, Stalled: only a change can help then."""
     ready = _condition(READY, str(is_ready), words, generation, since)
     if is_ready:
         return [ready]
@@ -90,10 +90,10 @@ def _condition(
     """Return a condition.
 
     Args:
-        kind: Its type.
-        status: Whether it holds.
+        kind: The type of the condition.
+        status: `True`, `False` or `Unknown`.
         words: The reason and the message.
-        generation: The generation of the spec that was looked at.
+        generation: The generation of the spec that the condition describes.
         since: When the status last changed, as RFC 3339; empty for now.
     """
     reason, message = words
@@ -108,5 +108,5 @@ def _condition(
 
 
 def now() -> str:
-    """Return the time as RFC 3339 in UTC."""
+    """Return the current time as RFC 3339 in UTC, in seconds."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,7 +1,7 @@
-"""Whether new Bookings are really reviewed, by what the webhook's configuration says.
+"""Derives from the webhook configurations whether new Bookings are reviewed.
 
-The operator may run well while nothing asks it: its ValidatingWebhookConfiguration can be deleted,
-point elsewhere, trust another authority or select other namespaces.
+The operator may run well and receive no reviews: its ValidatingWebhookConfiguration can be
+deleted, call another host, trust another authority or select other namespaces.
 """
 
 import base64
@@ -17,24 +17,24 @@ from double_booked.operator.objects import GROUP, VERSION, Calendar, Enforcement
 
 KINDS = ("bookings", "calendars")
 NAME_LABEL = "kubernetes.io/metadata.name"
-"""The label that the API server itself gives each namespace: its name."""
+"""The label that the API server sets on every namespace, with its name."""
 
 _CONDITIONS = {"spec-changes", "not-being-deleted"}
-"""The match conditions of the chart: they leave out only writes that need no review."""
+"""The match conditions of the chart, which exclude only writes that need no review."""
 
 Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedWebhook:
-    """What the webhook's configuration must say.
+    """What the webhook configuration of this operator must contain.
 
     Attributes:
         configuration: The name of the ValidatingWebhookConfiguration.
         hosts: The names by which the API server reaches this operator.
         certificate: The certificate that the webhook serves, with its chain, PEM; empty before
-            there is one.
-        paths: The secret parts of the paths at which it answers reviews; empty before there is one.
+            the first.
+        paths: The secret parts of the paths at which it answers reviews; empty before the first.
     """
 
     configuration: str
@@ -45,14 +45,14 @@ class ExpectedWebhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhookState:
-    """What the webhook configurations of a cluster say.
+    """What the webhook configurations of a cluster contain.
 
     Attributes:
-        reason: Why writes are not sent to this operator, in one word; empty if they are.
+        reason: Why writes are not sent to this operator, as one word; empty if they are sent.
         message: The same as a sentence.
-        fails_closed: Whether writes are refused while no operator answers.
-        selectors: The namespaces whose writes are sent, by webhook.
-        foreign: Webhooks for these kinds in other configurations, with their selectors.
+        fails_closed: Whether writes are rejected while no operator answers.
+        selectors: The namespaceSelector of each webhook.
+        foreign: Webhooks of other configurations for these kinds, with their namespaceSelectors.
     """
 
     reason: str = ""
@@ -66,11 +66,11 @@ UNKNOWN = WebhookState("Unknown", "The webhook's configuration has not been read
 
 
 def assess(configurations: Iterable[RawObject], expected: ExpectedWebhook) -> WebhookState:
-    """Return what ValidatingWebhookConfigurations say about reviews of Calendars and Bookings.
+    """Assess whether writes of Calendars and Bookings are sent to this operator.
 
     Args:
-        configurations: All of the cluster, or just this operator's.
-        expected: What this operator's must say.
+        configurations: All ValidatingWebhookConfigurations, or just this operator's.
+        expected: What this operator's must contain.
     """
     own: RawObject | None = None
     foreign: list[tuple[str, RawObject]] = []
@@ -82,9 +82,9 @@ def assess(configurations: Iterable[RawObject], expected: ExpectedWebhook) -> We
     if own is None:
         text = f"There is no ValidatingWebhookConfiguration {expected.configuration}."
         return WebhookState("WebhookNotFound", text, foreign=tuple(foreign))
-    found = [_webhook_for(kind, own) for kind in KINDS]
-    webhooks = [webhook for webhook in found if webhook is not None]
-    faults = (_fault(kind, hook, expected) for kind, hook in zip(KINDS, found, strict=True))
+    by_kind = {kind: _webhook_for(kind, own) for kind in KINDS}
+    webhooks = [webhook for webhook in by_kind.values() if webhook is not None]
+    faults = (_fault(kind, webhook, expected) for kind, webhook in by_kind.items())
     fault = next(filter(None, faults), "")
     message = f"ValidatingWebhookConfiguration {expected.configuration}: {fault}."
     return WebhookState(
@@ -101,9 +101,9 @@ def _name(configuration: RawObject) -> str:
 
 
 def _foreign(configuration: RawObject) -> Iterable[tuple[str, RawObject]]:
-    """Yield the webhooks of another configuration that are those of an operator as this one.
+    """Yield the webhooks of another configuration that belong to an operator like this one.
 
-    The chart gives them fixed names; policy engines may well ask about these kinds too.
+    The chart gives them fixed names. Webhooks of policy engines for these kinds do not count.
     """
     names = {f"{kind}.{GROUP}" for kind in KINDS}
     for webhook in configuration.get("webhooks") or ():
@@ -133,7 +133,7 @@ def _has(rule: RawObject, field: str, value: str) -> bool:
 
 
 def _fault(kind: str, webhook: RawObject | None, expected: ExpectedWebhook) -> str:
-    """Return why a webhook does not send all writes of a kind to this operator; else nothing."""
+    """Return why a webhook does not send all writes of a kind to this operator, else `""`."""
     if webhook is None:
         return f"no webhook is for CREATE and UPDATE of {kind}"
     fault = _client_fault(kind, webhook.get("clientConfig") or {}, expected)
@@ -142,15 +142,15 @@ def _fault(kind: str, webhook: RawObject | None, expected: ExpectedWebhook) -> s
 
 
 def _client_fault(kind: str, client: RawObject, expected: ExpectedWebhook) -> str:
-    """Return why a webhook does not reach this operator; else nothing."""
+    """Return why a webhook does not reach this operator; empty if it does."""
     host, path = address_of(client)
     if host not in expected.hosts:
         return f"calls {host}, which is not this operator"
     # The message shows no path: it is a secret.
-    if expected.paths and path not in {path_for(kind, each) for each in expected.paths}:
+    if expected.paths and path not in {path_for(kind, secret) for secret in expected.paths}:
         return "calls a path at which this operator does not answer"
     if not expected.certificate:
-        return ""  # Only once it serves one is the authority of its certificate trusted.
+        return ""  # Before the first certificate, its authority is not in the configuration.
     if not client.get("caBundle"):
         return "has no caBundle"
     if not _verifies(client["caBundle"], expected.certificate):
@@ -159,7 +159,7 @@ def _client_fault(kind: str, client: RawObject, expected: ExpectedWebhook) -> st
 
 
 def _selection_fault(webhook: RawObject) -> str:
-    """Return why a webhook leaves out writes; else nothing."""
+    """Return which writes a webhook leaves out; empty if it leaves out nothing."""
     if any((webhook.get("objectSelector") or {}).values()):
         return "leaves out objects by its objectSelector"
     conditions = {condition.get("name") for condition in webhook.get("matchConditions") or ()}
@@ -169,12 +169,12 @@ def _selection_fault(webhook: RawObject) -> str:
 
 
 def path_for(kind: str, secret: str) -> str:
-    """Return the path at which reviews of a kind are asked for."""
+    """Return the path of the URL to which the API server sends reviews of a kind."""
     return f"/{kind}/{secret}"
 
 
 def address_of(client: RawObject) -> tuple[str, str]:
-    """Return the host and the path that a webhook calls."""
+    """Return the host and the path that a webhook's clientConfig calls."""
     if service := client.get("service"):
         host = f"{service.get('name')}.{service.get('namespace')}.svc"
         return host, service.get("path") or "/"
@@ -209,10 +209,10 @@ def selects(selector: RawObject, namespace: str, labels: Labels | None) -> bool 
     Args:
         selector: A LabelSelector (meta/v1).
         namespace: The namespace's name.
-        labels: Its labels; None if they are not known, but for its name.
+        labels: Its labels; None if only its name is known.
 
     Returns:
-        None if that depends on labels that are not known.
+        None if that depends on labels that are unknown.
     """
     known = {**(labels or {}), NAME_LABEL: namespace}
     wanted = [
@@ -229,7 +229,7 @@ def selects(selector: RawObject, namespace: str, labels: Labels | None) -> bool 
 
 
 def _term_selects(term: RawObject, labels: Labels) -> bool | None:
-    """Whether labels satisfy a term of a selector; None for an operator that is not known."""
+    """Whether labels satisfy a term of a selector; None for an unknown operator."""
     value, values = labels.get(term.get("key", "")), term.get("values") or ()
     match term.get("operator"):
         case "In":
@@ -245,7 +245,7 @@ def _term_selects(term: RawObject, labels: Labels) -> bool | None:
 
 
 def needs_labels(selectors: Iterable[RawObject]) -> bool:
-    """Whether some selectors ask for labels other than a namespace's name."""
+    """Whether some selectors use labels other than the namespace's name."""
     return any(
         key != NAME_LABEL
         for selector in selectors
@@ -257,12 +257,12 @@ def needs_labels(selectors: Iterable[RawObject]) -> bool:
 
 
 def enforcement_of(calendar: Calendar, state: WebhookState, labels: Labels | None) -> Enforcement:
-    """Return whether new bookings on a calendar are reviewed, and refused while nobody answers.
+    """Return whether new bookings on a calendar are reviewed, and rejected while nobody answers.
 
     Args:
         calendar: The calendar.
-        state: What the webhook configurations say.
-        labels: The labels of its namespace; None if they are not known.
+        state: What the webhook configurations contain.
+        labels: The labels of its namespace; None if they are unknown.
     """
     namespace = calendar.metadata.key.namespace
     if not calendar.rules.rejects:
@@ -273,17 +273,16 @@ def enforcement_of(calendar: Calendar, state: WebhookState, labels: Labels | Non
     if state.reason:
         text = f"{state.message} New bookings are admitted without a review."
         return Enforcement("False", state.reason, text)
-    left_out = _left_out(namespace, state, labels)
-    if left_out:
-        return left_out
+    if not_selected := _not_selected(namespace, state, labels):
+        return not_selected
     if not state.fails_closed:
         text = "The failurePolicy is Ignore: bookings are admitted while no operator answers."
         return Enforcement("False", "FailurePolicyIgnore", text)
     return Enforcement("True", "Reviewed", "Each new booking is reviewed before it is stored.")
 
 
-def _left_out(namespace: str, state: WebhookState, labels: Labels | None) -> Enforcement | None:
-    """Return why the writes in a namespace are not reviewed, or may not be; None if they are."""
+def _not_selected(namespace: str, state: WebhookState, labels: Labels | None) -> Enforcement | None:
+    """Return why a namespace is not selected, or may not be; None if it is."""
     selected = {selects(selector, namespace, labels) for selector in state.selectors}
     if False in selected:
         text = f"The webhook's namespaceSelector does not select namespace {namespace}."
@@ -295,14 +294,17 @@ def _left_out(namespace: str, state: WebhookState, labels: Labels | None) -> Enf
 
 
 def foreign_webhooks(state: WebhookState, namespaces: Mapping[str, Labels | None]) -> Sequence[str]:
-    """Return the webhooks of others that select one of some namespaces, or may.
+    """Return the foreign webhooks that select one of some namespaces, or may.
 
     Args:
-        state: What the webhook configurations say.
-        namespaces: The labels of each namespace; None if they are not known.
+        state: What the webhook configurations contain.
+        namespaces: The labels of each namespace; None if they are unknown.
     """
     return [
         name
         for name, selector in state.foreign
-        if any(selects(selector, each, labels) is not False for each, labels in namespaces.items())
+        if any(
+            selects(selector, namespace, labels) is not False
+            for namespace, labels in namespaces.items()
+        )
     ]

@@ -1,4 +1,4 @@
-"""Intervals, and quickly those of them that overlap a time."""
+"""An index of spans with their bookings, for quick look-ups by time."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from double_booked.operator.objects import NamespacedName
 
 BookedSpan = tuple[int, int, NamespacedName]
-"""A start, an end that is later, and whose."""
+"""A start, a later end, and the booking that occupies the time between; nanoseconds since 1970."""
 
 
 class IntervalIndex:
-    """Half-open intervals of integers.
+    """Half-open spans, grouped by the bit length of their duration and sorted by start.
 
-    They are kept by start, apart by the number of bits of their length. Among those of one
-    length what overlaps a time starts at most so long before it, so a look-up reads little
-    more than it finds: at most twice as much where lengths are alike.
+    A span in the group of n bits that overlaps a time starts less than 2**n before it. A look-up
+    therefore reads few spans that it does not return: at most as many again where durations are
+    alike.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class IntervalIndex:
             yield from same
 
     def add(self, interval: BookedSpan) -> None:
-        """Adds one; it may be there already, and is then there twice."""
+        """Add a span; adding one twice stores it twice."""
         insort(self._by_length.setdefault(_length(interval), []), interval)
 
     def remove(self, interval: BookedSpan) -> None:
-        """Removes one.
+        """Remove a span.
 
         Raises:
-            KeyError: It is not there.
+            KeyError: The index does not have it.
         """
         same = self._by_length.get(_length(interval), [])
         at = bisect_left(same, interval)
@@ -46,7 +46,7 @@ class IntervalIndex:
             del self._by_length[_length(interval)]
 
     def overlapping(self, start: int, end: int) -> Iterator[BookedSpan]:
-        """Yields those that overlap [start, end), of each length by start."""
+        """Yield the spans that overlap [start, end), by bit length and then by start."""
         for length, same in self._by_length.items():
             for at in range(bisect_left(same, (start - (1 << length),)), len(same)):
                 interval = same[at]

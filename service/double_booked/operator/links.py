@@ -1,7 +1,7 @@
-"""Bookings that replace one another: how many pairs of them count once.
+"""Bookings that replace one another, and how many pairs of them count once.
 
-A Booking and one that its `spec.replaces` names are linked. Where both are present they count
-once, and a booking is discounted against at most one other. The depth is therefore the number of
+A Booking is linked with those that its `spec.replaces` names. Where both of a pair are present
+they count once, and a booking is in at most one such pair. The depth is therefore the number of
 bookings present minus the largest number of disjoint linked pairs among them, a maximum matching.
 No deletion raises it: without a booking there is one fewer to count and at most one pair fewer.
 A simpler rule such as "the younger does not count" fails this: where b and c both replace a, the
@@ -16,12 +16,12 @@ from typing import TypeAlias
 from double_booked.operator.objects import NamespacedName
 
 Links: TypeAlias = Mapping[NamespacedName, frozenset[NamespacedName]]
-"""The bookings that each booking is linked with; both ways, without those that have none."""
+"""The bookings that each booking is linked with, in both directions; unlinked ones are absent."""
 
 MAX_LINKED = 64
-"""How many bookings may be linked, directly or through others.
+"""The most bookings that may be linked, directly or through others.
 
-Finding the pairs of 64 takes 20 ms at most (2 cores, 2026-11-26), and grows with the cube.
+Counting the pairs of 64 takes at most 20 ms (2 cores, 2026-11-26), and the time grows cubically.
 """
 
 _PRIME = 2**61 - 1
@@ -34,8 +34,8 @@ def make_links(
     """Return the links among bookings.
 
     Args:
-        replaces: Bookings, each with those that it names.
-        present: The bookings to link; names of others are ignored, as is a booking's own.
+        replaces: Bookings, each with the bookings that it names in `replaces`.
+        present: The bookings to link. Names of others are ignored, as is a booking's own name.
     """
     links: dict[NamespacedName, set[NamespacedName]] = defaultdict(set)
     for key, names in replaces:
@@ -48,32 +48,32 @@ def make_links(
 
 def linked_with(key: NamespacedName, links: Links) -> set[NamespacedName]:
     """Return a booking and all that are linked with it, directly or through others."""
-    return reachable(key, lambda each: links.get(each, ()))
+    return reachable(key, lambda booking: links.get(booking, ()))
 
 
 def reachable(
     key: NamespacedName, near: Callable[[NamespacedName], Iterable[NamespacedName]]
 ) -> set[NamespacedName]:
-    """Return a booking and all that are reached from it.
+    """Return a booking and all that can be reached from it.
 
     Args:
         key: The booking.
-        near: Returns the bookings that are reached from one directly.
+        near: Returns the bookings that can be reached from one directly.
     """
-    found = {key}
+    reached = {key}
     waiting = [key]
     while waiting:
         for other in near(waiting.pop()):
-            if other not in found:
-                found.add(other)
+            if other not in reached:
+                reached.add(other)
                 waiting.append(other)
-    return found
+    return reached
 
 
 def count_pairs(present: Collection[NamespacedName], links: Links) -> int:
     """Return the largest number of disjoint linked pairs among bookings that are present.
 
-    More than MAX_LINKED that are linked with one another count in full.
+    A set of more than MAX_LINKED linked bookings has no pairs: each of them counts.
     """
     links = {key: links[key].intersection(present) for key in present if key in links}
     return sum(
@@ -84,10 +84,10 @@ def count_pairs(present: Collection[NamespacedName], links: Links) -> int:
 
 
 def _components(links: Links) -> Iterator[set[NamespacedName]]:
-    left = set(links)
-    while left:
-        component = linked_with(left.pop(), links)
-        left -= component
+    unvisited = set(links)
+    while unvisited:
+        component = linked_with(unvisited.pop(), links)
+        unvisited -= component
         if len(component) > 1:
             yield component
 
@@ -123,7 +123,7 @@ def _eliminate(
     row: Mapping[NamespacedName, int],
     inverse: int,
 ) -> None:
-    """Subtract from a matrix row the multiple of another that clears a column.
+    """Clear a column of a matrix row by subtracting a multiple of another row.
 
     Args:
         target: The row to change; zeros are left out.

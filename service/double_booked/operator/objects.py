@@ -1,4 +1,4 @@
-"""Calendars and Bookings, as the API server stores them and as the operator caches them."""
+"""Calendars and Bookings: parsed from the API server's JSON, in the form that is cached."""
 
 import sys
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ DOUBLE_BOOKED, READY, STALLED, ENFORCED = "DoubleBooked", "Ready", "Stalled", "E
 GitOps tools report a failure at once instead of waiting."""
 
 MAX_NAMED = 20
-"""How many bookings a status names; it counts them all."""
+"""The most bookings that a status names; its count includes the others."""
 
 MAX_GAP_DAYS = 366
 
@@ -31,19 +31,19 @@ _VERDICTS: Mapping[str, "Verdict"] = {"True": "True", "False": "False"}
 _SECONDS_PER_DAY = 86_400
 
 RawObject: TypeAlias = Mapping[str, Any]
-"""An object as JSON has it."""
+"""A Kubernetes object as parsed JSON."""
 
 Verdict: TypeAlias = Literal["True", "False", "Unknown"]
 """The status of a condition."""
 
 
 class InvalidObjectError(ValueError):
-    """An object cannot be used; the message names the field, what is wrong and how to fix it."""
+    """The spec of an object is invalid; the message names the field and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamespacedName:
-    """The namespace and name of an object of a kind."""
+    """The namespace and name of an object, which no other object of its kind has."""
 
     namespace: str
     name: str
@@ -54,11 +54,11 @@ class NamespacedName:
 
 @dataclass(frozen=True, slots=True)
 class ObjectMeta:
-    """Which object, and which state of it.
+    """The metadata that identify an object, and one state of it.
 
     Attributes:
         key: Its namespace and name.
-        uid: Distinguishes it from objects that had, or will have, its name.
+        uid: Distinguishes it from earlier and later objects of the same name.
         version: Its resourceVersion; a larger one is a later write (KEP-5504).
         generation: Counts the changes of its spec.
     """
@@ -98,12 +98,12 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Enforcement:
-    """Whether new bookings on a calendar are reviewed, and rejected while nobody answers.
+    """Whether new bookings on a calendar are reviewed, and rejected while no operator answers.
 
     Attributes:
         verdict: The status of the condition.
-        reason: Why, in one word.
-        message: Why, as a sentence.
+        reason: The reason of the condition, one word in CamelCase.
+        message: The message of the condition, a sentence.
     """
 
     verdict: Verdict
@@ -118,11 +118,11 @@ class CalendarStatus:
     Attributes:
         bookings: How many bookings are on it.
         conflicts: How many of them are double-booked.
-        generation: The generation of the spec that was looked at.
+        generation: The generation of the spec that the status describes.
         enforcement: Whether new bookings are reviewed.
         fault: Why it is not ready; empty if it is.
-        is_complete: Whether it has Stalled as it follows from Ready.
-        since: When it became ready, or ceased to be, as RFC 3339.
+        is_complete: Whether Stalled is set as Ready requires; older releases did not write it.
+        since: When Ready last changed, as RFC 3339.
         enforced_since: When the verdict of its enforcement last changed, as RFC 3339.
     """
 
@@ -138,12 +138,13 @@ class CalendarStatus:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Something shared, that bookings reserve.
+    """A shared thing that bookings reserve.
 
     Attributes:
-        fault: Why its spec cannot be used, so that the default rules hold; empty if it can.
-        status: Its status; None before an operator has looked at it.
-        ttl: Seconds after their end at which bookings that say nothing are deleted; None never.
+        fault: Why its spec is invalid, so that the default rules apply; empty if it is valid.
+        status: Its status; None before an operator has written one.
+        ttl: Seconds after its end until a booking without a ttl of its own is deleted; None for
+            never.
     """
 
     metadata: ObjectMeta
@@ -159,15 +160,15 @@ class BookingStatus:
 
     Attributes:
         verdict: Whether it is double-booked.
-        reason: Why, in one word.
-        message: Why, as a sentence.
-        conflicts_with: The names of those that it conflicts with, by start, MAX_NAMED at most.
-        conflicts: How many there are in all.
-        generation: The generation of the spec that was looked at.
+        reason: The reason of the condition, one word in CamelCase.
+        message: The message of the condition, a sentence.
+        conflicts_with: Names of the first MAX_NAMED bookings that it conflicts with, by start.
+        conflicts: How many bookings it conflicts with.
+        generation: The generation of the spec that the status describes.
         since: When the verdict last changed, as RFC 3339.
-        is_complete: Whether it has Ready and Stalled as they follow from the verdict; one that an
-            older release wrote has not, and is written again.
-        ready_since: When it became ready, or ceased to be, as RFC 3339.
+        is_complete: Whether Ready and Stalled are set as the verdict requires; a status that an
+            older release wrote is incomplete, and is written again.
+        ready_since: When Ready last changed, as RFC 3339.
     """
 
     verdict: Verdict
@@ -182,24 +183,25 @@ class BookingStatus:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it has its time: it is read, its calendars exist, and it is not double-booked."""
+        """Whether it has its time: its spec is valid, its calendars exist and have room."""
         return self.verdict == "False"
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A reservation of calendars for a time; without its text, which nothing here needs.
+    """A claim on calendars for a span of time.
 
     Attributes:
         created: When it was created, as RFC 3339 in UTC, which sorts as text.
         start: Nanoseconds since 1970.
-        end: The same, not before start; equal to it for an instant.
-        calendars: Names, of its own namespace.
-        replaces: Names of bookings of its namespace that it counts once with.
-        ttl: Seconds after its end at which it is deleted; None if it does not say.
+        end: Nanoseconds since 1970, not before start; equal to it for an instant.
+        calendars: Names of Calendars in its namespace.
+        replaces: Names of Bookings in its namespace; where it and one of them are both present,
+            the two count once.
+        ttl: Seconds after its end until it is deleted; None for the default of its calendars.
         is_deleting: Whether it is being deleted.
-        fault: Why it cannot be used; it then occupies nothing. Empty if it can.
-        status: Its status; None before an operator has looked at it.
+        fault: Why its spec is invalid, so that it occupies nothing; empty if it is valid.
+        status: Its status; None before an operator has written one.
     """
 
     metadata: ObjectMeta
@@ -215,7 +217,7 @@ class Booking:
 
     @property
     def key(self) -> NamespacedName:
-        """Its name."""
+        """Its namespace and name."""
         return self.metadata.key
 
     def calendar_keys(self) -> tuple[NamespacedName, ...]:
@@ -231,18 +233,19 @@ class Booking:
         return calendar.name in self.calendars and calendar.namespace == self.key.namespace
 
     def occupies(self, gap: int) -> Span:
-        """Return the span that it occupies on a calendar with a gap of so many nanoseconds.
+        """Return the span that it occupies on a calendar, which includes the gap after its end.
 
-        An instant occupies one nanosecond, which in whole nanoseconds is the same.
+        An instant occupies one nanosecond: instants are whole nanoseconds, so nothing else can
+        start within it.
+
+        Args:
+            gap: Nanoseconds that a booking occupies after its end.
         """
         return self.start, max(self.end + gap, self.start + 1)
 
 
 def parse_metadata(raw: RawObject) -> ObjectMeta:
-    """Return which object it is, and which state of it.
-
-    In a review of a creation there is no resourceVersion yet.
-    """
+    """Parse the metadata of an object; in the review of a CREATE it has no resourceVersion yet."""
     metadata = raw["metadata"]
     return ObjectMeta(
         NamespacedName(sys.intern(metadata["namespace"]), metadata["name"]),
@@ -256,7 +259,7 @@ def parse_calendar(raw: RawObject) -> Calendar:
     """Parse a Calendar.
 
     Raises:
-        InvalidObjectError: Its spec cannot be used.
+        InvalidObjectError: Its spec is invalid.
     """
     spec = raw.get("spec") or {}
     capacity = spec.get("capacity", 1)
@@ -274,7 +277,7 @@ def parse_calendar(raw: RawObject) -> Calendar:
 
 
 def parse_calendar_lenient(raw: RawObject) -> Calendar:
-    """Parse a Calendar; one that cannot be used says so, with default rules."""
+    """Parse a Calendar; if its spec is invalid, return default rules and the error in `fault`."""
     try:
         return parse_calendar(raw)
     except InvalidObjectError as error:
@@ -313,7 +316,7 @@ def parse_booking(raw: RawObject) -> Booking:
     """Parse a Booking.
 
     Raises:
-        InvalidObjectError: Its spec cannot be used.
+        InvalidObjectError: Its spec is invalid.
     """
     spec = raw.get("spec") or {}
     start, end = (_read_spec_time(spec, field) for field in ("start", "end"))
@@ -326,7 +329,7 @@ def parse_booking(raw: RawObject) -> Booking:
 
 
 def parse_booking_lenient(raw: RawObject) -> Booking:
-    """Parse a Booking; one that cannot be used says so and occupies nothing."""
+    """Parse a Booking; if its spec is invalid, it occupies nothing and `fault` has the error."""
     try:
         return parse_booking(raw)
     except InvalidObjectError as error:
@@ -358,26 +361,26 @@ def _booking(
 
 def _read_booking_status(status: RawObject) -> BookingStatus | None:
     conditions = _conditions(status)
-    found, ready = conditions.get(DOUBLE_BOOKED), conditions.get(READY, {})
-    if found is None:
+    double_booked, ready = conditions.get(DOUBLE_BOOKED), conditions.get(READY, {})
+    if double_booked is None:
         return None
-    verdict: Verdict = _VERDICTS.get(found.get("status", ""), "Unknown")
+    verdict: Verdict = _VERDICTS.get(double_booked.get("status", ""), "Unknown")
     is_ready = verdict == "False"
     return BookingStatus(
         verdict,
-        sys.intern(found.get("reason", "")),
-        sys.intern(found.get("message", "")),
+        sys.intern(double_booked.get("reason", "")),
+        sys.intern(double_booked.get("message", "")),
         tuple(map(sys.intern, status.get("conflictsWith") or ())),
         status.get("conflicts", 0),
         status.get("observedGeneration", 0),
         ready.get("status") == str(is_ready) and (STALLED in conditions) == (not is_ready),
-        found.get("lastTransitionTime", ""),
+        double_booked.get("lastTransitionTime", ""),
         ready.get("lastTransitionTime", ""),
     )
 
 
 def _conditions(status: RawObject) -> dict[str, RawObject]:
-    return {each.get("type", ""): each for each in status.get("conditions") or ()}
+    return {condition.get("type", ""): condition for condition in status.get("conditions") or ()}
 
 
 def _read_names(spec: RawObject, field: str) -> tuple[str, ...]:
@@ -404,10 +407,10 @@ def _read_spec_time(spec: RawObject, field: str) -> int:
 
 
 def parse_time(text: str) -> int:
-    """Return the nanoseconds since 1970 of a time as RFC 3339 has it.
+    """Parse an RFC 3339 time into nanoseconds since 1970.
 
     Raises:
-        ValueError: It is no such time.
+        ValueError: It is not RFC 3339, or not in the years 0001 to 9999.
     """
     time = Timestamp()
     time.FromJsonString(text)
@@ -415,6 +418,6 @@ def parse_time(text: str) -> int:
 
 
 def format_time(instant: int) -> str:
-    """Return an instant as RFC 3339 in UTC; later ones than a Timestamp has as the last it has."""
+    """Format nanoseconds since 1970 as RFC 3339 in UTC; what is later than 9999 as its last one."""
     text: str = timestamp(instant).ToJsonString()
     return text

@@ -1,11 +1,12 @@
-"""The status of each booking, whatever got in: it keeps its time, or is double-booked.
+"""Computes the status of every Booking: it keeps its time, or is double-booked.
 
-In the order of (creationTimestamp, uid) a booking keeps its time if it puts no calendar of its own
-over the capacity together with those before it that keep theirs; else it is double-booked. Only
-bookings that conflict (are present together when the depth is over the capacity) affect one
-another, so a change affects what conflicts with it, directly or through others.
+Bookings are visited in the order of (creationTimestamp, uid). A booking keeps its time if its
+calendars have room for it beside the earlier bookings that keep theirs; else it is double-booked.
+Only bookings that conflict, that is, are present together while the depth is over the capacity,
+affect one another. A change therefore affects the bookings that it conflicts with, directly or
+through others.
 
-What is cached may change between two steps of a computation; that is a change of its own, which is
+The cache may change between two steps of a computation. That is a change of its own, and is
 computed next.
 """
 
@@ -56,11 +57,11 @@ FREE = BookingStatus("False", "Free", "It conflicts with no other booking.")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found for a booking.
+    """What was computed for a booking.
 
     Attributes:
         status: Its status.
-        over: The calendars that it puts over their capacity.
+        over: The calendars on which it is over the capacity.
     """
 
     status: BookingStatus
@@ -70,7 +71,7 @@ class Outcome:
 def compute_outcomes(
     schedule: Schedule, changed: Iterable[Booking]
 ) -> Steps[dict[NamespacedName, Outcome]]:
-    """Compute the status of every booking that changes affect, and of the changed ones.
+    """Compute the status of the changed bookings and of all that they affect.
 
     Args:
         schedule: The cached objects.
@@ -89,7 +90,7 @@ def compute_outcomes(
 
 
 def find_affected(schedule: Schedule, changed: Iterable[Booking]) -> Steps[set[NamespacedName]]:
-    """Find the bookings that conflict with some, directly or through others, and these themselves.
+    """Find the bookings whose status may be affected by changes, and the changed ones.
 
     Args:
         schedule: The cached objects.
@@ -97,35 +98,35 @@ def find_affected(schedule: Schedule, changed: Iterable[Booking]) -> Steps[set[N
     """
     affected: set[NamespacedName] = set()
     swept: dict[NamespacedName, list[Span]] = {}
-    found: set[NamespacedName] = set()
+    reached: set[NamespacedName] = set()
     for booking in changed:
-        found |= {booking.key, *schedule.linked(booking.key), *booking.replaced_keys()}
+        reached |= {booking.key, *schedule.linked(booking.key), *booking.replaced_keys()}
         if schedule.bookings.get(booking.key) != booking:
-            found |= _former_conflicts(schedule, booking)
-    while found := {key for key in found - affected if key in schedule.bookings}:
-        affected |= found
-        new: set[NamespacedName] = set()
-        for calendar, spans in _spans_by_calendar(schedule, found).items():
+            reached |= _former_conflicts(schedule, booking)
+    while reached := {key for key in reached - affected if key in schedule.bookings}:
+        affected |= reached
+        conflicting: set[NamespacedName] = set()
+        for calendar, spans in _spans_by_calendar(schedule, reached).items():
             done = swept.get(calendar, [])
             for span in subtract(spans, done):
-                new |= _conflicting(schedule, calendar, span)
+                conflicting |= _conflicting(schedule, calendar, span)
                 yield
             swept[calendar] = merge([*done, *spans])
-        found = new
+        reached = conflicting
     return affected
 
 
 def _former_conflicts(schedule: Schedule, booking: Booking) -> set[NamespacedName]:
-    """Return the bookings that a booking conflicted with, or would, in a state that is not cached.
+    """Return the bookings that conflict with a booking in a state that is not cached.
 
-    With it the depth was greater by one at most.
+    That state raises the depth by at most one.
     """
-    found: set[NamespacedName] = set()
+    former: set[NamespacedName] = set()
     for name in booking.calendar_keys():
         if calendar := schedule.calendars.get(name):
             span = booking.occupies(calendar.rules.gap)
-            found |= _conflicting(schedule, name, span, less=1)
-    return found
+            former |= _conflicting(schedule, name, span, less=1)
+    return former
 
 
 def _conflicting(
@@ -158,14 +159,14 @@ def _occupied(schedule: Schedule, calendar: NamespacedName, span: Span, gap: int
 def _spans_by_calendar(
     schedule: Schedule, keys: Iterable[NamespacedName]
 ) -> dict[NamespacedName, list[Span]]:
-    """Return the merged spans that some bookings occupy of each calendar."""
+    """Return what some bookings occupy of each calendar, as merged spans."""
     spans: dict[NamespacedName, list[Span]] = {}
     for key in keys:
         if booking := schedule.bookings.get(key):
             for name in booking.calendar_keys():
                 if calendar := schedule.calendars.get(name):
                     spans.setdefault(name, []).append(booking.occupies(calendar.rules.gap))
-    return {name: merge(found) for name, found in spans.items()}
+    return {name: merge(occupied) for name, occupied in spans.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +175,8 @@ class _Window:
 
     Attributes:
         span: The span.
-        intervals: What overlaps it.
-        over: When the depth is over the capacity.
+        intervals: The booked spans that overlap it.
+        over: The spans in which the depth is over the capacity.
     """
 
     span: Span
@@ -195,8 +196,8 @@ class _Window:
 def _find_all_conflicts(
     schedule: Schedule, affected: Collection[NamespacedName]
 ) -> Steps[dict[NamespacedName, Conflicts]]:
-    """Find what each of some bookings conflicts with, on all of its calendars."""
-    found: dict[NamespacedName, list[Conflicts]] = {}
+    """Find the conflicts of each of some bookings, on all of its calendars."""
+    by_booking: dict[NamespacedName, list[Conflicts]] = {}
     windows: dict[NamespacedName, list[_Window]] = {}
     for name, spans in _spans_by_calendar(schedule, affected).items():
         for span in spans:
@@ -204,16 +205,16 @@ def _find_all_conflicts(
                 occupied = _occupied(schedule, name, span, calendar.rules.gap)
                 here = yield from find_conflicts(occupied, span, calendar.rules.capacity, MAX_NAMED)
                 for key in here.keys() & affected:
-                    found.setdefault(key, []).append(here[key])
+                    by_booking.setdefault(key, []).append(here[key])
                 over = overloaded_spans(
                     depth_steps(occupied, span), span[1], calendar.rules.capacity
                 )
                 windows.setdefault(name, []).append(_Window(span, occupied.intervals, over))
             yield
     conflicts = {}
-    for key, several in found.items():
-        if len(several) == 1:
-            conflicts[key] = several[0]
+    for key, on_calendars in by_booking.items():
+        if len(on_calendars) == 1:
+            conflicts[key] = on_calendars[0]
         elif booking := schedule.bookings.get(key):
             conflicts[key] = _conflicts_of(schedule, booking, windows)
             yield
@@ -223,29 +224,29 @@ def _find_all_conflicts(
 def _conflicts_of(
     schedule: Schedule, booking: Booking, windows: Mapping[NamespacedName, Sequence[_Window]]
 ) -> Conflicts:
-    """Return what one booking conflicts with on several calendars; each counts once."""
-    found: set[NamespacedName] = set()
+    """Return the conflicts of a booking on several calendars; each other booking counts once."""
+    others: set[NamespacedName] = set()
     for name in booking.calendar_keys():
         if calendar := schedule.calendars.get(name):
             span = booking.occupies(calendar.rules.gap)
             for window in windows.get(name, ()):
                 if window.span[0] < span[1] and window.span[1] > span[0]:
-                    found |= window.conflicting(span)
-    found -= {booking.key, *schedule.linked(booking.key)}
-    known = [(other.start, key) for key in found if (other := schedule.bookings.get(key))]
-    first = nsmallest(MAX_NAMED, known)
-    return Conflicts([key for _, key in first], len(known))
+                    others |= window.conflicting(span)
+    others -= {booking.key, *schedule.linked(booking.key)}
+    starts = [(other.start, key) for key in others if (other := schedule.bookings.get(key))]
+    first = nsmallest(MAX_NAMED, starts)
+    return Conflicts([key for _, key in first], len(starts))
 
 
 def _find_overlaps(
     schedule: Schedule, affected: Iterable[NamespacedName], conflicting: Container[NamespacedName]
 ) -> Steps[dict[NamespacedName, list[Overlap]]]:
-    """Find where each of some bookings is over a capacity with those before it.
+    """Find where each of some bookings is over a capacity beside the earlier ones.
 
     Args:
         schedule: The cached objects.
         affected: The bookings.
-        conflicting: Those that conflict at all; the others keep their time.
+        conflicting: The bookings that have conflicts; the others keep their time.
     """
     bookings = sorted(
         (schedule.bookings[key] for key in affected if key in schedule.bookings),
@@ -276,7 +277,7 @@ def _overlaps(
             if len(others) < rules.capacity:
                 continue
             intervals = [*others, (*span, booking.key)]
-            links = schedule.links_among({each for _, _, each in intervals})
+            links = schedule.links_among({key for _, _, key in intervals})
             steps = depth_steps(Occupied(intervals, links), span)
             if over := overloaded_spans(steps, span[1], rules.capacity):
                 present = tuple(bookings_during(over[0], others))
@@ -319,7 +320,7 @@ def _verdict(
 
 
 def _why_it_lost(schedule: Schedule, booking: Booking, overlaps: Iterable[Overlap]) -> str:
-    """Say which of creationTimestamp and uid decided against a booking."""
+    """Return the sentence that says whether creationTimestamp or uid decided against a booking."""
     others = {key for overlap in overlaps for key in overlap.others}
     created = {schedule.bookings[key].created for key in others if key in schedule.bookings}
     if booking.created not in created:
@@ -330,7 +331,7 @@ def _why_it_lost(schedule: Schedule, booking: Booking, overlaps: Iterable[Overla
 
 
 def _linked_status(schedule: Schedule, booking: Booking) -> BookingStatus | None:
-    """Return the status of a booking that counts once with one that is present; else None."""
+    """Return the status of a booking that counts once with another; None for any other booking."""
     together = [
         key
         for key in sorted(schedule.linked(booking.key))
@@ -349,7 +350,7 @@ def _linked_status(schedule: Schedule, booking: Booking) -> BookingStatus | None
 
 
 def _are_together(schedule: Schedule, one: Booking, other: Booking) -> bool:
-    """Whether two bookings are present together on a calendar that both are on."""
+    """Whether two bookings are present together on a calendar."""
     for key in set(one.calendar_keys()).intersection(other.calendar_keys()):
         if calendar := schedule.calendars.get(key):
             (start, end), (first, last) = (
@@ -368,7 +369,7 @@ def calendar_status(
     Args:
         schedule: The cached objects.
         calendar: The calendar.
-        over: How many bookings put it over its capacity.
+        over: How many of its bookings are double-booked.
         enforcement: Whether new bookings on it are reviewed.
     """
     return CalendarStatus(

@@ -1,4 +1,4 @@
-"""Reservations: admitted writes that have not been observed yet. Their time stays occupied."""
+"""Reservations: admitted writes that have not been observed yet, and occupy their time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,30 +6,31 @@ from dataclasses import dataclass
 from double_booked.operator.objects import Booking, Calendar, NamespacedName, ObjectMeta, Rules
 
 WRITE_SECONDS = 40.0
-"""How long an allowed write may still come.
+"""Seconds after its review in which an admitted write may still arrive.
 
 The API server ends a request that writes after 34 s (requestTimeoutUpperBound in
 k8s.io/apiserver/pkg/endpoints/handlers/rest.go); the rest is a margin.
 """
 
 MAX_RESERVATIONS = 1000
-"""How many writes of one namespace may be under way. A write is observed within milliseconds, so
-only writes that are admitted and then fail, by a quota for one, stay for WRITE_SECONDS."""
+"""The most reservations of one namespace. A write is observed within milliseconds; only one that is
+admitted and then fails, for example by a quota, stays reserved for WRITE_SECONDS."""
 
 
 class TooManyReservationsError(Exception):
-    """A namespace has too many writes under way; the message says when to try again."""
+    """A namespace has MAX_RESERVATIONS; the message says when to try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A write that was admitted.
+    """An admitted write.
 
     Attributes:
-        wanted: The object as it will be.
-        until: When the API server is asked whether the write came, in seconds of the clock.
-        reviewed_version: The resourceVersion of the object that is changed; 0 for a creation. The
-            API server writes only if that is still the newest, else it asks for a new review.
+        wanted: The object as it will be stored.
+        until: Seconds of the clock at which the operator asks the API server whether the write
+            was stored.
+        reviewed_version: The resourceVersion of the object that is changed; 0 for a CREATE. The API
+            server writes only if that is still the newest, else it asks for a new review.
     """
 
     wanted: Booking | Calendar
@@ -38,12 +39,12 @@ class Reservation:
 
     @property
     def metadata(self) -> ObjectMeta:
-        """The object, with the generation that the write gives it."""
+        """The metadata of the object, with the generation that the write gives it."""
         return self.wanted.metadata
 
 
 class Reservations:
-    """The admitted writes of one process that are under way."""
+    """The reservations of one operator process, by namespace and object."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -56,16 +57,16 @@ class Reservations:
         return sum(map(len, self._by_namespace.get(namespace, {}).values()))
 
     def add(self, wanted: Booking | Calendar, reviewed_version: int = 0) -> None:
-        """Reserve for a write; a repeated review of one write renews its reservation.
+        """Add a reservation; a repeated review of the same write renews it.
 
         Args:
-            wanted: The object as it will be.
-            reviewed_version: The resourceVersion of the object that is changed; 0 for a creation.
+            wanted: The object as it will be stored.
+            reviewed_version: The resourceVersion of the object that is changed; 0 for a CREATE.
 
         Raises:
             TooManyReservationsError: The namespace has MAX_RESERVATIONS.
         """
-        self._release(wanted, lambda each: _writes_same(each.wanted, wanted))
+        self._release(wanted, lambda reservation: _writes_same(reservation.wanted, wanted))
         namespace = wanted.metadata.key.namespace
         if self._count(namespace) >= MAX_RESERVATIONS:
             raise TooManyReservationsError(
@@ -78,84 +79,84 @@ class Reservations:
         )
 
     def wanted_on(self, calendar: NamespacedName) -> Iterator[Booking]:
-        """Yield the bookings whose write may put them on a calendar."""
+        """Yield the reserved bookings that are on a calendar."""
         for wanted in self.bookings(calendar.namespace):
             if wanted.is_on(calendar):
                 yield wanted
 
     def bookings(self, namespace: str) -> Iterator[Booking]:
-        """Yield the bookings of a namespace whose write may come."""
+        """Yield the reserved bookings of a namespace."""
         for reservations in self._by_namespace.get(namespace, {}).values():
             for reservation in reservations:
                 if isinstance(reservation.wanted, Booking):
                     yield reservation.wanted
 
     def has_booking(self, key: NamespacedName) -> bool:
-        """Whether a write of a booking of this name may come."""
+        """Whether a booking of this name is reserved."""
         return (Booking, key) in self._by_namespace.get(key.namespace, {})
 
     def seconds_left(self, key: NamespacedName) -> float:
-        """Return the seconds until it is known of each write of a booking whether it came."""
+        """Return the seconds until the last reservation of a booking expires; 0 if it has none."""
         reservations = self._by_namespace.get(key.namespace, {}).get((Booking, key), ())
         last = max((reservation.until for reservation in reservations), default=0.0)
         return max(last - self._clock(), 0.0)
 
     def rules_for(self, calendar: NamespacedName) -> Iterator[Rules]:
-        """Yield the rules that a write may give a calendar."""
-        held = self._by_namespace.get(calendar.namespace, {})
-        for reservation in held.get((Calendar, calendar), ()):
+        """Yield the rules that reserved writes may give a calendar."""
+        slots = self._by_namespace.get(calendar.namespace, {})
+        for reservation in slots.get((Calendar, calendar), ()):
             if isinstance(reservation.wanted, Calendar):
                 yield reservation.wanted.rules
 
-    def on_observed(self, seen: Booking | Calendar) -> None:
-        """Release the writes that an observed object settles: they came, or never will.
+    def on_observed(self, observed: Booking | Calendar) -> None:
+        """Release the reservations that an observed object fulfils or supersedes.
 
-        A creation came if its uid is there. A change came, or can come no more, if anything of
-        that name is newer than what it was to change.
+        A CREATE was stored if the object has its uid. An UPDATE was stored, or no longer can be,
+        if the object is newer than the one that was reviewed.
         """
-        self._release(seen, lambda each: _is_settled(each, seen))
+        self._release(observed, lambda reservation: _is_settled(reservation, observed))
 
-    def on_deleted(self, gone: Booking | Calendar) -> None:
-        """Release the writes to an object that is gone, with the version of its deletion."""
-        self._release(gone, lambda each: _is_settled(each, gone))
+    def on_deleted(self, deleted: Booking | Calendar) -> None:
+        """Release the reservations of a deleted object; it has the version of its deletion."""
+        self._release(deleted, lambda reservation: _is_settled(reservation, deleted))
 
     def expire(self, reservation: Reservation) -> None:
-        """Release a reservation whose write did not come."""
-        self._release(reservation.wanted, lambda each: each is reservation)
+        """Release a reservation whose write was not stored in time."""
+        self._release(reservation.wanted, lambda other: other is reservation)
 
     def expired(self) -> list[Reservation]:
-        """Return the reservations whose write must have come by now, if it came."""
+        """Return the reservations whose write would have been stored by now."""
         now = self._clock()
         return [
-            each
+            reservation
             for slots in self._by_namespace.values()
-            for several in slots.values()
-            for each in several
-            if each.until <= now
+            for reservations in slots.values()
+            for reservation in reservations
+            if reservation.until <= now
         ]
 
-    def _release(self, of: Booking | Calendar, ends: Callable[[Reservation], bool]) -> None:
-        namespace = of.metadata.key.namespace
+    def _release(self, target: Booking | Calendar, is_over: Callable[[Reservation], bool]) -> None:
+        namespace = target.metadata.key.namespace
         slots = self._by_namespace.pop(namespace, {})
-        held = slots.pop(_slot(of), [])
-        if left := [each for each in held if not ends(each)]:
-            slots[_slot(of)] = left
+        reservations = slots.pop(_slot(target), [])
+        if kept := [reservation for reservation in reservations if not is_over(reservation)]:
+            slots[_slot(target)] = kept
         if slots:
             self._by_namespace[namespace] = slots
 
 
-def _is_settled(reservation: Reservation, seen: Booking | Calendar) -> bool:
+def _is_settled(reservation: Reservation, observed: Booking | Calendar) -> bool:
     if reservation.reviewed_version:
-        return seen.metadata.version > reservation.reviewed_version
-    return seen.metadata.uid == reservation.metadata.uid
+        return observed.metadata.version > reservation.reviewed_version
+    return observed.metadata.uid == reservation.metadata.uid
 
 
-def _slot(of: Booking | Calendar) -> tuple[type, NamespacedName]:
-    return type(of), of.metadata.key
+def _slot(target: Booking | Calendar) -> tuple[type, NamespacedName]:
+    return type(target), target.metadata.key
 
 
 def _writes_same(one: Booking | Calendar, other: Booking | Calendar) -> bool:
-    """Whether two reviews are of one write: the same state and the same content."""
+    """Whether two reviews are of the same write: they have one uid, generation and spec."""
     return _content(one) == _content(other)
 
 

@@ -1,4 +1,4 @@
-"""The cached calendars and bookings, and what occupies a calendar when."""
+"""The cached calendars and bookings, and when each calendar is occupied."""
 
 from collections.abc import Collection, Iterable, Iterator
 
@@ -11,8 +11,10 @@ from double_booked.operator.objects import Booking, Calendar, NamespacedName
 class CalendarBookings:
     """The bookings on one calendar.
 
-    The intervals are without a gap after them, since the gap may change; an instant is one
-    nanosecond long.
+    Attributes:
+        keys: Their names, in the order in which they were cached.
+        intervals: Their spans without the calendar's gap, which may change; an instant is one
+            nanosecond long.
     """
 
     def __init__(self) -> None:
@@ -20,26 +22,30 @@ class CalendarBookings:
         self.intervals = IntervalIndex()
 
     def add(self, booking: Booking) -> None:
-        """Add a booking that is not on it."""
+        """Add a booking that is not on the calendar."""
         self.keys[booking.key] = None
         self.intervals.add(booked_span(booking))
 
     def remove(self, booking: Booking) -> None:
-        """Remove a booking that is on it."""
+        """Remove a booking that is on the calendar."""
         del self.keys[booking.key]
         self.intervals.remove(booked_span(booking))
 
 
 def booked_span(booking: Booking) -> BookedSpan:
-    """Return the span of a booking without a gap, with its name."""
+    """Return the span of a booking without the gap after it, and its name."""
     return booking.start, max(booking.end, booking.start + 1), booking.key
 
 
 class Schedule:
-    """The cached state of a cluster.
+    """The cached calendars and bookings, with an index by time.
 
-    The newest state of each object by its resourceVersion is cached, in whatever order
-    observations arrive.
+    Of each object the state with the largest resourceVersion is cached, in whatever order the
+    states arrive.
+
+    Attributes:
+        calendars: The cached calendars.
+        bookings: The cached bookings.
     """
 
     def __init__(self) -> None:
@@ -49,33 +55,33 @@ class Schedule:
         self._replaced_by: dict[NamespacedName, set[NamespacedName]] = {}
 
     def of_calendar(self, calendar: NamespacedName) -> CalendarBookings:
-        """Return the bookings on a calendar, which need not exist."""
+        """Return the bookings on a calendar; the Calendar itself need not be cached."""
         return self._by_calendar.get(calendar) or CalendarBookings()
 
     def bookings_on(self, calendar: NamespacedName) -> Iterable[NamespacedName]:
-        """Return the names of the bookings on a calendar, which need not exist."""
+        """Return the names of the bookings on a calendar; the Calendar need not be cached."""
         return tuple(self.of_calendar(calendar).keys)
 
     def occupied(
         self, intervals: IntervalIndex, span: Span, gap: int, without: NamespacedName | None = None
     ) -> list[BookedSpan]:
-        """Return the spans that bookings occupy and that overlap a span.
+        """Return what bookings occupy around a span, with the gap after each.
 
         Args:
-            intervals: Those of a calendar, or some of them.
-            span: The span.
+            intervals: The spans of bookings on a calendar, or of some of them.
+            span: The span that the result overlaps.
             gap: Nanoseconds that a booking occupies after its end.
-            without: A booking that does not count.
+            without: A booking to leave out.
         """
-        found = intervals.overlapping(span[0] - gap, span[1])
+        overlapping = intervals.overlapping(span[0] - gap, span[1])
         return [
             (*booking.occupies(gap), key)
-            for _, _, key in found
+            for _, _, key in overlapping
             if key != without and (booking := self.bookings.get(key))
         ]
 
     def links_among(self, keys: Collection[NamespacedName]) -> Links:
-        """Return the links among some cached bookings."""
+        """Return the links among some cached bookings; see `links.py`."""
         named = [
             (key, booking.replaced_keys())
             for key in keys
@@ -84,17 +90,17 @@ class Schedule:
         return make_links(named, keys)
 
     def linked(self, key: NamespacedName) -> set[NamespacedName]:
-        """Return the bookings that a booking names in `replaces`, and the cached that name it."""
+        """Return the bookings that a booking names in `replaces`, and those that name it."""
         booking = self.bookings.get(key)
         names = booking.replaced_keys() if booking else ()
         return {*names, *self._replaced_by.get(key, ())}
 
     def by_calendar(self) -> Iterator[tuple[NamespacedName, CalendarBookings]]:
-        """Yield every calendar that has bookings, with them."""
+        """Yield every calendar that has bookings, with its bookings."""
         yield from self._by_calendar.items()
 
     def upsert_calendar(self, calendar: Calendar) -> bool:
-        """Cache a calendar; return whether that is news."""
+        """Cache a calendar unless a newer state is cached; return whether it was."""
         cached = self.calendars.get(calendar.metadata.key)
         if cached and cached.metadata.version >= calendar.metadata.version:
             return False
@@ -102,7 +108,7 @@ class Schedule:
         return True
 
     def upsert_booking(self, booking: Booking) -> bool:
-        """Cache a booking; return whether that is news."""
+        """Cache a booking unless a newer state is cached; return whether it was."""
         cached = self.bookings.get(booking.key)
         if cached and cached.metadata.version >= booking.metadata.version:
             return False
@@ -116,14 +122,14 @@ class Schedule:
         return True
 
     def drop_calendar(self, key: NamespacedName, version: int) -> Calendar | None:
-        """Drop a calendar that was gone at a resourceVersion; return what was cached."""
+        """Drop a calendar unless it is newer than `version`; return it, or None if it stays."""
         cached = self.calendars.get(key)
         if not cached or cached.metadata.version > version:
             return None
         return self.calendars.pop(key)
 
     def drop_booking(self, key: NamespacedName, version: int) -> Booking | None:
-        """Drop a booking that was gone at a resourceVersion; return what was cached."""
+        """Drop a booking unless it is newer than `version`; return it, or None if it stays."""
         cached = self.bookings.get(key)
         if not cached or cached.metadata.version > version:
             return None

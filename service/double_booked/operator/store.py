@@ -1,4 +1,4 @@
-"""Observations of objects, from watches, lists, single looks and responses to writes."""
+"""The cache of Calendars and Bookings, and the order in which it accepts what is observed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ CachedObject: TypeAlias = Booking | Calendar
 
 
 class OnChange(Protocol):
-    """Called with each change of a cached object."""
+    """A function that is called with each change of a cached object."""
 
     def __call__(self, old: CachedObject | None, new: CachedObject | None) -> None:
-        """Handle a change from `old` to `new`; None means absent."""
+        """Handle a change from `old` to `new`; None stands for an absent object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of objects.
+    """A kind of object.
 
     Attributes:
-        plural: Its name in paths.
+        plural: Its name in the paths of the API server.
         parse: Parses an object into the form that is cached.
     """
 
@@ -43,12 +43,12 @@ BOOKINGS = Kind("bookings", parse_booking_lenient)
 
 
 class Store:
-    """Applies observations of objects to the schedule, in any order, and reports what changed.
+    """Caches observed objects, in whatever order they arrive, and reports what changed.
 
-    Watches, lists, single looks and responses to writes all arrive here, and any but a watch may
-    be late. A late observation of an object that was deleted meanwhile must not bring it back, so
-    one of an object that is not cached counts only if it is newer than what the watch has passed:
-    the watch would have reported an object that existed then, and its deletion.
+    Objects arrive from watches, lists, single GETs and responses to writes; all but watches may be
+    late. A late observation must not bring back an object that was deleted meanwhile. An object
+    that is not cached is therefore accepted only if it is newer than the watch's watermark: the
+    watch has reported every object that existed then, and its deletion.
     """
 
     def __init__(self, schedule: Schedule, reservations: Reservations) -> None:
@@ -58,11 +58,11 @@ class Store:
         self._watermarks: dict[tuple[str, str], int] = {}
 
     def subscribe(self, on_change: OnChange) -> None:
-        """Have a function called with each later change of a cached object."""
+        """Call a function with each later change of a cached object."""
         self._subscribers.append(on_change)
 
     def parse(self, kind: Kind, raw: RawObject) -> CachedObject:
-        """Parse an object; return the cached one if its resourceVersion is the same."""
+        """Parse an object, or return the cached one if it has the same resourceVersion."""
         metadata = raw["metadata"]
         cached = self._cached(kind).get(NamespacedName(metadata["namespace"], metadata["name"]))
         if cached and str(cached.metadata.version) == metadata["resourceVersion"]:
@@ -70,46 +70,52 @@ class Store:
         return kind.parse(raw)
 
     def upsert(self, kind: Kind, raw: RawObject) -> bool:
-        """Apply an object as it was at its resourceVersion; return whether that is news."""
+        """Cache an object unless a newer state is cached; return whether it was."""
         return self._upsert(kind, self.parse(kind, raw))
 
     def on_deleted(self, kind: Kind, raw: RawObject) -> None:
-        """Apply a deletion.
+        """Handle a DELETED event.
 
         Args:
             kind: The kind of the object.
             raw: Its last state, with the resourceVersion of the deletion.
         """
-        gone = kind.parse(raw)
-        self._reservations.on_deleted(gone)
-        self._drop(kind, gone.metadata.key, gone.metadata.version)
+        deleted = kind.parse(raw)
+        self._reservations.on_deleted(deleted)
+        self._drop(kind, deleted.metadata.key, deleted.metadata.version)
 
     def drop_if_stale(self, kind: Kind, key: NamespacedName, version: int) -> bool:
-        """Drop a cached object that a look did not find, unless it is newer than a version."""
+        """Drop a cached object after a 404 unless it is newer; return whether it was dropped.
+
+        Args:
+            kind: The kind of the object.
+            key: Its name.
+            version: The resourceVersion that was cached before the request; 0 for none.
+        """
         return self._drop(kind, key, version)
 
     def replace_all(
         self, kind: Kind, objects: Iterable[CachedObject], version: int, namespace: str
     ) -> None:
-        """Apply a whole list.
+        """Replace the cached objects of a kind by a list; objects that are newer stay.
 
         Args:
             kind: The kind of the objects.
-            objects: Every object of the list.
+            objects: All objects of the list.
             version: The resourceVersion of the list.
             namespace: The namespace that was listed; empty for all.
         """
         listed = set()
-        for item in objects:
-            listed.add(item.metadata.key)
-            self._upsert(kind, item)
+        for listed_object in objects:
+            listed.add(listed_object.metadata.key)
+            self._upsert(kind, listed_object)
         for key in list(self._cached(kind)):
             if key not in listed and namespace in {"", key.namespace}:
                 self._drop(kind, key, version)
         self.advance(kind, version, namespace)
 
     def advance(self, kind: Kind, version: int, namespace: str) -> None:
-        """Record that every event of a kind up to a resourceVersion has been applied.
+        """Advance the watermark: every event up to a resourceVersion has been handled.
 
         Args:
             kind: The kind that is watched.
@@ -120,7 +126,7 @@ class Store:
         self._watermarks[scope] = max(version, self._watermarks.get(scope, 0))
 
     def version_of(self, kind: Kind, key: NamespacedName) -> int:
-        """Return the resourceVersion of a cached object; 0 if there is none."""
+        """Return the resourceVersion of a cached object; 0 if it is not cached."""
         cached = self._cached(kind).get(key)
         return cached.metadata.version if cached else 0
 
@@ -133,15 +139,15 @@ class Store:
         if old is None and new.metadata.version <= self._watermark(kind, new.metadata.key):
             return False
         if isinstance(new, Booking):
-            is_news = self._schedule.upsert_booking(new)
+            is_new = self._schedule.upsert_booking(new)
         else:
-            is_news = self._schedule.upsert_calendar(new)
-        if is_news:
+            is_new = self._schedule.upsert_calendar(new)
+        if is_new:
             self._publish(old, new)
-        return is_news
+        return is_new
 
     def _watermark(self, kind: Kind, key: NamespacedName) -> int:
-        """Return the resourceVersion that the watch over an object's namespace has passed."""
+        """Return the resourceVersion up to which an object's namespace has been observed."""
         scopes = ((kind.plural, ""), (kind.plural, key.namespace))
         return max(self._watermarks.get(scope, 0) for scope in scopes)
 

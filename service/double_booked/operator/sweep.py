@@ -1,4 +1,4 @@
-"""Which bookings on one calendar conflict: one sweep over time finds it for all of them."""
+"""Finds the conflicts of all bookings on one calendar in one sweep over time."""
 
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
@@ -23,8 +23,8 @@ class Conflicts:
     """The bookings that a booking conflicts with on one calendar.
 
     Attributes:
-        first: The first of them by start.
-        count: How many there are.
+        first: The first of them, by start.
+        count: How many there are in all.
     """
 
     first: list[NamespacedName]
@@ -34,39 +34,41 @@ class Conflicts:
 def find_conflicts(
     occupied: Occupied, within: Span, capacity: int, most: int
 ) -> Steps[dict[NamespacedName, Conflicts]]:
-    """Find the bookings that conflict within a span, each with the first that it conflicts with.
+    """Find the conflicts of each booking within a span.
 
     Two bookings conflict when both are present at an instant at which the depth is over the
-    capacity, unless they are linked. The time is O(n log n) for n bookings, also if all overlap: a
+    capacity, unless they are linked. The time is O(n log n) for n bookings, even if all overlap: a
     booking conflicts with all that are present when it joins a conflict, and with each that joins
-    one after that and before it ends, so the numbers of joins at two instants give its count.
+    one later, before it ends. The number of joins at two instants therefore gives its count.
 
     Args:
-        occupied: What is occupied of the calendar, one span a booking.
-        within: The span to look at.
+        occupied: The bookings on the calendar, with one span each.
+        within: The span to sweep.
         capacity: How many may be present.
         most: How many conflicting bookings to name for each.
 
     Returns:
-        The bookings that are present while the depth is over the capacity. A booking that is so
-        with none but linked ones conflicts with none.
+        The bookings that are present while the depth is over the capacity. One that is present
+        only with linked bookings has a count of 0.
     """
     steps = depth_steps(occupied, within)
     sweep = _Sweep(most, occupied)
-    comes, goes = _events(occupied.intervals, within)
+    starts, ends = _events(occupied.intervals, within)
     depths = dict(steps)
     depth = 0
-    for instant in sorted({*depths, *comes, *goes}):
+    for instant in sorted({*depths, *starts, *ends}):
         depth = depths.get(instant, depth)
-        sweep.remove(goes.get(instant, ()))
-        sweep.add(comes.get(instant, ()))
+        sweep.remove(ends.get(instant, ()))
+        sweep.add(starts.get(instant, ()))
         if depth > capacity:
             sweep.join()
         yield
     sweep.remove(tuple(sweep.present))
     if occupied.links:
-        _leave_out_linked(sweep.found, occupied, overloaded_spans(steps, within[1], capacity), most)
-    return sweep.found
+        _leave_out_linked(
+            sweep.conflicts, occupied, overloaded_spans(steps, within[1], capacity), most
+        )
+    return sweep.conflicts
 
 
 class _Sweep:
@@ -74,12 +76,12 @@ class _Sweep:
 
     Attributes:
         present: The bookings that are present, in the order of their starts.
-        found: The bookings that have joined a conflict.
+        conflicts: The conflicts of each booking that has joined one.
     """
 
     def __init__(self, most: int, occupied: Occupied) -> None:
         self.present: OrderedDict[NamespacedName, None] = OrderedDict()
-        self.found: dict[NamespacedName, Conflicts] = {}
+        self.conflicts: dict[NamespacedName, Conflicts] = {}
         self._most = most
         self._links = occupied.links
         self._waiting: dict[NamespacedName, None] = {}
@@ -93,77 +95,79 @@ class _Sweep:
             self.present[key] = self._waiting[key] = None
 
     def remove(self, keys: Iterable[NamespacedName]) -> None:
-        """Remove bookings that end now, and count what joined while they were present."""
+        """Remove bookings that end now, and count those that joined while they were present."""
         for key in keys:
             del self.present[key]
             self._waiting.pop(key, None)
             self._short.pop(key, None)
-            if key in self.found:
-                self.found[key].count += self._joined - self._joined_before[key]
+            if key in self.conflicts:
+                self.conflicts[key].count += self._joined - self._joined_before[key]
 
     def join(self) -> None:
-        """Let all that are present conflict with one another."""
+        """Record that all present bookings conflict with one another."""
         joining, self._waiting = self._waiting, {}
         if not joining:
             return
         self._joined += len(joining)
         for key in self._short:
-            first = self.found[key].first
+            first = self.conflicts[key].first
             first += islice(joining, self._room(key) - len(first))
         for key in joining:
             others = (other for other in self.present if other != key)
-            self.found[key] = Conflicts(
+            self.conflicts[key] = Conflicts(
                 list(islice(others, self._room(key))), len(self.present) - 1
             )
             self._joined_before[key] = self._joined
         for key in (*self._short, *joining):
-            if len(self.found[key].first) < self._room(key):
+            if len(self.conflicts[key].first) < self._room(key):
                 self._short[key] = None
             else:
                 self._short.pop(key, None)
 
     def _room(self, key: NamespacedName) -> int:
-        """Return how many bookings to name; linked ones among them are left out in the end."""
+        """Return how many bookings to collect; linked ones are left out at the end."""
         return self._most + len(self._links.get(key, ()))
 
 
 def _events(
     intervals: Sequence[BookedSpan], within: Span
 ) -> tuple[dict[int, list[NamespacedName]], dict[int, list[NamespacedName]]]:
-    """Return the bookings that come and that go within a span, by instant."""
-    comes: dict[int, list[NamespacedName]] = {}
-    goes: dict[int, list[NamespacedName]] = {}
+    """Return the bookings that start and those that end within a span, by instant."""
+    starts: dict[int, list[NamespacedName]] = {}
+    ends: dict[int, list[NamespacedName]] = {}
     for start, end, key in sorted(intervals, key=itemgetter(0, 2)):
         if start < within[1] and end > within[0]:
-            comes.setdefault(max(start, within[0]), []).append(key)
+            starts.setdefault(max(start, within[0]), []).append(key)
             if end < within[1]:
-                goes.setdefault(end, []).append(key)
-    return comes, goes
+                ends.setdefault(end, []).append(key)
+    return starts, ends
 
 
 def _leave_out_linked(
-    found: dict[NamespacedName, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
+    conflicts: dict[NamespacedName, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
 ) -> None:
     """Leave out the conflicts of linked bookings with one another.
 
     Args:
-        found: The conflicts; changed in place.
-        occupied: What is occupied of the calendar.
+        conflicts: What each booking conflicts with; changed in place.
+        occupied: The bookings on the calendar.
         over: The spans in which the depth is over the capacity.
         most: How many conflicting bookings to name for each.
     """
     spans = {key: (start, end) for start, end, key in occupied.intervals if key in occupied.links}
-    for key in found.keys() & spans.keys():
+    for key in conflicts.keys() & spans.keys():
         linked = {
             other
-            for other in occupied.links[key] & found.keys()
+            for other in occupied.links[key] & conflicts.keys()
             if overlaps_any(_intersection(spans[key], spans[other]), over)
         }
-        found[key].first = [other for other in found[key].first if other not in linked][:most]
-        found[key].count -= len(linked)
+        conflicts[key].first = [other for other in conflicts[key].first if other not in linked][
+            :most
+        ]
+        conflicts[key].count -= len(linked)
 
 
 def _intersection(one: Span, other: Span) -> Span:
-    """Return the time that two spans have in common; an empty span if they have none."""
+    """Return the span that two spans have in common; an empty one if they are disjoint."""
     start = max(one[0], other[0])
     return start, max(start, min(one[1], other[1]))
