@@ -101,7 +101,7 @@ def _says(copy: EventComponent) -> Hashable:
     """What a copy says of when its events are; not who takes part, nor when it was written."""
     revision = copy.info.revision
     return (
-        *(copy.recurrence_id, copy.this_and_future, copy.start, copy.length, copy.rules),
+        *(copy.recurrence_id, copy.this_and_future, copy.start, copy.duration, copy.rules),
         *(copy.exrules, copy.rdates, copy.exdates),
         *(revision.sequence, revision.is_cancelled),
     )
@@ -145,7 +145,7 @@ def _by_override(override: EventComponent, found: ParsedEvent) -> Fate:
     if override.info.revision.is_cancelled:
         return Fate.CANCELLED
     begin = override.start.to_utc()
-    end = override.length.end(override.start, begin)
+    end = override.duration.end(override.start, begin)
     is_there = to_seconds(begin) == found.event.start.seconds
     is_as_long = to_seconds(end) == found.event.end.seconds
     return Fate.STAYS if is_there and is_as_long else Fate.MOVED
@@ -155,5 +155,5 @@ def _lasts_as(series: EventComponent, when: CalendarTime, found: ParsedEvent) ->
     """Whether a series has an event as long; periods of RDATE have lengths of their own."""
     if any(length for _, length in series.rdates):
         return True
-    end = series.length.end(when, when.to_utc())
+    end = series.duration.end(when, when.to_utc())
     return to_seconds(end) == found.event.end.seconds

@@ -1,4 +1,4 @@
-"""How often a rule with COUNT has fired before a time, without a step for each time."""
+"""Count how often a rule with COUNT fires before a time, without a step for each time."""
 
 from calendar import isleap, monthrange
 from collections.abc import Callable, Hashable
@@ -15,56 +15,56 @@ from double_booked.recurrence.periods import (
 from double_booked.recurrence.rules import Rule, StepBudget
 
 _YEARS_OF_CYCLE = 400
-"""After so many years the calendar with its weekdays is the same again."""
+"""Number of years after which dates fall on the same weekdays again (146,097 days)."""
 
 _SHAPES_A_STEP = 8
-"""To look at the shape of a period takes no more than this part of a candidate's time."""
+"""Number of periods whose shape is found in less time than one candidate takes."""
 
 _UNITS = {"HOURLY": 3_600, "MINUTELY": 60, "SECONDLY": 1}
-"""Seconds."""
+"""Seconds of a unit."""
 
 
-def count_passed(
+def count_skipped(
     rule: Rule, start: datetime, first: datetime, budget: StepBudget, *, start_counts: bool
 ) -> int | None:
-    """Return how often a rule fires in the periods that `candidates` leaves out before a time.
+    """Return how often a rule fires in the periods before `first` that `candidates` skips.
 
     Args:
-        rule: The rule, complete.
-        start: Where the series starts; what is earlier does not count.
+        rule: The rule, completed by `complete_rule`.
+        start: The start of the series; earlier times are not counted.
         first: The time, not before the start.
-        budget: Every candidate that is looked at is counted there.
-        start_counts: Whether the start itself does not count either.
+        budget: Pays for each candidate.
+        start_counts: As `expand` has it; if so, the start itself is not counted here.
 
     Returns:
-        None if it cannot be known without following the rule from its start.
+        None if only following the rule from its start could find out.
 
     Raises:
-        TooManyStepsError: It takes more than `budget` has left.
+        TooManyStepsError: The budget is spent.
     """
-    counts = _counts_within_days if rule.is_within_days else _counts_of_days
-    found = counts(rule, start, first, budget)
-    if found is None or found.passed <= 0:
-        return None if found is None else 0
-    of_first = apply_set_pos(rule, found.first)
-    in_first = sum(each > start or (each == start and not start_counts) for each in of_first)
-    cycles, rest = divmod(found.passed - 1, found.cycle)
-    total = in_first + sum(map(found.size, range(1, rest + 1)))
-    return total + (cycles * sum(map(found.size, range(1, found.cycle + 1))) if cycles else 0)
+    counts_of = _counts_within_days if rule.is_within_days else _counts_of_days
+    counts = counts_of(rule, start, first, budget)
+    if counts is None or counts.skipped <= 0:
+        return None if counts is None else 0
+    times = apply_set_pos(rule, counts.first)
+    in_first = sum(time > start or (time == start and not start_counts) for time in times)
+    cycles, rest = divmod(counts.skipped - 1, counts.cycle)
+    total = in_first + sum(map(counts.size, range(1, rest + 1)))
+    return total + (cycles * sum(map(counts.size, range(1, counts.cycle + 1))) if cycles else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """How many times the periods of a rule have.
+    """How often a rule fires in each of its periods.
 
     Attributes:
-        passed: How many periods are left out.
+        skipped: Number of periods that are skipped, that of the start included.
         first: The candidates of the period of the start.
-        size: Returns how often the rule fires in a later period, by its number.
-        cycle: After how many periods the sizes repeat.
+        size: Returns how often the rule fires in a later period, by the number of the period.
+        cycle: Number of periods after which the sizes repeat.
     """
 
-    passed: int
+    skipped: int
     first: list[datetime]
     size: Callable[[int], int]
     cycle: int
@@ -73,14 +73,14 @@ class _Counts:
 def _counts_of_days(
     rule: Rule, start: datetime, first: datetime, budget: StepBudget
 ) -> _Counts | None:
-    """Count for a rule of days or longer; of the periods of one shape, one is looked at."""
+    """Count for a rule of days or longer; one period of each shape is examined."""
     shapes = _shapes(rule, start)
     if shapes is None:
         return None
     shape_of, cycle = shapes
     candidates_of = period_candidates(rule, start, budget)
-    passed = period_number(rule, start)(first)
-    budget.spend(min(passed, cycle) // _SHAPES_A_STEP)
+    skipped = period_number(rule, start)(first)
+    budget.spend(min(skipped, cycle) // _SHAPES_A_STEP)
     sizes: dict[Hashable, int] = {}
 
     def size(number: int) -> int:
@@ -89,13 +89,14 @@ def _counts_of_days(
             sizes[shape] = len(apply_set_pos(rule, candidates_of(number)))
         return sizes[shape]
 
-    return _Counts(passed, candidates_of(0) if passed else [], size, cycle)
+    return _Counts(skipped, candidates_of(0) if skipped else [], size, cycle)
 
 
 def _shapes(rule: Rule, start: datetime) -> tuple[Callable[[int], Hashable], int] | None:
-    """Return what finds the shape of a period by its number, and how soon shapes repeat.
+    """Return a function from the number of a period to its shape, and the cycle of shapes.
 
-    Periods of one shape, like months of 31 days that begin on a Monday, have as many candidates.
+    Periods of one shape, like months of 31 days that begin on a Monday, have equally many
+    candidates. None means that a period has no such shape.
     """
     if rule.freq == "DAILY":
         is_by_weekday = not (rule.by_month or rule.by_month_day)
@@ -129,16 +130,18 @@ def _shape_of_year(rule: Rule, start: datetime) -> Callable[[int], Hashable]:
 def _counts_within_days(
     rule: Rule, start: datetime, first: datetime, _: StepBudget
 ) -> _Counts | None:
-    """Count for a rule of hours, minutes or seconds that fires in each of them, on every day."""
+    """Count for a rule that fires in every hour, minute or second of every day."""
     smaller = (rule.by_hour, rule.by_minute, rule.by_second)
     limits = smaller[: list(_UNITS).index(rule.freq) + 1]
     if any((*limits, rule.by_month, rule.by_year_day, rule.by_month_day, rule.by_day)):
         return None
     minutes, seconds = rule.by_minute or (start.minute,), rule.by_second or (start.second,)
-    found = [start.replace(minute=each, second=second) for each in minutes for second in seconds]
-    size = len(apply_set_pos(rule, found))
+    times = [
+        start.replace(minute=minute, second=second) for minute in minutes for second in seconds
+    ]
+    size = len(apply_set_pos(rule, times))
     unit = timedelta(seconds=_UNITS[rule.freq])
     begin = start - (start - datetime.combine(start, time())) % unit
-    # What fires within days is followed from the midnight of the day on.
-    passed = -((begin - datetime.combine(first, time())) // (unit * rule.interval))
-    return _Counts(passed, found, lambda _: size, 1)
+    # `candidates` begins at the midnight of the day.
+    skipped = -((begin - datetime.combine(first, time())) // (unit * rule.interval))
+    return _Counts(skipped, times, lambda _: size, 1)

@@ -1,4 +1,7 @@
-"""The periods of a recurrence rule, and the times in each of them that it names."""
+"""The periods of a recurrence rule, and the candidates in each of them (RFC 5545, section 3.3.10).
+
+A period is one unit of FREQ, such as a week. Its candidates are the times that the BY parts allow.
+"""
 
 from calendar import isleap, monthrange
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +17,7 @@ _LAST_DAY = date.max.toordinal()
 
 
 def complete_rule(rule: Rule, start: datetime) -> Rule:
-    """Return the rule with what it takes from the start of the series."""
+    """Return the rule with the parts that it lacks taken from the start of the series."""
     changes: dict[str, Any] = {}
     names_day = rule.by_year_day or rule.by_month_day or rule.by_day
     if rule.freq == "YEARLY" and rule.by_week_no and not names_day:
@@ -36,27 +39,28 @@ def complete_rule(rule: Rule, start: datetime) -> Rule:
 
 
 def apply_set_pos(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
-    """Return what BYSETPOS leaves of the candidates of a period, which are in order."""
+    """Return the candidates that BYSETPOS selects of a period, which are in order."""
     if not rule.by_set_pos:
         return period
-    places = {place - 1 if place > 0 else len(period) + place for place in rule.by_set_pos}
-    return [period[place] for place in sorted(places) if 0 <= place < len(period)]
+    size = len(period)
+    indexes = {number - 1 if number > 0 else size + number for number in rule.by_set_pos}
+    return [period[index] for index in sorted(indexes) if 0 <= index < size]
 
 
 def candidates(
     rule: Rule, start: datetime, first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[list[datetime]]:
-    """Yield the candidates of each period from about the first time up to the last.
+    """Yield the candidates of each period, from the period of `first` to that of `last`.
 
     Args:
-        rule: The rule, complete.
-        start: Where the series starts, in the period from which others are counted.
-        first: Not before the start.
-        last: Where to end.
-        budget: Every candidate is counted there.
+        rule: The rule, completed by `complete_rule`.
+        start: The start of the series; INTERVAL counts from its period.
+        first: The first time, not before the start.
+        last: The last time.
+        budget: Pays one step for each candidate.
 
     Raises:
-        TooManyStepsError: It takes more than `budget` has left.
+        TooManyStepsError: The budget is spent.
     """
     if rule.is_within_days:
         yield from _short_periods(rule, start, first, last, budget)
@@ -68,9 +72,9 @@ def candidates(
 
 
 def period_number(rule: Rule, start: datetime) -> Callable[[datetime], int]:
-    """Return what finds the last period that begins no later than the day of a time.
+    """Return a function from a time to the number of the last period that begins by its day.
 
-    The period of the start is 0. Periods are days or longer.
+    The period of the start has number 0. The rule is of days or longer.
     """
     if rule.freq == "YEARLY":
         return lambda moment: (moment.year - start.year) // rule.interval
@@ -84,12 +88,13 @@ def period_number(rule: Rule, start: datetime) -> Callable[[datetime], int]:
 def period_candidates(
     rule: Rule, start: datetime, budget: StepBudget
 ) -> Callable[[int], list[datetime]]:
-    """Return what finds the candidates of a period by its number, as `period_number` has it."""
+    """Return a function from the number of a period to its candidates."""
     days_of = period_days(rule, start)
-    # The days of a week are already those that are named.
+    # A week already has only the days that BYDAY names.
     is_any_day = rule.freq == "WEEKLY" and not rule.by_month
     matches = None if is_any_day else _day_filter(rule)
-    times = [time(*each) for each in product(rule.by_hour, rule.by_minute, rule.by_second)]
+    clocks = product(rule.by_hour, rule.by_minute, rule.by_second)
+    times = [time(*clock) for clock in clocks]
 
     def find(number: int) -> list[datetime]:
         days = days_of(number)
@@ -97,13 +102,13 @@ def period_candidates(
         if matches:
             days = list(filter(matches, days))
         budget.spend(len(days) * (len(times) - 1))
-        return [datetime.combine(day, each) for day in days for each in times]
+        return [datetime.combine(day, clock) for day in days for clock in times]
 
     return find
 
 
 def period_days(rule: Rule, start: datetime) -> Callable[[int], Sequence[date]]:
-    """Return what finds the days of a period, of which some that never match are left out."""
+    """Return a function from the number of a period to its days, without some that never match."""
     if rule.freq == "YEARLY":
         months = rule.by_month or range(1, 13)
         return lambda number: [
@@ -116,12 +121,12 @@ def period_days(rule: Rule, start: datetime) -> Callable[[int], Sequence[date]]:
         return lambda number: _days_of_month(rule, *year_and_month(origin + number * rule.interval))
     origin, distance = _first_day(rule, start), _length(rule)
     offsets = [0]
-    if rule.freq == "WEEKLY":  # of a week, only the days that are named are looked at
+    if rule.freq == "WEEKLY":  # only the days that BYDAY names
         offsets = sorted({(day - rule.week_start) % DAYS_OF_WEEK for _, day in rule.by_day})
 
     def find(number: int) -> list[date]:
         ordinals = (origin + number * distance + offset for offset in offsets)
-        return [date.fromordinal(each) for each in ordinals if 0 < each <= _LAST_DAY]
+        return [date.fromordinal(ordinal) for ordinal in ordinals if 0 < ordinal <= _LAST_DAY]
 
     return find
 
@@ -138,12 +143,12 @@ def _first_day(rule: Rule, start: datetime) -> int:
 
 
 def _length(rule: Rule) -> int:
-    """Return how many days apart the periods of a rule of days or weeks begin."""
+    """Return the number of days from one period of a daily or weekly rule to the next."""
     return rule.interval * (DAYS_OF_WEEK if rule.freq == "WEEKLY" else 1)
 
 
 def _days_of_month(rule: Rule, year: int, month: int) -> list[date]:
-    """The days of a month, of which only those of a weekday or number that is named are made."""
+    """Return the days of a month that BYDAY or BYMONTHDAY may allow."""
     first, count = monthrange(year, month)
     numbers: Iterable[int] = range(1, count + 1)
     if rule.by_day:
@@ -154,13 +159,13 @@ def _days_of_month(rule: Rule, year: int, month: int) -> list[date]:
             for number in range((weekday - first) % DAYS_OF_WEEK + 1, count + 1, DAYS_OF_WEEK)
         )
     elif rule.by_month_day:
-        places = {each if each > 0 else count + each + 1 for each in rule.by_month_day}
-        numbers = sorted(place for place in places if 0 < place <= count)
+        named = {day if day > 0 else count + day + 1 for day in rule.by_month_day}
+        numbers = sorted(day for day in named if 0 < day <= count)
     return [date(year, month, number) for number in numbers]
 
 
 def _day_filter(rule: Rule) -> Callable[[date], bool]:
-    """Tells whether a day is one that the BY parts of months, weeks and days allow."""
+    """Return a function that checks a day against the BY parts of months, weeks and days."""
     in_months = rule.freq == "MONTHLY" or bool(rule.by_month)
 
     def matches(day: date) -> bool:
@@ -175,22 +180,26 @@ def _day_filter(rule: Rule) -> Callable[[date], bool]:
     return matches
 
 
-def _is_either(wanted: tuple[int, ...], places: tuple[int, int]) -> bool:
-    return places[0] in wanted or places[1] in wanted
+def _is_either(allowed: tuple[int, ...], numbers: tuple[int, int]) -> bool:
+    return numbers[0] in allowed or numbers[1] in allowed
 
 
 def _of_month(day: date) -> tuple[int, int]:
-    """Its place in the month, from the beginning and from the end."""
+    """Return the number of a day in its month, counted from the beginning and from the end."""
     return day.day, day.day - monthrange(day.year, day.month)[1] - 1
 
 
 def _of_year(day: date) -> tuple[int, int]:
-    place = day.timetuple().tm_yday
-    return place, place - (366 if isleap(day.year) else 365) - 1
+    """Return the number of a day in its year, counted from the beginning and from the end."""
+    number = day.timetuple().tm_yday
+    return number, number - (366 if isleap(day.year) else 365) - 1
 
 
 def _week(day: date, week_start: int) -> tuple[int, int]:
-    """The number of its week, from both ends; week 1 is the first with four days in its year."""
+    """Return the number of a day's week, counted from the beginning and from the end of its year.
+
+    Week 1 is the first that has at least four days in its year.
+    """
     fourth = day - timedelta((day.weekday() - week_start) % 7 - 3)
     number = (fourth.timetuple().tm_yday - 1) // 7 + 1
     late = date(fourth.year, 12, 28)
@@ -198,13 +207,13 @@ def _week(day: date, week_start: int) -> tuple[int, int]:
     return number, number - ((last.timetuple().tm_yday - 1) // 7 + 1) - 1
 
 
-def _is_weekday(day: date, wanted: tuple[tuple[int, int], ...], *, in_months: bool) -> bool:
-    for ordinal, weekday in wanted:
+def _is_weekday(day: date, allowed: tuple[tuple[int, int], ...], *, in_months: bool) -> bool:
+    for ordinal, weekday in allowed:
         if day.weekday() == weekday:
             if ordinal == 0:
                 return True
-            place, from_end = _of_month(day) if in_months else _of_year(day)
-            if ordinal in {(place - 1) // 7 + 1, from_end // 7}:
+            number, from_end = _of_month(day) if in_months else _of_year(day)
+            if ordinal in {(number - 1) // 7 + 1, from_end // 7}:
                 return True
     return False
 
@@ -212,7 +221,7 @@ def _is_weekday(day: date, wanted: tuple[tuple[int, int], ...], *, in_months: bo
 def _short_periods(
     rule: Rule, start: datetime, first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[list[datetime]]:
-    """The candidates of each hour, minute or second, which are found day by day."""
+    """Yield the candidates of each hour, minute or second, day by day."""
     matches = _day_filter(rule)
     for ordinal in range(first.toordinal(), last.toordinal() + 1):
         budget.spend()
@@ -239,19 +248,19 @@ def _periods_of_hour(
         return
     phase = start.minute * 60 + start.second - since
     for second in range(phase % rule.interval, 3600, rule.interval):
-        place = divmod(second, 60)
-        is_minute = not rule.by_minute or place[0] in rule.by_minute
-        if is_minute and (not rule.by_second or place[1] in rule.by_second):
-            yield _candidates(hour, [place], budget)
+        clock = divmod(second, 60)
+        is_minute = not rule.by_minute or clock[0] in rule.by_minute
+        if is_minute and (not rule.by_second or clock[1] in rule.by_second):
+            yield _candidates(hour, [clock], budget)
         else:
             budget.spend()
 
 
 def _candidates(
-    hour: datetime, places: Iterator[tuple[int, int]] | list[tuple[int, int]], budget: StepBudget
+    hour: datetime, clocks: Iterable[tuple[int, int]], budget: StepBudget
 ) -> list[datetime]:
-    found = []
-    for minute, second in places:
+    times = []
+    for minute, second in clocks:
         budget.spend()
-        found.append(hour.replace(minute=minute, second=second))
-    return found
+        times.append(hour.replace(minute=minute, second=second))
+    return times

@@ -1,4 +1,4 @@
-"""The text of recurrence rules, cleaned of oddities that have one plain meaning."""
+"""Clean the text of recurrence rules of oddities that have only one meaning."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,17 +7,17 @@ _NO_COUNT = "-1"
 
 
 def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
-    """Return the parts of a rule by name, in capitals, as RFC 5545 has them.
+    """Return the parts of a rule by name, in capitals (RFC 5545, section 3.3.10).
 
-    Blanks, empty values and names that begin with "X-" are passed over, and COUNT=-1, by which
-    some programs mean that a rule has no count.
+    Blanks, empty values and names that begin with "X-" are ignored, and so is COUNT=-1, which some
+    programs write for a rule without a count.
 
     Args:
         text: The value of an RRULE.
         note: Receives a sentence about each oddity.
 
     Raises:
-        ValueError: A part stands there twice.
+        ValueError: A part occurs twice.
     """
     plain = "".join(text.split()).upper()
     if plain != text.upper():
@@ -38,7 +38,7 @@ def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
 
 
 def _passed_over(name: str, values: str) -> str | None:
-    """Say why a part is passed over; None if it counts."""
+    """Return why a part is ignored; None if it counts."""
     if name.startswith("X-"):
         return f"{name} of a rule is passed over"
     if not values:

@@ -1,4 +1,4 @@
-"""Recurrence rules: RFC 5545, section 3.3.10."""
+"""Recurrence rules (RFC 5545, section 3.3.10)."""
 
 import re
 from collections.abc import Callable
@@ -34,20 +34,24 @@ _FORBIDDEN = {
 
 
 class TooManyStepsError(Exception):
-    """A rule takes more steps than a file may."""
+    """Following the rules takes more steps than the budget has."""
 
 
 @dataclass(slots=True)
 class StepBudget:
-    """How many steps the rules of a file may still take."""
+    """The number of steps that following rules may still take.
+
+    A step is one candidate, a time that a rule might name. An endless rule stops when the budget is
+    spent.
+    """
 
     left: int
 
     def spend(self, count: int = 1) -> None:
-        """Counts so many.
+        """Consume `count` steps.
 
         Raises:
-            TooManyStepsError: There are none left.
+            TooManyStepsError: Fewer are left.
         """
         self.left -= count
         if self.left < 0:
@@ -56,17 +60,17 @@ class StepBudget:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A recurrence rule; what it does not name is empty.
+    """A recurrence rule; parts that it does not have are empty.
 
     Attributes:
-        freq: "YEARLY" to "SECONDLY".
-        interval: How many of these units apart periods are.
-        count: How many occurrences there are in all, the start of the series included.
-        until: The last moment that may be one: a date, a local time, or a time in UTC.
-        by_day: The ordinal (0 for every) and the day of the week, Monday 0.
-        week_start: The day that weeks begin with, Monday 0.
-        skip: What becomes of a day that a month has not (RFC 7529): "OMIT", "BACKWARD" for the last
-            day of the month, or "FORWARD" for the first of the next.
+        freq: FREQ, from "YEARLY" to "SECONDLY".
+        interval: INTERVAL: how many of these units apart the periods begin.
+        count: COUNT: the number of all occurrences, the start of the series included.
+        until: UNTIL: the last possible occurrence, as a date, a local time or a time in UTC.
+        by_day: BYDAY: pairs of the ordinal (0 for every) and the day of the week (0 for Monday).
+        week_start: WKST: the first day of the week (0 for Monday).
+        skip: SKIP, for a day that a month lacks (RFC 7529): "OMIT", "BACKWARD" to the last day of
+            the month, or "FORWARD" to the first of the next.
     """
 
     freq: str
@@ -87,7 +91,7 @@ class Rule:
 
     @property
     def is_within_days(self) -> bool:
-        """Whether it fires more often than daily."""
+        """Whether the rule fires more often than daily."""
         return self.freq in {"HOURLY", "MINUTELY", "SECONDLY"}
 
 
@@ -96,15 +100,16 @@ def _ignore(_: str) -> None:
 
 
 def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _ignore) -> Rule:
-    """Reads the value of an RRULE.
+    """Parse the value of an RRULE or EXRULE.
 
     Args:
-        text: Such as "FREQ=WEEKLY;BYDAY=MO".
-        of_dates: Whether the series is of whole days, in which times of the day are ignored.
-        note: Receives a sentence about each oddity that has one plain meaning.
+        text: The value, such as "FREQ=WEEKLY;BYDAY=MO".
+        of_dates: Whether the series is of whole days; then BYHOUR, BYMINUTE and BYSECOND are
+            ignored.
+        note: Receives a sentence about each oddity that has only one meaning.
 
     Raises:
-        ValueError: It is none; the text says what is wrong.
+        ValueError: The text is not a rule; the message says why.
     """
     texts = clean_parts(text, note)
     until = _until(texts.pop("UNTIL", None))
@@ -127,7 +132,7 @@ def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _igno
         by_week_no=_numbers(parts, "BYWEEKNO"),
         by_year_day=_numbers(parts, "BYYEARDAY"),
         by_month_day=_numbers(parts, "BYMONTHDAY"),
-        by_day=tuple(dict.fromkeys(_weekday(str(each)) for each in parts.get("BYDAY", ()))),
+        by_day=tuple(dict.fromkeys(_weekday(str(day)) for day in parts.get("BYDAY", ()))),
         by_hour=_numbers(parts, "BYHOUR"),
         by_minute=_numbers(parts, "BYMINUTE"),
         by_second=_numbers(parts, "BYSECOND"),
@@ -160,7 +165,7 @@ def _until(text: str | None) -> date | datetime | None:
 
 
 def _skip(texts: dict[str, str]) -> str:
-    """Take RSCALE and SKIP out of the parts of a rule (RFC 7529)."""
+    """Remove RSCALE and SKIP from the parts of a rule, and return SKIP (RFC 7529, section 4)."""
     scale, skip = texts.pop("RSCALE", None), texts.pop("SKIP", None)
     if scale not in {None, "GREGORIAN"}:
         raise ValueError(f"RSCALE={scale} is not supported, only GREGORIAN is")
@@ -180,7 +185,7 @@ def _positive(parts: dict[str, Any], name: str) -> int | None:
 
 def _numbers(parts: dict[str, Any], name: str) -> tuple[int, ...]:
     low, high = _RANGES[name]
-    numbers = tuple(sorted({int(each) for each in parts.get(name, ())}))
+    numbers = tuple(sorted({int(value) for value in parts.get(name, ())}))
     for number in numbers:
         if not low <= number <= high or (number == 0 and low < 0):
             raise ValueError(f"{name}={number} is out of range")
@@ -195,7 +200,11 @@ def _weekday(text: str) -> tuple[int, int]:
 
 
 def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
-    """Refuses what section 3.3.10 says must not stand together."""
+    """Reject the combinations that section 3.3.10 forbids.
+
+    Raises:
+        ValueError: The rule has one.
+    """
     for name, forbidden in _FORBIDDEN.items():
         if name in parts and rule.freq in forbidden:
             raise ValueError(f"{name} cannot be with FREQ={rule.freq}")

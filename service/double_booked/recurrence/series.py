@@ -1,4 +1,4 @@
-"""The recurrence set of a series: RFC 5545, section 3.8.5. Pure: no file, no format."""
+"""The recurrence set of a series (RFC 5545, section 3.8.5). Pure: no I/O, no file format."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class CalendarTime(NamedTuple):
-    """A time as a calendar has it; a tuple, since each event has one.
+    """A DATE or DATE-TIME of a calendar; a tuple, because there is one for each event.
 
     Attributes:
-        local: What the clock shows; midnight for a date.
-        zone: Whose clock.
+        local: The local time, without a zone; midnight for a date.
+        zone: The zone of the local time.
         is_date: Whether it is a whole day.
         is_floating: Whether it is a time that names no zone.
     """
@@ -31,28 +31,32 @@ class CalendarTime(NamedTuple):
     is_floating: bool = False
 
     def to_utc(self) -> datetime:
-        """In UTC. A time that a change of the clocks skips has the offset before the change."""
+        """Return the time in UTC.
+
+        A local time that a change of the offset skips has the offset before the change (RFC 5545,
+        section 3.3.5).
+        """
         if self.zone is UTC:
             return self.local.replace(tzinfo=UTC)
         return self.local.replace(tzinfo=self.zone).astimezone(UTC)
 
     def with_local(self, local: datetime) -> "CalendarTime":
-        """Another time by the same clock."""
+        """Return another local time in the same zone and of the same kind."""
         return CalendarTime(local, self.zone, self.is_date, self.is_floating)
 
 
 @dataclass(frozen=True, slots=True)
 class EventDuration:
-    """How long an event lasts: days by the calendar, or what its clock shows, then an exact time.
+    """How long an event lasts, so that each event of its series can be given an end.
 
-    Of a DURATION, weeks and days are the calendar's, the rest is exact (3.8.5.3). A DTEND in the
-    zone of its DTSTART keeps its time of day, as calendar programs show it; one in another zone
-    repeats the exact length.
+    The weeks and days of a DURATION are calendar days, the rest is exact (RFC 5545, section
+    3.8.5.3). A DTEND in the zone of its DTSTART keeps its time of day in a series, as calendar
+    programs show it; a DTEND in another zone keeps the exact duration.
 
     Attributes:
-        days: By the calendar.
-        exact: Whatever clocks show.
-        wall: How much later the clock shows at the end.
+        days: Calendar days, which may last 23 or 25 hours.
+        exact: Exact time.
+        wall: The difference between the local times of end and start, whatever the offset does.
     """
 
     days: int = 0
@@ -60,40 +64,45 @@ class EventDuration:
     wall: timedelta = timedelta(0)
 
     def end(self, start: CalendarTime, begin: datetime) -> datetime:
-        """When an event ends that starts then, in UTC; `begin` is the same in UTC."""
+        """Return the end in UTC of an event.
+
+        Args:
+            start: The start.
+            begin: The start in UTC.
+        """
         if self.wall:
             end = start.with_local(start.local + self.wall).to_utc()
-            return end if end > begin else begin + self.wall  # it starts in a gap of the clocks
+            return end if end > begin else begin + self.wall  # the start is a skipped local time
         if self.days:
             return start.with_local(start.local + timedelta(self.days)).to_utc() + self.exact
         return begin + self.exact
 
     def longest(self) -> timedelta:
-        """No less than what it is, whatever clocks do."""
+        """Return an upper bound of the exact duration, whatever the offset does."""
         return timedelta(self.days + 1) + self.exact + self.wall
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The time that is looked at, in UTC; the end does not belong to it."""
+    """A half-open span that the user chose, in UTC."""
 
     start: datetime
     end: datetime
 
     def has(self, start: datetime, end: datetime) -> bool:
-        """Whether an event takes some of it; an event without length is an instant."""
+        """Return whether an event lies partly in the window; an event may be an instant."""
         return start < self.end and (end > self.start or start == end == self.start)
 
 
 class Occurrence(NamedTuple, Generic[T]):
-    """One of the events of a series.
+    """One event of a series.
 
     Attributes:
-        info: The component that describes it: the series', or that of an override.
-        series_time: The time that the series had it at, which names it.
-        start: In UTC.
-        end: The same.
-        is_all_day: Whether it is of whole days.
+        info: The `info` of the component that describes it, the series or an override.
+        series_time: The time that the series has for it, which identifies it (RECURRENCE-ID).
+        start: The start in UTC.
+        end: The end in UTC.
+        is_all_day: Whether it consists of whole days.
     """
 
     info: T
@@ -105,24 +114,24 @@ class Occurrence(NamedTuple, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class SeriesComponent(Generic[T]):
-    """A component of a series: its description, or an override.
+    """A component of a series: the series itself, or an override of some of its events.
 
     Attributes:
-        info: What it stands for.
-        start: When its first, or only, event starts.
-        length: How long each lasts.
-        rules: When it recurs.
-        exrules: When it does not (EXRULE, of RFC 2445).
-        rdates: Further times, some with a length of their own (RDATE).
-        exdates: Times that are none (EXDATE).
-        recurrence_id: The time in the series that this overrides (RECURRENCE-ID).
-        this_and_future: Whether it overrides those after it too.
-        is_cancelled: Whether it takes the event away.
+        info: What the caller attaches to its events.
+        start: DTSTART: the start of its first or only event.
+        duration: How long each event lasts.
+        rules: RRULE.
+        exrules: EXRULE (RFC 2445, section 4.8.5.2).
+        rdates: RDATE: further times, some of them periods with a duration of their own.
+        exdates: EXDATE: excluded times.
+        recurrence_id: RECURRENCE-ID: the time in the series that it overrides; None for the series.
+        this_and_future: RANGE=THISANDFUTURE: whether it overrides the later events too.
+        is_cancelled: Whether it removes its events.
     """
 
     info: T
     start: CalendarTime
-    length: EventDuration
+    duration: EventDuration
     rules: tuple[Rule, ...] = ()
     exrules: tuple[Rule, ...] = ()
     rdates: tuple[tuple[CalendarTime, EventDuration | None], ...] = ()
@@ -133,133 +142,150 @@ class SeriesComponent(Generic[T]):
 
 
 class _TimeSet:
-    """Times of a series, to be found by moment; a date stands for its whole day."""
+    """A set of times of a series, looked up by their time in UTC; a date contains its whole day."""
 
     def __init__(self, times: Iterable[CalendarTime]) -> None:
         self._moments: set[datetime] = set()
         self._dates: set[date] = set()
-        for each in times:
-            if each.is_date:
-                self._dates.add(each.local.date())
+        for time in times:
+            if time.is_date:
+                self._dates.add(time.local.date())
             else:
-                self._moments.add(each.to_utc())
+                self._moments.add(time.to_utc())
 
     def has(self, when: CalendarTime, moment: datetime) -> bool:
         return moment in self._moments or (bool(self._dates) and when.local.date() in self._dates)
 
 
 def occurrences(
-    parts: Sequence[SeriesComponent[T]], window: Window, budget: StepBudget
+    components: Sequence[SeriesComponent[T]], window: Window, budget: StepBudget
 ) -> Iterator[Occurrence[T]]:
-    """Yields the events of one series that take some of the window, in no order.
+    """Yield the events of one series that lie partly in the window, in no order.
 
     Args:
-        parts: At most one that replaces nothing, and the overrides. Of two that replace the same,
-            the later one counts.
-        window: The time to look at.
-        budget: How far rules may be followed.
+        components: At most one series, and its overrides. Of two overrides of the same time, the
+            later one in this list counts.
+        window: The window.
+        budget: The steps that following the rules may take.
 
     Raises:
-        TooManyStepsError: They go farther.
-        OverflowError: A time leaves the years 1 to 9999.
+        TooManyStepsError: The budget is spent.
+        OverflowError: A time is not in the years 1 to 9999.
     """
-    clock = next((part.start for part in parts if not part.recurrence_id), None)
-    overrides = [_by_clock_of(clock or part.start, part) for part in parts if part.recurrence_id]
-    for part in parts:
-        if not part.recurrence_id:
-            yield from _of_series(part, overrides, window, budget)
-    latest = {part.recurrence_id.to_utc(): part for part in overrides if part.recurrence_id}
-    for part in latest.values():
-        if part.recurrence_id and not part.is_cancelled:
-            begin = part.start.to_utc()
-            found = _within(part, part.start, begin, part.length, part.recurrence_id, window)
-            if found:
-                yield found
+    first = next((part.start for part in components if not part.recurrence_id), None)
+    overrides = [
+        _in_zone_of(first or component.start, component)
+        for component in components
+        if component.recurrence_id
+    ]
+    for component in components:
+        if not component.recurrence_id:
+            yield from _events_of_series(component, overrides, window, budget)
+    latest = {
+        override.recurrence_id.to_utc(): override
+        for override in overrides
+        if override.recurrence_id
+    }
+    for override in latest.values():
+        if override.recurrence_id and not override.is_cancelled:
+            start, series_time = override.start, override.recurrence_id
+            event = _within(override, start, start.to_utc(), override.duration, series_time, window)
+            if event:
+                yield event
 
 
-def _by_clock_of(series: CalendarTime, part: SeriesComponent[T]) -> SeriesComponent[T]:
-    """An override with its times as the clock of its series shows them, if they are in UTC.
+def _in_zone_of(series: CalendarTime, override: SeriesComponent[T]) -> SeriesComponent[T]:
+    """Return an override with its times in UTC converted to the zone of its series.
 
-    Only so is it known how far one moves those after it, and do all name it by the same time.
+    Without this, the offset that THISANDFUTURE applies to later events, and the time that
+    identifies the override, would depend on the zone that they are written in.
     """
-    start, recurrence_id = part.start, part.recurrence_id
-    assert recurrence_id  # noqa: S101 - only overrides are asked
-    if part.this_and_future:
-        start = _shown_by(series, start)
+    start, recurrence_id = override.start, override.recurrence_id
+    assert recurrence_id  # noqa: S101 - overrides have one
+    if override.this_and_future:
+        start = _convert(start, series)
         if recurrence_id.is_date and not series.is_date:
             recurrence_id = series.with_local(
                 datetime.combine(recurrence_id.local, series.local.time())
             )
-    return replace(part, start=start, recurrence_id=_shown_by(series, recurrence_id))
+    return replace(override, start=start, recurrence_id=_convert(recurrence_id, series))
 
 
-def _shown_by(clock: CalendarTime, when: CalendarTime) -> CalendarTime:
-    if when.zone is not UTC or clock.zone is UTC or when.is_date or clock.is_date:
-        return when
-    # The fold stays: the moment is the same.
-    return clock.with_local(when.to_utc().astimezone(clock.zone).replace(tzinfo=None))
+def _convert(time: CalendarTime, series: CalendarTime) -> CalendarTime:
+    """Return a time in UTC in the zone of its series; others stay as they are."""
+    if time.zone is not UTC or series.zone is UTC or time.is_date or series.is_date:
+        return time
+    # The fold of the local time stays, so that it is the same time in UTC.
+    return series.with_local(time.to_utc().astimezone(series.zone).replace(tzinfo=None))
 
 
-def _of_series(
+def _events_of_series(
     series: SeriesComponent[T],
     overrides: Sequence[SeriesComponent[T]],
     window: Window,
     budget: StepBudget,
 ) -> Iterator[Occurrence[T]]:
-    replaced = (part.recurrence_id for part in overrides if part.recurrence_id)
+    """Yield the events of a series without those that an override replaces."""
+    replaced = (override.recurrence_id for override in overrides if override.recurrence_id)
     changes = _FutureOverrides(series, overrides)
-    first, last = changes.reach(window)
+    first, last = changes.local_range(window)
     by_rules = _excluded_by_rules(series, first, last, budget)
     missing = _TimeSet(chain(replaced, series.exdates, by_rules))
-    for moment, when, length in _times(series, first, last, budget):
-        if missing.has(when, moment):
+    for moment, time, duration in _times(series, first, last, budget):
+        if missing.has(time, moment):
             continue
-        part = changes.part_at(moment)
-        if part.is_cancelled:
+        component = changes.component_at(moment)
+        if component.is_cancelled:
             continue
-        if part is series:
-            found = _within(part, when, moment, length or part.length, when, window)
+        if component is series:
+            event = _within(series, time, moment, duration or series.duration, time, window)
         else:
-            start = part.start.with_local(when.local + _moved(part))
-            found = _within(part, start, start.to_utc(), part.length, when, window)
-        if found:
-            yield found
+            start = component.start.with_local(time.local + _shift(component))
+            event = _within(component, start, start.to_utc(), component.duration, time, window)
+        if event:
+            yield event
 
 
 def _within(  # noqa: PLR0917 - called for every event
-    part: SeriesComponent[T],
+    component: SeriesComponent[T],
     start: CalendarTime,
     begin: datetime,
-    length: EventDuration,
+    duration: EventDuration,
     series_time: CalendarTime,
     window: Window,
 ) -> Occurrence[T] | None:
-    """Return an event, or None if it takes nothing of the window."""
+    """Return an event; None if it lies outside of the window."""
     if begin >= window.end:
         return None
-    end = length.end(start, begin)
+    end = duration.end(start, begin)
     if not window.has(begin, end):
         return None
-    return Occurrence(part.info, series_time, begin, end, start.is_date)
+    return Occurrence(component.info, series_time, begin, end, start.is_date)
 
 
 def _times(
     series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[tuple[datetime, CalendarTime, EventDuration | None]]:
-    """Yields each time of a series once: its start, further times, and when its rules fire."""
+    """Yield each time of a series once: its start, RDATE, and the times of its rules.
+
+    Each comes in UTC, as a calendar time, and with the duration that an RDATE period has.
+    """
     seen: set[datetime] = set()
     by_rules = _by_rules(series, first, last, budget)
     start = () if _ends_before_it_starts(series) else (series.start,)
-    by_itself = zip(chain(start, by_rules), repeat(None))
-    for when, length in chain(series.rdates, by_itself):
-        moment = when.to_utc()
+    without_duration = zip(chain(start, by_rules), repeat(None))
+    for time, duration in chain(series.rdates, without_duration):
+        moment = time.to_utc()
         if moment not in seen:
             seen.add(moment)
-            yield moment, when, length
+            yield moment, time, duration
 
 
 def _ends_before_it_starts(series: SeriesComponent[T]) -> bool:
-    """Whether UNTIL of each rule is before the start, as of what is deleted from its first on."""
+    """Return whether UNTIL of each rule is before the start.
+
+    Programs write such a series when a user deletes its first event and all later ones.
+    """
     untils = [rule.until for rule in series.rules]
     return bool(untils) and not any(
         until is None or _is_until(series.start, until) for until in untils
@@ -270,73 +296,75 @@ def _by_rules(
     series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[CalendarTime]:
     for rule in series.rules:
-        times = expand_with_skip(rule, series.start.local, first, last, budget)
-        whens = map(series.start.with_local, times)
-        yield from _up_to_until(rule, whens) if rule.until else whens
+        local_times = expand_with_skip(rule, series.start.local, first, last, budget)
+        times = map(series.start.with_local, local_times)
+        yield from _up_to_until(rule, times) if rule.until else times
 
 
 def _excluded_by_rules(
     series: SeriesComponent[T], first: datetime, last: datetime, budget: StepBudget
 ) -> Iterator[CalendarTime]:
+    start = series.start
     for rule in series.exrules:
-        times = expand_with_skip(rule, series.start.local, first, last, budget, start_counts=False)
-        yield from _up_to_until(rule, map(series.start.with_local, times))
+        times = expand_with_skip(rule, start.local, first, last, budget, start_counts=False)
+        yield from _up_to_until(rule, map(start.with_local, times))
 
 
 def _up_to_until(rule: Rule, times: Iterable[CalendarTime]) -> Iterator[CalendarTime]:
-    for when in times:
-        if rule.until and not _is_until(when, rule.until):
+    for time in times:
+        if rule.until and not _is_until(time, rule.until):
             return
-        yield when
+        yield time
 
 
-def _is_until(when: CalendarTime, until: date | datetime) -> bool:
-    """Whether a time is no later; a date means that whole day."""
+def _is_until(time: CalendarTime, until: date | datetime) -> bool:
+    """Return whether a time is not after UNTIL; a date includes that whole day."""
     if not isinstance(until, datetime):
-        return when.local.date() <= until
-    if until.tzinfo is None or when.is_date:
-        return when.local <= until.replace(tzinfo=None)
-    return when.to_utc() <= until
+        return time.local.date() <= until
+    if until.tzinfo is None or time.is_date:
+        return time.local <= until.replace(tzinfo=None)
+    return time.to_utc() <= until
 
 
 class _FutureOverrides(Generic[T]):
-    """What overrides with RANGE=THISANDFUTURE make of the times after them."""
+    """The overrides with RANGE=THISANDFUTURE, which move the later events of a series."""
 
     def __init__(self, series: SeriesComponent[T], overrides: Sequence[SeriesComponent[T]]) -> None:
         self._series = series
-        found = [
-            (part.recurrence_id.to_utc(), part)
-            for part in overrides
-            if part.recurrence_id and part.this_and_future
+        future = [
+            (override.recurrence_id.to_utc(), override)
+            for override in overrides
+            if override.recurrence_id and override.this_and_future
         ]
-        found.sort(key=lambda each: each[0])
-        self._moments = [moment for moment, _ in found]
-        self._parts = [part for _, part in found]
+        future.sort(key=lambda pair: pair[0])
+        self._moments = [moment for moment, _ in future]
+        self._overrides = [override for _, override in future]
 
-    def part_at(self, moment: datetime) -> SeriesComponent[T]:
-        """The component that describes a time of the series."""
+    def component_at(self, moment: datetime) -> SeriesComponent[T]:
+        """Return the component that describes the event at a time of the series, in UTC."""
         index = bisect_right(self._moments, moment)
-        return self._parts[index - 1] if index else self._series
+        return self._overrides[index - 1] if index else self._series
 
-    def reach(self, window: Window) -> tuple[datetime, datetime]:
-        """From and up to what local time of the series its events may lie in the window."""
-        moved = [_moved(part) for part in self._parts]
-        lengths = [part.length.longest() for part in (self._series, *self._parts)]
-        lengths += [length.longest() for _, length in self._series.rdates if length]
+    def local_range(self, window: Window) -> tuple[datetime, datetime]:
+        """Return the local times of the series between which an event may lie in the window."""
+        shifts = [_shift(override) for override in self._overrides]
+        durations = [part.duration.longest() for part in (self._series, *self._overrides)]
+        durations += [duration.longest() for _, duration in self._series.rdates if duration]
         zone = self._series.start.zone
-        before = max(lengths) + max((timedelta(0), *moved)) + _A_DAY
-        after = max(timedelta(0), *(-each for each in moved), timedelta(0)) + _A_DAY
+        before = max(durations) + max((timedelta(0), *shifts)) + _A_DAY
+        after = max(timedelta(0), *(-shift for shift in shifts), timedelta(0)) + _A_DAY
         start = window.start.astimezone(zone).replace(tzinfo=None, fold=0)
         end = window.end.astimezone(zone).replace(tzinfo=None, fold=0)
-        return _sooner(start, before), _later(end, after)
+        return _earlier(start, before), _later(end, after)
 
 
-def _moved(part: SeriesComponent[T]) -> timedelta:
-    assert part.recurrence_id  # noqa: S101 - only overrides are asked
-    return part.start.local - part.recurrence_id.local
+def _shift(override: SeriesComponent[T]) -> timedelta:
+    """Return how far an override moves its event, in local time."""
+    assert override.recurrence_id  # noqa: S101 - overrides have one
+    return override.start.local - override.recurrence_id.local
 
 
-def _sooner(moment: datetime, by: timedelta) -> datetime:
+def _earlier(moment: datetime, by: timedelta) -> datetime:
     return moment - by if moment - _FIRST > by else _FIRST
 
 

@@ -9,22 +9,22 @@ _MAX_HOUR, _MAX_SECOND = 23, 59
 
 
 def parse_date_or_time(text: str) -> tuple[date, bool]:
-    """Return a date, or a time as clocks show it, and whether it is in UTC.
+    """Return a date, or a time without a zone, and whether it is in UTC.
 
-    The second 60 is the first of the next minute, and the hour 24 that of the next day.
+    Second 60 is read as the first of the next minute, and hour 24 as midnight of the next day.
 
     Raises:
-        ValueError: It is neither; the text says so.
+        ValueError: The text is neither; the message says so.
     """
     match = _TIME.fullmatch(text.strip())
     if not match:
         raise ValueError(f"'{text}' is no time like 20261123T090000 or 20261123")
     day, hour, minute, second = match[1], *(int(match[group] or 0) for group in (2, 3, 4))
     try:
-        found = date(int(day[:4]), int(day[4:6]), int(day[6:]))
+        parsed = date(int(day[:4]), int(day[4:6]), int(day[6:]))
         if match[2] is None:
-            return found, False
-        return _with_time(found, hour, minute, second), bool(match[5])
+            return parsed, False
+        return _with_time(parsed, hour, minute, second), bool(match[5])
     except (ValueError, OverflowError):
         raise ValueError(f"'{text}' is not in the calendar") from None
 
@@ -39,6 +39,6 @@ def _with_time(day: date, hour: int, minute: int, second: int) -> datetime:
 
 
 def is_unusual(text: str) -> bool:
-    """Tell whether a time has the second 60 or the hour 24."""
+    """Return whether a time has second 60 or hour 24."""
     clock = text.strip()[9:15]
     return clock[4:] == "60" or clock[:2] == "24"

@@ -1,4 +1,4 @@
-"""The zones that names stand for, as calendar programs write them."""
+"""Find time zones by the names that calendar programs write."""
 
 import re
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ _WINTER, _SUMMER = datetime(2024, 1, 1), datetime(2024, 7, 1)  # noqa: DTZ001 - 
 
 @lru_cache(maxsize=1024)
 def iana_zone(name: str) -> ZoneInfo | None:
-    """Return the zone of an IANA name, None without.
+    """Return the zone of an IANA name; None if there is no such zone.
 
-    Names compare without case, and a vendor may have put a prefix before one, such as
+    Case is ignored. A vendor may have put a prefix before the name, as in
     "/freeassociation.sourceforge.net/Europe/Berlin" or "tzone://Microsoft/Utc".
     """
     for candidate in (name, name.removeprefix("/")):
         try:
             return ZoneInfo(candidate)
-        except (KeyError, ValueError, OSError):  # unknown, no name at all, or a region like Europe
+        except (KeyError, ValueError, OSError):  # unknown, not a name, or a region like Europe
             continue
     for candidate in _without_vendor(name):
         known = _iana_names().get(_plain(candidate))
@@ -45,7 +45,7 @@ def non_iana_zone(name: str) -> tzinfo | None:
 
 
 def _without_vendor(name: str) -> Iterator[str]:
-    """Yield a name, then what is left of it behind a prefix with a "." or ":", longest first."""
+    """Yield a name, then its rests after a vendor's prefix with "." or ":", longest first."""
     yield name
     first, *others = name.lstrip("/").split("/")
     if name.startswith("/") or "." in first or ":" in first:
@@ -101,6 +101,6 @@ def _of_place(place: str, offset: timedelta) -> ZoneInfo | None:
 
 
 def _standard(zone: ZoneInfo) -> timedelta:
-    """Return a zone's offset without summer time."""
+    """Return the standard offset of a zone, without summer time."""
     offsets = (zone.utcoffset(_WINTER), zone.utcoffset(_SUMMER))
     return min(offset for offset in offsets if offset is not None)

@@ -1,4 +1,4 @@
-"""Time zones that a calendar file defines."""
+"""Time zones defined by a list of transitions, as a VTIMEZONE defines them."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 
 
 class UnknownZoneError(ValueError):
-    """A name that is no time zone; the text says so."""
+    """A name that is not a time zone; the message says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +15,10 @@ class Transition:
     """A change of a zone's offset from UTC.
 
     Attributes:
-        moment: When, in UTC, without a zone.
-        before: The offset up to then.
-        after: The offset from then on.
-        name: What clocks go by from then on, like "CEST".
+        moment: The time of the change in UTC, without a zone.
+        before: The offset before the change.
+        after: The offset after the change.
+        name: The abbreviation after the change, like "CEST".
     """
 
     moment: datetime
@@ -30,17 +30,17 @@ class Transition:
 class FileZone(tzinfo):
     """A zone that a VTIMEZONE defines.
 
-    A local time that a change skips has the offset before the change, and one that comes twice is
-    the first, unless its `fold` is 1 (RFC 5545, section 3.3.5; PEP 495).
+    A local time that a change skips has the offset before the change. A local time that occurs
+    twice is the first, unless its `fold` is 1 (RFC 5545, section 3.3.5; PEP 495).
     """
 
     def __init__(self, name: str, transitions: Sequence[Transition]) -> None:
         self.name = name
-        self._transitions = sorted(transitions, key=lambda each: each.moment)
-        self._moments = [each.moment for each in self._transitions]
+        self._transitions = sorted(transitions, key=lambda change: change.moment)
+        self._moments = [change.moment for change in self._transitions]
 
     def known_span(self) -> tuple[datetime, datetime]:
-        """Return the moments of its first and last change, in UTC, without a zone."""
+        """Return the times of the first and the last change, in UTC, without a zone."""
         return self._moments[0], self._moments[-1]
 
     def _at(self, index: int) -> tuple[timedelta, str]:
@@ -49,7 +49,7 @@ class FileZone(tzinfo):
         return self._transitions[index - 1].after, self._transitions[index - 1].name
 
     def _index(self, local: datetime) -> int:
-        """How many changes are over at a local time."""
+        """Return the number of changes before a local time."""
         wall = local.replace(tzinfo=None, fold=0)
         index = bisect_right(self._moments, wall - timedelta(days=1))
         choose = min if local.fold else max
@@ -61,23 +61,23 @@ class FileZone(tzinfo):
         return index
 
     def utcoffset(self, local: datetime | None) -> timedelta | None:
-        """The offset from UTC of a local time."""
+        """Return the offset from UTC of a local time."""
         return None if local is None else self._at(self._index(local))[0]
 
-    def dst(self, local: datetime | None) -> None:  # noqa: ARG002 - as tzinfo has it
-        """A VTIMEZONE does not tell."""
+    def dst(self, local: datetime | None) -> None:  # noqa: ARG002 - the signature of tzinfo
+        """Return None: a VTIMEZONE does not state the part of the offset that is summer time."""
         return
 
     def tzname(self, local: datetime | None) -> str:
-        """What clocks go by then."""
+        """Return the abbreviation at a local time, like "CEST"."""
         return self.name if local is None else self._at(self._index(local))[1] or self.name
 
     def fromutc(self, moment: datetime) -> datetime:
-        """The local time of a time in UTC."""
+        """Return the local time of a time in UTC."""
         index = bisect_right(self._moments, moment.replace(tzinfo=None))
         local = moment + self._at(index)[0]
         if index:
             change = self._transitions[index - 1]
-            again = moment.replace(tzinfo=None) < change.moment + change.before - change.after
-            local = local.replace(fold=int(again))
+            is_second = moment.replace(tzinfo=None) < change.moment + change.before - change.after
+            local = local.replace(fold=int(is_second))
         return local
