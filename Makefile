@@ -77,6 +77,7 @@ docs: install ## build the documentation site in build/docs, and check its links
 lint: install docs ## check style, types, layers, docs and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint $(KERNEL)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet --pedantic --strict-collection .github

@@ -1,5 +1,6 @@
 """A call whose memory runs out, or that is cancelled, says so, whenever it is."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +31,7 @@ def endings(library: Path, action: str) -> dict[str, Counter[str]]:
         capture_output=True,
         text=True,
         cwd=HERE.parent,
-        env={"LD_PRELOAD": str(library)},
+        env={"LD_PRELOAD": str(library), "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     found: dict[str, Counter[str]] = {}
     for line in ended.stdout.splitlines():

@@ -190,3 +190,14 @@ def test_capacities_of_the_first_message_hold_for_resources_that_come_later() ->
     assert feed(wanted, *pair) == [[], [], [], []]
     third = wire.event_list(named("2", 2, 9, "a"))
     assert feed(wanted, *pair, third)[-1] == [["0", "1", "2"]]
+
+
+@pytest.mark.parametrize("message", [b"", wire.event_list(named("a", 1, 2))])
+def test_cancelled_feed_raises_cancelled(message: bytes) -> None:
+    cancellation = kernel.Cancellation()
+    sweep = Sweep(Limits(), cancellation)
+    cancellation.cancel()
+    with pytest.raises(kernel.Cancelled):
+        list(sweep.take(message))
+    with pytest.raises(kernel.Cancelled):
+        list(sweep.finish())

@@ -1,13 +1,13 @@
 # cython: language_level=3
-"""Arrays that grow by one item at a time."""
+"""Arrays that grow; the functions return False if memory ran out."""
 
 from libc.stdlib cimport realloc
 
 
 cdef inline bint make_room(void **items, size_t count, size_t item_size) noexcept nogil:
-    """Makes room for one item more than `count`; False where memory ran out.
+    """Make room for one item after `count` others.
 
-    The room is a power of two, so that it is full whenever the count is one.
+    The array always has a power of two of places. So it is full exactly when the count is one.
     """
     cdef void *bigger
     if count & (count - 1):
@@ -20,7 +20,7 @@ cdef inline bint make_room(void **items, size_t count, size_t item_size) noexcep
 
 
 cdef inline bint reserve(void **items, size_t *room, size_t count, size_t item_size) noexcept nogil:
-    """Makes room for `count` items, and at least doubles it; False where memory ran out."""
+    """Make room for `count` items; an array that has to grow at least doubles."""
     cdef void *bigger
     cdef size_t more = max(count, 2 * room[0])
     if count <= room[0]:
@@ -34,7 +34,7 @@ cdef inline bint reserve(void **items, size_t *room, size_t count, size_t item_s
 
 
 cdef inline void shrink(void **items, size_t *room, size_t count, size_t item_size) noexcept nogil:
-    """Gives room back of which less than a quarter is used."""
+    """Give back most of the room if less than a quarter of it is used."""
     cdef void *smaller
     cdef size_t less = 2 * count + 16
     if less >= room[0] // 2:

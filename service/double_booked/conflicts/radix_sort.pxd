@@ -1,24 +1,27 @@
 # cython: language_level=3
-"""Sorts instants, stably, in time that grows with their number alone."""
+"""Sort instants, stably, in time that is linear in their number."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 
-from double_booked.conflicts.cancellation cimport Flag
+from double_booked.conflicts.progress cimport Flag
 
 
 cdef struct Key:
+    # Flat, to take 16 bytes; see Interval.
     int64_t seconds
     uint32_t nanos
     uint32_t position
 
 
 cdef enum:
-    # Up to here a radix sort's 256 counters cost more than moving keys about.
-    FEW_KEYS = 48
+    # For so few keys the 256 counters of a radix sort cost more than moving keys one by one.
+    MAX_INSERTION_SORTED = 48
+    # A key orders by 32 bits of nanos and 40 bits of seconds.
+    DIGITS = 9
 
 
-cdef inline bint is_before(const Key *left, const Key *right) noexcept nogil:
+cdef inline bint sorts_before(const Key *left, const Key *right) noexcept nogil:
     if left.seconds != right.seconds:
         return left.seconds < right.seconds
     return left.nanos < right.nanos
@@ -30,21 +33,21 @@ cdef inline void insertion_sort(Key *keys, size_t count) noexcept nogil:
     for i in range(1, count):
         key = keys[i]
         j = i
-        while j > 0 and is_before(&key, &keys[j - 1]):
+        while j > 0 and sorts_before(&key, &keys[j - 1]):
             keys[j] = keys[j - 1]
             j -= 1
         keys[j] = key
 
 
 cdef inline uint8_t digit(const Key *key, int place) noexcept nogil:
-    """The byte at a place of a key: 0 to 3 in the nanos, 4 to 8 in the seconds."""
+    """Return a byte of a key: places 0 to 3 are in the nanos, 4 to 8 in the seconds."""
     if place < 4:
         return <uint8_t>(key.nanos >> (8 * place))
     return <uint8_t>(key.seconds >> (8 * (place - 4)))
 
 
 cdef inline void scatter(const Key *source, Key *target, size_t count, int place) noexcept nogil:
-    """Moves the keys to `target`, in the order of one digit."""
+    """Copy the keys to `target`, stably, in the order of one digit."""
     cdef uint32_t next_place[256]
     cdef uint32_t before = 0, here
     cdef size_t i
@@ -62,28 +65,33 @@ cdef inline void scatter(const Key *source, Key *target, size_t count, int place
         next_place[value] += 1
 
 
+cdef inline Key differing_bits(const Key *keys, size_t count) noexcept nogil:
+    """Return a key whose bits are set where the keys are not all equal."""
+    cdef size_t i
+    cdef Key differing
+    differing.seconds = 0
+    differing.nanos = 0
+    for i in range(1, count):
+        differing.seconds |= keys[i].seconds ^ keys[0].seconds
+        differing.nanos |= keys[i].nanos ^ keys[0].nanos
+    return differing
+
+
 cdef inline Key *sort_keys(
     Key *keys, Key *scratch, size_t count, const Flag *cancelled
 ) noexcept nogil:
-    """Sorts keys whose seconds are 0 to 2**40 - 1; returns the array that holds them, of the two.
+    """Sort keys whose seconds are 0 to 2**40 - 1; return the array of the two that holds them.
 
-    Once it is cancelled, it returns them in any order.
+    After a cancellation the keys are in any order.
     """
-    cdef int64_t seconds = 0
-    cdef uint32_t nanos = 0
-    cdef size_t i
     cdef int place
     cdef Key differing
     cdef Key *swap
-    if count <= FEW_KEYS:
+    if count <= MAX_INSERTION_SORTED:
         insertion_sort(keys, count)
         return keys
-    for i in range(1, count):
-        seconds |= keys[i].seconds ^ keys[0].seconds
-        nanos |= keys[i].nanos ^ keys[0].nanos
-    differing.seconds = seconds
-    differing.nanos = nanos
-    for place in range(9):
+    differing = differing_bits(keys, count)
+    for place in range(<int>DIGITS):
         # A digit that all keys share orders nothing.
         if digit(&differing, place) and not cancelled[0]:
             scatter(keys, scratch, count, place)

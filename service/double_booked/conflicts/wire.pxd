@@ -3,17 +3,19 @@
 
 Source: https://protobuf.dev/programming-guides/encoding/. Where that leaves a
 choice (how long a tag may be, how deep groups may nest) this follows upb, the
-runtime under Python's protobuf, so that both accept and refuse the same bytes.
-Every read is checked against the end of its message; False means malformed.
+runtime under Python's protobuf, so that both accept and reject the same bytes.
+Every read is checked against the end of its message, and returns False if it is malformed.
 """
 
 from libc.stdint cimport INT32_MAX, UINT32_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 cdef extern from *:
-    # Cython's own macros: they keep what is rare out of the way of what is not.
+    # Cython's own macros: the compiler moves rare code out of the way of the usual code.
     bint likely(bint condition) noexcept nogil
     bint unlikely(bint condition) noexcept nogil
+    # Fetches memory into the cache ahead of its use.
+    void prefetch "__builtin_prefetch"(const void *) noexcept nogil
 
 cdef enum WireType:
     VARINT = 0
@@ -49,7 +51,7 @@ cdef inline bint read_long_varint(Reader *reader, uint64_t *value, int longest) 
 
 
 cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
-    """A varint of up to 10 bytes; bits over 64 are dropped, as upb drops them."""
+    """Read a varint of up to 10 bytes; bits over 64 are dropped, as upb drops them."""
     if likely(reader.at < reader.end and reader.at[0] < 0x80):
         value[0] = reader.at[0]
         reader.at += 1
@@ -58,7 +60,7 @@ cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
 
 
 cdef inline bint read_any_tag(Reader *reader, uint32_t *tag) noexcept nogil:
-    """A tag of up to 5 bytes, (field number << 3) | wire type; the number may be 0."""
+    """Read a tag of up to 5 bytes, (field number << 3) | wire type; the number may be 0."""
     cdef uint64_t value
     if likely(reader.at < reader.end and reader.at[0] < 0x80):
         tag[0] = reader.at[0]
@@ -71,12 +73,12 @@ cdef inline bint read_any_tag(Reader *reader, uint32_t *tag) noexcept nogil:
 
 
 cdef inline bint read_tag(Reader *reader, uint32_t *tag) noexcept nogil:
-    """The tag of a message's field, whose number may not be 0."""
+    """Read the tag of a message's field, whose number may not be 0."""
     return read_any_tag(reader, tag) and tag[0] >> 3 != 0
 
 
 cdef inline bint read_delimited(Reader *reader, Reader *content) noexcept nogil:
-    """A length of up to 5 bytes, and as many bytes of content."""
+    """Read a length of up to 5 bytes, and as many bytes of content."""
     cdef uint64_t length
     if likely(reader.at < reader.end and reader.at[0] < 0x80):
         length = reader.at[0]
@@ -99,7 +101,7 @@ cdef inline bint skip_bytes(Reader *reader, int count) noexcept nogil:
 
 
 cdef inline bint skip_scalar(Reader *reader, uint32_t tag) noexcept nogil:
-    """Skips a value that holds no other fields."""
+    """Skip a value that holds no other fields."""
     cdef uint64_t value
     cdef Reader content
     cdef uint32_t wire_type = tag & 7
@@ -115,7 +117,7 @@ cdef inline bint skip_scalar(Reader *reader, uint32_t tag) noexcept nogil:
 
 
 cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept nogil:
-    """Skips a value of any type.
+    """Skip a value of any type.
 
     `depth` is how many groups may still nest in one another here.
     """
@@ -135,13 +137,13 @@ cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept no
             return False
         if count == 0:
             return True
-        # upb lets a field number of 0 pass within a group that it skips.
+        # upb accepts a field number of 0 within a group that it skips.
         if not read_any_tag(reader, &tag):
             return False
 
 
 cdef inline bint is_utf8(Reader text) noexcept nogil:
-    """Whether the bytes are UTF-8 as RFC 3629 has it: no surrogates, nothing overlong."""
+    """Return whether the bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong."""
     cdef uint64_t word
     cdef uint8_t lead, low, high
     cdef int rest
@@ -155,7 +157,7 @@ cdef inline bint is_utf8(Reader text) noexcept nogil:
         text.at += 1
         if lead < 0x80:
             continue
-        # The first byte says how many follow, and narrows the range of the second.
+        # The first byte sets how many follow, and narrows the range of the second.
         low = 0x80
         high = 0xBF
         if 0xC2 <= lead <= 0xDF:
@@ -195,33 +197,33 @@ cdef inline int varint_size(uint64_t value) noexcept nogil:
 
 
 cdef inline uint64_t delimited_size(uint64_t length) noexcept nogil:
-    """The size of a length-delimited field of a number up to 15: tag, length, content."""
+    """Return the size of a length-delimited field of a number up to 15: tag, length, content."""
     return 1 + varint_size(length) + length
 
 
-cdef inline uint8_t *write_varint(uint8_t *at, uint64_t value) noexcept nogil:
+cdef inline uint8_t *write_varint(uint8_t *out, uint64_t value) noexcept nogil:
     while value >= 0x80:
-        at[0] = <uint8_t>(value | 0x80)
+        out[0] = <uint8_t>(value | 0x80)
         value >>= 7
-        at += 1
-    at[0] = <uint8_t>value
-    return at + 1
+        out += 1
+    out[0] = <uint8_t>value
+    return out + 1
 
 
-cdef inline uint8_t *write_header(uint8_t *at, uint32_t field, uint64_t length) noexcept nogil:
-    """Writes the tag and the length of a length-delimited field of a number up to 15."""
-    at[0] = <uint8_t>(field << 3 | LENGTH_DELIMITED)
-    return write_varint(at + 1, length)
+cdef inline uint8_t *write_header(uint8_t *out, uint32_t field, uint64_t length) noexcept nogil:
+    """Write the tag and the length of a length-delimited field of a number up to 15."""
+    out[0] = <uint8_t>(field << 3 | LENGTH_DELIMITED)
+    return write_varint(out + 1, length)
 
 
-cdef inline uint8_t *write_number(uint8_t *at, uint32_t field, uint64_t value) noexcept nogil:
-    """Writes a varint field of a number up to 15, but for 0, which proto3 leaves out."""
+cdef inline uint8_t *write_number(uint8_t *out, uint32_t field, uint64_t value) noexcept nogil:
+    """Write a varint field of a number up to 15; proto3 leaves out a value of 0."""
     if value == 0:
-        return at
-    at[0] = <uint8_t>(field << 3 | VARINT)
-    return write_varint(at + 1, value)
+        return out
+    out[0] = <uint8_t>(field << 3 | VARINT)
+    return write_varint(out + 1, value)
 
 
 cdef inline int number_size(uint64_t value) noexcept nogil:
-    """The size of a varint field of a number up to 15."""
+    """Return the size of a varint field of a number up to 15."""
     return 1 + varint_size(value) if value else 0

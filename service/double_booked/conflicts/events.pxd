@@ -1,0 +1,333 @@
+# cython: language_level=3
+"""Read the events and the options of a request, and note their faults.
+
+A request that is malformed or over a limit fails. A fault of an event or an option does not: all
+faults are counted, and the first MAX_VIOLATIONS are kept.
+"""
+
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, malloc
+
+from double_booked.conflicts.fields cimport (
+    BACK_IN_TIME,
+    END_BEFORE_START,
+    END_MISSING,
+    EVENT_END,
+    EVENT_ID,
+    EVENT_LIST_EVENTS,
+    EVENT_LIST_OPTIONS,
+    EVENT_RESOURCES,
+    EVENT_START,
+    ID_NOT_UTF8,
+    RESOURCE_NOT_UTF8,
+    START_MISSING,
+    START_NANOS,
+    START_SECONDS,
+    TIMESTAMP_NANOS,
+    TIMESTAMP_SECONDS,
+)
+from double_booked.conflicts.growable cimport make_room
+from double_booked.conflicts.instants cimport (
+    MAX_NANOS,
+    MAX_SECONDS,
+    MIN_SECONDS,
+    Instant,
+    Interval,
+    end_of,
+    is_earlier,
+    start_of,
+)
+from double_booked.conflicts.options cimport is_valid_gap, merge_options
+from double_booked.conflicts.progress cimport (
+    CHECK_EVERY,
+    GOING_ON,
+    MALFORMED,
+    NO_MEMORY,
+    TOO_MANY_EVENTS,
+    TOO_MANY_OPTION_BYTES,
+    TOO_MANY_RESOURCES,
+    Progress,
+    fail,
+    not_cancelled,
+)
+from double_booked.conflicts.query cimport Events, Fault
+from double_booked.conflicts.resources cimport (
+    NO_RESOURCE,
+    Resource,
+    add_resource,
+    find_resource,
+)
+from double_booked.conflicts.wire cimport (
+    LENGTH_DELIMITED,
+    VARINT,
+    Reader,
+    is_utf8,
+    likely,
+    read_delimited,
+    read_tag,
+    read_varint,
+    skip_value,
+    unlikely,
+)
+
+cdef enum:
+    MAX_VIOLATIONS = 100  # as in validation.py
+
+
+cdef struct Timestamp:
+    int64_t seconds
+    int32_t nanos
+    bint is_present
+
+
+cdef inline bint read_events(Events *events, Progress *progress) noexcept nogil:
+    """Read the EventList."""
+    cdef Reader reader = events.content
+    cdef Reader event
+    cdef size_t position = 0
+    cdef uint32_t tag = 0
+    if not count_events(events, progress):
+        return False
+    events.intervals = <Interval *>malloc((events.count + 1) * sizeof(Interval))
+    if events.intervals == NULL:
+        return fail(progress, NO_MEMORY)
+    events.is_sorted = True
+    while reader.at < reader.end:
+        # No read can fail: count_events has read the same tags and lengths.
+        read_tag(&reader, &tag)
+        if unlikely(tag != (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED)):
+            if tag != (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
+                skip_value(&reader, tag, events.depth)
+            elif not read_options(events, &reader, progress):
+                return False
+            continue
+        read_delimited(&reader, &event)
+        if position % CHECK_EVERY == 0 and not not_cancelled(progress):
+            return False
+        if not read_event(events, event, position, progress):
+            return False
+        note_order(events, position, progress)
+        position += 1
+    apply_options(events)
+    # Without memory for the faults only the outcome says that there was one.
+    return progress.outcome == GOING_ON
+
+
+cdef inline bint count_events(Events *events, Progress *progress) noexcept nogil:
+    """Count the events and the bytes of the options, before anything is stored for them."""
+    cdef Reader reader = events.content
+    cdef Reader event
+    cdef const uint8_t *field
+    cdef uint32_t tag
+    if reader.end - reader.at > INT32_MAX:
+        return fail(progress, MALFORMED)
+    events.count = 0
+    while reader.at < reader.end:
+        field = reader.at
+        if not read_tag(&reader, &tag):
+            return fail(progress, MALFORMED)
+        if tag == (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED):
+            if not read_delimited(&reader, &event):
+                return fail(progress, MALFORMED)
+            events.count += 1
+        elif not skip_value(&reader, tag, events.depth):
+            return fail(progress, MALFORMED)
+        elif tag == (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
+            events.options_size += reader.at - field
+    if events.options_size > progress.budget.max_options_bytes:
+        return fail(progress, TOO_MANY_OPTION_BYTES)
+    if events.count > progress.budget.max_events:
+        return fail(progress, TOO_MANY_EVENTS)
+    return True
+
+
+# Options
+
+
+cdef inline bint read_options(Events *events, Reader *reader, Progress *progress) noexcept nogil:
+    cdef Reader content
+    # The read cannot fail, but compilers do not know that and warn about an unset variable.
+    content.at = content.end = reader.at
+    read_delimited(reader, &content)
+    if not events.may_have_options:
+        events.has_late_options = True
+        return True
+    return merge_options(&events.options, content, events.depth - 1, progress)
+
+
+cdef inline void apply_options(Events *events) noexcept nogil:
+    """Give the resources their capacities, and note the faults of the options."""
+    cdef size_t i
+    cdef uint32_t number
+    cdef const Resource *given
+    events.gap.seconds = events.options.gap_seconds
+    events.gap.nanos = <uint32_t>events.options.gap_nanos
+    events.has_gap_fault = not is_valid_gap(events.options.gap_seconds, events.options.gap_nanos)
+    for i in range(events.options.capacities.count):
+        given = &events.options.capacities.items[i]
+        events.zero_capacities += given.capacity == 0
+        if given.length == 0:
+            events.default_capacity = given.capacity
+        number = find_resource(&events.resources, given.name, given.length)
+        if number != NO_RESOURCE:
+            events.resources.items[number].capacity = given.capacity
+
+
+# Events
+
+
+cdef inline bint read_event(
+    Events *events, Reader event, size_t position, Progress *progress
+) noexcept nogil:
+    """Fill the interval at `position`, and add the event's assignments."""
+    cdef Interval *interval = &events.intervals[position]
+    cdef uint32_t tag, field, resource_count = 0
+    cdef Reader content
+    cdef Timestamp start, end
+    interval.offset = <uint32_t>(event.at - events.begin)
+    interval.length = <uint32_t>(event.end - event.at)
+    start.seconds = start.nanos = start.is_present = 0
+    end.seconds = end.nanos = end.is_present = 0
+    while event.at < event.end:
+        if not read_tag(&event, &tag):
+            return fail(progress, MALFORMED)
+        field = tag >> 3
+        if unlikely(field > EVENT_RESOURCES or tag & 7 != LENGTH_DELIMITED):
+            if not skip_value(&event, tag, events.depth - 1):
+                return fail(progress, MALFORMED)
+            continue
+        if not read_delimited(&event, &content):
+            return fail(progress, MALFORMED)
+        if field == EVENT_START:
+            if not merge_timestamp(content, &start, events.depth - 2):
+                return fail(progress, MALFORMED)
+        elif field == EVENT_END:
+            if not merge_timestamp(content, &end, events.depth - 2):
+                return fail(progress, MALFORMED)
+        elif field == EVENT_RESOURCES:
+            resource_count += 1
+            if not read_resource(events, content, position, resource_count, progress):
+                return False
+        elif not is_utf8(content):
+            add_fault(events, position, ID_NOT_UTF8 + field - EVENT_ID, progress)
+    set_interval(events, position, &start, &end, progress)
+    if events.first_assignment != NULL:
+        events.first_assignment[position + 1] = <uint32_t>events.assignment_count
+    return True
+
+
+cdef inline bint merge_timestamp(Reader reader, Timestamp *timestamp, int depth) noexcept nogil:
+    """Read a Timestamp over what was read before; return False if it is malformed."""
+    cdef uint32_t tag
+    cdef uint64_t value
+    timestamp.is_present = True
+    while reader.at < reader.end:
+        if not read_tag(&reader, &tag):
+            return False
+        if likely(tag == (TIMESTAMP_SECONDS << 3 | VARINT)):
+            if not read_varint(&reader, &value):
+                return False
+            timestamp.seconds = <int64_t>value
+        elif likely(tag == (TIMESTAMP_NANOS << 3 | VARINT)):
+            if not read_varint(&reader, &value):
+                return False
+            timestamp.nanos = <int32_t>value
+        elif not skip_value(&reader, tag, depth):
+            return False
+    return True
+
+
+cdef inline bint read_resource(
+    Events *events, Reader text, size_t position, uint32_t number, Progress *progress
+) noexcept nogil:
+    """Assign the event to a resource, the `number`th that it names; a repeated name is skipped."""
+    cdef Resource *resource
+    if number > progress.budget.max_resources:
+        progress.offending_event = position
+        return fail(progress, TOO_MANY_RESOURCES)
+    if not is_utf8(text):
+        add_fault(events, position, RESOURCE_NOT_UTF8, progress)
+        return True
+    resource = add_resource(&events.resources, text.at, <uint32_t>(text.end - text.at))
+    if resource == NULL:
+        return fail(progress, NO_MEMORY)
+    if resource.mark == position:
+        return True
+    if events.first_assignment == NULL:
+        events.first_assignment = <uint32_t *>calloc(events.count + 1, sizeof(uint32_t))
+    if events.first_assignment == NULL or not make_room(
+        <void **>&events.assignments, events.assignment_count, sizeof(uint32_t)
+    ):
+        return fail(progress, NO_MEMORY)
+    events.assignments[events.assignment_count] = <uint32_t>(resource - events.resources.items)
+    events.assignment_count += 1
+    resource.mark = <uint32_t>position
+    resource.event_count += 1
+    return True
+
+
+# Checks
+
+
+cdef inline void note_order(Events *events, size_t position, Progress *progress) noexcept nogil:
+    """Note whether the event starts before the one before it."""
+    cdef Instant before = events.last_start
+    if position:
+        before = start_of(&events.intervals[position - 1])
+    if is_earlier(start_of(&events.intervals[position]), before):
+        events.is_sorted = False
+        if events.is_feed:
+            add_fault(events, position, BACK_IN_TIME, progress)
+
+
+cdef inline void set_interval(
+    Events *events, size_t position, const Timestamp *start, const Timestamp *end,
+    Progress *progress,
+) noexcept nogil:
+    """Check an event's times and put them in its interval."""
+    cdef Interval *interval = &events.intervals[position]
+    cdef bint is_valid = check_timestamp(events, position, start, START_MISSING, progress)
+    is_valid = check_timestamp(events, position, end, END_MISSING, progress) and is_valid
+    interval.start_seconds = start.seconds - MIN_SECONDS
+    interval.start_nanos = <uint32_t>start.nanos
+    interval.end_seconds = end.seconds - MIN_SECONDS
+    interval.end_nanos = <uint32_t>end.nanos
+    if is_valid and is_earlier(end_of(interval), start_of(interval)):
+        add_fault(events, position, END_BEFORE_START, progress)
+
+
+cdef inline bint check_timestamp(
+    Events *events, size_t position, const Timestamp *timestamp, uint32_t missing,
+    Progress *progress,
+) noexcept nogil:
+    """Return whether a timestamp has no faults; their kinds count from `missing` on."""
+    cdef size_t before = events.fault_count
+    if not timestamp.is_present:
+        add_fault(events, position, missing, progress)
+        return False
+    if not MIN_SECONDS <= timestamp.seconds <= MAX_SECONDS:
+        add_fault(events, position, missing + START_SECONDS - START_MISSING, progress)
+    if not 0 <= timestamp.nanos <= MAX_NANOS:
+        add_fault(events, position, missing + START_NANOS - START_MISSING, progress)
+    return events.fault_count == before
+
+
+cdef inline void add_fault(
+    Events *events, size_t position, uint32_t kind, Progress *progress
+) noexcept nogil:
+    if events.faults == NULL:
+        events.faults = <Fault *>malloc(MAX_VIOLATIONS * sizeof(Fault))
+        if events.faults == NULL:
+            fail(progress, NO_MEMORY)
+            return
+    if events.fault_count < MAX_VIOLATIONS:
+        events.faults[events.fault_count].position = <uint32_t>position
+        events.faults[events.fault_count].kind = kind
+    events.fault_count += 1
+
+
+cdef inline size_t total_faults(const Events *events) noexcept nogil:
+    """Return how many faults there are of options and events together."""
+    if events.has_late_options:
+        return 1 + events.fault_count
+    return events.zero_capacities + events.has_gap_fault + events.fault_count
