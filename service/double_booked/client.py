@@ -1,4 +1,4 @@
-"""Asks a running service over gRPC."""
+"""A client of the gRPC service: conflicts of a list of events, and the health of a service."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -20,29 +20,29 @@ from double_booked.runtime.address import Address
 from double_booked.tls import pem
 from double_booked.tls.pem import CertificateError, PemFile
 
-ANSWER_SECONDS = 60
+CALL_SECONDS = 60
 HEALTH_SECONDS = 3
 _ATTEMPTS = 100
 _T = TypeVar("_T")
 
 
 class ServerError(Exception):
-    """The service cannot be asked, did not answer, or refused to; the text says which and why."""
+    """A call that failed, or could not be made; the message says why."""
 
 
 class LimitError(ServerError):
-    """The service refuses to do so much at once; asked for less, it may do it."""
+    """A request or response exceeded a limit; a smaller request may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
-class CallerTls:
-    """How a caller asks with TLS.
+class ClientTls:
+    """The TLS settings of a client.
 
     Attributes:
-        ca: Authorities that prove the service; None to believe whatever it shows.
-        server_name: Whom the service's certificate names, where that is not the host asked.
-        certificate: What proves the caller, where the service asks for that.
-        key: Its private key; there if the certificate is.
+        ca: Authorities to verify the service with; None to accept any certificate.
+        server_name: Name to verify instead of the host.
+        certificate: Client certificate, for mutual TLS.
+        key: Private key of the client certificate; set if the certificate is.
     """
 
     ca: PemFile | None
@@ -51,86 +51,92 @@ class CallerTls:
     key: PemFile | None = None
 
 
-def get_conflicts(server: str, request: EventList, tls: CallerTls | None = None) -> ConflictList:
-    """Asks the service at HOST:PORT for the groups of conflicting events.
+def get_conflicts(server: str, request: EventList, tls: ClientTls | None = None) -> ConflictList:
+    """Return the groups of conflicting events.
 
-    Without TLS, what is said is not encrypted.
-
-    Raises:
-        InvalidRequestError: The service names fields that it cannot use.
-        LimitError: The request or the answer is over a limit.
-        ServerError: It answers otherwise, or not at all.
-    """
-
-    def question(channel: grpc.Channel) -> ConflictList:
-        return ConflictServiceStub(channel).GetConflicts(request, timeout=ANSWER_SECONDS)
-
-    return _ask(server, tls, question)
-
-
-def check_health(server: str, tls: CallerTls | None = None) -> str:
-    """Asks the service at HOST:PORT whether it is well, and answers SERVING.
-
-    Without TLS, what is said is not encrypted.
+    Args:
+        server: HOST:PORT of the service; without a host, the one on this machine.
+        request: The events and options.
+        tls: TLS settings; without them, the connection is not encrypted.
 
     Raises:
-        ServerError: It is not serving, or does not answer.
+        InvalidRequestError: The service rejects fields of the request.
+        LimitError: The request or the response is over a limit.
+        ServerError: The service returns another error, or does not answer.
     """
 
-    def question(channel: grpc.Channel) -> HealthCheckResponse:
+    def call(channel: grpc.Channel) -> ConflictList:
+        return ConflictServiceStub(channel).GetConflicts(request, timeout=CALL_SECONDS)
+
+    return _call(server, tls, call)
+
+
+def check_health(server: str, tls: ClientTls | None = None) -> str:
+    """Return SERVING, the status of a healthy service in grpc.health.v1.
+
+    Args:
+        server: HOST:PORT of the service; without a host, the one on this machine.
+        tls: TLS settings; without them, the connection is not encrypted.
+
+    Raises:
+        ServerError: The service is not serving, or does not answer.
+    """
+
+    def call(channel: grpc.Channel) -> HealthCheckResponse:
         return HealthStub(channel).Check(HealthCheckRequest(), timeout=HEALTH_SECONDS)
 
-    answer = _ask(server, tls, question)
-    status: str = HealthCheckResponse.ServingStatus.Name(answer.status)
-    if answer.status != HealthCheckResponse.SERVING:
+    response = _call(server, tls, call)
+    status: str = HealthCheckResponse.ServingStatus.Name(response.status)
+    if response.status != HealthCheckResponse.SERVING:
         raise ServerError(f"{server} is {status}")
     return status
 
 
-def _ask(server: str, tls: CallerTls | None, question: Callable[[grpc.Channel], _T]) -> _T:
-    address = _address(server)
+def _call(server: str, tls: ClientTls | None, call: Callable[[grpc.Channel], _T]) -> _T:
+    address = _parse_address(server)
     try:
         if not tls:
-            return _ask_over(address, None, None, question)
+            return _call_over(address, None, None, call)
         if not tls.ca:
-            return _ask_whoever_answers(address, tls, question)
+            return _call_unverified(address, tls, call)
         credentials = _credentials(pem.load_authorities(tls.ca), tls)
-        return _ask_over(address, credentials, tls.server_name, question)
+        return _call_over(address, credentials, tls.server_name, call)
     except CertificateError as error:
         raise ServerError(str(error)) from error
     except grpc.RpcError as error:
-        # What a finished call raises is the Call too.
-        raise _explain(cast("grpc.Call", error), server) from error
+        # grpc raises the finished call itself, which has the code and the details.
+        raise _error_of(cast("grpc.Call", error), server) from error
 
 
-def _ask_whoever_answers(
-    address: Address, tls: CallerTls, question: Callable[[grpc.Channel], _T]
-) -> _T:
-    """Believes the certificate shown on one connection on the next one.
+def _call_unverified(address: Address, tls: ClientTls, call: Callable[[grpc.Channel], _T]) -> _T:
+    """Make a call that trusts the certificate shown on a connection just before.
 
-    gRPC has no way to verify nothing. Behind one address there may be several servers, each with a
-    certificate of its own, so that it takes more than one attempt to reach the same one twice.
+    gRPC cannot skip verification. An address may lead to several servers with a certificate each,
+    so it may take several attempts to reach the same server twice.
+
+    Raises:
+        ServerError: Each connection shows another certificate.
     """
     for _ in range(_ATTEMPTS):
-        authority, name = _shown(address)
+        authority, name = _fetch_peer_certificate(address)
         try:
-            return _ask_over(address, _credentials(authority, tls), name, question)
+            return _call_over(address, _credentials(authority, tls), name, call)
         except grpc.RpcError as error:
             if "CERTIFICATE_VERIFY_FAILED" not in str(cast("grpc.Call", error).details()):
                 raise
-    raise ServerError(f"{address}: it shows another certificate every time")
+    raise ServerError(f"{address}: each connection shows another certificate")
 
 
-def _ask_over(
+def _call_over(
     address: Address,
     credentials: grpc.ChannelCredentials | None,
     name: str | None,
-    question: Callable[[grpc.Channel], _T],
+    call: Callable[[grpc.Channel], _T],
 ) -> _T:
     options: list[tuple[str, int | str]] = [
-        # The server bounds its answers; this side takes what comes.
+        # The server limits the size of its responses.
         ("grpc.max_receive_message_length", -1),
-        # HOST:PORT means that very address, whatever http_proxy is set to.
+        # Connect to HOST:PORT itself, whatever http_proxy is set to.
         ("grpc.enable_http_proxy", 0),
     ]
     if name:
@@ -141,11 +147,11 @@ def _ask_over(
         if credentials
         else grpc.insecure_channel(target, options)
     ) as channel:
-        return question(channel)
+        return call(channel)
 
 
-def _shown(address: Address) -> tuple[bytes, str]:
-    """The certificate that a service shows, PEM, and whom it names."""
+def _fetch_peer_certificate(address: Address) -> tuple[bytes, str]:
+    """Return the certificate that a service shows, in PEM, and the name in it."""
     try:
         shown = ssl.get_server_certificate((address.host, address.port), timeout=HEALTH_SECONDS)
     except OSError as error:
@@ -163,15 +169,15 @@ def _name(certificate: x509.Certificate) -> str:
         return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
 
 
-def _credentials(authorities: bytes, tls: CallerTls) -> grpc.ChannelCredentials:
+def _credentials(authorities: bytes, tls: ClientTls) -> grpc.ChannelCredentials:
     if not (tls.certificate and tls.key):
         return grpc.ssl_channel_credentials(authorities)
     pair = pem.load_key_pair(tls.certificate, tls.key)
     return grpc.ssl_channel_credentials(authorities, pair.key, pair.certificate)
 
 
-def _address(server: str) -> Address:
-    """What to connect to; an address without a host is on this machine."""
+def _parse_address(server: str) -> Address:
+    """Parse HOST:PORT; without a host, return an address on this machine."""
     try:
         address = Address.parse(server)
     except ValueError as error:
@@ -179,18 +185,18 @@ def _address(server: str) -> Address:
     return address if address.host else Address("127.0.0.1", address.port)
 
 
-def _explain(call: grpc.Call, server: str) -> InvalidRequestError | ServerError:
-    violations = list(_violations(call))
+def _error_of(failed: grpc.Call, server: str) -> InvalidRequestError | ServerError:
+    violations = list(_violations(failed))
     if violations:
         return InvalidRequestError(violations, len(violations))
-    kind = LimitError if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else ServerError
-    return kind(f"{server}: {call.code().name}: {call.details()}")
+    kind = LimitError if failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED else ServerError
+    return kind(f"{server}: {failed.code().name}: {failed.details()}")
 
 
-def _violations(call: grpc.Call) -> Iterator[Violation]:
-    status = rpc_status.from_call(call)
+def _violations(failed: grpc.Call) -> Iterator[Violation]:
+    status = rpc_status.from_call(failed)
     for detail in status.details if status else ():
-        refusal = BadRequest()
-        if detail.Unpack(refusal):
-            for violation in refusal.field_violations:
+        bad_request = BadRequest()
+        if detail.Unpack(bad_request):
+            for violation in bad_request.field_violations:
                 yield Violation(violation.field, violation.description)

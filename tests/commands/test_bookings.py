@@ -457,7 +457,7 @@ def test_no_text_of_a_booking_reaches_a_terminal_raw(kubectl: FakeKubectl) -> No
 
 def test_kubectl_that_is_missing_is_one_line(kubectl: FakeKubectl) -> None:
     assert not list(kubectl.folder.iterdir())
-    assert error() == "Error: kubectl is not on PATH; the cluster is asked through it"
+    assert error() == "Error: kubectl is not on PATH; it is needed to read the cluster"
 
 
 def test_kubectl_that_cannot_be_run_is_one_line(kubectl: FakeKubectl) -> None:
@@ -490,7 +490,7 @@ def test_what_kubectl_complains_of_is_passed_on(
 def test_an_answer_that_is_no_list_is_one_line(kubectl: FakeKubectl, answer: str) -> None:
     kubectl.install()
     (kubectl.folder / "answer").write_bytes(answer.encode(errors="surrogateescape"))
-    assert error() == "Error: kubectl answers with what is no list of objects as JSON"
+    assert error() == "Error: kubectl: its output is not a JSON list of objects"
 
 
 def test_a_calendar_that_is_not_there_is_named_with_those_that_are(kubectl: FakeKubectl) -> None:

@@ -7,7 +7,7 @@ import click
 from double_booked.commands.group import LazyGroup
 
 SUMMARIES = {
-    "bookings": "Tell who has what this week: a cluster's Bookings, and which of them conflict.",
+    "bookings": "Show the Bookings of a cluster in a week, and which of them conflict.",
     "check": "Tell which events of the FILEs conflict.",
     "free": "Find the next times at which everybody is free.",
     "healthcheck": "Ask a service for its health, by grpc.health.v1.",

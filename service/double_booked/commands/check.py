@@ -21,9 +21,9 @@ from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from double_booked.commands import params, reading_options
 from double_booked.commands.engine import (
-    ask_engine,
-    ask_explained,
-    ask_server,
+    call_service,
+    find_conflicts,
+    find_overlaps,
     make_options,
 )
 from double_booked.commands.errors import Failure
@@ -49,7 +49,7 @@ from double_booked.view.report_document import make_document
 from double_booked.view.times import is_midnight
 
 if TYPE_CHECKING:
-    from double_booked.client import CallerTls
+    from double_booked.client import ClientTls
 
 NO_CONFLICT = 0
 CONFLICTS = 1
@@ -83,7 +83,7 @@ def run(  # noqa: PLR0917 - the last two are rare
     options: ConflictOptions,
     server: str | None,
     output: Output,
-    tls: "CallerTls | None" = None,
+    tls: "ClientTls | None" = None,
     wanted: Input | None = None,
 ) -> int:
     """Tells which events of the files conflict.
@@ -105,10 +105,10 @@ def run(  # noqa: PLR0917 - the last two are rare
     zone = output.zone or local_zone()
     wanted = wanted or Input()
     merged, reading, is_whole = read_events(files, wanted, zone, options)
-    ask = ask_engine if server is None else partial(ask_server, server=server, tls=tls)
+    ask = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     explained = output.format != "json"
     try:
-        conflicts = ask_explained(merged.request, ask) if explained else ask(merged.request)
+        conflicts = find_overlaps(merged.request, ask) if explained else ask(merged.request)
         report = build_report(conflicts, merged.request, partial(_locate, merged, zone))
         if wanted.only:
             report = _keep_invited(report, merged, wanted.only)
@@ -285,7 +285,7 @@ def _at_most_one(_: click.Context, __: click.Parameter, given: tuple[str, ...]) 
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
-    tls: "CallerTls | None",
+    tls: "ClientTls | None",
     output_format: str,
     wanted: reading_options.Input,
     only: str | None,

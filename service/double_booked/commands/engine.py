@@ -10,7 +10,7 @@ from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import LimitExceededError, Limits
 
 if TYPE_CHECKING:
-    from double_booked.client import CallerTls
+    from double_booked.client import ClientTls
 
 UNLIMITED = Limits(
     max_answer_bytes=sys.maxsize,
@@ -35,12 +35,12 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
     return options
 
 
-def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
+def find_overlaps(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
     """The answer with who overlaps when; without, if nobody asked for that and it is too much.
 
     Args:
         asked: What to ask; its `explain` becomes what was answered.
-        ask: Whom, as `ask_engine`.
+        ask: Whom, as `find_conflicts`.
     """
     if asked.options.explain:
         return ask(asked)
@@ -52,7 +52,7 @@ def ask_explained(asked: EventList, ask: Callable[[EventList], ConflictList]) ->
         return ask(asked)
 
 
-def ask_engine(asked: EventList) -> ConflictList:
+def find_conflicts(asked: EventList) -> ConflictList:
     """The answer of the engine in this process.
 
     Raises:
@@ -66,7 +66,7 @@ def ask_engine(asked: EventList) -> ConflictList:
     return ConflictList.FromString(answer.content)
 
 
-def ask_server(asked: EventList, server: str, tls: "CallerTls | None") -> ConflictList:
+def call_service(asked: EventList, server: str, tls: "ClientTls | None") -> ConflictList:
     """Return the answer of the service at HOST:PORT.
 
     Raises:

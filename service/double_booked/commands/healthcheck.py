@@ -9,7 +9,7 @@ from double_booked.commands.tls_options import tls_options
 from double_booked.view.printable import printable
 
 if TYPE_CHECKING:
-    from double_booked.client import CallerTls
+    from double_booked.client import ClientTls
 
 
 @click.command()
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help="Ask this service; without a host, the one on this machine.",
 )
 @tls_options
-def healthcheck(server: str, tls: "CallerTls | None") -> None:
+def healthcheck(server: str, tls: "ClientTls | None") -> None:
     """Ask a service for its health, by grpc.health.v1.
 
     The exit code is 0 if it is serving, otherwise 1, for a container's probe.

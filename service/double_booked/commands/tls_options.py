@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from double_booked.client import CallerTls
+    from double_booked.client import ClientTls
 
 
 def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,11 +57,11 @@ def _check_tls(
 
 def _caller_tls(
     ca: str | None, name: str | None, certificate: str | None, key: str | None
-) -> "CallerTls":
-    from double_booked.client import CallerTls
+) -> "ClientTls":
+    from double_booked.client import ClientTls
     from double_booked.tls.pem import PemFile
 
-    return CallerTls(
+    return ClientTls(
         PemFile(ca, "--ca-file") if ca else None,
         name,
         PemFile(certificate, "--cert-file") if certificate else None,

@@ -11,7 +11,7 @@ from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.merging import merge_files
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import BY, ReadOptions
-from double_booked.commands.engine import ask_engine
+from double_booked.commands.engine import find_conflicts
 from double_booked.commands.errors import Failure
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.recurrence.series import Window
@@ -79,7 +79,7 @@ def check(data: bytes) -> None:
             source = read_file(
                 file.name, "file", ReadOptions(CalendarOptions(MONTH, BERLIN), by=by)
             )
-            ask_engine(merge_files([source], ConflictOptions()).request)
+            find_conflicts(merge_files([source], ConflictOptions()).request)
         except InvalidCalendarError as error:
             assert error.faults
             assert all(error.faults)
