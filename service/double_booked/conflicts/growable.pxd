@@ -3,16 +3,20 @@
 
 from libc.stdlib cimport realloc
 
+cdef enum:
+    # So a small array grows once, not three times.
+    MIN_ROOM = 8
+
 
 cdef inline bint make_room(void **items, size_t count, size_t item_size) noexcept nogil:
     """Make room for one item after `count` others.
 
-    The array always has a power of two of places. So it is full exactly when the count is one.
+    The array has a power of two of places, 8 or more. So it is full only if the count is one.
     """
     cdef void *bigger
-    if count & (count - 1):
+    if count & (count - 1) or 0 < count < MIN_ROOM:
         return True
-    bigger = realloc(items[0], (2 * count if count else 1) * item_size)
+    bigger = realloc(items[0], (2 * count if count else <size_t>MIN_ROOM) * item_size)
     if bigger == NULL:
         return False
     items[0] = bigger
