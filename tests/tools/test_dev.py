@@ -88,7 +88,7 @@ class Loop:
         return before
 
     def until_line(self, text: str, since: int = 0) -> str:
-        """Waits for a line."""
+        """Wait for a line that contains a text; return the line."""
         return wait_until(
             lambda: next((line for line in self.lines[since:] if text in line), ""),
             f"the loop writes {text!r}",

@@ -1,1 +1,1 @@
-"""What a conflict is, and how to find it fast; knows no server and no cluster."""
+"""What a conflict is, and the fast ways to find one; independent of server and cluster."""

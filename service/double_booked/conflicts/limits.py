@@ -1,24 +1,24 @@
-"""How much one request may ask for, and the error of one that asks for more."""
+"""The limits of one request, and the error of a request that exceeds one."""
 
 from dataclasses import dataclass
 
 MAX_CAPACITIES = 10_000
-"""The most resources that the options of a list may give a capacity to."""
+"""The maximum number of resources with a capacity in the options of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one request may ask for.
+    """The maximum size of one request and its answer.
 
     Attributes:
-        max_message_bytes: The bytes of the events that a feed holds.
-        max_answer_bytes: The size of a unary answer.
-        max_options_bytes: The size of a list's options, all parts of them together.
-        max_events_per_list: The events of a list, and those that a feed holds.
-        max_resources_per_event: The resources of an event, repeated names counted.
-        max_explained_members: The members that all overlaps of an answer list; of a
-            batch, in all its lists.
-        max_lists_per_batch: The lists of a batch.
+        max_message_bytes: Bytes of the events that a feed keeps between messages.
+        max_answer_bytes: Bytes of a unary answer.
+        max_options_bytes: Bytes of a list's options, in all its parts together.
+        max_events_per_list: Events of a list, and events that a feed keeps between messages.
+        max_resources_per_event: Resources of an event, repeated names included.
+        max_explained_members: Members in all overlaps of an answer; of a batch, in the answers to
+            all its lists.
+        max_lists_per_batch: Lists of a batch.
     """
 
     max_message_bytes: int = 64 * 1024 * 1024
@@ -31,4 +31,4 @@ class Limits:
 
 
 class LimitExceededError(ValueError):
-    """A request that asks for more than a limit allows; its text names the setting."""
+    """A request that exceeds a limit; the message names the setting."""

@@ -1,4 +1,4 @@
-"""Conflicts over a feed: events in the order of their starts, however many."""
+"""Conflicts of a feed: any number of events, in the order of their starts."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -7,15 +7,15 @@ from double_booked.conflicts import kernel
 from double_booked.conflicts.limits import LimitExceededError, Limits
 
 CHUNK_BYTES = 1024 * 1024
-"""The size of a message of a stream, if no single event is larger."""
+"""The maximum size of a message of a stream, unless a single event is larger."""
 
 _MAX_SMALL_BYTES = 64 * 1024
 _MAX_SMALL_EXPLAINED_BYTES = 6 * 1024
-"""What a message may close, its own events included, for its step to be small; see cost.pxd."""
+"""The bytes of events up to which a step is small: those kept plus the message; see cost.pxd."""
 
 
 class Sweep:
-    """A feed under way."""
+    """A feed in progress."""
 
     def __init__(self, limits: Limits, cancellation: kernel.Cancellation | None = None) -> None:
         self._feed = kernel.Feed(limits, cancellation)
@@ -24,17 +24,17 @@ class Sweep:
 
     @property
     def events(self) -> int:
-        """How many events it has taken."""
+        """The number of events received."""
         return self._feed.events
 
     @property
     def groups(self) -> int:
-        """How many groups it has closed."""
+        """The number of groups yielded."""
         return self._feed.groups
 
     @property
     def held_bytes(self) -> int:
-        """The memory that it holds between messages."""
+        """The bytes of memory in use between messages."""
         return self._feed.memory_bytes
 
     def is_small(self, message: bytes) -> bool:
@@ -44,25 +44,25 @@ class Sweep:
         return closable <= most and kernel.is_small(message, is_batch=False)
 
     def take(self, message: bytes) -> Iterator[bytes]:
-        """Take a serialized EventList; yield the ConflictLists of the groups that it closes.
+        """Add a serialized EventList; yield the ConflictLists of the groups that it closes.
 
         Raises:
-            InvalidRequestError: The bytes are not an EventList, an event or the options
-                cannot be used, an event starts before the one before it, or options
-                come after the first message. Positions count from the feed's start.
-            LimitExceededError: It holds, or the message has, more than the limits allow.
+            InvalidRequestError: The bytes are not an EventList, an event or the options are
+                invalid, an event starts before the event before it, or a later message than the
+                first has options. Positions count from the start of the feed.
+            LimitExceededError: The message, or what the feed keeps after it, exceeds a limit.
         """
         self._feed.take(message)
         yield from chunks(self._feed)
         self._check_held()
 
     def finish(self) -> Iterator[bytes]:
-        """Yield the ConflictLists of the groups that are still open; the feed ends."""
+        """End the feed; yield the ConflictLists of the groups that are still open."""
         self._feed.finish()
         yield from chunks(self._feed)
 
     def last_step(self) -> tuple[int, int]:
-        """Return how many events and groups there are more than at the last call."""
+        """Return how many events and groups were added since the previous call."""
         before, self._noted = self._noted, (self.events, self.groups)
         return self.events - before[0], self.groups - before[1]
 
@@ -85,6 +85,6 @@ class _Chunked(Protocol):
 
 
 def chunks(answer: _Chunked) -> Iterator[bytes]:
-    """Yield the serialized ConflictLists of an answer, each made when it is asked for."""
+    """Yield the serialized ConflictLists of an answer, each encoded when it is requested."""
     while chunk := answer.next(CHUNK_BYTES):
         yield chunk

@@ -1,4 +1,4 @@
-"""Faults of a request, and the field violations that tell a caller of them."""
+"""Faults of a request, and the field violations that report them to the caller."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 
 MAX_VIOLATIONS = 100
-"""How many violations an InvalidRequestError names; it counts them all."""
+"""The maximum number of violations that an InvalidRequestError lists; it counts all faults."""
 
 MIN_SECONDS = -62_135_596_800
 """0001-01-01T00:00:00Z, the first second of a Timestamp (google/protobuf/timestamp.proto)."""
@@ -22,21 +22,20 @@ MAX_SECONDS = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second of a Timestamp."""
 
 MAX_NANOS = 999_999_999
-"""The most nanoseconds that a Timestamp counts within its second."""
-
+"""The maximum of a Timestamp's nanos."""
 
 MAX_GAP_SECONDS = 9999 * 31_556_952
-"""9999 years of the Gregorian calendar's mean length, 365.2425 days."""
+"""9999 years of 365.2425 days, the mean length in the Gregorian calendar."""
 
 MAX_DURATION_SECONDS = 315_576_000_000
-"""The most seconds of a Duration (google/protobuf/duration.proto)."""
+"""The maximum seconds of a Duration (google/protobuf/duration.proto)."""
 
 MAX_NAME_IN_PATH = 60
-"""How many characters of a resource's name a path quotes."""
+"""The maximum number of characters of a resource's name in a field path."""
 
 
 class FaultKind(IntEnum):
-    """What can be wrong with a request; the kernel knows these by number."""
+    """The kinds of faults of an event; the kernel uses the same numbers."""
 
     ID_NOT_UTF8 = 1
     TITLE_NOT_UTF8 = 2
@@ -53,7 +52,7 @@ class FaultKind(IntEnum):
 
 
 class Fault(NamedTuple):
-    """A fault, and the position in the list of the event that has it."""
+    """A fault, and the position of its event in the list."""
 
     position: int
     kind: FaultKind
@@ -67,16 +66,16 @@ class Violation:
     description: str
 
     def within(self, path: str) -> "Violation":
-        """The same fault of a message that is itself the field at `path`."""
+        """Return the violation in terms of a parent message that has this one at `path`."""
         return Violation(f"{path}.{self.field}", self.description)
 
 
 class InvalidRequestError(ValueError):
-    """A request that cannot be answered.
+    """A request with invalid events or options.
 
     Attributes:
         violations: The first MAX_VIOLATIONS faults, in the order of the request.
-        count: How many faults there are in all.
+        count: The number of all faults.
     """
 
     def __init__(self, violations: Sequence[Violation], count: int) -> None:
@@ -113,18 +112,22 @@ _WORDS = {
 
 
 def describe(fault: Fault) -> Violation:
-    """Puts a fault of an event in words."""
+    """Return the violation that describes a fault of an event."""
     field, description = _WORDS[fault.kind]
     return Violation(f"events[{fault.position}].{field}", description)
 
 
 def malformed(message: str) -> InvalidRequestError:
-    """The error of bytes that are not a message of the name."""
+    """Return the error for bytes that are not a `message`, the name of a message type."""
     return InvalidRequestError([Violation("", f"the bytes are not a Scheduling.{message}")], 1)
 
 
 def check(request: EventList) -> None:
-    """Raises InvalidRequestError where an option or an event's times cannot be used."""
+    """Check the options and the times of the events.
+
+    Raises:
+        InvalidRequestError: An option or the time of an event is invalid.
+    """
     faults = chain(check_options(request.options), map(describe, find_faults(request)))
     first = list(islice(faults, MAX_VIOLATIONS))
     if first:
@@ -132,7 +135,7 @@ def check(request: EventList) -> None:
 
 
 def check_options(options: ConflictOptions) -> Iterator[Violation]:
-    """Yields what is wrong with options, capacities in the order of their resources."""
+    """Yield the violations of options: capacities in the order of their resources, then the gap."""
     for resource in sorted(options.capacity):
         if options.capacity[resource] == 0:
             yield zero_capacity(resource)
@@ -142,13 +145,13 @@ def check_options(options: ConflictOptions) -> Iterator[Violation]:
 
 
 def zero_capacity(resource: str) -> Violation:
-    """Return the fault of a resource whose capacity is 0."""
+    """Return the violation of a resource whose capacity is 0."""
     name = json.dumps(resource[:MAX_NAME_IN_PATH])
     return Violation(f"options.capacity[{name}]", "the capacity is 0; it is at least 1")
 
 
 def gap_fault(gap: Duration) -> Violation | None:
-    """Return what is wrong with a gap; None where it can be used."""
+    """Return the violation of a gap; None if the gap is valid."""
     fault = _describe_gap(gap)
     return Violation("options.min_gap", fault) if fault else None
 
@@ -165,14 +168,14 @@ def _describe_gap(gap: Duration) -> str | None:
 
 
 def find_faults(request: EventList) -> Iterator[Fault]:
-    """Yields the faults of the events' times, in the order of the list."""
+    """Yield the faults of the events' times, in the order of the list."""
     for position, event in enumerate(request.events):
         for kind in event_faults(event):
             yield Fault(position, kind)
 
 
 def event_faults(event: Event) -> Iterator[FaultKind]:
-    """Yields the faults of an event's times."""
+    """Yield the faults of an event's times."""
     start = list(_timestamp_faults(event, "start"))
     end = list(_timestamp_faults(event, "end"))
     yield from start

@@ -1,16 +1,17 @@
-"""Text from elsewhere, made fit for a terminal."""
+"""Text of unknown origin, made safe to print on a terminal."""
 
 import unicodedata
 
-# Both join what they stand between, as in many emoji and in Persian.
+# Format characters (Cf) that many emoji and Persian words need.
 _JOINERS = "\u200c\u200d"
 
 
 def printable(text: str) -> str:
-    """One line that moves no cursor, sets no colour and turns no text around.
+    """Return the text as one line without control sequences.
 
-    White space becomes single spaces; control and format characters (Unicode's
-    Cc and Cf) are written as Python's escape sequences.
+    White space becomes single spaces. Control, format and surrogate characters (Unicode's Cc, Cf
+    and Cs) become Python's escape sequences, so that they cannot move the cursor, set a colour or
+    reverse the text.
     """
     line = " ".join(text.split())
     return line if line.isprintable() else "".join(map(_printable_character, line))

@@ -1,4 +1,4 @@
-"""Conflicts that come again: the same events at the same time of day, every day or some weeks."""
+"""Conflicts that recur: the same events at the same time of day, daily or every few weeks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from double_booked.view.conflict_report import ConflictReport, Entry
 from double_booked.view.times import day_of, format_span, moment_of
 
 MIN_TIMES = 3
-"""What comes fewer times is reported one by one."""
+"""Conflicts that recur fewer times are reported one by one."""
 
 _WEEK = 7
 
 Dated = tuple[date, int]
-"""The day on which a group begins, and the number of the group."""
+"""The day on which a group starts, and the index of the group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Groups that are alike but for their days.
+    """Groups that differ only in their days.
 
     Attributes:
-        groups: Their numbers among the groups of the report, in order.
-        days: How many days are from each to the next: 1, or those of some weeks.
-        first: The day on which the first begins.
-        last: The day on which the last begins.
+        groups: Their indices among the groups of the report, in order.
+        days: The number of days from one to the next: 1, or a multiple of 7.
+        first: The day on which the first group starts.
+        last: The day on which the last group starts.
     """
 
     groups: tuple[int, ...]
@@ -35,11 +35,11 @@ class Repeat:
     last: date
 
     def describe(self, span: Span, zone: tzinfo | None) -> str:
-        """Return when it comes, like "every Monday 09:00-09:30 from ... to ..., 17 times".
+        """Return the times, like "every Monday 09:00-09:30 from 2 Nov to 22 Feb 2027, 17 times".
 
         Args:
-            span: What of the first group comes again, in nanoseconds since 1970.
-            zone: Where the reader is.
+            span: The span of the first group that recurs, in nanoseconds since 1970.
+            zone: The reader's time zone; None is that of this machine.
         """
         clock = format_span(*span, day_of(span[0], zone), zone)
         year = "" if self.first.year == self.last.year else f" {self.first.year}"
@@ -56,37 +56,48 @@ class Repeat:
 
 
 def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
-    """Return the groups that come again at least MIN_TIMES times, each in one repeat at most.
+    """Return the groups that recur at least MIN_TIMES times; a group is in at most one repeat.
 
-    Groups are alike where the same series, or events of one id, under the same titles overlap in
+    A group recurs if the same series, or events with the same ids, overlap with the same titles in
     the same way on the same resource, at the same time of day in the zone.
 
     Args:
-        report: What conflicts.
-        zone: Where the reader is; None is where this machine is.
+        report: The events and conflicts.
+        zone: The reader's time zone; None is that of this machine.
     """
     alike: dict[object, list[Dated]] = {}
     for number, group in enumerate(report.groups):
         first = moment_of(report.entries[group.members[0]].start, zone).date()
-        key = _likeness(group, report, first, zone)
+        key = _key_without_day(group, report, first, zone)
         alike.setdefault(key, []).append((first, number))
-    found = [each for dated in alike.values() if len(dated) >= MIN_TIMES for each in _best(dated)]
-    return sorted(found, key=lambda each: each.groups)
+    several = [dated for dated in alike.values() if len(dated) >= MIN_TIMES]
+    repeats = [repeat for dated in several for repeat in _best_repeats(dated)]
+    return sorted(repeats, key=lambda repeat: repeat.groups)
 
 
-def _likeness(group: Group, report: ConflictReport, first: date, zone: tzinfo | None) -> object:
-    """Return what groups have in common that are alike but for their days."""
-    midnight = datetime(first.year, first.month, first.day)  # noqa: DTZ001 - as clocks show it
+def _key_without_day(
+    group: Group, report: ConflictReport, first: date, zone: tzinfo | None
+) -> object:
+    """Return a key that is equal for groups that differ only in their days."""
+    midnight = datetime(first.year, first.month, first.day)  # noqa: DTZ001 - local time
 
-    def shown(instant: int) -> timedelta:
+    def since_midnight(instant: int) -> timedelta:
         return moment_of(instant, zone).replace(tzinfo=None) - midnight
 
     numbers = {position: number for number, position in enumerate(group.members)}
     entries = [report.entries[position] for position in group.members]
-    members = tuple((*_identity(each), shown(each.start), shown(each.end)) for each in entries)
+    members = tuple(
+        (*_identity(entry), since_midnight(entry.start), since_midnight(entry.end))
+        for entry in entries
+    )
     overlaps = tuple(
-        (shown(each.start), shown(each.end), each.depth, tuple(numbers[m] for m in each.members))
-        for each in group.overlaps
+        (
+            since_midnight(overlap.start),
+            since_midnight(overlap.end),
+            overlap.depth,
+            tuple(numbers[member] for member in overlap.members),
+        )
+        for overlap in group.overlaps
     )
     return group.resource, members, overlaps
 
@@ -95,19 +106,22 @@ def _identity(entry: Entry) -> tuple[str, str]:
     return entry.location.series or entry.id, entry.name
 
 
-def _best(dated: Sequence[Dated]) -> list[Repeat]:
-    """Return the repeats of groups that are alike: daily or by weeks, what leaves fewer to tell."""
+def _best_repeats(dated: Sequence[Dated]) -> list[Repeat]:
+    """Return the daily or the weekly repeats of similar groups, whichever gives a shorter report.
+
+    The report has one line for each repeat and one for each group outside of them.
+    """
     ordered = sorted(dated)
-    daily = [each for each in _runs(ordered) if each.days == 1]
+    daily = [run for run in _runs(ordered) if run.days == 1]
     by_weekday: dict[int, list[Dated]] = {}
     for day, number in ordered:
         by_weekday.setdefault(day.weekday(), []).append((day, number))
-    weekly = [each for days in by_weekday.values() for each in _runs(days)]
+    weekly = [run for days in by_weekday.values() for run in _runs(days)]
     return min(daily, weekly, key=lambda runs: len(runs) - sum(len(run.groups) for run in runs))
 
 
 def _runs(dated: Sequence[Dated]) -> Iterator[Repeat]:
-    """Yield the longest runs of days that are equally far apart, from the first on."""
+    """Yield runs of equally spaced days, each as long as possible, from the first day on."""
     start = 0
     while start + MIN_TIMES <= len(dated):
         step = dated[start + 1][0] - dated[start][0]

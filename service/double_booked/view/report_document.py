@@ -1,4 +1,4 @@
-"""What a report tells, as one model; docs/report.schema.json is its JSON."""
+"""The report for programs: the contents of `--format=report`, described by report.schema.json."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from double_booked.view.repeats import Repeat
 from double_booked.view.times import format_rfc3339
 
 VERSION = 1
-"""Goes up when a field is taken away or means something else; new fields may come."""
+"""Increases when a field is removed or changes its meaning, not when a field is added."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """A half-open span; times are RFC 3339 in UTC, and equal for an instant."""
+    """A half-open span, as RFC 3339 in UTC; start and end are equal for an instant."""
 
     start: str
     end: str
@@ -25,21 +25,22 @@ class TimeSpan:
 
 @dataclass(frozen=True, slots=True)
 class ReportedEvent:
-    """An event that was read.
+    """An event of the request.
 
     Attributes:
-        id: Its id; "" without. Of a series, its UID and the date that the series has for it.
-        title: As it is written.
-        description: As it is written.
+        id: Its id; "" without. For an event of a series, the UID and its date in the series.
+        title: The title as it is written.
+        description: The description as it is written.
         start: RFC 3339 in UTC.
-        end: The same; equal to the start for an instant.
-        all_day: Whether it is of whole days.
-        resources: What it takes; "" is the unnamed resource.
-        file: Where it is written.
-        line: Its first line there, from 1; None where the format has none.
-        field: What finds it in a file without lines, like "events[3]"; None with a line.
-        series: What names the series that it is one of; None if it is of none.
-        suggestions: Where it could go instead, nearest first; None if it was not asked for.
+        end: RFC 3339 in UTC; equal to the start for an instant.
+        all_day: Whether it is written as whole days.
+        resources: The resources that it occupies; "" is the unnamed resource.
+        file: The file in which it is written.
+        line: Its first line in the file, from 1; None if the format has no lines.
+        field: Its path in a file without lines, like "events[3]"; None if it has a line.
+        series: The UID of its series; None for a single event.
+        suggestions: The free spans to which it could move, nearest first; None if it need not
+            move, or if no suggestions were requested.
     """
 
     id: str
@@ -62,9 +63,9 @@ class ReportedOverlap:
 
     Attributes:
         start: RFC 3339 in UTC.
-        end: The same.
-        depth: How many are present.
-        events: Who: their indices among the events. Empty where there were too many to say.
+        end: RFC 3339 in UTC.
+        depth: How many events are present.
+        events: The indices of the present events; empty if the answer was too large to list them.
     """
 
     start: str
@@ -78,9 +79,9 @@ class ReportedConflict:
     """Events that conflict on a resource, directly or through one another.
 
     Attributes:
-        resource: Its name; "" is the unnamed resource.
-        events: Their indices among the events, by start.
-        overlaps: When more of them are present than the capacity, in order.
+        resource: The name; "" is the unnamed resource.
+        events: The indices of the events, by start.
+        overlaps: The spans in which more of them are present than the capacity, in order.
     """
 
     resource: str
@@ -90,13 +91,13 @@ class ReportedConflict:
 
 @dataclass(frozen=True, slots=True)
 class ReportedRepeat:
-    """Conflicts that are alike but for their days.
+    """Conflicts that differ only in their days.
 
     Attributes:
-        conflicts: Their indices among the conflicts, in order.
-        days: How many days are from each to the next.
-        first: The day on which the first begins, in the time zone of the report.
-        last: The day on which the last begins.
+        conflicts: The indices of the conflicts, in order.
+        days: The number of days from one to the next.
+        first: The day on which the first starts, in the time zone of the report.
+        last: The day on which the last starts.
     """
 
     conflicts: tuple[int, ...]
@@ -107,15 +108,15 @@ class ReportedRepeat:
 
 @dataclass(frozen=True, slots=True)
 class ReportDocument:
-    """All of it.
+    """The whole report.
 
     Attributes:
         version: VERSION.
         summary: One sentence for people.
-        timezone: The zone of the reader, like Europe/Berlin; None is that of the machine.
-        events: Every event that was read, conflicting or not.
-        conflicts: In the order of their first events.
-        repeats: Conflicts that come again.
+        timezone: The reader's time zone, like Europe/Berlin; None is that of the machine.
+        events: Every event of the request, conflicting or not.
+        conflicts: The conflicts, in the order of their first events.
+        repeats: The conflicts that recur.
     """
 
     version: int
@@ -129,13 +130,13 @@ class ReportDocument:
 def make_document(
     report: ConflictReport, request: EventList, zone: tzinfo | None, repeats: Sequence[Repeat]
 ) -> ReportDocument:
-    """Return the model of what was found.
+    """Return the document of a report.
 
     Args:
-        report: What conflicts.
-        request: The request.
-        zone: Where the reader is; None is where this machine is.
-        repeats: Groups of the report that come again.
+        report: The events and conflicts.
+        request: The events and options that the report is about.
+        zone: The reader's time zone; None is that of this machine.
+        repeats: The groups of the report that recur.
     """
     return ReportDocument(
         VERSION,
@@ -149,7 +150,7 @@ def make_document(
 
 def _event(report: ConflictReport, position: int, event: Event) -> ReportedEvent:
     entry = report.entries[position]
-    place = entry.location
+    location = entry.location
     suggestions = report.suggestions.get(position)
     return ReportedEvent(
         event.id,
@@ -157,12 +158,12 @@ def _event(report: ConflictReport, position: int, event: Event) -> ReportedEvent
         event.description,
         format_rfc3339(entry.start),
         format_rfc3339(entry.end),
-        place.is_all_day,
+        location.is_all_day,
         entry.resources,
-        place.file,
-        place.line,
-        None if place.line else place.field,
-        place.series or None,
+        location.file,
+        location.line,
+        None if location.line else location.field,
+        location.series or None,
         None if suggestions is None else tuple(map(_span, suggestions)),
     )
 

@@ -1,4 +1,4 @@
-"""Times as people write them, compactly, in a zone; None is the zone of this machine."""
+"""Times in a compact form for people, in a time zone; None is that of this machine."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -8,9 +8,13 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def moment_of(instant: int, zone: tzinfo | None) -> datetime:
-    """The whole second of an instant, which is in nanoseconds since 1970, in the zone.
+    """Return the whole second of an instant as a datetime in the zone.
 
-    Where the zone's calendar would leave the years 1 to 9999, it is in UTC.
+    If that is outside the years 1 to 9999 in the zone, the datetime is in UTC.
+
+    Args:
+        instant: Nanoseconds since 1970.
+        zone: The time zone.
     """
     moment = EPOCH + timedelta(seconds=instant // NANOS_PER_SECOND)
     try:
@@ -20,27 +24,27 @@ def moment_of(instant: int, zone: tzinfo | None) -> datetime:
 
 
 def instant_of(local: datetime, zone: tzinfo) -> int:
-    """Return a time that clocks of the zone show, in nanoseconds since 1970."""
+    """Return the instant of a naive local time in the zone, in nanoseconds since 1970."""
     return to_instant(local.replace(tzinfo=zone))
 
 
 def day_of(instant: int, zone: tzinfo | None) -> date:
-    """The day in which an instant lies, given in nanoseconds since 1970."""
+    """Return the day of an instant, which is in nanoseconds since 1970, in the zone."""
     return moment_of(instant, zone).date()
 
 
 def is_midnight(instant: int, zone: tzinfo | None) -> bool:
-    """Return whether clocks of the zone show 00:00 at an instant."""
+    """Return whether an instant is exactly 00:00 in the zone."""
     return not instant % NANOS_PER_SECOND and moment_of(instant, zone).time() == time()
 
 
 def name_of_zone(instant: int, zone: tzinfo | None) -> str:
-    """What clocks go by at an instant, like "CET", "+03" or "UTC"."""
+    """Return the zone's abbreviation at an instant, like "CET", "+03" or "UTC"."""
     return f"{moment_of(instant, zone):%Z}"
 
 
 def format_rfc3339(instant: int) -> str:
-    """Return an instant like "2026-11-02T09:00:00Z", with as many decimals as it needs."""
+    """Return an instant as RFC 3339 in UTC, with only the decimals that it needs."""
     nanos = instant % NANOS_PER_SECOND
     fraction = f".{nanos:09}".rstrip("0") if nanos else ""
     moment = moment_of(instant, UTC)
@@ -48,32 +52,33 @@ def format_rfc3339(instant: int) -> str:
 
 
 def format_day(day: date) -> str:
-    """Like "Mon 2 Nov 2026"."""
+    """Return a day like "Mon 2 Nov 2026"."""
     return f"{day:%a} {day.day} {day:%b} {day.year:04}"
 
 
 def format_duration(nanoseconds: int) -> str:
-    """Like "1h30m", "15m", "2d" or "0.25s"; nothing is "0s"."""
+    """Return a duration like "1h30m", "15m", "2d" or "0.25s"; zero is "0s"."""
     seconds, nanos = divmod(nanoseconds, NANOS_PER_SECOND)
-    told = ""
+    text = ""
     for unit, length in _UNITS:
         count, seconds = divmod(seconds, length)
         fraction = f".{nanos:09}".rstrip("0") if nanos and unit == "s" else ""
         if count or fraction:
-            told += f"{count}{fraction}{unit}"
-    return told or "0s"
+            text += f"{count}{fraction}{unit}"
+    return text or "0s"
 
 
 def format_span(start: int, end: int, day: date, zone: tzinfo | None) -> str:
-    """Like "09:00-10:30", with the days that are not `day`; an instant is like "09:00".
+    """Return a span like "09:00-10:30", or an instant like "09:00".
 
-    Where the clocks change within, both times name theirs: "01:30 CEST-02:30 CET".
+    A day other than `day` is included, and so is the zone's abbreviation if its offset changes
+    within the span: "01:30 CEST-02:30 CET".
 
     Args:
-        start: In nanoseconds since 1970.
-        end: The same; not before start. Midnight after a day is that day's 24:00.
-        day: The day that the reader knows of.
-        zone: Where the reader is.
+        start: Nanoseconds since 1970.
+        end: Nanoseconds since 1970, not before the start; midnight is 24:00 of the day before.
+        day: The day that is shown elsewhere, for example in a heading.
+        zone: The reader's time zone.
     """
     first, last = day_of(start, zone), day_of(max(start, end - 1), zone)
     clock = _clock(end, zone) if day_of(end, zone) == last else "24:00"
