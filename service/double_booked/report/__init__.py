@@ -1,1 +1,1 @@
-"""Conflicts for people and programs: as text, as JSON, as a page."""
+"""Conflicts and free times as text, JSON, HTML, annotations and calendars."""

@@ -1,4 +1,4 @@
-"""The starts that proposed times may have: midnights and quarters of hours of a zone's days."""
+"""The starts that suggested times may have: the midnights and quarter hours of a zone's days."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -7,51 +7,51 @@ from functools import lru_cache, partial
 from double_booked.view.times import instant_of
 
 _STEP_MINUTES = 15
-_DAYS_KEPT = 1_000
+_CACHED_DAYS = 1_000
 
 
 class DayStarts:
     """Computes instants of the days of a zone, in nanoseconds since 1970.
 
-    A year's events ask for the same few hundred days, so each is kept.
+    The events of a year need the same few hundred days, so each day is cached.
     """
 
     def __init__(self, zone: tzinfo, hours: tuple[int, int], days_around: int) -> None:
         """Set up for a zone.
 
         Args:
-            zone: Whose days.
-            hours: From and up to what hour quarters are wanted.
-            days_around: How many days before and after a day belong to it in `midnights` and
-                `quarters`.
+            zone: The zone of the days.
+            hours: The first hour and the hour after the last, between which quarters are computed.
+            days_around: How many days before and after a day `midnights` and `quarters` include.
         """
         self._zone = zone
         self._hours = hours
         self._days_around = days_around
-        self._midnight_of = lru_cache(_DAYS_KEPT)(partial(self._instant, minutes=0))
-        self._quarters_of = lru_cache(_DAYS_KEPT)(self._make_quarters)
-        self.quarters = lru_cache(_DAYS_KEPT)(self._make_all_quarters)
-        self.opening = lru_cache(_DAYS_KEPT)(self._make_opening)
+        self._midnight_of = lru_cache(_CACHED_DAYS)(partial(self._instant, minutes=0))
+        self._quarters_of = lru_cache(_CACHED_DAYS)(self._make_quarters)
+        self.quarters = lru_cache(_CACHED_DAYS)(self._make_all_quarters)
+        self.opening = lru_cache(_CACHED_DAYS)(self._make_opening)
 
     def midnights(self, day: date) -> list[int]:
-        """Return the midnights around a day."""
-        return [self._midnight_of(each) for each in self._days(day)]
+        """Return the midnights of the days around a day, in order."""
+        return [self._midnight_of(near) for near in self._days(day)]
 
     def _make_all_quarters(self, day: date) -> list[int]:
-        """Return the quarters of hours around a day, in order and each once."""
-        return sorted({each for near in self._days(day) for each in self._quarters_of(near)})
+        """Return the quarter hours of the days around a day, in order and without duplicates."""
+        return sorted({quarter for near in self._days(day) for quarter in self._quarters_of(near)})
 
     def _make_opening(self, day: date) -> tuple[int, int]:
-        """Return from and up to when the wanted hours of a day last."""
+        """Return the start of the first hour of a day and the end of its last."""
         first, last = self._hours
         return self._instant(day, first * 60), self._instant(day, last * 60)
 
     def _make_quarters(self, day: date) -> list[int]:
         first, last = self._hours
-        return [self._instant(day, each) for each in range(first * 60, last * 60, _STEP_MINUTES)]
+        minutes = range(first * 60, last * 60, _STEP_MINUTES)
+        return [self._instant(day, minute) for minute in minutes]
 
     def _days(self, day: date) -> Iterator[date]:
-        """Yield the days around a day; the calendar's last has no next midnight."""
+        """Yield the days around a day, except the calendar's last, which has no next midnight."""
         for number in range(-self._days_around, self._days_around + 1):
             ordinal = day.toordinal() + number
             if date.min.toordinal() < ordinal < date.max.toordinal():

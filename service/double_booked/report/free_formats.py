@@ -1,15 +1,12 @@
 """Free times as text for people, JSON for programs, and a calendar."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
-
-from icalendar import Calendar
-from icalendar import Event as Vevent
+from datetime import datetime, tzinfo
 
 from double_booked.conflicts.instants import Span
+from double_booked.report.ics_feed import make_calendar, make_event
 from double_booked.view.conflict_report import pluralize
 from double_booked.view.printable import printable
 from double_booked.view.times import (
@@ -23,18 +20,18 @@ from double_booked.view.times import (
 )
 
 MAX_NAMES = 3
-"""How many resources a line names before it counts the others."""
+"""The maximum number of resources that a line names; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class FreeTimes:
-    """What was looked for, and what was found.
+    """The result of a search for free times.
 
     Attributes:
         spans: The free times, the earliest first.
-        resources: The names of what is free then, in order; "" is the unnamed resource.
-        length: How long each is, in nanoseconds.
-        within: The span in which they were looked for, in nanoseconds since 1970.
+        resources: The names of the resources that are free then, in order; "" is the unnamed one.
+        length: The length of each free time, in nanoseconds.
+        within: The span that was searched, in nanoseconds since 1970.
     """
 
     spans: Sequence[Span]
@@ -51,14 +48,15 @@ def render_text(free: FreeTimes, zone: tzinfo) -> Iterator[str]:
         yield f"{format_day(day)}, {span} ({name_of_zone(start, zone)})"
     length = format_duration(free.length)
     if free.spans:
-        yield f"{pluralize(len(free.spans), 'free time')} of {length} for {_name(free.resources)}."
+        number = pluralize(len(free.spans), "free time")
+        yield f"{number} of {length} for {_join_names(free.resources)}."
         return
-    first, last = (f"{moment_of(each, zone):%Y-%m-%d %H:%M}" for each in free.within)
-    yield f"No free time of {length} for {_name(free.resources)} from {first} to {last}."
+    first, last = (f"{moment_of(instant, zone):%Y-%m-%d %H:%M}" for instant in free.within)
+    yield f"No free time of {length} for {_join_names(free.resources)} from {first} to {last}."
 
 
 def render_json(free: FreeTimes) -> str:
-    """Return an object with the times, RFC 3339 in UTC, and the names of what is free then."""
+    """Return an object with the free times, RFC 3339 in UTC, and the names of the resources."""
     times = [
         {"start": format_rfc3339(start), "end": format_rfc3339(end)} for start, end in free.spans
     ]
@@ -66,33 +64,24 @@ def render_json(free: FreeTimes) -> str:
 
 
 def render_ics(free: FreeTimes, now: datetime) -> bytes:
-    """Return a calendar with an event for each free time; the events take no time themselves.
+    """Return a calendar with a transparent event for each free time.
 
-    The same time for the same resources keeps its UID.
+    The same time for the same resources always has the same UID.
 
     Args:
-        free: What to write.
-        now: When that is written.
+        free: The free times.
+        now: The time at which the calendar is written.
     """
-    calendar = Calendar()
-    calendar.add("PRODID", "-//double-booked//free//EN")
-    calendar.add("VERSION", "2.0")
-    calendar.add("X-WR-CALNAME", "Free times")
-    for start, end in free.spans:
-        key = repr((start, end, list(free.resources)))
-        event = Vevent()
-        event.add("UID", f"{hashlib.sha256(key.encode()).hexdigest()[:32]}@double-booked")
-        event.add("DTSTAMP", now)
-        event.add("DTSTART", moment_of(start, UTC))
-        event.add("DTEND", moment_of(end, UTC))
-        event.add("SUMMARY", f"Free: {_name(free.resources)}")
-        event.add("TRANSP", "TRANSPARENT")
-        calendar.add_component(event)
+    calendar = make_calendar("free", "Free times")
+    summary = f"Free: {_join_names(free.resources)}"
+    for span in free.spans:
+        key = (*span, list(free.resources))
+        calendar.add_component(make_event(key, span, summary, now))
     content: bytes = calendar.to_ical()
     return content
 
 
-def _name(resources: Sequence[str]) -> str:
+def _join_names(resources: Sequence[str]) -> str:
     names = [printable(name) or "events without a resource" for name in resources]
     if len(names) > MAX_NAMES:
         names = [*names[:MAX_NAMES], f"{len(names) - MAX_NAMES} more"]

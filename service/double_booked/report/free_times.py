@@ -1,4 +1,4 @@
-"""The next times at which every resource has room for one more event."""
+"""The next spans in which every resource has room for one more event."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -18,15 +18,15 @@ _WHOLE_DAY = (0, 24)
 
 @dataclass(frozen=True, slots=True)
 class FreeTimeOptions:
-    """What the free times should be like.
+    """The properties of the free times to find.
 
     Attributes:
-        length: How long each is, in nanoseconds; more than 0.
-        gap: How long after its end a time must stay free, in nanoseconds.
-        hours: From and up to what hour of a day it may last; (0, 24) is any time, also over
-            midnight.
-        within: The span in which to look, in nanoseconds since 1970.
-        zone: Whose days and hours.
+        length: The length of each, in nanoseconds; more than 0.
+        gap: How long after its end it must stay free, in nanoseconds.
+        hours: The hour of a day at which it may start, and the hour at which it must end; (0, 24)
+            allows any time, also across midnight.
+        within: The span to search, in nanoseconds since 1970.
+        zone: The time zone of the days and hours.
     """
 
     length: int
@@ -37,11 +37,11 @@ class FreeTimeOptions:
 
 
 def find_full_spans(request: EventList) -> list[Span]:
-    """Return the spans in which at least one resource has no room for one more event.
+    """Return the spans in which at least one resource has no room for one more event, in order.
 
     Args:
-        request: The events, which the engine accepts; an event takes its resources for the gap of
-            the options too, and a resource has room below its capacity.
+        request: Valid events and options. An event occupies its resources for the gap after its
+            end too; a resource has room if fewer events are present than its capacity.
     """
     gap = gap_of(request.options)
     by_resource: dict[str, list[Occupied]] = {}
@@ -56,30 +56,30 @@ def find_full_spans(request: EventList) -> list[Span]:
     return merge_spans(sorted(full))
 
 
-def find_free_times(taken: Sequence[Span], options: FreeTimeOptions) -> Iterator[Span]:
-    """Yield the free times, the earliest first; none overlaps another.
+def find_free_times(full: Sequence[Span], options: FreeTimeOptions) -> Iterator[Span]:
+    """Yield the free times, the earliest first; they do not overlap.
 
-    Each starts at a quarter of an hour, or where what is taken ends.
+    Each starts at a quarter of an hour, or at the end of a full span.
 
     Args:
-        taken: The spans that are not free, in order and apart, as `find_taken` returns them.
-        options: What the times should be like.
+        full: The full spans, in order and disjoint, as `find_full_spans` returns them.
+        options: The properties of the free times.
     """
     for first, last in _allowed(options):
         start = _next_quarter(first, options.zone)
         while start + options.length <= last:
-            blocking = _first_blocking(taken, start, start + options.length + options.gap)
-            if blocking is None:
+            next_full = _first_full(full, start, start + options.length + options.gap)
+            if next_full is None:
                 yield start, start + options.length
                 start = _next_quarter(start + options.length, options.zone)
-            elif blocking[0] < blocking[1]:
-                start = blocking[1]
-            else:  # the instant itself is taken, and what follows is free
-                start = _next_quarter(blocking[1] + 1, options.zone)
+            elif next_full[0] < next_full[1]:
+                start = next_full[1]
+            else:  # only this instant is full
+                start = _next_quarter(next_full[1] + 1, options.zone)
 
 
 def _allowed(options: FreeTimeOptions) -> Iterator[Span]:
-    """Yield the spans within which a time may lie, in order."""
+    """Yield the spans in which a free time may lie, in order."""
     start, end = options.within
     if options.hours == _WHOLE_DAY:
         yield start, end
@@ -95,17 +95,17 @@ def _allowed(options: FreeTimeOptions) -> Iterator[Span]:
 
 
 def _next_quarter(instant: int, zone: tzinfo) -> int:
-    """Return the first quarter of an hour, as clocks of the zone show it, that is not before."""
+    """Return the first quarter of an hour, in local time of the zone, at or after an instant."""
     offset = moment_of(instant, zone).utcoffset() or timedelta(0)
     shift = int(offset.total_seconds()) * NANOS_PER_SECOND
     return -(-(instant + shift) // _QUARTER) * _QUARTER - shift
 
 
-def _first_blocking(taken: Sequence[Span], start: int, end: int) -> Span | None:
-    """Return the first taken span that a free time, its gap included, would meet."""
-    index = bisect_right(taken, (start, start))
-    if index and (taken[index - 1][1] > start or taken[index - 1][0] == start):
-        return taken[index - 1]
-    if index < len(taken) and taken[index][0] < end:
-        return taken[index]
+def _first_full(full: Sequence[Span], start: int, end: int) -> Span | None:
+    """Return the first full span that a free time from start to end, with its gap, would meet."""
+    index = bisect_right(full, (start, start))
+    if index and (full[index - 1][1] > start or full[index - 1][0] == start):
+        return full[index - 1]
+    if index < len(full) and full[index][0] < end:
+        return full[index]
     return None

@@ -1,4 +1,4 @@
-"""Clashes as a calendar to subscribe to (RFC 5545)."""
+"""Overlaps as a calendar to subscribe to (RFC 5545)."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -7,45 +7,72 @@ from icalendar import Calendar
 from icalendar import Event as Vevent
 
 from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.printable import printable
 from double_booked.view.times import moment_of
 
 
 def render(report: ConflictReport, now: datetime) -> bytes:
-    """A VEVENT for each time in which too many are present; they take no time themselves.
+    """Return a calendar with a VEVENT for each overlap.
 
-    Its UID is that of the same clash in the next answer. Times are cut to whole seconds.
+    The events are transparent, so they make nobody busy. An overlap has the same UID in every
+    report. Times are cut to whole seconds.
 
     Args:
-        report: What to tell.
-        now: When that is told.
+        report: The events and conflicts.
+        now: The time at which the calendar is written.
     """
-    calendar = Calendar()
-    calendar.add("PRODID", "-//double-booked//check//EN")
-    calendar.add("VERSION", "2.0")
-    calendar.add("X-WR-CALNAME", "Double bookings")
+    calendar = make_calendar("check", "Double bookings")
     for group in report.groups:
         for overlap in group.overlaps:
-            calendar.add_component(_clash(group, overlap, report, now))
+            calendar.add_component(_overlap_event(group, overlap, report, now))
     content: bytes = calendar.to_ical()
     return content
 
 
-def _clash(group: Group, overlap: Overlap, report: ConflictReport, now: datetime) -> Vevent:
+def make_calendar(command: str, name: str) -> Calendar:
+    """Return an empty calendar.
+
+    Args:
+        command: The command that writes it.
+        name: The name that calendar programs show.
+    """
+    calendar = Calendar()
+    calendar.add("PRODID", f"-//double-booked//{command}//EN")
+    calendar.add("VERSION", "2.0")
+    calendar.add("X-WR-CALNAME", name)
+    return calendar
+
+
+def make_event(key: tuple[object, ...], span: Span, summary: str, now: datetime) -> Vevent:
+    """Return a transparent event.
+
+    Args:
+        key: What identifies the event; the same key gives the same UID.
+        span: Start and end, in nanoseconds since 1970; equal for an instant.
+        summary: The title.
+        now: The time at which the calendar is written.
+    """
+    start, end = span
+    event = Vevent()
+    event.add("UID", f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}@double-booked")
+    event.add("DTSTAMP", now)
+    event.add("DTSTART", moment_of(start, UTC))
+    if end > start:
+        event.add("DTEND", moment_of(end, UTC))
+    event.add("SUMMARY", summary)
+    event.add("TRANSP", "TRANSPARENT")
+    return event
+
+
+def _overlap_event(group: Group, overlap: Overlap, report: ConflictReport, now: datetime) -> Vevent:
     entries = [report.entries[position] for position in overlap.members]
     names = [entry.name for entry in entries]
-    told = " / ".join(names) or pluralize(overlap.depth, "event")
-    where = f"{printable(group.resource)}: " if group.resource else ""
-    key = repr((group.resource, overlap.start, overlap.end, sorted(names)))
-    clash = Vevent()
-    clash.add("UID", f"{hashlib.sha256(key.encode()).hexdigest()[:32]}@double-booked")
-    clash.add("DTSTAMP", now)
-    clash.add("DTSTART", moment_of(overlap.start, UTC))
-    if overlap.end > overlap.start:
-        clash.add("DTEND", moment_of(overlap.end, UTC))
-    clash.add("SUMMARY", f"{where}{told}")
-    places = [f"{entry.name} ({printable(str(entry.location))})" for entry in entries]
-    clash.add("DESCRIPTION", "\n".join([f"{overlap.depth} at once", *places]))
-    clash.add("TRANSP", "TRANSPARENT")
-    return clash
+    events = " / ".join(names) or pluralize(overlap.depth, "event")
+    resource = f"{printable(group.resource)}: " if group.resource else ""
+    key = (group.resource, overlap.start, overlap.end, sorted(names))
+    event = make_event(key, overlap.span, f"{resource}{events}", now)
+    locations = [f"{entry.name} ({printable(str(entry.location))})" for entry in entries]
+    event.add("DESCRIPTION", "\n".join([f"{overlap.depth} at once", *locations]))
+    return event

@@ -6,5 +6,5 @@ from double_booked.api.scheduling_pb2 import ConflictList
 
 
 def render(conflicts: ConflictList) -> str:
-    """The protobuf JSON of a ConflictList, in ASCII; the same conflicts give the same text."""
+    """Return the protobuf JSON of a ConflictList, in ASCII; equal lists give equal text."""
     return json_format.MessageToJson(conflicts)

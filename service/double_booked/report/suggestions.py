@@ -1,4 +1,4 @@
-"""Where the events of a clash could go instead."""
+"""Suggestions of free times to which conflicting events could move."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,25 +16,25 @@ from double_booked.view.conflict_report import ConflictReport, Entry
 from double_booked.view.times import day_of, moment_of
 
 DAYS_AROUND = 14
-"""How many days before and after its own a time for an event is looked for."""
+"""How many days before and after an event free times for it are searched."""
 
 _A_DAY = 86_400 * NANOS_PER_SECOND
 _AROUND = DAYS_AROUND * _A_DAY
 
 LAST_BOOKED = "~~"
-"""Sorts after all times, and after "~", which stands for an unknown one."""
+"""Sorts after all booking times, and after "~", which stands for an unknown time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestionOptions:
-    """What the proposed times should be like.
+    """The properties of the suggested times.
 
     Attributes:
-        number: How many to propose for an event.
-        hours: From and up to what hour of a day an event may last; (0, 24) is any time. Events of
-            whole days are not asked for theirs.
-        within: The time that is known; None if all is.
-        zone: Whose days and hours.
+        number: How many to suggest for an event.
+        hours: The hour of a day at which an event may start, and the hour at which it must end;
+            (0, 24) allows any time. Events of whole days are exempt.
+        within: The span whose events are known, in nanoseconds since 1970; None if all are.
+        zone: The time zone of the days and hours.
     """
 
     number: int
@@ -44,7 +44,7 @@ class SuggestionOptions:
 
 
 class Suggester:
-    """Proposes times for events to move to."""
+    """Suggests free times for the conflicting events of a report."""
 
     def __init__(
         self,
@@ -56,11 +56,11 @@ class Suggester:
         """Set up for a request.
 
         Args:
-            report: The clashes, with who overlaps when; one that does not say is passed over.
-            request: The request.
-            booked: When each event of the request was booked, in a form that sorts by time; "" is
-                last.
-            options: What the times should be like.
+            report: The events and conflicts; overlaps without members are ignored.
+            request: The events and options that the report is about.
+            booked: When each event of the request was booked, in a form that sorts by time; ""
+                sorts last.
+            options: The properties of the suggested times.
         """
         self._report = report
         self._request = request
@@ -70,71 +70,77 @@ class Suggester:
         self._gap = gap_of(request.options)
 
     def suggest(self) -> dict[int, list[Span]]:
-        """Return the proposed times, nearest first, by the position of an event that is to move.
+        """Return the suggested times, nearest first, by the position of an event that must move.
 
-        Of a clash, in the order in which they were booked, an event stays if there is room for it
-        beside those that stay, else it is to move. If it alone did, it would clash with nothing at
-        a proposed time. Those that are proposed for an event do not overlap.
+        The events of a group are considered in the order in which they were booked. An event stays
+        if there is room for it beside those that stay; otherwise it must move. A suggested time is
+        free of conflicts as long as only that event moves. The times suggested for an event do not
+        overlap each other.
         """
         moving = {
             position for group in self._report.groups for position in self._events_to_move(group)
         }
-        taken = self._full_spans(moving)
-        return {position: list(self._suggestions(position, taken)) for position in sorted(moving)}
+        full = self._full_spans(moving)
+        return {position: list(self._suggestions(position, full)) for position in sorted(moving)}
 
     def _events_to_move(self, group: Group) -> Iterator[int]:
+        """Yield the positions of the events of a group that must move."""
         overlaps_of: dict[int, list[int]] = {}
-        for number, overlap in enumerate(group.overlaps):
+        for index, overlap in enumerate(group.overlaps):
             for position in overlap.members:
-                overlaps_of.setdefault(position, []).append(number)
+                overlaps_of.setdefault(position, []).append(index)
         staying = [0] * len(group.overlaps)
         capacity = capacity_of(group.resource, self._request.options)
-        for position in sorted(group.members, key=lambda each: (self._booked[each] or "~", each)):
+        for position in sorted(
+            group.members, key=lambda event: (self._booked[event] or "~", event)
+        ):
             overlaps = overlaps_of.get(position, [])
-            if any(staying[number] >= capacity for number in overlaps):
+            if any(staying[index] >= capacity for index in overlaps):
                 yield position
             else:
-                for number in overlaps:
-                    staying[number] += 1
+                for index in overlaps:
+                    staying[index] += 1
 
     def _full_spans(self, moving: Iterable[int]) -> dict[str, FullSpans]:
-        """Return when the resources of the moving events are taken."""
-        resources = {name for each in moving for name in self._report.entries[each].resources}
-        on: dict[str, list[Occupied]] = {name: [] for name in resources}
+        """Return the full spans of the resources of the events that move, by name."""
+        entries = self._report.entries
+        resources = {name for position in moving for name in entries[position].resources}
+        by_resource: dict[str, list[Occupied]] = {name: [] for name in resources}
         for position, event in enumerate(self._request.events if resources else ()):
-            wanted = resources.intersection(event.resources or ("",))
-            if wanted:
-                occupied = occupied_time(position, event, self._gap)
-                for name in wanted:
-                    on[name].append(occupied)
+            names = resources.intersection(event.resources or ("",))
+            if names:
+                span = occupied_time(position, event, self._gap)
+                for name in names:
+                    by_resource[name].append(span)
+        options = self._request.options
         return {
-            name: FullSpans(each, capacity_of(name, self._request.options))
-            for name, each in on.items()
+            name: FullSpans(occupied, capacity_of(name, options))
+            for name, occupied in by_resource.items()
         }
 
-    def _suggestions(self, position: int, taken_times: Mapping[str, FullSpans]) -> Iterator[Span]:
+    def _suggestions(self, position: int, full_spans: Mapping[str, FullSpans]) -> Iterator[Span]:
         entry = self._report.entries[position]
         length = entry.end - entry.start
         occupied = occupied_time(position, self._request.events[position], self._gap)
-        # A day more than is proposed, so that no time that is cut off looks free.
+        # A day longer than the search on both sides, so that nothing looks free at its ends.
         first, last = entry.start - _AROUND - _A_DAY, occupied.end + _AROUND + _A_DAY
-        taken = [taken_times[name].without(occupied, first, last) for name in entry.resources]
+        full = [full_spans[name].without(occupied, first, last) for name in entry.resources]
         chosen: list[Span] = []
-        for start in self._candidates(entry, taken):
+        for start in self._candidates(entry, full):
             end = start + length
-            is_apart = all(end <= each[0] or each[1] <= start for each in chosen)
-            has_room = all(_has_room(spans, start, end + self._gap) for spans in taken)
+            is_apart = all(end <= span[0] or span[1] <= start for span in chosen)
+            has_room = all(_has_room(spans, start, end + self._gap) for spans in full)
             if is_apart and has_room and (start, end) not in chosen:
                 yield start, end
                 chosen.append((start, end))
                 if len(chosen) == self._options.number:
                     return
 
-    def _candidates(self, entry: Entry, taken: Iterable[Sequence[Span]]) -> Iterator[int]:
-        """Yield starts to try, nearest first: quarters of hours, and the ends of what is taken."""
+    def _candidates(self, entry: Entry, full: Iterable[Sequence[Span]]) -> Iterator[int]:
+        """Yield starts to try, nearest first: midnights, or quarters and ends of full spans."""
         length = entry.end - entry.start
         day = day_of(entry.start, self._options.zone)
-        openings = _openings(taken, length + self._gap, entry.start)
+        openings = _openings(full, length + self._gap, entry.start)
         if not openings:
             return
         if self._is_midnight(entry.start) and self._is_midnight(entry.end):
@@ -142,7 +148,7 @@ class Suggester:
             fits = self._is_known
         else:
             starts = _within(self._days.quarters(day), openings)
-            starts |= {each for opening in openings for each in opening}
+            starts |= {end for opening in openings for end in opening}
             fits = self._is_within_hours
         starts -= {entry.start}
         for start in _nearest_first(starts, entry.start):
@@ -170,14 +176,19 @@ class Suggester:
         return opening[0] <= start and end <= opening[1]
 
 
-def _openings(taken: Iterable[Sequence[Span]], length: int, origin: int) -> list[Span]:
-    """Return from which to which start something so long meets nothing taken, by start.
+def _openings(full: Iterable[Sequence[Span]], length: int, origin: int) -> list[Span]:
+    """Return the ranges of starts, ends included, at which an event meets no full span, in order.
 
-    At an instant that is taken it still may; who uses a start has to look once more.
+    It can still meet a full instant: callers check a start with `_has_room`.
+
+    Args:
+        full: The full spans of each resource of the event.
+        length: The length of the event with its gap, in nanoseconds.
+        origin: The start of the event; starts within DAYS_AROUND of it are considered.
     """
     begin, last = origin - _AROUND - 1, origin + _AROUND + 1
     openings = []
-    for start, end in sorted(span for spans in taken for span in spans):
+    for start, end in sorted(span for spans in full for span in spans):
         if begin <= min(start - length, last):
             openings.append((begin, min(start - length, last)))
         begin = max(begin, end)
@@ -187,15 +198,15 @@ def _openings(taken: Iterable[Sequence[Span]], length: int, origin: int) -> list
 
 
 def _within(starts: Sequence[int], openings: Iterable[Span]) -> set[int]:
-    """Return which of the starts, which are in order, lie in one of the openings."""
-    found: set[int] = set()
+    """Return the starts that lie in one of the openings; the starts are in order."""
+    inside: set[int] = set()
     for first, last in openings:
-        found.update(starts[bisect_left(starts, first) : bisect_right(starts, last)])
-    return found
+        inside.update(starts[bisect_left(starts, first) : bisect_right(starts, last)])
+    return inside
 
 
 def _nearest_first(starts: Iterable[int], origin: int) -> Iterator[int]:
-    """Yield the starts by their distance; of two as far away, the later one first."""
+    """Yield the starts by their distance from the origin, the later of two equally near first."""
     ordered = sorted(starts)
     middle = bisect_left(ordered, origin)
     return merge(
@@ -205,11 +216,17 @@ def _nearest_first(starts: Iterable[int], origin: int) -> Iterator[int]:
     )
 
 
-def _has_room(taken: Sequence[Span], start: int, end: int) -> bool:
-    """Whether nothing that is taken is met; spans are in order and apart, `end` is padded."""
-    index = bisect_right(taken, (start, end))
-    before = taken[index - 1] if index else None
-    after = taken[index] if index < len(taken) else None
+def _has_room(full: Sequence[Span], start: int, end: int) -> bool:
+    """Return whether an event meets no full span.
+
+    Args:
+        full: The full spans of a resource, in order and disjoint.
+        start: The start of the event.
+        end: The end of the event with its gap.
+    """
+    index = bisect_right(full, (start, end))
+    before = full[index - 1] if index else None
+    after = full[index] if index < len(full) else None
     if before and (before[1] > start or before[0] == start):
         return False
     return after is None or (after[0] >= end and after[0] != start)

@@ -23,14 +23,14 @@ from double_booked.view.times import (
 )
 
 MAX_OVERLAPS = 10
-"""How many overlaps of a group are told where not all are asked for."""
+"""The maximum number of overlaps of a group that are written, unless all are requested."""
 
 MAX_NAMES = 3
-"""How many names an overlap tells before it counts the others."""
+"""The maximum number of names in the line of an overlap; the other events are counted."""
 
 MAX_BAR_WIDTH = 28
 MIN_BAR_WIDTH = 12
-"""Where a terminal has no room for so much, no bars are drawn."""
+"""On a terminal with less room, no bars are drawn."""
 
 INDENT = "    "
 GAP = "  "
@@ -44,22 +44,22 @@ def write(
     all_overlaps: bool,
     repeats: Sequence[Repeat] = (),
 ) -> None:
-    """Writes which events conflict, group by group, day by day, and a summary.
+    """Write the conflicting events, by day and group, and a summary.
 
     Args:
-        console: Where to; no line is wider than it is. It should not highlight.
-        report: What to tell.
-        zone: Where the reader is; None is where this machine is.
-        all_overlaps: Whether to tell more than MAX_OVERLAPS of a group.
-        repeats: Groups that come again; of each, only the first is written, with when it does.
+        console: The output; lines are cut to its width. It should not highlight.
+        report: The events and conflicts.
+        zone: The reader's time zone; None is that of this machine.
+        all_overlaps: Whether to write more than MAX_OVERLAPS overlaps of a group.
+        repeats: Groups that recur; only the first of each is written, with the days of all.
     """
-    most = None if all_overlaps else MAX_OVERLAPS
-    Writer(console, console.width, report, zone, most, repeats).write()
+    max_overlaps = None if all_overlaps else MAX_OVERLAPS
+    Writer(console, console.width, report, zone, max_overlaps, repeats).write()
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes what `write` does, in parts."""
+    """Writes the parts of the text."""
 
     console: Console
     width: int
@@ -69,24 +69,24 @@ class Writer:
     repeats: Sequence[Repeat] = ()
 
     def write(self) -> None:
-        """Writes all of it."""
+        """Write all days, and the summary."""
         first = {repeat.groups[0]: repeat for repeat in self.repeats}
         later = {number for repeat in self.repeats for number in repeat.groups[1:]}
-        told = [each for each in enumerate(self.report.groups) if each[0] not in later]
-        for day, groups in groupby(told, lambda each: self._day(each[1])):
-            several = list(groups)
-            self.write_heading(self._entries(several[0][1])[0].start)
-            for number, group in several:
+        shown = [item for item in enumerate(self.report.groups) if item[0] not in later]
+        for day, items in groupby(shown, lambda item: self._day(item[1])):
+            numbered = list(items)
+            self.write_heading(self._entries(numbered[0][1])[0].start)
+            for number, group in numbered:
                 self.write_group(group, day, first.get(number))
         self.write_summary()
 
     def write_heading(self, instant: int) -> None:
-        """Writes the day of an instant, and what clocks go by then."""
+        """Write the day of an instant, with the abbreviation of the zone."""
         day = format_day(day_of(instant, self.zone))
         self.print_line(Text.assemble((day, "bold"), f" ({name_of_zone(instant, self.zone)})"))
 
     def write_summary(self) -> None:
-        """Writes how many conflict."""
+        """Write how many events conflict."""
         self.console.print(summarize(self.report), style="bold")
 
     def _day(self, group: Group) -> date:
@@ -96,7 +96,7 @@ class Writer:
         return [self.report.entries[position] for position in group.members]
 
     def print_line(self, line: Text) -> None:
-        """Writes a line, as much of it as the console is wide."""
+        """Write a line, cut to the width of the console."""
         line.rstrip()
         line.truncate(self.width, overflow="ellipsis")
         if self.console.color_system:
@@ -105,7 +105,7 @@ class Writer:
             self.console.file.write(f"{line.plain}\n")
 
     def write_group(self, group: Group, day: date, repeat: Repeat | None = None) -> None:
-        """Writes a group below the heading of a day, and when it comes again."""
+        """Write a group below the heading of a day, with the days on which it recurs."""
         self.print_line(Text(f"{GAP}{_describe_group(group)}"))
         if repeat:
             span = group.overlaps[0].start, group.overlaps[-1].end
@@ -114,26 +114,28 @@ class Writer:
             self.print_line(row)
         for overlap in group.overlaps[: self.max_overlaps]:
             self.print_line(self._overlap_line(overlap, day))
-        untold = len(group.overlaps[self.max_overlaps :]) if self.max_overlaps else 0
-        if untold:
-            self.print_line(Text(f"{GAP}! and {pluralize(untold, 'more overlap')}"))
+        left_out = len(group.overlaps[self.max_overlaps :]) if self.max_overlaps else 0
+        if left_out:
+            self.print_line(Text(f"{GAP}! and {pluralize(left_out, 'more overlap')}"))
         for position in group.members:
             self._write_suggestions(position, day)
         self.print_line(Text())
 
     def _write_suggestions(self, position: int, day: date) -> None:
-        if position in self.report.suggestions:
-            suggestions = self.report.suggestions[position]
-            name = _shorten(self.report.entries[position].name, self.width // 3)
-            times = ", ".join(format_span(*slot, day, self.zone) for slot in suggestions)
-            told = f"{name} could be {times}" if suggestions else f"{name}: no free time is near"
-            self.print_line(Text.assemble((f"{GAP}> ", "green"), told))
+        if position not in self.report.suggestions:
+            return
+        spans = self.report.suggestions[position]
+        name = _shorten(self.report.entries[position].name, self.width // 3)
+        times = ", ".join(format_span(*span, day, self.zone) for span in spans)
+        text = f"{name} could be {times}" if spans else f"{name}: no free time is near"
+        self.print_line(Text.assemble((f"{GAP}> ", "green"), text))
 
     def _overlap_line(self, overlap: Overlap, day: date) -> Text:
         span = format_span(overlap.start, overlap.end, day, self.zone)
-        lasts = format_duration(overlap.end - overlap.start)
-        told = f"{lasts}, {overlap.depth} at once" if lasts != "0s" else f"{overlap.depth} at once"
-        line = Text.assemble((f"{GAP}! ", "red"), (span, "cyan"), f"{GAP}{told}")
+        length = overlap.end - overlap.start
+        duration = f"{format_duration(length)}, " if length else ""
+        line = Text.assemble((f"{GAP}! ", "red"), (span, "cyan"))
+        line.append(f"{GAP}{duration}{overlap.depth} at once")
         if overlap.members:
             names = [self.report.entries[position].name for position in overlap.members]
             line.append(f": {_join_names(names, self.width - line.cell_len - 2)}")
@@ -146,8 +148,8 @@ class Writer:
         room = max(self.width - len(INDENT) - time_width - 2 * len(GAP), 2)
         bar_width = min(MAX_BAR_WIDTH, room // 2) if room // 2 >= MIN_BAR_WIDTH else 0
         name_width = min(max(cell_len(entry.name) for entry in entries), room - bar_width)
-        clashes = merge_spans(overlap.span for overlap in group.overlaps)
-        draw = _bar_drawer(entries, clashes, bar_width, self.console.encoding)
+        conflicts = merge_spans(overlap.span for overlap in group.overlaps)
+        draw = _bar_drawer(entries, conflicts, bar_width, self.console.encoding)
         for time, entry in zip(times, entries, strict=True):
             name = Text(entry.name)
             name.truncate(name_width, overflow="ellipsis", pad=True)
@@ -156,10 +158,10 @@ class Writer:
 
 
 def _describe_group(group: Group) -> str:
-    where = f"{printable(group.resource)}: " if group.resource else ""
-    lasts = sum(overlap.end - overlap.start for overlap in group.overlaps)
-    told = f"for {format_duration(lasts)}" if lasts else "for an instant"
-    return f"{where}{pluralize(len(group.members), 'event')}, double-booked {told}"
+    resource = f"{printable(group.resource)}: " if group.resource else ""
+    length = sum(overlap.end - overlap.start for overlap in group.overlaps)
+    duration = f"for {format_duration(length)}" if length else "for an instant"
+    return f"{resource}{pluralize(len(group.members), 'event')}, double-booked {duration}"
 
 
 def _shorten(name: str, width: int) -> str:
@@ -169,35 +171,42 @@ def _shorten(name: str, width: int) -> str:
 
 
 def _join_names(names: Sequence[str], room: int) -> str:
-    """As many names as are told, each shortened to its share of the room where that must be."""
-    told, untold = names[:MAX_NAMES], len(names[MAX_NAMES:])
-    more = f" and {untold} more" if untold else ""
-    joined = ", ".join(told) + more
+    """Join up to MAX_NAMES names, shortened to equal shares if they do not fit the room."""
+    shown, left_out = names[:MAX_NAMES], len(names[MAX_NAMES:])
+    more = f" and {left_out} more" if left_out else ""
+    joined = ", ".join(shown) + more
     if cell_len(joined) <= room:
         return joined
-    share = (room - len(more) + 2) // len(told) - 2
-    return ", ".join(_shorten(name, share) for name in told) + more
+    share = (room - len(more) + 2) // len(shown) - 2
+    return ", ".join(_shorten(name, share) for name in shown) + more
 
 
 def _bar_drawer(
-    entries: Sequence[Entry], clashes: Iterable[Span], width: int, encoding: str
+    entries: Sequence[Entry], conflicts: Iterable[Span], width: int, encoding: str
 ) -> Callable[[Span], Text]:
-    """Makes a function that draws a span within the group, and where it clashes."""
+    """Return a function that draws a span of the group as a bar, with its conflicts marked.
+
+    Args:
+        entries: The events of the group, by start; together they are as long as a whole bar.
+        conflicts: The spans to mark.
+        width: The width of the whole bar, in cells.
+        encoding: The encoding of the output; if it is not a UTF, the bars are ASCII.
+    """
     start = entries[0].start
     length = max(max(entry.end for entry in entries) - start, 1)
-    alone_mark, clash_mark = "━█" if encoding.startswith("utf") else "-#"
+    alone_mark, conflict_mark = "━█" if encoding.startswith("utf") else "-#"
 
     def cells(span: Span) -> range:
         first = min((span[0] - start) * width // length, width - 1)
         last = -((start - max(span[1], span[0] + 1)) * width // length)  # rounded up
         return range(first, min(max(last, first + 1), width))
 
-    clashing = {cell for clash in clashes for cell in cells(clash)}
+    conflicting = {cell for conflict in conflicts for cell in cells(conflict)}
 
     def draw(span: Span) -> Text:
         bar = Text(" " * cells(span).start)
-        for clashes_here, run in groupby(cells(span), clashing.__contains__):
-            mark, style = (clash_mark, "red") if clashes_here else (alone_mark, "dim")
+        for is_conflict, run in groupby(cells(span), conflicting.__contains__):
+            mark, style = (conflict_mark, "red") if is_conflict else (alone_mark, "dim")
             bar.append(mark * len(list(run)), style)
         return bar
 
