@@ -1,4 +1,4 @@
-"""A cluster as Helm sees it: an API server that has webhook configurations and definitions."""
+"""A fake API server with webhook configurations and definitions, for Helm's lookups."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ KIND = "ValidatingWebhookConfiguration"
 _KINDS = {KIND: "admissionregistration.k8s.io", "CustomResourceDefinition": "apiextensions.k8s.io"}
 
 Answers = dict[str, dict[str, Any]]
-"""Bodies by path."""
+"""Bodies of answers by path."""
 
 
 @contextmanager
@@ -30,9 +30,9 @@ def cluster_with(objects: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def rendering_error(objects: list[dict[str, Any]], *options: str, helm: str = "helm") -> str:
-    """Return what the chart says against an upgrade in a cluster with these objects.
+    """Return the chart's error for an upgrade in a cluster with these objects; "" if it renders.
 
-    The cluster knows no other kind, so Helm fails in any case, if only after the rendering.
+    The server knows no other kinds, so Helm always fails, but after the rendering.
     """
     with cluster_with(objects) as address:
         cluster = (f"--kube-apiserver={address}", f"--kube-version={NEWEST}", "--dry-run=server")
@@ -45,7 +45,7 @@ def rendering_error(objects: list[dict[str, Any]], *options: str, helm: str = "h
 
 
 def answers(objects: list[dict[str, Any]]) -> Answers:
-    """Return what the API server says of itself, and the objects one by one and as lists."""
+    """Return the discovery documents, and the objects both alone and as lists."""
     groups: list[dict[str, Any]] = []
     found: Answers = {
         "/version": {"major": "1", "minor": "34", "gitVersion": f"v{NEWEST}"},
@@ -69,7 +69,7 @@ def answers(objects: list[dict[str, Any]]) -> Answers:
 
 
 def handler(known: Answers) -> type[BaseHTTPRequestHandler]:
-    """Return a handler of GET that answers 404 for all but the known paths."""
+    """Return a handler for GET that answers 404 to unknown paths."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

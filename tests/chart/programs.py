@@ -1,4 +1,4 @@
-"""The programs that prove the chart; one that is missing is a failure."""
+"""Programs that the chart's tests run; a missing program fails the test."""
 
 import shlex
 import shutil
@@ -12,10 +12,10 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
 NAMES = sorted(each.name.removesuffix("-values.yaml") for each in CHART.glob("ci/*-values.yaml"))
-"""The features that have values in ci/."""
+"""Features with values in ci/."""
 
 OLDEST, NEWEST = "1.31.14", "1.34.4"
-"""The Kubernetes that the chart is for."""
+"""The range of Kubernetes versions that the chart supports."""
 
 _APIS = (
     "apiregistration.k8s.io/v1",
@@ -33,7 +33,7 @@ _APIS = (
     "networking.gke.io/v1beta1/FrontendConfig",
 )
 A_FULL_CLUSTER = f"--api-versions={','.join(_APIS)}"
-"""The option of helm for a cluster that lacks no API; only for one is the test rendered."""
+"""The helm options for a cluster that has every API; `helm test` is rendered only for it."""
 HELMS = ["helm", "helm3"]
 
 Objects = dict[tuple[str, str], dict[str, Any]]
@@ -41,13 +41,13 @@ Objects = dict[tuple[str, str], dict[str, Any]]
 
 
 def values(name: str) -> str:
-    """The option of helm for the values of a feature."""
+    """Return the helm option for the values of a feature."""
     return f"--values={CHART}/ci/{name}-values.yaml"
 
 
 @cache
 def tool(name: str) -> str:
-    """The path of a program: from build/tools, else from PATH."""
+    """Return the path of a program in build/tools, or else on PATH."""
     built = ROOT / "build/tools" / name
     found = str(built) if built.exists() else shutil.which(name)
     assert found, (
@@ -57,7 +57,11 @@ def tool(name: str) -> str:
 
 
 def run(*command: str, cwd: Path = ROOT, text: str | None = None, seconds: int = 300) -> str:
-    """What a command says, given a text to read; its complaint is the error."""
+    """Run a command with a text as its input; return its output.
+
+    Raises:
+        AssertionError: The command failed; the message is its standard error.
+    """
     done = subprocess.run(
         command, cwd=cwd, input=text, capture_output=True, text=True, check=False, timeout=seconds
     )
@@ -66,19 +70,19 @@ def run(*command: str, cwd: Path = ROOT, text: str | None = None, seconds: int =
 
 
 def template(*options: str, helm: str = "helm", kubernetes: str = NEWEST) -> str:
-    """What helm renders, as YAML, for a release named double-booked."""
+    """Return the YAML that helm renders for a release named double-booked."""
     fixed = (str(CHART), "--namespace=shared", f"--kube-version={kubernetes}")
     return run(tool(helm), "template", "double-booked", *fixed, *options)
 
 
 def render(*options: str, helm: str = "helm") -> Objects:
-    """What helm renders."""
+    """Return the objects that helm renders."""
     objects = filter(None, yaml.safe_load_all(template(*options, helm=helm)))
     return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
 def refusal(*options: str, helm: str = "helm") -> str:
-    """What helm says of values that it refuses."""
+    """Return helm's error for values that it rejects."""
     command = [tool(helm), "template", "double-booked", str(CHART), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1, done.stdout
@@ -86,11 +90,11 @@ def refusal(*options: str, helm: str = "helm") -> str:
 
 
 def container(objects: Objects, deployment: str = "double-booked") -> dict[str, Any]:
-    """The container of the Deployment that the chart brings, which is the first."""
+    """Return the container of the chart in a Deployment, which is the first."""
     [found, *_] = objects["Deployment", deployment]["spec"]["template"]["spec"]["containers"]
     return dict(found)
 
 
 def environment(objects: Objects) -> dict[str, Any]:
-    """The settings of the container."""
+    """Return the environment variables of the container."""
     return {each["name"]: each.get("value") for each in container(objects)["env"]}

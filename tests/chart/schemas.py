@@ -1,6 +1,6 @@
-"""The schemas that rendered objects are checked against: Kubernetes' own, and those of CRDs.
+"""Schemas that rendered objects are checked against: those of Kubernetes, and of CRDs.
 
-They come out of Go modules, which hold them as they were released: `go mod download` reads them.
+The schemas are read from released Go modules, which `go mod download` fetches.
 """
 
 import json
@@ -25,27 +25,27 @@ CRDS = (
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_podmonitors.yaml"),
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_prometheusrules.yaml"),
 )
-"""Go modules, and where the definitions are in them; those of GKE are in no module."""
+"""Go modules, and the paths of definitions in them; no module has those of GKE."""
 
 Schema = dict[str, Any]
 
 
 def crd_files() -> list[Path]:
-    """The files of all definitions that the chart may need and does not bring."""
+    """Return the files of all definitions that the chart may need and does not contain."""
     found = [file for module, pattern in CRDS for file in module_folder(module).glob(pattern)]
     return [*found, ROOT / "tests/chart/crds/gke.yaml"]
 
 
 @cache
 def module_folder(module: str) -> Path:
-    """Where Go keeps a module, which it downloads once."""
+    """Return the folder of a module in Go's cache; Go downloads it once."""
     told = json.loads(run(tool("go"), "mod", "download", "-json", module, cwd=Path("/")))
     return Path(told["Dir"])
 
 
 @cache
 def write_schemas(version: str) -> str:
-    """Writes the schemas of a Kubernetes; answers where kubeconform finds them."""
+    """Write the schemas of a Kubernetes version; return their location for kubeconform."""
     folder = LOCATION / f"v{version}"
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in (*kubernetes_schemas(version), *crd_schemas()):
@@ -54,7 +54,7 @@ def write_schemas(version: str) -> str:
 
 
 def kubernetes_schemas(version: str) -> Iterator[tuple[str, Schema]]:
-    """File names and schemas of the kinds of Kubernetes itself."""
+    """Yield file names and schemas of the built-in kinds."""
     folder = module_folder(f"k8s.io/kubernetes@v{version}")
     definitions = json.loads((folder / "api/openapi-spec/swagger.json").read_text())["definitions"]
     definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = {"type": ["integer", "string"]}
@@ -69,7 +69,7 @@ def kubernetes_schemas(version: str) -> Iterator[tuple[str, Schema]]:
 
 
 def crd_schemas() -> Iterator[tuple[str, Schema]]:
-    """File names and schemas of what CRDs define."""
+    """Yield file names and schemas of the kinds that CRDs define."""
     for file in (*crd_files(), *CHART.glob("files/crds/*.yaml")):
         for document in filter(None, yaml.safe_load_all(file.read_text())):
             spec = document["spec"]
@@ -79,7 +79,7 @@ def crd_schemas() -> Iterator[tuple[str, Schema]]:
 
 
 def refuse_unknown(schema: Any) -> Any:
-    """The schema, but with no properties that it does not name, as an API server warns of them."""
+    """Return the schema without additional properties; an API server warns about them, too."""
     if isinstance(schema, list):
         return [refuse_unknown(each) for each in schema]
     if not isinstance(schema, dict):
@@ -92,7 +92,7 @@ def refuse_unknown(schema: Any) -> Any:
 
 
 def reachable(name: str, definitions: Schema) -> Schema:
-    """The definitions that one of them refers to, itself included."""
+    """Return a definition and all definitions that it refers to."""
     found: Schema = {}
     waiting = [name]
     while waiting:

@@ -1,22 +1,15 @@
-"""The chart's alerts, as Prometheus' own promtool runs them."""
+"""Test the chart's alerts with promtool."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
+from chart.alert_rules import CASES, groups
 from chart.programs import ROOT, render, run, tool, values
 
 RUNBOOK = ROOT / "docs/monitoring.md"
-CASES = ROOT / "tests/chart/alerts.yaml"
-
-
-def groups(*options: str) -> list[dict[str, Any]]:
-    runbook = "--set=metrics.prometheusRule.runbookURL=RUNBOOK"
-    rules = render(values("prometheus-operator"), values("operator"), runbook, *options)
-    return list(rules["PrometheusRule", "double-booked"]["spec"]["groups"])
 
 
 def alerts() -> set[str]:
@@ -44,7 +37,7 @@ def test_the_runbook_has_a_section_for_each_alert() -> None:
 
 
 def test_alerts_cover_only_what_is_installed() -> None:
-    """Two are about an absence: without the service or the operator they would always fire."""
+    """Two alerts fire on absence, so they would always fire without the service or the operator."""
     assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
     [of_service] = groups("--set=operator.enabled=false")
     assert "operator" not in json.dumps(of_service)

@@ -1,4 +1,4 @@
-"""Chart.yaml describes this chart, and the clusters that it is for."""
+"""Test the metadata in Chart.yaml."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""No key and no name is rendered twice: of two, the user's counts."""
+"""Test that no key or name is rendered twice; the user's value wins."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator
@@ -19,11 +19,11 @@ KEYS = {
     "imagePullSecrets": "name",
     "ports": "name",
 }
-"""Lists of Kubernetes whose entries a field tells apart."""
+"""Lists of Kubernetes whose entries are identified by a field."""
 
 
 class StrictLoader(yaml.SafeLoader):
-    """A loader that refuses a key that a map has twice."""
+    """A YAML loader that rejects duplicate keys."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
         keys = Counter(self.construct_object(key, deep=True) for key, _ in node.value)
@@ -33,7 +33,7 @@ class StrictLoader(yaml.SafeLoader):
 
 
 def repeated(value: Any, path: str = "") -> Iterator[str]:
-    """Yield where a list has two entries of one name, and where a list of strings has one twice."""
+    """Yield the paths of lists with duplicate names or duplicate strings."""
     if isinstance(value, dict):
         for key, each in value.items():
             yield from repeated(each, f"{path}.{key}")

@@ -1,4 +1,4 @@
-"""Fields of Kubernetes that values pass on, for the service and for the operator."""
+"""Test the fields of Kubernetes that values pass on to the service and the operator."""
 
 from typing import Any
 

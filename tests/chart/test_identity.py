@@ -1,4 +1,4 @@
-"""Names and selectors: of the root chart as they always were, of a subchart its own."""
+"""Test that names and selectors are stable in the root chart and distinct in subcharts."""
 
 import json
 from typing import Any
@@ -9,11 +9,11 @@ import yaml
 from chart.programs import A_FULL_CLUSTER, ROOT, container, refusal, render, template, values
 
 RELEASED = ROOT / "tests/chart/identities.json"
-"""Names and immutable fields of the chart that was released last, by values of ci/."""
+"""Names and immutable fields of the last released chart, by values in ci/."""
 
 
 def identities(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the fields that no upgrade can change, or that tie objects together, by object."""
+    """Return the immutable fields and the selectors of each object."""
     found = {}
     for each in objects:
         name = (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
@@ -25,7 +25,7 @@ def identities(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def without_hooks(text: str) -> list[dict[str, Any]]:
-    """Return the objects that an upgrade keeps: those of hooks are created again."""
+    """Return the objects without those of hooks, which every upgrade creates again."""
     objects = [each for each in yaml.safe_load_all(text) if each]
     return [
         each for each in objects if "helm.sh/hook" not in each["metadata"].get("annotations", {})
@@ -40,7 +40,7 @@ def test_an_upgrade_finds_every_object_under_its_name_and_with_its_selector(name
 
 
 def test_every_object_and_reference_follows_the_namespace() -> None:
-    """The release's own namespace is nowhere, whatever is installed."""
+    """The release namespace appears in no object."""
     options = (
         "--set=namespaceOverride=elsewhere",
         "--set=metrics.prometheusRule.enabled=true,metrics.dashboard.enabled=true",

@@ -1,4 +1,4 @@
-"""kustomize/ and the chart are two ways to the same objects."""
+"""Test that kustomize/ and the chart build the same objects."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ KIND = "CustomResourceDefinition"
 
 
 def comparable(each: dict[str, Any]) -> str:
-    """An object as text, in which settings stand in one order: theirs means nothing."""
+    """Return an object as text with sorted settings, because their order means nothing."""
     if each["kind"] == "Deployment":
         for container in each["spec"]["template"]["spec"]["containers"]:
             container["env"].sort(key=itemgetter("name"))
@@ -35,7 +35,7 @@ def built(folder: Path) -> Objects:
 
 
 def assert_chart_makes(objects: Objects, *options: str) -> None:
-    """The chart makes these objects, and the kinds, which kustomize has apart."""
+    """Assert that the chart renders these objects, besides the definitions."""
     rendered = kustomize_base.render(HELM, "--namespace=double-booked", *options)
     made = {key: each for key, each in rendered.items() if key[0] != KIND}
     assert objects.keys() == made.keys()
@@ -55,12 +55,12 @@ def assert_chart_makes(objects: Objects, *options: str) -> None:
     ],
 )
 def test_overlays_build_the_objects_of_the_chart(folder: str, feature: str) -> None:
-    """Run `make kustomize` after a change of the chart, and change the patches by hand."""
+    """After a change of the chart, run `make kustomize` and adapt the patches by hand."""
     assert_chart_makes(built(ROOT / "kustomize" / folder), values(feature))
 
 
 def write_kustomization(folder: Path, components: list[str]) -> None:
-    """Write a kustomization of the base and components, as a team would."""
+    """Write a kustomization of the base and components, as a team writes it."""
     kustomize = Path(os.path.relpath(ROOT / "kustomize", folder))
     own = {
         "namespace": "double-booked",
@@ -175,7 +175,7 @@ def objects_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def namespaces(folder: Path) -> set[str]:
-    """Return the namespaces that objects are in, that get rights, and that reviews go to."""
+    """Return the namespaces of objects, of subjects of bindings, and of webhook services."""
     found = set()
     for each in objects_of(folder):
         if not each["kind"].startswith(("Cluster", "Custom", "Validating")):
@@ -187,6 +187,6 @@ def namespaces(folder: Path) -> set[str]:
 
 
 def test_the_generated_resources_are_up_to_date() -> None:
-    """Run `make kustomize` if they are not."""
+    """If this fails, run `make kustomize`."""
     kustomize_base.main()
     assert run("git", "status", "--porcelain", "kustomize") == ""

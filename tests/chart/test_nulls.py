@@ -1,4 +1,4 @@
-"""A value that is null has its default, wherever the null is."""
+"""Test that a null value means the default, at any depth."""
 
 import shutil
 import sys
@@ -30,17 +30,17 @@ OF_KUBERNETES = [
 
 
 def given(name: str) -> Values:
-    """Return the values of a feature."""
+    """Return the values of a feature from ci/."""
     return dict(yaml.safe_load((CHART / f"ci/{name}-values.yaml").read_text()) or {})
 
 
 def is_kept(path: str) -> bool:
-    """Whether a null there means something else."""
+    """Return whether null has another meaning at a path."""
     return path in OWN_MEANING or path.startswith(tuple(f"{each}." for each in OF_KUBERNETES))
 
 
 def nulls(defaults: Values, used: Values, *, deep: bool, path: str = "") -> Values:
-    """Return a null for each value that is not used: at the leaves, or for maps as a whole."""
+    """Return null for each unused value: for each leaf, or for whole maps."""
     found: Values = {}
     for key, default in defaults.items():
         here = f"{path}.{key}".removeprefix(".")
@@ -53,7 +53,7 @@ def nulls(defaults: Values, used: Values, *, deep: bool, path: str = "") -> Valu
 
 
 def take_back(given: Values, defaults: Values, path: str = "") -> Values:
-    """Return a null for each value of a file, and for each key in a map of the user's."""
+    """Return null for each value of a file, and for each key in maps with free keys."""
     found: Values = {}
     for key, value in given.items():
         here = f"{path}.{key}".removeprefix(".")
@@ -66,7 +66,7 @@ def take_back(given: Values, defaults: Values, path: str = "") -> Values:
 
 
 def rendered(chart: Path, helm: str, folder: Path, *given: Values) -> str:
-    """Return what helm renders with the values, each in a file of its own."""
+    """Return what helm renders with the values, each in its own file."""
     options = []
     for number, each in enumerate(given):
         file = folder / f"{number}.yaml"
@@ -104,7 +104,7 @@ def test_a_null_takes_back_what_an_earlier_file_sets(name: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("helm", HELMS)
 def test_each_null_by_itself_is_accepted(helm: str) -> None:
-    """In one run: Helm reads `--set` in order, so the whole maps come last."""
+    """One run tests all: Helm applies `--set` in order, so whole maps come last."""
     changed = sorted(
         (path for path in paths(DEFAULTS) if not is_kept(path)), key=lambda path: -path.count(".")
     )
@@ -164,5 +164,5 @@ def test_every_template_sets_the_defaults_first() -> None:
 
 
 def test_the_defaults_are_those_of_the_values() -> None:
-    """Run `make chart-docs` if they are not."""
+    """If this fails, run `make chart-docs`."""
     assert chart_defaults.FILE.read_text() == chart_defaults.written()

@@ -1,4 +1,4 @@
-"""The operator in the chart: what it may do, when it is asked, and what never depends on it."""
+"""Test the operator in the chart: its rights, its webhooks and its independence."""
 
 import base64
 import datetime as dt
@@ -57,16 +57,16 @@ SECRETS = [
 ]
 CONFIGURATIONS = (["admissionregistration.k8s.io"], ["validatingwebhookconfigurations"])
 KEPT = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get", "patch"])]
-"""The rights to webhook configurations: of others to find them, of its own to keep it."""
+"""Rights to webhook configurations: to find those of others, and to maintain its own."""
 
 
 def every(name: str) -> list[dict[str, Any]]:
-    """All objects: those of two namespaces may have one name."""
+    """Return all objects; objects of two namespaces may share a name."""
     return [each for each in yaml.safe_load_all(template(values(name))) if each]
 
 
 def granted(name: str) -> list[tuple[str, str | None, Any]]:
-    """What the operator's ServiceAccount may do: name of the role, namespace, rules."""
+    """Return the rights of the operator's ServiceAccount: role, namespace and rules."""
     objects = every(name)
     account = container_pod(name)["serviceAccountName"]
     who = {"kind": "ServiceAccount", "name": account, "namespace": "shared"}
@@ -135,7 +135,7 @@ def test_with_cert_manager_the_operator_may_change_only_the_path() -> None:
 
 
 def limits(name: str) -> str:
-    """Return what the operator's changes of its webhook configuration must satisfy."""
+    """Return the expressions that limit the operator's changes of its webhook configuration."""
     policy = render(values(name))["ValidatingAdmissionPolicy", f"{KEY}-webhook"]["spec"]
     [rule] = policy["matchConstraints"]["resourceRules"]
     assert rule["resourceNames"] == [KEY]
@@ -203,7 +203,7 @@ def test_editors_can_book_and_only_admins_can_change_calendars() -> None:
 
 
 def aggregated(role: str, *options: str) -> set[tuple[str, str]]:
-    """Return the resources and verbs that a role of Kubernetes gets."""
+    """Return the resources and verbs that are aggregated into a built-in role."""
     label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
     return {
         (resource, verb)
@@ -285,13 +285,13 @@ def test_the_operator_gets_the_name_of_its_configuration_with_any_certificate(
     settings = told(name)
     assert settings["WEBHOOK_CONFIGURATION"] == KEY
     assert settings["WEBHOOK_NAMES"] == f"{KEY}.$(OPERATOR_NAMESPACE).svc"
-    # Kubernetes expands $(...) only where the variable is defined before.
+    # Kubernetes expands $(...) only if the variable is defined before.
     names = list(settings)
     assert names.index("OPERATOR_NAMESPACE") < names.index("WEBHOOK_NAMES")
 
 
 def assessed(name: str, *options: str) -> WebhookState:
-    """Return what the operator makes of its configuration, with an authority filled in."""
+    """Return the operator's assessment of its configuration, after an authority is injected."""
     settings = told(name)
     hosts = settings["WEBHOOK_NAMES"].replace("$(OPERATOR_NAMESPACE)", "shared").split(",")
     material = renew(None, hosts, dt.datetime.now(dt.UTC))
@@ -312,7 +312,7 @@ def assessed(name: str, *options: str) -> WebhookState:
 
 
 def enforced(state: WebhookState, namespace: str, **labels: str) -> str:
-    """Return the reason why bookings on a calendar of a namespace are enforced or not."""
+    """Return the reason of the condition Enforced for a calendar in a namespace."""
     calendar = Calendar(ObjectMeta(NamespacedName(namespace, "staging"), "", 1, 1), Rules())
     return enforcement_of(calendar, state, labels).reason
 
@@ -417,7 +417,7 @@ def test_values_set_the_namespaces_and_the_failure_policy(
 
 
 def test_the_network_policy_admits_the_api_server_both_ways() -> None:
-    """The rules as rendered: whether they are enforced is the network's affair."""
+    """This tests the rendered rules; the cluster's network plugin enforces them."""
     spec = render(values("operator-cert-manager"))["NetworkPolicy", KEY]["spec"]
     asked, scraped = spec["ingress"]
     assert asked == {"ports": [{"port": 10250, "protocol": "TCP"}]}
@@ -459,7 +459,7 @@ def test_a_definition_is_rendered_unchanged(helm: str, kind: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_the_service_none_of_its_objects_are_rendered(name: str) -> None:
-    """Objects that are about both, alerts and dashboard, stay."""
+    """Alerts and dashboard, which cover both, stay."""
     alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
     shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
     objects = render(values(name), A_FULL_CLUSTER, *alone)
@@ -555,7 +555,7 @@ def check(text: str) -> None:
 
 
 def test_the_examples_conflict_as_documented() -> None:
-    """The week is free of conflicts, and the double booking clashes with one of it."""
+    """The week is free of conflicts, and the double booking conflicts with one booking of it."""
     week = events("bookings")
     assert groups(week) == []
     assert groups(week + events("double-booking")) == [
@@ -564,7 +564,7 @@ def test_the_examples_conflict_as_documented() -> None:
 
 
 def events(file: str) -> list[dict[str, Any]]:
-    """The bookings of an example as events."""
+    """Return the bookings of an example as events."""
     text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
     return [
         {"id": each["metadata"]["name"], "resources": each["spec"]["calendars"]}
@@ -574,7 +574,7 @@ def events(file: str) -> list[dict[str, Any]]:
 
 
 def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Which of them conflict, and on what."""
+    """Return resource and event ids of each group of conflicts."""
     calendars = yaml.safe_load_all((ROOT / "examples/bookings/calendars.yaml").read_text())
     capacity = {each["metadata"]["name"]: each["spec"].get("capacity", 1) for each in calendars}
     asked = ParseDict({"events": found, "options": {"capacity": capacity}}, EventList())

@@ -1,7 +1,7 @@
-"""Alerts, dashboard and runbook ask the operator for nothing that it does not tell.
+"""Test that alerts, dashboard and runbook use only metrics that the operator exposes.
 
-What it tells is what its own registry exposes, with a booking and a review; no cluster is needed.
-Prometheus' promtool answers the queries, as series stored the way Prometheus stores them.
+The exposed metrics are those of the operator's registry with a booking and a review; no cluster is
+needed. promtool evaluates the queries on series as Prometheus stores them.
 """
 
 import json
@@ -14,18 +14,18 @@ from prometheus_client import Metric
 from prometheus_client.samples import Sample
 from tests.operator.factories import booking, calendar, key, metrics_of, schedule_of
 
+from chart.alert_rules import CASES, groups
 from chart.programs import CHART, ROOT, run, tool
-from chart.test_alerts import CASES, groups
 
 NAME = re.compile(r"\bdouble_booked_operator_[a-z_]+")
 LABEL = re.compile(r"{{(\w+)}}")
 OF_TARGETS = 'namespace="shared",instance="a"'
 FAR = 1_000_000
-"""An hour in 2139: what is over by the clock is no conflict."""
+"""Start hour of bookings, in 2139: bookings that have ended do not count as conflicts."""
 
 
 def exposed() -> list[Metric]:
-    """All metrics, each with at least one series."""
+    """Return all metrics; each must have at least one series."""
     held = schedule_of(calendar(), booking("a", 9, FAR), booking("b", 9, FAR))
     made = metrics_of(held, {key("b"): (key("staging"),)})
     made.reviews.labels("bookings", "refused").observe(0.1)
@@ -35,7 +35,7 @@ def exposed() -> list[Metric]:
 
 
 def names() -> set[str]:
-    """What a query can name."""
+    """Return the names that a query can use."""
     return {sample.name for metric in exposed() for sample in metric.samples}
 
 
@@ -46,10 +46,10 @@ def named(text: str) -> set[str]:
 
 
 def stored(sample: Sample) -> dict[str, str]:
-    """A series as promtool is told of it; it grows, so that rates are there too.
+    """Return a sample as an input series of promtool; it grows, so that rates are not zero.
 
-    A label that the target has too is stored as exported_, with metrics.serviceMonitor as with
-    metrics.podMonitoring and with annotations.
+    A label that the target has too is stored with the prefix exported_, whatever way of scraping
+    is used.
     """
     labels = [
         f"{'exported_' if label == 'namespace' else ''}{label}={json.dumps(value)}"
@@ -60,14 +60,14 @@ def stored(sample: Sample) -> dict[str, str]:
 
 
 def row() -> list[dict[str, Any]]:
-    """The panels of the operator."""
+    """Return the operator's panels in the dashboard."""
     panels = json.loads((CHART / "files/dashboard.json").read_text())["panels"]
     [found] = [panel for panel in panels if panel["title"] == "Operator"]
     return list(found["panels"])
 
 
 def targets() -> Iterator[tuple[str, list[str]]]:
-    """The queries, and the labels that their legends show."""
+    """Yield each query, and the labels in its legend."""
     for panel in row():
         for target in panel["targets"]:
             expression = target["expr"].replace("$namespace", "shared")
@@ -76,33 +76,34 @@ def targets() -> Iterator[tuple[str, list[str]]]:
 
 
 def finds(expression: str) -> dict[str, Any]:
-    """What promtool is told to make sure that a query has an answer."""
+    """Return the promtool test that a query has a result."""
     samples = [{"labels": "{}", "value": 1}]
     return {"expr": f"count({expression}) > bool 0", "eval_time": "20m", "exp_samples": samples}
 
 
 def test_every_dashboard_query_finds_something(tmp_path: Path) -> None:
-    """It proves syntax, names, labels that are selected by, and labels that legends show."""
-    asked = []
+    """This checks the syntax, the metric names, and the labels in selectors and legends."""
+    tests = []
     for expression, labels in targets():
-        asked.append(finds(expression))
-        # Without labels of its own the vector takes away what has no such label, or an empty one.
-        asked += [finds(f"({expression}) unless on ({each}) vector(0)") for each in labels]
+        tests.append(finds(expression))
+        # The vector has no labels, so it removes results in which the label is missing or empty.
+
+        tests += [finds(f"({expression}) unless on ({label}) vector(0)") for label in labels]
     series = [stored(sample) for metric in exposed() for sample in metric.samples]
-    assert ask(tmp_path, series, asked) == ""
+    assert evaluate(tmp_path, series, tests) == ""
 
 
 def test_a_query_that_finds_nothing_fails(tmp_path: Path) -> None:
     series = [stored(Sample("known", {"a": "b"}, 1))]
     known = [finds("known"), finds("known unless on (a) vector(0)")]
-    assert ask(tmp_path, series, known) == ""
+    assert evaluate(tmp_path, series, known) == ""
     for wrong in ("unknown", "known{a='c'}", "known unless on (c) vector(0)"):
-        assert wrong in ask(tmp_path, series, [*known, finds(wrong)])
+        assert wrong in evaluate(tmp_path, series, [*known, finds(wrong)])
 
 
-def ask(folder: Path, series: list[dict[str, str]], asked: list[dict[str, Any]]) -> str:
-    """What promtool complains of."""
-    test = {"interval": "1m", "input_series": series, "promql_expr_test": asked}
+def evaluate(folder: Path, series: list[dict[str, str]], tests: list[dict[str, Any]]) -> str:
+    """Return promtool's errors; "" if there are none."""
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": tests}
     (folder / "queries.yaml").write_text(json.dumps({"tests": [test]}))
     try:
         run(tool("promtool"), "test", "rules", "queries.yaml", cwd=folder)

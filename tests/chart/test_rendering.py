@@ -1,4 +1,4 @@
-"""What the chart renders, by feature."""
+"""Test what the chart renders for each feature."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ def test_both_helm_versions_render_the_same_every_time(name: str) -> None:
 
 
 def sorted_objects(text: str) -> list[str]:
-    """Each object as text; Helms differ in where they put a webhook's configuration."""
+    """Return each object as text, sorted: Helm 3 and 4 order webhook configurations differently."""
     return sorted(yaml.safe_dump(each) for each in yaml.safe_load_all(text) if each)
 
 
@@ -155,7 +155,7 @@ def test_worker_threads_follow_the_cpu_limit() -> None:
 
 @pytest.mark.parametrize("name", ["gke-ingress", "gke-gateway"])
 def test_google_load_balancers_reach_both_ports(name: str) -> None:
-    """The rules as rendered: whether they are enforced is the network's affair."""
+    """This tests the rendered rules; the cluster's network plugin enforces them."""
     spec = render(values(name))["NetworkPolicy", KEY]["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     for port, rule in zip((7070, 8080), spec["ingress"], strict=True):
@@ -166,7 +166,7 @@ def test_google_load_balancers_reach_both_ports(name: str) -> None:
 
 
 def test_the_network_policy_lets_pods_reach_only_dns() -> None:
-    """The rules as rendered, as above."""
+    """This tests the rendered rules, as above."""
     spec = render("--set=networkPolicy.enabled=true")["NetworkPolicy", KEY]["spec"]
     assert [port["port"] for rule in spec["egress"] for port in rule["ports"]] == [53, 53]
     assert {port["port"] for rule in spec["ingress"] for port in rule["ports"]} == {7070, 8080}
@@ -213,7 +213,7 @@ def test_the_helm_test_is_one_container_whose_log_is_kept() -> None:
         for key, each in found.items()
         if "helm.sh/hook" in each["metadata"].get("annotations", {})
     }
-    # Helm 3 takes every hook of a test for a pod with a log, and deletes before it reads.
+    # Helm 3 reads logs of every test hook as if it were a pod, and deletes hooks before reading.
     [(key, annotations)] = hooks.items()
     assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation"
     spec = found[key]["spec"]
@@ -242,7 +242,7 @@ def test_mutual_tls_reads_authorities_from_a_secret() -> None:
 
 
 def test_the_readme_lists_every_value() -> None:
-    """Run `make chart-docs` if it does not."""
+    """If this fails, run `make chart-docs`."""
     written = (CHART / "README.md").read_text()
     told = run(tool("helm-docs"), "--chart-search-root=charts", "--dry-run", "--log-level=error")
     assert told.strip() == written.strip()

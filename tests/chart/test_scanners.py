@@ -1,4 +1,4 @@
-"""kube-score and checkov find nothing but what has a reason here."""
+"""Test that every finding of kube-score and checkov has a reason here."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from chart.programs import A_FULL_CLUSTER, CHART, NAMES, NEWEST, run, tool, valu
 
 @dataclass(frozen=True)
 class Finding:
-    """A check that an object fails, with the feature whose values made it."""
+    """A check that an object fails, and the feature whose values rendered the object."""
 
     check: str
     where: str
-    """FEATURE KIND NAME; the release is named as the feature."""
+    """FEATURE KIND NAME; the release has the name of the feature."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,17 @@ ACCEPTED = [
     Accepted(
         r"container-image-pull-policy|CKV_K8S_15",
         ".*",
-        "A tag of ours is never moved, and IfNotPresent starts pods while the registry is away.",
+        "Our tags never move, and IfNotPresent starts pods while the registry is unavailable.",
     ),
     Accepted(
         "CKV_K8S_43",
         ".*",
-        "The digest of an image is known once it is built: users set image.digest.",
+        "The digest of an image is known only after its build: users set image.digest.",
     ),
     Accepted(
         "pod-networkpolicy|CKV2_K8S_6",
         ".*",
-        "Who calls is the user's to say, so networkPolicy.enabled is off by default.",
+        "Only the user knows the callers, so networkPolicy.enabled is off by default.",
     ),
     Accepted(
         "deployment-has-host-podantiaffinity",
@@ -56,12 +56,12 @@ ACCEPTED = [
     Accepted(
         "service-type",
         r".* Service .*",
-        "NodePort is the type that the service always had; GKE's Ingress needs it without NEGs.",
+        "NodePort is the type that the Service always had; GKE Ingress needs it without NEGs.",
     ),
     Accepted(
         "deployment-replicas|deployment-strategy",
         rf"{_OPERATOR}|(everything-else|dev|scaled-by-others) .*",
-        "One operator answers reviews, so a second would only wait. The features ask for it.",
+        "One operator answers reviews; a second would only wait. The features request two.",
     ),
     Accepted(
         "deployment-has-poddisruptionbudget", "everything-else .*", "The feature turns it off."
@@ -69,7 +69,7 @@ ACCEPTED = [
     Accepted(
         "CKV_K8S_8|CKV_K8S_9",
         _TESTS,
-        "The pod of `helm test` ends by itself and serves nothing.",
+        "The pod of `helm test` ends on its own and serves nothing.",
     ),
     Accepted(
         "container-security-context-readonlyrootfilesystem|CKV_K8S_22",
@@ -88,7 +88,7 @@ ACCEPTED = [
 
 @cache
 def manifests(folder: Path) -> list[Path]:
-    """Render each feature into a file, with a release of its name: scanners look across files."""
+    """Render each feature into a file with its own release name: scanners compare files."""
     files = []
     for name in NAMES:
         fixed = ("--namespace=shared", f"--kube-version={NEWEST}")
@@ -100,7 +100,7 @@ def manifests(folder: Path) -> list[Path]:
 
 def found_by_kube_score(file: Path) -> Iterator[Finding]:
     options = ("--output-format=json", f"--kubernetes-version=v{NEWEST.rpartition('.')[0]}")
-    # It ends with 1 where it finds something.
+    # It exits with 1 if it finds something.
     told = run("sh", "-c", '"$@" || true', "sh", tool("kube-score"), "score", *options, str(file))
     for each in json.loads(told):
         where = f"{file.stem} {each['type_meta']['kind']} {each['object_meta']['name']}"

@@ -1,4 +1,4 @@
-"""The chart refuses a second operator for the same namespaces, where it can see the first."""
+"""Test that the chart rejects a second operator for the same namespaces."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def configuration(
     release: tuple[str, str] = ("first", "elsewhere"),
     webhooks: tuple[str, ...] = BOTH,
 ) -> dict[str, Any]:
-    """Make a ValidatingWebhookConfiguration as another release would have it."""
+    """Return a ValidatingWebhookConfiguration of another release."""
     keys = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -32,7 +32,7 @@ def configuration(
 
 
 def install(found: list[dict[str, Any]], *options: str, helm: str = "helm") -> str:
-    """Return what the chart says against an operator in a cluster with these configurations."""
+    """Return the chart's error for an operator in a cluster with these configurations."""
     return rendering_error(found, "--set=operator.enabled=true", *options, helm=helm)
 
 
@@ -73,7 +73,7 @@ def test_a_second_operator_is_rejected_where_namespaces_overlap(
     [
         (BY_NAMES % "c", A_AND_B),
         (BY_NAMES % "c", {"matchLabels": {"kubernetes.io/metadata.name": "d"}}),
-        # Labels of namespaces change, so nobody knows.
+        # Labels of namespaces can change, so an overlap is possible.
         (BY_LABEL, PLATFORM),
         (BY_NAMES % "a", PLATFORM),
         (BY_LABEL, {"matchExpressions": [EXPRESSION | {"operator": "NotIn", "values": ["a"]}]}),
@@ -98,7 +98,7 @@ def test_nothing_is_rejected_without_an_operator_or_a_cluster() -> None:
 
 
 def test_a_configuration_of_another_release_is_foreign_under_the_same_name() -> None:
-    """Helm's --take-ownership would take the webhook from an operator that still runs."""
+    """Helm's --take-ownership would take the webhook away from a running operator."""
     name = "double-booked-operator"
     other = configuration({}, name, release=("double-booked", "elsewhere"))
     assert "another operator already sends reviews" in install([other])

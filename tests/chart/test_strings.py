@@ -1,7 +1,7 @@
-"""Strings that YAML takes for something else come out as the strings that went in.
+"""Test that strings which YAML parsers may misread are rendered as strings.
 
-A rendering with a word of its own for each value says where the value goes; with other strings in
-place of the words, the rest must be the same.
+A rendering with a unique word for each value shows where the values go. With other strings in place
+of the words, everything else must stay the same.
 """
 
 import json
@@ -23,13 +23,13 @@ MISREAD = (
     *("n", "y", "N", "Y", "on", "off", "no", "yes", "true", "false", "null", "Null", "nan"),
     *("123", "007", "0", "1e3", "0x1f", "0b1", "0o7", "1_000", "1.5", "2001-01-01", "e1", "1.e3"),
 )
-"""Words and numbers to some parser of YAML."""
+"""Texts that some YAML parser reads as booleans, nulls or numbers."""
 MARKED = (
     *("~", "=", "<<", ".inf", "-.INF", ".nan", "12:30:45", "+1", "- a", "-", "a: b", "a:"),
     *("# a", "a #b", "'", '"', "{a", "[a", "*a", "&a", "!a", "%a", "@a", "`a", "|", ">", "?", ",a"),
     *(" a", "a ", "a\nb", "a\n", "\ta", "a\tb", "\u00e9", "\u2028", "\\n", "{{ a }}", "$(a)"),
 )
-"""What only a free text can be. The empty one is left out: it stands for a default."""
+"""Texts for values without a pattern. "" is left out because it means the default."""
 
 Values = dict[str, Any]
 Path = tuple[str, ...]
@@ -59,7 +59,7 @@ SHAPES: dict[str, Any] = {
     "podSecurityContext": {"fsGroupChangePolicy": ""},
     "securityContext": {"procMount": ""},
 }
-"""Where the schema leaves it to Kubernetes what an object has: objects, with "" for each string."""
+"""Examples for objects of Kubernetes that the schema does not describe, with "" as strings."""
 
 EVERYTHING: Values = {
     "networkPolicy": {"enabled": True},
@@ -108,17 +108,17 @@ BASES: dict[str, tuple[Values, tuple[str, ...]]] = {
         ),
     ),
 }
-"""Values that go together, and those to leave out as they do not go with them."""
+"""Values that can be combined, and the paths to leave out for each combination."""
 
 
 class AnyParser(yaml.SafeLoader):
-    """Reads what any parser of YAML, 1.1 or 1.2, takes for no string as no string."""
+    """A loader that reads a scalar as a string only if every parser of YAML 1.1 and 1.2 does."""
 
 
 _NO_STRING = re.compile(r"^(?:[yYnN]|[-+]?[0-9][0-9_.]*[eE][-+]?[0-9]+|0o[0-7]+)$")
-# Null stands for anything but a string.
+# Null represents anything but a string.
 AnyParser.add_implicit_resolver("tag:yaml.org,2002:null", _NO_STRING, None)
-# Of these only PyYAML makes something else than a string.
+# Only PyYAML reads these as something other than a string.
 for tag in ("value", "merge"):
     AnyParser.add_constructor(f"tag:yaml.org,2002:{tag}", AnyParser.construct_yaml_str)
 
@@ -130,7 +130,7 @@ def schema() -> Values:
 
 
 def resolved(node: Any) -> Values:
-    """Return a schema, or the definition that it refers to."""
+    """Return a schema, or the definition in its `$ref`."""
     if not isinstance(node, dict):
         return {}
     name = node.get("$ref", "").rpartition("/")[2]
@@ -138,13 +138,13 @@ def resolved(node: Any) -> Values:
 
 
 def kinds(node: Values) -> str:
-    """Return the type of a schema, or the types of its alternatives, as one text."""
+    """Return the type of a schema, or the joined types of its alternatives."""
     node = resolved(node)
     return " ".join(str(each.get("type")) for each in (node, *map(resolved, node.get("anyOf", ()))))
 
 
 def leaves(node: Values, path: Path) -> Iterator[tuple[Path, Values]]:
-    """Find every string in a schema, as its path in the values and what it may be."""
+    """Yield the path and the schema of every string in a schema."""
     node = resolved(node)
     if "anyOf" in node:
         node = next((each for each in node["anyOf"] if each.get("type") != "integer"), node)
@@ -166,7 +166,7 @@ def leaves(node: Values, path: Path) -> Iterator[tuple[Path, Values]]:
 
 
 def strings(shape: Any) -> Iterator[Path]:
-    """Find each "" in lists and maps."""
+    """Yield the path of each "" in lists and maps."""
     if shape == "":
         yield ()
         return
@@ -176,7 +176,7 @@ def strings(shape: Any) -> Iterator[Path]:
 
 
 def allowed(leaf: Values, texts: tuple[str, ...]) -> list[str]:
-    """Return which of the texts the schema of a string allows."""
+    """Return the texts that the schema of a string allows."""
     most, least = leaf.get("maxLength", 1000), leaf.get("minLength", 0)
     pattern = re.compile(leaf.get("pattern", ""))
     never = re.compile(leaf.get("not", {}).get("pattern", "(?!)"))
@@ -188,7 +188,7 @@ def allowed(leaf: Values, texts: tuple[str, ...]) -> list[str]:
 
 
 def put(values: Any, path: Path, text: str) -> None:
-    """Set a string in nested maps and lists, which are made as they are needed."""
+    """Set a string in nested maps and lists, and create missing ones."""
     for key, following in zip(path, (*path[1:], None), strict=True):
         is_list = isinstance(values, list)
         if is_list and len(values) <= int(key):
@@ -204,7 +204,7 @@ def put(values: Any, path: Path, text: str) -> None:
 
 
 def merged(base: str, texts: dict[Path, str]) -> Values:
-    """Return the values of a base with strings put into them."""
+    """Return the values of a base with strings set in them."""
     values: Values = json.loads(json.dumps(BASES[base][0]))
     for path, text in texts.items():
         shape = next(
@@ -221,13 +221,13 @@ def merged(base: str, texts: dict[Path, str]) -> Values:
 
 
 def is_tried(leaf: Values) -> bool:
-    """Whether a string may be one that a parser misreads; an address range may not."""
+    """Return whether a string can be one that a parser misreads; an address range cannot."""
     return "pattern" not in leaf or bool(allowed(leaf, MISREAD))
 
 
 @cache
 def places(base: str) -> dict[Path, Values]:
-    """Return the strings that a base may set."""
+    """Return the paths and schemas of the strings that a base can set."""
     left_out = BASES[base][1]
     found = dict(leaves(schema(), ()))
     return {
@@ -238,7 +238,7 @@ def places(base: str) -> dict[Path, Values]:
 
 
 def rendered(values: Values, release: str, namespace: str) -> list[str]:
-    """Return each object as JSON, as any parser of YAML reads it."""
+    """Return each rendered object as JSON, read with the strictest rules."""
     command = [tool("helm"), "template", release, str(CHART), f"--namespace={namespace}"]
     done = subprocess.run(
         [*command, f"--kube-version={NEWEST}", "--values=-"],
@@ -260,26 +260,26 @@ SPACE = {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
 
 @cache
 def words(base: str) -> dict[Path, str]:
-    """Return a word for each string of a base, the release's name and the namespace included."""
+    """Return a unique word for each string of a base, including release name and namespace."""
     return {path: f"tok{i}x" for i, path in enumerate((RELEASE, NAMESPACE, *places(base)))}
 
 
 @cache
 def template_of(base: str) -> tuple[str, ...]:
-    """Return the objects with words in place of strings."""
+    """Return the objects rendered with words as strings."""
     chosen = dict(words(base))
     release, namespace = chosen.pop(RELEASE), chosen.pop(NAMESPACE)
     return tuple(rendered(merged(base, chosen), release, namespace))
 
 
 def texts(base: str) -> st.SearchStrategy[dict[Path, str]]:
-    """Make strings for all places of a base."""
+    """Return a strategy for the strings of a base."""
     everywhere = {RELEASE: NAME, NAMESPACE: SPACE, **places(base)}
     return st.fixed_dictionaries({path: text(leaf) for path, leaf in everywhere.items()})
 
 
 def text(leaf: Values) -> st.SearchStrategy[str]:
-    """Make a string that the schema allows, mostly one that a parser may misread."""
+    """Return a strategy for a string that the schema allows, mostly one that is easily misread."""
     free = "pattern" not in leaf and not leaf.get("is_label")
     return st.sampled_from(allowed(leaf, MISREAD + (MARKED if free else ())))
 
@@ -303,7 +303,7 @@ def test_every_string_is_rendered_unchanged(base: str) -> None:
 
 
 def canonical(objects: list[str]) -> list[str]:
-    """Return the objects with keys in one order."""
+    """Return the objects as JSON with sorted keys."""
     return [json.dumps(json.loads(each), sort_keys=True) for each in objects]
 
 
@@ -313,13 +313,13 @@ def test_a_string_that_a_parser_may_misread_is_found() -> None:
 
 
 def test_every_string_of_the_schema_is_tested() -> None:
-    """A value that no base renders belongs into one."""
+    """If this fails, add the value to a base."""
     unseen = [
         {path for path, word in words(base).items() if not any(word in each for each in objects)}
         | ({RELEASE, NAMESPACE, *dict(leaves(schema(), ()))} - words(base).keys())
         for base, objects in ((base, template_of(base)) for base in BASES)
     ]
-    # `helm template` renders no pod for helm test.
+    # `helm template` does not render the pod of helm test.
     fixed = {
         path for path, leaf in leaves(schema(), ()) if not is_tried(leaf) or path[0] == "helmTest"
     }

@@ -1,7 +1,6 @@
-"""The chart below a parent chart, also several times: no object or pod of one is another's."""
+"""Test one or more copies of the chart below a parent chart: their objects stay separate."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import product
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chart.parent_chart import write_parent
 from chart.programs import CHART, NEWEST, tool
 
 LONGEST = "r" * 53
@@ -29,32 +29,22 @@ FEATURES: dict[str, Any] = {
         "dashboard": {"enabled": True},
     },
 }
-"""All that selects pods or Services, or that other objects name."""
+"""Values for all objects that select pods or Services, or that other objects refer to."""
 
 Documents = list[tuple[str, dict[str, Any]]]
-"""Objects, each with the path of the chart that it comes from."""
+"""Objects with the path of the chart that each comes from."""
 
 
 def features(watched: str) -> dict[str, Any]:
-    """Return values with all features on, for an operator of one namespace."""
+    """Return values with all features on, and an operator for one namespace."""
     certificate = {"source": "certManager", "certManager": {"issuerRef": {"name": "ours"}}}
     operator = {"enabled": True, "watchNamespaces": [watched], "certificate": certificate}
     return FEATURES | {"operator": operator}
 
 
-def write_parent(folder: Path, *dependencies: dict[str, Any]) -> Path:
-    """Write a chart with these dependencies on ours."""
-    shutil.copytree(CHART, folder / "charts/double-booked")
-    ours = {"name": "double-booked", "version": "*"}
-    chart = {"apiVersion": "v2", "name": folder.name, "version": "0.1.0"}
-    chart["dependencies"] = [ours | each for each in dependencies]  # type: ignore[assignment]
-    (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def parent() -> Iterator[Path]:
-    """A chart with ours as `east`, and as `westSide` if a condition and a tag allow it."""
+    """Return a parent chart with `east`, and with `westSide` if its condition and tag allow it."""
     with TemporaryDirectory() as folder:
         west = {"alias": "westSide", "condition": "westSide.enabled", "tags": ["west"]}
         yield write_parent(Path(folder) / "both", {"alias": "east"}, west)
@@ -67,7 +57,7 @@ def helm_template(
     space: str = "shared",
     helm: str = "helm",
 ) -> subprocess.CompletedProcess[str]:
-    """Render a chart, or say why not."""
+    """Render a chart; return the finished helm process."""
     fixed = (release, str(chart), f"--namespace={space}", f"--kube-version={NEWEST}", "--values=-")
     return subprocess.run(
         [tool(helm), "template", *fixed],
@@ -80,7 +70,7 @@ def helm_template(
 
 
 def documents(chart: Path, values: dict[str, Any], **how: str) -> Documents:
-    """Render a chart; its comments say which chart an object comes from."""
+    """Render a chart; helm's comments give the chart that each object comes from."""
     done = helm_template(chart, values, **how)
     assert done.returncode == 0, done.stderr
     found = []
@@ -97,7 +87,7 @@ def identity(each: dict[str, Any]) -> tuple[str, ...]:
 
 
 def selected(each: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """Return the labels by which an object selects pods, or Services, anywhere in it."""
+    """Yield the selectors for pods or Services in an object."""
     if each["kind"] == "Service":
         yield each["spec"]["selector"]
         return
@@ -114,7 +104,7 @@ def selected(each: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def labelled(found: Documents) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Return chart, name and labels of all pods and Services."""
+    """Yield chart, name and labels of all pods and Services."""
     for source, each in found:
         if each["kind"] in {"Pod", "Service"}:
             yield source, each["metadata"]["name"], each["metadata"]["labels"]
@@ -151,7 +141,7 @@ def test_cluster_wide_names_differ_between_namespaces(parent: Path) -> None:
     )
     shared = {kind for kind, space, _ in here & there if not space}
     assert shared == {"CustomResourceDefinition"}
-    # In the namespaces that are watched: of two operators only one watches each.
+    # The rest are in watched namespaces, and each namespace is watched by one operator only.
     assert {space for _, space, _ in here & there} == {"", "a", "b"}
 
 

@@ -1,4 +1,4 @@
-"""Values that make no sense are refused, and the refusal helps."""
+"""Test that invalid values are rejected with a helpful message."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""actionlint refuses a workflow that GitHub would refuse; `make test-chart` runs it."""
+"""Test that actionlint rejects a workflow that GitHub would reject; `make test-chart` runs it."""
 
 import subprocess
 from pathlib import Path

@@ -25,7 +25,7 @@ from e2e.conftest import (
     tool,
 )
 from server.test_service import PAIR
-from tools.test_dev import copy_sources, fields_of_event
+from tools.dev_sources import copy_sources, fields_of_event
 from waiting import wait_until
 
 SECONDS = 60.0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.test_subchart import write_parent
+from chart.parent_chart import write_parent
 from e2e.client import check
 from e2e.conftest import IMAGE, WAIT, Namespace, run
 

@@ -1,4 +1,4 @@
-"""The production image as it was built: what it says of itself, and its files."""
+"""The production image in build/image.tar: its configuration and its files."""
 
 import json
 import shutil
@@ -14,11 +14,11 @@ ARCHIVE = Path(__file__).parents[2] / "build/image.tar"
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image, unpacked.
+    """An unpacked image.
 
     Attributes:
         config: Its configuration (OCI image-spec, "Image Configuration").
-        root: Its file tree.
+        root: The root of its file tree.
         tags: Its names.
     """
 
@@ -29,7 +29,7 @@ class Image:
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    assert ARCHIVE.exists(), "there is no build/image.tar; `make image` makes it"
+    assert ARCHIVE.exists(), "there is no build/image.tar; run `make image`"
     folder = tmp_path_factory.mktemp("image")
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="fully_trusted")  # noqa: S202 - built here
@@ -45,5 +45,5 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 @pytest.fixture(scope="session")
 def runc() -> str:
     found = shutil.which("runc")
-    assert found, "these tests run the image with runc; Debian's package is named so"
+    assert found, "these tests run the image with runc; install Debian's package runc"
     return found

@@ -1,4 +1,4 @@
-"""The image in a container: read-only, without capabilities, as the user that it names."""
+"""Test the image in a read-only container, without capabilities, as its own user."""
 
 import json
 import signal
@@ -24,7 +24,7 @@ WEEK = Path(__file__).parents[2] / "examples/week.json"
 
 
 def specification(image: Image, arguments: Sequence[str], **variables: str) -> dict[str, Any]:
-    """A container that may do nothing but run (OCI runtime-spec), on this machine's network."""
+    """Return the configuration (OCI runtime-spec) of a restricted container on the host network."""
     environment = {"LOG_FORMAT": "json"} | variables
     uid, gid = map(int, image.config["User"].split(":"))
     return {
@@ -49,7 +49,7 @@ def specification(image: Image, arguments: Sequence[str], **variables: str) -> d
 def container(
     image: Image, runc: str, folder: Path, *arguments: str, **variables: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Runs the image; runc passes signals on to it, and ends with its exit code."""
+    """Run the image; runc forwards signals to it, and exits with its exit code."""
     settings = specification(image, arguments or image.config["Cmd"], **variables)
     (folder / "config.json").write_text(json.dumps(settings))
     name = f"double-booked-{uuid4().hex[:8]}"
@@ -71,7 +71,7 @@ def container(
 def serving(
     image: Image, runc: str, folder: Path, **variables: str
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Runs the server on loopback; answers its address too."""
+    """Run the server on loopback; yield runc's process and the server's address."""
     here = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0"}
     with container(image, runc, folder, **here, **variables) as process:
         assert process.stderr

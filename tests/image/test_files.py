@@ -1,4 +1,4 @@
-"""What is in the image, and above all what is not."""
+"""Test what is in the image, and what is not."""
 
 import gzip
 import stat
@@ -40,7 +40,7 @@ def test_the_image_runs_the_server_as_an_unprivileged_user(image: Image) -> None
 def test_the_image_has_no_shell_package_manager_or_compiler(image: Image) -> None:
     programs = {path.name for path in (image.root / "usr/bin").iterdir()}
     assert programs == {"double-booked", "python3.13"}
-    # The folder of dpkg stays: scanners read in it what is here.
+    # The folder of dpkg stays, because scanners read the installed packages there.
     names = {path.name for path in image.root.rglob("*") if path.is_file()}
     assert not names & {"sh", "bash", "pip", "apt", "dpkg", "gcc", "ensurepip", "busybox"}
 

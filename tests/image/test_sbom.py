@@ -1,4 +1,4 @@
-"""The SBOM of build/image.tar: what `make sbom` writes, and what it refuses."""
+"""Test the SBOM of build/image.tar that `make sbom` writes."""
 
 import json
 import re

@@ -2,33 +2,23 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from threading import Thread
 
 import grpc
 import pytest
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from ports import free_port
 from server.test_service import PAIR
+from tools.dev_sources import SECONDS, copy_sources, fields_of_event
 from waiting import wait_until
-
-ROOT = Path(__file__).parents[2]
-SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
-SECONDS = 60.0
-"""More than a restart takes on a busy machine, including a build of the kernel."""
 
 RETRY = {
     "methodConfig": [
@@ -45,16 +35,6 @@ RETRY = {
     ]
 }
 """Retry policy for the codes with which gRPC core ends calls that cross a GOAWAY."""
-
-
-def copy_sources(folder: Path) -> None:
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.c")
-            shutil.copytree(source, folder / name, ignore=leave_out)
-        else:
-            shutil.copy(source, folder / name)
 
 
 @dataclass(slots=True)
@@ -108,24 +88,6 @@ class Loop:
     def groups(self) -> int:
         with self.channel() as channel:
             return len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=SECONDS).conflicts)
-
-
-def fields_of_event(channel: grpc.Channel) -> list[str]:
-    """Return the fields of Event that server reflection reports."""
-    request = ServerReflectionRequest(file_containing_symbol="Scheduling.Event")
-    call = ServerReflectionStub(channel).ServerReflectionInfo(iter([request]), timeout=SECONDS)
-    # gRPC core has once ignored the deadline when the server restarted during the call.
-    guard = threading.Timer(SECONDS + 5, call.cancel)
-    guard.start()
-    try:
-        [answer] = call
-    finally:
-        guard.cancel()
-    found = answer.file_descriptor_response.file_descriptor_proto
-    files = map(FileDescriptorProto.FromString, found)
-    messages = chain.from_iterable(file.message_type for file in files)
-    [event] = [message for message in messages if message.name == "Event"]
-    return [field.name for field in event.field]
 
 
 @pytest.fixture
