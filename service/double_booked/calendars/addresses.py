@@ -1,13 +1,13 @@
-"""Addresses of people, in the one form in which they are compared."""
+"""Normalize the addresses of people, so that they can be compared."""
 
 from urllib.parse import unquote
 
-# What programs write where they know no address: Outlook invalid:nomail, scripts the others.
+# Programs write these if they know no address: Outlook invalid:nomail, scripts the others.
 _NONE = {"", "nomail", "noemail", "none", "null", "undefined"}
 
 
 def normalize_address(text: str) -> str:
-    """Return an address without `mailto:`, in small letters; "" for what stands for none."""
+    """Return an address in lower case without `mailto:`; "" for a placeholder."""
     address = text.strip().strip('"').lower()
     while address.startswith("mailto:"):
         address = unquote(address.removeprefix("mailto:")).strip().strip("<>")

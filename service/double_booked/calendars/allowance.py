@@ -1,4 +1,4 @@
-"""How many bytes may be read of all files together."""
+"""A limit of the bytes that are read from all files together."""
 
 import io
 from typing import TYPE_CHECKING
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MAX_BYTES = 256 * 1024 * 1024
-"""The limit if no other is set."""
+"""The default limit."""
 
 
 class TooLargeError(InvalidCalendarError):
-    """The files have more bytes than all of them together may have."""
+    """The files together have more bytes than the limit."""
 
 
 class Allowance:
@@ -24,7 +24,11 @@ class Allowance:
         self._left = size
 
     def take(self, size: int) -> None:
-        """Take `size` bytes off; raise TooLargeError if fewer are left."""
+        """Consume `size` bytes.
+
+        Raises:
+            TooLargeError: Fewer are left.
+        """
         self._left -= size
         if self._left < 0:
             raise TooLargeError(
@@ -33,7 +37,7 @@ class Allowance:
 
 
 class Metered(io.RawIOBase):
-    """A file that takes each byte read from it off an allowance."""
+    """A file whose bytes count against an allowance as they are read."""
 
     def __init__(self, file: io.RawIOBase, allowance: Allowance) -> None:
         self._file = file
@@ -44,7 +48,11 @@ class Metered(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int | None:
-        """Read some bytes, none at the end; raise TooLargeError if they are too many."""
+        """Read some bytes into the buffer, and return how many; 0 at the end.
+
+        Raises:
+            TooLargeError: The allowance is used up.
+        """
         size = self._file.readinto(buffer)
         self._allowance.take(size or 0)
         return size

@@ -1,4 +1,4 @@
-"""Which events take time, and whose."""
+"""Decide which events occupy time, and whose time."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,13 +9,13 @@ from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.ics_values import text_value
 
 _BUSY_STATUS = "X-MICROSOFT-CDO-BUSYSTATUS"
-# What the organizer intends; it only counts where a program writes no status of its own.
+# What the organizer intends; it counts only where a program writes no status of its own.
 _INTENDED_STATUS = "X-MICROSOFT-CDO-INTENDEDSTATUS"
 _ALL_DAY = "X-MICROSOFT-CDO-ALLDAYEVENT"
-# Exchange answers "free" to who asks about a day on which someone works elsewhere.
+# Exchange reports a day on which someone works elsewhere as free.
 _FREE = {"FREE", "WORKINGELSEWHERE"}
 
-# Google writes these for events of shared and imported calendars. They name calendars, not people.
+# Google writes these in events of shared and imported calendars. They name calendars, not people.
 _GOOGLE_CALENDAR = re.compile(
     r"unknownorganizer@calendar\.google\.com|.*@(group(\.v)?|import)\.calendar\.google\.com"
 )
@@ -23,10 +23,10 @@ _GOOGLE_CALENDAR = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CountingRules:
-    """Which events take time.
+    """Which events occupy time.
 
     Attributes:
-        count_tentative: Whether tentative events do, and those of who answered so.
+        count_tentative: Whether tentative events do, and events whose attendee answered so.
         count_all_day: Whether events of whole days do.
     """
 
@@ -36,12 +36,13 @@ class CountingRules:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The addresses that an event lists, in small letters.
+    """The addresses that an event lists, in lower case.
 
     Attributes:
-        present: Those whose time it takes.
-        absent: Those who are listed and whose time it does not take.
-        have_declined: Whether all attendees have; an organizer who is not one may be left.
+        present: The people whose time it occupies.
+        absent: The other people.
+        have_declined: Whether all attendees have declined; an organizer who is not an attendee may
+            still be present.
     """
 
     present: tuple[str, ...] = ()
@@ -50,11 +51,11 @@ class People:
 
 
 def occupies_time(component: Component, counting: CountingRules, *, is_of_dates: bool) -> bool:
-    """Return whether an event takes time at all.
+    """Return whether an event occupies anybody's time.
 
     Args:
-        component: The event.
-        counting: Which events take time.
+        component: The VEVENT.
+        counting: Which events occupy time.
         is_of_dates: Whether its start is a date.
     """
     status, busy = _word(component, "STATUS"), _busy_status(component)
@@ -70,10 +71,10 @@ def occupies_time(component: Component, counting: CountingRules, *, is_of_dates:
 
 
 def people_of(component: Component, counting: CountingRules) -> People:
-    """Return the people of an event, by whether it takes their time.
+    """Return the people of an event, divided by whether it occupies their time.
 
-    The organizer takes part, unless the attendees list them too: then that answer counts. Exchange
-    and Outlook do not list them.
+    The organizer takes part; if the organizer is an attendee too, that answer counts. Exchange and
+    Outlook do not list the organizer as an attendee.
     """
     present, absent = dict[str, None](), dict[str, None]()
     for attendee, address in _with_addresses(component, "ATTENDEE"):
@@ -82,34 +83,35 @@ def people_of(component: Component, counting: CountingRules) -> People:
     for _, address in _with_addresses(component, "ORGANIZER"):
         if address not in absent and not is_google_calendar(address):
             present[address] = None
-    others = tuple(each for each in absent if each not in present)
+    others = tuple(address for address in absent if address not in present)
     return People(tuple(present), others, _have_declined(component))
 
 
 def owner_is_absent(people: People, owners: Collection[str], me: Collection[str]) -> bool:
-    """Return whether an event of a calendar takes no time of whose calendar it is.
+    """Return whether an event occupies no time of the owner of its calendar.
 
     Args:
-        people: Those of the event.
-        owners: The names of the calendar, of which one may be an address.
-        me: The addresses of one person, in small letters. One that takes part is enough.
+        people: The people of the event.
+        owners: The names of the calendar, one of which may be the address of its owner.
+        me: The addresses of the owner, in lower case; if one takes part, the owner is present.
     """
-    if any(each in owners for each in people.absent):
+    if any(address in owners for address in people.absent):
         return True
-    if any(each in owners or each in me for each in people.present):
+    if any(address in owners or address in me for address in people.present):
         return False
-    return people.have_declined or any(each in me for each in people.absent)
+    return people.have_declined or any(address in me for address in people.absent)
 
 
 def is_google_calendar(address: str) -> bool:
-    """Return whether an address is one that Google gives to a calendar, not to a person."""
+    """Return whether an address is one that Google gives to calendars."""
     return _GOOGLE_CALENDAR.fullmatch(address) is not None
 
 
 def address_of(person: Property) -> str:
-    """Return the address of an ATTENDEE or ORGANIZER; "" where a program had none to write.
+    """Return the address of an ATTENDEE or ORGANIZER; "" if a program knew no address.
 
-    EMAIL (RFC 7986) goes before the value, which is the path of an account at Apple's.
+    The parameter EMAIL (RFC 7986, section 6.2) takes precedence over the value, in which Apple
+    writes the path of an account.
     """
     address = normalize_address(person.parameters.get("EMAIL", ""))
     return address if "@" in address else normalize_address(person.value)
@@ -128,7 +130,7 @@ def _parameter(attendee: Property, name: str) -> str:
 
 
 def _takes_part(attendee: Property) -> bool:
-    """Whether someone neither is only informed (3.2.16), nor declined, nor sends another."""
+    """Return whether an attendee neither declined, nor delegated, nor is only informed (ROLE)."""
     is_informed = _parameter(attendee, "ROLE") == "NON-PARTICIPANT"
     return not is_informed and _parameter(attendee, "PARTSTAT") not in {"DECLINED", "DELEGATED"}
 
@@ -138,15 +140,15 @@ def _is_counted(attendee: Property, counting: CountingRules) -> bool:
 
 
 def _have_declined(component: Component) -> bool:
-    """Whether someone declined, and nobody is left who takes part."""
+    """Return whether an attendee declined, and no attendee takes part."""
     attendees = component.all("ATTENDEE")
     if not attendees or any(map(_takes_part, attendees)):
         return False
-    return any(_parameter(each, "PARTSTAT") == "DECLINED" for each in attendees)
+    return any(_parameter(attendee, "PARTSTAT") == "DECLINED" for attendee in attendees)
 
 
 def _with_addresses(component: Component, name: str) -> Iterator[tuple[Property, str]]:
-    """Yield the people of a property's name who have an address."""
+    """Yield the properties of a name that have an address, with the address."""
     for person in component.all(name):
         if address := address_of(person):
             yield person, address

@@ -1,4 +1,4 @@
-"""When people are not available: VAVAILABILITY of RFC 7953. Pure: no file, no format."""
+"""Combine the availabilities of a person (VAVAILABILITY, RFC 7953). Pure: no I/O, no format."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,23 +7,24 @@ from datetime import datetime
 from double_booked.recurrence.series import Window
 
 TimeSpan = tuple[datetime, datetime]
+"""A half-open pair of times in UTC."""
 
 _LOWEST_PRIORITY = 10
-"""That of an undefined priority, 0; 1 is the highest, and 9 the lowest that is defined."""
+"""The rank of priority 0, which is undefined; 1 is the highest priority, 9 the lowest."""
 
 _BUSIEST_LAST = ("BUSY-TENTATIVE", "BUSY-UNAVAILABLE", "BUSY")
 
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """A time of which some is available.
+    """A time range and the spans in it that are available.
 
     Attributes:
-        start: From when, in UTC; None without a limit.
-        end: Up to when, in UTC; None without a limit.
+        start: The start of the range in UTC; None for no limit.
+        end: The end of the range in UTC; None for no limit.
         free: The spans that are available.
-        priority: PRIORITY: where several cover the same time, the lower number counts, but for 0.
-        busy_type: BUSYTYPE: what the time is that is not available.
+        priority: PRIORITY: where ranges overlap, the lower number counts; 0 counts least.
+        busy_type: BUSYTYPE: the kind of the time that is not available.
     """
 
     start: datetime | None
@@ -34,36 +35,38 @@ class Availability:
 
 
 def unavailable(
-    found: Iterable[Availability], window: Window, *, count_tentative: bool
+    availabilities: Iterable[Availability], window: Window, *, count_tentative: bool
 ) -> list[TimeSpan]:
-    """Return the spans of a window that are not available, in order and apart from each other.
+    """Return the spans of a window that are not available, in order and without overlaps.
 
     Args:
-        found: Those of one person or thing.
-        window: The time to look at.
+        availabilities: The availabilities of one person or thing.
+        window: The window.
         count_tentative: Whether time of the type BUSY-TENTATIVE is not available.
     """
     busy: list[TimeSpan] = []
-    for each in sorted(found, key=_rank):
-        first = max(window.start, each.start or window.start)
-        last = min(window.end, each.end or window.end)
+    for availability in sorted(availabilities, key=_rank):
+        first = max(window.start, availability.start or window.start)
+        last = min(window.end, availability.end or window.end)
         if first < last:
             busy = list(_without(busy, [(first, last)]))
-            if count_tentative or each.busy_type != "BUSY-TENTATIVE":
-                busy = _merged([*busy, *_without([(first, last)], _merged(each.free))])
+            if count_tentative or availability.busy_type != "BUSY-TENTATIVE":
+                unlisted = _without([(first, last)], _merged(availability.free))
+                busy = _merged([*busy, *unlisted])
     return busy
 
 
-def _rank(each: Availability) -> tuple[int, int]:
-    """Return what sorts those that count more to the end."""
-    known = each.busy_type in _BUSIEST_LAST
-    return -(each.priority or _LOWEST_PRIORITY), (
-        _BUSIEST_LAST.index(each.busy_type) if known else 1
+def _rank(availability: Availability) -> tuple[int, int]:
+    """Return a sort key by which the availability that counts most is last."""
+    busy_type = availability.busy_type
+    known = busy_type in _BUSIEST_LAST
+    return -(availability.priority or _LOWEST_PRIORITY), (
+        _BUSIEST_LAST.index(busy_type) if known else 1
     )
 
 
 def _merged(spans: Iterable[TimeSpan]) -> list[TimeSpan]:
-    """Return spans in order, those that meet as one."""
+    """Return spans in order, with touching and overlapping ones joined."""
     merged: list[TimeSpan] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -74,7 +77,7 @@ def _merged(spans: Iterable[TimeSpan]) -> list[TimeSpan]:
 
 
 def _without(spans: Iterable[TimeSpan], removed: Sequence[TimeSpan]) -> Iterator[TimeSpan]:
-    """Yield what is left of spans; all are in order and apart from each other."""
+    """Yield spans without the removed ones; both are in order and without overlaps."""
     index = 0
     for start, end in spans:
         while index < len(removed) and removed[index][1] <= start:

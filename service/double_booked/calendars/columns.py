@@ -1,4 +1,4 @@
-"""The names that columns of tables, and keys of JSON, have in common programs."""
+"""Find the columns of a table, or the keys of JSON objects, by the names that programs use."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "organizer": ("organizer", "organiser", "meeting organizer", "meeting organiser"),
     "area": ("area", "area name"),
 }
-"""The known names of each field, in small letters and single blanks; the first in a table counts.
+"""The known names of each field, as `normalize` returns them; the first that a table has counts.
 
 Sources: the CSV exports of Outlook and Google Calendar ("Subject", "Start Date"), MRBS ("Brief
 description", "Area", "Room") and LibreBooking ("Resource", "Begin"), FullCalendar's event objects
@@ -51,20 +51,19 @@ description", "Area", "Room") and LibreBooking ("Resource", "Begin"), FullCalend
 """
 
 RESOURCE_FIELDS = ("resources", "location", "calendar", "attendee")
-"""The fields that say what an event takes, the first that a table has before the others."""
+"""The fields that name resources; the first that a table has is used."""
 
 FIELDS = tuple(NAMES)
-"""The fields that --columns can set."""
+"""The fields that `--columns` can set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table are read as what.
+    """The columns of a table, by the field that they are read as.
 
     Attributes:
         header: The names of all columns, as the table has them.
-        by_field: The positions of the columns of each field of NAMES that the table has, the one
-            to read first.
+        by_field: The positions of the columns of each field of NAMES, the one to read first.
         chosen: The fields whose column the caller chose.
     """
 
@@ -73,95 +72,96 @@ class Columns:
     chosen: frozenset[str] = frozenset()
 
     def position(self, field: str) -> int | None:
-        """Return the position of a field's column; None if the table has none."""
+        """Return the position of the column of a field; None if the table has no such column."""
         return next(iter(self.by_field.get(field, ())), None)
 
     @property
     def names(self) -> dict[str, str]:
-        """The name of each field's column, as the table has it."""
+        """The name of the column of each field, as the table has it."""
         return {
             field: self.header[positions[0]].strip() for field, positions in self.by_field.items()
         }
 
     @property
     def has_start(self) -> bool:
-        """Whether the table says when events start."""
+        """Whether the table has a column for the start of events."""
         return "start" in self.by_field or "start date" in self.by_field
 
     @property
     def has_end(self) -> bool:
-        """Whether the table says when events end; dates without an end are whole days."""
+        """Whether the table has a column for the end; dates without an end are whole days."""
         return not self.by_field.keys().isdisjoint(
             {"end", "end date", "end time", "duration", "start date"}
         )
 
     @property
     def resource_fields(self) -> list[str]:
-        """The fields that say what an event takes, the one to use first."""
+        """The fields that name resources, the one to use first."""
         return [field for field in RESOURCE_FIELDS if field in self.by_field]
 
     @property
     def is_calendar(self) -> bool:
-        """Whether the table is the export of one person's calendar, as Outlook and Google do it."""
+        """Whether the table is one person's calendar, as Outlook and Google Calendar export it."""
         names = {*map(normalize, self.header)}
         return {"subject", "start date"} <= names
 
 
 def normalize(name: str) -> str:
-    """Return a name in small letters and single blanks: "Start_Date" and "startDate" are one."""
+    """Return a name in lower case with single blanks: "Start_Date" and "startDate" are equal."""
     return " ".join(filter(None, _WORDS.split(name.strip().strip("\ufeff")))).lower()
 
 
 def find_columns(header: Sequence[str], chosen: Mapping[str, str] | None = None) -> Columns:
-    """Return which columns of a table are read as what.
+    """Return the columns of a table, by the field that they are read as.
 
     Args:
         header: The names of the columns.
-        chosen: The name of the column to read as a field of FIELDS.
+        chosen: The name of the column to read, by field of FIELDS; others are found by name.
 
     Raises:
-        InvalidCalendarError: The table has no column of a chosen name, or two.
+        InvalidCalendarError: The table has no column of a chosen name, or two columns of one name.
     """
     names = [normalize(name) for name in header]
-    found: dict[str, Sequence[int]] = {}
+    by_field: dict[str, Sequence[int]] = {}
     for field, known in NAMES.items():
         positions = [names.index(name) for name in known if name in names]
         if positions:
-            found[field] = positions
+            by_field[field] = positions
     for field in chosen or {}:
-        found = _without_rivals(found, field)
+        by_field = _without_rivals(by_field, field)
     for field, name in (chosen or {}).items():
-        found[field] = [_position(header, names, name)]
-    _read_times_as_moments(found)
-    columns = Columns(header, found, frozenset(chosen or ()))
+        by_field[field] = [_position(header, names, name)]
+    _read_times_as_moments(by_field)
+    columns = Columns(header, by_field, frozenset(chosen or ()))
     _check_unique(columns, names)
     return columns
 
 
-def _without_rivals(found: dict[str, Sequence[int]], field: str) -> dict[str, Sequence[int]]:
-    """Drop the known names of what a chosen column says as well."""
+def _without_rivals(by_field: dict[str, Sequence[int]], field: str) -> dict[str, Sequence[int]]:
+    """Return the columns without those that state the same as the chosen column of a field."""
     rivals: set[str] = set()
     if field in {"start", "end"}:
         rivals = {f"{field} date", f"{field} time"}
     elif field == "resources":
         rivals = {"location", "calendar", "area"}  # --by attendee needs the attendees
-    return {each: found[each] for each in found if each not in rivals}
+    return {name: by_field[name] for name in by_field if name not in rivals}
 
 
 def _position(header: Sequence[str], names: Sequence[str], name: str) -> int:
     if normalize(name) in names:
         return names.index(normalize(name))
-    known = ", ".join(each.strip() for each in header)
+    known = ", ".join(column.strip() for column in header)
     raise InvalidCalendarError([f"line 1: the header has no column {name}; it has {known}"])
 
 
-def _read_times_as_moments(found: dict[str, Sequence[int]]) -> None:
-    """Read "Start time" as a whole point in time where no column has its date, as in MRBS."""
-    if "start date" in found:
+def _read_times_as_moments(by_field: dict[str, Sequence[int]]) -> None:
+    """Read "Start time" as date and time if no column has its date, as in MRBS."""
+    if "start date" in by_field:
         return
     for side in ("start", "end"):
-        if side not in found and f"{side} date" not in found and f"{side} time" in found:
-            found[side] = found.pop(f"{side} time")
+        has_other = side in by_field or f"{side} date" in by_field
+        if not has_other and f"{side} time" in by_field:
+            by_field[side] = by_field.pop(f"{side} time")
 
 
 def _check_unique(columns: Columns, names: Sequence[str]) -> None:

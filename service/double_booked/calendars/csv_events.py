@@ -1,4 +1,4 @@
-"""CSV with a header in, messages out."""
+"""CSV with a header in, events out (RFC 4180)."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def is_csv(line: str) -> bool:
-    """Return whether a first line is a header that names a start and an end."""
+    """Return whether the first line of a file is a header with a start and an end."""
     try:
         columns = find_columns(_split(line))
     except (csv.Error, InvalidCalendarError):
@@ -32,11 +32,11 @@ def is_csv(line: str) -> bool:
 def parse(content: bytes, options: TableOptions) -> ParsedTable:
     """Return the events of a table.
 
-    The header names columns, in any order; `columns.NAMES` has the names that are known. Values
-    are separated by commas, semicolons or tabs, resources by semicolons or "|".
+    The header names the columns, in any order; `columns.NAMES` lists the known names. Values are
+    separated by commas, semicolons or tabs, resources by semicolons or "|".
 
     Args:
-        content: As RFC 4180 has it, in UTF-8 or Windows-1252.
+        content: The file, in UTF-8 or Windows-1252.
         options: How it is read.
 
     Raises:
@@ -46,21 +46,25 @@ def parse(content: bytes, options: TableOptions) -> ParsedTable:
     skipped: list[Skipped] = []
     columns, rows = _read(text, options.columns, skipped)
     style, is_calendar = TimeStyle(options.zone), columns.is_calendar
-    found = read_rows(rows, columns, style, options, is_calendar=is_calendar)
-    skipped += [_skip(row, reason) for row, reason in found.faults]
-    assumptions += found.assumptions
-    return ParsedTable(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
+    parsed = read_rows(rows, columns, style, options, is_calendar=is_calendar)
+    skipped += [_skip(row, reason) for row, reason in parsed.faults]
+    assumptions += parsed.assumptions
+    is_calendar, names_resources = parsed.is_calendar, parsed.names_resources
+    return ParsedTable(parsed.events, skipped, assumptions, is_calendar, names_resources)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:
-    """Return the text; where it is not UTF-8 it is Windows-1252, as Outlook exports it."""
+    """Return the text, and a sentence about its encoding if that was assumed.
+
+    Bytes that are not UTF-8 are read as Windows-1252, in which Outlook exports.
+    """
     text = content.decode("utf-8-sig", "surrogateescape")
     foreign = _NOT_UTF8.search(text)
     if not foreign:
         return text, []
     line = text.count("\n", 0, foreign.start()) + 1
-    said = f"line {line}: the text is not UTF-8, so it is read as Windows-1252"
-    return _NOT_UTF8.sub(_from_windows, text), [said]
+    assumption = f"line {line}: the text is not UTF-8, so it is read as Windows-1252"
+    return _NOT_UTF8.sub(_from_windows, text), [assumption]
 
 
 def _from_windows(escaped: re.Match[str]) -> str:
@@ -91,7 +95,10 @@ def _rows(reader: "Reader", columns: Columns, skipped: list[Skipped]) -> Iterato
 
 
 def _next(reader: "Reader", skipped: list[Skipped]) -> list[str] | None:
-    """Return the next row; None at the end, and where quotes hide how the rest is divided."""
+    """Return the next row; None at the end.
+
+    A fault of quoting ends the table, because it hides where the rows after it begin.
+    """
     try:
         return next(reader, None)
     except csv.Error as error:
@@ -112,7 +119,7 @@ def _check_times(columns: Columns) -> None:
     if columns.has_start and columns.has_end:
         return
     side = "end" if columns.has_start else "start"
-    known = ", ".join(each.strip() for each in columns.header if each.strip()) or "none"
+    known = ", ".join(name.strip() for name in columns.header if name.strip()) or "none"
     fault = f"the header has no column {side}; it has {known}; --columns {side}=NAME chooses one"
     raise InvalidCalendarError([f"line 1: {fault}"])
 

@@ -1,4 +1,4 @@
-"""What was downloaded last, with what a server needs to say that nothing has changed."""
+"""A cache of downloads, with the validators by which a server confirms that they are current."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What names a state of a calendar on its server (RFC 9110, section 8.8).
+    """The validators of a response (RFC 9110, section 8.8).
 
     Attributes:
-        etag: The ETag header; "" without.
-        modified: The Last-Modified header; "" without.
+        etag: The ETag header; "" if missing.
+        modified: The Last-Modified header; "" if missing.
     """
 
     etag: str = ""
@@ -22,7 +22,7 @@ class Validators:
 
 
 def cache_folder() -> Path:
-    """Return the folder of this program under the user's cache folder (XDG Base Directory)."""
+    """Return the folder of this program in the user's cache folder (XDG Base Directory)."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "double-booked"
 
@@ -34,18 +34,18 @@ class Cache:
         self._folder = folder
 
     def find(self, address: str) -> tuple[Validators, bytes] | None:
-        """Return what was kept of an address; None if there is nothing usable."""
+        """Return the validators and the content kept for an address; None if nothing is usable."""
         try:
             head, _, content = self._path(address).read_bytes().partition(b"\n")
-            found = json.loads(head)
-            if found.pop("digest") != _digest(content):
+            fields = json.loads(head)
+            if fields.pop("digest") != _digest(content):
                 return None
-            return Validators(**found), content
+            return Validators(**fields), content
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None  # it is missing, cut off, or of another version
 
     def keep(self, address: str, validators: Validators, content: bytes) -> None:
-        """Keep the content of an address; a folder that cannot be written keeps nothing."""
+        """Keep the content of an address; do nothing if the folder cannot be written."""
         head = json.dumps(asdict(validators) | {"digest": _digest(content)}).encode()
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class Cache:
             return
 
     def _path(self, address: str) -> Path:
-        """Return a name that does not show the address, which may hold a secret."""
+        """Return a path that does not show the address, which may contain a secret."""
         return self._folder / _digest(address.encode())
 
 

@@ -1,4 +1,4 @@
-"""Calendars on the web, downloaded within bounds of size and time."""
+"""Download calendars from the web, with limits of size and time."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from double_booked.calendars.web_addresses import to_http
 from double_booked.runtime.version import VERSION
 
 MAX_SECONDS = 30.0
-"""How long a download may take in all, redirects included."""
+"""Maximum duration of a download, redirects included."""
 
 MAX_REDIRECTS = 5
 
@@ -57,21 +57,23 @@ def download(
     cache: Cache | None = None,
     max_seconds: float = MAX_SECONDS,
 ) -> bytes:
-    """Return the content of an address; one that has not changed comes from the cache.
+    """Return the content of an address, from the cache if it has not changed.
 
     Args:
-        address: One that `web_addresses.is_address` accepts.
-        allowance: How many bytes it may have, unpacked.
-        cache: Where the last content is kept; by default in the user's cache folder.
-        max_seconds: How long it may take in all.
+        address: An address that `web_addresses.is_address` accepts.
+        allowance: The bytes that the unpacked content may have.
+        cache: Keeps the last content; by default in the user's cache folder.
+        max_seconds: Maximum duration of the download.
 
     Raises:
-        InvalidCalendarError: The server does not answer with a content, or it is a web page.
+        InvalidCalendarError: The server does not answer with content, or the content is a web page.
         TooLargeError: The allowance is used up.
     """
-    request = _download(to_http(address), allowance, cache or Cache(cache_folder()), max_seconds)
+    downloading = _download(
+        to_http(address), allowance, cache or Cache(cache_folder()), max_seconds
+    )
     try:
-        content = asyncio.run(request)
+        content = asyncio.run(downloading)
     except InvalidCalendarError:
         raise
     except TimeoutError as error:
@@ -106,8 +108,8 @@ def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         headers=_HEADERS,
-        timeout=aiohttp.ClientTimeout(),  # the whole download has one
-        auto_decompress=False,  # or few bytes become many
+        timeout=aiohttp.ClientTimeout(),  # none: the whole download has a timeout
+        auto_decompress=False,  # so that unpacked bytes count against the allowance in time
         trust_env=True,  # for the proxies of the environment
     )
 
@@ -115,10 +117,10 @@ def _session() -> aiohttp.ClientSession:
 async def _ask(
     session: aiohttp.ClientSession, url: URL, known: Validators | None
 ) -> aiohttp.ClientResponse:
-    """Return the answer that redirects lead to.
+    """Return the response at the end of all redirects.
 
     Raises:
-        InvalidCalendarError: There are too many, or one leads away from https.
+        InvalidCalendarError: There are too many redirects, or one leads away from https.
     """
     headers = _conditions(known)
     for _ in range(MAX_REDIRECTS + 1):
@@ -133,12 +135,12 @@ async def _ask(
 def _conditions(known: Validators | None) -> dict[str, str]:
     if not known:
         return {}
-    said = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
-    return {name: value for name, value in said.items() if value}
+    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
+    return {name: value for name, value in headers.items() if value}
 
 
 def _redirected(url: URL, location: str) -> URL:
-    """Return where a redirect leads; name and password stay with their own host."""
+    """Return the target of a redirect; name and password are sent only to their own host."""
     target = url.join(URL(location))
     if not location or target.scheme not in {"http", "https"} or not target.host:
         raise InvalidCalendarError(["the server redirects to what is no web address"])
@@ -177,18 +179,18 @@ def _keep(cache: Cache, address: str, response: aiohttp.ClientResponse, content:
 
 
 def _refusal(response: aiohttp.ClientResponse) -> str:
-    said = f"({response.status})"
+    status = f"({response.status})"
     known = _REFUSALS.get(response.status)
-    return f"{known} {said}" if known else f"the server does not answer with a calendar {said}"
+    return f"{known} {status}" if known else f"the server does not answer with a calendar {status}"
 
 
 def _describe(error: Exception) -> str:
-    """Return a sentence without the address, which may hold a secret."""
+    """Return a sentence without the address, which may contain a secret."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it is not valid"
         return f"the server's certificate is not trusted: {reason}"
-    known = (said for kind, said in _ERRORS if isinstance(error, kind))
-    sentence = next(known, "the address cannot be asked")
+    known = (sentence for kind, sentence in _ERRORS if isinstance(error, kind))
+    sentence = next(known, "the address cannot be downloaded")
     if isinstance(error, OSError) and error.errno and sentence == _UNREACHABLE:
         return f"{sentence}: {os.strerror(error.errno)}"
     return sentence

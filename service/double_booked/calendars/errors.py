@@ -1,16 +1,16 @@
-"""What every reader of calendars raises."""
+"""The error that every reader of calendars raises."""
 
 from collections.abc import Sequence
 
 MAX_FAULTS = 100
-"""How many faults an InvalidCalendarError names."""
+"""Maximum faults that an InvalidCalendarError names."""
 
 
 class InvalidCalendarError(ValueError):
     """Content that is not a list of events.
 
     Attributes:
-        faults: What is wrong, each with the line and column or the path of the field.
+        faults: What is wrong, each with the line and column, or with the path of the field.
     """
 
     def __init__(self, faults: Sequence[str]) -> None:

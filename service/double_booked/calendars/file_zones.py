@@ -1,4 +1,4 @@
-"""The time zones that a calendar's times name: those it defines, IANA's, and Windows'."""
+"""Find the time zones that a calendar names: IANA's, its own definitions, and Windows names."""
 
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta, tzinfo
@@ -18,7 +18,7 @@ _MAX_DAYS = 10 * 366
 
 
 class FileZones:
-    """Finds the zones of a VCALENDAR's times; reads only the VTIMEZONEs that a time names."""
+    """Finds the zones of a VCALENDAR; reads only the VTIMEZONEs that a time names."""
 
     def __init__(self, calendar: Component, window: Window, notes: Notes) -> None:
         self._window = window
@@ -32,16 +32,17 @@ class FileZones:
     def find(self, name: str, line: int) -> tzinfo:
         """Return the zone of a TZID.
 
-        IANA's zone goes first, since programs cut the history of what they define by its name,
-        unless the file's own has other offsets in the window. Windows' names go last.
+        IANA's zone takes precedence over the file's VTIMEZONE of that name, because programs cut
+        the history in what they write. If the two have different offsets in the window, the file's
+        zone is used. Windows names are tried last.
 
         Args:
             name: The TZID.
             line: The line that names it, for notes.
 
         Raises:
-            UnknownZoneError: There is none.
-            ValueError: The file's definition cannot be used, and the name is no other's.
+            UnknownZoneError: There is no such zone.
+            ValueError: The VTIMEZONE cannot be used, and no other zone has that name.
         """
         if name not in self._found:
             try:
@@ -54,7 +55,7 @@ class FileZones:
         return found
 
     def only_defined(self) -> tzinfo | None:
-        """Return the zone of the only VTIMEZONE; None if there are none or several."""
+        """Return the zone of the only VTIMEZONE; None unless there is exactly one."""
         if len(self._defined) != 1:
             return None
         [component] = self._defined.values()
@@ -94,16 +95,17 @@ class FileZones:
         return other
 
     def _end(self) -> datetime:
-        """A local time up to which the changes of clocks must be known."""
+        """Return the local time up to which a VTIMEZONE must be expanded."""
         return min(self._window.end.replace(tzinfo=None), _LAST) + _A_YEAR
 
 
 @lru_cache(maxsize=64)  # files of one program define the same zone, which is read once
 def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
-    """Return whether a file's zone has other offsets than a known one, within the window.
+    """Return whether a file's zone and a known zone have different offsets in the window.
 
-    A window of less than a year counts as one. Where the file's zone has one offset only, its
-    history may be cut; that contradicts only where the known zone has it on no day of the year.
+    A shorter window is extended to a year. If the file's zone has only one offset, its history may
+    have been cut: it contradicts the known zone only if that has another offset on every day of the
+    year.
     """
     start = min(max(window.start.replace(tzinfo=None), _FIRST), _LAST)
     year = start + _A_YEAR
@@ -116,7 +118,7 @@ def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
 
 
 def _noons(start: datetime, end: datetime) -> Iterator[datetime]:
-    """Yield each day's noon, for at most ten years."""
+    """Yield the noon of each day, for at most ten years."""
     noon = datetime.combine(start, time(12))
     for number in range(min((end - noon).days + 1, _MAX_DAYS)):
         yield noon + timedelta(number)

@@ -1,4 +1,4 @@
-"""Which files a folder has, and what they are called among the resources."""
+"""Find the files of a folder, and name the resource that stands for each."""
 
 import os
 from collections import Counter
@@ -12,10 +12,10 @@ from double_booked.calendars.vdir import name_vdir
 from double_booked.calendars.web_addresses import is_address, resource_of, show_address
 
 _MAX_SHOWN = 5
-"""How many files of other formats are named."""
+"""Maximum files of other formats that a note names."""
 
 _OF_VDIR = {"color", "displayname"}
-"""What vdirsyncer and khal keep beside the events of a calendar."""
+"""Files that vdirsyncer and khal keep beside the events of a calendar."""
 
 _OTHER_SUFFIXES = ", ".join(suffix for suffix in SUFFIXES if suffix != ".ics")
 
@@ -25,21 +25,22 @@ def _ignore(_: str) -> None:
 
 
 def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
-    """Return the files of a folder and of those in it that are read, by name; a file is itself.
+    """Return the readable files of a folder and its subfolders, sorted by name.
 
-    Files are read whose suffix is in `formats.SUFFIXES`. Hidden files are passed over.
+    A file is readable if its suffix is in `formats.SUFFIXES`. Hidden files are ignored.
 
     Args:
-        path: Of the file or folder.
-        note: Receives a sentence about each file that is passed over: a FIFO, a device, a socket,
-            or a link to nothing or to outside of the folder; and one about those of other formats.
+        path: The path of the folder; that of a file is returned as it is.
+        note: Receives a sentence about each file that is ignored because it is a FIFO, a device, a
+            socket, or a link to nothing or to outside of the folder; and one sentence about all
+            files of other formats.
 
     Raises:
-        InvalidCalendarError: The folder has no file that is read.
+        InvalidCalendarError: The folder has no readable file.
     """
     if path == "-" or not Path(path).is_dir():
         return [path]
-    found: list[str] = []
+    readable: list[str] = []
     others: list[str] = []
     root = Path(path).resolve()
     for folder, folders, files in os.walk(path):
@@ -51,15 +52,15 @@ def find_files(path: str, note: Callable[[str], None] = _ignore) -> list[str]:
             elif reason := _not_of_folder(file, root):
                 note(f"{display_name(str(file))} is not read: it is {reason}")
             else:
-                found.append(str(file))
+                readable.append(str(file))
     _note_others(sorted({*others} - _OF_VDIR), note)
-    if not found:
+    if not readable:
         raise InvalidCalendarError([f"the folder has no .ics file, nor one with {_OTHER_SUFFIXES}"])
-    return found
+    return readable
 
 
 def _note_others(names: Sequence[str], note: Callable[[str], None]) -> None:
-    """Note the files of a folder whose format is not known."""
+    """Add a note about the files of a folder that have other formats."""
     if not names:
         return
     shown = ", ".join(map(_readable, names[:_MAX_SHOWN]))
@@ -71,7 +72,7 @@ def _note_others(names: Sequence[str], note: Callable[[str], None]) -> None:
 
 
 def _not_of_folder(file: Path, root: Path) -> str | None:
-    """Say why a file is not read with its folder; None if it is."""
+    """Return why a file is not read with its folder; None if it is read."""
     if file.is_symlink() and not file.resolve().is_relative_to(root):
         return "a link to outside of the folder"
     if not file.exists():
@@ -84,14 +85,14 @@ def _not_of_folder(file: Path, root: Path) -> str | None:
 def resource_names(
     files: Iterable[str], vdirs: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Return what each file is called among the resources.
+    """Return the name of the resource that stands for each file.
 
-    That is its name without folder and suffix, or that of the folder that is its calendar; the
-    whole path where several have that name.
+    It is the name of the file without folder and suffix, or the name of the vdir that the file is
+    in. If several have the same name, it is the whole path.
 
     Args:
-        files: Their paths.
-        vdirs: The folder of each file that is a calendar with those beside it.
+        files: The paths of the files.
+        vdirs: The folder of each file that is in a vdir, by file, as `find_vdirs` returns them.
     """
     paths = {file: vdirs.get(file, file) for file in files}
     folders = set(vdirs.values())
@@ -107,17 +108,17 @@ def resource_names(
 
 
 def _whole_names(paths: Iterable[str]) -> dict[str, str]:
-    """Return paths as they are, and addresses without secrets, numbered where these differ."""
+    """Return paths as they are, and addresses without secrets, numbered where these are equal."""
     whole: dict[str, str] = {}
     for path in dict.fromkeys(paths):
         shown = show_address(path) if is_address(path) else path
-        times = sum(each == shown or each.startswith(f"{shown} #") for each in whole.values())
+        times = sum(name == shown or name.startswith(f"{shown} #") for name in whole.values())
         whole[path] = f"{shown} #{times + 1}" if times else shown
     return whole
 
 
 def describe_vdirs(vdirs: Mapping[str, str]) -> str:
-    """Return a sentence that says which folders are read as one calendar each."""
+    """Return a sentence about the folders that are read as one calendar each."""
     files = Counter(vdirs.values())
     first, *others = files
     noun = "folder" if len(others) == 1 else "folders"
@@ -143,5 +144,5 @@ def display_name(path: str) -> str:
 
 
 def _readable(path: str) -> str:
-    """Return a path as text that can be written: bytes that are no text become U+FFFD."""
+    """Return a path as printable text: bytes that cannot be decoded become U+FFFD."""
     return os.fsencode(path).decode(errors="replace")

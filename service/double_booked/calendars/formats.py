@@ -1,4 +1,4 @@
-"""Which format a file has."""
+"""Detect the format of a file."""
 
 import codecs
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ SUFFIXES = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
-"""The suffixes of files that are read with their folder, and what they hold."""
+"""The format of the files that are read with their folder, by suffix."""
 
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with { or [,"
@@ -31,7 +31,7 @@ _NO_FORMAT = (
 
 
 def suffix_of(path: str) -> str:
-    """Return the suffix of a path in small letters."""
+    """Return the suffix of a path in lower case."""
     return Path(path).suffix.lower()
 
 
@@ -39,12 +39,12 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
     """Return the format of a file.
 
     Args:
-        head: Its lines up to the first that is not blank.
-        path: Where it is; the suffix counts if the content is of no known format.
-        columns: The columns that the caller chose; a file that is no other format has them.
+        head: The lines up to the first that is not blank.
+        path: The path, whose suffix counts if the content has no known format.
+        columns: The columns that the caller chose; then a file without another format is CSV.
 
     Raises:
-        InvalidCalendarError: It is of no known format.
+        InvalidCalendarError: The format is unknown.
     """
     first = head.removeprefix(codecs.BOM_UTF8).strip()
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -61,5 +61,5 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
 
 
 def is_array(head: bytes) -> bool:
-    """Return whether the first line of JSON begins an array."""
+    """Return whether a JSON text begins an array, by its first lines."""
     return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")

@@ -1,4 +1,4 @@
-"""iCalendar's physical lines in, components out, each property with the line it is on."""
+"""Lines of iCalendar in, components out, with the line of each property (RFC 5545, section 3.1)."""
 
 import codecs
 from collections.abc import Iterator
@@ -23,30 +23,30 @@ from double_booked.calendars.plain_lines import MAX_ODD_HEAD, has_long_head, spl
 from double_booked.calendars.skipped import Skipped
 
 MAX_LINE_BYTES = 16 * 2**20
-"""Longer content lines are refused; the longest in use are pictures within a line."""
+"""Maximum bytes of a content line; the longest in use are inline pictures."""
 
 TOP_COMPONENTS = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY"}
-"""The components of a calendar; none of them stands in another (section 3.6)."""
+"""The components of a calendar that are never inside of one another (section 3.6)."""
 
 _NAMED = {*TOP_COMPONENTS, "VCALENDAR"}
-"""The components whose missing END costs themselves, and not what they are in."""
+"""The components whose missing END is a fault of themselves, not of their parent."""
 
 _MAX_DEPTH = 8
-"""How many open components an END is compared with; section 3.6 nests three."""
+"""Maximum open components that an END is compared with; section 3.6 nests three."""
 
 _MAX_HEAD = 200
-"""Within how many bytes a line says that it is QUOTED-PRINTABLE."""
+"""Maximum bytes in which a line is searched for ENCODING=QUOTED-PRINTABLE."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A content line, in its parts.
+    """A content line, split into its parts.
 
     Attributes:
-        name: In capitals.
-        parameters: By name, in capitals; several values are joined by commas.
-        value: As it stands there, still escaped.
-        line: The first physical line of it, from 1.
+        name: The name in capitals.
+        parameters: The parameters by name in capitals; several values are joined by commas.
+        value: The value as it is written, still escaped.
+        line: The number of its first physical line, from 1.
     """
 
     name: str
@@ -57,14 +57,14 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """What stands between BEGIN and END.
+    """The lines between a BEGIN and its END.
 
     Attributes:
-        name: In capitals, such as "VEVENT".
-        line: Where it begins, from 1.
-        properties: Its own, in their order.
-        components: Those in it.
-        faults: Its lines that cannot be used.
+        name: The name in capitals, such as "VEVENT".
+        line: The number of its BEGIN line, from 1.
+        properties: Its own properties, in their order.
+        components: The components directly inside of it.
+        faults: The lines that cannot be used.
     """
 
     name: str
@@ -74,26 +74,26 @@ class Component:
     faults: list[Skipped] = field(default_factory=list)
 
     def all(self, name: str) -> list[Property]:
-        """Its properties of a name."""
-        return [each for each in self.properties if each.name == name]
+        """Return its properties of a name."""
+        return [line for line in self.properties if line.name == name]
 
     def first(self, name: str) -> Property | None:
-        """The first of a name, or None."""
-        for each in self.properties:  # asked for dozens of names, so no generator
-            if each.name == name:
-                return each
+        """Return its first property of a name, or None."""
+        for line in self.properties:  # a loop is faster than a generator, which counts here
+            if line.name == name:
+                return line
         return None
 
 
 def parse_components(content: bytes, notes: Notes | None = None) -> Component:
-    """Return a component without a name that holds the outermost ones of a file.
+    """Return a component without a name that contains the outermost components of a file.
 
-    A line that cannot be used is a fault of the innermost component that it is in. A component
-    without END ends where its parent does.
+    A line that cannot be used becomes a fault of the innermost component around it. A component
+    without END ends where its parent ends.
 
     Args:
-        content: Of the file.
-        notes: Receives a note about each line that is not as it should be, but is read.
+        content: The file.
+        notes: Receives a note about each line that is read despite an oddity.
 
     Raises:
         InvalidCalendarError: A line is too long.
@@ -103,7 +103,7 @@ def parse_components(content: bytes, notes: Notes | None = None) -> Component:
     stack = [top]
     for number, line in unfold(content):
         try:
-            _take_line(line, number, stack, notes)
+            _add_line(line, number, stack, notes)
         except ValueError as error:
             stack[-1].faults.append(Skipped(number, str(error)))
     _close(stack, 1)
@@ -111,10 +111,10 @@ def parse_components(content: bytes, notes: Notes | None = None) -> Component:
 
 
 def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yields the content lines, put together again (section 3.1), and the number of the first.
+    """Yield each unfolded content line with the number of its first physical line (section 3.1).
 
     Raises:
-        InvalidCalendarError: One is longer than MAX_LINE_BYTES.
+        InvalidCalendarError: A line is longer than MAX_LINE_BYTES.
     """
     first, parts, size = 0, [b""], 0
     for number, text in enumerate(_physical_lines(content), start=1):
@@ -123,7 +123,7 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
             parts.append(text)
         elif text[:1] in {b" ", b"\t"} and first:
             parts.append(text[1:])
-        elif text:  # a blank line does not end the line before it: some programs double line ends
+        elif text:  # blank lines are ignored: some programs double line ends
             if any(parts):
                 yield first, b"".join(parts)
             first, parts, size = number, [text], 0
@@ -135,19 +135,19 @@ def unfold(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _physical_lines(content: bytes) -> Iterator[bytes]:
-    """Yield the lines of a file, also where they end with CR as on old Macs, or with CR CR LF."""
+    """Yield the physical lines of a file, which may end with CR LF, LF, CR or CR CR LF."""
     end = b"\n" if b"\n" in content else b"\r"
     for line in content.removeprefix(codecs.BOM_UTF8).split(end):
         yield line.rstrip(b"\r")
 
 
 def _is_soft_break(parts: list[bytes]) -> bool:
-    """Tell whether a line goes on with the next one because it is QUOTED-PRINTABLE."""
+    """Return whether a QUOTED-PRINTABLE line continues on the next one."""
     return parts[-1][-1:] == b"=" and b"QUOTED-PRINTABLE" in parts[0][:_MAX_HEAD].upper()
 
 
-def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -> None:
-    """Take a content line; pass over one that is left over from a text.
+def _add_line(line: bytes, number: int, stack: list[Component], notes: Notes) -> None:
+    """Add a content line to the open components, or ignore it with a note.
 
     Raises:
         ValueError: It cannot be used.
@@ -156,67 +156,76 @@ def _take_line(line: bytes, number: int, stack: list[Component], notes: Notes) -
     if is_latin:
         notes.add(number, "a text that is not UTF-8 is read as Windows-1252")
     try:
-        each = _property(text, number, notes)
+        parsed = _property(text, number, notes)
     except NotContentLineError:
         if stack[0].components and is_left_over(text):
             notes.add(number, "a line that is not NAME:VALUE is passed over")
             return
         raise
-    if not each.value:
-        if is_of_time(each.name):
-            notes.add(number, f"{each.name} without a value is passed over")
-    elif len(stack) > 1 or not stack[0].components or each.name in {"BEGIN", "END"}:
-        _take(each, stack)
+    if not parsed.value:
+        if is_of_time(parsed.name):
+            notes.add(number, f"{parsed.name} without a value is passed over")
+    elif len(stack) > 1 or not stack[0].components or parsed.name in {"BEGIN", "END"}:
+        _add(parsed, stack)
     else:
         notes.add(number, "a line behind END:VCALENDAR is passed over")
 
 
 def _property(text: str, number: int, notes: Notes) -> Property:
     plain = split_plain(text)
-    each = Property(*plain, number) if plain else _odd(text, number, notes)
-    if each.name in {"BEGIN", "END"} and not is_nesting(each.value):
+    parsed = Property(*plain, number) if plain else _parse_odd(text, number, notes)
+    if parsed.name in {"BEGIN", "END"} and not is_nesting(parsed.value):
         raise NotContentLineError
-    if each.parameters and is_quoted_printable(each.parameters):
-        value = unquote_printable(each.value, each.parameters)
-        return Property(each.name, each.parameters, value, number)
-    value = trim(each.name, each.value)
-    if value == each.value:
-        return each
+    if parsed.parameters and is_quoted_printable(parsed.parameters):
+        value = unquote_printable(parsed.value, parsed.parameters)
+        return Property(parsed.name, parsed.parameters, value, number)
+    value = trim(parsed.name, parsed.value)
+    if value == parsed.value:
+        return parsed
     notes.add(number, "blanks around a value are passed over")
-    return Property(each.name, each.parameters, value, number)
+    return Property(parsed.name, parsed.parameters, value, number)
 
 
-def _odd(text: str, number: int, notes: Notes) -> Property:
-    """Read a line with escapes or doubtful characters."""
+def _parse_odd(text: str, number: int, notes: Notes) -> Property:
+    """Parse a line with escapes or unusual characters.
+
+    Raises:
+        ValueError: Its name and parameters are too long.
+        NotContentLineError: It is not NAME:VALUE.
+    """
     if has_long_head(text):
         raise ValueError(f"name and parameters are longer than {MAX_ODD_HEAD:,} characters")
     try:
         name, parameters, value = Contentline(text).raw_parts()  # type: ignore[no-untyped-call]
     except ValueError:
-        found = Property(*split_loosely(text), number)
+        parsed = Property(*split_loosely(text), number)
         notes.add(number, "odd parameters or characters of a line are read as they stand")
-        return found
+        return parsed
     merged = {
-        key.upper(): ",".join(each) if isinstance(each, list) else str(each)
-        for key, each in parameters.items()
+        key.upper(): ",".join(values) if isinstance(values, list) else str(values)
+        for key, values in parameters.items()
     }
     return Property(name.upper(), merged, value, number)
 
 
-def _take(each: Property, stack: list[Component]) -> None:
-    """Adds a property to the component it is in, which it may begin or end."""
-    if each.name == "BEGIN":
-        _begin(Component(each.value.upper(), each.line), stack)
-    elif each.name == "END":
-        _end(each.value, stack)
+def _add(parsed: Property, stack: list[Component]) -> None:
+    """Add a property to the innermost open component, or begin or end one.
+
+    Raises:
+        ValueError: No component is open, or END matches none.
+    """
+    if parsed.name == "BEGIN":
+        _begin(Component(parsed.value.upper(), parsed.line), stack)
+    elif parsed.name == "END":
+        _end(parsed.value, stack)
     elif len(stack) == 1:
-        raise ValueError(f"{each.name} is outside of BEGIN:VCALENDAR and END:VCALENDAR")
+        raise ValueError(f"{parsed.name} is outside of BEGIN:VCALENDAR and END:VCALENDAR")
     else:
-        stack[-1].properties.append(each)
+        stack[-1].properties.append(parsed)
 
 
 def _begin(component: Component, stack: list[Component]) -> None:
-    """Open a component; one that stands apart in a calendar ends what is open there."""
+    """Begin a component; one of TOP_COMPONENTS ends those that are open in its calendar."""
     calendar = _depth_of({"VCALENDAR"}, stack)
     if component.name in TOP_COMPONENTS:
         _close(stack, calendar + 1)
@@ -236,17 +245,20 @@ def _end(name: str, stack: list[Component]) -> None:
 
 
 def _depth_of(names: set[str], stack: list[Component]) -> int:
-    """Where the innermost open component of these names is; 0 if none is open."""
+    """Return the depth of the innermost open component with one of the names; 0 if none is open."""
     lowest = max(len(stack) - _MAX_DEPTH, 1)
     depths = range(len(stack) - 1, lowest - 1, -1)
     return next((depth for depth in depths if stack[depth].name in names), 0)
 
 
 def _close(stack: list[Component], depth: int) -> None:
-    """Closes components that have no END; a fault of an alarm is one of its event."""
+    """Close components without END down to a depth, with a fault for each.
+
+    The fault of a small component, such as an alarm, is added to its parent.
+    """
     while len(stack) > depth:
         component = stack.pop()
         cut = "; the file may be cut off" if component.name == "VCALENDAR" else ""
         fault = Skipped(component.line, f"BEGIN:{component.name} has no END{cut}")
-        named = component if component.name in _NAMED else stack[-1]
-        named.faults.append(fault)
+        owner = component if component.name in _NAMED else stack[-1]
+        owner.faults.append(fault)

@@ -1,4 +1,4 @@
-"""iCalendar's values: times, lengths and texts, in the zones of their file."""
+"""Parse the values of iCalendar: times, durations, texts and offsets (RFC 5545, section 3.3)."""
 
 import re
 from collections.abc import Iterator
@@ -25,17 +25,21 @@ class ZoneFinder(Protocol):
     """Finds zones by name."""
 
     def find(self, name: str, line: int) -> tzinfo:
-        """Return the zone of a TZID on a line; raise ValueError without."""
+        """Return the zone of a TZID on a line.
+
+        Raises:
+            ValueError: There is no such zone.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class TimeContext:
-    """What the times of a file go by.
+    """How the times of a calendar are read.
 
     Attributes:
         floating: The zone of times that name none, and of whole days.
-        zones: Those that times name.
-        notes: What is noted of times with one plain meaning that are not as they should be.
+        zones: Finds the zones that times name.
+        notes: Receives a note about each time that is read despite an oddity.
     """
 
     floating: tzinfo
