@@ -1,4 +1,4 @@
-"""The command line as a client from outside of the cluster."""
+"""The command line as a client outside the cluster."""
 
 import re
 import subprocess
@@ -8,14 +8,14 @@ from e2e.conftest import ROOT
 from waiting import wait_until
 
 WEEK = ROOT / "examples/week.json"
-"""A list with five groups of conflicting events."""
+"""A week of events with five groups of conflicts."""
 SECONDS = 30.0
 
 
 def check(server: str, *options: str) -> int:
-    """How many groups of conflicting events a server finds in a week's list.
+    """Return the number of groups of conflicting events that a server finds in the week.
 
-    A node may send calls to pods that are gone for a moment, so it is asked until it answers.
+    Nodes may briefly send calls to pods that no longer exist, so failed calls are retried.
     """
     command = [sys.executable, "-m", "double_booked", "check", f"--server={server}", *options, WEEK]
     answers = []

@@ -1,9 +1,9 @@
-"""A namespace of a real cluster, with the chart installed in it.
+"""Namespaces of a real cluster, in which tests install the chart.
 
-KUBECONFIG names the cluster; LOAD_IMAGE is the command that puts a docker-archive into it,
-`kind load image-archive` for one. helm and kubectl are taken from PATH, as is skaffold, which
-need not be there; it builds with docker where a daemon answers, else with buildah, and reads
-SKAFFOLD_DEFAULT_REPO and SKAFFOLD_INSECURE_REGISTRY by itself.
+KUBECONFIG names the cluster. LOAD_IMAGE is a command that loads a docker-archive into it, for
+example `kind load image-archive`. helm and kubectl must be on PATH. skaffold is optional: it builds
+with docker if a daemon answers, or else with buildah, and reads SKAFFOLD_DEFAULT_REPO and
+SKAFFOLD_INSECURE_REGISTRY.
 """
 
 import json
@@ -33,27 +33,27 @@ from waiting import wait_until
 RELEASE = "double-booked"
 WAIT = "--timeout=150s"
 QUICK = "--set=minReadySeconds=0,settings.drainDelay=0"
-"""For tests of anything but how pods are replaced."""
+"""Helm options for tests that do not depend on how pods are replaced."""
 
 IMAGE = "docker.io/library/double-booked:dev"
 DEV_IMAGE = f"{IMAGE}-loop"
 SECONDS = 180
 MAX_SECONDS = 600
-"""What an image build, or the unit tests in a pod, may take."""
+"""Time limit for an image build, or for the unit tests in a pod."""
 
 
 run = partial(programs.run, seconds=SECONDS)
 
 
 def listens(host: str, port: int) -> bool:
-    """Whether a connection is taken."""
+    """Return whether a TCP connection is accepted."""
     with suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
 
 
 def restricted_pod(name: str, container: dict[str, Any]) -> dict[str, Any]:
-    """A pod of a container that any namespace admits; its label `role` is its name."""
+    """Return a pod that every namespace admits; its label `role` is its name."""
     rights = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     return {
         "apiVersion": "v1",
@@ -70,12 +70,12 @@ def restricted_pod(name: str, container: dict[str, Any]) -> dict[str, Any]:
 
 
 def clone_sources(folder: Path) -> None:
-    """Makes a copy of the sources as they were committed."""
+    """Clone the committed sources."""
     run(tool("git"), "clone", "--quiet", str(ROOT), str(folder))
 
 
 def has_docker() -> bool:
-    """Whether a daemon answers."""
+    """Return whether a docker daemon answers."""
     docker = shutil.which("docker")
     if not docker:
         return False
@@ -84,7 +84,7 @@ def has_docker() -> bool:
 
 @contextmanager
 def started_skaffold(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Runs skaffold in a copy of the sources."""
+    """Run skaffold in a copy of the sources."""
     quiet = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
     with subprocess.Popen(
         [tool("skaffold"), *arguments],
@@ -102,29 +102,29 @@ def started_skaffold(folder: Path, *arguments: str) -> Iterator[subprocess.Popen
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace that admits restricted pods alone."""
+    """A namespace that admits only restricted pods."""
 
     name: str
 
     def command(self, *arguments: str) -> list[str]:
-        """The kubectl command in it, to be run otherwise than by `kubectl`."""
+        """Return a kubectl command for it, to be run by other means than `kubectl`."""
         return [tool("kubectl"), "--namespace", self.name, *arguments]
 
     def kubectl(self, *arguments: str) -> str:
-        """What kubectl says in it."""
+        """Run kubectl in it; return the output."""
         return run(*self.command(*arguments))
 
     def helm(self, *arguments: str) -> str:
-        """What helm says in it."""
+        """Run helm in it; return the output."""
         return run(tool("helm"), "--namespace", self.name, *arguments)
 
     def install(self, *options: str) -> None:
-        """Installs the chart, or changes what is installed, and waits until it serves."""
+        """Install or upgrade the chart, and wait until it serves."""
         image = f"--set=image.reference={IMAGE}"
         self.helm("upgrade", "--install", RELEASE, str(CHART), "--wait", WAIT, image, *options)
 
     def objects(self) -> set[str]:
-        """All that is in it but Events, as kind and name."""
+        """Return all objects in it except Events, as kind/name."""
         kinds = run(
             tool("kubectl"), "api-resources", "--namespaced", "--verbs=list", "--output=name"
         )
@@ -132,32 +132,32 @@ class Namespace:
         return set(self.kubectl("get", wanted, "--output=name", "--ignore-not-found").split())
 
     def node_address(self, service: str) -> str:
-        """Where a node answers for a Service of type NodePort, as it does by now.
+        """Return the address of a Service of type NodePort on a node, once it accepts connections.
 
-        The address stays over restarts of the pods.
+        The address does not change when pods restart.
         """
         port = self.kubectl(
             "get", "service", service, "--output=jsonpath={.spec.ports[0].nodePort}"
         )
         internal = '{.items[0].status.addresses[?(@.type=="InternalIP")].address}'
         host = self.kubectl("get", "nodes", f"--output=jsonpath={internal}")
-        # Nodes learn of a Service a moment after it was made.
+        # Nodes learn about a Service a moment after its creation.
         wait_until(lambda: listens(host, int(port)), f"{host}:{port} listens", SECONDS)
         return f"{host}:{port}"
 
     def pod(self) -> str:
-        """The name of the pod that runs."""
+        """Return the name of the only running pod."""
         running = ("--field-selector=status.phase=Running", "--output=name")
         [name] = self.kubectl("get", "pods", *running).split()
         return name
 
     def apply(self, *objects: dict[str, Any]) -> None:
-        """Creates objects, or changes them."""
+        """Create or update objects."""
         everything = {"apiVersion": "v1", "kind": "List", "items": objects}
         run(*self.command("apply", "--filename=-"), text=json.dumps(everything))
 
     def until_pod_ended(self, name: str) -> str:
-        """Waits for the end of a pod that is not restarted; answers its phase."""
+        """Wait for the end of a pod that is not restarted; return its phase."""
 
         def phase() -> str:
             phase = self.kubectl("get", "pod", name, "--output=jsonpath={.status.phase}")
@@ -166,29 +166,29 @@ class Namespace:
         logs = partial(self.kubectl, "logs", name, "--tail=20")
         return wait_until(phase, f"{name} ends", MAX_SECONDS, log=logs)
 
-    def keep_pair(self, name: str, files: Files) -> None:
-        """Makes a Secret of type kubernetes.io/tls."""
+    def create_tls_secret(self, name: str, files: Files) -> None:
+        """Create a Secret of type kubernetes.io/tls."""
         pair = (f"--cert={files.certificate}", f"--key={files.key}")
         self.kubectl("create", "secret", "tls", name, *pair)
 
-    def keep_authority(self, name: str, authority: Authority) -> None:
-        """Makes a Secret with the certificate of an authority."""
+    def create_authority_secret(self, name: str, authority: Authority) -> None:
+        """Create a Secret with the certificate of an authority."""
         literal = f"--from-literal=ca.crt={authority.pem().decode()}"
         self.kubectl("create", "secret", "generic", name, literal)
 
     def get(self, *what: str) -> Any:
-        """An object, or a list of them."""
+        """Return an object, or a list of objects."""
         return json.loads(self.kubectl("get", *what, "--output=json"))
 
     @contextmanager
     def forwarded(self, target: str, port: str) -> Iterator[str]:
-        """An address on this machine that leads to a port of a pod or a Service."""
+        """Forward a local port to a port of a pod or a Service; yield the local address."""
         with self.listening("port-forward", target, f":{port}") as address:
             yield address
 
     @contextmanager
     def listening(self, *arguments: str) -> Iterator[str]:
-        """The address on this machine where a kubectl that goes on says that it listens."""
+        """Run a kubectl that listens on loopback; yield the address that it prints."""
         command = self.command(*arguments)
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             try:
@@ -202,7 +202,7 @@ class Namespace:
 
 @pytest.fixture(scope="session")
 def definitions() -> Iterator[None]:
-    """The cluster knows the kinds that the chart may need; those it lacked go again."""
+    """Install the definitions that the chart may need and the cluster lacks."""
     there = run(tool("kubectl"), "get", "crds", "--output=name")
     lacking = [
         each
@@ -222,7 +222,7 @@ def definitions() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def kinds() -> Iterator[None]:
-    """Make the API server know Calendars and Bookings; remove them again if it did not before."""
+    """Install the definitions of Calendars and Bookings; remove them if they were new."""
     there = run(tool("kubectl"), "get", "crds", "--output=name")
     files = f"--filename={CHART}/files/crds"
     run(tool("kubectl"), "apply", files)
@@ -234,7 +234,7 @@ def kinds() -> Iterator[None]:
 
 @pytest.fixture
 def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
-    """Make a namespace for one test, with no limits on its pods."""
+    """Create a namespace for one test, without restrictions on its pods."""
     made = Namespace(f"booked-{uuid4().hex[:8]}")
     made.kubectl("create", "namespace", made.name)
     yield made
@@ -243,7 +243,7 @@ def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
 
 @pytest.fixture
 def definitions_of_ours() -> Iterator[None]:
-    """A cluster without our kinds, before and after: Helm takes over none that are not its own."""
+    """Remove our definitions before and after: Helm adopts none that it did not create."""
 
     def remove() -> None:
         files = f"--filename={CHART}/files/crds"
@@ -256,12 +256,14 @@ def definitions_of_ours() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def loaded() -> None:
-    """Both images are in the cluster."""
+    """Load both images into the cluster."""
     command = os.environ.get("LOAD_IMAGE")
-    assert command, "LOAD_IMAGE is not set: the command that puts an archive into the cluster"
+    assert command, (
+        "LOAD_IMAGE is not set; it must be a command that loads an archive into the cluster"
+    )
     for archive in ("image.tar", "dev-image.tar"):
         path = ROOT / "build" / archive
-        assert path.exists(), f"there is no {path}; `make image dev-image` makes it"
+        assert path.exists(), f"there is no {path}; run `make image dev-image`"
         run(*shlex.split(command), str(path))
 
 

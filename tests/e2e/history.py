@@ -1,7 +1,7 @@
-"""Check a recorded history of Bookings and Calendars: capacity at every write, and each refusal.
+"""Check a recorded history of Bookings and Calendars: the capacity at each write, each rejection.
 
-Nothing here is shared with the operator. Times are whole seconds since 1970, of bookings that last
-a second or more; clock times are seconds of the clock of the process that recorded.
+No code is shared with the operator. Times of bookings are whole seconds since 1970, and bookings
+last at least a second. Clock times are seconds of the recording process's clock.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ Outcome = Literal["stored", "refused", "failed"]
 Span = tuple[int, int]
 
 RESERVED_SECONDS = 45.0
-"""How long a write that was admitted and then failed may stay reserved (WRITE_SECONDS is 40)."""
+"""Seconds that a failed write may stay reserved after its admission (WRITE_SECONDS is 40)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Booking:
     replaces: frozenset[str] = frozenset()
 
     def span(self, gap: int) -> Span:
-        """Return the time that it occupies on a calendar with a gap of so many seconds."""
+        """Return the span that it occupies on a calendar with a gap of `gap` seconds."""
         return self.start, self.end + gap
 
 
@@ -49,14 +49,14 @@ Spec = Booking | Rules
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a watch brought.
+    """An event from a watch.
 
     Attributes:
         version: The resourceVersion.
         kind: The plural of the kind.
         name: The name of the object.
-        spec: What was stored; None for a deletion.
-        seen: When the watch brought it: it was stored by then.
+        spec: The stored spec; None for a deletion.
+        seen: Clock time at which the watch brought it; it was stored before.
     """
 
     version: int
@@ -71,15 +71,15 @@ class Write:
     """A request that a client sent.
 
     Attributes:
-        started: When it was sent.
-        ended: When the answer came.
+        started: Clock time of the request.
+        ended: Clock time of the answer.
         kind: The plural of the kind.
         name: The name of the object.
-        wanted: The whole spec that it asked for; None for a deletion.
-        outcome: What came of it; "failed" if it was refused by anyone but the operator.
-        version: The resourceVersion that it was stored with; 0 if it was not, or is not known.
-        message: Why it was refused.
-        creates: Whether it was to create the object: then all its time is added.
+        wanted: The complete requested spec; None for a deletion.
+        outcome: The outcome; "failed" if anyone but the operator rejected it.
+        version: The stored resourceVersion; 0 if it was not stored, or is not known.
+        message: Why it was rejected.
+        creates: Whether it was a create; then all its time is added.
     """
 
     started: float
@@ -94,7 +94,7 @@ class Write:
 
 
 def read_event(kind: Kind, raw: Mapping[str, Any], seen: float) -> Event:
-    """Return the event of a line of a watch."""
+    """Return the event in a line of a watch."""
     stored = raw["object"]
     name, version = stored["metadata"]["name"], int(stored["metadata"]["resourceVersion"])
     if raw["type"] == "DELETED":
@@ -103,7 +103,7 @@ def read_event(kind: Kind, raw: Mapping[str, Any], seen: float) -> Event:
 
 
 def read_spec(kind: Kind, name: str, spec: Mapping[str, Any]) -> Spec:
-    """Return what matters here of the spec of an object."""
+    """Return the fields of a spec that matter here."""
     if kind == "calendars":
         gap = int(str(spec.get("minGap", "0s")).removesuffix("s"))
         return Rules(spec.get("capacity", 1), gap, spec.get("policy", "Reject") == "Reject")
@@ -116,28 +116,28 @@ def read_spec(kind: Kind, name: str, spec: Mapping[str, Any]) -> Spec:
 
 
 def pairs(names: Collection[str], related: Collection[frozenset[str]]) -> int:
-    """Return how many disjoint pairs of related names there can be at most."""
+    """Return the maximum number of disjoint pairs of related names."""
     within = [pair for pair in related if pair <= set(names)]
     if not within:
         return 0
-    # Either the first pair is one of them, and both its names are spent, or it is not.
+    # Either the first pair is used, and both its names are taken, or it is not.
     first, *rest = within
     without = pairs(names, rest)
     return max(without, 1 + pairs(set(names) - first, rest))
 
 
 def depth(present: Collection[Booking]) -> int:
-    """Return how many bookings count of those present, where related ones count once a pair."""
+    """Return the depth of the present bookings, where a related pair counts as one."""
     names = {each.name for each in present}
     related = {frozenset({each.name, other}) for each in present for other in each.replaces & names}
     return len(names) - pairs(names, [pair for pair in related if len(pair) == 2])
 
 
 def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[str]:
-    """Return each write that put a calendar over its capacity, or further over it.
+    """Return a message for each write that put a calendar over its capacity, or further over it.
 
-    A booking that was reviewed before its calendar's capacity was lowered may be stored after it.
-    Therefore the largest capacity counts that the calendar had from the start of the request on.
+    A booking may be reviewed before a capacity is lowered and stored afterwards. Therefore the
+    largest capacity since the start of the request counts.
 
     Args:
         events: All events, in any order.
@@ -173,13 +173,13 @@ def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[st
 
 
 def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]:
-    """Return each refused write that nothing stored or reserved between its start and end explains.
+    """Return each rejected write that no stored or reserved booking explains.
 
-    A spec may count from the start of the request that stored it, since it is reserved before it
-    is stored, until the watch brings the next state of the object. The API server reviews a patch
-    again where a status was written meanwhile, or where the object was deleted and created anew.
-    So a change that was refused in the end, or stored in another object of the name, may have been
-    admitted and reserved before. It counts for the refusals that name its booking.
+    A spec may count from the start of the request that stored it, because it is reserved first,
+    until the watch brings the next state of the object. The API server reviews a patch again if a
+    status was written meanwhile, or if the object was deleted and created again. So a change that
+    was finally rejected, or stored in a new object of the same name, may have been admitted and
+    reserved before. It counts for the rejections that name its booking.
 
     Args:
         events: All events, in any order.
@@ -193,12 +193,12 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
 
 @dataclass(frozen=True, slots=True)
 class _Phase:
-    """A spec of an object, and when it may count.
+    """A spec of an object, and the clock times in which it may count.
 
     Attributes:
-        start: The clock time from which on it may count.
-        end: The clock time until which it may.
-        outcome: What came of the write; "refused" for a review that came to nothing.
+        start: The first clock time at which it may count.
+        end: The last clock time at which it may count.
+        outcome: The outcome of the write; "refused" for a review without a stored object.
     """
 
     name: str
@@ -208,7 +208,7 @@ class _Phase:
     outcome: Outcome = "stored"
 
     def matters_to(self, write: Write, named: Collection[str]) -> bool:
-        """Return whether it may explain why a write was refused that named some bookings."""
+        """Return whether the phase may explain a rejection that names some bookings."""
         return (
             self.start <= write.ended
             and self.end >= write.started
@@ -218,10 +218,10 @@ class _Phase:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What may count at one moment: the specs of each Booking, and of each Calendar.
+    """The specs of each Booking and Calendar that may count at one moment.
 
     Attributes:
-        olds: The specs of the Booking that is to be changed, if it is there.
+        olds: The existing specs of the Booking that the write changes.
     """
 
     bookings: dict[str, list[Booking]] = field(default_factory=dict)
@@ -229,7 +229,7 @@ class _Moment:
     olds: list[Booking] = field(default_factory=list)
 
     def add(self, phase: _Phase, write: Write) -> None:
-        """Add a spec, in view of a write."""
+        """Add the spec of a phase, as seen by a write."""
         if isinstance(phase.spec, Rules):
             self.calendars.setdefault(phase.name, []).append(phase.spec)
         elif phase.name != write.name:
@@ -239,8 +239,8 @@ class _Moment:
 
 
 def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
-    """Return all specs with the clock time in which they may count, by start."""
-    # A request that changes nothing is answered with the version of the one before it.
+    """Return all phases, sorted by start."""
+    # A request without a change is answered with the previous version.
     latest_first = sorted(writes, key=lambda each: -each.started)
     started = {each.version: each.started for each in latest_first if each.version}
     histories: dict[tuple[Kind, str], list[Event]] = {}
@@ -265,7 +265,7 @@ def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
 
 
 def _may_leave_a_reservation(write: Write, history: Iterable[Event]) -> bool:
-    """Return whether a change may have been admitted by a review before its last one."""
+    """Return whether an earlier review of a change may have admitted it."""
     if write.creates or write.outcome == "refused":
         return not write.creates
     return any(
@@ -280,7 +280,7 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
     last = bisect_right(timeline, write.ended, key=lambda each: each.start)
     named = set(re.findall(r"[-.\w]+", write.message))
     window = [each for each in timeline[:last] if each.matters_to(write, named)]
-    # Of what may count, more comes only where something starts.
+    # The set of phases grows only when a phase starts, so only these moments are checked.
     for moment in {write.started, *(each.start for each in window if each.start > write.started)}:
         there = _Moment()
         for phase in window:
@@ -292,7 +292,7 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
 
 
 def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
-    """Return whether a booking may be one too many on a calendar, in time that it adds."""
+    """Return whether a booking may exceed the capacity of a calendar in time that it adds."""
     rules = [each for each in there.calendars.get(calendar, []) if each.rejects]
     if not rules:
         return False
@@ -327,7 +327,7 @@ def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
 
 
 def _added(wanted: Booking, olds: Sequence[Booking], calendar: str, gap: int) -> Iterator[Span]:
-    """Yield the time that a booking may add to what it occupied of a calendar before."""
+    """Yield the spans that a booking may add to those it occupied on a calendar before."""
     span = wanted.span(gap)
     if not olds:
         yield span
@@ -353,7 +353,7 @@ def _depths(
     before: Booking | None,
     after: Booking | None,
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield an instant, the depth before and the depth after, wherever a change may show."""
+    """Yield instant, depth before and depth after, for each instant at which a depth can change."""
     changed = [each for each in (before, after) if each and calendar in each.calendars]
     near = [
         each
@@ -361,7 +361,7 @@ def _depths(
         if calendar in each.calendars
         and any(_overlap(each.span(gap), one.span(gap)) for one in changed)
     ]
-    # Half-open spans: the depth is the same from each of these instants to the next.
+    # Spans are half-open: the depth is constant from each of these instants to the next.
     instants = {edge for each in (*near, *changed) for edge in each.span(gap)}
     for at in sorted(instants):
         present = [each for each in near if _covers(each.span(gap), at)]
@@ -375,7 +375,7 @@ def _depths(
 
 
 def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
-    """Return, by the version of a write, the newest version known when it was sent."""
+    """Return the newest version known at the start of each write, by the version of the write."""
     stored = sorted(
         (each for each in writes if each.version), key=lambda each: (each.ended, each.version)
     )
@@ -392,7 +392,7 @@ def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
 
 
 def _loosest(history: Sequence[tuple[int, Rules | None]], since: int, until: int) -> Rules | None:
-    """Return the rules of largest capacity from one version to another; None without a limit."""
+    """Return the rules with the largest capacity between two versions; None if unlimited."""
     at_start = max((version for version, _ in history if version <= since), default=0)
     there = [rules for version, rules in history if at_start <= version <= until]
     if not there or any(rules is None or not rules.rejects for rules in there):

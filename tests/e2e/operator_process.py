@@ -1,6 +1,6 @@
-"""The operator as a process on this machine, asked by a real API server.
+"""The operator as a process on this machine, called by a real API server.
 
-For what needs no pods; `helm install` with the operator on is in test_operator_chart.py.
+Tests that need no pods use it; test_operator_chart.py tests `helm install` with the operator.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook"
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 NEXT = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 _READY_SECONDS = 180
-"""After one that was killed: its Lease runs out, then what it allowed is waited for."""
+"""Seconds until a successor of a killed operator is ready: Lease and reservations must expire."""
 
 
 def configuration_of(namespace: str) -> str:
@@ -49,7 +49,7 @@ def configuration_of(namespace: str) -> str:
 
 
 def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[str, Any]:
-    """Return the chart's configuration, for an operator on this machine and some namespaces."""
+    """Return the chart's webhook configuration, for an operator on this machine."""
     rendered = run(
         tool("helm"), "template", "double-booked", str(CHART), "--set=operator.enabled=true",
         f"--set=operator.failurePolicy={failure_policy}",
@@ -66,11 +66,11 @@ def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[
 
 @dataclass(slots=True)
 class Process:
-    """A process of the operator.
+    """An operator process.
 
     Attributes:
-        log: The file that its log goes to.
-        started: When, in seconds since 1970.
+        log: The file with its log.
+        started: Time of its start in seconds since 1970.
     """
 
     namespace: str
@@ -82,7 +82,7 @@ class Process:
     started: float = 0.0
 
     def start(self) -> None:
-        """Starts it, and does not wait."""
+        """Start it without waiting."""
         settings = {
             "WEBHOOK_HOST": f"127.0.0.1:{self.port}",
             "HEALTH_CHECK_HOST": f"127.0.0.1:{self.http}",
@@ -101,11 +101,11 @@ class Process:
             )
 
     def is_ready(self) -> bool:
-        """Whether it says that it may admit."""
+        """Return whether it reports that it is ready to admit."""
         return b"ok" in self._get("readyz")
 
     def until_ready(self) -> None:
-        """Waits until it may admit."""
+        """Wait until it is ready to admit."""
 
         def is_ready_or_dead() -> bool:
             return self.is_ready() or not self.popen or self.popen.poll() is not None
@@ -114,18 +114,18 @@ class Process:
         assert self.is_ready(), self.log.read_text()
 
     def metric(self, name: str) -> float:
-        """The value of a metric without labels."""
+        """Return the value of a metric without labels."""
         for line in self.text("metrics").splitlines():
             if line.startswith(f"{name} "):
                 return float(line.split()[1])
         raise AssertionError(f"there is no {name}")
 
     def text(self, path: str) -> str:
-        """What it answers over HTTP."""
+        """Return the body of its HTTP answer."""
         return self._get(path).decode()
 
     def total(self, name: str, **labels: str) -> float:
-        """Return the sum of a metric over its series that have some labels; 0 without any."""
+        """Return the sum of a metric over the series with some labels; 0 if there are none."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         series = (line.rpartition(" ") for line in self.text("metrics").splitlines())
         return sum(
@@ -135,15 +135,15 @@ class Process:
         )
 
     def metric_of(self, name: str, result: str) -> float:
-        """The value of a metric whose one label is the result."""
+        """Return the value of a metric for a `result`, its only label."""
         return self.metric(f'{name}{{result="{result}"}}')
 
     def entries(self) -> list[dict[str, Any]]:
-        """Its log."""
+        """Return the entries of its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ends it; answers its exit code."""
+        """Stop it with a signal; return its exit code."""
         assert self.popen
         self.popen.send_signal(number)
         return self.popen.wait(30)
@@ -167,10 +167,10 @@ def operating(
 
     Args:
         namespace: The namespace; the operator keeps its Lease and its Secret there too.
-        folder: Where its log goes.
-        failure_policy: What the API server does with a write while the operator does not answer.
+        folder: The folder for its log.
+        failure_policy: The webhook's failurePolicy.
         also: More namespaces to review.
-        environment: Settings of the operator.
+        environment: Environment variables of the operator.
     """
     port, http = free_ports(2)
     namespaces = (namespace, *also)
@@ -193,7 +193,7 @@ def operating(
 async def operating_meanwhile(
     namespace: str, folder: Path, also: Sequence[str] = (), **environment: str
 ) -> AsyncIterator[Process]:
-    """Do the same without blocking this process, which serves the operator meanwhile."""
+    """Run an operator like `operating`, without blocking the event loop."""
     context = operating(namespace, folder, also=also, **environment)
     process = await asyncio.to_thread(context.__enter__)
     try:
@@ -204,7 +204,7 @@ async def operating_meanwhile(
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """A namespace, through the API server."""
+    """Access to a namespace through the API server."""
 
     namespace: str
     cluster: Cluster
@@ -227,7 +227,7 @@ class Team:
         """Create a Booking.
 
         Raises:
-            ClusterError: It is refused.
+            ClusterError: The Booking is rejected.
         """
         spec: dict[str, Any] = {"calendars": list(calendars), "start": start, "end": end}
         if replaces:
@@ -238,7 +238,7 @@ class Team:
         )
 
     async def race(self, names: Sequence[str], *when: str) -> dict[str, str]:
-        """Makes Bookings all at once; answers why each was refused, or nothing."""
+        """Create Bookings concurrently; return the error of each by name, or ""."""
         answers = await asyncio.gather(
             *(self.book(name, *when) for name in names), return_exceptions=True
         )
@@ -251,28 +251,28 @@ class Team:
         }
 
     async def change(self, kind: str, name: str, **content: Any) -> Any:
-        """Merges a change into an object."""
+        """Merge-patch an object."""
         return await self.cluster.patch(
             path_of(kind, NamespacedName(self.namespace, name)), content
         )
 
     async def delete(self, kind: str, name: str) -> Any:
-        """Delete an object; return what the API server answers.
+        """Delete an object; return the API server's answer.
 
         Raises:
-            ClusterError: It is not there.
+            ClusterError: The object does not exist.
         """
         return await self.cluster.delete(path_of(kind, NamespacedName(self.namespace, name)))
 
     async def get(self, kind: str, name: str = "") -> Any:
-        """An object, or all of a kind."""
+        """Return an object, or all objects of a kind."""
         if name:
             return await self.cluster.get(path_of(kind, NamespacedName(self.namespace, name)))
         found = await self.cluster.get(path_of(kind, namespace=self.namespace))
         return found["items"]
 
     async def verdict(self, name: str) -> str:
-        """Return whether a Booking says that it is double-booked; empty if it says nothing yet."""
+        """Return the status of a Booking's condition DoubleBooked; "" if there is none yet."""
         return condition(await self.get("bookings", name), "DoubleBooked").get("status", "")
 
     def _raw(self, kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -285,13 +285,13 @@ class Team:
 
 
 def condition(raw: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Return the condition of a type from the status of an object; empty if it has none."""
+    """Return the condition of a type from the status of an object; {} if it has none."""
     conditions = raw.get("status", {}).get("conditions", [])
     return next((dict(each) for each in conditions if each["type"] == kind), {})
 
 
 def manifest(name: str, start: str, end: str, *calendars: str, **more: Any) -> dict[str, Any]:
-    """A Booking to apply."""
+    """Return a Booking to apply."""
     spec = {"calendars": list(calendars), "start": start, "end": end} | more
     return {
         "apiVersion": API_VERSION,
@@ -302,7 +302,7 @@ def manifest(name: str, start: str, end: str, *calendars: str, **more: Any) -> d
 
 
 def hour(number: int) -> tuple[str, str]:
-    """A start and an end of an hour of its own, of the year 2027 and later."""
+    """Return start and end of an hour that is different for each number, from 2027 on."""
     day, clock = divmod(number, 23)
     return (
         f"2027-{day // 28 + 1:02}-{day % 28 + 1:02}T{clock:02}:00:00Z",
@@ -311,7 +311,7 @@ def hour(number: int) -> tuple[str, str]:
 
 
 async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
-    """Who of some rivals for one hour was let in; the others were refused, or not answered."""
+    """Race for one hour; return the names admitted. The others were rejected or not answered."""
     names = [f"r{round_}-{number}" for number in range(RIVALS)]
     answers = await bookers.race(names, *hour(round_), calendar)
     for answer in filter(None, answers.values()):
@@ -320,7 +320,7 @@ async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
 
 
 async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:
-    """Runs kubectl in a namespace, and does not block what is served meanwhile."""
+    """Run kubectl in a namespace without blocking the event loop."""
     return await asyncio.to_thread(
         subprocess.run,
         place.command(*arguments),
@@ -333,7 +333,7 @@ async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Tol
 
 @asynccontextmanager
 async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
-    """The reviews that the API server asks for a namespace's writes; all are let in."""
+    """Serve a webhook that admits every write of a namespace; yield the requested reviews."""
     asked: list[dict[str, Any]] = []
 
     async def allow(request: aiohttp.web.Request) -> aiohttp.web.Response:
@@ -364,7 +364,7 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
 
 @asynccontextmanager
 async def team(namespace: str) -> AsyncIterator[Team]:
-    """A namespace, for as long as it is asked for."""
+    """Yield access to a namespace."""
     cluster = Cluster()
     try:
         yield Team(namespace, cluster)
@@ -374,15 +374,15 @@ async def team(namespace: str) -> AsyncIterator[Team]:
 
 @dataclass(slots=True)
 class Proxy:
-    """Pass requests on to the API server, and answer less well than it does.
+    """A proxy of the API server that delays answers and ends watches.
 
     Attributes:
         kubeconfig: The path of a kubeconfig for it.
-        watch_delay: Seconds that it keeps what a watch brings, with all that comes meanwhile.
-        answer_delay: Seconds that it keeps any other answer at most; how long is random.
-        watch_seconds: Seconds after which it ends a watch, half of them as too old, so that
-            the operator has to list again; 0 for never.
-        transports: The connections that it has had.
+        watch_delay: Seconds that it holds back watch events, together with those that follow.
+        answer_delay: Maximum of the random delay of other answers, in seconds.
+        watch_seconds: Seconds after which it ends a watch; 0 for never. It ends half of them as
+            too old (410 Gone), so that the operator has to list again.
+        transports: All its connections so far.
     """
 
     server: str
@@ -394,7 +394,7 @@ class Proxy:
     transports: set[asyncio.Transport] = field(default_factory=set)
 
     async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        """Pass one request on."""
+        """Forward one request."""
         if request.transport:
             self.transports.add(request.transport)
         data = await request.read() or None
@@ -406,7 +406,7 @@ class Proxy:
             if "watch" not in request.query:
                 content = await answer.read()
                 await asyncio.sleep(random.uniform(0, self.answer_delay))  # noqa: S311 - no secret
-            with suppress(ConnectionError):  # the operator is gone
+            with suppress(ConnectionError):  # the operator has closed the connection
                 await response.prepare(request)
                 if "watch" not in request.query:
                     await response.write(content)
@@ -417,7 +417,7 @@ class Proxy:
     async def _pass_events_on(
         self, answer: aiohttp.ClientResponse, response: aiohttp.web.StreamResponse
     ) -> None:
-        """Pass on the events of a watch, each a whole line, until the watch ends."""
+        """Forward the events of a watch as whole lines until the watch ends."""
         rest = b""
         with suppress(TimeoutError):
             async with asyncio.timeout(self.watch_seconds or None):
@@ -459,11 +459,11 @@ async def proxied(
             await runner.cleanup()
             for transport in proxy.transports:
                 transport.abort()
-            await asyncio.sleep(0)  # the loop closes them in its next turn
+            await asyncio.sleep(0)  # the event loop closes them in its next iteration
 
 
 def _kubeconfig(folder: Path, server: str) -> str:
-    """The path of a kubeconfig for a server that asks for no credentials."""
+    """Write a kubeconfig for a server without authentication; return its path."""
     config = {
         "current-context": "slow",
         "contexts": [{"name": "slow", "context": {"cluster": "slow", "user": "slow"}}],

@@ -1,4 +1,4 @@
-"""A real Prometheus, which reads pods' metrics through the API server."""
+"""A real Prometheus, which scrapes pods through the API server."""
 
 import json
 import re
@@ -24,25 +24,25 @@ Labels = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """One that runs, and what it knows."""
+    """A running Prometheus and its API."""
 
     address: str
 
     def ask(self, path: str) -> Any:
-        """The data of an answer of its HTTP API."""
+        """Return the data of an answer of its HTTP API."""
         with urlopen(f"http://{self.address}/api/v1/{path}", timeout=SECONDS) as answer:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """What a query finds now."""
+        """Return the current result of a query."""
         return list(self.ask(f"query?query={quote(expression)}")["result"])
 
     def rules(self) -> list[dict[str, Any]]:
-        """All rules, with how they fare."""
+        """Return all rules with their health and state."""
         return [rule for group in self.ask("rules")["groups"] for rule in group["rules"]]
 
     def firing(self) -> set[str]:
-        """The alerts that fire."""
+        """Return the names of the firing alerts."""
         return {each["labels"]["alertname"] for each in self.ask("alerts")["alerts"]}
 
 
@@ -50,10 +50,10 @@ class Prometheus:
 def prometheus(
     namespace: Namespace, folder: Path, monitor: dict[str, Any], groups: list[dict[str, Any]]
 ) -> Iterator[Prometheus]:
-    """Scrapes by pods' annotations and by a ServiceMonitor, and evaluates groups of rules."""
+    """Run a Prometheus that scrapes by annotations and by a ServiceMonitor, and evaluates rules."""
     (folder / "rules.json").write_text(json.dumps({"groups": groups}))
     port = free_port()
-    # There, the API server answers without credentials.
+    # kubectl proxy gives access to the API server without credentials.
     with namespace.listening("proxy", "--port=0") as server:
         config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -82,7 +82,7 @@ def is_ready(address: str) -> bool:
 
 
 def pods(namespace: Namespace) -> list[Labels]:
-    """What Prometheus' discovery of role `pod` finds; Debian's is built without it."""
+    """Return the targets of discovery role `pod`, which Debian's Prometheus lacks."""
     return [
         pod_labels(pod)
         | prefixed("pod_annotation_", pod["metadata"].get("annotations", {}))
@@ -94,7 +94,7 @@ def pods(namespace: Namespace) -> list[Labels]:
 
 
 def endpoints(namespace: Namespace) -> list[Labels]:
-    """What the discovery of role `endpoints` finds, as far as it is used here."""
+    """Return the targets of discovery role `endpoints`, with the labels used here."""
     services, slices, listed = (
         namespace.get(kind)["items"] for kind in ("services", "endpointslices", "pods")
     )
@@ -123,7 +123,7 @@ def prefixed(prefix: str, labels: Labels) -> Labels:
 
 
 def by_annotations(targets: list[Labels], server: str) -> dict[str, Any]:
-    """The job that most clusters have for pods with prometheus.io/ annotations."""
+    """Return the common scrape job for pods with prometheus.io/ annotations."""
     annotation = f"{META}pod_annotation_prometheus_io"
     return job("annotations", targets) | {
         "relabel_configs": [
@@ -134,7 +134,7 @@ def by_annotations(targets: list[Labels], server: str) -> dict[str, Any]:
 
 
 def by_monitor(targets: list[Labels], server: str, monitor: dict[str, Any]) -> dict[str, Any]:
-    """The job that the Prometheus operator makes of a ServiceMonitor with one endpoint."""
+    """Return the scrape job that the Prometheus operator derives from a ServiceMonitor."""
     [endpoint] = monitor["spec"]["endpoints"]
     selector = prefixed("service_label_", monitor["spec"]["selector"]["matchLabels"])
     return job("monitor", targets) | {
@@ -148,7 +148,7 @@ def by_monitor(targets: list[Labels], server: str, monitor: dict[str, Any]) -> d
 
 
 def snake(label: str) -> str:
-    """A label's name, as Prometheus has it in its own."""
+    """Return the name of a label in Prometheus' meta labels."""
     return re.sub(r"[^a-zA-Z0-9]", "_", label)
 
 
@@ -162,7 +162,7 @@ def keep(label: str, value: str) -> dict[str, Any]:
 
 
 def through_api(server: str, port: str, path: str) -> list[dict[str, Any]]:
-    """Reaches a pod by way of the API server, which works outside of the cluster too."""
+    """Return relabelings that reach a pod through the API server, from outside the cluster too."""
     name, space = f"{META}pod_name", f"{META}namespace"
     return [
         {

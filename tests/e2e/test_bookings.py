@@ -1,4 +1,4 @@
-"""What `bookings` tells of a real API server, through the real kubectl."""
+"""Test `double-booked bookings` with a real API server and the real kubectl."""
 
 import json
 import os
@@ -19,7 +19,7 @@ WEEK = ("--from=2026-12-07", "--timezone=UTC")
 
 @pytest.fixture
 def place() -> Iterator[Namespace]:
-    """A namespace with the example's week, in a cluster that knows the kinds from then on."""
+    """Create a namespace with the example week."""
     there = run(tool("kubectl"), "get", "crds", "--output=name")
     files = f"--filename={CHART}/files/crds"
     if "bookings.double-booked.io" not in there or "calendars.double-booked.io" not in there:

@@ -1,4 +1,4 @@
-"""The chart: installed, changed, rolled back and removed with helm, in a real cluster."""
+"""Test installs, upgrades, rollbacks and uninstalls with helm in a real cluster."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ WITHOUT_SERVICE = "operator-only"
 SPOT = "cloud.google.com/gke-spot"
 STAND_INS = {
     "dev": f"--set=image.reference={DEV_IMAGE}",
-    # It waits for a load balancer, a registry, a Deployment of another name, and what nodes lack.
+    # These values need a load balancer, a registry, another name, or nodes with more features.
     "everything-else": (
         "--set=service.type=NodePort,image.pullPolicy=IfNotPresent,fullnameOverride=double-booked,"
         "service.ipFamilies={IPv4},initContainers=null,extraContainers=null,runtimeClassName=null,"
@@ -26,12 +26,12 @@ STAND_INS = {
         "--set=operator.initContainers=null,operator.extraContainers=null,"
         "operator.runtimeClassName=null,operator.schedulerName=null"
     ),
-    # What follows it takes the definitions for granted.
+    # The features after it need the definitions.
     "operator-cert-manager": "--set=crds.keep=true",
-    # The namespace admits no pods in the node's network.
+    # The namespace admits no pods in the host network.
     "same-names": "--set=operator.hostNetwork=false",
 }
-"""What this cluster needs instead of what the values of a feature ask for."""
+"""Replacements for values of features that this cluster does not support."""
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
@@ -42,15 +42,16 @@ def test_an_install_passes_helm_test_and_an_uninstall_leaves_only_its_log(
     here = (tool(helm), "--namespace", namespace.name)
     image = f"--set=image.reference={IMAGE}"
     run(*here, "install", RELEASE, str(CHART), "--wait", image, QUICK)
-    told = run(*here, "test", RELEASE, "--logs")
-    assert "Succeeded" in told
-    assert "No conflicts among 2 events" in told
+
+    output = run(*here, "test", RELEASE, "--logs")
+    assert "Succeeded" in output
+    assert "No conflicts among 2 events" in output
     assert check(namespace.node_address(RELEASE), "--insecure") == 5
     run(*here, "uninstall", RELEASE, "--wait")
     namespace.kubectl("delete", "pod", f"{RELEASE}-test")
     namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
     left = namespace.objects() - before
-    # The control plane removes what belongs to a Service a moment later.
+    # The control plane removes the endpoints of a Service a moment later.
     assert {each for each in left if not each.startswith("endpoint")} == set()
 
 
@@ -74,12 +75,14 @@ def prepared(
     definitions_of_ours: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> Iterator[Namespace]:
-    """What the values of the features take for granted."""
+    """Create the objects that the values of the features refer to."""
     authority = Authority("Clients")
-    namespace.keep_authority(f"{RELEASE}-clients", authority)
-    namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", "server"))
-    namespace.keep_pair(f"{RELEASE}-client", authority.issue(tmp_path / "client", "client"))
-    namespace.keep_pair(f"{RELEASE}-operator-tls", authority.issue(tmp_path / "hook", "hook"))
+    namespace.create_authority_secret(f"{RELEASE}-clients", authority)
+    namespace.create_tls_secret(f"{RELEASE}-tls", authority.issue(tmp_path / "server", "server"))
+    namespace.create_tls_secret(f"{RELEASE}-client", authority.issue(tmp_path / "client", "client"))
+    namespace.create_tls_secret(
+        f"{RELEASE}-operator-tls", authority.issue(tmp_path / "hook", "hook")
+    )
     for account in ("existing", "booker"):
         namespace.kubectl("create", "serviceaccount", account)
     for watched in WATCHED:
@@ -100,10 +103,10 @@ def test_every_feature_can_be_upgraded_to_after_scaling_by_others(prepared: Name
         prepared.install(values(name), QUICK, ours, stand_in)
         replicas = ("get", "deployment", RELEASE, "--output=jsonpath={.status.readyReplicas}")
         assert prepared.kubectl(*replicas) == "2", name
-        # The image for development is none that could test.
+        # The development image cannot run the helm test.
         if name != "dev":
             assert "Succeeded" in prepared.helm("test", RELEASE), name
-    # Last, as the Deployment goes, and with it what somebody else scaled it to.
+    # Last, because this deletes the Deployment, and with it the number of pods set by others.
     prepared.install(values(WITHOUT_SERVICE), QUICK)
     deployments = prepared.kubectl("get", "deployments", "--output=name").split()
     assert deployments == [f"deployment.apps/{RELEASE}-operator"]

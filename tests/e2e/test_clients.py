@@ -1,4 +1,4 @@
-"""What kubectl and Helm make of refusals, and how renames, moves and swaps in Git converge."""
+"""Test how kubectl and Helm show rejections, and how renames and swaps in Git converge."""
 
 import asyncio
 import json
@@ -28,10 +28,10 @@ from e2e.operator_process import (
 )
 
 RUNS = 2
-"""In how many runs a change must converge."""
+"""Number of runs in which a change must converge."""
 
 BOOKINGS = "bookings.double-booked.io"
-"""The whole name, in case that another group has bookings, too."""
+"""The full resource name, in case another group has bookings, too."""
 
 APPLY = ("apply", "--filename=-")
 SERVER_SIDE = (*APPLY, "--server-side")
@@ -47,7 +47,7 @@ HELMS = pytest.mark.parametrize("helm", ["helm", "helm3"])
 
 @pytest.fixture
 async def bookers(place: Namespace, process: Process) -> AsyncIterator[Team]:  # noqa: ARG001
-    """Make the Calendar `staging`, whose writes are reviewed."""
+    """Create the Calendar `staging`, with an operator that reviews writes."""
     async with team(place.name) as found:
         await found.calendar("staging")
         yield found
@@ -68,11 +68,7 @@ async def two(bookers: Team) -> Team:
 
 
 def assert_refused(told: Told, name: str, codes: Sequence[int] = (1,)) -> None:
-    """Assert that a client failed with the sentence of a refusal, and with nothing worse.
-
-    Raises:
-        AssertionError: It did not.
-    """
+    """Assert that a client failed with the message of the operator and without a stack trace."""
     everything = told.stdout + told.stderr
     assert told.returncode in codes, everything
     sentence = f"{name} would be double-booked: calendar staging takes 1 at a time, and load-test"
@@ -88,7 +84,7 @@ def demo(name: str = "demo") -> dict[str, Any]:
 
 
 def planned(name: str, start: str, end: str, **spec: Any) -> dict[str, Any]:
-    """Return a Booking as it is in Git, with a label to prune by."""
+    """Return a Booking as it is in Git, with a label for pruning."""
     found = manifest(name, start, end, "staging", **spec)
     found["metadata"]["labels"] = {"app": "plan"}
     return found
@@ -166,18 +162,18 @@ async def test_a_rejected_update_takes_one_quick_review(
         took.append(time.monotonic() - started)
         assert_refused(told, "b")
         assert process.total(name, kind="bookings") - before == 1
-    # Whatever else this machine does, one of them was alone with it.
+    # The fastest run counts, because other programs may have slowed down the others.
     assert min(took) < 1
     assert (await two.get("bookings", "b"))["metadata"]["generation"] == 1
 
 
 def planned_free() -> tuple[str, str]:
-    """Return an hour that nothing else is booked in."""
+    """Return start and end of an hour without other bookings."""
     return "2026-12-01T15:00:00Z", "2026-12-01T16:00:00Z"
 
 
 class Plan:
-    """A chart of Bookings, and the release of it."""
+    """A chart of Bookings, and its release."""
 
     def __init__(self, folder: Path, namespace: str, helm: str) -> None:
         self._folder = folder / "plan"
@@ -188,7 +184,7 @@ class Plan:
         (self._folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
 
     async def release(self, command: str, *bookings: dict[str, Any]) -> Told:
-        """Install or upgrade the release, so that it consists of these Bookings."""
+        """Install or upgrade the release with these Bookings."""
         content = yaml.safe_dump_all(bookings)
         (self._folder / "templates/bookings.yaml").write_text(content)
         return await asyncio.to_thread(
@@ -219,7 +215,7 @@ async def test_helm_shows_the_message_for_a_rejected_booking(
 
 @asynccontextmanager
 async def thief_of(bookers: Team, start: str, end: str) -> AsyncIterator[list[str]]:
-    """Try to book a time over and over; yield the names of those that got in, which stays empty."""
+    """Keep trying to book a time; yield the list of admitted names, which must stay empty."""
     stolen: list[str] = []
     tries = 0
     stopped = asyncio.Event()
@@ -238,7 +234,7 @@ async def thief_of(bookers: Team, start: str, end: str) -> AsyncIterator[list[st
     task = asyncio.create_task(steal())
     try:
         yield stolen
-        # What was booked is still held a while later, when watches have brought everything.
+        # The time is still occupied a while later, when watches have caught up.
         await asyncio.sleep(1)
     finally:
         stopped.set()
@@ -261,7 +257,7 @@ async def test_a_rename_by_kubectl_apply_prune_converges_and_never_frees_the_slo
             told = await kubectl(place, *PRUNE, content=listed(new))
         assert told.returncode == 0, told.stderr
         assert await names(bookers) == {"new"}
-        # Later commits need not keep the name of what is gone.
+        # Later commits need not keep the name of the replaced booking.
         told = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
         assert told.returncode == 0, told.stderr
 
@@ -300,7 +296,7 @@ async def test_a_swap_in_one_kubectl_apply_converges(
     assert told.returncode == 0, told.stderr
     spec = {name: (await bookers.get("bookings", name))["spec"] for name in "ab"}
     assert (spec["a"]["start"], spec["b"]["start"]) == (NEXT[0], NINE[0])
-    # Later commits need not keep the names, and nobody else fits in.
+    # Later commits need not keep the names, and no other booking fits in.
     plain = listed(planned("a", *NEXT), planned("b", *NINE))
     told = await kubectl(place, *command, content=plain)
     assert told.returncode == 0, told.stderr
@@ -346,7 +342,7 @@ async def test_a_booking_replaces_only_bookings_that_its_user_may_delete(
     assert "delete" in told.stderr
     assert "old" in told.stderr
     assert "Forbidden" in told.stderr
-    # A name that does not exist takes nothing from anybody.
+    # Naming a booking that does not exist needs no right to delete.
     other = manifest("other", *NEXT, "staging", replaces=["nobody"])
     told = await kubectl(place, "create", "--filename=-", "--as=writer", content=other)
     assert told.returncode == 0, told.stderr
@@ -357,7 +353,7 @@ async def test_a_booking_replaces_only_bookings_that_its_user_may_delete(
     assert "delete" in told.stderr
     told = await kubectl(place, *merge, "--as=owner")
     assert told.returncode == 0, told.stderr
-    # Names that were there before are not asked about again.
+    # Names that were in `replaces` before are not checked again.
     later = f"--patch={json.dumps({'spec': {'title': 'later'}})}"
     told = await kubectl(place, "patch", BOOKINGS, "other", "--type=merge", later, "--as=writer")
     assert told.returncode == 0, told.stderr
@@ -393,5 +389,5 @@ async def test_a_booking_wholly_in_the_past_is_created_with_a_warning(
 
 
 def hour_ahead() -> tuple[str, str]:
-    """Return an hour that is still to come, whenever this runs."""
+    """Return start and end of an hour in the future."""
     return "2999-12-01T09:00:00Z", "2999-12-01T10:00:00Z"

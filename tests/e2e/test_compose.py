@@ -1,4 +1,4 @@
-"""The compose files, as a real compose reads them."""
+"""Test the compose files with a real compose."""
 
 import subprocess
 
@@ -9,7 +9,7 @@ PROD = (*DEV, "-f", "docker-compose.prod.yml")
 
 
 def lines(*files: str) -> set[str]:
-    """What compose makes of the files, as lines without their indent."""
+    """Return the configuration that compose prints, as lines without indent."""
     command = [tool("docker-compose"), *files, "config"]
     read = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return {line.strip() for line in read.stdout.splitlines()}

@@ -1,7 +1,7 @@
-"""Test Calendar and Booking as an API server validates them, and when it asks the operator.
+"""Test how an API server validates Calendars and Bookings, and when it calls the webhook.
 
-The kinds get a group of their own, apart from all other definitions, objects and webhooks. The
-API server is enough: no pod runs.
+The definitions get an API group of their own, apart from all other definitions, objects and
+webhooks. An API server is enough: no pods run.
 """
 
 import json
@@ -40,7 +40,7 @@ NO_GAP = (
 )
 LONG_GAP = "must be at most 366 days in total, like 366d"
 RAW = ("should match", "evaluating rule", "no such overload", "[0-9]")
-"""What a person should never have to read in a refusal."""
+"""Text that must never appear in an error for users."""
 
 PENDING = {
     "conditions": [
@@ -57,7 +57,7 @@ PENDING = {
 
 @pytest.fixture(scope="module")
 def group() -> Iterator[str]:
-    """The group of the kinds, in a cluster that has just learned of them."""
+    """Install the definitions in a new API group; return the group."""
     name = f"{uuid4().hex[:8]}.example"
     made = [
         renamed(yaml.safe_load(file.read_text()), name)
@@ -75,7 +75,7 @@ def group() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def team(group: str) -> Iterator[Namespace]:
-    """A namespace, in a cluster that knows the kinds."""
+    """Create a namespace in a cluster with the definitions."""
     made = Namespace(f"team-{group.partition('.')[0]}")
     made.kubectl("create", "namespace", made.name)
     try:
@@ -85,7 +85,7 @@ def team(group: str) -> Iterator[Namespace]:
 
 
 def renamed(definition: dict[str, Any], group: str) -> dict[str, Any]:
-    """A definition in another group, and without what would make its names ambiguous."""
+    """Return a definition in another group, without short names and categories."""
     spec = definition["spec"]
     spec["group"] = group
     spec["names"] |= {"shortNames": [], "categories": []}
@@ -99,13 +99,13 @@ def made(group: str, kind: str, spec: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def tried(team: Namespace, each: dict[str, Any]) -> Any:
-    """The object as it would be kept; what the API server says against it is the error."""
+    """Return an object as it would be stored; an error has the API server's message."""
     command = team.command("create", "--dry-run=server", "--output=json", "--filename=-")
     return json.loads(run(*command, text=json.dumps(each)))
 
 
 def refusal(team: Namespace, each: dict[str, Any]) -> str:
-    """Return what the API server says against an object, which no regular expression is part of."""
+    """Return the API server's error for an object; it must not contain a regular expression."""
     with pytest.raises(AssertionError) as refused:
         tried(team, each)
     found = str(refused.value)
@@ -188,9 +188,9 @@ def test_an_invalid_time_is_rejected(group: str, team: Namespace, time: str, exp
     for field, spec in (("start", booking(time, LATE)), ("end", booking(EARLY, time))):
         found = refusal(team, made(group, "Booking", spec))
         assert f"spec.{field}: " in found
-        # The API server shows the type in place of the value, so the message has the value.
+        # The API server shows the type instead of the value, so the message has the value.
         assert "\n" in time or f'"{time}" {expected}' in found
-        # One sentence alone: the other rules pass what they are not about.
+        # Only one message: each rule passes values that other rules reject.
         assert [each for each in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if each in found] == [expected]
         assert "before start" not in found
 
@@ -365,7 +365,7 @@ def test_a_new_object_has_unknown_conditions(
 ) -> None:
     name = f"new-{kind.lower()}"
     each = made(group, kind, spec) | {"metadata": {"name": name}}
-    # A status that the author writes is dropped.
+    # A status in the author's manifest is dropped.
     claim = {"conditions": [PENDING["conditions"][0] | {"status": "True"}]}
     target = (f"{kind.lower()}s.{group}", name)
     try:
@@ -373,7 +373,7 @@ def test_a_new_object_has_unknown_conditions(
         assert team.get(*target)["status"] == PENDING
         listed = team.get(target[0])["items"]
         assert [raw["status"] for raw in listed if raw["metadata"]["name"] == name] == [PENDING]
-        # A change of the spec keeps the status, whatever the default was.
+        # A change of the spec keeps the status, and the default is not applied again.
         team.kubectl("label", *target, "checked=no")
         assert team.get(*target)["status"] == PENDING
         ready = PENDING["conditions"][0] | {"status": "True", "reason": "Free"}
@@ -428,14 +428,14 @@ def test_kubectl_explain_describes_the_fields(group: str) -> None:
 def test_updates_without_a_spec_change_pass_without_an_operator(
     group: str, team: Namespace
 ) -> None:
-    """A finalizer that could not be removed would keep a namespace from ever going."""
+    """A finalizer that cannot be removed would block the deletion of the namespace."""
     name = "kept"
     each = made(group, "Booking", BOOKED)
     each["metadata"] = {"name": name, "finalizers": ["example.com/keep"]}
     team.apply(each)
-    with asked_in_vain(group):
+    with unanswered_webhooks(group):
         target = (f"bookings.{group}", name)
-        wait_until(lambda: refuses(team, group), "the webhook is asked", SECONDS)
+        wait_until(lambda: refuses(team, group), "the webhook is called", SECONDS)
         team.kubectl("label", *target, "checked=no")
         with pytest.raises(AssertionError, match="failed calling webhook"):
             team.kubectl("patch", *target, "--type=merge", '--patch={"spec":{"title":"t"}}')
@@ -446,8 +446,8 @@ def test_updates_without_a_spec_change_pass_without_an_operator(
 
 
 @contextmanager
-def asked_in_vain(group: str) -> Iterator[None]:
-    """The chart's webhooks for the group, which lead to nobody."""
+def unanswered_webhooks(group: str) -> Iterator[None]:
+    """Install the chart's webhooks for the group, without an operator behind them."""
     key = ("ValidatingWebhookConfiguration", "double-booked-operator")
     text = json.dumps(render(values("operator"))[key])
     configuration = json.loads(text.replace("double-booked.io", group))
@@ -461,7 +461,7 @@ def asked_in_vain(group: str) -> Iterator[None]:
 
 
 def refuses(team: Namespace, group: str) -> bool:
-    """Whether a calendar cannot be made, even on trial."""
+    """Return whether creating a calendar is rejected, even in a dry run."""
     try:
         tried(team, made(group, "Calendar", {}))
     except AssertionError as refused:

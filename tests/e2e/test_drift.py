@@ -1,9 +1,9 @@
-"""What the API server stores is what was rendered, so that nothing that applies it finds a change.
+"""Test that the API server stores rendered objects unchanged, so that GitOps finds no drift.
 
-There are two ways to compare: that of server-side apply, and the three-way merge of `kubectl apply`
-and Argo CD. Both leave alone what the API server adds to a map, or to an element of a list that
-has a merge key. A field that it adds within an atomic value is a difference that each apply finds
-again. The merge of custom resources knows no keys, so all their lists are atomic.
+There are two ways to compare: server-side apply, and the three-way merge of `kubectl apply` and
+Argo CD. Both ignore fields that the API server adds to a map, or to an element of a list with a
+merge key. A field that it adds inside an atomic value shows up as a difference at every apply.
+Custom resources have no merge keys, so all their lists are atomic.
 """
 
 import json
@@ -27,7 +27,7 @@ Schema = dict[str, Any]
 
 @cache
 def schemas() -> dict[str, Schema]:
-    """Return what the API server publishes of its types."""
+    """Return the OpenAPI schemas that the API server publishes."""
     return dict(json.loads(run(tool("kubectl"), "get", "--raw", "/openapi/v2"))["definitions"])
 
 
@@ -43,7 +43,7 @@ def schemas_by_kind() -> dict[tuple[str, str], Schema]:
 
 
 def resolved(schema: Schema) -> Schema:
-    """Return the schema that a reference leads to, with what stands beside the reference."""
+    """Return the schema behind a reference, with the fields beside the reference."""
     beside = {key: value for key, value in schema.items() if key != "$ref"}
     if "$ref" not in schema:
         return schema
@@ -53,14 +53,14 @@ def resolved(schema: Schema) -> Schema:
 def differences(
     rendered: Any, stored: Any, schema: Schema, path: str, *, in_atomic: bool = False
 ) -> Iterator[str]:
-    """Yield where what is stored is not what was rendered, but for what may be added.
+    """Yield the differences between a stored and a rendered value, except for harmless additions.
 
     Args:
-        rendered: A value as the chart has it.
-        stored: The same value as the API server has it.
-        schema: Of the value.
-        path: Where the value is.
-        in_atomic: Whether something around the value is atomic.
+        rendered: The rendered value.
+        stored: The same value as the API server stores it.
+        schema: The schema of the value.
+        path: The path of the value, for the messages.
+        in_atomic: Whether the value is inside an atomic value.
     """
     schema = resolved(schema)
     if isinstance(rendered, dict) and isinstance(stored, dict):
@@ -87,16 +87,16 @@ def differences(
 
 
 def has_keys(schema: Schema) -> bool:
-    """Return whether both ways to compare merge a list by keys; definitions have no merge key."""
+    """Return whether both ways to compare merge a list by keys."""
     return schema.get("x-kubernetes-list-type") == "map" and (
         "x-kubernetes-patch-merge-key" in schema
     )
 
 
 def rendered(namespace: str, name: str, *options: str) -> list[dict[str, Any]]:
-    """Return the objects of the values of a feature, without tests."""
+    """Return the objects rendered for a feature, without tests."""
     watched = f"--set=operator.watchNamespaces={{{namespace}}}"
-    # The port may be in use, and the cluster may have one family of addresses.
+    # The port may be in use, and the cluster may support one IP family only.
     everything = "--set=service.nodePort=null,service.ipFamilies={IPv4}"
     own = {"operator-namespaced": watched, "everything-else": everything}
     where = (f"--namespace={namespace}", "--no-hooks", *filter(None, [own.get(name)]))
@@ -104,14 +104,14 @@ def rendered(namespace: str, name: str, *options: str) -> list[dict[str, Any]]:
 
 
 def stored(each: dict[str, Any]) -> dict[str, Any]:
-    """Return what the API server would store of an object."""
+    """Return an object as the API server would store it (dry run)."""
     command = (tool("kubectl"), "apply", "--server-side", "--force-conflicts", "--dry-run=server")
     return dict(json.loads(run(*command, "--output=json", "--filename=-", text=json.dumps(each))))
 
 
 @pytest.fixture
 def somewhere() -> Iterator[Namespace]:
-    """Make a namespace in which no pod can run, as none needs to."""
+    """Create a namespace in which no pods can run, because none are needed."""
     made = Namespace(f"drift-{uuid4().hex[:8]}")
     made.kubectl("create", "namespace", made.name)
     made.kubectl("create", "quota", "no-pods", "--hard=pods=0")
@@ -137,7 +137,7 @@ def test_the_api_server_stores_rendered_objects_unchanged(somewhere: Namespace) 
 
 @pytest.mark.usefixtures("definitions")
 def test_taking_over_from_kubectl_apply_causes_no_conflict(somewhere: Namespace) -> None:
-    """As Argo CD does that is switched to server-side apply."""
+    """Argo CD does this when it is switched to server-side apply."""
     objects = [
         each
         for name in NAMES
@@ -149,12 +149,12 @@ def test_taking_over_from_kubectl_apply_causes_no_conflict(somewhere: Namespace)
     server_side = ("--server-side", "--field-manager=argocd-controller", "--filename=-")
     run(*somewhere.command("apply", *server_side), text=text)
     for how in (server_side, ("--filename=-",)):
-        # A status that changes between its two requests is a difference too, but only once.
+        # A status that changes between the two requests is a difference too, but only once.
         wait_until(partial(finds_no_difference, somewhere, how, text), "kubectl diff is empty", 60)
 
 
 def finds_no_difference(somewhere: Namespace, how: tuple[str, ...], text: str) -> bool:
-    """Run kubectl diff; what it finds is in the captured output."""
+    """Run kubectl diff; the captured output shows the differences."""
     command = somewhere.command("diff", *how)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     sys.stderr.write(done.stdout + done.stderr)

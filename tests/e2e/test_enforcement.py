@@ -1,4 +1,4 @@
-"""What Calendars and metrics say when the webhook's configuration is not as it should be."""
+"""Test what Calendars and metrics report about the webhook configuration."""
 
 import datetime as dt
 import json
@@ -13,7 +13,7 @@ from e2e.operator_process import NINE, WEBHOOKS, Process, Team, configuration_of
 from waiting import until
 
 SECONDS = 30
-"""The operator looks every 5 s, and a condition is written then."""
+"""Seconds to wait: the operator checks every 5 s, and then writes the condition."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ async def bookers(place: Namespace) -> AsyncIterator[Team]:
 
 
 def configuration(place: Namespace) -> dict[str, Any]:
-    """Return the webhook configuration of the operator, as it is in the cluster."""
+    """Return the current webhook configuration of the operator."""
     found = json.loads(
         run(tool("kubectl"), "get", WEBHOOKS, configuration_of(place.name), "--output=json")
     )
@@ -38,13 +38,13 @@ def configuration(place: Namespace) -> dict[str, Any]:
 
 
 def apply(changed: dict[str, Any]) -> None:
-    """Put a configuration in the place of one of its name."""
+    """Replace the configuration of the same name."""
     run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, changed["metadata"]["name"])
     run(tool("kubectl"), "create", "--filename=-", text=json.dumps(changed))
 
 
 async def enforced(bookers: Team, calendar: str, status: str, reason: str) -> str:
-    """Wait until a Calendar has a condition Enforced; return its message."""
+    """Wait until a Calendar has a given condition Enforced; return its message."""
 
     async def found() -> dict[str, str]:
         raw = await bookers.get("calendars", calendar)
@@ -60,7 +60,7 @@ async def enforced(bookers: Team, calendar: str, status: str, reason: str) -> st
 
 
 def unenforced(process: Process, reason: str) -> float:
-    """Return how many calendars are not enforced for a reason."""
+    """Return the number of unenforced calendars with a reason."""
     return process.metric(f'double_booked_operator_unenforced_calendars{{reason="{reason}"}}')
 
 

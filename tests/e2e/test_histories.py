@@ -1,4 +1,4 @@
-"""Thousands of concurrent writes: no ghosts, no double bookings, no refusal without a cause."""
+"""Test thousands of concurrent writes: no leftovers, double bookings or unjustified rejections."""
 
 import asyncio
 import json
@@ -36,11 +36,11 @@ _NOT_FOUND = 404
 
 @dataclass(slots=True)
 class Churn:
-    """Bookings that are created and deleted over and over.
+    """Bookings that are repeatedly created and deleted.
 
     Attributes:
-        left: How many creates and deletes are still to be made.
-        refused: How many creates were refused.
+        left: Number of remaining creates and deletes.
+        refused: Number of rejected creates.
     """
 
     bookers: Team
@@ -49,10 +49,10 @@ class Churn:
     chooser: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311
 
     async def work(self, worker: int) -> None:
-        """Create and delete bookings until enough has been done.
+        """Create and delete bookings until none are left to do.
 
-        Half of the names are used again. The others are not, since a new object of the name would
-        take out what is held of an old one by mistake.
+        Half of the names are reused. The others are not, because a new object of the same name
+        would hide an old one that was cached by mistake.
         """
         while self.left > 0:
             number = self.chooser.randrange(3) if self.chooser.random() < 0.5 else self.left
@@ -85,7 +85,7 @@ class Churn:
 
 @asynccontextmanager
 async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
-    """Make a namespace, and delete it at the end if that is still to be done."""
+    """Create a namespace; delete it at the end if it still exists."""
     made = Namespace(name)
     await asyncio.to_thread(made.kubectl, "create", "namespace", name)
     try:
@@ -99,9 +99,9 @@ async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
 async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
     place: Namespace, tmp_path: Path
 ) -> None:
-    """Answers come late, and watches end as too old, so that lists overlap with all else.
+    """Answers are late and watches end as too old, so that lists overlap with everything else.
 
-    A list takes out what is there by mistake. Therefore watches go on in the last third.
+    A list removes objects that are cached by mistake, so watches do not end in the last third.
     """
     async with (
         brief_namespace(f"{place.name}-gone") as gone,
@@ -132,7 +132,7 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
         assert len(lists) > 20
         await assert_empty(bookers, process)
         assert process.total("double_booked_operator_bookings", namespace=gone.name) == 0
-        # What is not counted any more is not in the way any more either.
+        # Deleted bookings occupy no capacity either.
         answers = await bookers.race([f"p{n}" for n in range(60)], *NINE, "pool")
         assert list(filter(None, answers.values())) == []
         with pytest.raises(ClusterError, match="takes 60 at a time"):
@@ -149,11 +149,7 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
 
 
 async def assert_empty(bookers: Team, process: Process) -> None:
-    """Assert that statuses and metrics soon show no booking, and only three calendars.
-
-    Raises:
-        AssertionError: They still show some after 90 s.
-    """
+    """Assert that statuses and metrics show no bookings and three calendars within 90 s."""
     assert await bookers.get("bookings") == []
     left: dict[str, Any] = {}
 
@@ -183,12 +179,12 @@ DAY = "2027-03-01"
 HALF_HOURS = 40
 CLIENTS = 12
 CAPACITIES = {"one": (1,), "two": (1, 2, 2, 3), "pool": (2, 3, 4, 5)}
-"""The capacities that each calendar changes between."""
+"""The capacities that each calendar alternates between."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Records what clients ask for, and what watches bring, by one clock.
+    """Records requests of clients and events of watches with one clock.
 
     Attributes:
         writes: The requests.
@@ -209,7 +205,7 @@ class Recorder:
     async def ask(
         self, verb: str, kind: Kind, name: str, spec: dict[str, Any] | None = None
     ) -> Outcome:
-        """Send a request and record it; a patch has a whole spec, too."""
+        """Send a request and record it; a patch has a complete spec, too."""
         wanted = read_spec(kind, name, spec) if spec else None
         started, version, message = time.monotonic(), 0, ""
         outcome: Outcome = "stored"
@@ -239,7 +235,7 @@ class Recorder:
         return await self.bookers.book(name, spec["start"], spec["end"], *spec["calendars"], **more)
 
     async def until_seen(self, name: str) -> None:
-        """Wait until the watches have brought all that was written so far."""
+        """Wait until the watches have brought all writes so far."""
         await self.bookers.calendar(name)
         await self.bookers.book(name, *NINE, name)
 
@@ -254,12 +250,12 @@ class Recorder:
 
 @dataclass(slots=True)
 class Client:
-    """Books, moves, renames and deletes at random; most of its names are its own."""
+    """A client that books, moves, renames and deletes at random, mostly names of its own."""
 
     number: int
     recorder: Recorder
     plans: dict[str, dict[str, Any]]
-    """The spec of each Booking that is thought to be there, for all clients."""
+    """The spec of each Booking that clients expect to exist; shared by all clients."""
 
     chooser: random.Random
 
@@ -294,7 +290,7 @@ class Client:
             await self._look(name)
 
     async def _look(self, name: str) -> None:
-        """Find out what is there of a name, after another client was quicker."""
+        """Read the current state of a name after another client changed it."""
         self.plans.pop(name, None)
         with suppress(ClusterError):
             self.plans[name] = (await self.recorder.bookers.get("bookings", name))["spec"]
@@ -305,7 +301,7 @@ class Client:
         await self.recorder.ask("change", "calendars", name, {"capacity": capacity})
 
     def _spec(self, name: str) -> dict[str, Any]:
-        """Return a spec for a Booking; often that of another one, which it then replaces."""
+        """Return a spec for a Booking; often the spec of another one, which it then replaces."""
         others = self._others(name)
         if others and self.chooser.random() < 0.3:
             other = self.chooser.choice(others)
@@ -320,7 +316,7 @@ class Client:
         }
 
     def _names(self, name: str) -> list[str]:
-        """Return what a Booking is to replace: mostly nothing."""
+        """Return the names that a Booking replaces: mostly none."""
         others = self._others(name)
         count = self.chooser.choice((0, 0, 1, 2))
         return self.chooser.sample(others, min(count, len(others)))
@@ -334,7 +330,7 @@ def _time(half_hours: int) -> str:
 
 
 def unrelated(events: Iterable[Event]) -> list[Event]:
-    """Return events in which no Booking replaces another."""
+    """Return the events with every `replaces` removed."""
     return [
         replace(each, spec=replace(each.spec, replaces=frozenset()))
         if isinstance(each.spec, Booking)
@@ -370,5 +366,5 @@ async def test_no_write_of_a_history_exceeds_a_capacity_and_each_rejection_is_ju
     assert len(refused) > WRITES / 20
     assert violations(events, writes)[:3] == []
     assert unjustified(events, writes)[:3] == []
-    # Bookings did replace others in time that had no room for both.
+    # The history has bookings that replaced others in time without room for both.
     assert len(violations(unrelated(events), writes)) > 100

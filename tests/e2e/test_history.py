@@ -1,4 +1,4 @@
-"""The checker of histories notices what it is for; no cluster is needed."""
+"""Test the checker of histories; no cluster is needed."""
 
 import random
 from dataclasses import replace
@@ -25,12 +25,12 @@ A, B, C = (Booking(name, 9, 10, frozenset({"room"})) for name in "abc")
 
 
 def like(booking: Booking, *replaces: str, start: int = 9, end: int = 10) -> Booking:
-    """Return a booking like another, with other times or names."""
+    """Return a copy of a booking with other times or names."""
     return Booking(booking.name, start, end, booking.calendars, frozenset(replaces))
 
 
 def history(*specs: Spec | str, capacity: int = 1) -> list[Event]:
-    """Return the events of a Calendar and of what is stored next; a name means a deletion."""
+    """Return the events of a Calendar and of the objects stored next; a name is a deletion."""
     versions = count(1)
     events = [Event(next(versions), "calendars", "room", Rules(capacity), 0.0)]
     for spec in specs:

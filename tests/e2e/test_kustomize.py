@@ -1,4 +1,4 @@
-"""Base and overlays, as `kubectl apply -k` takes them."""
+"""Test base and overlays with `kubectl apply -k`."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_an_overlay_serves(
 def test_the_team_example_serves_and_its_deletion_leaves_calendars(
     namespace: Namespace, tmp_path: Path
 ) -> None:
-    """With another namespace and image: those of the example may be in use."""
+    """The test uses another namespace and image, because those of the example may be in use."""
     namespace.kubectl("apply", f"--kustomize={ROOT}/kustomize/crds")
     name, _, tag = IMAGE.rpartition(":")
     selector = {"op": "replace", "value": {"matchLabels": {METADATA_NAME: namespace.name}}}

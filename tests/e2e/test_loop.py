@@ -1,4 +1,4 @@
-"""The inner loop in a pod: what is saved here is served there, without an image build."""
+"""Test the development loop: saved sources are served by a pod without an image build."""
 
 import shutil
 import signal
@@ -34,7 +34,7 @@ PROTO = "proto/double_booked/api/scheduling.proto"
 
 
 class Loop:
-    """A copy of the sources, and a pod that they are synced into."""
+    """A copy of the sources, and a pod that they are synced to."""
 
     def __init__(self, namespace: Namespace, folder: Path, sync: Callable[[str], None]) -> None:
         self.namespace = namespace
@@ -43,7 +43,7 @@ class Loop:
         self.address = namespace.node_address(RELEASE)
 
     def save(self, name: str, old: str, new: str) -> float:
-        """Edits a file and has it synced; answers when, by the monotonic clock."""
+        """Edit and sync a file; return the monotonic time of the edit."""
         file = self.folder / name
         text = file.read_text()
         assert old in text
@@ -53,7 +53,7 @@ class Loop:
         return saved
 
     def until(self, holds: Callable[[grpc.Channel], bool]) -> None:
-        """Waits until a call tells that something holds."""
+        """Wait until a check of the server succeeds."""
 
         def answers() -> bool:
             with suppress(grpc.RpcError), grpc.insecure_channel(self.address) as channel:
@@ -63,12 +63,12 @@ class Loop:
         wait_until(answers, "a call shows it", SECONDS, log=self.log)
 
     def log(self) -> str:
-        """What the loop says in the pod."""
+        """Return the log of the pod."""
         return self.namespace.kubectl("logs", self.namespace.pod(), "--tail=50")
 
-    def until_said(self, what: str) -> None:
-        """Waits until the log has it."""
-        wait_until(lambda: what in self.log(), f"the log has {what!r}", SECONDS, log=self.log)
+    def until_logged(self, text: str) -> None:
+        """Wait until the log contains a text."""
+        wait_until(lambda: text in self.log(), f"the log has {text!r}", SECONDS, log=self.log)
 
 
 def groups(channel: grpc.Channel) -> int:
@@ -77,7 +77,7 @@ def groups(channel: grpc.Channel) -> int:
 
 @contextmanager
 def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
-    """Syncs as skaffold does it: by tar, run in the container as its user."""
+    """Sync as skaffold does: with tar in the container, as its user."""
 
     def sync(name: str) -> None:
         packed = subprocess.run(
@@ -96,18 +96,19 @@ def kubectl_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
 
 @contextmanager
 def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
-    """Has skaffold build, install and sync."""
+    """Let skaffold build, install and sync."""
     clone_sources(folder)
     builder = () if has_docker() else ("--profile=buildah",)
     with started_skaffold(folder, "dev", f"--namespace={namespace.name}", *builder) as process:
         assert process.stdout
-        said = []
+
+        lines = []
         for line in process.stdout:
-            said.append(line)
+            lines.append(line)
             if "Watching for changes" in line:
                 break
         else:
-            raise AssertionError("".join(said))
+            raise AssertionError("".join(lines))
         rest = Thread(target=process.stdout.read)
         rest.start()
         yield Loop(namespace, folder, lambda _: None)
@@ -119,12 +120,12 @@ def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
 def loop(
     namespace: Namespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Loop]:
-    """By skaffold where it is on PATH, else without it, and that is said."""
+    """Use skaffold if it is on PATH; otherwise say so and replace it by kubectl."""
     make_loop = skaffold_loop
     if not shutil.which("skaffold"):
         make_loop = kubectl_loop
         with capsys.disabled():
-            print("\nskaffold is not on PATH: the loop is proven with kubectl in its place")  # noqa: T201
+            print("\nskaffold is not on PATH: the loop is tested with kubectl instead")  # noqa: T201
     with make_loop(namespace, tmp_path / "sources") as made:
         yield made
 
@@ -139,11 +140,11 @@ def test_saved_code_and_proto_are_served(
     record_property("seconds from a saved handler to its answer", time.monotonic() - saved)
 
     loop.save(SERVICE, 'return b""', "return (")
-    loop.until_said("SyntaxError")
+    loop.until_logged("SyntaxError")
     loop.until(lambda channel: groups(channel) == 0)
     saved = loop.save(SERVICE, "return (", "return answer.content")
     loop.until(lambda channel: groups(channel) == 1)
-    record_property("seconds from the mended handler to its answer", time.monotonic() - saved)
+    record_property("seconds from the fixed handler to its answer", time.monotonic() - saved)
 
     saved = loop.save(PROTO, "message Event {", "message Event {\n  string color = 99;")
     loop.until(lambda channel: "color" in fields_of_event(channel))

@@ -1,4 +1,4 @@
-"""Memory with the limits that the chart sets: what callers send never gets a pod killed."""
+"""Test that no request gets a pod with the chart's memory limits killed."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ LARGE = overlapping(610_000)
 
 @pytest.fixture
 def installed(namespace: Namespace) -> Namespace:
-    """One pod with the chart's own requests and limits."""
-    # Uploads in part are frames of our own, which know no TLS.
+    """Install one pod with the chart's default requests and limits."""
+    # Partial uploads are hand-written frames without TLS.
     plain = "--set=replicaCount=1,tls.enabled=false,service.type=NodePort"
     namespace.install(QUICK, plain)
     return namespace
@@ -31,12 +31,12 @@ def container(namespace: Namespace) -> dict[str, Any]:
 
 async def test_a_pod_survives_large_requests_and_slow_uploads(installed: Namespace) -> None:
     address = installed.node_address(RELEASE)
-    # Together more than the limit of 1 GiB.
+    # Together they exceed the limit of 1 GiB.
     codes, small = await ask_at_once(address, [LARGE] * 20)
     assert codes["OK"], codes
     assert all("MAX_BYTES_IN_FLIGHT" in each for each in set(codes) - {"OK"}), codes
     assert set(small) == {"OK"}
-    # A feed counts against MAX_CONCURRENT_RPCS from its start, so there are fewer of them.
+    # A feed counts against MAX_CONCURRENT_RPCS from its start, so fewer are used.
     for method, each in (("GetConflicts", 20), ("SweepConflicts", 18)):
         plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=55 * MIB, part=2 * MIB)
         async with uploads(address, plan, connections=50, each=each) as made:

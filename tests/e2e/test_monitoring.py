@@ -1,4 +1,4 @@
-"""Metrics, alerts and dashboard of what runs, seen by a real Prometheus."""
+"""Test metrics, alerts and dashboard with a real Prometheus."""
 
 import json
 import ssl
@@ -25,14 +25,14 @@ from double_booked.conflicts import kernel
 kernel.batch_get_conflicts = lambda *_: 1 / 0
 main()
 """
-"""A server in which one of the calls fails."""
+"""A program that runs a server in which one method fails."""
 PYTHON = ["python3.13", "-c", BROKEN]
-"""The image's interpreter goes by this name alone."""
+"""The name of the interpreter in the image."""
 
 
 @pytest.fixture
 def watched(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator[Prometheus]:  # noqa: ARG001
-    """A pod with TLS, that answers all calls but those in batches."""
+    """Run Prometheus beside a pod with TLS in which only batches fail."""
     namespace.install(
         values("prometheus-operator"),
         QUICK,
@@ -46,7 +46,7 @@ def watched(namespace: Namespace, definitions: None, tmp_path: Path) -> Iterator
 
 
 def at_once(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same rules; how long they wait until they fire, promtool tests."""
+    """Return the rules without waiting times, which the promtool tests cover."""
     for group in groups:
         for rule in group["rules"]:
             rule.pop("for", None)
@@ -54,9 +54,9 @@ def at_once(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def expressions(namespace: Namespace) -> list[str]:
-    """The queries of the dashboard, for a namespace.
+    """Return the dashboard's queries for a namespace.
 
-    Those of the operator, in a row that is closed, are in chart/test_operator_metrics.py.
+    The operator's queries, in a collapsed row, are tested in chart/test_operator_metrics.py.
     """
     dashboard = json.loads((CHART / "files/dashboard.json").read_text())
     found = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
@@ -99,7 +99,7 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
 
 @contextmanager
 def calls(namespace: Namespace) -> Iterator[ConflictServiceStub]:
-    """Calls to the one pod, whose certificate is believed as it is shown."""
+    """Yield a stub for the only pod; its certificate is trusted as presented."""
     address = namespace.node_address(RELEASE)
     host, _, port = address.rpartition(":")
     shown = ssl.get_server_certificate((host, int(port))).encode()

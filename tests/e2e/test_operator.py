@@ -1,4 +1,4 @@
-"""Bookings in a real API server: who gets in, who is refused, and what is told of it."""
+"""Test admission and statuses of Bookings in a real API server."""
 
 import asyncio
 import random
@@ -64,7 +64,7 @@ async def test_late_watches_never_let_two_bookings_win(
             await bookers.calendar("staging")
             for number in range(40):
                 assert len(await winners(bookers, number, "staging")) == 1
-            # Nobody looks for this one, so it is known once the watch brings it.
+            # No review refreshes this booking, so only the watch can bring it.
             await bookers.book("alone", *NINE, "staging")
             name = "double_booked_operator_reservations"
             assert await asyncio.to_thread(process.metric, name) == 1
@@ -79,11 +79,11 @@ async def test_late_watches_never_let_two_bookings_win(
 async def test_quota_rejections_never_let_two_bookings_win(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("staging")
     place.kubectl("create", "quota", "few", "--hard=count/bookings.double-booked.io=10")
-    await asyncio.sleep(1)  # until the quota is counted
+    await asyncio.sleep(1)  # until the quota has been counted
     won = [len(await winners(bookers, number, "staging")) for number in range(20)]
     assert max(won) == 1
     assert sum(won) == 10
-    # What was let in and then refused is free again once no write can come any more.
+    # A slot admitted but then rejected by the quota is free once no write can arrive any more.
     place.kubectl("delete", "quota", "few")
     refused = won.index(0)
 
@@ -100,7 +100,7 @@ async def test_quota_rejections_never_let_two_bookings_win(place: Namespace, boo
 async def test_two_operators_never_both_admit(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
-    """One is cut off in the middle of a round, as a pod on a lost node; another takes over."""
+    """One operator is cut off in the middle of a round, like a pod on a lost node."""
     with operating(place.name, tmp_path) as first:
         await bookers.calendar("staging")
         second = Process(place.name, first.port, first.http, tmp_path / "second.log")
@@ -114,7 +114,7 @@ async def test_two_operators_never_both_admit(
         first.popen.wait()
         second.start()
         try:
-            # Until the Lease is over, and what the first allowed too, nobody is let in.
+            # Nothing is admitted until the Lease and the reservations of the first have expired.
             with pytest.raises(ClusterError, match="failed calling webhook"):
                 await bookers.book("early", *hour(0), "staging")
             await asyncio.to_thread(second.until_ready)
@@ -151,7 +151,7 @@ async def test_a_stopped_operator_hands_over_at_once(
 async def test_double_bookings_are_marked_after_every_kill(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
-    """FailurePolicy Ignore: while nobody answers, everything is let in."""
+    """With failurePolicy Ignore, everything is admitted while no operator answers."""
     environment = {"LEASE_HOLDER": "the-same-pod"}
     with operating(place.name, tmp_path, "Ignore", **environment) as process:
         await bookers.calendar("staging")
@@ -184,7 +184,7 @@ async def test_double_bookings_are_marked_after_every_kill(
 async def test_a_review_has_the_final_name_uid_and_generation(
     place: Namespace, bookers: Team
 ) -> None:
-    """What reservations go by; also the name of one whose name the API server makes."""
+    """Reservations depend on these fields, also if the API server generates the name."""
     async with listening_in(place.name) as asked:
         nameless = manifest("", *NINE, "staging")
         nameless["metadata"] = {"generateName": "made-"}
@@ -278,7 +278,7 @@ async def test_a_booking_being_deleted_can_be_updated_and_keeps_its_time(
 async def test_report_warns_and_both_sides_name_each_other(place: Namespace, bookers: Team) -> None:
     await bookers.calendar("window", policy="Report")
     await bookers.book("first", *NINE, "window")
-    await asyncio.sleep(1.1)  # a creationTimestamp is of whole seconds
+    await asyncio.sleep(1.1)  # a creationTimestamp has whole seconds
     second = manifest("second", *NINE, "window")
     told = await kubectl(place, "create", "--filename=-", content=second)
     assert told.stderr.strip() == (
@@ -323,7 +323,7 @@ async def test_a_late_calendar_settles_the_bookings_waiting_for_it(
     async def is_unknown() -> bool:
         return await bookers.verdict("a") == "Unknown"
 
-    await until(is_unknown, "the calendar is missed")
+    await until(is_unknown, "the booking waits for its calendar")
     await bookers.calendar("later")
 
     async def is_free() -> bool:
@@ -363,7 +363,7 @@ async def test_a_capacity_below_what_is_booked_is_warned_about(
     async def is_marked() -> bool:
         return [await bookers.verdict(name) for name in "ab"] == ["False", "True"]
 
-    await until(is_marked, "the later is marked")
+    await until(is_marked, "the later booking is marked")
 
 
 async def test_a_lost_certificate_is_recreated_while_calls_continue(

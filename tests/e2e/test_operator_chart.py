@@ -1,4 +1,4 @@
-"""The operator as it ships: installed with helm, in pods, with no more rights than it has."""
+"""Test the operator as it ships: installed with helm, in pods, with its own rights."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def bookers(installed: Namespace) -> AsyncIterator[Team]:
 
 
 def apply(namespace: Namespace, name: str) -> subprocess.CompletedProcess[str]:
-    """What kubectl says to one of the examples."""
+    """Apply one of the examples with kubectl; return the finished process."""
     command = namespace.command("apply", f"--filename={EXAMPLES / name}")
     return subprocess.run(command, text=True, capture_output=True, check=False)
 
@@ -43,7 +43,7 @@ def denied(namespace: Namespace) -> list[dict[str, Any]]:
     log = namespace.kubectl("logs", f"deployment/{OPERATOR}").splitlines()
     entries = [json.loads(line) for line in log if line.startswith("{")]
     assert entries
-    # The operator's own refusals have the same code.
+    # Rejections by the operator itself have the same code.
     return [each for each in entries if each.get("code") == 403 and each["event"] != "refused"]
 
 
@@ -63,16 +63,16 @@ def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Na
         found = installed.get("bookings")["items"]
         return {condition(raw, "DoubleBooked").get("status", "") for raw in found}
 
-    wait_until(lambda: verdicts() == {"False"}, "every booking is told to be free", 30)
+    wait_until(lambda: verdicts() == {"False"}, "every booking is marked as free", 30)
     calendar = installed.kubectl("get", "calendar", "staging").splitlines()[1].split()
     assert calendar[1:3] == ["1", "Reject"]
-    # What got in twice on a calendar that reports is told, and recorded.
+    # A double booking on a reporting calendar is reported in the status and as an Event.
     upgrade = installed.get("booking", "saturday-maintenance")["spec"]
     late = manifest("late", upgrade["start"], upgrade["end"], "maintenance-window")
     installed.apply(late)
     events = ("get", "events", "--field-selector=reason=DoubleBooked")
     wait_until(lambda: "booking/late" in installed.kubectl(*events), "an Event is recorded", 30)
-    # It has what rights it needs, and none that it lacked.
+    # No request of the operator was denied for lack of rights.
     assert denied(installed) == []
 
 
@@ -113,7 +113,7 @@ def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namesp
     for role in ("view", "edit", "admin"):
         user = (f"--clusterrole={role}", f"--user={role}")
         installed.kubectl("create", "rolebinding", role, *user)
-    # A controller of the cluster adds the rights to the roles.
+    # A controller of the cluster aggregates the rights into the roles.
     wait_until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
     wait_until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
     wait_until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
@@ -187,7 +187,7 @@ async def test_two_pods_never_both_admit_during_an_eviction(
     installed: Namespace, bookers: Team
 ) -> None:
     await bookers.calendar("staging")
-    # Rounds go on while the pod is deleted, and until its successor has let somebody in.
+    # Rounds continue while the pod is deleted, until its successor has admitted a booking.
     deleted, rounds, won_after = False, 0, 0
     async with asyncio.timeout(240):
         while not won_after:

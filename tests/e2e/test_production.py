@@ -1,4 +1,4 @@
-"""The production image, installed with the chart in a real cluster."""
+"""Test the production image, installed with the chart in a real cluster."""
 
 import subprocess
 

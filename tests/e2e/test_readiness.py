@@ -1,4 +1,4 @@
-"""What kubectl wait and kstatus, which Flux goes by, make of real objects."""
+"""Test how kubectl wait, and kstatus as used by Flux, interpret real objects."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -24,14 +24,14 @@ def process(place: Namespace, tmp_path: Path) -> Iterator[Process]:
 
 
 async def kstatus(bookers: Team, kind: str, name: str) -> tuple[str, str]:
-    """Return what kstatus makes of an object, and its message."""
+    """Return the status and the message of an object according to kstatus."""
     found = json.dumps(await bookers.get(kind, name))
     status, _, message = run(tool("kstatus"), text=found).partition("\t")
     return status, message.strip()
 
 
 async def becomes(bookers: Team, kind: str, name: str, status: str) -> str:
-    """Wait until kstatus makes something of an object; return the message."""
+    """Wait until kstatus gives an object a status; return the message."""
 
     async def is_so() -> bool:
         return (await kstatus(bookers, kind, name))[0] == status
@@ -70,7 +70,7 @@ async def test_a_double_booked_booking_is_failed_and_its_rival_current(
     place: Namespace, bookers: Team
 ) -> None:
     await bookers.calendar("window", policy="Report")
-    # Of two bookings that were created in one second, the operator keeps either.
+    # The operator keeps either of two bookings that were created in the same second.
     await bookers.book("a", *NINE, "window")
     await bookers.book("b", *NINE, "window")
 
@@ -94,7 +94,7 @@ async def test_a_double_booked_booking_is_failed_and_its_rival_current(
         f"bookings.double-booked.io/{loser}",
     )
     assert (await kubectl(place, *wait)).returncode == 0
-    # It recovers once there is room.
+    # The booking recovers once there is room.
     await bookers.change("bookings", keeper, spec={"start": NEXT[0], "end": NEXT[1]})
     await becomes(bookers, "bookings", loser, "Current")
     assert (await conditions(bookers, "bookings", loser))["Ready"][0] == "True"

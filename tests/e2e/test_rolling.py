@@ -1,4 +1,4 @@
-"""Pods that are replaced, or whose node is drained, lose no call."""
+"""Test that replaced pods and drained nodes lose no call."""
 
 import json
 import subprocess
@@ -23,14 +23,14 @@ _UPSTREAM_TLS = {
     "name": "envoy.transport_sockets.tls",
     "typed_config": {
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        # Else the pods refuse the connection: gRPC is spoken over h2 alone.
+        # Without ALPN h2 the pods reject the connection.
         "common_tls_context": {"alpn_protocols": ["h2"]},
     },
 }
 
 
 def proxy() -> list[dict[str, Any]]:
-    """Envoy before the pods, which it finds by the DNS of the headless Service."""
+    """Return the objects of an Envoy that finds the pods by the DNS of the headless Service."""
     servers = cluster([(f"{RELEASE}-headless", 7070)], "STRICT_DNS", "1s")
     config = configuration(("0.0.0.0", PORT), servers | {"transport_socket": _UPSTREAM_TLS})  # noqa: S104
     container = {
@@ -66,7 +66,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
     old = namespace.kubectl(*pods).split()
     address = namespace.node_address(PROXY)
     with grpc.insecure_channel(address) as channel:
-        wait_until(lambda: answers(channel), "the proxy finds a pod that is well", SECONDS)
+        wait_until(lambda: answers(channel), "the proxy finds a healthy pod", SECONDS)
     with load(address) as running:
         running.until_more(200)
         namespace.install(three, "--set=podAnnotations.rolled=again")
@@ -78,7 +78,7 @@ def test_a_rolling_update_behind_a_proxy_loses_no_call(
 
 
 def test_a_node_drain_respects_the_disruption_budget(namespace: Namespace) -> None:
-    """One node: the pod that would replace the first stays pending, so the second may not go."""
+    """With one node, the replacement stays pending, so the second pod cannot be evicted."""
     namespace.install(QUICK)
     [node] = run(tool("kubectl"), "get", "nodes", "--output=name").split()
     selector = f"--pod-selector=app={RELEASE}"

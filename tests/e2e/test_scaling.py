@@ -1,4 +1,4 @@
-"""Autoscaling is turned on and off again while pods serve: no call fails, no pod goes too many."""
+"""Test that turning autoscaling on and off under load fails no call and removes no extra pod."""
 
 import json
 import os
@@ -22,7 +22,7 @@ DEPLOYMENT = f"deployment/{RELEASE}"
 
 @contextmanager
 def wanted_replicas(namespace: Namespace) -> Iterator[list[int]]:
-    """Record each number of pods that the Deployment has wanted, in order."""
+    """Record the desired numbers of pods of the Deployment, in order."""
     command = namespace.command("get", DEPLOYMENT, "--watch", "--output=jsonpath={.spec.replicas} ")
     found: list[int] = []
 
@@ -38,7 +38,7 @@ def wanted_replicas(namespace: Namespace) -> Iterator[list[int]]:
         reader = threading.Thread(target=read, args=(process,))
         reader.start()
         try:
-            wait_until(lambda: found, "the watch has begun", SECONDS)
+            wait_until(lambda: found, "the watch has started", SECONDS)
             yield found
         finally:
             process.terminate()
@@ -46,7 +46,7 @@ def wanted_replicas(namespace: Namespace) -> Iterator[list[int]]:
 
 
 def has(namespace: Namespace, replicas: int) -> bool:
-    """Return whether that many pods are ready, and no other is left."""
+    """Return whether exactly that many pods exist, all of them ready."""
     status = namespace.get(DEPLOYMENT)["status"]
     return bool(status.get("replicas") == status.get("readyReplicas") == replicas)
 
@@ -73,7 +73,7 @@ def test_helm_turns_autoscaling_on_and_off_without_failed_calls(
         running.until_more(200)
         upgrade("--set=autoscaling.enabled=true,autoscaling.minReplicas=4")
         until_has(namespace, 4)
-        # The number is the autoscaler's now, and an upgrade about something else keeps it.
+        # The autoscaler owns the number now, and an unrelated upgrade keeps it.
         upgrade("--set=autoscaling.enabled=true,autoscaling.minReplicas=2,service.annotations.a=b")
         upgrade(
             "--set=autoscaling.enabled=false,replicaCount=3",

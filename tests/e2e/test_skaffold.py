@@ -1,4 +1,4 @@
-"""skaffold.yaml, as skaffold itself reads it."""
+"""Test skaffold.yaml with skaffold."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from e2e.conftest import MAX_SECONDS, Namespace, clone_sources, has_docker, started_skaffold
 
 pytestmark = pytest.mark.skipif(
-    not shutil.which("skaffold"), reason="skaffold is not on PATH: its configuration is not proven"
+    not shutil.which("skaffold"), reason="skaffold is not on PATH: its configuration is not tested"
 )
 
 

@@ -1,4 +1,4 @@
-"""The chart twice below a parent: neither takes the calls of the other, or blocks an eviction."""
+"""Test two copies of the chart below a parent: each gets its own calls and evictions."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CALLS = 20
 
 @pytest.fixture
 def both(namespace: Namespace, tmp_path: Path) -> Namespace:
-    """A namespace with both of them."""
+    """Install both copies."""
     parent = write_parent(tmp_path / "both", *({"alias": alias} for alias in ALIASES))
     own = {
         "image": {"reference": IMAGE},
@@ -53,7 +53,7 @@ def names(namespace: Namespace, kind: str, selector: str) -> set[str]:
 
 
 def evict(namespace: Namespace, pod: str) -> None:
-    """Ask for an eviction that is not carried out; the API server refuses it for two budgets."""
+    """Dry-run an eviction; the API server rejects it if two budgets select the pod."""
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",

@@ -1,4 +1,4 @@
-"""Each source of certificates, seen by clients that verify."""
+"""Test each source of certificates with verifying clients."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ ONE_POD = (QUICK, "--set=replicaCount=1")
 
 
 def groups(namespace: Namespace, name: str, authority: Authority, own: Files | None = None) -> int:
-    """How many groups of PAIR a client is told that believes none but one of this name."""
+    """Return the number of groups in PAIR, for a client that accepts only this server name."""
     pair = (own.key.read_bytes(), own.certificate.read_bytes()) if own else (None, None)
     credentials = grpc.ssl_channel_credentials(authority.pem(), *pair)
     address = namespace.node_address(RELEASE)
@@ -26,7 +26,7 @@ def groups(namespace: Namespace, name: str, authority: Authority, own: Files | N
 
 def test_clients_verify_a_certificate_from_a_secret(namespace: Namespace, tmp_path: Path) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"
-    namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
+    namespace.create_tls_secret(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
     namespace.install(*ONE_POD, values("tls-existing-secret"))
     assert groups(namespace, name, authority) == 1
     with pytest.raises(grpc.RpcError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -35,11 +35,11 @@ def test_clients_verify_a_certificate_from_a_secret(namespace: Namespace, tmp_pa
 
 @pytest.mark.usefixtures("definitions")
 def test_clients_verify_a_certificate_of_cert_manager(namespace: Namespace, tmp_path: Path) -> None:
-    """This cluster has its API but no cert-manager, so the test does its work."""
+    """The cluster has the API of cert-manager only, so the test does cert-manager's work."""
     asked = render(values("cert-manager"))["Certificate", RELEASE]["spec"]
     assert all(asked["dnsNames"])
     authority, name = Authority("Authority"), asked["dnsNames"][-1]
-    namespace.keep_pair(asked["secretName"], authority.issue(tmp_path / "server", name))
+    namespace.create_tls_secret(asked["secretName"], authority.issue(tmp_path / "server", name))
     namespace.install(*ONE_POD, values("cert-manager"))
     assert namespace.kubectl("get", "certificates", "--output=name").split()
     assert groups(namespace, name, authority) == 1
@@ -49,10 +49,10 @@ def test_mutual_tls_rejects_callers_without_a_certificate(
     namespace: Namespace, tmp_path: Path
 ) -> None:
     authority, name = Authority("Authority"), "conflicts.example.com"
-    namespace.keep_authority(f"{RELEASE}-clients", authority)
+    namespace.create_authority_secret(f"{RELEASE}-clients", authority)
     client = authority.issue(tmp_path / "client", "client")
-    namespace.keep_pair(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
-    namespace.keep_pair(f"{RELEASE}-client", client)
+    namespace.create_tls_secret(f"{RELEASE}-tls", authority.issue(tmp_path / "server", name))
+    namespace.create_tls_secret(f"{RELEASE}-client", client)
     namespace.install(*ONE_POD, values("mutual-tls"))
     assert groups(namespace, name, authority, client) == 1
     with pytest.raises(grpc.RpcError) as refused:

@@ -1,4 +1,4 @@
-"""Who may ask the operator for a review, and what a Booking that is being deleted may change."""
+"""Test who may request reviews, and what a Booking may change while it is being deleted."""
 
 import asyncio
 import itertools
@@ -42,7 +42,7 @@ async def bookers(place: Namespace) -> AsyncIterator[Team]:
 
 
 def paths(place: Namespace) -> list[str]:
-    """Return the paths at which the API server asks."""
+    """Return the webhook paths that the API server calls."""
     found = json.loads(
         run(tool("kubectl"), "get", WEBHOOKS, configuration_of(place.name), "--output=json")
     )
@@ -51,7 +51,7 @@ def paths(place: Namespace) -> list[str]:
 
 
 async def forge(process: Process, place: Namespace, path: str) -> tuple[int, str]:
-    """Ask for a review as somebody who is not the API server."""
+    """Request a review as a client other than the API server."""
     raw = manifest("forged", "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "staging")
     raw["metadata"]["namespace"] = place.name
     review = {"request": {"uid": "1", "operation": "CREATE", "object": raw, "userInfo": {}}}
@@ -71,7 +71,7 @@ async def test_a_forged_review_reserves_and_reveals_nothing(
     assert process.metric("double_booked_operator_reservations") == 0
     with pytest.raises(ClusterError, match="secret-plan has it"):
         await bookers.book("honest", *NINE, "staging")
-    # The same review at the path of the API server is answered: it is the path that refuses.
+    # The same review at the API server's path is answered, so only the path matters.
     status, text = await forge(process, place, paths(place)[0])
     assert status == 200
     assert "secret-plan" in text
@@ -95,7 +95,7 @@ async def test_a_restart_changes_the_path_and_rejects_no_write(
 
 @pytest.fixture
 def policies(place: Namespace) -> Iterator[None]:
-    """Apply the chart's admission policies, for an operator of a name of its own."""
+    """Apply the chart's admission policies for an operator with a unique name."""
     name = f"{place.name}-operator"
     rendered = run(
         tool("helm"), "template", "double-booked", str(CHART), "--set=operator.enabled=true",
@@ -137,8 +137,8 @@ async def test_a_booking_that_is_being_deleted_keeps_its_spec(
         refusal = ""
 
         def is_refused() -> bool:
-            # A policy is in force some seconds after its creation. Until then patches succeed, so
-            # each has another title: a patch that changes nothing is never refused.
+            # A policy takes effect some seconds after its creation. Until then patches succeed.
+            # Each sets another title, because a patch without a change is never rejected.
             nonlocal refusal
             change = f'{{"spec":{{"title":"{next(titles)}"}}}}'
             command = place.command("patch", "booking", "held", "--type=merge", f"--patch={change}")
@@ -149,13 +149,13 @@ async def test_a_booking_that_is_being_deleted_keeps_its_spec(
         assert "is being deleted, and its spec can no longer change" in refusal
         await bookers.change("bookings", "held", metadata={"labels": {"still": "works"}})
     finally:
-        # Left in place, it would keep the definitions from being deleted, for all tests to come.
+        # A finalizer left in place would block the deletion of the definitions in later tests.
         await bookers.change("bookings", "held", metadata={"finalizers": None})
     assert await bookers.get("bookings") == []
 
 
 def tried(command: list[str]) -> str:
-    """Return what a command that fails says; nothing if it succeeds."""
+    """Run a command; return its error, or "" if it succeeds."""
     done = subprocess.run(command, text=True, capture_output=True, check=False)
     return done.stderr if done.returncode else ""
 
@@ -192,7 +192,7 @@ def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
     run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
 
     def change(**changes: Any) -> str:
-        """Return why the operator may not change its webhook; nothing if it may."""
+        """Change the webhook as the operator; return the error, or "" if it is allowed."""
         patch = json.dumps({"webhooks": [{"name": webhook["name"]} | changes]})
         return patched("strategic", patch)
 
@@ -202,9 +202,9 @@ def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
         return tried([tool("kubectl"), "patch", WEBHOOKS, name, *options])
 
     try:
-        # Another value each time: a patch that changes nothing is allowed.
+        # Each patch sets another value, because a patch without a change is allowed.
         seconds = itertools.cycle(range(1, 30))
-        wait_until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in force", 30)
+        wait_until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in effect", 30)
         secrets = webhook["rules"][0] | {"apiGroups": [""], "resources": ["secrets"]}
         for refused in (
             {"rules": [secrets]},
@@ -228,7 +228,7 @@ def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
         )
         assert "metadata" in patched("merge", '{"metadata":{"labels":{"a":"b"}}}')
         assert change(clientConfig={"service": {"path": "/bookings/1"}, "caBundle": "Cg=="}) == ""
-        # Others are not limited.
+        # Other users are not limited.
         ignoring = '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'
         command = ("patch", WEBHOOKS, name, "--type=json", f"--patch={ignoring}")
         assert tried([tool("kubectl"), *command]) == ""
