@@ -50,7 +50,7 @@ Rounds = dict[str, list[Sample]]
 
 
 def measure(counts: Sequence[int] = tuple(GOALS), rounds: int = 5, seconds: float = 2.0) -> None:
-    """Print the rates of all servers, ratios beside their goals, and what observing costs."""
+    """Print the rates of all servers, ratios beside their goals, and the cost of observing."""
     with ExitStack() as stack:
         servers = {name: stack.enter_context(server) for name, server in contestants().items()}
         results = {count: compare(servers, count, rounds, seconds) for count in counts}
@@ -180,7 +180,7 @@ def show_observing(rounds: int, seconds: float) -> None:
         for (name, samples), goal in zip(results.items(), ("", "", "at most 1.5x"), strict=True)
     ]
     head = ("server", "CPU us a call", f"of that with {base}", "goal", "calls/s")
-    show("What observing costs, 10 events a call, the server on one core", head, rows)
+    show("The cost of metrics and logs, 10 events a call, the server on one core", head, rows)
 
 
 def middle(samples: Sequence[Sample], figure: str) -> float:
