@@ -200,7 +200,7 @@ async def test_a_call_that_is_cut_off_is_counted_and_logged_as_such(
     ]
     assert code == "UNAVAILABLE"
     assert [line["code"] for line in rpc_lines(log_lines)] == ["UNAVAILABLE"]
-    [told] = [each for each in log_lines() if each["event"] == "cut off"]
+    [told] = [each for each in log_lines() if each["event"] == "calls aborted"]
     assert (told["calls"], told["methods"]) == (1, {"/Scheduling.ConflictService/GetConflicts": 1})
 
 

@@ -1,4 +1,4 @@
-"""An option and an environment variable for each setting."""
+"""Options and environment variables of commands, from the settings."""
 
 import functools
 import math
@@ -13,14 +13,14 @@ from double_booked.settings import Setting
 
 
 class AddressType(click.ParamType[Address]):
-    """An Address, as `Address.parse` reads it."""
+    """An Address, parsed by `Address.parse`."""
 
     name = "address"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> Address:
-        """Return the address, or fail with one line that says what is wrong with it."""
+        """Return the address, or fail with one line that says what is wrong."""
         if isinstance(value, Address):
             return value
         try:
@@ -30,14 +30,14 @@ class AddressType(click.ParamType[Address]):
 
 
 class SecondsType(click.ParamType[float]):
-    """A finite duration in seconds, zero or more; a FloatRange lets NaN and infinity through."""
+    """A finite duration in seconds, zero or more; click's FloatRange accepts NaN and infinity."""
 
     name = "seconds"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the seconds, or fail with one line that says what they look like."""
+        """Return the seconds, or fail with one line that says what is valid."""
         try:
             seconds = float(str(value))
         except ValueError:

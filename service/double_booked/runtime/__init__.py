@@ -1,1 +1,1 @@
-"""What the service and the operator both need; knows neither of them."""
+"""Modules that the service and the operator share; they depend on neither."""

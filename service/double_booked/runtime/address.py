@@ -1,4 +1,4 @@
-"""Where a server listens."""
+"""Addresses to listen on."""
 
 import re
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ _MAX_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host and a port to listen on, written as Go writes them.
+    """A host and a port to listen on, in Go's notation.
 
     Attributes:
-        host: A name, an IPv4 address or an IPv6 address without brackets; empty
-            for all interfaces, IPv6 too.
-        port: 0 for any port that is free.
+        host: A name, an IPv4 address, or an IPv6 address without brackets; empty for all
+            interfaces, IPv4 and IPv6.
+        port: The port; 0 for any free port.
     """
 
     host: str
@@ -27,7 +27,7 @@ class Address:
         """Parse "host:port", "[::1]:port" or ":port".
 
         Raises:
-            ValueError: The text is not such an address; the message says why.
+            ValueError: The text is not an address; the message says why.
         """
         host, colon, port = text.strip().rpartition(":")
         if not colon:

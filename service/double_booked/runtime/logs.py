@@ -1,4 +1,4 @@
-"""Logs: one structured line an event on standard error, the standard library's included."""
+"""Structured logs on standard error, one line per event, including those of libraries."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ import structlog
 from structlog.typing import Processor
 
 _RENDERED = ("exception", "stack")
-"""What the console shows below the line."""
+"""Fields that the console prints below the line."""
 
 
 def configure(level: str, log_format: str) -> None:
@@ -34,7 +34,7 @@ def _configure_json(level: int) -> None:
     if binary:
         _configure_structlog(level, [_json_line], structlog.BytesLoggerFactory(binary))
     else:
-        # Standard error was replaced by a stream of text.
+        # Standard error was replaced by a text stream.
         factory = structlog.WriteLoggerFactory(sys.stderr)
         _configure_structlog(level, [_json_line, _text], factory)
     _configure_standard_logging(level, [], [_json_line, _text])
@@ -53,7 +53,7 @@ def _configure_console(level: int) -> None:
 
 
 class _Quoted:
-    """Text that the console shows as Python writes it."""
+    """Text that the console prints as a Python literal."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -65,9 +65,9 @@ class _Quoted:
 def _quote(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Quote what a terminal would obey, such as a method's name that a caller made up.
+    """Quote text with control characters, such as a method name that a client made up.
 
-    The console quotes text with spaces or line feeds by itself, and JSON all text.
+    The console itself quotes text with spaces or line feeds, and JSON quotes all text.
     """
     for key, value in event.items():
         if key not in _RENDERED and isinstance(value, str) and not value.isprintable():
@@ -87,7 +87,7 @@ def _configure_structlog(level: int, processors: list[Processor], factory: Any) 
 def _json_line(_logger: object, method: str, event: MutableMapping[str, Any]) -> bytes:
     """Return an event with its level and time as a line of JSON.
 
-    One processor does it all, as each more would cost a call's line a microsecond.
+    This is a single processor, because each further one takes a microsecond per line.
     """
     event["level"] = "error" if method == "exception" else method
     now = event["timestamp"] = datetime.now(UTC)
@@ -96,7 +96,7 @@ def _json_line(_logger: object, method: str, event: MutableMapping[str, Any]) ->
     try:
         return orjson.dumps(event, default=repr, option=orjson.OPT_UTC_Z)
     except TypeError:
-        # Such as text with half a surrogate pair, or an integer of more than 64 bits.
+        # For example text with half a surrogate pair, or an integer of more than 64 bits.
         return json.dumps({**event, "timestamp": f"{now:%FT%TZ}"}, default=repr).encode()
 
 

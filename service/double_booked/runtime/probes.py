@@ -1,4 +1,4 @@
-"""The HTTP side: /healthz, /readyz and /metrics."""
+"""The HTTP server for probes and Prometheus: /healthz, /readyz and /metrics."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,29 +13,29 @@ from double_booked.runtime.address import Address
 from double_booked.runtime.sockets import listen
 
 HEADER_SECONDS = 10.0
-"""How long a connection may take to send the headers of its next request."""
+"""Seconds in which a connection must send the headers of its next request."""
 
 MAX_CONNECTIONS = 128
-"""How many connections may be open; the oldest is closed for one more.
+"""How many connections may be open; a further one closes the oldest.
 
-Probes and Prometheus need a few. So whoever opens many closes their own, and not the newest: that
-of the next probe.
+Probes and Prometheus need few. A client that opens many thus loses its own older connections, and
+not the newest one, which may be that of a probe.
 """
 
 _MAX_WAITING = 1024
-"""How many connections may wait to be accepted; one more is tried again only after a second."""
+"""How many connections may wait to be accepted; the client of a further one retries after 1 s."""
 
 SERVER_HEADER = {"Server": "double-booked"}
-"""What an answer says of the server, for which aiohttp would give versions."""
+"""Replaces aiohttp's header, which contains versions."""
 
 _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class HttpServer:
-    """Tells whether the service is alive and takes traffic, and how it fares.
+    """Serves liveness, readiness and metrics.
 
     Attributes:
-        port: Where it listens, once started.
+        port: Port of the server; 0 until started.
     """
 
     def __init__(self, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> None:
@@ -49,30 +49,30 @@ class HttpServer:
         self.port = 0
 
     async def start(self, address: Address) -> None:
-        """Listens on the address.
+        """Listen on an address.
 
         Raises:
-            ListenError: The address cannot be had.
+            ListenError: The server cannot listen on it.
         """
         listening = listen(address, "HEALTH_CHECK_HOST")
         self.port = listening[0].getsockname()[1]
         await self._runner.setup()
         make = partial(_make_connection, cast("web.Server", self._runner.server))
         loop = asyncio.get_running_loop()
-        self._listening = [await loop.create_server(make, sock=each) for each in listening]
-        for each in listening:
-            # asyncio accepts as many connections at once as it lets wait, and lets 100 wait.
-            each.listen(_MAX_WAITING)
+        self._listening = [await loop.create_server(make, sock=sock) for sock in listening]
+        for sock in listening:
+            # Not by the backlog argument: asyncio also accepts as many connections at once.
+            sock.listen(_MAX_WAITING)
 
     async def stop(self) -> None:
-        """Closes what is open; a request under way has a second to end."""
-        for each in self._listening:
-            each.close()
+        """Stop to listen, and close all connections; open requests have a second to finish."""
+        for server in self._listening:
+            server.close()
         await self._runner.cleanup()
 
 
 class _Connection(web.RequestHandler):
-    """A connection, which says no version of what serves it, not to a broken request either."""
+    """A connection whose answers, even to broken requests, contain no versions."""
 
     def handle_error(self, *arguments: Any, **named: Any) -> web.StreamResponse:  # noqa: ANN401 - as aiohttp has them
         response = super().handle_error(*arguments, **named)
@@ -81,7 +81,7 @@ class _Connection(web.RequestHandler):
 
 
 def _make_connection(manager: web.Server) -> _Connection:
-    """Return the protocol of a new connection; close the oldest where it is one too many."""
+    """Return the protocol of a new connection, and close the oldest over MAX_CONNECTIONS."""
     too_many = len(manager.connections) + 1 - MAX_CONNECTIONS
     for oldest in manager.connections[: max(0, too_many)]:
         oldest.force_close()
@@ -89,7 +89,7 @@ def _make_connection(manager: web.Server) -> _Connection:
         manager,
         loop=asyncio.get_running_loop(),
         access_log=None,  # type: ignore[arg-type] # its type lacks None
-        # aiohttp holds the first headers of a connection to it too.
+        # aiohttp applies this to the first headers of a connection too.
         keepalive_timeout=HEADER_SECONDS,
     )
 

@@ -1,4 +1,4 @@
-"""Sockets to listen on, or the reason why there is none."""
+"""Sockets to listen on, with errors that name the address, its setting and the reason."""
 
 import errno
 import os
@@ -12,22 +12,21 @@ _PORTS_TRIED = 10
 
 
 class ListenError(Exception):
-    """An address cannot be listened on; the message says which, whose and why."""
+    """A process cannot listen on an address; the message names it, its setting and the reason."""
 
     def __init__(self, address: Address, setting: str, reason: str) -> None:
         super().__init__(f"cannot listen on {address} ({setting}): {reason}")
 
 
 def listen(address: Address, setting: str) -> list[socket.socket]:
-    """Listens on every IP address of a host that this machine has, on one port.
+    """Listen on one port of each IP address of a host that this machine has.
 
     Args:
         address: Where to listen.
-        setting: The setting that says so, for the error.
+        setting: Name of the setting with the address, for the error.
 
     Raises:
-        ListenError: The host is unknown or elsewhere, or the port is taken or
-            not allowed.
+        ListenError: The host is unknown or another machine, or the port is in use or privileged.
     """
     try:
         return _listen_everywhere(address.port) if not address.host else _listen_on_any(address)
@@ -40,15 +39,15 @@ def listen(address: Address, setting: str) -> list[socket.socket]:
 
 
 def raise_open_files_limit() -> None:
-    """Let this process open as many files as it may; each connection is one."""
+    """Raise the limit of open files to the highest allowed; each connection needs one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def close(sockets: list[socket.socket]) -> None:
-    """Closes them all."""
-    for each in sockets:
-        each.close()
+    """Close all sockets."""
+    for sock in sockets:
+        sock.close()
 
 
 def _listen_everywhere(port: int) -> list[socket.socket]:
@@ -58,7 +57,7 @@ def _listen_everywhere(port: int) -> list[socket.socket]:
 
 
 def _listen_on_any(address: Address) -> list[socket.socket]:
-    """Listens as `_listen_on`; a port that the system chose may be taken on the next address."""
+    """Listen as `_listen_on`, but try again if a port that the system chose is in use elsewhere."""
     for _ in range(_PORTS_TRIED - 1 if address.port == 0 else 0):
         try:
             return _listen_on(address)
@@ -71,17 +70,17 @@ def _listen_on_any(address: Address) -> list[socket.socket]:
 def _listen_on(address: Address) -> list[socket.socket]:
     listening: list[socket.socket] = []
     port = address.port
-    elsewhere = None
-    for family, _, _, _, found in socket.getaddrinfo(address.host, None, type=socket.SOCK_STREAM):
+    not_here = None
+    for family, _, _, _, ip in socket.getaddrinfo(address.host, None, type=socket.SOCK_STREAM):
         try:
-            listening.append(socket.create_server((str(found[0]), port), family=family))
+            listening.append(socket.create_server((str(ip[0]), port), family=family))
         except OSError as error:
             if error.errno not in _NOT_ON_THIS_MACHINE:
                 close(listening)
                 raise
-            elsewhere = error
+            not_here = error
         else:
             port = listening[0].getsockname()[1]
-    if elsewhere and not listening:
-        raise elsewhere
+    if not_here and not listening:
+        raise not_here
     return listening

@@ -1,4 +1,4 @@
-"""What is running."""
+"""Version and commit of this program."""
 
 from importlib.metadata import version
 from importlib.resources import files
@@ -7,6 +7,6 @@ VERSION = version("double-booked")
 
 
 def commit() -> str:
-    """The commit that an image was built from; "unknown" where none was recorded."""
+    """Return the commit that the image was built from; "unknown" if none is recorded."""
     recorded = files("double_booked") / "commit.txt"
     return recorded.read_text().strip() if recorded.is_file() else "unknown"

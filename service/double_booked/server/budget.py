@@ -1,4 +1,4 @@
-"""How much may be under way at a time: calls, and the bytes that they hold."""
+"""Limits on the calls that are open at a time, and on the bytes that they hold."""
 
 import threading
 
@@ -6,12 +6,12 @@ from double_booked.conflicts.limits import LimitExceededError
 
 
 class CallLimit:
-    """The calls of some kind under way; used by the serving thread only.
+    """The number of open calls of one kind; for the serving thread only.
 
     Attributes:
-        kind: What they are, in the plural.
-        maximum: How many there may be.
-        count: How many there are.
+        kind: Plural noun for the calls, for the error.
+        maximum: How many may be open.
+        count: How many are open.
     """
 
     def __init__(self, kind: str, maximum: int) -> None:
@@ -23,7 +23,7 @@ class CallLimit:
         """Count a call.
 
         Raises:
-            LimitExceededError: There are too many already; it is not counted.
+            LimitExceededError: `maximum` calls are open already; this one is not counted.
         """
         if self.count >= self.maximum:
             raise LimitExceededError(
@@ -32,19 +32,19 @@ class CallLimit:
         self.count += 1
 
     def release(self) -> None:
-        """Count a call no more."""
+        """Stop counting a call that has ended."""
         self.count -= 1
 
 
 class Budget:
-    """The bytes in flight.
+    """The bytes in flight of all calls.
 
-    They are those of requests received and of answers not sent yet, as far as they are too large
-    to be answered at once, and those that streams hold while their reader takes what is sent.
+    These are the bytes of large requests, of large answers that are not sent yet, and of what
+    streams hold while their client reads the answer. Small requests and answers do not count.
 
     Attributes:
         max_bytes: How many bytes may be in flight.
-        bytes_in_flight: How many bytes are.
+        bytes_in_flight: How many bytes are in flight.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -53,7 +53,7 @@ class Budget:
         self._lock = threading.Lock()
 
     def share(self) -> "Share":
-        """Return what one call may take of the bytes; nothing yet."""
+        """Return the share of a new call, which is empty."""
         return Share(self, self._lock)
 
 
@@ -61,58 +61,59 @@ class Share:
     """The bytes in flight of one call; its methods may be called from any thread.
 
     Attributes:
-        size: How many they are.
+        size: The number of bytes.
     """
 
-    __slots__ = ("_budget", "_is_over", "_lock", "size")
+    __slots__ = ("_budget", "_is_released", "_lock", "size")
 
     def __init__(self, budget: Budget, lock: threading.Lock) -> None:
         self._budget = budget
         self._lock = lock
-        self._is_over = False
+        self._is_released = False
         self.size = 0
 
     def resize(self, size: int) -> None:
-        """Hold so many bytes from now on, if the budget has room for what is more than before.
+        """Change the size, if the budget has room for the increase.
 
         Raises:
-            LimitExceededError: It has none; the share is as before.
+            LimitExceededError: It has no room; the share keeps its size.
         """
         with self._lock:
-            self._refuse_if(self._is_too_much(size))
-            self._take(size)
+            self._reject_if(self._is_too_much(size))
+            self._set(size)
 
     def keep(self, size: int) -> None:
-        """Hold so many bytes that are in memory already, as `resize`.
+        """Change the size to that of bytes which are in memory already.
 
-        A call that alone holds any is never refused, or the largest requests never had an answer.
+        Unlike `resize`, this never rejects a call that is alone in holding bytes: otherwise the
+        largest requests would never get an answer.
 
         Raises:
             LimitExceededError: Other calls leave no room; the share keeps its size.
         """
         with self._lock:
             is_alone = self._budget.bytes_in_flight == self.size
-            self._refuse_if(self._is_too_much(size) and not is_alone)
-            self._take(size)
+            self._reject_if(self._is_too_much(size) and not is_alone)
+            self._set(size)
 
     def release(self) -> None:
-        """Hold nothing from now on, whatever is said later."""
+        """Give all bytes back; later changes of the size have no effect."""
         with self._lock:
-            self._take(0)
-            self._is_over = True
+            self._set(0)
+            self._is_released = True
 
     def _is_too_much(self, size: int) -> bool:
         more = size - self.size
         return more > 0 and self._budget.bytes_in_flight + more > self._budget.max_bytes
 
-    def _refuse_if(self, is_too_much: bool) -> None:  # noqa: FBT001 - private
+    def _reject_if(self, is_too_much: bool) -> None:  # noqa: FBT001 - private
         if is_too_much:
             raise LimitExceededError(
                 "more bytes of requests and answers at a time than "
                 f"MAX_BYTES_IN_FLIGHT = {self._budget.max_bytes}; try again later"
             )
 
-    def _take(self, size: int) -> None:
-        if not self._is_over:
+    def _set(self, size: int) -> None:
+        if not self._is_released:
             self._budget.bytes_in_flight += size - self.size
             self.size = size

@@ -1,4 +1,4 @@
-"""Calls as state machines on gRPC's core: no thread ever waits for a caller."""
+"""In-flight calls, as state machines on gRPC's core: no thread ever waits for a client."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 MAX_INLINE_BYTES = 64 * 1024
-"""No request over this size is answered in the serving thread, and no larger answer is uncounted.
+"""Larger requests go to a worker thread, and larger answers count as bytes in flight.
 
-The kernel takes 0.11 ms for as much, a hand-over to a thread and back 0.07 ms (`make bench`). What
-takes longer for other reasons is handed over too, as `kernel.is_small` says.
+The kernel takes 0.11 ms for a request of this size; passing it to a thread and back takes 0.07 ms
+(`make bench`). Smaller requests that take long go to a worker too: see `kernel.is_small`.
 """
 
 _SEND_SECONDS_PER_BYTE = 1 / (1024 * 1024)
-"""What a caller may take to accept a message beside SEND_TIMEOUT; 8 Mbit/s are enough."""
+"""Time that a client gets for each byte of a message, beside SEND_TIMEOUT: 8 Mbit/s suffice."""
 
 _LATE_SECONDS = 0.005
-"""A caller's reset that comes so shortly before the deadline was sent because of the deadline."""
+"""A client that resets a call this shortly before the deadline did so because of the deadline."""
 
 _OK = grpc.StatusCode.OK
 
 
 Respond: TypeAlias = Callable[[bytes, "UnaryCall"], bytes]
-"""Makes the answer to a request, in the serving thread or in a worker."""
+"""Returns the answer to a request; runs in the serving thread or in a worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,13 @@ class ServerContext:
     """What all calls of a server share.
 
     Attributes:
-        core: Where they come from.
-        observer: What notes their begin and end.
-        workers: Where large requests are worked on.
-        budget: The bytes that they hold.
-        work: The calls of ConflictService.
-        standard_streams: The streams of health and reflection.
-        max_message_bytes: How large a message may be.
+        core: gRPC's core, which delivers the calls.
+        observer: Records the start and end of calls.
+        workers: Threads for large requests.
+        budget: The bytes in flight.
+        work: Limit of the calls of ConflictService.
+        standard_streams: Limit of the streams of health and reflection.
+        max_message_bytes: Maximum size of a decompressed message.
     """
 
     core: Core
@@ -83,13 +83,14 @@ class Method:
     """What the calls of a method share.
 
     Attributes:
-        name: Its name on the wire, "/service/method".
-        limit: How many of them there may be at a time, together with those of other methods that
-            have the same limit; None for any number.
-        is_client_stream: Whether a call has any number of messages, rather than one.
-        is_work: Whether its calls are the work that the server is there for. Others, of health
-            and reflection, are ended when the server stops.
-        is_traced: Whether its calls have spans.
+        name: Name on the wire, "/service/method".
+        context: What all calls share.
+        metrics: Metrics of the method.
+        limit: Limit of open calls, which methods may share; None for no limit.
+        is_client_stream: Whether the client sends any number of messages, rather than one.
+        is_work: Whether the calls do the server's work. Others (health, reflection) are aborted
+            when the server stops.
+        is_traced: Whether the calls have spans.
     """
 
     name: str
@@ -102,24 +103,25 @@ class Method:
 
 
 class Call:
-    """A call under way. Except for `abort`, its methods belong to the serving thread.
+    """An in-flight call. Except for `abort`, its methods are for the serving thread.
 
     Attributes:
-        method: Its method.
-        name: The name of its method, as the caller wrote it.
-        event: The event of gRPC's core with which it began.
-        started: When it began, by perf_counter.
-        receiving_since: Since when a message of it is awaited, by perf_counter; None while none is.
-        sending_since: Since when its caller is to accept a message, by perf_counter, counted from
-            a second later for each MiB of it; None while there is none to accept.
-        events: How many events it asked about so far; None where it was not answered.
-        groups: How many groups of conflicting events its answer holds so far, likewise.
-        span: Its span, if it is traced.
+        method: What it shares with the other calls of its method.
+        name: Name of the method, as the client wrote it.
+        event: The event of gRPC's core that delivered the call.
+        started: When it started, in seconds of perf_counter.
+        receiving_since: When it began to wait for a message, in seconds of perf_counter; None
+            while it does not wait.
+        sending_since: When a message was sent, in seconds of perf_counter, and a second later for
+            each MiB of it; None while the client has none to accept.
+        events: Number of events in its requests so far; None if it was not answered.
+        groups: Number of groups of conflicting events in its answer so far; None likewise.
+        span: Its span; None if it is not traced.
     """
 
     __slots__ = (
+        "_abort_code",
         "_code",
-        "_ended_with",
         "_has_request",
         "_is_counted",
         "_is_over",
@@ -148,16 +150,16 @@ class Call:
         self.groups: int | None = None
         self.span: Span | None = None
         self._code = grpc.StatusCode.CANCELLED
-        self._ended_with: grpc.StatusCode | None = None
+        self._abort_code: grpc.StatusCode | None = None
         self._has_request = self._is_counted = self._is_over = False
         self._share: Share | None = None
         method.context.observer.begin(self)
 
     def begin(self) -> None:
-        """Begin to answer."""
+        """Start to process the call."""
         try:
             self._begin()
-        except Exception as error:  # noqa: BLE001 - it has begun, so its end must be noted
+        except Exception as error:  # noqa: BLE001 - it has started, so its end must be recorded
             self.fail(error)
 
     def _begin(self) -> None:
@@ -165,34 +167,34 @@ class Call:
 
     @property
     def peer(self) -> bytes:
-        """Where it came from, as gRPC writes it."""
+        """Return the client's address as gRPC writes it."""
         return self._peer or self.event.call.peer()
 
     def _start_send_timer(self, message: bytes) -> None:
-        """Note that the caller is to accept a message from now on."""
+        """Start the time in which the client must accept a message."""
         self.sending_since = perf_counter() + len(message) * _SEND_SECONDS_PER_BYTE
 
     def _keep_peer(self) -> None:
-        """Keep where it came from, which gRPC forgets when the call ends early."""
+        """Keep the client's address, which gRPC forgets when the call ends early."""
         self._peer = self.peer
 
     def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call from the server's side, from any thread, whatever it is doing."""
+        """End the call with a status, from any thread, whatever it is doing."""
         self._keep_peer()
-        self._ended_with = code
+        self._abort_code = code
         self.method.context.core.cancel(self.event.call, code, details)
 
     def record(self, events: int, groups: int) -> None:
-        """Add to the events that the call has asked about, and to the groups of its answer."""
+        """Add to the number of events in its requests, and of groups in its answer."""
         self.events = (self.events or 0) + events
         self.groups = (self.groups or 0) + groups
 
     def fail(self, error: Exception) -> None:
-        """End the call because of an error, which may not be foreseen."""
-        self._crash(error)
+        """End the call because of an error, expected or not."""
+        self._abort_with(error)
         self._finish(self._code_if_cancelled())
 
-    def _crash(self, error: Exception) -> None:
+    def _abort_with(self, error: Exception) -> None:
         """End the call because of an error, from any thread."""
         refusal = self._refusal(error)
         self.abort(refusal.code, refusal.details)
@@ -204,7 +206,7 @@ class Call:
         """Count the call against the limit of its method.
 
         Raises:
-            LimitExceededError: There are too many.
+            LimitExceededError: Too many calls are open.
         """
         limit = self.method.limit
         if limit:
@@ -212,7 +214,7 @@ class Call:
             self._is_counted = True
 
     def _refusal(self, error: Exception) -> Refusal:
-        """Return how the call ends because of an error; log one that is not foreseen."""
+        """Return the refusal for an error; log the error if it is unexpected."""
         refusal = to_refusal(error)
         if refusal is None:
             log_error(error, self.name)
@@ -220,7 +222,7 @@ class Call:
         return refusal
 
     def _refuse(self, refusal: Refusal) -> None:
-        """End the call, of which nothing was sent and whose end is not awaited yet."""
+        """Send the status of a call for which no other batch has been started."""
         self._code = refusal.code
         self._start_batch((HEADERS, status_of(refusal), ReceiveClose(0)), self._refused)
 
@@ -228,17 +230,17 @@ class Call:
         self._finish(self._code)
 
     def _ignore(self, _event: Event) -> None:
-        """Leave the end of the call to the batch that awaits it."""
+        """Do nothing: the batch that awaits the end of the call records it."""
 
     def _code_if_cancelled(self) -> grpc.StatusCode:
-        """Return why a call ended that the server has not ended well."""
-        if self._ended_with:
-            return self._ended_with
+        """Return the status of a call that was aborted, or reset by its client."""
+        if self._abort_code:
+            return self._abort_code
         if self.event.call_details.deadline - time() < _LATE_SECONDS:
             return grpc.StatusCode.DEADLINE_EXCEEDED
         if not (self._has_request or self.method.is_client_stream):
-            # RefusalError by gRPC's core for the size of its message, or given up by its caller
-            # half-way; from here the two look the same.
+            # gRPC's core rejected the size of the message, or the client cancelled half-way
+            # through it. The two cannot be distinguished here.
             return grpc.StatusCode.RESOURCE_EXHAUSTED
         return grpc.StatusCode.CANCELLED
 
@@ -255,13 +257,13 @@ class Call:
 
 
 class UnaryCall(Call):
-    """A call with one message and one answer: three batches, and no wait for a thread.
+    """A call with one request and one answer.
 
-    A request that costs too much to be answered at once goes to a worker thread. The end of the
-    call is awaited meanwhile, as it stops the worker.
+    The serving thread answers small requests itself. Large ones go to a worker thread; the end of
+    the call, which stops the worker, is awaited meanwhile.
 
     Attributes:
-        cancellation: What stops its work when it ends; None where it is answered at once.
+        cancellation: Stops the work when the call ends; None if the serving thread answers.
     """
 
     __slots__ = ("_expanded_size", "_is_batch", "_request", "_respond", "cancellation")
@@ -275,7 +277,7 @@ class UnaryCall(Call):
         self.cancellation: kernel.Cancellation | None = None
 
     def _begin(self) -> None:
-        """Await the request; only then is there work, and the call counts against the budget."""
+        """Await the request; only then does the call count against its limit."""
         self._start_batch((ReceiveMessage(0),), self._received)
 
     def _received(self, event: Event) -> None:
@@ -289,7 +291,7 @@ class UnaryCall(Call):
         try:
             self._admit()
             answer = self._answer_inline(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+        except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
             self.events = self.groups = None
             self._refuse(self._refusal(error))
             return
@@ -297,7 +299,7 @@ class UnaryCall(Call):
             self._send(answer)
 
     def _answer_inline(self, request: bytes) -> bytes | None:
-        """Return the answer; None where a worker was handed the request."""
+        """Return the answer; None if a worker got the request."""
         content = decompress(request, MAX_INLINE_BYTES) if is_compressed(request) else request
         if content is None:
             maximum = self.method.context.max_message_bytes
@@ -313,10 +315,10 @@ class UnaryCall(Call):
         return answer
 
     def _reserve_answer(self, size: int) -> None:
-        """Count the bytes of an answer as in flight, until it is sent.
+        """Count the bytes of an answer as in flight until it is sent.
 
         Raises:
-            LimitExceededError: There is no room for them.
+            LimitExceededError: The budget has no room for them.
         """
         self._share = self._share or self.method.context.budget.share()
         self._share.keep(size)
@@ -336,13 +338,13 @@ class UnaryCall(Call):
     def _end_without_request(self) -> None:
         refusal = Refusal(grpc.StatusCode.INTERNAL, "no message came")
         operations = (HEADERS, status_of(refusal), ReceiveClose(0))
-        self._start_batch(operations, self._ended_without_request)
+        self._start_batch(operations, self._abort_codeout_request)
 
-    def _ended_without_request(self, event: Event) -> None:
+    def _abort_codeout_request(self, event: Event) -> None:
         is_cancelled = event.batch_operations[2].cancelled()
         self._finish(self._code_if_cancelled() if is_cancelled else grpc.StatusCode.INTERNAL)
 
-    # With a worker.
+    # In a worker.
 
     def _hand_to_worker(self, request: bytes, size: int) -> None:
         self._share = self.method.context.budget.share()
@@ -354,22 +356,22 @@ class UnaryCall(Call):
         self.method.context.workers.submit(size, self._work)
 
     def _work(self) -> None:
-        """Answer, in a worker thread."""
+        """Answer in a worker thread."""
         try:
-            operations = self._operations()
+            operations = self._answer()
             if not self._is_over:
                 self._start_batch(operations, self._ignore)
-        except Exception as error:  # noqa: BLE001 - a worker's future is looked at by nobody
-            self._crash(error)
+        except Exception as error:  # noqa: BLE001 - nothing reads a worker's future
+            self._abort_with(error)
 
-    def _operations(self) -> tuple[Operation, ...]:
+    def _answer(self) -> tuple[Operation, ...]:
         request, self._request = self._request, b""
         try:
             if self._expanded_size:
                 request = decompress_to(request, self._expanded_size)
             answer = self._respond(request, self)
             self._reserve_answer(len(answer))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+        except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
             self.events = self.groups = None
             refusal = self._refusal(error)
             self._code = refusal.code
@@ -391,7 +393,7 @@ class UnaryCall(Call):
 
 
 class UnknownCall(Call):
-    """A call of a method that is not served."""
+    """A call of a method that the server does not have."""
 
     __slots__ = ()
 
@@ -403,5 +405,5 @@ class UnknownCall(Call):
 
 
 def status_of(refusal: Refusal) -> Operation:
-    """Return the operation that sends a refusal."""
+    """Return the operation that sends the status of a refusal."""
     return SendStatus(refusal.trailers, refusal.code.value[0], refusal.details, 0)

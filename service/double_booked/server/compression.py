@@ -1,10 +1,10 @@
-"""Messages that callers compress, which are decompressed within limits and out of others' way.
+"""Decompression of requests within limits, in a worker thread if they are large.
 
-gRPC's core would do it as soon as a message is there, for any number of calls at once: twenty
-messages of 61 KB took 1,283 MiB and held up others for 2 seconds. So it passes them on as they came
-(`grpc.per_message_decompression` is off), without a word of how. Their first bytes say it: a
-message of ours that began with them would have field 3 of a type that there is not, or a number as
-its field 15, which none has.
+gRPC's core would decompress each message on arrival, for any number of calls at once: twenty
+messages of 61 KB took 1,283 MiB and delayed other calls by 2 seconds. So that is turned off
+(`grpc.per_message_decompression`), and the core passes messages on as they came, without their
+encoding. Their first bytes show it: no valid request begins with the bytes of gzip (field 3 of an
+unknown wire type) or of zlib (field 15, which no request has).
 """
 
 import zlib
@@ -16,15 +16,15 @@ from double_booked.server.errors import RefusalError
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-"""What gRPC calls "deflate" (RFC 1950, section 2.2, with a window of 32 KiB)."""
+"""First bytes of what gRPC calls "deflate" (RFC 1950, section 2.2, a window of 32 KiB)."""
 
 _STARTS = frozenset({_GZIP, *_ZLIB})
 
 _EITHER = zlib.MAX_WBITS | 32
-"""Lets zlib tell the two formats apart."""
+"""Makes zlib detect which of the two formats it reads."""
 
 _MAX_RATIO = 1032
-"""How many times as large zlib's data can become."""
+"""Maximum ratio of decompressed to compressed size in zlib's format."""
 
 _ISIZE_BYTES = 4
 
@@ -35,10 +35,16 @@ def is_compressed(message: bytes) -> bool:
 
 
 def decompressed_size(message: bytes, maximum: int) -> int:
-    """Return how large a compressed message becomes, or may become where it does not say.
+    """Return the size of a message after decompression, in bytes.
+
+    The gzip format contains it. For the zlib format this is an upper bound.
+
+    Args:
+        message: The compressed message.
+        maximum: MAX_MESSAGE_BYTES.
 
     Raises:
-        LimitExceededError: It becomes larger than the maximum, MAX_MESSAGE_BYTES.
+        LimitExceededError: The size is over the maximum.
     """
     if not message.startswith(_GZIP):
         return min(maximum, _MAX_RATIO * len(message))
@@ -52,14 +58,14 @@ def decompressed_size(message: bytes, maximum: int) -> int:
 
 
 def decompress(message: bytes, maximum: int) -> bytes | None:
-    """Return what a compressed message says; None if that is larger than a number of bytes.
+    """Return the decompressed message; None if it has more than `maximum` bytes.
 
     Raises:
-        RefusalError: It cannot be decompressed, or is not whole.
+        RefusalError: The message cannot be decompressed, or is incomplete.
     """
     decompressor = zlib.decompressobj(_EITHER)
     try:
-        # One byte more tells apart what just fits; zero would be no limit at all.
+        # One byte more shows whether the content ends here; to zlib, 0 would mean no limit.
         content = decompressor.decompress(message, maximum + 1)
     except zlib.error as error:
         raise _broken() from error
@@ -71,10 +77,10 @@ def decompress(message: bytes, maximum: int) -> bytes | None:
 
 
 def decompress_to(message: bytes, size: int) -> bytes:
-    """Return what a compressed message says, which is to have at most so many bytes.
+    """Return the decompressed message, which has at most `size` bytes.
 
     Raises:
-        RefusalError: It has more, cannot be decompressed, or is not whole.
+        RefusalError: It has more bytes, cannot be decompressed, or is incomplete.
     """
     content = decompress(message, size)
     if content is None:

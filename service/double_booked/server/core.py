@@ -1,11 +1,13 @@
-"""gRPC's core by way of grpcio's Cython layer; the only module that imports that layer.
+"""gRPC's core through grpcio's Cython layer; the only module that imports that layer.
 
-`grpc.aio` would be the public way. It costs 350 microseconds of CPU a call, of which the kernel
-takes 2 for a list of ten events; a loop over the core's completion queue costs 45, and carries
-6 times as many calls a second on one core (docs/benchmarks.md). The public synchronous server
-keeps a thread for each stream that is open. The names used here are those that it is itself
-written on (grpc/_server.py); they are not a public interface, so pyproject.toml allows only
-versions of grpcio that `make test-grpcio` has tested, and importing this module checks the names.
+`grpc.aio`, the public interface, takes 350 microseconds of CPU per call; the kernel takes 2 of them
+for a list of ten events. A loop over the core's completion queue takes 45, and serves 6 times as
+many calls per second on one CPU (docs/benchmarks.md). The public synchronous server keeps a thread
+for each open stream.
+
+The names used here are those that the synchronous server is built on (grpc/_server.py). They are
+not a public interface. So pyproject.toml allows only versions of grpcio that `make test-grpcio`
+has tested, and importing this module checks the names.
 """
 
 import asyncio
@@ -39,15 +41,15 @@ _NEEDED = {
     "SendMessageOperation": (),
     "SendStatusFromServerOperation": (),
 }
-"""The classes that are used here, and their members."""
+"""The classes and members that this module uses."""
 
 
 def _missing_names() -> list[str]:
     missing = []
     for name, members in _NEEDED.items():
         kind = getattr(cygrpc, name, None)
-        wanted = [f"{name}.{member}" for member in members if not hasattr(kind, member)]
-        missing += wanted if kind else [name]
+        lacking = [f"{name}.{member}" for member in members if not hasattr(kind, member)]
+        missing += lacking if kind else [name]
     return missing
 
 
@@ -58,7 +60,7 @@ if _missing := _missing_names():
     )
 
 _REQUEST_AHEAD = 16
-"""How many calls gRPC's core may hand over before it is asked for more; 1 is slower."""
+"""How many calls gRPC's core may deliver before it is asked for more; 1 is slower."""
 
 # The classes of the Cython layer have no types.
 CoreCall: TypeAlias = Any
@@ -71,22 +73,22 @@ ReceiveClose = cygrpc.ReceiveCloseOnServerOperation
 SendMessage = cygrpc.SendMessageOperation
 SendStatus = cygrpc.SendStatusFromServerOperation
 
-# All calls share these. An operation with metadata or details cannot be shared: it keeps their
-# slices until its batch ends.
+# All calls share these. An operation with metadata or details cannot be shared, because it owns
+# them until its batch ends.
 HEADERS: Operation = cygrpc.SendInitialMetadataOperation(None, 0)
 STATUS_OK: Operation = cygrpc.SendStatusFromServerOperation(None, 0, b"", 0)
 
 
 class BatchError(Exception):
-    """gRPC's core refused a batch of operations; none of them will complete."""
+    """gRPC's core rejected a batch of operations; none of them will complete."""
 
 
 class Core:
-    """A server of gRPC's core, and the one thread that handles its events.
+    """A server of gRPC's core, and the one thread that handles its events: the serving thread.
 
-    Each operation has a tag: a bound method that this thread, the serving thread, calls with the
-    event once the operation is complete. If a tag raises, the thread passes the error to the
-    method `fail` of the tag's object, and goes on.
+    Each batch of operations has a tag: a bound method that the serving thread calls with the event
+    when the batch is complete. If the tag raises an error, the thread passes it to the method
+    `fail` of the tag's object and continues.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Core:
 
         Args:
             options: Channel arguments of the core.
-            on_error: Called with an error that belongs to no call, in the serving thread.
+            on_error: Called in the serving thread with an error that belongs to no call.
         """
         self.fail = on_error
         self._queue = cygrpc.CompletionQueue()
@@ -109,9 +111,9 @@ class Core:
         self._on_stopped: Callable[[], object] = _nothing
         self._thread: threading.Thread | None = None
         self._is_stopping = False
-        # One lock around all that must not meet the end of the server: a server destroyed while
-        # shutdown() or cancel_all_calls() is in it crashes, a batch on a queue that is shut
-        # down aborts the process.
+        # Held by everything that must not overlap with the destruction of the server. Destroying
+        # it during shutdown() or cancel_all_calls() crashes; a batch on a queue that is shut down
+        # aborts the process.
         self._lock = threading.Lock()
         self._is_destroyed = False
 
@@ -124,8 +126,8 @@ class Core:
         self._begin_other = begin
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
-        """Listen on an address; return the port, or 0 if the core cannot have it."""
-        with suppress(RuntimeError):  # so says grpcio's layer of some addresses
+        """Listen on an address; return the port, or 0 if the core cannot listen."""
+        with suppress(RuntimeError):  # raised for some addresses
             if credentials is None:
                 return int(self._server.add_http2_port(address.encode()))
             own: Any = credentials
@@ -133,26 +135,31 @@ class Core:
         return 0
 
     async def start(self) -> None:
-        """Start to take calls."""
+        """Start to accept calls."""
         await asyncio.to_thread(self._server.start)
         for _ in range(_REQUEST_AHEAD):
             self._request_call()
-        # Where the core does not end in time, the thread must not keep the process alive.
+        # A daemon: if the core does not stop in time, the thread must not keep the process alive.
         self._thread = threading.Thread(target=self._serve, name="grpc", daemon=True)
         self._thread.start()
 
     def start_batch(self, call: CoreCall, operations: tuple[Operation, ...], tag: Tag) -> None:
-        """Start operations of a call, from any thread; `tag` is called when all are complete.
+        """Start operations of a call, from any thread.
 
-        When the server has stopped nothing happens, for the call is over.
+        After the server has stopped, this does nothing: the call has ended.
+
+        Args:
+            call: The call.
+            operations: What to send, and what to wait for.
+            tag: Called in the serving thread when all operations are complete.
 
         Raises:
-            BatchError: The core refused them.
+            BatchError: The core rejected them.
         """
         with self._lock:
             error = 0 if self._is_destroyed else call.start_server_batch(operations, tag)
         if error:
-            raise BatchError(f"gRPC's core refused a batch: error {error}")
+            raise BatchError(f"gRPC's core rejected a batch: error {error}")
 
     def cancel(self, call: CoreCall, code: grpc.StatusCode, details: str) -> None:
         """End a call with a status, from any thread, whatever it is doing."""
@@ -161,12 +168,12 @@ class Core:
                 call.cancel(code.value[0], details)
 
     def shutdown(self, on_refusing: Callable[[], object], on_stopped: Callable[[], object]) -> None:
-        """Refuse new calls, and ask connections to close; calls under way go on.
+        """Refuse new calls, and ask clients to disconnect; open calls continue.
 
         Args:
-            on_refusing: Called in the serving thread once no call can begin any more.
-            on_stopped: Called there when the last call has ended. Both are called at once if the
-                server has not started.
+            on_refusing: Called in the serving thread when no further call can start.
+            on_stopped: Called there when the last call has ended. If the server was never started,
+                both are called immediately.
         """
         if not self._thread:
             on_refusing()
@@ -178,22 +185,22 @@ class Core:
             self._server.shutdown(self._queue, self._destroy)
 
     def cancel_all_calls(self) -> None:
-        """End all calls that are still under way, after `shutdown`."""
+        """End all calls that are still open after `shutdown`."""
         with self._lock:
             if not self._is_destroyed:
                 self._server.cancel_all_calls()
 
     def join(self) -> None:
-        """Wait for the serving thread, once the server has stopped."""
+        """Wait for the serving thread after the server has stopped."""
         if self._thread:
             self._thread.join()
 
     def _request_call(self) -> None:
-        """Ask for one more call, which `_begin_call` then gets, or the end of the server."""
+        """Ask the core for one more call; `_begin_call` gets it, or the end of the server."""
         try:
             self._server.request_call(self._queue, self._queue, self._begin_call)
         except ValueError:
-            # The server began to shut down in this instant.
+            # The server has just begun to shut down.
             if not self._is_stopping:
                 raise
         else:
@@ -224,7 +231,7 @@ class Core:
                 _handle(event)
             elif event.completion_type == cygrpc.CompletionType.queue_shutdown:
                 return
-            # Nothing of a call may be kept alive while the thread waits for the next event.
+            # Drop the reference: the call must not stay alive while the thread waits.
             event = None
 
     def _destroy(self, _event: Event) -> None:
@@ -239,8 +246,8 @@ def _handle(event: Event) -> None:
     tag = event.tag
     try:
         tag(event)
-    except Exception as error:  # noqa: BLE001 - one call's failure must not end the thread
-        # What raises here too, such as a log that cannot be written, has nowhere to be reported.
+    except Exception as error:  # noqa: BLE001 - an error of one call must not end the thread
+        # If this fails too, for example because the log cannot be written, nothing can report it.
         with suppress(Exception):
             tag.__self__.fail(error)
 

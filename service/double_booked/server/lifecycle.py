@@ -1,4 +1,4 @@
-"""The life of the server: start, ready, drain, stop."""
+"""Lifecycle of the server: start, ready, drain, stop."""
 
 import asyncio
 import os
@@ -36,28 +36,29 @@ from double_booked.settings import Settings
 from double_booked.tls.pem import CertificateError
 
 _ABORT_SECONDS = 0.8
-"""How long calls that are cut off may take to send their status."""
+"""Seconds that aborted calls may take to send their status."""
 
-_END_SECONDS = 0.8
-"""How long gRPC's core may then take to end the calls of callers that do not read."""
+_CORE_STOP_SECONDS = 0.8
+"""Seconds that gRPC's core may then take to end the calls of clients that do not read."""
 
 _MAX_PENDING_CALLS = 100_000
-"""How many calls gRPC's core queues for this server to take.
+"""How many calls gRPC's core may queue until this server accepts them.
 
-By default it drops calls at random from 1,000 on: of a burst of 5,000 on one connection 2,273 ended
-as CANCELLED, neither counted nor logged (grpcio 1.85.3, 2026-11-26). The server itself takes them
-at once, and refuses what is over MAX_CONCURRENT_RPCS.
+By default, the core drops calls at random beyond 1,000: of a burst of 5,000 on one connection,
+2,273 ended as CANCELLED, neither counted nor logged (grpcio 1.85.3, 2026-11-26). This server
+accepts calls immediately, and refuses those over MAX_CONCURRENT_RPCS.
 """
 
 _FLUSH_SECONDS = 1.0
-"""How long the spans that wait may take to be exported."""
+"""Seconds that the export of the remaining spans may take."""
 
 _HANDSHAKE_SECONDS = 20.0
+"""Seconds in which a new connection must complete its handshake."""
 
 _OTHER_FILES = 3 * probes.MAX_CONNECTIONS
-"""How many open files are not for gRPC: HTTP's, also those just accepted, and the process's own.
+"""Open files that are kept from gRPC: for HTTP, with some just accepted, and for the process.
 
-Without a file to accept with, gRPC's core tries again and again.
+If a file is lacking to accept a connection, gRPC's core retries in a busy loop.
 """
 
 _STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
@@ -67,8 +68,8 @@ def serve(settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
     """Serve until SIGTERM or SIGINT, then drain and stop.
 
     Raises:
-        SystemExit: An address cannot be listened on, a certificate not used, or calls not
-            traced; it says so in one line.
+        SystemExit: The server cannot listen on an address, use a certificate or trace calls. The
+            message is one line that says why.
     """
     logs.configure(settings.log_level, settings.log_format)
     malloc.limit_malloc_arenas()
@@ -89,12 +90,12 @@ async def _serve(settings: Settings, engine: Engine) -> None:
 
 
 def _first_stop_signal() -> asyncio.Event:
-    """An event that the first signal to stop sets; the second ends the process at once."""
+    """Return an event that the first stop signal sets; the second one exits immediately."""
     stop = asyncio.Event()
 
     def on_signal(number: int) -> None:
         structlog.get_logger().info(
-            "ending at once" if stop.is_set() else "stopping", signal=signal.Signals(number).name
+            "forced exit" if stop.is_set() else "stopping", signal=signal.Signals(number).name
         )
         if stop.is_set():
             os._exit(128 + number)
@@ -106,18 +107,18 @@ def _first_stop_signal() -> asyncio.Event:
 
 
 class Server:
-    """The gRPC service and its HTTP side.
+    """The gRPC service, and its HTTP port for probes and metrics.
 
-    As an asynchronous context manager it serves inside the block. With TLS, gRPC has it and
-    HTTP stays plain: that is for probes and Prometheus, inside the cluster.
+    As an asynchronous context manager, it serves inside the block. TLS is for gRPC only: probes and
+    Prometheus use plain HTTP inside the cluster.
 
     Attributes:
-        port: Where gRPC listens, once started.
-        http_port: Where HTTP listens, once started.
+        port: Port of gRPC; 0 until started.
+        http_port: Port of HTTP; 0 until started.
 
     Raises:
-        CertificateError: TLS is asked for, and a file cannot be used.
-        TracingError: Traces are asked for, and cannot be made.
+        CertificateError: TLS is configured, and a file cannot be used.
+        TracingError: Tracing is configured, and cannot work.
     """
 
     def __init__(self, settings: Settings, engine: Engine = kernel.get_conflicts) -> None:
@@ -162,14 +163,14 @@ class Server:
 
     @property
     def open_calls(self) -> int:
-        """How many calls have begun and not ended, of all services."""
+        """Return how many calls of all services are open."""
         return len(self._observer.calls)
 
     async def start(self) -> None:
-        """Listen, and take traffic once all does.
+        """Listen on both addresses, then report ready.
 
         Raises:
-            ListenError: An address cannot be had; nothing listens then.
+            ListenError: The server cannot listen on an address; it then listens on neither.
         """
         await self._http.start(self._settings.health_check_host)
         try:
@@ -177,12 +178,12 @@ class Server:
         except sockets.ListenError:
             await self._http.stop()
             raise
-        watched = [
+        watchers = [
             self._guard.watch(),
             TimeLimits.from_settings(self._settings).watch(self._observer.calls),
             *([self._tls.watch()] if self._tls else []),
         ]
-        self._tasks = [asyncio.create_task(each) for each in watched]
+        self._tasks = [asyncio.create_task(watcher) for watcher in watchers]
         self.http_port = self._http.port
         await self._grpc.start()
         self._health.set(is_serving=True)
@@ -190,13 +191,13 @@ class Server:
         structlog.get_logger().info("listening", grpc_port=self.port, http_port=self.http_port)
 
     async def drain(self) -> None:
-        """Report that it is not ready, and serve on so that callers can move away."""
+        """Report not ready, and keep serving for the drain delay so that clients move away."""
         self._ready = False
         self._health.stop()
         await asyncio.sleep(self._settings.drain_delay)
 
     async def stop(self) -> None:
-        """Refuse new calls, let those under way finish within the grace, then end them."""
+        """Refuse new calls, and abort open calls that do not finish within the grace period."""
         if not self._stopping:
             self._stopping = asyncio.create_task(self._stop())
         await asyncio.shield(self._stopping)
@@ -207,7 +208,7 @@ class Server:
         self._abort_endless_streams()
         await _finishes_within(self._settings.shutdown_grace, self._finish_calls(refusing))
         self._abort_calls()
-        await self._end_core(stopped)
+        await self._stop_core(stopped)
         for task in self._tasks:
             task.cancel()
         self._workers.shutdown()
@@ -217,13 +218,13 @@ class Server:
         structlog.get_logger().info("stopped")
 
     def _abort_endless_streams(self) -> None:
-        """End what is open for health and reflection; it would last as long as its caller."""
+        """Abort streams of health and reflection, which last as long as their client wants."""
         for call in tuple(self._observer.calls):
             if not call.method.is_work:
                 call.abort(*_STOPPING)
 
     async def _finish_calls(self, refusing: asyncio.Event) -> None:
-        """Wait until the calls under way have ended, and those that begin in this instant."""
+        """Wait until all calls have ended, including those that are just starting."""
         await refusing.wait()
         idle = asyncio.Event()
         self._observer.on_idle = _from_thread(idle.set)
@@ -231,24 +232,24 @@ class Server:
             await idle.wait()
 
     def _abort_calls(self) -> None:
-        cut_off = tuple(self._observer.calls)
-        for call in cut_off:
+        calls = tuple(self._observer.calls)
+        for call in calls:
             call.abort(*_STOPPING)
-        if cut_off:
-            methods = Counter(call.name for call in cut_off)
-            structlog.get_logger().warning("cut off", calls=len(cut_off), methods=dict(methods))
+        if calls:
+            methods = Counter(call.name for call in calls)
+            structlog.get_logger().warning("calls aborted", calls=len(calls), methods=dict(methods))
 
-    async def _end_core(self, stopped: asyncio.Event) -> None:
+    async def _stop_core(self, stopped: asyncio.Event) -> None:
         if not await _finishes_within(_ABORT_SECONDS, stopped.wait()):
-            # What still has not ended has a caller that does not read.
+            # The calls that remain have clients that do not read.
             self._grpc.cancel_all_calls()
-            if not await _finishes_within(_END_SECONDS, stopped.wait()):
-                structlog.get_logger().warning("gRPC's core does not end; leaving it")
+            if not await _finishes_within(_CORE_STOP_SECONDS, stopped.wait()):
+                structlog.get_logger().warning("gRPC core did not stop in time")
                 return
         await asyncio.to_thread(self._grpc.join)
 
     def _bind_grpc(self) -> int:
-        # gRPC's core says neither which address it lacks nor why, so a socket of ours asks first.
+        # gRPC's core reports neither which address failed nor why, so a plain socket tries first.
         address = self._settings.service_host
         sockets.close(sockets.listen(address, "SERVICE_HOST"))
         port = self._grpc.add_port(
@@ -256,7 +257,7 @@ class Server:
             self._tls.credentials() if self._tls else None,
         )
         if not port:
-            raise sockets.ListenError(address, "SERVICE_HOST", "gRPC's core refuses it")
+            raise sockets.ListenError(address, "SERVICE_HOST", "gRPC's core cannot listen on it")
         return port
 
     async def __aenter__(self) -> Self:
@@ -274,10 +275,10 @@ class Server:
 
 
 def _limit_to_memory(settings: Settings, bounds: memory.Bounds) -> Settings:
-    """Return the settings with messages that are no larger than the memory allows."""
+    """Return the settings with message sizes reduced to the budget of bytes in flight."""
     if settings.max_message_bytes > bounds.in_flight:
         structlog.get_logger().warning(
-            "MAX_MESSAGE_BYTES is more than MAX_BYTES_IN_FLIGHT, which holds for messages too",
+            "MAX_MESSAGE_BYTES reduced to MAX_BYTES_IN_FLIGHT",
             max_message_bytes=settings.max_message_bytes,
             max_bytes_in_flight=bounds.in_flight,
         )
@@ -292,12 +293,12 @@ def _limit_to_memory(settings: Settings, bounds: memory.Bounds) -> Settings:
 
 
 def _limit_to_open_files(settings: Settings) -> Settings:
-    """Return the settings with no more connections than this process may open files."""
+    """Return the settings with connections reduced to the files that the process may open."""
     open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     maximum = max(1, open_files - _OTHER_FILES)
     if settings.max_connections > maximum:
         structlog.get_logger().warning(
-            "MAX_CONNECTIONS is more than the limit of open files allows",
+            "MAX_CONNECTIONS reduced to the limit of open files",
             max_connections=settings.max_connections,
             allowed=maximum,
             open_files=open_files,
@@ -306,11 +307,11 @@ def _limit_to_open_files(settings: Settings) -> Settings:
 
 
 def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
-    """Return a function for other threads that runs this one in the running loop."""
+    """Return a function that other threads call to run `function` in the running loop."""
     loop = asyncio.get_running_loop()
 
     def call() -> None:
-        # What ends after the loop did has nobody left who waits for it.
+        # The loop has ended, and nothing waits for this event any more.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(function)
 
@@ -318,7 +319,7 @@ def _from_thread(function: Callable[[], None]) -> Callable[[], None]:
 
 
 async def _finishes_within(seconds: float, work: Awaitable[object]) -> bool:
-    """Wait for some work no longer than so many seconds; return whether it was done."""
+    """Wait at most `seconds` for an awaitable; return whether it finished."""
     try:
         async with asyncio.timeout(seconds):
             await work
@@ -328,7 +329,7 @@ async def _finishes_within(seconds: float, work: Awaitable[object]) -> bool:
 
 
 def _connection_age(settings: Settings) -> list[tuple[str, int]]:
-    """How old connections may become, where that is limited at all."""
+    """Return the channel arguments for the age of connections; none without a limit."""
     if not settings.max_connection_age:
         return []
     return [
@@ -343,25 +344,25 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         # See compression.py.
         ("grpc.per_message_decompression", 0),
-        # A second server on the port is an error, not a silent share of the traffic.
+        # A second server on the port must fail, not silently share the traffic.
         ("grpc.so_reuseport", 0),
-        # A call whose message is not awaited yet may send 64 KiB, whatever the line could carry.
+        # Keep the flow control window at 64 KiB for calls whose message is not awaited yet.
         ("grpc.http2.bdp_probe", 0),
-        # Callers that are gone without a word are found within 80 seconds.
+        # Detect dead clients within 80 s (60 s idle, 20 s timeout).
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
-        # Callers may ask as often as every 10 seconds whether we are still there.
+        # Let clients send a keepalive ping every 10 s.
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.max_allowed_incoming_connections", settings.max_connections),
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
-        # Calls that their caller reset but that are still queued here count too, up to as many.
-        # Without this allowance a caller that keeps to the limit is refused: a call that is
-        # answered counts until the serving thread has noted its end.
+        # As many calls again may have ended for the client but not yet in this process: an answered
+        # call counts until the serving thread has recorded its end. Without this allowance, a
+        # client that keeps to the limit is refused.
         ("grpc.http2.max_deallocating_streams", settings.max_concurrent_streams),
         ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),
-        # Who connects and says nothing is let go.
+        # Close connections that send nothing during the handshake.
         ("grpc.server_handshake_timeout_ms", round(_HANDSHAKE_SECONDS * 1000)),
         *_connection_age(settings),
     ]

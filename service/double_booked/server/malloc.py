@@ -1,4 +1,4 @@
-"""The memory that malloc(3) has allocated, and how it gives memory back."""
+"""Memory that malloc(3) has allocated, and how to make it give memory back."""
 
 import ctypes
 import functools
@@ -6,15 +6,15 @@ import functools
 from double_booked.server.memory import resident_bytes
 
 _M_ARENA_MAX = -8
-"""The number of mallopt's parameter, from glibc's malloc.h."""
+"""Parameter of mallopt(3), from glibc's malloc.h."""
 
 
 def used_bytes() -> int | None:
-    """Return how many bytes are allocated, None where that is unknown.
+    """Return how many bytes are allocated; None if that is unknown.
 
-    Freed memory that malloc keeps for itself does not count: the next request takes it. Where the
-    C library cannot tell (mallinfo2 is of glibc 2.33), this is `resident_bytes()`. It takes 0.02
-    to 1 ms, and up to 6 ms after thousands of large calls were ended.
+    Freed memory that malloc keeps for itself does not count: the next request can use it. Without
+    mallinfo2(3), which glibc has since 2.33, this is `resident_bytes()`. A call takes 0.02 to 1 ms,
+    and up to 6 ms after thousands of large calls were aborted.
     """
     mallinfo = getattr(_libc(), "mallinfo2", None)
     if mallinfo is None:
@@ -25,10 +25,10 @@ def used_bytes() -> int | None:
 
 
 def release_free_memory() -> None:
-    """Give freed memory back to the system, where the C library can.
+    """Return freed memory to the system, if the C library can.
 
-    With 1 GiB to give back it takes 50 to 270 ms. Other threads run meanwhile, but those that
-    allocate wait for it, as they share its arena. With nothing to give back it takes 0.2 to 2 ms.
+    This takes 50 to 270 ms for 1 GiB, and 0.2 to 2 ms if there is nothing to return. Other threads
+    run meanwhile, but wait when they allocate memory, because they share the arena.
     """
     trim = getattr(_libc(), "malloc_trim", None)
     if trim:
@@ -36,11 +36,10 @@ def release_free_memory() -> None:
 
 
 def limit_malloc_arenas() -> None:
-    """Let all threads allocate from one arena, so that what one frees serves the next.
+    """Make all threads allocate from one arena, so that they reuse each other's freed memory.
 
-    Otherwise each worker thread keeps the memory of its largest list to itself. It
-    takes effect for threads started later; where the C library has no mallopt(3),
-    nothing happens.
+    Otherwise each worker thread keeps the memory of its largest list. This affects threads that
+    start later. It does nothing if the C library has no mallopt(3).
     """
     mallopt = getattr(_libc(), "mallopt", None)
     if mallopt:
@@ -48,7 +47,7 @@ def limit_malloc_arenas() -> None:
 
 
 class _Mallinfo(ctypes.Structure):
-    """What mallinfo2(3) returns."""
+    """The struct that mallinfo2(3) returns."""
 
     _fields_ = tuple(
         (name, ctypes.c_size_t)

@@ -1,8 +1,7 @@
-"""What Prometheus reads: go-grpc-prometheus' metrics of every RPC, and ours of the answers.
+"""Prometheus metrics of the service: those of go-grpc-prometheus per RPC, and of the answers.
 
-The numbers of calls are plain integers, which only the serving thread writes, and which are put
-into Prometheus' form when it asks: an increment of a prometheus_client metric takes a lock, and
-there would be six of them a call.
+Calls are counted in plain integers, which only the serving thread writes; each scrape converts them
+to metrics. An increment of a prometheus_client metric takes a lock, and a call makes six.
 """
 
 from bisect import bisect_left
@@ -34,13 +33,13 @@ _EVENTS_BUCKETS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 100_000, 1_0
 
 
 class Buckets:
-    """A histogram.
+    """A histogram without locks.
 
     Attributes:
-        bounds: The upper bounds of its buckets, the last of them infinite.
-        counts: How many values each bucket has, without those of the buckets below.
-        sum: The sum of the values.
-        exemplars: The last value of each bucket whose call belongs to a trace.
+        bounds: Upper bounds of the buckets; the last is infinite.
+        counts: Number of values in each bucket, without those of lower buckets.
+        sum: Sum of the values.
+        exemplars: For each bucket, the latest value that belongs to a trace.
     """
 
     __slots__ = ("bounds", "counts", "exemplars", "sum")
@@ -52,7 +51,7 @@ class Buckets:
         self.exemplars: dict[int, Exemplar] = {}
 
     def add(self, value: float, trace_id: str | None = None) -> None:
-        """Count a value, which may belong to a trace."""
+        """Count a value, and keep it as an exemplar if it has a trace."""
         bucket = bisect_left(self.bounds, value)
         self.counts[bucket] += 1
         self.sum += value
@@ -60,7 +59,7 @@ class Buckets:
             self.exemplars[bucket] = Exemplar({"trace_id": trace_id}, value, time())
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str] = ()) -> None:
-        """Add it to a family of Prometheus'."""
+        """Add the histogram to a metric family."""
         totals = accumulate(tuple(self.counts))
         buckets: list[Any] = [
             ("+Inf" if bound == inf else repr(float(bound)), total, self.exemplars.get(bucket))
@@ -70,15 +69,15 @@ class Buckets:
 
 
 class MethodMetrics:
-    """The numbers of one method's calls.
+    """Counts of the calls of one method.
 
     Attributes:
         labels: Type, service and name of the method.
-        started: How many calls have begun.
-        received: How many messages came.
-        sent: How many messages were sent.
-        handled: How many calls ended with each code.
-        seconds: How long they took.
+        started: Number of calls started.
+        received: Number of messages received.
+        sent: Number of messages sent.
+        handled: Number of calls ended, by code.
+        seconds: Durations of the calls, in seconds.
     """
 
     __slots__ = ("handled", "labels", "received", "seconds", "sent", "started")
@@ -92,7 +91,7 @@ class MethodMetrics:
 
 @dataclass(frozen=True, slots=True)
 class _Family(Collector):
-    """A family of metrics that is made when Prometheus asks."""
+    """A metric family that is built at each scrape."""
 
     make: Callable[[], Metric]
 
@@ -108,9 +107,9 @@ class Metrics:
     """The metrics of one server, in a registry of its own.
 
     Attributes:
-        registry: All of them.
-        handled: The collector of the calls that ended, by method and code.
-        certificate: The metrics of the certificate that is served.
+        registry: All metrics.
+        handled: Collector of the ended calls, by method and code.
+        certificate: Metrics of the served certificate.
     """
 
     def __init__(self) -> None:
@@ -124,19 +123,19 @@ class Metrics:
         self.certificate = CertificateMetrics(self.registry, "double_booked")
 
     def add_method(self, kind: str, service: str, method: str) -> MethodMetrics:
-        """Return the metrics of a method, from now on shown for all codes."""
+        """Return the counts of a new method, which are exported from now on."""
         added = MethodMetrics(kind, service, method)
         self._methods.append(added)
         return added
 
     def add_answer(self, events: int, groups: int) -> None:
-        """Count a list that was answered; in the serving thread."""
+        """Count an answered list; for the serving thread only."""
         self._events += events
         self._groups += groups
         self._events_per_list.add(events)
 
     def add_bytes_in_flight(self, read_in_flight: Callable[[], float], maximum: float) -> None:
-        """Show the bytes in flight, which are read when Prometheus asks, and their maximum."""
+        """Export the bytes in flight, read at each scrape, and their maximum."""
         for name, text, read in (
             ("double_booked_bytes_in_flight", "Bytes in flight.", read_in_flight),
             ("double_booked_max_bytes_in_flight", "MAX_BYTES_IN_FLIGHT.", lambda: maximum),
@@ -169,7 +168,7 @@ class Metrics:
         return make
 
     def _make_handled(self) -> Metric:
-        text = "RPCs ended, whatever the code."
+        text = "RPCs ended, with any code."
         labels = (*_METHOD_LABELS, "grpc_code")
         family = CounterMetricFamily("grpc_server_handled", text, labels=labels)
         for method in self._methods:
@@ -178,21 +177,23 @@ class Metrics:
         return family
 
     def _make_seconds(self) -> Metric:
-        text = "How long RPCs took, until their answer was sent."
+        text = "Seconds from the start of an RPC until its answer was sent."
         family = HistogramMetricFamily("grpc_server_handling_seconds", text, labels=_METHOD_LABELS)
         for method in self._methods:
             method.seconds.add_to(family, method.labels)
         return family
 
     def _add_answers(self) -> None:
-        text = "Events in lists answered."
+        text = "Events in answered lists."
         self._add(lambda: CounterMetricFamily("double_booked_events", text, value=self._events))
-        groups = "Groups of conflicting events."
+        groups = "Groups of conflicting events in answers."
         name = "double_booked_conflict_groups"
         self._add(lambda: CounterMetricFamily(name, groups, value=self._groups))
         self._add(self._make_sizes)
 
     def _make_sizes(self) -> Metric:
-        family = HistogramMetricFamily("double_booked_events_per_list", "Sizes of lists answered.")
+        family = HistogramMetricFamily(
+            "double_booked_events_per_list", "Number of events in answered lists."
+        )
         self._events_per_list.add_to(family)
         return family

@@ -1,4 +1,4 @@
-"""What every call leaves behind: its metrics, one canonical log line, and its trace."""
+"""Metrics, one log line and a span for each call."""
 
 import re
 import traceback
@@ -26,35 +26,35 @@ Metadata: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 class Observer:
-    """Counts, times and logs every call, and knows which are under way.
+    """Counts, times, logs and traces every call, and keeps the set of open calls.
 
-    All but `calls` belongs to the serving thread.
+    Except for `calls`, everything is for the serving thread.
 
     Attributes:
-        calls: The calls under way.
-        on_idle: Called when the last of them ends.
+        calls: The open calls.
+        on_idle: Called when the last open call ends.
     """
 
     def __init__(self, metrics: Metrics, log_calls: str, tracing: "Tracing | None") -> None:
-        """Observe calls.
+        """Create an observer without calls.
 
         Args:
-            metrics: Where their events are counted.
-            log_calls: Which to log: "all", "errors" (those that do not end with OK) or "none".
-            tracing: What starts and ends their spans; None for none.
+            metrics: Where events and groups are counted.
+            log_calls: Calls to log: "all", "errors" (those that do not end with OK) or "none".
+            tracing: Starts and ends spans; None without tracing.
         """
         self.calls: set[Call] = set()
         self.on_idle: Callable[[], object] = _nothing
         self._metrics = metrics
         self._tracing = tracing
-        # Bound here, because structlog's lazy logger binds itself again at each use.
+        # Bound once, because structlog's lazy logger binds itself at each use.
         self._log = structlog.get_logger().bind()
         is_logged = log_calls != "none" and self._log.is_enabled_for(_INFO)
         self._logs_errors = is_logged
         self._logs_ok = is_logged and log_calls == "all"
 
     def begin(self, call: "Call") -> None:
-        """Note that a call begins."""
+        """Record that a call has started."""
         self.calls.add(call)
         metrics = call.method.metrics
         metrics.started += 1
@@ -63,16 +63,16 @@ class Observer:
             call.span = self._tracing.start(service, method, call.event.invocation_metadata)
 
     def end(self, call: "Call", code: grpc.StatusCode) -> None:
-        """Note that a call has ended."""
+        """Record that a call has ended with a code."""
         try:
-            self._note(call, code)
+            self._record(call, code)
         finally:
-            # Last, so that whoever waits for the end of all calls finds all of them noted.
+            # Last: when no call is open, all of them have been recorded.
             self.calls.discard(call)
             if not self.calls:
                 self.on_idle()
 
-    def _note(self, call: "Call", code: grpc.StatusCode) -> None:
+    def _record(self, call: "Call", code: grpc.StatusCode) -> None:
         seconds = perf_counter() - call.started
         metrics = call.method.metrics
         metrics.handled[code] += 1
@@ -86,7 +86,7 @@ class Observer:
             self._log_call(call, code, seconds, trace_id)
 
     def _trace_of(self, call: "Call") -> tuple[str | None, bool]:
-        """Return the trace of a call, if it belongs to one, and whether that is sampled."""
+        """Return the trace id of a call, or None, and whether the trace is sampled."""
         if self._tracing and call.span:
             return self._tracing.trace_id_of(call.span), True
         for key, value in call.event.invocation_metadata:
@@ -98,7 +98,7 @@ class Observer:
     def _log_call(
         self, call: "Call", code: grpc.StatusCode, seconds: float, trace_id: str | None
     ) -> None:
-        """Log what is known of a call; nothing that its messages say."""
+        """Log one line for a call, without any content of its messages."""
         self._log.info(
             "rpc",
             method=call.name[:_MAX_NAME_LENGTH],
@@ -117,20 +117,20 @@ def _nothing() -> None:
 
 
 def request_id(metadata: Metadata) -> str:
-    """Return the caller's x-request-id if it is short and plain, else one made here."""
+    """Return the client's x-request-id if it is short and plain, else a new one."""
     for key, value in metadata:
         if key == "x-request-id" and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             return value
-    # Random enough to tell calls apart; nothing secret hangs on it.
+    # It only has to distinguish calls; it is no secret.
     return f"{getrandbits(64):016x}"
 
 
 def log_error(error: Exception, method: str | None = None) -> None:
-    """Log an error that is not foreseen.
+    """Log an unexpected error: its type and traceback.
 
-    Its message may quote an event, so only its type and place are logged.
+    Its message is left out because it may quote an event.
     """
-    place = "".join(traceback.format_tb(error.__traceback__))
+    stack = "".join(traceback.format_tb(error.__traceback__))
     structlog.get_logger().error(
-        "unexpected error", method=method, type=type(error).__qualname__, traceback=place
+        "unexpected error", method=method, type=type(error).__qualname__, traceback=stack
     )

@@ -1,8 +1,8 @@
-"""A bound on the memory of messages that are being received.
+"""A limit on the memory of messages that are being received.
 
-gRPC's core collects the bytes of a message before it hands them over, and says of none how many it
-has. What it may take is MAX_MESSAGE_BYTES for each call that awaits a message. So when memory is
-short, the calls that began last to await one are ended. Small messages are there at once, and pass.
+gRPC's core collects the bytes of a message before it delivers them, and does not report how many it
+has: each call that awaits a message may take up to MAX_MESSAGE_BYTES. So while memory is short, the
+calls that have waited for the shortest time are aborted. Small messages arrive too fast for that.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from double_booked.server.calls import Call
 
 _CHECK_SECONDS = 0.05
 _SLOW_SECONDS = 0.1
-"""A small message is there sooner."""
+"""Small messages arrive within this time."""
 
 _REFUSAL = (
     "memory is short, and more large messages are being received than fit into "
@@ -26,37 +26,37 @@ _REFUSAL = (
 
 
 def calls_to_abort(calls: Iterable[Call], kept: int, now: float) -> list[Call]:
-    """Choose which calls to end while memory is short.
+    """Return the calls to abort while memory is short.
 
     Args:
-        calls: All calls.
-        kept: How many may go on to await a message, however long.
-        now: The time, by perf_counter.
+        calls: All open calls.
+        kept: How many calls may wait for a message.
+        now: The time, in seconds of perf_counter.
 
     Returns:
-        Half of those that are too many, the newest: what they hold may be enough, and feeds that
-        were idle before come last.
+        The newer half of the calls beyond `kept`. Aborting them may free enough memory, and feeds
+        that were idle before are aborted last.
     """
     slow = [
         (call.receiving_since, call)
         for call in calls
         if call.receiving_since is not None and now - call.receiving_since > _SLOW_SECONDS
     ]
-    slow.sort(key=lambda each: each[0], reverse=True)
+    slow.sort(key=lambda pair: pair[0], reverse=True)
     too_many = max(0, len(slow) - kept)
     return [call for _, call in slow[: (too_many + 1) // 2]]
 
 
 class ReceiveGuard:
-    """Ends calls that await a message while memory is short."""
+    """Aborts calls that wait for a message while memory is short."""
 
     def __init__(self, calls: set[Call], bounds: memory.Bounds) -> None:
-        """Guard the calls of a set, which changes meanwhile."""
+        """Guard a set of calls, which changes over time."""
         self._calls = calls
         self._bounds = bounds
 
     async def watch(self) -> None:
-        """Look at the memory until cancelled."""
+        """Check the memory until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             if len(self._calls) > self._bounds.receipts and self._is_memory_short():
@@ -67,10 +67,10 @@ class ReceiveGuard:
         return used is not None and used > self._bounds.shortage
 
     async def _abort_newest(self) -> None:
-        ended = calls_to_abort(tuple(self._calls), self._bounds.receipts, perf_counter())
-        if not ended:
+        aborted = calls_to_abort(tuple(self._calls), self._bounds.receipts, perf_counter())
+        if not aborted:
             return
-        for call in ended:
+        for call in aborted:
             call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _REFUSAL)
-        structlog.get_logger().warning("memory is short", calls_ended=len(ended))
+        structlog.get_logger().warning("memory is short", calls_aborted=len(aborted))
         await asyncio.to_thread(malloc.release_free_memory)

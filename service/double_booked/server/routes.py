@@ -1,4 +1,4 @@
-"""Which method of which service answers a call."""
+"""Routes of calls to the methods of the services."""
 
 from double_booked.server.budget import CallLimit
 from double_booked.server.calls import Method, Respond, ServerContext, UnaryCall, UnknownCall
@@ -17,13 +17,13 @@ def add_routes(
     health: Health,
     reflection: Reflection | None,
 ) -> None:
-    """Let the core of a server pass calls on to the services."""
+    """Register the methods of the services with the core of a server."""
     routes = _Routes(context, metrics)
-    ours = CONFLICT_SERVICE
-    routes.add_unary(ours, "GetConflicts", service.get_conflicts, is_batch=False)
-    routes.add_unary(ours, "BatchGetConflicts", service.batch_get_conflicts, is_batch=True)
-    routes.add_stream(_SERVER_STREAM, ours, "StreamConflicts", service.stream_conflicts)
-    routes.add_stream(_BIDI_STREAM, ours, "SweepConflicts", service.sweep_conflicts)
+    service_name = CONFLICT_SERVICE
+    routes.add_unary(service_name, "GetConflicts", service.get_conflicts, is_batch=False)
+    routes.add_unary(service_name, "BatchGetConflicts", service.batch_get_conflicts, is_batch=True)
+    routes.add_stream(_SERVER_STREAM, service_name, "StreamConflicts", service.stream_conflicts)
+    routes.add_stream(_BIDI_STREAM, service_name, "SweepConflicts", service.sweep_conflicts)
     routes.add_stream(_UNARY, HEALTH_SERVICE, "Check", health.check)
     routes.add_stream(_SERVER_STREAM, HEALTH_SERVICE, "Watch", health.watch)
     if reflection:
@@ -51,14 +51,14 @@ class _Routes:
         )
 
     def add_others(self) -> None:
-        """Refuse the calls of other methods; they share a label, or any caller could add more."""
+        """Refuse calls of other methods; they share a label, so that clients cannot add series."""
         unknown = self._method(_UNARY, "unknown", "unknown")
         self._context.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
 
     def _limit(self, kind: str, service: str) -> CallLimit | None:
         if service == CONFLICT_SERVICE:
             return self._context.work
-        # Probes and refusals have none: they end at once, and never stand in one another's way.
+        # Probes and refusals end immediately, so they need no limit.
         return None if kind == _UNARY else self._context.standard_streams
 
     def _method(self, kind: str, service: str, name: str) -> Method:

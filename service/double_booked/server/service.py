@@ -1,4 +1,4 @@
-"""The RPCs of Scheduling.ConflictService: bytes in, engine, bytes out."""
+"""The RPCs of Scheduling.ConflictService: request bytes in, answer bytes out."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
@@ -15,12 +15,12 @@ CONFLICT_SERVICE = scheduling_pb2.DESCRIPTOR.services_by_name["ConflictService"]
 
 
 class Answer(Protocol):
-    """What an engine makes of a request.
+    """The answer of an engine to a request.
 
     Attributes:
         content: The serialized response.
-        events: How many events the request holds.
-        groups: How many groups of conflicting events the response holds.
+        events: Number of events in the request.
+        groups: Number of groups of conflicting events in the response.
     """
 
     @property
@@ -35,14 +35,14 @@ Engine: TypeAlias = Callable[[bytes, Limits, kernel.Cancellation | None], Answer
 
 
 class ConflictService:
-    """Answers with what an engine says; requests are parsed nowhere else."""
+    """Answers with an engine, which also parses the requests."""
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine = engine
         self._limits = limits
 
     def get_conflicts(self, request: bytes, call: UnaryCall) -> bytes:
-        """Return the groups of conflicting events of a serialized EventList."""
+        """Return the conflicts of a serialized EventList."""
         return self._answer(self._engine, request, call)
 
     def batch_get_conflicts(self, request: bytes, call: UnaryCall) -> bytes:
@@ -55,7 +55,7 @@ class ConflictService:
         return answer.content
 
     async def stream_conflicts(self, call: StreamCall) -> None:
-        """Send the same groups as of get_conflicts, in messages of a bounded size."""
+        """Send the groups that get_conflicts returns, in messages of limited size."""
         request = await call.receive_only()
         task = Task(len(request), kernel.is_small(request, is_batch=False))
         call.share.resize(task.size)
@@ -68,11 +68,11 @@ class ConflictService:
         await _send_all(call, task, sweep.chunks(answer))
 
     async def sweep_conflicts(self, call: StreamCall) -> None:
-        """Send the groups of a feed, as soon as they are closed."""
+        """Send the groups of a feed as soon as no later event can join them."""
         feed = sweep.Sweep(self._limits, call.cancellation)
         while (request := await call.receive()) is not None:
             call.share.resize(len(request) + feed.held_bytes)
-            # What is held costs nothing but what of it the message closes, piece by piece.
+            # Held events cost no work until a message closes their group.
             task = Task(len(request), feed.is_small(request))
             await _send_all(call, task, feed.take(request))
             call.record(*feed.last_step())
@@ -82,6 +82,6 @@ class ConflictService:
 
 
 async def _send_all(call: StreamCall, task: Task, chunks: Iterator[bytes]) -> None:
-    """Send the chunks of a task, each made once the one before it is sent."""
+    """Send the chunks of a task; each is built after the previous one is sent."""
     while chunk := await call.work(task, next, chunks, None):
         await call.send(chunk)

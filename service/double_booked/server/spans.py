@@ -1,4 +1,4 @@
-"""A span a call, exported by the OpenTelemetry SDK."""
+"""Spans of calls, exported by the OpenTelemetry SDK."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ _EXPORTERS: dict[str, type[SpanExporter]] = {
     "grpc": GrpcSpanExporter,
 }
 _DEFAULT_PROTOCOL = "http/protobuf"
-"""The default that OpenTelemetry's specification recommends (OTLP exporter, "Specify Protocol")."""
+"""Recommended by OpenTelemetry's specification (OTLP exporter, "Specify Protocol")."""
 
 _SAMPLERS: dict[str, sampling.Sampler] = {
     "always_on": sampling.ALWAYS_ON,
@@ -57,29 +57,29 @@ _SERVER_ERRORS = frozenset(
         grpc.StatusCode.DATA_LOSS,
     }
 )
-"""Codes that are the server's error (semantic conventions for gRPC, server spans)."""
+"""Codes that mark a server span as an error (semantic conventions for gRPC)."""
 
 _NOT_SERVED = "unknown"
-"""Service and method, in metrics and here, of a call to a method that is not served."""
+"""Service and method of calls to unknown methods, as in the metrics."""
 
 _SECONDS_BETWEEN_LOGS = 300.0
 
 
 class Tracing:
-    """Starts and ends the spans of calls, and exports those that are sampled.
+    """Starts and ends the spans of calls, and exports the sampled ones.
 
-    One thread starts and ends spans. Neither waits for the collector: while it is
+    For one thread. Starting and ending a span never waits for the collector: while it is
     unreachable, spans beyond OTEL_BSP_MAX_QUEUE_SIZE are dropped.
 
     Raises:
-        TracingError: A variable is unusable.
+        TracingError: An OTEL_* variable is unusable.
     """
 
     def __init__(self) -> None:
         logs = logging.getLogger("opentelemetry")
         logs.addHandler(_RATE_LIMITED)
         logs.propagate = False
-        sampler_name = _setting("TRACES_SAMPLER") or _DEFAULT_SAMPLER
+        sampler_name = _variable("TRACES_SAMPLER") or _DEFAULT_SAMPLER
         self._is_parent_based = sampler_name.startswith("parentbased_")
         try:
             self._exporter = _exporter()
@@ -97,19 +97,19 @@ class Tracing:
     def start(
         self, service: str, method: str, metadata: Iterable[tuple[str, str | bytes]]
     ) -> Span | None:
-        """Start the span of a call, below the caller's span if the metadata name one.
+        """Start the span of a call, as a child of the client's span if the metadata name one.
 
         Args:
-            service: Name with its package, such as "Scheduling.ConflictService".
-            method: Name without the service. Both are "unknown" if it is not served.
-            metadata: What the caller sent.
+            service: Full name of the service, such as "Scheduling.ConflictService".
+            method: Name of the method. Both are "unknown" for an unknown method.
+            metadata: Metadata that the client sent.
 
         Returns:
-            None if the call is not sampled.
+            The span; None if the call is not sampled.
         """
         carrier = _trace_headers(metadata)
         if self._is_parent_based and _is_unsampled(carrier):
-            # The sampler would decide the same, in 10 us instead of 2.
+            # The sampler would decide the same, but in 10 us instead of 2.
             return None
         name = f"{service}/{method}"
         span = self._tracer.start_span(
@@ -128,10 +128,10 @@ class Tracing:
         """End a span.
 
         Args:
-            span: What `start` returned.
-            code: How the call ended.
-            events: Number of events in the request, if it was read.
-            groups: Number of groups of conflicting events in the answer, if there is one.
+            span: The span from `start`.
+            code: Status code of the call.
+            events: Number of events in the request; None if it was not answered.
+            groups: Number of groups of conflicting events in the answer; None likewise.
         """
         span.set_attribute("rpc.response.status_code", code.name)
         if events is not None:
@@ -145,15 +145,12 @@ class Tracing:
 
     @staticmethod
     def trace_id_of(span: Span) -> str:
-        """Return the trace that a span belongs to, as 32 hexadecimal digits."""
+        """Return the trace id of a span, as 32 hexadecimal digits."""
         return format_trace_id(span.get_span_context().trace_id)
 
     def shutdown(self, seconds: float) -> None:
-        """Export the spans that wait, and drop those that remain after so many seconds.
-
-        Blocks for so long at most, whatever the collector does.
-        """
-        # The SDK's own shutdown waits for 30 s, and takes no other time.
+        """Export the queued spans for at most `seconds`, and drop the rest."""
+        # The SDK's own shutdown waits for 30 s, which cannot be changed.
         flushing = Thread(target=self._provider.shutdown, name="flush spans", daemon=True)
         flushing.start()
         flushing.join(seconds)
@@ -163,10 +160,10 @@ class Tracing:
 
 
 class _RateLimited(logging.Handler):
-    """Passes a message on to the root logger, and the same again only minutes later.
+    """Passes a record to the root logger at most every `_SECONDS_BETWEEN_LOGS`.
 
-    The exporters log two lines for each batch that they cannot export, so without
-    this an unreachable collector would fill the log.
+    The exporters log two lines for each batch that they cannot export. Without this handler, an
+    unreachable collector would fill the log.
     """
 
     def __init__(self) -> None:
@@ -174,7 +171,7 @@ class _RateLimited(logging.Handler):
         self._passed_at: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a record on, unless one from the same line of code was passed lately."""
+        """Pass the record on, unless one from the same line of code was passed recently."""
         line, now = (record.pathname, record.lineno), monotonic()
         last = self._passed_at.get(line)
         if last is None or now - last >= _SECONDS_BETWEEN_LOGS:
@@ -186,43 +183,43 @@ _RATE_LIMITED = _RateLimited()
 
 
 def _trace_headers(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    headers: dict[str, list[str]] = {}
     for key, value in metadata:
         if key in {"traceparent", "tracestate"} and isinstance(value, str):
-            found.setdefault(key, []).append(value)
-    return found
+            headers.setdefault(key, []).append(value)
+    return headers
 
 
 def _is_unsampled(carrier: dict[str, list[str]]) -> bool:
-    """Return whether the caller decided against recording this trace."""
+    """Return whether the client decided not to record this trace."""
     values = carrier.get("traceparent")
     parent = parse_traceparent(values[0]) if values else None
     return parent is not None and not parent.is_sampled
 
 
-def _setting(name: str) -> str:
-    """Return a variable of OpenTelemetry, for which empty means unset."""
+def _variable(name: str) -> str:
+    """Return the value of an OTEL_* variable; empty if it is unset."""
     return os.environ.get(f"OTEL_{name}", "").strip()
 
 
-def _otlp_setting(name: str) -> str:
-    """Return a variable of the OTLP exporter, for which that of traces takes precedence."""
-    return _setting(f"EXPORTER_OTLP_TRACES_{name}") or _setting(f"EXPORTER_OTLP_{name}")
+def _otlp_variable(name: str) -> str:
+    """Return the value of a variable of the OTLP exporter; that for traces takes precedence."""
+    return _variable(f"EXPORTER_OTLP_TRACES_{name}") or _variable(f"EXPORTER_OTLP_{name}")
 
 
 def _exporter() -> SpanExporter:
-    protocol = _otlp_setting("PROTOCOL") or _DEFAULT_PROTOCOL
+    protocol = _otlp_variable("PROTOCOL") or _DEFAULT_PROTOCOL
     if protocol not in _EXPORTERS:
         raise TracingError(
             f"OTEL_EXPORTER_OTLP_PROTOCOL is '{protocol}', not one of {', '.join(_EXPORTERS)}"
         )
-    endpoint = _otlp_setting("ENDPOINT")
+    endpoint = _otlp_variable("ENDPOINT")
     if protocol != "grpc" and not endpoint.startswith(("http://", "https://")):
         raise TracingError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT is '{endpoint}', not a URL such as http://collector:4318"
         )
-    for name in filter(None, map(_otlp_setting, _FILES)):
-        # The exporters log a missing file, or fail with each batch.
+    for name in filter(None, map(_otlp_variable, _FILES)):
+        # Fail now: the exporters only log a missing file, or fail for each batch.
         Path(name).read_bytes()
     return _EXPORTERS[protocol]()
 
@@ -233,7 +230,7 @@ def _sampler(name: str) -> sampling.Sampler:
     if name not in _RATIO_SAMPLERS:
         known = ", ".join([*_SAMPLERS, *_RATIO_SAMPLERS])
         raise TracingError(f"OTEL_TRACES_SAMPLER is '{name}', not one of {known}")
-    ratio = _setting("TRACES_SAMPLER_ARG") or "1"
+    ratio = _variable("TRACES_SAMPLER_ARG") or "1"
     try:
         return _RATIO_SAMPLERS[name](float(ratio))
     except ValueError:
@@ -243,6 +240,6 @@ def _sampler(name: str) -> sampling.Sampler:
 
 
 def _resource() -> Resource:
-    """Return this service's name and version, and what OTEL_* variables say instead."""
+    """Return the resource: name and version of this service, unless OTEL_* variables set others."""
     own = Resource({"service.name": "double-booked", "service.version": VERSION})
     return Resource.create(own.merge(OTELResourceDetector().detect()).attributes)

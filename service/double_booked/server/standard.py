@@ -1,4 +1,4 @@
-"""The standard services beside ours, health and reflection, by the servicers of their packages."""
+"""The standard services health and reflection, implemented by their own packages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -35,7 +35,7 @@ def _parse(kind: type[_M], content: bytes) -> _M:
 
 
 class _Context:
-    """As much of a grpc.ServicerContext as the servicers use."""
+    """The part of grpc.ServicerContext that the servicers use."""
 
     def __init__(self, call: StreamCall) -> None:
         self._call = call
@@ -50,20 +50,20 @@ class _Context:
 
 
 class Health:
-    """grpc.health.v1.Health, of the server as a whole ("") and of ConflictService."""
+    """grpc.health.v1.Health, for the server as a whole ("") and for ConflictService."""
 
     def __init__(self) -> None:
         self._servicer = HealthServicer()
         self.set(is_serving=False)
 
     def set(self, *, is_serving: bool) -> None:
-        """Report that the server takes traffic, or that it does not."""
+        """Report whether the server accepts traffic."""
         status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
         for service in _SERVICES_WITH_HEALTH:
             self._servicer.set(service, status)
 
     def stop(self) -> None:
-        """Report from now on that the server takes no traffic."""
+        """Report that the server accepts no more traffic."""
         self._servicer.enter_graceful_shutdown()
 
     async def check(self, call: StreamCall) -> None:
@@ -76,13 +76,13 @@ class Health:
         await call.send(answer.SerializeToString())
 
     async def watch(self, call: StreamCall) -> None:
-        """Send the health now and at each change, until the caller ends the call."""
+        """Send the health now and at each change, until the client ends the call."""
         request = _parse(HealthCheckRequest, await call.receive_only())
         mailbox: Mailbox[HealthCheckResponse | None] = Mailbox()
         if request.service in _SERVICES_WITH_HEALTH:
             self._servicer.Watch(request, _Context(call), mailbox.put)
         else:
-            # Here, as the servicer keeps each name for which it was ever asked.
+            # Not by the servicer, which keeps every name that it was ever asked for.
             mailbox.put(HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN))
             call.on_closed.append(partial(mailbox.put, None))
         while answer := await call.next_from(mailbox):
@@ -97,7 +97,7 @@ class Reflection:
         self._servicer = ReflectionServicer(services)
 
     async def info(self, call: StreamCall) -> None:
-        """Answer questions about the services, one by one."""
+        """Answer each request of a stream."""
         while (message := await call.receive()) is not None:
             request = _parse(ServerReflectionRequest, message)
             for answer in self._servicer.ServerReflectionInfo(iter([request]), None):

@@ -1,4 +1,4 @@
-"""Calls whose handler is a coroutine, run by whichever thread has what it waits for."""
+"""Streaming calls: handlers are coroutines, resumed by the thread that has their next input."""
 
 import threading
 import types
@@ -31,18 +31,18 @@ from double_booked.server.errors import RefusalError
 
 _T = TypeVar("_T")
 _Start: TypeAlias = Callable[[], object]
-"""What a handler yields: a function that starts what it waits for, once it is suspended."""
+"""What a handler yields: a function that starts the awaited operation after it is suspended."""
 
 Handler: TypeAlias = Callable[["StreamCall"], Coroutine[_Start, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a handler has to work on.
+    """The size of a piece of work.
 
     Attributes:
-        size: Its bytes.
-        is_small: Whether it is done at once, in the serving thread.
+        size: Size in bytes.
+        is_small: Whether the serving thread may do it.
     """
 
     size: int
@@ -50,15 +50,15 @@ class Task:
 
 
 class StreamCall(Call):
-    """A call with a handler, which awaits messages, what it sends, and work in other threads.
+    """A call with a handler, which awaits messages, sends messages, and works in other threads.
 
-    The handler waits for one thing at a time. The serving thread resumes it with a message or once
-    one is sent, a worker with the result of its work.
+    The handler awaits one thing at a time. The serving thread resumes it when a message has been
+    received or sent, a worker when the work is done.
 
     Attributes:
-        cancellation: Used when the call ends, to stop its work.
-        share: The bytes in flight that it holds.
-        on_closed: Functions that the serving thread calls when the call ends.
+        cancellation: Stops the work when the call ends.
+        share: Bytes in flight of the call.
+        on_closed: Functions to call in the serving thread when the call ends.
     """
 
     __slots__ = (
@@ -81,10 +81,10 @@ class StreamCall(Call):
         self._has_sent_headers = self._is_closed = False
 
     def _begin(self) -> None:
-        """Run the handler, unless there are too many calls already."""
+        """Run the handler, unless too many calls are open."""
         try:
             self._admit()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+        except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
             self._refuse(self._refusal(error))
             return
         self._keep_peer()
@@ -92,14 +92,14 @@ class StreamCall(Call):
         self._start_batch((ReceiveClose(0),), self._closed)
         self._resume(None)
 
-    # What a handler awaits.
+    # For handlers.
 
     async def receive(self) -> bytes | None:
-        """Return the next message; None after the last.
+        """Return the next message, decompressed; None after the last.
 
         Raises:
-            LimitExceededError: It is compressed, and what it becomes has no room.
-            RefusalError: It is compressed, and cannot be decompressed.
+            LimitExceededError: The budget has no room for the decompressed message.
+            RefusalError: The message cannot be decompressed.
         """
         message = await self._receive()
         if message is None or not is_compressed(message):
@@ -117,10 +117,10 @@ class StreamCall(Call):
         return message
 
     async def receive_only(self) -> bytes:
-        """Return the message of a call that has just one.
+        """Return the message of a call that has exactly one.
 
         Raises:
-            RefusalError: It has none.
+            RefusalError: The client sent no message.
         """
         message = await self.receive()
         if message is None:
@@ -129,14 +129,14 @@ class StreamCall(Call):
 
     @types.coroutine
     def send(self, message: bytes) -> Generator[_Start, Any, None]:
-        """Send a message; return once flow control has let it through."""
+        """Send a message; return when flow control has accepted it."""
         yield partial(self._start_to_send, message)
 
     async def work(self, task: Task, function: Callable[..., _T], *arguments: object) -> _T:
-        """Return the result of a function that works on a task, in a worker if it is large.
+        """Return the result of a function, run in a worker if the task is not small.
 
         Raises:
-            Exception: What the function raises.
+            Exception: Any error that the function raises.
         """
         if task.is_small:
             return function(*arguments)
@@ -150,18 +150,18 @@ class StreamCall(Call):
 
     @types.coroutine
     def next_from(self, mailbox: "Mailbox[_T]") -> Generator[_Start, Any, _T]:
-        """Return what is put into a mailbox next."""
+        """Return the next value of a mailbox."""
         value: _T = yield partial(mailbox.wait, self._resume)
         return value
 
-    # How it is run.
+    # How handlers run.
 
     def _resume(self, value: object, error: Exception | None = None) -> None:
-        """Go on with what the handler waited for, in any thread."""
+        """Resume the handler with the value or error that it awaits, in any thread."""
         try:
             self._step(value, error)
-        except Exception as unforeseen:  # noqa: BLE001 - whatever it is, the call ends
-            self._crash(unforeseen)
+        except Exception as unexpected:  # noqa: BLE001 - the call ends whatever the error
+            self._abort_with(unexpected)
 
     def _step(self, value: object, error: Exception | None) -> None:
         if self._is_closed:
@@ -171,7 +171,7 @@ class StreamCall(Call):
             start = self._coroutine.throw(error) if error else self._coroutine.send(value)
         except StopIteration:
             self._send_status(STATUS_OK, grpc.StatusCode.OK)
-        except Exception as raised:  # noqa: BLE001 - whatever it is, the caller gets a status
+        except Exception as raised:  # noqa: BLE001 - the client gets a status whatever the error
             refusal = self._refusal(raised)
             self._send_status(status_of(refusal), refusal.code)
         else:
@@ -205,10 +205,10 @@ class StreamCall(Call):
         self._resume(None)
 
     def _work(self, work: Callable[[], object]) -> None:
-        """Work in a worker thread, and go on with the handler there."""
+        """Do the work in a worker thread, and resume the handler there."""
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001 - it is the handler's
+        except Exception as error:  # noqa: BLE001 - the handler gets the error
             self._resume(None, error)
         else:
             self._resume(result)
@@ -224,7 +224,7 @@ class StreamCall(Call):
         return HEADERS, operation
 
     def _closed(self, event: Event) -> None:
-        """Note the end of the call, however it came."""
+        """Record the end of the call, whatever its reason."""
         self._is_closed = True
         self.cancellation.cancel()
         for callback in self.on_closed:
@@ -234,7 +234,7 @@ class StreamCall(Call):
 
 
 class Mailbox(Generic[_T]):
-    """Passes values from any thread to a handler; of several before it looks, the last."""
+    """Passes values from any thread to a handler; keeps only the latest until it is read."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -242,7 +242,7 @@ class Mailbox(Generic[_T]):
         self._resume: Callable[[_T], None] | None = None
 
     def put(self, value: _T) -> None:
-        """Pass a value, without ever waiting for the handler's caller."""
+        """Pass a value, without waiting for the handler."""
         with self._lock:
             resume, self._resume = self._resume, None
             if resume is None:
@@ -251,7 +251,7 @@ class Mailbox(Generic[_T]):
         resume(value)
 
     def wait(self, resume: Callable[[_T], None]) -> None:
-        """Call a function with the next value, now or once it is put."""
+        """Call `resume` with the next value: now, or when it is put."""
         with self._lock:
             if not self._values:
                 self._resume = resume

@@ -1,4 +1,4 @@
-"""How long a call may wait for its caller: for the next message, and to have one accepted."""
+"""Time limits of calls: for the client to send the next message, and to accept one."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ _CHECK_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """The time limits of calls, in seconds; infinite for none.
+    """Time limits of calls, in seconds; infinity for no limit.
 
     Attributes:
-        receive: How long a call may wait for a message.
-        send: How long its caller may take to accept one, beside a second for each MiB of it.
+        receive: Time to wait for a message of the client.
+        send: Time for the client to accept a message, plus one second per MiB.
     """
 
     receive: float
@@ -28,11 +28,11 @@ class TimeLimits:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "TimeLimits":
-        """Return the limits that the settings name."""
+        """Return the limits that are set."""
         return cls(settings.receive_timeout or inf, settings.send_timeout or inf)
 
     def overdue(self, calls: Iterable[Call], now: float) -> Iterator[tuple[Call, str]]:
-        """Yield the calls that have waited for too long by `perf_counter`, and the reason."""
+        """Yield the calls that have waited too long at `now` (perf_counter), and the reason."""
         for call in calls:
             receiving, sending = call.receiving_since, call.sending_since
             if receiving is not None and now - receiving > self.receive:
@@ -41,7 +41,7 @@ class TimeLimits:
                 yield call, f"the caller took no message for SEND_TIMEOUT = {self.send:g} seconds"
 
     async def watch(self, calls: set[Call]) -> None:
-        """End calls of a set that have waited for too long, until cancelled."""
+        """Abort calls of a set that have waited too long, until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             for call, reason in self.overdue(tuple(calls), perf_counter()):

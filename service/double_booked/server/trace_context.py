@@ -13,12 +13,12 @@ _TRACEPARENT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class TraceParent:
-    """A caller's span.
+    """The span of a client.
 
     Attributes:
         trace_id: 32 hexadecimal digits, lower case, not all zero.
         span_id: 16 hexadecimal digits, lower case, not all zero.
-        is_sampled: Whether the caller may have recorded its span.
+        is_sampled: Whether the client may have recorded the span.
     """
 
     trace_id: str
@@ -27,13 +27,13 @@ class TraceParent:
 
 
 def parse_traceparent(value: str) -> TraceParent | None:
-    """Return the caller's span that a `traceparent` header names.
+    """Return the client's span from a `traceparent` header.
 
-    Versions after 00 are read as section 3.2.4 demands: their first four fields are those
-    of version 00, and what follows after a dash is ignored.
+    Versions after 00 are parsed as section 3.2.4 requires: the first four fields are those of
+    version 00, and everything after a further dash is ignored.
 
     Returns:
-        None for a header that is invalid; a receiver then starts a new trace.
+        The span; None if the header is invalid, and the receiver must start a new trace.
     """
     match = _TRACEPARENT.fullmatch(value)
     if match is None:

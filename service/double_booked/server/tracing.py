@@ -1,4 +1,4 @@
-"""Whether calls are traced: the switch, which costs nothing while it is off."""
+"""The switch for tracing, which costs nothing while tracing is off."""
 
 import os
 from typing import TYPE_CHECKING
@@ -10,17 +10,17 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 
 
 class TracingError(Exception):
-    """Tracing is asked for and impossible; the message says why in one line."""
+    """Tracing is configured and cannot work; the message says why in one line."""
 
 
 def from_environment() -> "Tracing | None":
-    """Return what traces calls, as the OTEL_* variables of this process say.
+    """Return the tracing that the OTEL_* variables of this process configure.
 
-    OpenTelemetry is imported only if they ask for it. Its SDK and exporters read
-    `os.environ` themselves, so this function takes no other mapping.
+    OpenTelemetry is imported only if it is needed. Its SDK and exporters read `os.environ`
+    themselves, so this function takes no other mapping.
 
     Returns:
-        None if no OTLP endpoint is set, or OTEL_SDK_DISABLED is true.
+        The tracing; None if no OTLP endpoint is set, or OTEL_SDK_DISABLED is true.
 
     Raises:
         TracingError: OpenTelemetry is not installed, or a variable is unusable.
@@ -29,7 +29,7 @@ def from_environment() -> "Tracing | None":
     if not endpoint or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
     try:
-        from double_booked.server import spans  # noqa: PLC0415 - 6 MB that most do not need
+        from double_booked.server import spans  # noqa: PLC0415 - saves 6 MB without tracing
     except ModuleNotFoundError as error:
         raise TracingError(
             f"{endpoint} is set, but {error.name} is not installed; "

@@ -1,1 +1,1 @@
-"""Certificates and keys: read from files, issued, and kept."""
+"""Certificates and keys: read from files, issued and renewed."""
