@@ -142,7 +142,7 @@ async def test_a_stopped_operator_hands_over_at_once(
         try:
             await asyncio.to_thread(second.until_ready)
             assert await winners(bookers, 0, "staging")
-            entries = [entry for entry in second.entries() if entry["event"] == "holds the Lease"]
+            entries = [entry for entry in second.entries() if entry["event"] == "lease acquired"]
             assert [entry["admits_in"] for entry in entries] == [0.0]
         finally:
             second.end()

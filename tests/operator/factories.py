@@ -91,7 +91,7 @@ def metrics_of(
         unenforced=lambda: {"FailurePolicyIgnore": 2},
         foreign_webhooks=lambda: 1,
     )
-    made.show(schedule, over, gauges)
+    made.export(schedule, over, gauges)
     return made
 
 

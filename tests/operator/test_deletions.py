@@ -144,7 +144,7 @@ class Cleaner:
 async def cleaner(
     api: FakeApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Cleaner]:
-    monkeypatch.setattr("double_booked.operator.deletions._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("double_booked.operator.deletions._CHECK_SECONDS", 0.01)
     monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 200.0)
     made = Cleaner(api, schedule_of(calendar(), calendar("gpu")), Metrics())
     deletions = Deletions(made.schedule, cluster, made.metrics, made.ask)
@@ -258,7 +258,7 @@ async def test_a_failure_is_counted_logged_and_tried_again(cleaner: Cleaner, cod
         await until(cleaner.events, "an Event")
     assert cleaner.counted() == (1, 1)
     [failed, deleted] = logged
-    assert (failed["event"], failed["code"]) == ("cannot delete a finished booking", code)
+    assert (failed["event"], failed["code"]) == ("booking deletion failed", code)
     assert (deleted["event"], deleted["booking"]) == ("finished booking deleted", "team/a")
 
 

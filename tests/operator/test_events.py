@@ -80,7 +80,7 @@ async def test_an_event_that_is_refused_is_logged(
         await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
     assert logged == [
         {
-            "event": "cannot record an Event",
+            "event": "event recording failed",
             "log_level": "warning",
             "kind": "Calendar",
             "object": "team/staging",

@@ -162,7 +162,7 @@ def test_the_parts_are_asked_at_each_scrape_anew() -> None:
     answers: dict[str, float] = {"reservations": 0, "admitting": False, "lag": 0}
     answers |= {"configured": False, "foreign": 0, "unenforced": 0, "details": 0}
     made = Metrics()
-    made.show(
+    made.export(
         Schedule(),
         {},
         Gauges(

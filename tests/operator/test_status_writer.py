@@ -182,7 +182,7 @@ async def test_a_status_that_somebody_changed_is_put_right(office: Office) -> No
 async def test_a_write_that_fails_is_tried_again(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("double_booked.operator.status_writer._AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("double_booked.operator.status_writer._RETRY_SECONDS", 0.05)
     office.api.fail("PATCH", f"{BOOKINGS}/a/status", 403)
     office.write(raw_booking("a", *NINE))
     await until(lambda: office.verdict("a") == "False", "a is told")
@@ -200,7 +200,7 @@ async def test_an_event_that_cannot_be_recorded_is_told(
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
     await until(lambda: office.verdict("b") == "True", "b is marked")
     await until(lambda: office.writer.lag() == 0, "all is done")
-    assert "cannot record an Event" in capsys.readouterr().out
+    assert "event recording failed" in capsys.readouterr().out
 
 
 async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) -> None:

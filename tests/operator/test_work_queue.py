@@ -25,7 +25,7 @@ def add(queue: WorkQueue[str], *keys: str) -> None:
 
 
 async def take(queue: WorkQueue[str], count: int = 1) -> list[str]:
-    return [await queue.take() for _ in range(count)]
+    return [await queue.get() for _ in range(count)]
 
 
 async def ready(task: asyncio.Task[str]) -> bool:
@@ -45,18 +45,18 @@ async def test_keys_are_taken_in_the_order_in_which_they_were_added(
 async def test_a_key_that_waits_is_there_once_in_its_first_place(queue: WorkQueue[str]) -> None:
     add(queue, "a", "b", "a")
     assert await take(queue, 2) == ["a", "b"]
-    assert not await ready(asyncio.create_task(queue.take()))
+    assert not await ready(asyncio.create_task(queue.get()))
 
 
 async def test_a_worker_waits_for_a_key(queue: WorkQueue[str]) -> None:
-    waiting = asyncio.create_task(queue.take())
+    waiting = asyncio.create_task(queue.get())
     assert not await ready(waiting)
     queue.add("a")
     assert await waiting == "a"
 
 
 async def test_each_of_several_workers_gets_a_key(queue: WorkQueue[str]) -> None:
-    waiting = [asyncio.create_task(queue.take()) for _ in range(3)]
+    waiting = [asyncio.create_task(queue.get()) for _ in range(3)]
     assert not await ready(waiting[0])
     add(queue, "a", "b", "c")
     assert sorted(await asyncio.gather(*waiting)) == ["a", "b", "c"]
@@ -66,10 +66,10 @@ async def test_a_key_that_is_worked_on_waits_until_that_work_is_done(
     queue: WorkQueue[str],
 ) -> None:
     add(queue, "a", "b")
-    assert await queue.take() == "a"
+    assert await queue.get() == "a"
     queue.add("a")
-    assert await queue.take() == "b"
-    waiting = asyncio.create_task(queue.take())
+    assert await queue.get() == "b"
+    waiting = asyncio.create_task(queue.get())
     assert not await ready(waiting)
     queue.done("b")
     assert not await ready(waiting)
@@ -79,23 +79,23 @@ async def test_a_key_that_is_worked_on_waits_until_that_work_is_done(
 
 async def test_a_key_that_is_done_can_be_added_again(queue: WorkQueue[str]) -> None:
     queue.add("a")
-    assert await queue.take() == "a"
+    assert await queue.get() == "a"
     queue.done("a")
     assert queue.oldest() == 0
     queue.add("a")
-    assert await queue.take() == "a"
+    assert await queue.get() == "a"
 
 
 @pytest.mark.parametrize("patience", [0.0, 60.0])
 async def test_a_worker_that_is_cancelled_ends_and_takes_no_key_with_it(patience: float) -> None:
     queue = WorkQueue[str](patience)
-    waiting = asyncio.create_task(queue.take())
+    waiting = asyncio.create_task(queue.get())
     assert not await ready(waiting)
     queue.add("a")
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await queue.take() == "a"
+    assert await queue.get() == "a"
 
 
 async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
@@ -105,7 +105,7 @@ async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
     for clock.now, name in ((10.0, "a"), (20.0, "b"), (30.0, "a")):
         queue.add(name)
     assert queue.oldest() == 10
-    assert await queue.take() == "a"
+    assert await queue.get() == "a"
     assert queue.oldest() == 10
     clock.now = 40.0
     queue.add("a")
@@ -139,12 +139,12 @@ async def test_a_key_that_can_wait_is_left_alone_for_a_while(
     patient_queue.add("a", can_wait=True)
     clock.now += 0.009
     patient_queue.add("a", can_wait=True)
-    waiting = asyncio.create_task(patient_queue.take())
+    waiting = asyncio.create_task(patient_queue.get())
     assert not await ready(waiting)
-    assert patient_queue.patient() == 1
+    assert patient_queue.held_back() == 1
     clock.now += 0.002
     assert await waiting == "a"
-    assert patient_queue.patient() == 0
+    assert patient_queue.held_back() == 0
 
 
 async def test_a_key_that_can_no_longer_wait_is_taken_at_once(
@@ -153,9 +153,9 @@ async def test_a_key_that_can_no_longer_wait_is_taken_at_once(
     patient_queue.add("a", can_wait=True)
     patient_queue.add("a")
     patient_queue.add("a", can_wait=True)
-    assert patient_queue.patient() == 0
-    assert await patient_queue.take() == "a"
-    assert not await ready(asyncio.create_task(patient_queue.take()))
+    assert patient_queue.held_back() == 0
+    assert await patient_queue.get() == "a"
+    assert not await ready(asyncio.create_task(patient_queue.get()))
 
 
 async def test_a_key_that_can_wait_is_not_counted_as_the_oldest(
@@ -164,7 +164,7 @@ async def test_a_key_that_can_wait_is_not_counted_as_the_oldest(
     patient_queue.add("a", can_wait=True)
     assert patient_queue.oldest() == 0
     clock.now += 1
-    assert await patient_queue.take() == "a"
+    assert await patient_queue.get() == "a"
     assert patient_queue.oldest() == 0
     patient_queue.add("b")
     assert patient_queue.oldest() == clock.now

@@ -46,18 +46,18 @@ _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 class Operator:
-    """All that runs beside kopf, and what kopf's handlers need of it.
+    """The parts of the operator, which kopf's handlers start, use and stop.
 
     Attributes:
-        reviewer: What answers reviews.
-        webhook: Where they come in.
-        ended: Set when it is to end, or has; kopf waits for whoever waits for it.
-        has_failed: Whether it ended by a fault of a part of it.
+        reviewer: Answers admission reviews.
+        webhook: Receives them.
+        ended: Set when the operator stops or must stop; kopf watches it.
+        has_failed: Whether one of the tasks failed.
 
     Raises:
-        ListenError: An address cannot be had.
+        ListenError: An address cannot be listened on.
         ClusterError: There are no credentials for a cluster.
-        CertificateError: The authorities of callers cannot be used.
+        CertificateError: WEBHOOK_CLIENT_CA_FILE cannot be used.
     """
 
     def __init__(self, settings: OperatorSettings) -> None:
@@ -100,7 +100,7 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
 
     def may_admit(self) -> bool:
-        """Whether this process may answer reviews, now."""
+        """Whether this process may answer reviews now."""
         return (
             self.webhook.is_open
             and self._lease.may_admit()
@@ -108,29 +108,29 @@ class Operator:
         )
 
     async def start(self) -> None:
-        """Returns once all that there is is known, and there is a certificate to serve."""
+        """Start all tasks; return when the cache is filled and a certificate is served."""
         try:
             await self._start()
         except asyncio.CancelledError:
-            # kopf calls no `stop` for what has not started.
+            # kopf does not call the cleanup handler if the startup handler was cancelled.
             await self.stop()
             raise
 
     async def _start(self) -> None:
         await self._http.start(self._settings.health_check_host)
-        self._show_metrics()
+        self._export_gauges()
         for reflector in self._reflectors:
             self._spawn(reflector.run())
         for reflector in self._reflectors:
             await reflector.synced.wait()
         await self._monitor.refresh()
-        for part in (
+        for coroutine in (
             self._status_writer.run(),
             self._lease.run(),
             self._resync_on_new_term(),
             self.reviewer.expire_reservations(),
         ):
-            self._spawn(part)
+            self._spawn(coroutine)
         await self._tls.wait_ready()
         await self._monitor.refresh()
         self._spawn(self._tls.run())
@@ -138,12 +138,13 @@ class Operator:
         self._spawn(self._deletions.run())
 
     async def stop(self) -> None:
-        """Ends all, and gives up the Lease unless something allowed is still to be written."""
+        """Stop all tasks, and release the Lease unless admitted writes are pending."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._reservations:
-            structlog.get_logger().info("leaves the Lease to run out", open=len(self._reservations))
+            log = structlog.get_logger()
+            log.info("lease not released: writes pending", reservations=len(self._reservations))
         else:
             with suppress(ClusterError):
                 await self._lease.release()
@@ -153,37 +154,37 @@ class Operator:
         structlog.get_logger().info("stopped")
 
     async def _resync_on_new_term(self) -> None:
-        """Lists anew whenever the Lease has been taken and nothing older can be written."""
+        """List all objects once in each term, when no write of a former holder can arrive."""
         while True:
             term = self._lease.term
             if self._lease.may_admit() and term != self._synced_term:
                 try:
-                    await asyncio.gather(*(each.list() for each in self._reflectors))
+                    await asyncio.gather(*(reflector.list() for reflector in self._reflectors))
                     self._synced_term = term
-                    # Until now writes failed, and their authors may have been shown the path.
+                    # Writes failed until now, and their errors may have disclosed the path.
                     self._paths.note_outage()
                     structlog.get_logger().info("admitting", term=term)
                 except ClusterError as error:
                     structlog.get_logger().warning(
-                        "cannot list", code=error.code, reason=str(error)
+                        "list failed", code=error.code, reason=str(error)
                     )
             await asyncio.sleep(_TERM_CHECK_SECONDS)
 
-    def _spawn(self, part: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(part)
-        task.add_done_callback(self._on_end)
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._on_task_end)
         self._tasks.append(task)
 
-    def _on_end(self, task: asyncio.Task[None]) -> None:
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            structlog.get_logger().error("a part of the operator failed", exc_info=error)
+            structlog.get_logger().error("operator task failed", exc_info=error)
             self.has_failed = True
             self.ended.set()
 
     def _make_lease(self) -> Lease:
         key = NamespacedName(self._namespace(), self._settings.lease_name)
-        me = self._settings.lease_holder or f"{socket.gethostname()}_{os.getpid()}_{uuid4()}"
-        return Lease(self._cluster, key, me, is_new=lambda: not self._schedule.bookings)
+        identity = self._settings.lease_holder or f"{socket.gethostname()}_{os.getpid()}_{uuid4()}"
+        return Lease(self._cluster, key, identity, is_new=lambda: not self._schedule.bookings)
 
     def _namespace(self) -> str:
         if self._settings.operator_namespace:
@@ -218,7 +219,7 @@ class Operator:
             self._paths.accepted(),
         )
 
-    def _show_metrics(self) -> None:
+    def _export_gauges(self) -> None:
         gauges = Gauges(
             reservations=lambda: len(self._reservations),
             admitting=self.may_admit,
@@ -228,4 +229,4 @@ class Operator:
             unenforced=self._monitor.unenforced,
             foreign_webhooks=lambda: len(self._monitor.foreign),
         )
-        self._metrics.show(self._schedule, self._status_writer.over, gauges)
+        self._metrics.export(self._schedule, self._status_writer.over, gauges)

@@ -1,4 +1,4 @@
-"""The API server, over HTTP: just what the operator asks of it."""
+"""A client of the API server, with the few requests that the operator makes."""
 
 import asyncio
 import json
@@ -17,15 +17,15 @@ from double_booked.operator.objects import GROUP, VERSION, NamespacedName, RawOb
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
-_QUICK = 5.0
-"""Seconds that a request may take that somebody waits for."""
+_ADMISSION_TIMEOUT = 5.0
+"""The timeout of a request on the admission path, in seconds."""
 
-_PATIENT = 60.0
+_BACKGROUND_TIMEOUT = 60.0
 
 _TRIES = 5
 _UNAUTHORIZED = 401
-_AGAIN = {0, _UNAUTHORIZED, 429, 500, 502, 503, 504}
-"""What may pass: no answer, an old token, a busy server."""
+_RETRYABLE = {0, _UNAUTHORIZED, 429, 500, 502, 503, 504}
+"""Failures that may pass: no answer (0), an expired token, a busy server."""
 
 FORBIDDEN = 403
 NOT_FOUND = 404
@@ -34,10 +34,11 @@ GONE = 410
 
 
 class ClusterError(Exception):
-    """The API server refused, or did not answer.
+    """A request to the API server failed.
 
     Attributes:
         code: The HTTP status; 0 without an answer.
+        retry_after: The seconds of the Retry-After header; 0 without one.
     """
 
     def __init__(self, code: int, message: str, retry_after: float = 0.0) -> None:
@@ -47,25 +48,25 @@ class ClusterError(Exception):
 
 
 def login() -> kopf.ConnectionInfo:
-    """The credentials of the pod's service account, else of the kubeconfig.
+    """Return the credentials of the pod's service account, or else of the kubeconfig.
 
     Raises:
-        ClusterError: There are none.
+        ClusterError: There are no credentials, or the kubeconfig is invalid.
     """
     settings = kopf.OperatorSettings()
     try:
-        found = kopf.login_with_service_account(settings=settings)
-        found = found or kopf.login_with_kubeconfig(settings=settings)
+        info = kopf.login_with_service_account(settings=settings)
+        info = info or kopf.login_with_kubeconfig(settings=settings)
     except (OSError, KeyError, kopf.LoginError) as error:
         raise ClusterError(0, f"the kubeconfig cannot be used: {error}") from error
-    if found is None:
+    if info is None:
         raise ClusterError(0, "no cluster: this is no pod, and there is no kubeconfig")
-    return found
+    return info
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What to ask the API server."""
+    """A request to the API server."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
@@ -75,7 +76,7 @@ class _Request:
 
 
 class Cluster:
-    """A connection to the API server, which logs in anew when its token is no longer good."""
+    """A client of the API server; it logs in again when its token has expired."""
 
     def __init__(self, log_in: Callable[[], kopf.ConnectionInfo] = login) -> None:
         self._log_in = log_in
@@ -84,22 +85,22 @@ class Cluster:
 
     @property
     def default_namespace(self) -> str:
-        """That of the credentials."""
+        """The namespace of the credentials."""
         return self._info.default_namespace or "default"
 
     async def get(
         self, path: str, params: Mapping[str, str] | None = None, tries: int = _TRIES
     ) -> Any:  # noqa: ANN401 - JSON
-        """An object, or a list of them."""
-        return await self._ask(_Request("GET", path, params=params), tries)
+        """Get an object, or a list of objects."""
+        return await self._send(_Request("GET", path, params=params), tries)
 
     async def create(self, path: str, content: RawObject) -> Any:  # noqa: ANN401 - JSON
-        """Makes an object; asked once, as it may have come in spite of an error."""
-        return await self._ask(_Request("POST", path, content), 1)
+        """Create an object. There is no retry: it may be stored although the request failed."""
+        return await self._send(_Request("POST", path, content), 1)
 
     async def replace(self, path: str, content: RawObject) -> Any:  # noqa: ANN401 - JSON
-        """Writes a whole object, if its resourceVersion is still the newest."""
-        return await self._ask(_Request("PUT", path, content), 1)
+        """Replace an object, if its resourceVersion is still the newest."""
+        return await self._send(_Request("PUT", path, content), 1)
 
     async def patch(
         self,
@@ -108,104 +109,109 @@ class Cluster:
         kind: str = MERGE_PATCH,
         params: Mapping[str, str] | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
-        """Change fields of an object; return it as it is then."""
-        return await self._ask(_Request("PATCH", path, content, kind, params), _TRIES)
+        """Change fields of an object; return the changed object."""
+        return await self._send(_Request("PATCH", path, content, kind, params), _TRIES)
 
     async def delete(self, path: str, **preconditions: str) -> Any:  # noqa: ANN401 - JSON
-        """Delete an object; return it as it was last, or a Status.
+        """Delete an object; return its last state, or a Status.
 
         Args:
-            path: The object.
+            path: The path of the object.
             preconditions: The `uid` and the `resourceVersion` that it must still have.
 
         Raises:
-            ClusterError: It has not (CONFLICT), or the API server refuses or does not answer.
+            ClusterError: A precondition does not hold (CONFLICT), or the request failed.
         """
         options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
-        return await self._ask(_Request("DELETE", path, options), 1)
+        return await self._send(_Request("DELETE", path, options), 1)
 
     async def lines(
         self, path: str, params: Mapping[str, str], silence: float
     ) -> AsyncIterator[bytes]:
-        """Yields the lines of an answer as they come.
+        """Yield the lines of a response as they arrive.
 
         Args:
-            path: What to ask for.
-            params: Parameters of the request.
-            silence: Seconds without a line after which the connection is given up.
+            path: The path to get.
+            params: The query parameters.
+            silence: Seconds without a line after which the connection counts as dead.
 
         Raises:
-            ClusterError: It is refused, or ends other than in good order.
+            ClusterError: The request failed, or the connection broke.
         """
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_QUICK, sock_read=silence)
-        async with self._answer(_Request("GET", path, params=params), timeout) as answer:
-            rest = b""
-            async for chunk in answer.content.iter_any():
-                *lines, rest = (rest + chunk).split(b"\n")
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=_ADMISSION_TIMEOUT, sock_read=silence
+        )
+        async with self._respond(_Request("GET", path, params=params), timeout) as response:
+            incomplete = b""
+            async for chunk in response.content.iter_any():
+                *lines, incomplete = (incomplete + chunk).split(b"\n")
                 for line in lines:
                     yield line
 
     async def close(self) -> None:
-        """Closes what is open."""
+        """Close all connections."""
         if self._session:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, request: _Request, tries: int) -> Any:  # noqa: ANN401 - JSON
-        """The JSON of an answer; a server that is busy is asked again, ever more slowly."""
-        timeout = aiohttp.ClientTimeout(total=_QUICK if tries == 1 else _PATIENT)
-        for left in reversed(range(tries)):
+    async def _send(self, request: _Request, tries: int) -> Any:  # noqa: ANN401 - JSON
+        """Send a request, with retries and exponential backoff; return the JSON of the response."""
+        timeout = aiohttp.ClientTimeout(
+            total=_ADMISSION_TIMEOUT if tries == 1 else _BACKGROUND_TIMEOUT
+        )
+        for tries_left in reversed(range(tries)):
             try:
-                async with self._answer(request, timeout) as answer:
-                    return json.loads(await answer.read())
+                async with self._respond(request, timeout) as response:
+                    return json.loads(await response.read())
             except ClusterError as error:
-                if not left or error.code not in _AGAIN:
+                if not tries_left or error.code not in _RETRYABLE:
                     raise
-                await asyncio.sleep(error.retry_after or 0.1 * 2 ** (tries - left))
+                await asyncio.sleep(error.retry_after or 0.1 * 2 ** (tries - tries_left))
         raise AssertionError("unreachable")  # pragma: no cover
 
     @asynccontextmanager
-    async def _answer(
+    async def _respond(
         self,
         request: _Request,
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - it is aiohttp's
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        # Else %2F and %2E would be decoded, and dots resolved: a name could reach another object.
+        # Without `encoded`, %2F and %2E would be decoded and dots resolved: a name could then reach
+        # another object.
         url = URL(f"{self._info.server.rstrip('/')}{request.path}", encoded=True)
         try:
-            async with self._open().request(
+            async with self._open_session().request(
                 request.method,
                 url,
                 data=None if request.content is None else json.dumps(request.content).encode(),
                 headers={} if request.content is None else {"Content-Type": request.kind},
                 params=request.params,
                 timeout=timeout,
-            ) as answer:
-                if not answer.ok:
-                    await self._refuse(answer)
-                yield answer
+            ) as response:
+                if not response.ok:
+                    await self._raise_error(response)
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise ClusterError(0, f"the API server does not answer: {reason}") from error
 
-    async def _refuse(self, answer: aiohttp.ClientResponse) -> None:
-        content = await answer.read()
-        if answer.status == _UNAUTHORIZED:
-            await self._renew()
+    async def _raise_error(self, response: aiohttp.ClientResponse) -> None:
+        content = await response.read()
+        if response.status == _UNAUTHORIZED:
+            await self._log_in_again()
         try:
             message = json.loads(content)["message"]
         except (ValueError, KeyError, TypeError):
-            message = answer.reason or ""
-        retry_after = answer.headers.get("Retry-After", "")
+            message = response.reason or ""
+        retry_after = response.headers.get("Retry-After", "")
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0
-        raise ClusterError(answer.status, str(message), seconds)
+        raise ClusterError(response.status, str(message), seconds)
 
-    async def _renew(self) -> None:
-        """Logs in anew for what is asked from now on: tokens of service accounts expire."""
+    async def _log_in_again(self) -> None:
+        """Log in again for later requests: tokens of service accounts expire."""
         self._info = await asyncio.to_thread(self._log_in)
         await self.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             connector = aiohttp.TCPConnector(ssl=self._info.as_ssl_context(), limit=0)
             self._session = aiohttp.ClientSession(
@@ -215,10 +221,10 @@ class Cluster:
 
 
 def url_path(*segments: str) -> str:
-    """Return the path of a URL whose segments are quoted, so that no name leads elsewhere.
+    """Return a URL path with quoted segments, so that no name leads to another path.
 
     Raises:
-        ValueError: A segment is empty, `.` or `..`, which clients and servers resolve even quoted.
+        ValueError: A segment is empty, `.` or `..`; clients and servers resolve these even quoted.
     """
     for segment in segments:
         if segment in {"", ".", ".."}:
@@ -227,7 +233,7 @@ def url_path(*segments: str) -> str:
 
 
 def path_of(plural: str, key: NamespacedName | None = None, namespace: str = "") -> str:
-    """Return the path of an object of ours, or of all, or of all in a namespace."""
+    """Return the path of a Booking or Calendar, or of all of them, or of all in a namespace."""
     base = ("apis", GROUP, VERSION)
     if key:
         return url_path(*base, "namespaces", key.namespace, plural, key.name)

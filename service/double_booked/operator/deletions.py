@@ -1,4 +1,4 @@
-"""Deletes Bookings some time after their end, where they or their Calendars say so."""
+"""Deletes finished Bookings after their ttlSecondsAfterFinished, or that of their Calendars."""
 
 import asyncio
 import time
@@ -14,27 +14,27 @@ from double_booked.operator.objects import Booking, format_time, parse_time
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS
 
-_LOOK_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 _PER_SECOND = 5.0
-"""How many bookings are deleted a second, so that reviews and watches keep up."""
+"""How many bookings are deleted per second, so that reviews and watches keep up."""
 
 _AT_A_TIME = 1000
-_AGAIN_SECONDS = 3600
-"""How long a booking stays that was created after its end: a GitOps tool creates it again."""
+_RECREATED_SECONDS = 3600
+"""How long a booking stays that was created after its end: a GitOps tool would create it again."""
 
 
 def ttl_of(booking: Booking, schedule: Schedule) -> int | None:
-    """Return how many seconds after its end a booking is deleted; None if it is not.
+    """Return the seconds after its end until a booking is deleted; None for never.
 
-    A booking that does not say takes the longest of its calendars' defaults, and stays if one of
-    them has none.
+    A booking without a ttl of its own takes the longest default of its calendars, and is never
+    deleted if one of them has no default.
     """
     if booking.ttl is not None:
         return booking.ttl
     calendars = [schedule.calendars.get(key) for key in booking.calendar_keys()]
     defaults = [calendar.ttl if calendar else None for calendar in calendars]
-    known = [seconds for seconds in defaults if seconds is not None]
-    return max(known) if known and len(known) == len(defaults) else None
+    given = [seconds for seconds in defaults if seconds is not None]
+    return max(given) if given and len(given) == len(defaults) else None
 
 
 def deleted_at(booking: Booking, schedule: Schedule) -> int | None:
@@ -45,7 +45,7 @@ def deleted_at(booking: Booking, schedule: Schedule) -> int | None:
     due = booking.end + seconds * NANOS_PER_SECOND
     created = parse_time(booking.created)
     if created >= booking.end:
-        return max(due, created + _AGAIN_SECONDS * NANOS_PER_SECOND)
+        return max(due, created + _RECREATED_SECONDS * NANOS_PER_SECOND)
     return due
 
 
@@ -55,13 +55,13 @@ class Deletions:
     def __init__(
         self, schedule: Schedule, cluster: Cluster, metrics: Metrics, may_delete: Callable[[], bool]
     ) -> None:
-        """Make it.
+        """Prepare to delete bookings.
 
         Args:
             schedule: The cached objects.
             cluster: The API server.
-            metrics: Where deletions are counted.
-            may_delete: Whether this process is the one that deletes, now.
+            metrics: Counts the deletions.
+            may_delete: Returns whether this process is the one that deletes now.
         """
         self._schedule = schedule
         self._cluster = cluster
@@ -69,18 +69,20 @@ class Deletions:
         self._may_delete = may_delete
 
     async def run(self) -> None:
-        """Delete what is due until it is cancelled."""
+        """Delete due bookings until cancelled."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_CHECK_SECONDS)
             for booking in await self._due():
                 await self._delete(booking)
                 await asyncio.sleep(1 / _PER_SECOND)
 
     async def _due(self) -> list[Booking]:
-        """Return the bookings that are due; reviews go on meanwhile."""
+        """Return the bookings that are due; let reviews run in between."""
         due = []
         now = time.time_ns()
-        has_default = any(each.ttl is not None for each in self._schedule.calendars.values())
+        has_default = any(
+            calendar.ttl is not None for calendar in self._schedule.calendars.values()
+        )
         for number, booking in enumerate(tuple(self._schedule.bookings.values())):
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)
@@ -92,7 +94,7 @@ class Deletions:
         return due
 
     async def _delete(self, booking: Booking) -> None:
-        """Delete a booking that has not changed since, and record it on its calendars."""
+        """Delete a booking unless it has changed, and record an Event on its calendars."""
         if not self._may_delete() or self._schedule.bookings.get(booking.key) is not booking:
             return
         metadata = booking.metadata
@@ -104,7 +106,7 @@ class Deletions:
             if error.code not in {NOT_FOUND, CONFLICT}:
                 self._metrics.deletions.labels("failure").inc()
                 structlog.get_logger().warning(
-                    "cannot delete a finished booking",
+                    "booking deletion failed",
                     booking=str(booking.key),
                     code=error.code,
                     reason=str(error),

@@ -1,4 +1,4 @@
-"""Kubernetes Events about Bookings and Calendars."""
+"""Records Kubernetes Events about Bookings and Calendars."""
 
 from typing import Any, Literal
 from uuid import uuid4
@@ -19,13 +19,13 @@ async def record(
     message: str,
     kind: Literal["Normal", "Warning"] = "Normal",
 ) -> None:
-    """Record an Event; one that the API server does not take is logged.
+    """Record an Event; log it if the API server rejects it.
 
     Args:
         cluster: The API server.
-        about: The object.
-        reason: Why, in one word.
-        message: Why, as a sentence.
+        about: The object that the Event is about.
+        reason: One word in CamelCase.
+        message: A sentence.
         kind: The type of the Event.
     """
     key = about.metadata.key
@@ -34,7 +34,7 @@ async def record(
         await cluster.create(url_path("api", "v1", "namespaces", key.namespace, "events"), event)
     except ClusterError as error:
         structlog.get_logger().warning(
-            "cannot record an Event",
+            "event recording failed",
             kind=type(about).__name__,
             object=str(key),
             code=error.code,
@@ -44,7 +44,7 @@ async def record(
 
 def _event_json(about: Booking | Calendar, reason: str, message: str, kind: str) -> dict[str, Any]:
     key, time = about.metadata.key, now()
-    # Each part of a name between dots ends with a letter or a digit.
+    # The parts of a name between dots must end with a letter or a digit (RFC 1123).
     prefix = key.name[:200].rstrip("-.")
     return {
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""The handlers that kopf calls; the work is done elsewhere."""
+"""The handlers that kopf calls; they delegate to the Operator."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ registry = kopf.OperatorRegistry()
 
 @kopf.on.login(registry=registry)
 def login(**_: Any) -> kopf.ConnectionInfo:
-    """Give kopf the credentials that the rest of the operator uses."""
+    """Return the credentials that the rest of the operator uses."""
     return cluster.login()
 
 
 @kopf.on.startup(registry=registry)
 async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> None:
-    """Fill the cache before kopf listens for reviews."""
+    """Start the operator, and fill its cache, before kopf listens for reviews."""
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.admission.server = memo.webhook
@@ -31,19 +31,19 @@ async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> No
 
 @kopf.on.cleanup(registry=registry)
 async def stop(memo: Operator, **_: Any) -> None:
-    """Let another process admit."""
+    """Stop the operator, so that another process may admit."""
     await memo.stop()
 
 
 @kopf.on.validate(GROUP, VERSION, "bookings", id="bookings", registry=registry)
 async def review_booking(**review: Any) -> None:
-    """Admit a write of a booking, or refuse it."""
+    """Admit or reject a write of a booking."""
     await _review(review["memo"].reviewer.review_booking, **review)
 
 
 @kopf.on.validate(GROUP, VERSION, "calendars", id="calendars", registry=registry)
 async def review_calendar(**review: Any) -> None:
-    """Admit a write of a calendar, and warn if more is booked than it admits."""
+    """Admit or reject a write of a calendar; warn if more is booked than it allows."""
     await _review(review["memo"].reviewer.review_calendar, **review)
 
 
@@ -61,7 +61,10 @@ async def _review(
         warnings += await reviewer(new, old, userinfo, dry_run=dryrun)
     except RejectionError as error:
         structlog.get_logger().info(
-            "refused", object=str(parse_metadata(new).key), code=error.code, reason=str(error)
+            "write rejected",
+            object=str(parse_metadata(new).key),
+            code=error.code,
+            reason=str(error),
         )
         raise kopf.AdmissionError(str(error), code=error.code) from error
     except NotAdmittingError as error:

@@ -1,7 +1,7 @@
-"""Who may admit: the one process that holds a Lease (coordination.k8s.io/v1), with a margin.
+"""Elects the one process that may admit: the holder of a Lease (coordination.k8s.io/v1).
 
-A holder trusts the Lease for less long than others wait before they take it over, each by its
-own clock from its own look, so no two clocks are compared.
+The holder trusts the Lease for a shorter time than the others wait before they take it. Each
+process measures this time from its own last request by its own clock, so no clocks are compared.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ from double_booked.operator.objects import NamespacedName
 from double_booked.operator.reservations import WRITE_SECONDS
 
 DURATION_SECONDS = 15
-"""How long the Lease is over after its last renewal, for others."""
+"""Seconds without renewal after which another replica may take the Lease."""
 
 _MARGIN_SECONDS = 5.0
-_LOOK_SECONDS = 2.0
+_RETRY_SECONDS = 2.0
 _RELEASED = ""
 
 
 def monotonic_boottime() -> float:
-    """Seconds that have passed, also while the machine slept; nothing sets it back."""
+    """Return monotonic seconds that include the time in which the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
 class _ObservedRecord:
-    """A Lease of somebody else, and when it was first seen as it is."""
+    """The last state of another holder's Lease, and when this process first observed it."""
 
     holder: str
     renewed: str
@@ -40,36 +40,36 @@ class _ObservedRecord:
 
 
 class Lease:
-    """A Lease, which this process holds or waits for.
+    """A Lease that this process holds or waits for.
 
     Attributes:
-        term: How often it has been taken.
+        term: How many times this process has acquired it.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         key: NamespacedName,
-        me: str,
+        identity: str,
         is_new: Callable[[], bool],
         clock: Callable[[], float] = monotonic_boottime,
     ) -> None:
-        """Waits for it.
+        """Prepare to acquire the Lease.
 
         Args:
-            cluster: Where it is.
-            key: Its name.
-            me: Whom to write into it; a process that follows another of the same name in place
-                of it takes over at once, as two of one name never run together.
-            is_new: Whether nothing can have been admitted yet, by anybody.
-            clock: In seconds.
+            cluster: The API server.
+            key: The name of the Lease.
+            identity: The holderIdentity of this process. A process with the same identity as the
+                holder takes over at once, as two of one identity never run at the same time.
+            is_new: Returns whether no process can have admitted a write yet.
+            clock: Returns monotonic seconds.
         """
         self.term = 0
         self._admits_from = 0.0
         self._is_new = is_new
         self._cluster = cluster
         self._key = key
-        self._me = me
+        self._identity = identity
         self._clock = clock
         group = ("apis", "coordination.k8s.io", "v1")
         self._path = url_path(*group, "namespaces", key.namespace, "leases")
@@ -77,62 +77,68 @@ class Lease:
         self._held_until = 0.0
         self._was_held = False
         self._observed = _ObservedRecord("", "", 0.0)
-        self._log = structlog.get_logger().bind(lease=str(key), me=me)
+        self._log = structlog.get_logger().bind(lease=str(key), identity=identity)
 
     def is_held(self) -> bool:
-        """Whether it surely is this process's, now."""
+        """Whether this process certainly holds the Lease now."""
         return self._clock() < self._held_until
 
     def may_admit(self) -> bool:
-        """The same, and what a former holder allowed has been written, or never will be."""
+        """Whether this process holds the Lease, and writes admitted by former holders are over."""
         return self.is_held() and self._clock() >= self._admits_from
 
     async def run(self) -> None:
-        """Takes it as soon as it is free, and renews it, until it is cancelled."""
+        """Acquire the Lease once it is free, and renew it, until cancelled."""
         while True:
             try:
                 await self.renew_or_acquire()
             except ClusterError as error:
-                self._log.warning("cannot see to the Lease", code=error.code, reason=str(error))
-            await asyncio.sleep(_LOOK_SECONDS)
+                self._log.warning("lease renewal failed", code=error.code, reason=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def renew_or_acquire(self) -> None:
-        """Renews it if it is ours, takes it if it is free, else notes who has it.
+        """Renew the Lease if this process holds it, or take it if it is free or expired.
 
         Raises:
-            ClusterError: The API server does not answer, or refuses.
+            ClusterError: A request failed.
         """
         try:
-            found = await self._cluster.get(self._own, tries=1)
+            lease = await self._cluster.get(self._own, tries=1)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
             await self._create()
             return
-        holder = found.setdefault("spec", {}).get("holderIdentity") or _RELEASED
-        if holder == self._me:
-            await self._write(found, wait=0.0 if self._was_held else WRITE_SECONDS)
+        holder = lease.setdefault("spec", {}).get("holderIdentity") or _RELEASED
+        if holder == self._identity:
+            await self._write(lease, wait=0.0 if self._was_held else WRITE_SECONDS)
         elif holder == _RELEASED:
-            await self._write(found, wait=0.0)
-        elif self._is_over(found["spec"]):
-            self._log.info("the Lease is over, taking it", former=holder)
-            await self._write(found, wait=WRITE_SECONDS)
+            await self._write(lease, wait=0.0)
+        elif self._is_expired(lease["spec"]):
+            self._log.info("lease expired, taking over", former=holder)
+            await self._write(lease, wait=WRITE_SECONDS)
         else:
             self._on_lost(holder)
 
     async def release(self) -> None:
-        """Gives it up, so that another need not wait; only where nothing allowed is open."""
+        """Release the Lease, so that another process need not wait for it to expire.
+
+        Call it only when every admitted write has been observed.
+
+        Raises:
+            ClusterError: A request failed.
+        """
         if not self.is_held():
             return
         self._held_until = 0.0
-        found = await self._cluster.get(self._own, tries=1)
-        if found["spec"].get("holderIdentity") == self._me:
-            found["spec"]["holderIdentity"] = _RELEASED
-            await self._cluster.replace(self._own, found)
-            self._log.info("gave up the Lease")
+        lease = await self._cluster.get(self._own, tries=1)
+        if lease["spec"].get("holderIdentity") == self._identity:
+            lease["spec"]["holderIdentity"] = _RELEASED
+            await self._cluster.replace(self._own, lease)
+            self._log.info("lease released")
 
-    def _is_over(self, spec: dict[str, Any]) -> bool:
-        """Whether somebody else's has been seen unrenewed for as long as it lasts."""
+    def _is_expired(self, spec: dict[str, Any]) -> bool:
+        """Whether another holder's Lease has gone unrenewed for its full duration, by our clock."""
         now = self._clock()
         holder, renewed = spec["holderIdentity"], spec.get("renewTime") or ""
         if (holder, renewed) != (self._observed.holder, self._observed.renewed):
@@ -142,12 +148,12 @@ class Lease:
 
     def _on_lost(self, holder: str) -> None:
         if self._was_held:
-            self._log.error("the Lease is another's", holder=holder)
+            self._log.error("lease lost", holder=holder)
         self._held_until = 0.0
         self._was_held = False
 
     async def _create(self) -> None:
-        """Makes the Lease; whoever held one that was deleted may have allowed writes just now."""
+        """Create the Lease. If one was deleted, its holder may have admitted writes just now."""
         started = self._clock()
         lease = {
             "apiVersion": "coordination.k8s.io/v1",
@@ -162,43 +168,43 @@ class Lease:
         else:
             self._on_acquired(started, 0.0 if self._is_new() else DURATION_SECONDS + WRITE_SECONDS)
 
-    async def _write(self, found: dict[str, Any], wait: float) -> None:
-        """Renews the Lease, or takes it.
+    async def _write(self, lease: dict[str, Any], wait: float) -> None:
+        """Renew the Lease, or take it.
 
         Args:
-            found: The Lease as it is; its resourceVersion lets one of several takers win.
-            wait: Seconds until writes that a former holder allowed can come no more.
+            lease: The stored Lease; its resourceVersion lets only one of several processes win.
+            wait: Seconds until no write that a former holder admitted can arrive any more.
         """
         started = self._clock()
-        transitions = int(found["spec"].get("leaseTransitions") or 0)
-        if found["spec"].get("holderIdentity") != self._me:
-            found["spec"] |= {"acquireTime": _now()}
+        transitions = int(lease["spec"].get("leaseTransitions") or 0)
+        if lease["spec"].get("holderIdentity") != self._identity:
+            lease["spec"] |= {"acquireTime": _now()}
             transitions += 1
-        found["spec"] |= self._spec(transitions)
+        lease["spec"] |= self._spec(transitions)
         try:
-            await self._cluster.replace(self._own, found)
+            await self._cluster.replace(self._own, lease)
         except ClusterError as error:
             self._ignore_conflict(error)
         else:
             self._on_acquired(started, wait)
 
     def _ignore_conflict(self, error: ClusterError) -> None:
-        """Lets the next look find out, where somebody else was quicker."""
+        """Ignore that another process was quicker; the next request shows who holds the Lease."""
         if error.code != CONFLICT:
             raise error
-        self._log.info("the Lease changed meanwhile")
+        self._log.info("lease write conflict")
 
     def _on_acquired(self, since: float, wait: float) -> None:
         if not self._was_held:
             self._admits_from = self._clock() + wait
             self.term += 1
-            self._log.info("holds the Lease", admits_in=wait)
+            self._log.info("lease acquired", admits_in=wait)
         self._was_held = True
         self._held_until = since + DURATION_SECONDS - _MARGIN_SECONDS
 
     def _spec(self, transitions: int) -> dict[str, Any]:
         return {
-            "holderIdentity": self._me,
+            "holderIdentity": self._identity,
             "leaseDurationSeconds": DURATION_SECONDS,
             "renewTime": _now(),
             "leaseTransitions": transitions,
@@ -206,5 +212,5 @@ class Lease:
 
 
 def _now() -> str:
-    """For people; nothing here compares it."""
+    """Return the time for people to read; no process compares it."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -34,7 +34,7 @@ def operate(settings: OperatorSettings) -> None:
         sys.exit(f"double-booked: {error}")
     except Exception as error:  # noqa: BLE001 - any error ends in one line on stderr
         # kopf re-raises the error that ended one of its own tasks.
-        structlog.get_logger().exception("a part of the operator failed")
+        structlog.get_logger().exception("operator task failed")
         sys.exit(f"double-booked: the operator failed: {error!r}")
 
 

@@ -18,7 +18,7 @@ from double_booked.operator.schedule import Schedule
 from double_booked.runtime.metrics import CertificateMetrics, new_registry
 
 MAX_SERIES = 500
-"""How many calendars have series of their own; the others are summed in one without names."""
+"""The most calendars with series of their own; the others are summed in one without names."""
 
 UNENFORCED_REASONS = (
     "FailurePolicyIgnore",
@@ -33,13 +33,13 @@ _REVIEW_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What the parts of the operator report at each scrape.
+    """Functions that return the gauges of the operator's parts at each scrape.
 
     Attributes:
         reservations: How many admitted writes have not been observed.
         admitting: Whether this process may answer reviews.
         lag: Seconds that the oldest change has waited for its verdicts.
-        details: How many statuses wait that differ only in whom a booking conflicts with.
+        details: How many pending statuses differ only in whom a booking conflicts with.
         webhook_configured: Whether the webhook's configuration sends reviews to this operator.
         unenforced: How many calendars of policy Reject are not enforced, by reason.
         foreign_webhooks: How many webhooks of others review the same namespaces, or may.
@@ -54,7 +54,7 @@ class Gauges:
     foreign_webhooks: Callable[[], int]
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metrics."""
+        """Yield the gauges."""
         values: tuple[tuple[str, str, float], ...] = (
             ("reservations", "Admitted writes that have not been observed.", self.reservations()),
             ("admitting", "Whether this process may answer reviews.", self.admitting()),
@@ -84,7 +84,7 @@ class Gauges:
         yield self._unenforced()
 
     def _unenforced(self) -> Metric:
-        """Return the calendars that are not enforced; each reason is there from the start."""
+        """Return how many calendars are not enforced; every reason has a series from the start."""
         family = GaugeMetricFamily(
             "double_booked_operator_unenforced_calendars",
             "Calendars of policy Reject whose new bookings are not reviewed, or not always.",
@@ -139,23 +139,23 @@ class Metrics:
         for result in ("success", "failure"):
             self.deletions.labels(result)
 
-    def show(
+    def export(
         self,
         schedule: Schedule,
         over: Mapping[NamespacedName, tuple[NamespacedName, ...]],
         gauges: Gauges,
     ) -> None:
-        """Export the cached objects, counted at each scrape.
+        """Export gauges, and counts of the cached objects, which are collected at each scrape.
 
         Args:
             schedule: The cached objects.
             over: The calendars that each double-booked booking puts over their capacity.
             gauges: What the other parts report.
         """
-        self.registry.register(_Holdings(schedule, over, gauges))
+        self.registry.register(_CacheCollector(schedule, over, gauges))
 
 
-class _Holdings(Collector):
+class _CacheCollector(Collector):
     def __init__(
         self,
         schedule: Schedule,
@@ -195,7 +195,7 @@ class _Holdings(Collector):
         self, name: str, text: str, values: Mapping[NamespacedName, int]
     ) -> GaugeMetricFamily:
         family = GaugeMetricFamily(name, text, labels=("namespace", "calendar"))
-        # The largest are told by name, so that none that matters hides among the others.
+        # The largest counts keep their names, since these calendars matter most.
         ranked = sorted(values, key=lambda key: (-values[key], key))
         for key in sorted(ranked[:MAX_SERIES]):
             family.add_metric((key.namespace, key.name), values[key])

@@ -1,4 +1,4 @@
-"""Keeps what is known of one kind of objects equal to the cluster: a list, then a watch."""
+"""Keeps the cache of one kind of object up to date: a list, then a watch."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from double_booked.operator.store import CachedObject, Kind, Store
 _PAGE = "500"
 _WATCH_SECONDS = 240
 _SILENCE_SECONDS = 120.0
-"""Watches bring a bookmark a minute; without one their connection is taken for dead."""
+"""A watch brings a bookmark every minute; without one its connection counts as dead."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 
@@ -24,7 +24,7 @@ class Reflector:
     """Lists and watches a kind, in a namespace or in all.
 
     Attributes:
-        synced: Set once a whole list has been taken in.
+        synced: Set once a complete list has been cached.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Reflector:
         self._log = structlog.get_logger().bind(kind=kind.plural, namespace=namespace)
 
     async def run(self) -> None:
-        """List and watch until it is cancelled; try what fails again, ever more slowly."""
+        """List and watch until cancelled; retry after errors, with exponential backoff."""
         pause = _FIRST_PAUSE
         while True:
             started = monotonic()
@@ -56,41 +56,41 @@ class Reflector:
                 await self._watch()
                 pause = _FIRST_PAUSE
             except ClusterError as error:
-                if monotonic() - started > _LONGEST_PAUSE:  # it worked for a while
+                if monotonic() - started > _LONGEST_PAUSE:  # it worked before it failed
                     pause = _FIRST_PAUSE
                 self._on_error()
                 if error.code == GONE:
                     self._version = ""
-                    self._log.info("watch is too old, listing anew")
+                    self._log.info("watch expired, listing again")
                 else:
-                    self._log.warning("cannot watch", code=error.code, reason=str(error))
-                # Many operators that lost one API server do not come back all at once.
+                    self._log.warning("watch failed", code=error.code, reason=str(error))
+                # Jitter, so that operators that lost the same API server do not return all at once.
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def list(self) -> None:
-        """Takes in all that there is now.
+        """List all objects and replace the cached ones.
 
         Raises:
-            ClusterError: The list could not be had whole; nothing was taken in.
+            ClusterError: A page of the list is missing; nothing was replaced.
         """
-        found: list[CachedObject] = []
-        proceed = ""
+        objects: list[CachedObject] = []
+        token = ""
         while True:
-            params = {"limit": _PAGE} | ({"continue": proceed} if proceed else {})
+            params = {"limit": _PAGE} | ({"continue": token} if token else {})
             page = await self._cluster.get(self._path, params)
-            found += (self._store.parse(self._kind, raw) for raw in page["items"])
-            proceed = page["metadata"].get("continue", "")
-            if not proceed:
+            objects += (self._store.parse(self._kind, raw) for raw in page["items"])
+            token = page["metadata"].get("continue", "")
+            if not token:
                 break
         version = page["metadata"]["resourceVersion"]
-        self._store.replace_all(self._kind, found, int(version), self._namespace)
+        self._store.replace_all(self._kind, objects, int(version), self._namespace)
         self._version = version
         self.synced.set()
-        self._log.info("listed", objects=len(found))
+        self._log.info("listed", objects=len(objects))
 
     async def _watch(self) -> None:
-        """Takes in what changes from the last version on, until the API server ends the watch."""
+        """Apply changes from the last resourceVersion on, until the API server ends the watch."""
         params = {
             "watch": "1",
             "allowWatchBookmarks": "true",
@@ -99,9 +99,9 @@ class Reflector:
         }
         async for line in self._cluster.lines(self._path, params, _SILENCE_SECONDS):
             if line.strip():
-                self._take(_parse(line))
+                self._apply(_parse(line))
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _apply(self, event: dict[str, Any]) -> None:
         kind, raw = event["type"], event["object"]
         if kind == "ERROR":
             raise ClusterError(int(raw.get("code") or 0), str(raw.get("message", "")))
@@ -117,5 +117,5 @@ def _parse(line: bytes) -> dict[str, Any]:
     try:
         event: dict[str, Any] = json.loads(line)
     except ValueError as error:
-        raise ClusterError(0, "the watch holds a line that is no JSON") from error
+        raise ClusterError(0, "a line of the watch is not JSON") from error
     return event

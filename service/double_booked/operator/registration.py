@@ -1,4 +1,4 @@
-"""The webhook's registration: the part of its configuration that the operator keeps."""
+"""Keeps the webhook configuration up to date: the path, and the authority to trust."""
 
 import base64
 from collections.abc import Collection
@@ -20,63 +20,63 @@ from double_booked.operator.objects import GROUP, RawObject
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 FIELD_MANAGER = "double-booked-operator"
 
-_PLAIN_LOOKS = 3
-"""How many looks in a row find the path of an older chart before it is replaced. A rollback to
-that chart ends this process within seconds, and the former operator answers at no other path."""
+_PLAIN_PATH_READS = 3
+"""How many reads in a row must find the path of an older chart before it is replaced. A rollback to
+that chart ends this process within seconds, and the older operator answers at no other path."""
 
 
 class Registration:
-    """What a ValidatingWebhookConfiguration says of where to ask, and whom to trust there."""
+    """The path and the caBundle in a ValidatingWebhookConfiguration, which the operator writes."""
 
     def __init__(self, cluster: Cluster, configuration: str, hosts: Collection[str]) -> None:
-        """Make it.
+        """Prepare to write them.
 
         Args:
             cluster: The API server.
             configuration: The name of the ValidatingWebhookConfiguration.
-            hosts: The names of this operator; webhooks that call others are left alone.
+            hosts: The host names of this operator; webhooks that call other hosts stay as they are.
         """
         self._cluster = cluster
         self._path = f"{CONFIGURATIONS}{url_path(configuration)}"
         self._hosts = hosts
         self._has_written = False
-        self._plain_looks = 0
+        self._plain_path_reads = 0
 
     async def write(self, secret: str, authorities: bytes | None) -> bool:
         """Write the path of reviews, and the authorities to trust.
 
         Args:
             secret: The secret part of the path.
-            authorities: PEM; None where somebody else writes them.
+            authorities: PEM; None if another controller writes the caBundle.
 
         Returns:
-            Whether the configuration said so already.
+            Whether the configuration was already up to date.
 
         Raises:
-            ClusterError: The API server does not answer, or refuses.
+            ClusterError: A request failed.
         """
-        found = await self._cluster.get(self._path)
-        changes = self._changes(found, secret, authorities)
-        is_left = self._is_left_plain(found)
-        if changes and not is_left:
-            found = await self._cluster.patch(
+        configuration = await self._cluster.get(self._path)
+        changes = self._changes(configuration, secret, authorities)
+        must_wait = self._may_be_rolled_back(configuration)
+        if changes and not must_wait:
+            configuration = await self._cluster.patch(
                 self._path,
                 {"webhooks": changes},
                 STRATEGIC_MERGE_PATCH,
                 {"fieldManager": FIELD_MANAGER},
             )
-            names = [each["name"] for each in changes]
+            names = [change["name"] for change in changes]
             structlog.get_logger().info("webhook registered", webhooks=names)
         self._has_written = True
-        await self._disown(found)
+        await self._disown(configuration)
         return not changes
 
     def _changes(
-        self, found: RawObject, secret: str, authorities: bytes | None
+        self, configuration: RawObject, secret: str, authorities: bytes | None
     ) -> list[dict[str, Any]]:
         bundle = base64.b64encode(authorities).decode() if authorities else None
         changes = []
-        for kind, webhook in _webhooks(found, self._hosts):
+        for kind, webhook in _webhooks(configuration, self._hosts):
             client = webhook["clientConfig"]
             change: dict[str, Any] = {}
             if address_of(client)[1] != path_for(kind, secret):
@@ -87,45 +87,47 @@ class Registration:
                 changes.append({"name": webhook["name"], "clientConfig": change})
         return changes
 
-    def _is_left_plain(self, found: RawObject) -> bool:
-        """Whether an older chart has just written its path, and this process is about to end."""
-        webhooks = _webhooks(found, self._hosts)
-        is_plain = any(address_of(each["clientConfig"])[1] == f"/{kind}" for kind, each in webhooks)
-        self._plain_looks = self._plain_looks + 1 if is_plain and self._has_written else 0
-        return 0 < self._plain_looks < _PLAIN_LOOKS
+    def _may_be_rolled_back(self, configuration: RawObject) -> bool:
+        """Whether an older chart has just written its path, and this process will soon end."""
+        webhooks = _webhooks(configuration, self._hosts)
+        is_plain = any(
+            address_of(webhook["clientConfig"])[1] == f"/{kind}" for kind, webhook in webhooks
+        )
+        self._plain_path_reads = self._plain_path_reads + 1 if is_plain and self._has_written else 0
+        return 0 < self._plain_path_reads < _PLAIN_PATH_READS
 
-    async def _disown(self, found: RawObject) -> None:
-        """Give up the ownership of the fields that were written.
+    async def _disown(self, configuration: RawObject) -> None:
+        """Remove this operator from the managers of the written fields.
 
-        An older chart renders `path`, and Helm 4 applies server-side: a rollback to that chart
-        would fail on a field that somebody owns with another value.
+        An older chart renders `path`, and Helm 4 applies server-side. A rollback to that chart
+        would fail on a field that another manager owns with another value.
         """
-        owners = found["metadata"].get("managedFields") or []
-        others = [each for each in owners if each.get("manager") != FIELD_MANAGER]
-        # Without any owner, the API server takes all fields for somebody's.
+        owners = configuration["metadata"].get("managedFields") or []
+        others = [owner for owner in owners if owner.get("manager") != FIELD_MANAGER]
+        # If the last owner is removed, the API server assigns all fields to a new one.
         if len(others) == len(owners) or not others:
             return
-        version = found["metadata"]["resourceVersion"]
+        version = configuration["metadata"]["resourceVersion"]
         metadata = {"resourceVersion": version, "managedFields": others}
         try:
             await self._cluster.patch(self._path, {"metadata": metadata})
         except ClusterError as error:
-            if error.code != CONFLICT:  # else the next look does it
+            if error.code != CONFLICT:  # the next write does it
                 raise
 
 
-def _webhooks(found: RawObject, hosts: Collection[str]) -> list[tuple[str, RawObject]]:
-    """Return the webhooks that call an operator of some names, each with the kind it is for."""
+def _webhooks(configuration: RawObject, hosts: Collection[str]) -> list[tuple[str, RawObject]]:
+    """Return the webhooks that call one of some hosts, each with its kind."""
     kinds = {f"{kind}.{GROUP}": kind for kind in KINDS}
     return [
-        (kinds[each["name"]], each)
-        for each in found.get("webhooks") or ()
-        if each["name"] in kinds and address_of(each["clientConfig"])[0] in hosts
+        (kinds[webhook["name"]], webhook)
+        for webhook in configuration.get("webhooks") or ()
+        if webhook["name"] in kinds and address_of(webhook["clientConfig"])[0] in hosts
     ]
 
 
 def _with_path(client: RawObject, path: str) -> dict[str, Any]:
-    """Return the change that gives a clientConfig another path."""
+    """Return the patch that gives a clientConfig another path."""
     if "service" in client:
         return {"service": {"path": path}}
     return {"url": urlsplit(client["url"])._replace(path=path).geturl()}

@@ -1,4 +1,4 @@
-"""Answers admission reviews: a write is checked and its time reserved in one step."""
+"""Answers admission reviews: checks a write and reserves its time in one step."""
 
 import asyncio
 import time
@@ -45,22 +45,22 @@ from double_booked.operator.reservations import Reservation, TooManyReservations
 from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
 MAX_RECHECKED = 50
-"""How many bookings in the way are looked at before a refusal; of more than that none is."""
+"""The most conflicting bookings that are read again before a rejection; more are trusted."""
 
 INVALID = 422
 
-_ROUNDS = 3
-_SETTLE_SECONDS = 1.0
+_MAX_RECHECKS = 3
+_EXPIRY_CHECK_SECONDS = 1.0
 
 
 _Object = TypeVar("_Object")
 
 
 class RejectionError(Exception):
-    """A write is refused; the message says why.
+    """A write is rejected; the message says why.
 
     Attributes:
-        code: The HTTP status that the caller gets.
+        code: The HTTP status that the client receives.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -73,7 +73,7 @@ class NotAdmittingError(Exception):
 
 
 class Reviewer:
-    """Answers reviews from the cache, after a look at what is in the way."""
+    """Answers reviews from the cache; before it rejects a write, it reads the others again."""
 
     def __init__(
         self, view: CapacityView, store: Store, cluster: Cluster, may_admit: Callable[[], bool]
@@ -86,17 +86,17 @@ class Reviewer:
     async def review_booking(
         self, new: RawObject, old: RawObject | None, user: RawObject, *, dry_run: bool
     ) -> list[str]:
-        """Admit a booking, and reserve the time that it adds; return warnings.
+        """Admit a booking and reserve the time that it adds; return warnings.
 
         Args:
-            new: The booking as it would be.
-            old: The booking as it is; None for one that is created.
-            user: Who writes it, as the review's userInfo.
-            dry_run: Whether it is not written in the end.
+            new: The booking as it would be stored.
+            old: The stored booking; None for a CREATE.
+            user: The userInfo of the review.
+            dry_run: Whether the write will not be stored.
 
         Raises:
-            RejectionError: It cannot be used, would put a calendar over its capacity, or replaces a
-                booking that the user may not delete.
+            RejectionError: Its spec is invalid, it would put a calendar over its capacity, or it
+                replaces a booking that the user may not delete.
             NotAdmittingError: Another process may be answering reviews.
         """
         before = parse_booking_lenient(old) if old else None
@@ -104,7 +104,7 @@ class Reviewer:
             return []
         wanted = _usable(parse_booking, new)
         await self._check_replaced(wanted, before, user)
-        if before and self._takes_no_more(wanted, before):
+        if before and self._adds_nothing(wanted, before):
             return []
         await self._fetch_missing_calendars(wanted)
         warnings = await self._admit(wanted, before, dry_run=dry_run)
@@ -120,10 +120,10 @@ class Reviewer:
         *,
         dry_run: bool,
     ) -> list[str]:
-        """Admit a calendar; return a warning if more is booked than it would admit.
+        """Admit a calendar; return a warning if more is booked on it than its new rules allow.
 
         Raises:
-            RejectionError: It cannot be used.
+            RejectionError: Its spec is invalid.
             NotAdmittingError: Another process may be answering reviews.
         """
         wanted = _usable(parse_calendar, new)
@@ -134,50 +134,51 @@ class Reviewer:
         return capacity_warnings(wanted, self._view.schedule)
 
     async def expire_reservations(self) -> None:
-        """Release reservations whose write surely came or never will, until it is cancelled."""
+        """Release reservations whose time is over, until cancelled."""
         while True:
-            await asyncio.sleep(_SETTLE_SECONDS)
+            await asyncio.sleep(_EXPIRY_CHECK_SECONDS)
             for reservation in self._view.reservations.expired():
                 try:
                     await self.expire(reservation)
                 except ClusterError as error:
                     structlog.get_logger().warning(
-                        "cannot settle a reservation", code=error.code, reason=str(error)
+                        "reservation check failed", code=error.code, reason=str(error)
                     )
                     break
 
     async def expire(self, reservation: Reservation) -> None:
-        """Release a reservation whose write surely came or never will.
+        """Read a reserved object, and release its reservation.
 
         Raises:
-            ClusterError: No look is possible; the reservation stays.
+            ClusterError: The object cannot be read; the reservation stays.
         """
         kind = BOOKINGS if isinstance(reservation.wanted, Booking) else CALENDARS
         await self._refresh(kind, reservation.metadata.key, tries=5)
-        # Had the write come, the look would have released the reservation.
+        # If the write was stored, the refresh has already released the reservation.
         self._view.reservations.expire(reservation)
 
     async def _admit(self, wanted: Booking, before: Booking | None, *, dry_run: bool) -> list[str]:
-        """Reserve the time of a booking if it fits, after a look at what is in the way.
+        """Reserve the time of a booking if it fits, and return warnings.
 
         Raises:
             RejectionError: It does not fit.
         """
         overlaps = find_overlaps(wanted, before, self._view)
-        for _ in range(_ROUNDS):
-            in_the_way = _rejecting(overlaps)
-            if not in_the_way:
+        for _ in range(_MAX_RECHECKS):
+            rejecting = _rejecting(overlaps)
+            if not rejecting:
                 break
-            is_changed = await self._recheck_conflicts(in_the_way)
+            is_changed = await self._recheck_conflicts(rejecting)
             overlaps = find_overlaps(wanted, before, self._view)
             if not is_changed:
                 break
-        # No await since the overlaps were found: of two reviews, one sees what the other took.
-        if refused := _rejecting(overlaps):
+        # There is no await between find_overlaps and _reserve, so of two concurrent reviews the
+        # second sees the reservation of the first.
+        if rejecting := _rejecting(overlaps):
             free = next_free_time(wanted, self._view, time.time_ns())
             # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
             # apply retries for seconds, and server-side apply advises --force-conflicts.
-            raise RejectionError(FORBIDDEN, rejection_message(wanted, refused, free))
+            raise RejectionError(FORBIDDEN, rejection_message(wanted, rejecting, free))
         self._reserve(wanted, before, dry_run=dry_run)
         return [warning_message(overlap) for overlap in overlaps]
 
@@ -193,8 +194,8 @@ class Reviewer:
         except TooManyReservationsError as error:
             raise RejectionError(FORBIDDEN, f"{wanted.metadata.key.name}: {error}") from error
 
-    def _takes_no_more(self, wanted: Booking, before: Booking) -> bool:
-        """Whether a booking takes nothing that it had not, and still counts once with others."""
+    def _adds_nothing(self, wanted: Booking, before: Booking) -> bool:
+        """Whether a booking takes no more time, and still counts once with all that it replaced."""
         start, end = wanted.occupies(0)
         first, last = before.occupies(0)
         return (
@@ -209,8 +210,8 @@ class Reviewer:
     ) -> None:
         """Check that a user may replace the bookings that a write adds to `replaces`.
 
-        A booking gives way to one that replaces it, as if it were deleted, so the right to
-        delete it is what the user needs. Names of bookings that do not exist are allowed.
+        A replaced booking loses its time as if it were deleted, so the user needs the right to
+        delete it. Names of bookings that do not exist are allowed.
         """
         named_before = before.replaces if before else ()
         added = [
@@ -226,7 +227,9 @@ class Reviewer:
             allowed = await asyncio.gather(*(self._may_delete(key, user) for key in existing))
         except ClusterError as error:
             raise NotAdmittingError(f"cannot check who may be replaced: {error}") from error
-        denied = [key.name for key, may in zip(existing, allowed, strict=True) if not may]
+        denied = [
+            key.name for key, is_allowed in zip(existing, allowed, strict=True) if not is_allowed
+        ]
         if denied:
             raise RejectionError(
                 FORBIDDEN,
@@ -245,12 +248,12 @@ class Reviewer:
         return bool(answer.get("status", {}).get("allowed"))
 
     async def _fetch_missing_booking(self, key: NamespacedName) -> None:
-        """Look for a booking that is not cached: it may come in the same apply."""
+        """Get a booking that is not cached: the same apply may have created it."""
         if not self._view.exists(key):
             await self._refresh(BOOKINGS, key)
 
     async def _fetch_missing_calendars(self, wanted: Booking) -> None:
-        """Look for calendars that are not cached: they may come in the same apply."""
+        """Get calendars that are not cached: the same apply may have created them."""
         for key in wanted.calendar_keys():
             if key not in self._view.schedule.calendars:
                 try:
@@ -259,20 +262,20 @@ class Reviewer:
                     raise NotAdmittingError(f"cannot look for calendar {key}: {error}") from error
 
     async def _recheck_conflicts(self, overlaps: Iterable[Overlap]) -> bool:
-        """Look whether what is in the way is there still; return whether anything changed."""
+        """Read conflicting bookings again; return whether any of them changed."""
         keys = {key for overlap in overlaps for key in overlap.others}
         if len(keys) > MAX_RECHECKED:
             return False
         versions = {key: self._store.version_of(BOOKINGS, key) for key in keys}
-        looks = (self._refresh(BOOKINGS, key) for key in sorted(keys))
-        for failure in await asyncio.gather(*looks, return_exceptions=True):
+        refreshes = (self._refresh(BOOKINGS, key) for key in sorted(keys))
+        for failure in await asyncio.gather(*refreshes, return_exceptions=True):
             if failure is not None and not isinstance(failure, ClusterError):
                 raise failure
-        # The watch may have brought the change while the look was under way.
+        # The watch may have brought a change in the meantime.
         return versions != {key: self._store.version_of(BOOKINGS, key) for key in keys}
 
     async def _refresh(self, kind: Kind, key: NamespacedName, tries: int = 1) -> None:
-        """Get an object from the API server, and cache it as it is."""
+        """Get an object from the API server, and cache its state."""
         cached = self._store.version_of(kind, key)
         try:
             raw = await self._cluster.get(path_of(kind.plural, key), tries=tries)
@@ -285,7 +288,7 @@ class Reviewer:
 
 
 def _deletion_review(key: NamespacedName, user: RawObject) -> dict[str, Any]:
-    """Return the question whether a user may delete a booking."""
+    """Return the LocalSubjectAccessReview that asks whether a user may delete a booking."""
     return {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "LocalSubjectAccessReview",
@@ -307,7 +310,7 @@ def _deletion_review(key: NamespacedName, user: RawObject) -> dict[str, Any]:
 
 
 def _rejecting(overlaps: Iterable[Overlap]) -> list[Overlap]:
-    """Return the overlaps on calendars that reject."""
+    """Return the overlaps on calendars of policy Reject."""
     return [overlap for overlap in overlaps if overlap.rules.rejects]
 
 

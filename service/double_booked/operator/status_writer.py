@@ -1,4 +1,4 @@
-"""Keeps the status of every Booking and Calendar true, as what is cached changes."""
+"""Keeps the status of every Booking and Calendar up to date when the cache changes."""
 
 import asyncio
 from collections import Counter
@@ -27,29 +27,29 @@ from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS, CALENDARS, CachedObject, Kind, Store
 from double_booked.operator.work_queue import WorkQueue
 
-_TOGETHER_SECONDS = 0.02
-"""Changes that come within it are looked at together."""
+_BATCH_SECONDS = 0.02
+"""Changes within this time are processed together."""
 
 _REST = 2
-"""How many times as long as it took to compute statuses is waited before the next time."""
+"""The pause after a round, as a multiple of its duration, so that reviews are not delayed."""
 
 _DETAILS_SECONDS = 2.0
-"""How long a status waits that differs only in whom a booking conflicts with.
+"""How long a change of a status waits if it only affects whom a booking conflicts with.
 
-Where 1,000 bookings overlap, each change of one changes these details of all: verdicts come first,
-and details that change several times are written once.
+Where 1,000 bookings overlap, a change of one changes these details of all. Verdicts are written
+first, and details that change several times are written once.
 """
 
-_AGAIN_SECONDS = 10.0
+_RETRY_SECONDS = 10.0
 _WRITERS = 8
-_AT_A_TIME = 500
+_BATCH_SIZE = 500
 
 
 class StatusWriter:
-    """Computes the statuses that changes affect, and writes those that are no longer true.
+    """Computes the statuses that changes affect, and writes those that differ from the stored ones.
 
     Attributes:
-        over: The calendars that each double-booked booking puts over their capacity.
+        over: The calendars on which each double-booked booking is over the capacity.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class StatusWriter:
         metrics: Metrics,
         enforcement: Callable[[Calendar], Enforcement],
     ) -> None:
-        """Make it.
+        """Prepare to write statuses.
 
         Args:
             schedule: The cached objects.
-            store: Takes the objects as the API server returns them after a write.
+            store: Caches the objects that the API server returns after a write.
             cluster: The API server.
-            metrics: Where rounds and errors are counted.
+            metrics: Counts rounds and errors.
             enforcement: Returns whether new bookings on a calendar are reviewed.
         """
         self.over: dict[NamespacedName, tuple[NamespacedName, ...]] = {}
@@ -84,15 +84,15 @@ class StatusWriter:
         self._writes: WorkQueue[tuple[Kind, NamespacedName]] = WorkQueue(_DETAILS_SECONDS)
 
     def on_change(self, old: CachedObject | None, new: CachedObject | None) -> None:
-        """Note a change: what an object was and what it is may each affect others."""
+        """Queue the bookings that a change affects, by the old and by the new object."""
         if isinstance(old, Calendar) or isinstance(new, Calendar):
-            self._note_calendar(old, new)
+            self._on_calendar_change(old, new)
         elif self._is_unaffected(old, new):
             return
-        for each in (old, new):
-            if isinstance(each, Booking):
-                self._changed.append(each)
-                self._queue_calendars(each.calendar_keys())
+        for booking in (old, new):
+            if isinstance(booking, Booking):
+                self._changed.append(booking)
+                self._queue_calendars(booking.calendar_keys())
         if isinstance(old, Booking) and new is None:
             self._wanted.pop(old.key, None)
             self._count(old.key, ())
@@ -101,28 +101,28 @@ class StatusWriter:
             self._wake.set()
 
     def on_enforcement_change(self) -> None:
-        """Note that it may have changed whether new bookings are reviewed."""
+        """Queue all calendars: their condition Enforced may have changed."""
         self._queue_calendars(self._schedule.calendars)
 
     def _is_unaffected(self, old: CachedObject | None, new: CachedObject | None) -> bool:
-        """Whether no status can change: nothing that matters did, or it was our own write."""
+        """Whether a change affects no status: only unrelated fields changed, or our own write."""
         if not isinstance(old, Booking) or not isinstance(new, Booking):
             return False
         if _relevant_fields(old) != _relevant_fields(new):
             return False
         return new.status in {old.status, self._writing.get(new.key, old.status)}
 
-    def _note_calendar(self, old: CachedObject | None, new: CachedObject | None) -> None:
-        """Note what is on a calendar too, if its rules changed."""
-        is_other = _rules_of(old) != _rules_of(new)
-        for key in {each.metadata.key for each in (old, new) if each}:
+    def _on_calendar_change(self, old: CachedObject | None, new: CachedObject | None) -> None:
+        """Queue a calendar, and the bookings on it if its rules changed."""
+        has_new_rules = _rules_of(old) != _rules_of(new)
+        for key in {cached.metadata.key for cached in (old, new) if cached}:
             self._queue_calendars([key])
-            if is_other:
-                on_it = self._schedule.bookings_on(key)
-                self._changed += (self._schedule.bookings[each] for each in on_it)
+            if has_new_rules:
+                names = self._schedule.bookings_on(key)
+                self._changed += (self._schedule.bookings[name] for name in names)
 
     async def run(self) -> None:
-        """Work until it is cancelled."""
+        """Compute and write statuses until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._compute_rounds())
             for _ in range(_WRITERS):
@@ -135,22 +135,22 @@ class StatusWriter:
         return monotonic() - oldest if oldest else 0.0
 
     def pending_details(self) -> int:
-        """Return how many statuses wait that differ only in whom a booking conflicts with."""
-        return self._writes.patient()
+        """Return how many pending statuses differ only in whom a booking conflicts with."""
+        return self._writes.held_back()
 
     async def _compute_rounds(self) -> None:
-        took = 0.0
+        seconds = 0.0
         while True:
             await self._wake.wait()
-            await asyncio.sleep(max(_TOGETHER_SECONDS, _REST * took))
+            await asyncio.sleep(max(_BATCH_SECONDS, _REST * seconds))
             started = monotonic()
             with self._metrics.reconciling.time():
                 await self._compute_round()
-            took = monotonic() - started
+            seconds = monotonic() - started
 
     async def _compute_round(self) -> None:
-        """Compute what the first of the changes affect, and queue what is to be written."""
-        changed, self._changed = self._changed[:_AT_A_TIME], self._changed[_AT_A_TIME:]
+        """Process one batch of changes, small enough that admission reviews are not delayed."""
+        changed, self._changed = self._changed[:_BATCH_SIZE], self._changed[_BATCH_SIZE:]
         self._computing_since = self._since
         if not self._changed:
             self._wake.clear()
@@ -161,7 +161,7 @@ class StatusWriter:
         self._computing_since = 0.0
 
     def _queue_status(self, key: NamespacedName, outcome: Outcome) -> None:
-        """Count a booking, and queue its status if that is to be written."""
+        """Count a booking, and queue its status if it differs from the stored one."""
         cached = self._schedule.bookings.get(key)
         if cached is None:
             return
@@ -174,7 +174,7 @@ class StatusWriter:
         )
 
     def _count(self, key: NamespacedName, over: tuple[NamespacedName, ...]) -> None:
-        """Keep count of the double-booked bookings by calendar."""
+        """Update the number of double-booked bookings of each calendar."""
         before = self.over.pop(key, ())
         if over:
             self.over[key] = over
@@ -193,7 +193,7 @@ class StatusWriter:
 
     async def _write_queued(self) -> None:
         while True:
-            kind, key = await self._writes.take()
+            kind, key = await self._writes.get()
             try:
                 await (self._write_booking(key) if kind is BOOKINGS else self._write_calendar(key))
             finally:
@@ -203,7 +203,7 @@ class StatusWriter:
         cached, status = self._schedule.bookings.get(key), self._wanted.get(key)
         if cached is None or status is None:
             return
-        # Of a newer spec a status is computed soon.
+        # If the spec is newer, another status is about to be computed.
         if cached.status != status and cached.metadata.generation == status.generation:
             content = booking_status_json(cached.status, status)
             self._writing[key] = status
@@ -211,8 +211,8 @@ class StatusWriter:
             del self._writing[key]
             if not is_written:
                 return
-            was = cached.status.verdict if cached.status else ""
-            if "True" in {was, status.verdict} and was != status.verdict:
+            before = cached.status.verdict if cached.status else ""
+            if "True" in {before, status.verdict} and before != status.verdict:
                 await self._record(cached, status)
         if self._wanted.get(key) is status:
             del self._wanted[key]
@@ -227,12 +227,12 @@ class StatusWriter:
             await self._write(CALENDARS, cached, calendar_status_json(cached.status, status))
 
     async def _write(self, kind: Kind, cached: CachedObject, status: dict[str, Any]) -> bool:
-        """Write a status; return whether it was.
+        """Write a status; return whether it was written.
 
-        An object that is gone, or another by now, has no use for it; that comes as news.
+        Ignore that the object was deleted or replaced: the watch reports that.
         """
         metadata = cached.metadata
-        # The uid is a condition: the API server refuses where it is another.
+        # The uid is a precondition: the API server answers 409 if the object is another one.
         content = {"metadata": {"uid": metadata.uid}, "status": status}
         path = f"{path_of(kind.plural, metadata.key)}/status"
         try:
@@ -247,29 +247,29 @@ class StatusWriter:
     def _retry_later(self, kind: Kind, key: NamespacedName, error: ClusterError) -> None:
         self._metrics.reconcile_errors.inc()
         structlog.get_logger().warning(
-            "cannot write a status", object=str(key), code=error.code, reason=str(error)
+            "status write failed", object=str(key), code=error.code, reason=str(error)
         )
-        asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._writes.add, (kind, key))
+        asyncio.get_running_loop().call_later(_RETRY_SECONDS, self._writes.add, (kind, key))
 
     async def _record(self, booking: Booking, status: BookingStatus) -> None:
-        """Record an Event about a booking that is double-booked now, or no longer."""
-        is_over = status.verdict == "True"
+        """Record an Event about a booking that has become, or ceased to be, double-booked."""
+        is_double_booked = status.verdict == "True"
         structlog.get_logger().info(
-            "double-booked" if is_over else "no longer double-booked",
+            "double-booked" if is_double_booked else "no longer double-booked",
             booking=str(booking.key),
             conflicts_with=status.conflicts_with,
         )
         await events.record(
             self._cluster,
             booking,
-            reason=DOUBLE_BOOKED if is_over else status.reason,
+            reason=DOUBLE_BOOKED if is_double_booked else status.reason,
             message=status.message,
-            kind="Warning" if is_over else "Normal",
+            kind="Warning" if is_double_booked else "Normal",
         )
 
 
 def _differ_in_details(one: BookingStatus | None, other: BookingStatus) -> bool:
-    """Whether two statuses differ only in whom a booking conflicts with."""
+    """Whether two statuses differ at most in whom a booking conflicts with."""
     return one is not None and (one.verdict, one.reason, one.generation, one.is_complete) == (
         other.verdict,
         other.reason,
@@ -279,7 +279,7 @@ def _differ_in_details(one: BookingStatus | None, other: BookingStatus) -> bool:
 
 
 def _relevant_fields(booking: Booking) -> tuple[Hashable, ...]:
-    """Return what of a booking its own status and those of others follow from."""
+    """Return the fields of a booking that determine its status and those of others."""
     return (
         booking.metadata.uid,
         booking.metadata.generation,

@@ -1,4 +1,4 @@
-"""The HTTPS side that the API server asks: what kopf calls an admission server."""
+"""The HTTPS server that receives admission reviews: what kopf calls an admission server."""
 
 import asyncio
 import logging
@@ -19,32 +19,32 @@ from double_booked.operator.review_paths import ReviewPaths
 from double_booked.runtime.probes import SERVER_HEADER
 
 MAX_REVIEW_BYTES = 8 * 1024 * 1024
-"""An update brings an object twice, each of up to etcd's 1.5 MiB, with room for escapes."""
+"""An UPDATE has two objects, each of up to etcd's 1.5 MiB; the rest is for JSON escapes."""
 
 NOT_ADMITTING = 503
 
 _REASONS = {403: "Forbidden", 422: "Invalid"}
-"""The reasons that clients of Kubernetes expect with a code (metav1.StatusReason)."""
+"""The metav1.StatusReason that Kubernetes clients expect with each code."""
 
 _LINGER_SECONDS = 1.0
-"""How long the rest of a request is read after its answer, so that the answer arrives."""
+"""Seconds to read the rest of a request after the response, so that the response arrives."""
 
 _SHARE_OF_TIMEOUT = 0.5
-"""A review that took this share of its time may have ended too late for the API server, which then
-prints the URL: its clock starts earlier, with the connection."""
+"""A review that takes this share of its timeout may be too late for the API server, whose clock
+starts earlier, with the connection. It then prints the URL in its error."""
 
 _SILENT = logging.getLogger("double_booked.webhook.http")
 _SILENT.setLevel(logging.CRITICAL + 1)
 
 
 class WebhookServer:
-    """Listens on sockets of ours, with a context of ours: kopf's own restarts to renew either.
+    """Listens on given sockets with a given SSL context.
 
-    A process that may not admit answers 503, so that the webhook's failurePolicy decides.
+    kopf's own server restarts when its certificate changes. A process that may not admit answers
+    503, so that the webhook's failurePolicy decides.
 
     Attributes:
-        is_open: Whether it listens. Before that, and from the moment on in which it stops,
-            nothing may be admitted.
+        is_open: Whether it listens. While it does not, nothing may be admitted.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class WebhookServer:
         self._metrics = metrics
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
-        """Serves until it is cancelled; then connections are closed at once."""
+        """Serve until cancelled; then close connections at once."""
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             return await self._answer(review, request)
 
-        # What is no HTTP, and who cannot finish a handshake, is nothing to log with a traceback.
+        # _SILENT: bytes that are not HTTP, and failed handshakes, would log tracebacks.
         server = web.Server(answer, access_log=None, logger=_SILENT, lingering_time=_LINGER_SECONDS)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=0.01)
         await runner.setup()
         try:
-            for each in self._listening:
-                await web.SockSite(runner, each, ssl_context=self._context).start()
+            for listening in self._listening:
+                await web.SockSite(runner, listening, ssl_context=self._context).start()
             self.is_open = True
             yield kopf.WebhookClientConfig()
             await asyncio.Event().wait()
@@ -83,7 +83,7 @@ class WebhookServer:
             await runner.cleanup()
 
     async def _answer(self, review: kopf.WebhookFn, request: web.BaseRequest) -> web.Response:
-        """Return the answer to a request; to anything but a review at our path, the same 404."""
+        """Return the response to a request; all but reviews at a secret path get the same 404."""
         kind = self._paths.kind_of(request.path) if request.method == "POST" else None
         if kind is None:
             self._metrics.unknown_requests.inc()
@@ -99,12 +99,12 @@ class WebhookServer:
     async def _review(
         self, review: kopf.WebhookFn, kind: str, request: web.BaseRequest
     ) -> tuple[web.Response, str]:
-        """Return the answer to a review, and in one word what came of it."""
+        """Return the response to a review, and its result as in the metrics."""
         try:
-            asked: Any = parse_review(await _read(request), kind)
+            parsed: Any = parse_review(await _read(request), kind)
             if not self._may_admit():
-                return _unable("this process may not admit now"), "unavailable"
-            return _answered(await review(asked, webhook=kind))
+                return _unavailable("this process may not admit now"), "unavailable"
+            return _to_response(await review(parsed, webhook=kind))
         except (InvalidReviewError, RecursionError) as error:
             reason = (
                 str(error) if isinstance(error, InvalidReviewError) else "it is nested too deeply"
@@ -120,7 +120,7 @@ async def _read(request: web.BaseRequest) -> bytes:
     """Return the body of a request.
 
     Raises:
-        InvalidReviewError: It is too large; nothing of it is kept.
+        InvalidReviewError: It is larger than MAX_REVIEW_BYTES.
     """
     fault = InvalidReviewError(f"the body is larger than {MAX_REVIEW_BYTES} bytes")
     if (request.content_length or 0) > MAX_REVIEW_BYTES:
@@ -134,25 +134,25 @@ async def _read(request: web.BaseRequest) -> bytes:
 
 
 def _timeout(request: web.BaseRequest) -> float:
-    """Return the seconds that the API server waits, as it says in the query, like `10s`."""
-    found = re.fullmatch(r"(\d{1,3})s", request.query.get("timeout", ""), re.ASCII)
-    return float(found[1]) if found else 10.0
+    """Return the seconds that the API server waits, from the query parameter `timeout=10s`."""
+    match = re.fullmatch(r"(\d{1,3})s", request.query.get("timeout", ""), re.ASCII)
+    return float(match[1]) if match else 10.0
 
 
-def _answered(answered: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf types it as a dict
-    response = answered["response"]
+def _to_response(review: Any) -> tuple[web.Response, str]:  # noqa: ANN401 - kopf types it as a dict
+    response = review["response"]
     status = response.get("status", {})
     if status.get("code") == NOT_ADMITTING:
-        return _unable(status["message"]), "unavailable"
+        return _unavailable(status["message"]), "unavailable"
     if status.get("code") in _REASONS:
         status["reason"] = _REASONS[status["code"]]
     result = "allowed" if response["allowed"] else "refused"
     if response["allowed"] and response.get("warnings"):
         result = "warned"
-    return web.json_response(answered, headers=SERVER_HEADER), result
+    return web.json_response(review, headers=SERVER_HEADER), result
 
 
-def _unable(reason: str) -> web.Response:
+def _unavailable(reason: str) -> web.Response:
     structlog.get_logger().warning("not admitting", reason=reason)
     return _respond_with(NOT_ADMITTING, reason, **{"Retry-After": "1"})
 

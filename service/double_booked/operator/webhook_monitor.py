@@ -1,4 +1,4 @@
-"""Reads the webhook's configuration now and then, and reports when reviews are not enforced."""
+"""Watches the webhook configurations, and reports when reviews are not enforced."""
 
 import asyncio
 from collections import Counter
@@ -30,11 +30,11 @@ _LABELS_SECONDS = 60.0
 
 
 class WebhookMonitor:
-    """Follows what the cluster's webhook configurations say.
+    """Reads the webhook configurations of the cluster every _REFRESH_SECONDS.
 
     Attributes:
-        state: What they said last.
-        foreign: The webhooks of others that review the same namespaces, or may.
+        state: What they contained when they were last read.
+        foreign: Webhooks of other operators that review the same namespaces, or may.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class WebhookMonitor:
         schedule: Schedule,
         expected: Callable[[], ExpectedWebhook],
     ) -> None:
-        """Make it.
+        """Prepare to read them.
 
         Args:
             cluster: The API server.
-            schedule: The cached objects; their namespaces are the ones that matter.
-            expected: Returns what this operator's configuration must say.
+            schedule: The cached objects; only their namespaces matter.
+            expected: Returns what this operator's configuration must contain.
         """
         self.state: WebhookState = UNKNOWN
         self.foreign: tuple[str, ...] = ()
@@ -59,39 +59,44 @@ class WebhookMonitor:
         self._labels: dict[str, tuple[float, Labels]] = {}
 
     def subscribe(self, on_change: Callable[[], None]) -> None:
-        """Have a function called when the enforcement of a calendar may have changed."""
+        """Call a function whenever the enforcement of a calendar may have changed."""
         self._subscribers.append(on_change)
 
     async def run(self) -> None:
-        """Look until it is cancelled."""
+        """Refresh the state until cancelled."""
         while True:
             await asyncio.sleep(_REFRESH_SECONDS)
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Read the configurations once; where that is not possible, the state is unknown."""
+        """Read the configurations once; if they cannot be read, the state is unknown."""
         expected = self._expected()
-        before, known = self.state, self._known_labels()
+        before, labels_before = self.state, self._cached_labels()
         try:
             state = assess(await self._configurations(expected.configuration), expected)
-            await self._learn_labels(state)
+            await self._refresh_labels(state)
         except ClusterError as error:
             state = WebhookState(UNKNOWN.reason, f"The configuration cannot be read: {error}.")
         self.state = state
-        self._note_foreign(state)
-        if _what_is_logged(before) != _what_is_logged(state):
+        self._update_foreign(state)
+        if _logged_fields(before) != _logged_fields(state):
             log = structlog.get_logger()
             if state.reason:
                 log.warning("reviews not enforced", reason=state.reason, message=state.message)
             else:
                 log.info("reviews enforced", fails_closed=state.fails_closed)
-        if replace(before, foreign=state.foreign) != state or known != self._known_labels():
+        if (
+            replace(before, foreign=state.foreign) != state
+            or labels_before != self._cached_labels()
+        ):
             for on_change in self._subscribers:
                 on_change()
 
     def enforcement(self, calendar: Calendar) -> Enforcement:
         """Return whether new bookings on a calendar are reviewed."""
-        return enforcement_of(calendar, self.state, self._known(calendar.metadata.key.namespace))
+        return enforcement_of(
+            calendar, self.state, self._labels_of(calendar.metadata.key.namespace)
+        )
 
     def unenforced(self) -> Counter[str]:
         """Count the calendars of policy Reject that are not enforced, by reason."""
@@ -103,14 +108,14 @@ class WebhookMonitor:
         return counts
 
     async def _configurations(self, own: str) -> Collection[dict[str, Any]]:
-        """Return all configurations, or this operator's alone if it may not list them."""
+        """Return all configurations, or only this operator's if listing them is forbidden."""
         try:
-            found = await self._cluster.get(CONFIGURATIONS)
+            configurations = await self._cluster.get(CONFIGURATIONS)
         except ClusterError as error:
             if error.code != FORBIDDEN:
                 raise
         else:
-            return list(found["items"])
+            return list(configurations["items"])
         try:
             return [await self._cluster.get(f"{CONFIGURATIONS}{url_path(own)}")]
         except ClusterError as error:
@@ -118,29 +123,29 @@ class WebhookMonitor:
                 raise
         return []
 
-    async def _learn_labels(self, state: WebhookState) -> None:
-        """Get the labels of namespaces with calendars, if a selector asks for them."""
+    async def _refresh_labels(self, state: WebhookState) -> None:
+        """Get the labels of all namespaces with calendars, if a selector needs them."""
         selectors = (*state.selectors, *(selector for _, selector in state.foreign))
         if not needs_labels(selectors):
             return
         for namespace in self._namespaces():
-            # The clock may start at 0 when the machine does.
-            learned = self._labels[namespace][0] if namespace in self._labels else -inf
-            if learned <= monotonic() - _LABELS_SECONDS:
-                await self._learn_labels_of(namespace)
+            # The clock may be near 0 just after a boot, so 0 is no default.
+            fetched = self._labels[namespace][0] if namespace in self._labels else -inf
+            if fetched <= monotonic() - _LABELS_SECONDS:
+                await self._fetch_labels(namespace)
 
-    async def _learn_labels_of(self, namespace: str) -> None:
+    async def _fetch_labels(self, namespace: str) -> None:
         try:
-            found = await self._cluster.get(url_path("api", "v1", "namespaces", namespace))
+            raw = await self._cluster.get(url_path("api", "v1", "namespaces", namespace))
         except ClusterError as error:
             if error.code not in {NOT_FOUND, FORBIDDEN}:
                 raise
             self._labels.pop(namespace, None)
         else:
-            self._labels[namespace] = monotonic(), found["metadata"].get("labels") or {}
+            self._labels[namespace] = monotonic(), raw["metadata"].get("labels") or {}
 
-    def _note_foreign(self, state: WebhookState) -> None:
-        namespaces = {namespace: self._known(namespace) for namespace in self._namespaces()}
+    def _update_foreign(self, state: WebhookState) -> None:
+        namespaces = {namespace: self._labels_of(namespace) for namespace in self._namespaces()}
         foreign = tuple(foreign_webhooks(state, namespaces))
         if foreign != self.foreign and foreign:
             structlog.get_logger().warning("foreign webhook reviews these kinds", webhooks=foreign)
@@ -149,13 +154,13 @@ class WebhookMonitor:
     def _namespaces(self) -> set[str]:
         return {key.namespace for key in self._schedule.calendars}
 
-    def _known_labels(self) -> dict[str, Labels]:
+    def _cached_labels(self) -> dict[str, Labels]:
         return {namespace: labels for namespace, (_, labels) in self._labels.items()}
 
-    def _known(self, namespace: str) -> Labels | None:
-        found = self._labels.get(namespace)
-        return found[1] if found else None
+    def _labels_of(self, namespace: str) -> Labels | None:
+        cached = self._labels.get(namespace)
+        return cached[1] if cached else None
 
 
-def _what_is_logged(state: WebhookState) -> tuple[str, str, bool]:
+def _logged_fields(state: WebhookState) -> tuple[str, str, bool]:
     return state.reason, state.message, state.fails_closed

@@ -1,4 +1,4 @@
-"""The webhook's certificate: kept in a Secret, or read from files, and served without a restart."""
+"""The webhook's certificate: from a Secret or from files, and replaced without a restart."""
 
 import asyncio
 import base64
@@ -29,32 +29,32 @@ from double_booked.tls.authority import CertificateBundle, InvalidBundleError
 from double_booked.tls.pem import CertificateError, KeyPair, PemFile
 
 _REFRESH_SECONDS = 10.0
-_MATERIAL = ("ca.crt", "ca.key", "tls.crt", "tls.key")
-_PATHS = "review-paths"
+_BUNDLE_KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key")
+_PATHS_KEY = "review-paths"
 
 
 class CertificateSource(Protocol):
-    """Where the certificate is had from."""
+    """Where the webhook's certificate comes from."""
 
     async def refresh(self, served: KeyPair | None) -> KeyPair:
-        """What is to be served now.
+        """Return the key pair to serve now.
 
         Args:
-            served: What is served so far.
+            served: The key pair that is being served; None before the first.
 
         Raises:
-            CertificateError: There is none that can be used.
-            ClusterError: The API server does not answer, or refuses.
+            CertificateError: There is no usable key pair.
+            ClusterError: A request failed.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSecret:
-    """What a Secret holds.
+    """A Secret as it was read.
 
     Attributes:
-        raw: The Secret as it was read; empty where there is none.
-        data: Its content, by name.
+        raw: The object; empty if the Secret does not exist.
+        data: Its decoded data.
     """
 
     raw: dict[str, Any]
@@ -62,7 +62,7 @@ class StoredSecret:
 
 
 class SecretStore:
-    """The Secret in which the operator keeps what must outlive its process."""
+    """The Secret in which the operator stores what must outlive its process."""
 
     def __init__(self, cluster: Cluster, key: NamespacedName) -> None:
         self.key = key
@@ -71,28 +71,28 @@ class SecretStore:
         self._path = f"{self._collection}{url_path(key.name)}"
 
     async def read(self) -> StoredSecret:
-        """Return what it holds.
+        """Read the Secret.
 
         Raises:
-            ClusterError: The API server does not answer, or refuses.
+            ClusterError: A request failed.
         """
         try:
-            found: dict[str, Any] = await self._cluster.get(self._path)
+            raw: dict[str, Any] = await self._cluster.get(self._path)
         except ClusterError as error:
             if error.code != NOT_FOUND:
                 raise
             return StoredSecret({}, {})
-        data = found.get("data") or {}
-        return StoredSecret(found, {name: base64.b64decode(each) for name, each in data.items()})
+        data = raw.get("data") or {}
+        decoded = {name: base64.b64decode(value) for name, value in data.items()}
+        return StoredSecret(raw, decoded)
 
     async def write(self, stored: StoredSecret, data: Mapping[str, bytes]) -> None:
-        """Replace what it holds, or create it.
+        """Replace the data of the Secret, or create it.
 
         Raises:
-            ClusterError: It has changed since it was read (CONFLICT), or the API server does not
-                answer, or refuses.
+            ClusterError: It has changed since it was read (CONFLICT), or the request failed.
         """
-        encoded = {name: base64.b64encode(each).decode() for name, each in data.items()}
+        encoded = {name: base64.b64encode(value).decode() for name, value in data.items()}
         if stored.raw:
             await self._cluster.replace(self._path, stored.raw | {"data": encoded})
             return
@@ -102,12 +102,13 @@ class SecretStore:
             "labels": {"app.kubernetes.io/managed-by": "double-booked-operator"},
         }
         kind = "kubernetes.io/tls" if "tls.key" in data else "Opaque"
-        made = {"apiVersion": "v1", "kind": "Secret", "type": kind}
-        await self._cluster.create(self._collection, made | {"metadata": metadata, "data": encoded})
+        secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": kind}
+        secret |= {"metadata": metadata, "data": encoded}
+        await self._cluster.create(self._collection, secret)
 
 
 class PathKeeper:
-    """Keeps the path of reviews in the Secret, and in the webhook's configuration."""
+    """Writes the path of reviews into the Secret and the webhook configuration."""
 
     def __init__(
         self,
@@ -116,81 +117,81 @@ class PathKeeper:
         paths: ReviewPaths,
         may_rotate: Callable[[], bool],
     ) -> None:
-        """Make it.
+        """Prepare to write the path.
 
         Args:
             store: The Secret.
-            registration: The webhook's configuration.
-            paths: The paths at which this process answers.
-            may_rotate: Whether this process is the one that changes the path.
+            registration: The webhook configuration.
+            paths: The paths at which this process answers reviews.
+            may_rotate: Returns whether this process is the one that changes the path.
         """
         self.store = store
         self._registration = registration
         self._paths = paths
         self._may_rotate = may_rotate
 
-    async def keep(
+    async def write(
         self,
         stored: StoredSecret,
-        material: Mapping[str, bytes],
+        data: Mapping[str, bytes],
         authorities: bytes | None = None,
         *,
         must_rotate: bool = False,
     ) -> bool:
-        """Write the path, and what is kept with it, first into the Secret and then where it counts.
+        """Write the path, first into the Secret and then into the webhook configuration.
 
         Args:
             stored: The Secret as it was read.
-            material: What is to be kept beside the path.
-            authorities: What the webhook is to trust; None where somebody else says so.
-            must_rotate: Whether there must be a new path.
+            data: Other data to write into the Secret.
+            authorities: The caBundle, PEM; None if another controller writes it.
+            must_rotate: Whether the path must change.
 
         Returns:
-            Whether the configuration was so already.
+            Whether the configuration was already up to date.
 
         Raises:
-            ClusterError: The API server does not answer, or refuses.
+            ClusterError: A request failed.
         """
-        kept = _secrets_of(stored.data.get(_PATHS, b""))
-        kept = self._paths.next(kept, may_rotate=self._may_rotate(), must_rotate=must_rotate)
-        data = {**stored.data, **material, _PATHS: "\n".join(kept).encode()}
+        secrets = _parse_secrets(stored.data.get(_PATHS_KEY, b""))
+        secrets = self._paths.next(secrets, may_rotate=self._may_rotate(), must_rotate=must_rotate)
+        data = {**stored.data, **data, _PATHS_KEY: "\n".join(secrets).encode()}
         if data != stored.data:
             await self.store.write(stored, data)
-        self._paths.accept(kept)
-        was_written = await self._registration.write(kept[0], authorities)
-        if was_written:
+        self._paths.accept(secrets)
+        was_current = await self._registration.write(secrets[0], authorities)
+        if was_current:
             self._paths.confirm()
-        return was_written
+        return was_current
 
 
-def _secrets_of(content: bytes) -> Sequence[str]:
-    """Return the secrets of paths in a Secret; none if somebody has put something else there."""
-    found = content.decode(errors="replace").split()
-    return found if all(map(re.compile("[0-9a-f]{32}").fullmatch, found)) else ()
+def _parse_secrets(content: bytes) -> Sequence[str]:
+    """Return the secret parts of stored paths; nothing if the content is malformed."""
+    secrets = content.decode(errors="replace").split()
+    return secrets if all(map(re.compile("[0-9a-f]{32}").fullmatch, secrets)) else ()
 
 
 class FileCertificateSource:
-    """A pair that somebody else keeps in files, such as cert-manager."""
+    """Certificate files that are maintained externally, for example by cert-manager."""
 
     def __init__(self, certificate: PemFile, key: PemFile, keeper: PathKeeper) -> None:
         self._certificate = certificate
         self._key = key
         self._keeper = keeper
 
-    async def refresh(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - as in CertificateSource
-        """Return the pair as it is in the files, once the path is kept."""
-        await self._keeper.keep(await self._keeper.store.read(), {})
+    async def refresh(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - the protocol has it
+        """Write the path; return the key pair of the files."""
+        await self._keeper.write(await self._keeper.store.read(), {})
         return await asyncio.to_thread(pem.load_key_pair, self._certificate, self._key)
 
 
 class SecretCertificateSource:
-    """An authority and a pair that the operator keeps in a Secret, and has the webhook trust."""
+    """A certificate bundle that the operator issues, stores in a Secret and has trusted."""
 
     def __init__(self, keeper: PathKeeper, names: Sequence[str]) -> None:
-        """Make it.
+        """Prepare to issue certificates.
 
         Args:
-            keeper: Keeps them, and the path.
+            keeper: Writes the Secret and the webhook configuration.
             names: DNS names and IP addresses of the webhook.
         """
         self._keeper = keeper
@@ -198,57 +199,57 @@ class SecretCertificateSource:
         self._trusted = b""
 
     async def refresh(self, served: KeyPair | None) -> KeyPair:
-        """Return the pair of the Secret, made or renewed as need be, once it is trusted."""
+        """Create or renew the bundle if necessary; return its key pair once it is trusted."""
         stored = await self._keeper.store.read()
-        material, fault = _material(stored.data)
+        bundle, fault = _load_bundle(stored.data)
         now = dt.datetime.now(dt.UTC)
-        renewed = authority.ensure_fresh(material, self._names, now, self._trusted)
-        was_trusted = await self._keeper.keep(
+        renewed = authority.ensure_fresh(bundle, self._names, now, self._trusted)
+        was_trusted = await self._keeper.write(
             stored,
-            _content(renewed),
+            _bundle_data(renewed),
             renewed.authorities,
-            must_rotate=material is None or material.authorities != renewed.authorities,
+            must_rotate=bundle is None or bundle.authorities != renewed.authorities,
         )
         self._trusted = renewed.authorities
         if fault:
             raise CertificateError(
-                f"Secret {self._keeper.store.key}: {fault}; it has been made anew"
+                f"Secret {self._keeper.store.key}: {fault}; a new bundle was created"
             )
         if served and not was_trusted:
-            # API servers learn of a new authority a moment later; the next look serves.
+            # API servers observe the new authority a moment later; the next refresh serves it.
             return served
         return renewed.key_pair()
 
 
-def _material(data: Mapping[str, bytes]) -> tuple[CertificateBundle | None, str]:
-    """Return what a Secret holds, and why that cannot be used; neither where there is none."""
-    if data.keys().isdisjoint(_MATERIAL):
+def _load_bundle(data: Mapping[str, bytes]) -> tuple[CertificateBundle | None, str]:
+    """Return the bundle in a Secret, or why it cannot be used; neither if it has no bundle."""
+    if data.keys().isdisjoint(_BUNDLE_KEYS):
         return None, ""
     try:
-        material = CertificateBundle(*(data[name] for name in _MATERIAL))
-        authority.check(material)
+        bundle = CertificateBundle(*(data[name] for name in _BUNDLE_KEYS))
+        authority.check(bundle)
     except KeyError as error:
         return None, f"{error} is missing"
     except InvalidBundleError as error:
         return None, str(error)
-    return material, ""
+    return bundle, ""
 
 
-def _content(material: CertificateBundle) -> dict[str, bytes]:
+def _bundle_data(bundle: CertificateBundle) -> dict[str, bytes]:
     values = (
-        material.authorities,
-        material.authority_key,
-        material.certificate,
-        material.key,
+        bundle.authorities,
+        bundle.authority_key,
+        bundle.certificate,
+        bundle.key,
     )
-    return dict(zip(_MATERIAL, values, strict=True))
+    return dict(zip(_BUNDLE_KEYS, values, strict=True))
 
 
 class WebhookTls:
-    """An SSL context whose certificate follows its source; the listener is never restarted.
+    """An SSL context whose certificate follows its source, without a restart of the listener.
 
     Attributes:
-        context: To listen with.
+        context: The SSL context of the listener.
     """
 
     @property
@@ -264,38 +265,38 @@ class WebhookTls:
         self._fault = ""
 
     def require_clients(self, authorities: bytes) -> None:
-        """Refuse, in the handshake, callers without a certificate of some authorities (PEM)."""
+        """Require client certificates that are issued by some authorities (PEM)."""
         self.context.verify_mode = ssl.CERT_REQUIRED
         self.context.load_verify_locations(cadata=authorities.decode("ascii", "ignore"))
 
     async def wait_ready(self) -> None:
-        """Waits until there is a certificate to serve."""
+        """Wait until there is a certificate to serve."""
         while self._served is None:
             await self.refresh()
             if self._served is None:
                 await asyncio.sleep(1)
 
     async def run(self) -> None:
-        """Follows the source until it is cancelled."""
+        """Refresh the certificate until cancelled."""
         while True:
             await asyncio.sleep(_REFRESH_SECONDS)
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Serves what the source has now; what cannot be used is logged, counted and ignored."""
+        """Serve the key pair of the source; log and count one that cannot be used."""
         try:
-            found = await self._source.refresh(self._served)
-            if found != self._served:
-                self._serve(found)
+            pair = await self._source.refresh(self._served)
+            if pair != self._served:
+                self._serve(pair)
         except CertificateError as error:
             if str(error) != self._fault:
                 self._metrics.count_reload(succeeded=False)
                 structlog.get_logger().error("certificate not replaced", reason=str(error))
             self._fault = str(error)
         except ClusterError as error:
-            if error.code != CONFLICT:  # else another process was quicker
+            if error.code != CONFLICT:  # another process was quicker
                 structlog.get_logger().warning(
-                    "cannot see to the certificate", code=error.code, reason=str(error)
+                    "certificate refresh failed", code=error.code, reason=str(error)
                 )
 
     def _serve(self, pair: KeyPair) -> None:
@@ -310,12 +311,12 @@ class WebhookTls:
 
 
 def use_key_pair(context: ssl.SSLContext, pair: KeyPair) -> None:
-    """Has a context serve a pair from now on.
+    """Have a context serve a key pair from now on.
 
-    `ssl` takes files only; these are in memory, so a key is on no disk.
+    The ssl module reads files only. These are in memory, so that no key is on a disk.
     """
     with ExitStack() as stack:
-        paths = [_in_memory(stack.callback, each) for each in (pair.certificate, pair.key)]
+        paths = [_in_memory(stack.callback, pem) for pem in (pair.certificate, pair.key)]
         context.load_cert_chain(*paths)
 
 

@@ -1,4 +1,4 @@
-"""A queue of keys, each worked on by one worker at a time, as client-go's workqueue has it."""
+"""A queue of keys, each processed by one worker at a time, like client-go's workqueue."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,65 +11,65 @@ K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """Keys to work on, in the order in which they were added; some of them can wait.
+    """Keys to process, in the order in which they were added; some of them can wait.
 
-    A key that is added while it waits is there once. One that is added while a worker has it waits
-    until that worker is done, so two workers never have the same key.
+    A key that is added twice is processed once. A key that is added while a worker processes it is
+    processed again after that, so two workers never have the same key.
     """
 
     def __init__(self, patience: float = 0.0, clock: Callable[[], float] = monotonic) -> None:
         """Make an empty queue.
 
         Args:
-            patience: Seconds for which a key that can wait is left alone, so that what changes
-                again meanwhile is one piece of work.
-            clock: In seconds.
+            patience: Seconds for which a key that can wait is held back, so that several changes
+                are processed at once.
+            clock: Returns monotonic seconds.
         """
         self._patience = patience
         self._clock = clock
         self._urgent: OrderedDict[K, float] = OrderedDict()
-        self._patient: OrderedDict[K, float] = OrderedDict()
+        self._held_back: OrderedDict[K, float] = OrderedDict()
         self._working: dict[K, float] = {}
-        self._changed = asyncio.Event()
+        self._has_changed = asyncio.Event()
 
     def add(self, key: K, *, can_wait: bool = False) -> None:
-        """Add a key; one that can wait comes after all that cannot."""
+        """Add a key; keys that can wait come after all others."""
         if not can_wait:
-            self._patient.pop(key, None)
+            self._held_back.pop(key, None)
             self._urgent.setdefault(key, self._clock())
         elif key not in self._urgent:
-            self._patient.setdefault(key, self._clock())
-        self._changed.set()
+            self._held_back.setdefault(key, self._clock())
+        self._has_changed.set()
 
-    async def take(self) -> K:
-        """Return the next key that no worker has; wait for one. Call `done` after the work."""
+    async def get(self) -> K:
+        """Wait for the next key and return it. Call `done` after processing it."""
         while True:
-            for waiting in (self._urgent, self._patient):
+            for waiting in (self._urgent, self._held_back):
                 for key, since in waiting.items():
-                    if waiting is self._patient and since + self._patience > self._clock():
+                    if waiting is self._held_back and since + self._patience > self._clock():
                         break
                     if key not in self._working:
                         del waiting[key]
                         self._working[key] = since if waiting is self._urgent else 0.0
                         return key
-            self._changed.clear()
+            self._has_changed.clear()
             # asyncio.wait_for may swallow a cancellation before Python 3.12 (gh-86296).
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._patience or None):
-                    await self._changed.wait()
+                    await self._has_changed.wait()
 
     def done(self, key: K) -> None:
-        """End the work on a key."""
+        """Mark a key as processed."""
         del self._working[key]
-        self._changed.set()
+        self._has_changed.set()
 
     def oldest(self) -> float:
-        """Return when the oldest key that cannot wait was added; 0 if there is none."""
+        """Return when the oldest key that cannot wait was added, by the clock; 0 without one."""
         added = [since for since in self._working.values() if since]
         if self._urgent:
             added.append(next(iter(self._urgent.values())))
         return min(added, default=0.0)
 
-    def patient(self) -> int:
-        """Return how many keys wait that can wait."""
-        return len(self._patient)
+    def held_back(self) -> int:
+        """Return how many keys are held back."""
+        return len(self._held_back)
