@@ -20,22 +20,22 @@ def run(*arguments: str, **variables: str) -> Result:
     return CliRunner().invoke(show, list(arguments), env=dict(variables))
 
 
-def test_without_flags_and_variables_the_defaults_hold() -> None:
+def test_settings_have_defaults_without_flags_and_variables() -> None:
     assert run().output.strip() == repr(Settings())
 
 
-def test_a_variable_sets_and_a_flag_goes_before_it() -> None:
+def test_flag_takes_precedence_over_variable() -> None:
     settings = run("--service-host=[::1]:7071", SERVICE_HOST=":1", DRAIN_DELAY="0.5").output
     assert settings.strip() == repr(Settings(service_host=Address("::1", 7071), drain_delay=0.5))
 
 
-def test_a_switch_has_a_flag_for_off_and_a_variable() -> None:
+def test_switch_can_be_turned_off_by_flag_and_variable() -> None:
     off = repr(Settings(reflection=False))
     assert run("--no-reflection").output.strip() == off
     assert run(REFLECTION="false").output.strip() == off
 
 
-def test_help_names_flag_variable_and_default_of_each_setting() -> None:
+def test_help_shows_flag_variable_and_default_of_each_setting() -> None:
     text = " ".join(run("--help").output.split())
     for name in Settings.__dataclass_fields__:
         assert f"--{name.replace('_', '-')}" in text
@@ -60,7 +60,9 @@ def test_help_names_flag_variable_and_default_of_each_setting() -> None:
         ("LOG_FORMAT", "xml"),
     ],
 )
-def test_a_bad_value_ends_in_one_line_that_names_flag_and_variable(name: str, value: str) -> None:
+def test_invalid_value_is_reported_in_one_line_with_flag_and_variable(
+    name: str, value: str
+) -> None:
     result = run(**{name: value})
     flag = "--" + name.lower().replace("_", "-")
     assert result.exit_code == 2
@@ -80,7 +82,7 @@ def test_a_bad_value_ends_in_one_line_that_names_flag_and_variable(name: str, va
         ("example.org:65535", Address("example.org", 65535)),
     ],
 )
-def test_an_address_is_read_as_go_writes_it(text: str, address: Address) -> None:
+def test_address_is_parsed_in_the_notation_of_go(text: str, address: Address) -> None:
     assert Address.parse(text) == address
     assert str(address) == text
 
@@ -98,6 +100,6 @@ def test_an_address_is_read_as_go_writes_it(text: str, address: Address) -> None
         ("http://host:7070", "in brackets"),
     ],
 )
-def test_what_is_no_address_is_refused_with_the_reason(text: str, reason: str) -> None:
+def test_invalid_address_is_rejected_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Address.parse(text)

@@ -35,7 +35,7 @@ def lines(settings: Settings, program: str = PROGRAM) -> list[str]:
     return run.stderr.splitlines()
 
 
-def test_away_from_a_terminal_each_line_is_json_the_standard_librarys_too() -> None:
+def test_log_is_json_without_a_terminal_also_from_the_standard_library() -> None:
     hello, odd, afar, failed = map(json.loads, lines(Settings()))
     assert hello["event"] == "hello"
     assert hello["answer"] == 42
@@ -52,11 +52,11 @@ def test_away_from_a_terminal_each_line_is_json_the_standard_librarys_too() -> N
 
 
 @pytest.mark.parametrize(("level", "count"), [("debug", 5), ("info", 4), ("warning", 2)])
-def test_nothing_below_the_level_is_logged(level: str, count: int) -> None:
+def test_log_level_drops_less_severe_events(level: str, count: int) -> None:
     assert len(lines(Settings(log_level=level))) == count
 
 
-def test_the_console_format_can_be_had_without_a_terminal_and_is_then_without_colour() -> None:
+def test_console_format_without_a_terminal_has_no_colours() -> None:
     text = "\n".join(lines(Settings(log_format="console")))
     assert "answer=42" in text
     assert "\x1b" not in text
@@ -72,7 +72,7 @@ for name in ("/a\\x1b]0;pwned\\x07", "/a\\nlevel=error \\u202e"):
 """
 
 
-def test_what_a_caller_makes_up_moves_no_terminal_and_begins_no_line() -> None:
+def test_log_escapes_control_characters_of_clients() -> None:
     [coloured, turned] = lines(Settings(log_format="console"), HOSTILE)
     assert r"method='/a\x1b]0;pwned\x07'" in coloured
     assert r"method='/a\nlevel=error \u202e'" in turned

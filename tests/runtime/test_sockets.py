@@ -24,7 +24,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]
     found.clear()
 
 
-def test_without_a_host_it_listens_on_ipv4_and_ipv6_on_one_port() -> None:
+def test_address_without_a_host_is_ipv4_and_ipv6_on_one_port() -> None:
     [listening] = sockets.listen(Address("", 0), "SETTING")
     port = listening.getsockname()[1]
     for host in ("127.0.0.1", "::1"):
@@ -33,13 +33,13 @@ def test_without_a_host_it_listens_on_ipv4_and_ipv6_on_one_port() -> None:
     sockets.close([listening])
 
 
-def test_every_address_of_a_host_is_listened_on_with_one_port() -> None:
+def test_listen_uses_one_port_for_every_address_of_a_host() -> None:
     listening = sockets.listen(Address("localhost", 0), "SETTING")
     assert len(ports(listening)) == 1
     sockets.close(listening)
 
 
-def test_where_the_system_chooses_a_port_that_is_taken_elsewhere_it_chooses_again(
+def test_listen_retries_if_the_chosen_port_is_in_use_on_another_address(
     resolver: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolver += [
@@ -61,7 +61,7 @@ def test_where_the_system_chooses_a_port_that_is_taken_elsewhere_it_chooses_agai
     sockets.close(listening)
 
 
-def test_an_address_that_this_machine_lacks_is_passed_over_if_there_is_another(
+def test_listen_skips_an_address_of_another_machine_if_there_are_others(
     resolver: list[tuple[Any, ...]],
 ) -> None:
     resolver += [
@@ -73,7 +73,7 @@ def test_an_address_that_this_machine_lacks_is_passed_over_if_there_is_another(
     sockets.close([listening])
 
 
-def test_what_already_listens_is_closed_when_a_further_address_is_taken(
+def test_listen_closes_its_sockets_if_a_further_address_is_in_use(
     resolver: list[tuple[Any, ...]],
 ) -> None:
     with socket.create_server(("127.0.0.2", 0)) as taken:
@@ -89,20 +89,20 @@ def test_what_already_listens_is_closed_when_a_further_address_is_taken(
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64, "a..b"])
-def test_a_host_that_is_none_is_told(host: str) -> None:
+def test_unknown_host_is_reported(host: str) -> None:
     with pytest.raises(sockets.ListenError) as refused:
         sockets.listen(Address(host, 7070), "SETTING")
     assert str(refused.value).startswith(f"cannot listen on {host}:7070 (SETTING): ")
 
 
-def test_without_ipv6_all_interfaces_are_those_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_address_without_a_host_is_ipv4_only_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
     [listening] = sockets.listen(Address("", 0), "SETTING")
     assert listening.family is socket.AF_INET
     sockets.close([listening])
 
 
-def test_a_port_that_is_not_allowed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_privileged_port_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 

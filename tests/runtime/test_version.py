@@ -8,11 +8,11 @@ import pytest
 from double_booked.runtime.version import VERSION, commit
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_version_is_that_of_the_package() -> None:
     assert version("double-booked") == VERSION
 
 
-def test_the_commit_is_what_the_image_records_and_else_unknown(
+def test_commit_is_read_from_the_image_or_unknown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("double_booked.runtime.version.files", lambda _: tmp_path)

@@ -6,7 +6,7 @@ from double_booked.conflicts.limits import LimitExceededError
 from double_booked.server.budget import Budget, CallLimit
 
 
-def test_calls_over_the_limit_are_refused_until_one_ends() -> None:
+def test_call_limit_refuses_calls_until_one_ends() -> None:
     limit = CallLimit("calls", 1)
     limit.acquire()
     with pytest.raises(
@@ -18,7 +18,7 @@ def test_calls_over_the_limit_are_refused_until_one_ends() -> None:
     assert limit.count == 1
 
 
-def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
+def test_budget_refuses_bytes_until_others_are_released() -> None:
     budget = Budget(max_bytes=10)
     first, second = budget.share(), budget.share()
     first.resize(6)
@@ -30,7 +30,7 @@ def test_bytes_over_the_limit_are_refused_until_others_are_given_back() -> None:
     assert budget.bytes_in_flight == 10
 
 
-def test_a_share_that_shrinks_is_never_refused() -> None:
+def test_share_may_always_shrink() -> None:
     budget = Budget(max_bytes=10)
     share = budget.share()
     share.keep(20)
@@ -38,7 +38,7 @@ def test_a_share_that_shrinks_is_never_refused() -> None:
     assert budget.bytes_in_flight == 15
 
 
-def test_what_is_in_memory_is_refused_where_others_leave_no_room_for_it() -> None:
+def test_keep_is_refused_if_other_calls_leave_no_room() -> None:
     budget = Budget(max_bytes=10)
     answered, other = budget.share(), budget.share()
     answered.resize(5)
@@ -48,7 +48,7 @@ def test_what_is_in_memory_is_refused_where_others_leave_no_room_for_it() -> Non
     assert answered.size == 5
 
 
-def test_what_is_in_memory_is_kept_where_no_other_call_holds_any_bytes() -> None:
+def test_keep_is_never_refused_for_the_only_call_with_bytes() -> None:
     budget = Budget(max_bytes=10)
     answered, other = budget.share(), budget.share()
     answered.resize(10)
@@ -57,7 +57,7 @@ def test_what_is_in_memory_is_kept_where_no_other_call_holds_any_bytes() -> None
         other.keep(1)
 
 
-def test_a_share_that_has_ended_takes_nothing_more() -> None:
+def test_released_share_holds_no_more_bytes() -> None:
     budget = Budget(max_bytes=10)
     share = budget.share()
     share.resize(5)

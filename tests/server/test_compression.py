@@ -32,7 +32,7 @@ async def test_compressed_requests_are_answered(
 
 
 @ENCODINGS
-async def test_a_feed_of_compressed_messages_is_answered(
+async def test_feed_of_compressed_messages_is_answered(
     served: Served, encoding: grpc.Compression
 ) -> None:
     sizes = []
@@ -47,7 +47,7 @@ async def test_a_feed_of_compressed_messages_is_answered(
 
 @ENCODINGS
 @pytest.mark.parametrize("method", ["GetConflicts", "StreamConflicts"])
-async def test_a_message_too_large_decompressed_is_refused(
+async def test_message_over_the_limit_after_decompression_is_refused(
     encoding: grpc.Compression, method: str
 ) -> None:
     async with serve(max_message_bytes=100_000) as served:
@@ -59,7 +59,7 @@ async def test_a_message_too_large_decompressed_is_refused(
 
 
 @FORMATS
-def test_what_was_compressed_comes_back(compress: type[bytes]) -> None:
+def test_decompress_returns_the_original(compress: type[bytes]) -> None:
     message = compress(TEXT)
     assert compression.is_compressed(message)
     assert compression.decompressed_size(message, 10**6) >= len(TEXT)
@@ -67,26 +67,26 @@ def test_what_was_compressed_comes_back(compress: type[bytes]) -> None:
     assert compression.decompress(message, len(TEXT) - 1) is None
 
 
-def test_a_message_that_is_not_compressed_is_left_alone() -> None:
+def test_uncompressed_message_is_recognised() -> None:
     for message in (b"", b"\x0a", PAIR.SerializeToString()):
         assert not compression.is_compressed(message)
 
 
-def test_gzip_says_how_large_it_becomes_and_zlib_at_most() -> None:
+def test_decompressed_size_is_exact_for_gzip_and_a_bound_for_zlib() -> None:
     assert compression.decompressed_size(gzip.compress(TEXT), len(TEXT)) == len(TEXT)
     with pytest.raises(LimitExceededError, match="2100 bytes, more than MAX_MESSAGE_BYTES = 2099"):
         compression.decompressed_size(gzip.compress(TEXT), len(TEXT) - 1)
     assert compression.decompressed_size(zlib.compress(bytes(10**6)), 1000) == 1000
 
 
-def test_a_message_that_says_less_than_it_becomes_is_cut_off() -> None:
+def test_message_with_a_false_size_is_refused() -> None:
     liar = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
     with pytest.raises(RefusalError, match="more than 10 bytes"):
         compression.decompress_to(liar, compression.decompressed_size(liar, 10**6))
 
 
 @FORMATS
-def test_a_message_that_is_broken_is_refused(compress: type[bytes]) -> None:
+def test_broken_message_is_refused(compress: type[bytes]) -> None:
     whole = compress(TEXT)
     for broken in (
         whole[:-5],

@@ -56,7 +56,7 @@ async def goaway(reader: asyncio.StreamReader) -> int:
                 return int.from_bytes(content[4:8])
 
 
-async def test_a_connection_that_is_too_old_is_told_to_go_away() -> None:
+async def test_connection_over_the_maximum_age_gets_goaway() -> None:
     async with (
         serve(max_connection_age=0.1) as served,
         connection(served.server.port) as (reader, writer),
@@ -65,14 +65,14 @@ async def test_a_connection_that_is_too_old_is_told_to_go_away() -> None:
         assert await goaway(reader) == 0
 
 
-async def test_calls_go_on_while_connections_are_replaced() -> None:
+async def test_calls_succeed_while_connections_are_replaced() -> None:
     async with serve(max_connection_age=0.05) as served:
         async with asyncio.timeout(10):
             for _ in range(300):
                 await ConflictServiceStub(served.channel).GetConflicts(PAIR, wait_for_ready=True)
 
 
-async def test_who_pings_too_often_is_told_to_calm_down() -> None:
+async def test_client_that_pings_too_often_gets_enhance_your_calm() -> None:
     async with serve() as served, connection(served.server.port) as (reader, writer):
         writer.write(PREFACE + SETTINGS + 10 * PING)
         assert await goaway(reader) == ENHANCE_YOUR_CALM
@@ -88,7 +88,7 @@ def many_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("many_files")
-async def test_who_connects_and_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lifecycle, "_HANDSHAKE_SECONDS", 0.3)
     async with serve() as served:
         silent = [
@@ -107,7 +107,7 @@ async def at_end(reader: asyncio.StreamReader) -> bool:
     return reader.at_eof()
 
 
-async def test_headers_over_the_limit_fail_their_call_alone() -> None:
+async def test_headers_over_the_limit_fail_only_their_call() -> None:
     async with serve() as served:
         stub = ConflictServiceStub(served.channel)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -116,7 +116,7 @@ async def test_headers_over_the_limit_fail_their_call_alone() -> None:
         assert (await stub.GetConflicts(PAIR)).conflicts
 
 
-async def test_each_call_of_a_burst_is_answered_or_refused_and_counted() -> None:
+async def test_every_call_of_a_burst_is_answered_or_refused_and_counted() -> None:
     async def ask(stub: ConflictServiceStub) -> str:
         try:
             await stub.GetConflicts(PAIR)
@@ -143,7 +143,7 @@ async def counted(session: aiohttp.ClientSession, served: Served, what: str, met
     return sum(map(float, re.findall(samples, text)))
 
 
-async def test_idle_feeds_on_one_connection_leave_room_for_everybody_else() -> None:
+async def test_idle_feeds_of_one_connection_leave_room_for_other_clients() -> None:
     async with serve() as served, connection(served.server.port) as (_, writer):
         opened = request_headers(f"/{CONFLICT_SERVICE}/SweepConflicts")
         writer.write(PREFACE + SETTINGS)
@@ -157,14 +157,14 @@ async def test_idle_feeds_on_one_connection_leave_room_for_everybody_else() -> N
             assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
 
 
-async def test_a_client_may_have_more_calls_than_the_limit_as_it_queues_them() -> None:
+async def test_client_queues_calls_over_the_stream_limit() -> None:
     async with serve(max_concurrent_streams=2) as served:
         stub = ConflictServiceStub(served.channel)
         answers = await asyncio.gather(*(stub.GetConflicts(PAIR) for _ in range(200)))
         assert all(answer.conflicts for answer in answers)
 
 
-async def test_calls_that_are_reset_at_once_are_mostly_refused_and_others_answered(
+async def test_reset_flood_is_mostly_refused_and_other_calls_are_answered(
     served: Served,
 ) -> None:
     resets = 50_000
@@ -183,7 +183,7 @@ async def test_calls_that_are_reset_at_once_are_mostly_refused_and_others_answer
         reading.cancel()
 
 
-def test_connections_leave_files_for_probes() -> None:
+def test_connections_leave_open_files_for_probes() -> None:
     with process(launcher="ulimit -n 500 && exec") as server, ExitStack() as stack:
         for _ in range(600):
             silent = socket.create_connection(("127.0.0.1", server.grpc_port))

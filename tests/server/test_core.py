@@ -32,7 +32,7 @@ main(["serve", "--service-host", "127.0.0.1:0", "--health-check-host", "127.0.0.
 """
 
 
-def test_only_the_core_imports_grpcios_cython_layer() -> None:
+def test_only_core_imports_the_cython_layer_of_grpcio() -> None:
     package = Path(double_booked.__file__).parent
     importers = [
         path.relative_to(package).as_posix()
@@ -59,9 +59,7 @@ def imported_names(path: Path) -> list[str]:
         ("cygrpc.CallDetails = type('Other', (), {'method': b''})", "CallDetails.deadline"),
     ],
 )
-def test_a_grpcio_without_a_name_that_is_needed_is_reported_in_one_line(
-    change: str, missing: str
-) -> None:
+def test_incompatible_grpcio_is_reported_in_one_line(change: str, missing: str) -> None:
     program = SERVE_WITHOUT.format(change=change)
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
@@ -123,7 +121,7 @@ async def answering(
         core.join()
 
 
-async def test_a_call_whose_beginning_fails_ends_with_internal_and_the_next_is_answered() -> None:
+async def test_call_that_fails_to_start_ends_with_internal_and_the_next_is_answered() -> None:
     def fail_at_first(answers: Answering, event: CoreEvent) -> None:
         if len(answers.calls) == 1:
             raise LookupError("the first's")
@@ -138,7 +136,7 @@ async def test_a_call_whose_beginning_fails_ends_with_internal_and_the_next_is_a
     assert [str(error) for error in errors] == ["the first's"]
 
 
-async def test_a_tag_that_raises_fails_its_owner_alone() -> None:
+async def test_error_in_a_tag_fails_only_its_owner() -> None:
     def answer_and_burst(answers: Answering, event: CoreEvent) -> None:
         operations = (HEADERS, SendMessage(b"yes", 0), STATUS_OK)
         answers.core.start_batch(event.call, operations, answers.burst)
@@ -150,7 +148,7 @@ async def test_a_tag_that_raises_fails_its_owner_alone() -> None:
     assert errors == []
 
 
-async def test_a_batch_that_the_core_refuses_is_an_error() -> None:
+async def test_rejected_batch_raises_batch_error() -> None:
     def await_the_end_twice(answers: Answering, event: CoreEvent) -> None:
         for _ in range(2):
             answers.core.start_batch(event.call, (ReceiveClose(0),), answers.ignore)
@@ -164,7 +162,7 @@ async def test_a_batch_that_the_core_refuses_is_an_error() -> None:
     assert isinstance(error, BatchError)
 
 
-async def test_nothing_is_asked_of_a_core_that_has_stopped() -> None:
+async def test_stopped_core_ignores_batches_and_cancellations() -> None:
     """A batch on a queue that is shut down would abort the process."""
     errors: list[Exception] = []
     async with answering(Answering.answer, errors) as (answers, call):
@@ -175,7 +173,7 @@ async def test_nothing_is_asked_of_a_core_that_has_stopped() -> None:
     answers.core.cancel_all_calls()
 
 
-async def test_a_core_that_never_started_stops_at_once() -> None:
+async def test_core_that_never_started_stops_immediately() -> None:
     stopped = ThreadEvent()
     core = Core([], lambda _: None)
     core.shutdown(lambda: None, stopped.set)

@@ -14,7 +14,7 @@ def violations(status: Status) -> list[tuple[str, str]]:
     return [(each.field, each.description) for each in bad_request.field_violations]
 
 
-def test_the_status_names_the_faults_in_order() -> None:
+def test_status_lists_the_faults_in_order() -> None:
     faults = [Violation("events[1].end", "one"), Violation("events[0].start", "two")]
     status = invalid_argument(InvalidRequestError(faults, 2))
     assert status.code == INVALID_ARGUMENT
@@ -22,7 +22,7 @@ def test_the_status_names_the_faults_in_order() -> None:
     assert violations(status) == [("events[1].end", "one"), ("events[0].start", "two")]
 
 
-def test_as_many_faults_are_named_as_keep_the_status_small() -> None:
+def test_status_lists_as_many_faults_as_its_size_allows() -> None:
     faults = [Violation(f"events[{number}].start", "x" * 90) for number in range(100)]
     status = invalid_argument(InvalidRequestError(faults, 5000))
     assert status.ByteSize() <= MAX_STATUS_BYTES
@@ -31,7 +31,7 @@ def test_as_many_faults_are_named_as_keep_the_status_small() -> None:
     assert status.ByteSize() + 130 > MAX_STATUS_BYTES, "one more would have been too many"
 
 
-def test_the_message_is_short_and_ascii() -> None:
+def test_status_message_is_short_and_ascii() -> None:
     status = invalid_argument(InvalidRequestError([Violation("ä" * 400, "é\n")], 1))
     assert status.message.isascii()
     assert "\n" not in status.message

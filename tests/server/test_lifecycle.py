@@ -76,7 +76,7 @@ def readyz(port: int) -> int:
     return status
 
 
-def test_a_stop_signal_makes_it_unready_while_it_serves_on_for_the_drain_delay() -> None:
+def test_server_reports_not_ready_and_serves_during_the_drain_delay() -> None:
     with (
         process(DRAIN_DELAY="60") as server,
         grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
@@ -93,7 +93,7 @@ def test_a_stop_signal_makes_it_unready_while_it_serves_on_for_the_drain_delay()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_signal_ends_it_well_however_long_a_watch_is_open(number: signal.Signals) -> None:
+def test_stop_signal_ends_the_process_while_a_watch_is_open(number: signal.Signals) -> None:
     with (
         process(SHUTDOWN_GRACE="60") as server,
         grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel,
@@ -105,7 +105,7 @@ def test_a_stop_signal_ends_it_well_however_long_a_watch_is_open(number: signal.
         assert server.popen.wait(10) == 0
 
 
-async def test_a_call_under_way_finishes_within_the_grace(held: HeldEngine) -> None:
+async def test_open_call_finishes_within_the_grace_period(held: HeldEngine) -> None:
     async with serve(held, shutdown_grace=20.0) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
         await started(held)
@@ -126,7 +126,7 @@ async def until_refused(channel: grpc.aio.Channel) -> None:
                 return
 
 
-async def test_a_call_longer_than_the_grace_ends_as_unavailable(held: HeldEngine) -> None:
+async def test_call_longer_than_the_grace_period_ends_with_unavailable(held: HeldEngine) -> None:
     async with serve(held, shutdown_grace=0.05) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
         await started(held)
@@ -144,7 +144,7 @@ def port_of_another_double_booked() -> Iterator[int]:
 
 @pytest.mark.parametrize("taken", [silent_port, port_of_another_double_booked])
 @pytest.mark.parametrize("setting", ["SERVICE_HOST", "HEALTH_CHECK_HOST"])
-def test_a_port_that_is_taken_is_told_in_one_line(
+def test_port_in_use_is_reported_in_one_line(
     taken: Callable[[], AbstractContextManager[int]],
     setting: str,
 ) -> None:
@@ -156,14 +156,14 @@ def test_a_port_that_is_taken_is_told_in_one_line(
     )
 
 
-def test_a_host_that_is_not_of_this_machine_is_told_in_one_line() -> None:
+def test_host_of_another_machine_is_reported_in_one_line() -> None:
     code, error = refusal(SERVICE_HOST="192.0.2.1:7070")
     assert code == 1
     assert error.startswith("double-booked: cannot listen on 192.0.2.1:7070 (SERVICE_HOST): ")
     assert error.count("\n") == 1
 
 
-def test_a_setting_that_makes_no_sense_is_an_error_of_usage() -> None:
+def test_invalid_setting_is_a_usage_error() -> None:
     code, error = refusal(SERVICE_HOST="nonsense")
     assert code == 2
     assert "'--service-host'" in error

@@ -25,22 +25,22 @@ def system(root: Path, cgroup: str, **limits: str) -> Path:
     return root
 
 
-def test_the_limit_of_its_own_cgroup_counts(tmp_path: Path) -> None:
+def test_memory_limit_is_that_of_the_cgroup(tmp_path: Path) -> None:
     root = system(tmp_path, "0::/pods/one", **{"pods/one/memory.max": "1073741824"})
     assert memory.memory_limit(root) == GIB
 
 
-def test_in_a_container_its_cgroup_is_the_root(tmp_path: Path) -> None:
+def test_memory_limit_of_a_container_is_at_the_root(tmp_path: Path) -> None:
     root = system(tmp_path, "0::/", **{"memory.max": "1073741824"})
     assert memory.memory_limit(root) == GIB
 
 
-def test_a_lower_limit_of_an_ancestor_counts(tmp_path: Path) -> None:
+def test_memory_limit_is_the_lowest_of_all_ancestors(tmp_path: Path) -> None:
     limits = {"pods/one/memory.max": "max", "pods/memory.max": "5000", "memory.max": "6000"}
     assert memory.memory_limit(system(tmp_path, "0::/pods/one", **limits)) == 5000
 
 
-def test_a_limit_of_cgroup_v1_counts(tmp_path: Path) -> None:
+def test_memory_limit_is_read_from_cgroup_v1(tmp_path: Path) -> None:
     limits = {
         "memory/pods/memory.limit_in_bytes": "1073741824",
         "memory/memory.limit_in_bytes": NO_LIMIT_V1,
@@ -49,7 +49,7 @@ def test_a_limit_of_cgroup_v1_counts(tmp_path: Path) -> None:
     assert memory.memory_limit(root) == GIB
 
 
-def test_a_container_of_cgroup_v1_sees_its_own_limit_at_the_root(tmp_path: Path) -> None:
+def test_memory_limit_of_a_cgroup_v1_container_is_at_the_root(tmp_path: Path) -> None:
     limits = {"memory/memory.limit_in_bytes": "1073741824"}
     assert memory.memory_limit(system(tmp_path, "4:memory:/host/path", **limits)) == GIB
 
@@ -63,47 +63,49 @@ def test_a_container_of_cgroup_v1_sees_its_own_limit_at_the_root(tmp_path: Path)
         ("4:cpu:/", {"memory/memory.limit_in_bytes": "1073741824"}),
     ],
 )
-def test_without_a_limit_there_is_none(tmp_path: Path, cgroup: str, limits: dict[str, str]) -> None:
+def test_memory_limit_is_none_if_no_limit_is_set(
+    tmp_path: Path, cgroup: str, limits: dict[str, str]
+) -> None:
     assert memory.memory_limit(system(tmp_path, cgroup, **limits)) is None
 
 
-def test_without_proc_there_is_no_limit(tmp_path: Path) -> None:
+def test_memory_limit_is_none_without_proc(tmp_path: Path) -> None:
     assert memory.memory_limit(tmp_path) is None
 
 
-def test_a_process_may_use_no_more_than_the_machine_has() -> None:
+def test_available_memory_is_at_most_that_of_the_machine() -> None:
     total = Path("/proc/meminfo").read_text().partition("MemTotal:")[2].split()[0]
     assert 0 < memory.available_bytes() <= int(total) * 1024
 
 
-def test_the_budget_is_a_fifth_of_what_the_process_may_use_beside_its_base() -> None:
+def test_budget_is_a_fifth_of_the_memory_beyond_the_base() -> None:
     budget = Bounds.compute(0, 64 * MIB, GIB)
     assert budget.in_flight == (GIB - 128 * MIB) // 5
     assert GIB - 5 < budget.process_bytes <= GIB
 
 
-def test_the_chart_s_limit_leaves_room_for_two_of_the_largest_messages_at_once() -> None:
+def test_memory_limit_of_the_chart_has_room_for_two_of_the_largest_messages() -> None:
     assert Bounds.compute(0, 64 * MIB, GIB).receipts == 2
 
 
-def test_a_budget_that_is_set_holds_whatever_the_limit() -> None:
+def test_explicit_budget_ignores_the_memory_limit() -> None:
     assert Bounds.compute(300 * MIB, 64 * MIB, GIB).in_flight == 300 * MIB
     assert Bounds.compute(300 * MIB, 64 * MIB, GIB).receipts == 4
 
 
-def test_a_budget_that_is_too_large_for_the_process_makes_memory_short_no_later() -> None:
+def test_too_large_budget_does_not_raise_the_shortage_threshold() -> None:
     assert Bounds.compute(GIB, 64 * MIB, GIB).shortage == Bounds.compute(0, 64 * MIB, GIB).shortage
     assert Bounds.compute(GIB, 64 * MIB, GIB).process_bytes > GIB
 
 
 @pytest.mark.parametrize("available", [0, 64 * MIB, 128 * MIB, 200 * MIB])
-def test_with_little_memory_small_requests_still_have_some(available: int) -> None:
+def test_little_memory_leaves_a_budget_for_small_requests(available: int) -> None:
     budget = Bounds.compute(0, 64 * MIB, available)
     assert budget.in_flight == 128 * MIB // 5
     assert budget.receipts == 1
 
 
-def test_memory_is_short_before_the_budget_for_received_messages_is_gone() -> None:
+def test_shortage_threshold_leaves_room_for_received_messages() -> None:
     budget = Bounds.compute(0, 64 * MIB, GIB)
     left = GIB - budget.shortage
     assert left >= 2 * budget.in_flight + budget.receipts * 64 * MIB
@@ -121,7 +123,7 @@ print(*before, *during, *figures())
 """
 
 
-def test_what_is_allocated_is_used_and_resident_and_what_is_freed_is_not_used() -> None:
+def test_used_bytes_count_allocated_and_not_freed_memory() -> None:
     """In a process of its own, as other tests leave threads that free memory meanwhile."""
     shown = subprocess.run([sys.executable, "-c", ALLOCATE], check=True, capture_output=True)
     used, resident, more_used, more_resident, used_after, _ = map(int, shown.stdout.split())
@@ -130,7 +132,7 @@ def test_what_is_allocated_is_used_and_resident_and_what_is_freed_is_not_used() 
     assert used_after < used + 10 * MIB
 
 
-def test_freed_memory_can_be_given_back() -> None:
+def test_release_free_memory_returns_it_to_the_system() -> None:
     # Small pieces, of which malloc keeps the pages until it is asked.
     pieces = [b"\x01" * 8192 for _ in range(10_000)]
     last = b"\x01" * 8192

@@ -48,7 +48,7 @@ def peak_bytes(server: Process) -> int:
 LARGE = overlapping(160_000)
 
 
-async def test_of_many_large_requests_at_once_some_are_refused_and_small_calls_answered() -> None:
+async def test_many_large_requests_are_partly_refused_and_small_calls_are_answered() -> None:
     size = LARGE.ByteSize()
     assert 14 * MIB < size < MAX_MESSAGE
     with process(LOG_CALLS="none", **LIMITS) as server:
@@ -63,7 +63,7 @@ async def test_of_many_large_requests_at_once_some_are_refused_and_small_calls_a
 
 @pytest.mark.parametrize("method", ["GetConflicts", "SweepConflicts"])
 @pytest.mark.parametrize("connections", [10, 250])
-async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
+async def test_slow_uploads_take_bounded_memory_and_small_calls_are_answered(
     method: str, connections: int
 ) -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=15 * MIB, part=MIB)
@@ -74,7 +74,7 @@ async def test_slow_uploads_do_not_pile_up_and_small_calls_are_answered(
             assert peak_bytes(server) < BOUND
 
 
-async def test_a_few_slow_uploads_are_left_alone() -> None:
+async def test_few_slow_uploads_are_not_aborted() -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/GetConflicts", size=15 * MIB, part=14 * MIB)
     with process(LOG_CALLS="none", **LIMITS) as server:
         few = IN_FLIGHT // MAX_MESSAGE
@@ -95,7 +95,7 @@ async def failed_calls(server: Process) -> float:
     return sum(float(count) for code, count in handled if code != "OK")
 
 
-async def test_many_small_messages_that_decompress_to_large_ones_take_bounded_memory() -> None:
+async def test_many_compressed_messages_take_bounded_memory() -> None:
     bomb = gzip.compress(EventList(events=[Event(title="x" * 15 * MIB)]).SerializeToString(), 9)
     path = f"/{CONFLICT_SERVICE}/GetConflicts"
     call = PREFACE + frame(SETTINGS, 0, 0) + whole_call(1, path, bomb, "gzip")

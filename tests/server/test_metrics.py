@@ -20,7 +20,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], A
     }
 
 
-async def test_every_method_and_code_is_there_from_the_start_at_zero(served: Served) -> None:
+async def test_metrics_have_every_method_and_code_at_zero_from_the_start(served: Served) -> None:
     handled = [
         sample for sample in await scraped(served) if sample.name == "grpc_server_handled_total"
     ]
@@ -39,7 +39,7 @@ async def test_every_method_and_code_is_there_from_the_start_at_zero(served: Ser
     assert {each.value for each in handled} == {0}
 
 
-def test_a_histogram_counts_each_value_in_all_buckets_from_its_own_on() -> None:
+def test_histogram_buckets_are_cumulative() -> None:
     metrics = Metrics()
     method = metrics.add_method("unary", "some.Service", "Method")
     for seconds in (0.005, 0.006, 3.0, 100.0):
@@ -56,7 +56,7 @@ def test_a_histogram_counts_each_value_in_all_buckets_from_its_own_on() -> None:
     assert found[f"{name}_sum", labels].value == 103.011
 
 
-def test_a_value_of_a_trace_is_its_buckets_exemplar() -> None:
+def test_value_with_a_trace_is_the_exemplar_of_its_bucket() -> None:
     metrics = Metrics()
     method = metrics.add_method("unary", "some.Service", "Method")
     method.seconds.add(0.02, trace_id="ab" * 16)

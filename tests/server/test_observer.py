@@ -55,7 +55,7 @@ async def until_handled(served: Served, code: str, method: str = "GetConflicts")
             await asyncio.sleep(0)
 
 
-async def test_a_call_that_is_answered_is_counted_with_its_events_and_groups(
+async def test_answered_call_is_counted_with_its_events_and_groups(
     served: Served,
 ) -> None:
     await ConflictServiceStub(served.channel).GetConflicts(PAIR)
@@ -79,7 +79,7 @@ async def test_a_call_that_is_answered_is_counted_with_its_events_and_groups(
     assert await metric(served, "double_booked_build_info") == 1
 
 
-async def test_an_invalid_request_is_counted_as_one(served: Served) -> None:
+async def test_invalid_request_is_counted_as_invalid_argument(served: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         await ConflictServiceStub(served.channel).GetConflicts(EventList(events=[Event()]))
     await until_handled(served, "INVALID_ARGUMENT")
@@ -87,7 +87,9 @@ async def test_an_invalid_request_is_counted_as_one(served: Served) -> None:
 
 
 @pytest.mark.parametrize("request_message", [PAIR, LARGE], ids=["at once", "by a worker"])
-async def test_a_failed_allocation_ends_its_call_and_says_so(request_message: EventList) -> None:
+async def test_failed_allocation_ends_its_call_with_resource_exhausted(
+    request_message: EventList,
+) -> None:
     def engine(*_: object) -> kernel.Answer:
         raise MemoryError
 
@@ -99,14 +101,14 @@ async def test_a_failed_allocation_ends_its_call_and_says_so(request_message: Ev
         await until_handled(served, "RESOURCE_EXHAUSTED")
 
 
-async def test_a_message_over_the_limit_is_counted() -> None:
+async def test_message_over_the_limit_is_counted() -> None:
     async with serve(max_message_bytes=10) as served:
         with pytest.raises(grpc.aio.AioRpcError):
             await ConflictServiceStub(served.channel).GetConflicts(PAIR)
         await until_handled(served, "RESOURCE_EXHAUSTED")
 
 
-async def test_methods_that_are_not_served_are_counted_under_one_name(served: Served) -> None:
+async def test_unknown_methods_are_counted_under_one_name(served: Served) -> None:
     for name in ("one", "two"):
         with pytest.raises(grpc.aio.AioRpcError):
             await served.channel.unary_unary(f"/no.Such/{name}")(b"")
@@ -114,7 +116,7 @@ async def test_methods_that_are_not_served_are_counted_under_one_name(served: Se
     assert await handled(served, "UNIMPLEMENTED", "one") == 0
 
 
-async def test_a_call_that_its_caller_gives_up_is_counted_as_cancelled(
+async def test_call_cancelled_by_its_client_is_counted_as_cancelled(
     held: HeldEngine,
 ) -> None:
     async with serve(held) as served:
@@ -131,9 +133,7 @@ async def logged(log_lines: object) -> AsyncIterator[Served]:  # noqa: ARG001 - 
         yield each
 
 
-async def test_a_call_leaves_one_line_that_tells_all_but_the_events_text(
-    log_lines: Any, logged: Served
-) -> None:
+async def test_log_line_of_a_call_has_no_text_of_events(log_lines: Any, logged: Served) -> None:
     request = EventList(events=[Event(id="secret", title="secret", start={}, end={})])
     await ConflictServiceStub(logged.channel).GetConflicts(
         request, metadata=[("x-request-id", "abc-1")]
@@ -150,9 +150,7 @@ async def test_a_call_leaves_one_line_that_tells_all_but_the_events_text(
     assert "secret" not in json.dumps(text)
 
 
-async def test_the_text_of_an_event_is_in_no_line_of_an_error(
-    log_lines: Any, logged: Served
-) -> None:
+async def test_log_of_an_error_has_no_text_of_events(log_lines: Any, logged: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         await ConflictServiceStub(logged.channel).GetConflicts(
             EventList(events=[Event(id="secret", title="secret")])
@@ -167,7 +165,7 @@ def rpc_lines(log_lines: Any) -> list[dict[str, Any]]:
     return [each for each in log_lines() if each["event"] == "rpc"]
 
 
-async def test_a_call_that_takes_longer_than_its_deadline_is_counted_and_logged_once(
+async def test_call_over_its_deadline_is_counted_and_logged_once(
     log_lines: Any,
     held: HeldEngine,
 ) -> None:
@@ -180,7 +178,7 @@ async def test_a_call_that_takes_longer_than_its_deadline_is_counted_and_logged_
     assert [line["code"] for line in rpc_lines(log_lines)] == ["DEADLINE_EXCEEDED"]
 
 
-async def test_a_call_that_is_cut_off_is_counted_and_logged_as_such(
+async def test_call_aborted_at_shutdown_is_counted_and_logged(
     log_lines: Any,
     held: HeldEngine,
     monkeypatch: pytest.MonkeyPatch,
@@ -204,7 +202,7 @@ async def test_a_call_that_is_cut_off_is_counted_and_logged_as_such(
     assert (told["calls"], told["methods"]) == (1, {"/Scheduling.ConflictService/GetConflicts": 1})
 
 
-async def test_a_method_that_is_not_served_leaves_one_line(log_lines: Any, logged: Served) -> None:
+async def test_call_of_an_unknown_method_is_logged_once(log_lines: Any, logged: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         await logged.channel.unary_unary("/no.Such/method")(b"")
     await until_handled(logged, "UNIMPLEMENTED", "unknown")
@@ -216,7 +214,7 @@ async def test_a_method_that_is_not_served_leaves_one_line(log_lines: Any, logge
     ("log_calls", "logged_codes"),
     [("all", ["OK", "INVALID_ARGUMENT"]), ("errors", ["INVALID_ARGUMENT"]), ("none", [])],
 )
-async def test_which_calls_leave_a_line_is_a_setting(
+async def test_log_calls_selects_the_calls_to_log(
     log_lines: Any, log_calls: str, logged_codes: list[str]
 ) -> None:
     async with serve(log_calls=log_calls) as served:
@@ -248,7 +246,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     logging.basicConfig(force=True)
 
 
-async def test_calls_whose_line_cannot_be_written_are_counted_and_end(disk: Disk) -> None:
+async def test_call_ends_and_is_counted_if_its_log_line_cannot_be_written(disk: Disk) -> None:
     async with serve() as served:
         disk.is_full = True
         for _ in range(2):
@@ -260,7 +258,7 @@ async def test_calls_whose_line_cannot_be_written_are_counted_and_end(disk: Disk
 
 
 @pytest.mark.parametrize(("length", "is_kept"), [(128, True), (129, False)])
-async def test_a_request_id_is_kept_up_to_128_characters(
+async def test_request_id_is_kept_up_to_128_characters(
     log_lines: Any, logged: Served, length: int, *, is_kept: bool
 ) -> None:
     sent = "x" * length
@@ -271,7 +269,7 @@ async def test_a_request_id_is_kept_up_to_128_characters(
 
 
 @pytest.mark.parametrize("value", ["", "a b", "x" * 129, "a\nb", "ä"])
-def test_a_request_id_that_is_not_short_and_plain_is_replaced(value: str) -> None:
+def test_request_id_that_is_not_short_and_plain_is_replaced(value: str) -> None:
     replaced = request_id([("x-request-id", value)])
     assert replaced != value
     assert len(replaced) == 16

@@ -26,18 +26,18 @@ async def get(url: str, **headers: str) -> tuple[int, str, str]:
         return answer.status, answer.headers["Content-Type"], await answer.text()
 
 
-async def test_a_server_that_runs_is_alive_and_ready(served: Served) -> None:
+async def test_running_server_is_alive_and_ready(served: Served) -> None:
     for path in ("/healthz", "/readyz"):
         assert await get(served.http + path) == (200, "text/plain; charset=utf-8", "ok\n")
 
 
-async def test_a_server_that_drains_is_alive_but_not_ready(served: Served) -> None:
+async def test_draining_server_is_alive_but_not_ready(served: Served) -> None:
     await served.server.drain()
     assert (await get(f"{served.http}/healthz"))[0] == 200
     assert (await get(f"{served.http}/readyz"))[::2] == (503, "not ready\n")
 
 
-async def test_a_server_that_does_not_take_calls_yet_is_not_ready() -> None:
+async def test_server_is_not_ready_before_it_accepts_calls() -> None:
     server = Server(Settings(**QUICK))
     server_has_to_wait, reached = asyncio.Event(), asyncio.Event()
 
@@ -58,7 +58,7 @@ async def test_a_server_that_does_not_take_calls_yet_is_not_ready() -> None:
         await server.stop()
 
 
-async def test_metrics_are_in_the_form_of_openmetrics_for_who_asks_for_it(served: Served) -> None:
+async def test_metrics_are_in_the_openmetrics_format_if_accepted(served: Served) -> None:
     accept = "application/openmetrics-text; version=1.0.0"
     status, content_type, text = await get(f"{served.http}/metrics", Accept=accept)
     assert status == 200
@@ -66,7 +66,7 @@ async def test_metrics_are_in_the_form_of_openmetrics_for_who_asks_for_it(served
     assert text.endswith("# EOF\n")
 
 
-async def test_metrics_are_in_the_text_format_of_prometheus() -> None:
+async def test_metrics_are_in_the_prometheus_text_format_by_default() -> None:
     registry = CollectorRegistry()
     Counter("asked_total", "What for.", registry=registry).inc(3)
     server = HttpServer(registry, lambda: True)
@@ -80,7 +80,7 @@ async def test_metrics_are_in_the_text_format_of_prometheus() -> None:
     assert "asked_total 3.0\n" in text
 
 
-async def test_a_path_that_is_not_there_is_not_found(served: Served) -> None:
+async def test_unknown_path_is_not_found(served: Served) -> None:
     assert (await get(f"{served.http}/nothing"))[0] == 404
 
 
@@ -99,7 +99,7 @@ async def answer_to(port: int, request: bytes) -> bytes:
         writer.close()
 
 
-async def test_a_request_whose_headers_do_not_come_to_an_end_is_closed(
+async def test_connection_with_incomplete_headers_is_closed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(probes, "HEADER_SECONDS", 0.2)
@@ -117,14 +117,12 @@ async def test_a_request_whose_headers_do_not_come_to_an_end_is_closed(
     ],
     ids=["answered", "not found", "broken"],
 )
-async def test_no_answer_says_what_version_of_what_serves_it(
-    served: Served, request_bytes: bytes
-) -> None:
+async def test_answers_contain_no_versions(served: Served, request_bytes: bytes) -> None:
     answer = await answer_to(served.server.http_port, request_bytes)
     assert re.findall(rb"Server: (.*)\r\n", answer) == [b"double-booked"]
 
 
-async def test_whoever_opens_many_connections_closes_their_own_oldest_ones(
+async def test_too_many_connections_close_the_oldest(
     served: Served,
 ) -> None:
     port = served.server.http_port
@@ -142,7 +140,7 @@ async def test_whoever_opens_many_connections_closes_their_own_oldest_ones(
         writer.close()
 
 
-def test_half_open_requests_do_not_use_up_the_files_of_the_process() -> None:
+def test_incomplete_requests_leave_open_files_for_calls() -> None:
     limits = "ulimit -S -n 512 && ulimit -H -n 1024 && exec"
     with (
         process(launcher=limits) as server,

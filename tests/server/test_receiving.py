@@ -32,7 +32,7 @@ def ended(since: list[float | None], kept: int) -> list[float | None]:
     ],
     ids=["as many as may", "one more", "half of four", "others not", "small ones not", "none"],
 )
-def test_half_of_the_calls_that_are_too_many_are_ended_the_newest_first(
+def test_newer_half_of_the_excess_calls_is_aborted(
     since: list[float | None], kept: int, expected: list[float]
 ) -> None:
     assert ended(since, kept) == expected

@@ -48,25 +48,25 @@ LARGE = EventList(events=[*PAIR.events] * 4000)
 """Large enough for a worker thread."""
 
 
-async def test_get_conflicts_answers_the_groups_that_overlap(served: Served) -> None:
+async def test_get_conflicts_returns_the_groups_that_overlap(served: Served) -> None:
     answer = await ConflictServiceStub(served.channel).GetConflicts(PAIR)
     assert [[each.id for each in group.conflict_group] for group in answer.conflicts] == [
         ["a", "b"]
     ]
 
 
-async def test_a_list_without_events_gets_an_empty_answer(served: Served) -> None:
+async def test_empty_list_gets_an_empty_answer(served: Served) -> None:
     assert await ConflictServiceStub(served.channel).GetConflicts(EventList()) == ConflictList()
 
 
-async def test_a_list_too_large_for_the_event_loop_is_answered_too(served: Served) -> None:
+async def test_list_too_large_for_the_serving_thread_is_answered(served: Served) -> None:
     count = 20 * MAX_INLINE_BYTES // PAIR.ByteSize() // 20
     many = EventList(events=[each for _ in range(count) for each in PAIR.events[:2]])
     answer = await ConflictServiceStub(served.channel).GetConflicts(many)
     assert len(answer.conflicts[0].conflict_group) == 2 * count
 
 
-async def test_a_client_that_knows_only_the_original_contract_gets_right_answers(
+async def test_client_of_the_original_contract_gets_correct_answers(
     served: Served, tmp_path: Path
 ) -> None:
     original = compile_original(tmp_path)
@@ -96,7 +96,7 @@ def compile_original(folder: Path) -> dict[str, type[Message]]:
     }
 
 
-async def test_an_invalid_request_is_told_every_fault_in_order(served: Served) -> None:
+async def test_invalid_request_gets_every_fault_in_order(served: Served) -> None:
     request = EventList(events=[event("a", 1, 2), Event(id="secret"), event("c", 5, 4)])
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await ConflictServiceStub(served.channel).GetConflicts(request)
@@ -114,7 +114,7 @@ async def test_an_invalid_request_is_told_every_fault_in_order(served: Served) -
     ]
 
 
-async def test_bytes_that_are_not_the_message_are_an_invalid_argument(served: Served) -> None:
+async def test_malformed_message_is_an_invalid_argument(served: Served) -> None:
     call = served.channel.unary_unary("/Scheduling.ConflictService/GetConflicts")
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call(b"\x0f garbage")
@@ -122,7 +122,7 @@ async def test_bytes_that_are_not_the_message_are_an_invalid_argument(served: Se
     assert refused.value.details() == "the bytes are not a Scheduling.EventList"
 
 
-async def test_a_message_over_the_limit_is_refused_and_later_calls_are_not() -> None:
+async def test_message_over_the_limit_is_refused_and_later_calls_are_answered() -> None:
     async with serve(max_message_bytes=1000) as served:
         stub = ConflictServiceStub(served.channel)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -131,7 +131,7 @@ async def test_a_message_over_the_limit_is_refused_and_later_calls_are_not() -> 
         assert len((await stub.GetConflicts(PAIR)).conflicts) == 1
 
 
-async def test_an_error_of_ours_is_told_without_what_it_says() -> None:
+async def test_unexpected_error_is_reported_without_its_text() -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("secret")
 
@@ -149,7 +149,7 @@ async def test_health_is_serving(served: Served, service: str) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_a_health_watch_tells_when_the_server_drains() -> None:
+async def test_health_watch_reports_that_the_server_drains() -> None:
     async with serve() as served:
         health = health_pb2_grpc.HealthStub(served.channel)
         watch = health.Watch(health_pb2.HealthCheckRequest())
@@ -166,7 +166,7 @@ async def reflected(served: Served) -> set[str]:
     return {service.name for service in answer.list_services_response.service}
 
 
-async def test_reflection_names_the_services(served: Served) -> None:
+async def test_reflection_lists_the_services(served: Served) -> None:
     assert {"Scheduling.ConflictService", "grpc.health.v1.Health"} <= await reflected(served)
 
 

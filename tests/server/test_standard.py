@@ -13,7 +13,7 @@ from server.test_observer import until_handled
 from server.test_service import PAIR
 
 
-async def test_streams_of_health_and_reflection_are_limited_apart_from_calls_and_probes() -> None:
+async def test_streams_of_health_and_reflection_have_their_own_limit() -> None:
     async with serve(max_concurrent_rpcs=2) as served:
         health = health_pb2_grpc.HealthStub(served.channel)
         watches = [health.Watch(health_pb2.HealthCheckRequest()) for _ in range(2)]
@@ -35,7 +35,7 @@ async def test_streams_of_health_and_reflection_are_limited_apart_from_calls_and
             watch.cancel()
 
 
-async def test_a_watch_of_a_service_that_is_not_there_stays_open_and_leaves_nothing(
+async def test_watch_of_an_unknown_service_stays_open_and_is_forgotten_after_its_end(
     served: Served,
 ) -> None:
     health = health_pb2_grpc.HealthStub(served.channel)

@@ -35,7 +35,7 @@ async def test_stream_conflicts_sends_a_large_answer_in_small_messages(served: S
     assert list(group.conflict_group) == list(large.events)
 
 
-async def test_stream_conflicts_sends_nothing_where_nothing_conflicts(served: Served) -> None:
+async def test_stream_conflicts_sends_nothing_without_conflicts(served: Served) -> None:
     call = ConflictServiceStub(served.channel).StreamConflicts(EventList(events=[PAIR.events[0]]))
     assert [chunk async for chunk in call] == []
     assert await call.code() is grpc.StatusCode.OK
@@ -53,7 +53,7 @@ async def test_sweep_conflicts_answers_a_message_before_the_next_is_sent(served:
     assert await call.read() is grpc.aio.EOF
 
 
-async def test_a_feed_that_goes_back_in_time_is_told_where(served: Served) -> None:
+async def test_feed_that_goes_back_in_time_gets_the_position(served: Served) -> None:
     call = ConflictServiceStub(served.channel).SweepConflicts(
         iter([PAIR, EventList(events=[event("d", 30, 31), event("e", 29, 30)])])
     )
@@ -69,7 +69,7 @@ async def test_batch_get_conflicts_answers_each_list(served: Served) -> None:
     assert [len(result.conflicts) for result in answer.results] == [1, 0, 1]
 
 
-async def test_options_hold_over_the_wire(served: Served) -> None:
+async def test_options_are_applied_over_the_wire(served: Served) -> None:
     options = ConflictOptions(capacity={"": 2}, explain=True)
     request = EventList(events=[*PAIR.events, event("d", 16, 17)], options=options)
     answer = await ConflictServiceStub(served.channel).GetConflicts(request)
@@ -77,7 +77,7 @@ async def test_options_hold_over_the_wire(served: Served) -> None:
     assert (overlap.start.seconds, overlap.end.seconds, overlap.depth) == (16, 17, 3)
 
 
-async def test_what_is_streamed_is_counted(served: Served) -> None:
+async def test_streaming_calls_are_counted_with_events_and_groups(served: Served) -> None:
     stub = ConflictServiceStub(served.channel)
     assert [chunk async for chunk in stub.StreamConflicts(PAIR)]
     assert [chunk async for chunk in stub.SweepConflicts(iter([PAIR, EventList()]))]
@@ -105,7 +105,7 @@ async def test_what_is_streamed_is_counted(served: Served) -> None:
         ("max_answer_bytes", PAIR),
     ],
 )
-async def test_a_request_over_a_limit_is_refused_by_the_name_of_the_setting(
+async def test_refusal_of_a_request_over_a_limit_names_the_setting(
     setting: str, request_message: EventList
 ) -> None:
     async with serve(**{setting: 1}) as served:
@@ -115,7 +115,7 @@ async def test_a_request_over_a_limit_is_refused_by_the_name_of_the_setting(
     assert f"{setting.upper()} = 1" in refused.value.details()
 
 
-async def test_a_batch_of_too_many_lists_is_refused() -> None:
+async def test_batch_with_too_many_lists_is_refused() -> None:
     async with serve(max_lists_per_batch=1) as served:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await ConflictServiceStub(served.channel).BatchGetConflicts(
@@ -125,7 +125,7 @@ async def test_a_batch_of_too_many_lists_is_refused() -> None:
     assert "MAX_LISTS_PER_BATCH = 1" in refused.value.details()
 
 
-async def test_a_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
+async def test_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
     async with serve(max_message_bytes=100_000) as served:
         bomb = EventList(events=[Event(description="x" * 1_000_000)])
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -135,7 +135,7 @@ async def test_a_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(
+async def test_concurrency_limit_refuses_calls_but_not_health_checks(
     held: HeldEngine,
 ) -> None:
     async with serve(held, max_concurrent_rpcs=1) as served:
@@ -151,7 +151,7 @@ async def test_calls_over_the_concurrency_limit_are_refused_and_health_is_not(
         await stub.BatchGetConflicts(BatchGetConflictsRequest())
 
 
-async def test_connections_over_the_limit_are_not_served() -> None:
+async def test_connections_over_the_limit_are_closed() -> None:
     async with serve(max_connections=1) as served:
         await ConflictServiceStub(served.channel).GetConflicts(PAIR)
         options = [("grpc.use_local_subchannel_pool", 1)]
@@ -166,7 +166,7 @@ async def test_connections_over_the_limit_are_not_served() -> None:
         await ConflictServiceStub(served.channel).GetConflicts(PAIR)
 
 
-async def test_a_reader_that_does_not_read_holds_the_server_back(served: Served) -> None:
+async def test_flow_control_stops_the_stream_of_a_client_that_does_not_read(served: Served) -> None:
     """Only what flow control lets through is made; the rest waits for the reader."""
     large = EventList(events=[padded(str(number), 1, 2) for number in range(2_000)])
     call = ConflictServiceStub(served.channel).StreamConflicts(large)
@@ -177,7 +177,7 @@ async def test_a_reader_that_does_not_read_holds_the_server_back(served: Served)
     await until_handled(served, "CANCELLED", "StreamConflicts")
 
 
-async def test_a_feed_that_its_caller_drops_ends(served: Served) -> None:
+async def test_feed_ends_when_its_client_cancels(served: Served) -> None:
     async def endless() -> AsyncIterator[EventList]:
         yield PAIR
         await asyncio.Event().wait()

@@ -63,7 +63,7 @@ async def until_in_flight(served: Served, at_least: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_feed_that_sends_nothing_more_is_ended(log_lines: Any) -> None:
+async def test_idle_feed_is_aborted_after_the_receive_timeout(log_lines: Any) -> None:
     async with serve(receive_timeout=0.1) as served:
         call = ConflictServiceStub(served.channel).SweepConflicts()
         await call.write(PAIR)
@@ -78,7 +78,7 @@ async def test_a_feed_that_sends_nothing_more_is_ended(log_lines: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["GetConflicts", "SweepConflicts"])
-async def test_a_message_that_never_comes_to_its_end_is_not_awaited_for_ever(method: str) -> None:
+async def test_incomplete_message_is_aborted_after_the_receive_timeout(method: str) -> None:
     async with serve(receive_timeout=0.1) as served:
         plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=1000, part=10)
         async with (
@@ -90,7 +90,7 @@ async def test_a_message_that_never_comes_to_its_end_is_not_awaited_for_ever(met
         assert await handled(served, "RESOURCE_EXHAUSTED", method) == 5
 
 
-async def test_a_feed_may_be_idle_for_ever_where_the_limit_is_off() -> None:
+async def test_feed_may_stay_idle_without_a_receive_timeout() -> None:
     async with serve(receive_timeout=0.0) as served:
         call = ConflictServiceStub(served.channel).SweepConflicts()
         await call.write(PAIR)
@@ -104,7 +104,7 @@ async def test_a_feed_may_be_idle_for_ever_where_the_limit_is_off() -> None:
     ("method", "request_message"),
     [("GetConflicts", EXPLAINED), ("StreamConflicts", padded(10, 1000))],
 )
-async def test_a_caller_that_takes_no_answer_is_cut_off(
+async def test_call_is_aborted_if_its_client_accepts_no_answer(
     method: str, request_message: EventList
 ) -> None:
     async with serve(send_timeout=0.1) as served, unread(served, method, request_message, 1):
@@ -114,7 +114,7 @@ async def test_a_caller_that_takes_no_answer_is_cut_off(
                 await asyncio.sleep(0.01)
 
 
-async def test_the_status_of_a_reader_that_reads_too_late_names_the_setting() -> None:
+async def test_status_for_a_late_reader_names_the_setting() -> None:
     async with serve(send_timeout=0.1) as served:
         call = ConflictServiceStub(served.channel).StreamConflicts(padded(2_000, 10_000))
         await until_handled(served, "RESOURCE_EXHAUSTED", "StreamConflicts")
@@ -126,7 +126,7 @@ async def test_the_status_of_a_reader_that_reads_too_late_names_the_setting() ->
         )
 
 
-async def test_a_streamed_answer_counts_as_in_flight_until_its_reader_has_it_all() -> None:
+async def test_streamed_answer_is_in_flight_until_its_client_has_all_of_it() -> None:
     request = padded(2_000, 10_000)
     async with serve() as served:
         call = ConflictServiceStub(served.channel).StreamConflicts(request)
@@ -142,7 +142,7 @@ async def test_a_streamed_answer_counts_as_in_flight_until_its_reader_has_it_all
     ("method", "request_message"),
     [("GetConflicts", EXPLAINED), ("StreamConflicts", padded(10, 1000))],
 )
-async def test_unread_answers_are_refused_when_they_fill_the_budget(
+async def test_unread_answers_are_refused_when_the_budget_is_full(
     method: str, request_message: EventList
 ) -> None:
     budget = 4 * 1024 * 1024

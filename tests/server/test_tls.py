@@ -109,20 +109,18 @@ async def until_counted(served: Served, result: str) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_calls_are_answered_over_tls_and_http_stays_plain(
-    files: Files, authority: Authority
-) -> None:
+async def test_tls_is_for_grpc_and_http_stays_plain(files: Files, authority: Authority) -> None:
     async with serve(**settings(files)) as served, stub(served, authority) as service:
         assert len((await service.GetConflicts(PAIR)).conflicts) == 1
         assert await page(served, "/readyz") == "ok\n"
 
 
-async def test_http2_is_agreed_on_by_alpn(files: Files) -> None:
+async def test_alpn_negotiates_http2(files: Files) -> None:
     async with serve(**settings(files)) as served:
         assert await asyncio.to_thread(new_connection, served) == ("CN=first", "h2")
 
 
-async def test_a_caller_in_plain_text_or_of_another_authority_does_not_get_in(
+async def test_plain_text_and_other_authorities_are_rejected(
     files: Files,
 ) -> None:
     async with serve(**settings(files)) as served:
@@ -137,7 +135,7 @@ async def assert_not_let_in(service: ConflictServiceStub) -> None:
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
-async def test_with_a_client_ca_only_callers_with_its_certificates_get_in(
+async def test_client_ca_accepts_only_its_own_certificates(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
     clients = Authority("clients")
@@ -154,7 +152,7 @@ async def test_with_a_client_ca_only_callers_with_its_certificates_get_in(
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_replaced_client_ca_decides_who_gets_in(
+async def test_replaced_client_ca_applies_to_new_connections(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
     before, after = Authority("before"), Authority("after")
@@ -169,7 +167,7 @@ async def test_a_replaced_client_ca_decides_who_gets_in(
             await assert_not_let_in(service)
 
 
-async def test_a_replaced_pair_is_served_to_new_connections_without_dropping_a_call(
+async def test_replaced_key_pair_is_served_without_dropping_a_call(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
     held = HeldEngine(ThreadEvent(), ThreadEvent())
@@ -185,7 +183,7 @@ async def test_a_replaced_pair_is_served_to_new_connections_without_dropping_a_c
 
 
 @pytest.mark.usefixtures("quick")
-async def test_a_volume_of_kubernetes_that_swaps_a_link_is_followed(
+async def test_replacement_by_a_symbolic_link_as_in_kubernetes_is_served(
     authority: Authority, tmp_path: Path
 ) -> None:
     # As kubelet's AtomicWriter does: tls.crt -> ..data/tls.crt, and ..data is swapped.
@@ -227,7 +225,7 @@ def key_that_grpc_does_not_serve(files: Files) -> None:
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("breaks", [garbage, another_key, no_file, key_that_grpc_does_not_serve])
-async def test_a_broken_replacement_is_logged_counted_and_ignored_until_it_is_mended(
+async def test_broken_replacement_is_logged_counted_and_ignored_until_fixed(
     files: Files, authority: Authority, tmp_path: Path, breaks: Callable[[Files], None]
 ) -> None:
     with capture_logs() as logs:
@@ -243,7 +241,7 @@ async def test_a_broken_replacement_is_logged_counted_and_ignored_until_it_is_me
     assert "PRIVATE" not in str(logs)
 
 
-async def test_half_of_a_replacement_is_neither_served_nor_counted(
+async def test_incomplete_replacement_is_neither_served_nor_counted(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
     metrics = Metrics()
@@ -263,7 +261,7 @@ def reloads(metrics: Metrics, result: str) -> float | None:
     return metrics.registry.get_sample_value("double_booked_tls_reloads_total", {"result": result})
 
 
-async def test_the_expiry_of_what_is_served_is_a_metric(files: Files, served: Served) -> None:
+async def test_expiry_of_the_served_certificate_is_a_metric(files: Files, served: Served) -> None:
     name = "double_booked_tls_expiry_timestamp_seconds"
     certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
     async with serve(**settings(files)) as secured:
@@ -271,7 +269,7 @@ async def test_the_expiry_of_what_is_served_is_a_metric(files: Files, served: Se
     assert name not in await page(served, "/metrics")
 
 
-async def test_a_self_signed_server_makes_a_certificate_of_its_own_at_each_start() -> None:
+async def test_self_signed_certificate_is_new_at_each_start() -> None:
     shown = []
     for _ in range(2):
         async with serve(tls_self_signed=True) as served:
@@ -313,7 +311,7 @@ def no_key(files: Files) -> None:
         ),
     ],
 )
-def test_files_that_cannot_be_used_at_the_start_are_told_in_one_line(
+def test_unusable_file_at_startup_is_reported_in_one_line(
     files: Files, breaks: Callable[[Files], None], said: str
 ) -> None:
     breaks(files)
@@ -323,7 +321,7 @@ def test_files_that_cannot_be_used_at_the_start_are_told_in_one_line(
     assert code == 1
 
 
-def test_a_client_ca_that_is_none_is_told_in_one_line(files: Files, tmp_path: Path) -> None:
+def test_missing_client_ca_is_reported_in_one_line(files: Files, tmp_path: Path) -> None:
     code, error = refusal(**variables(files), TLS_CLIENT_CA_FILE=str(tmp_path / "none"))
     said = f"cannot use {tmp_path}/none (TLS_CLIENT_CA_FILE): No such file or directory"
     assert (code, error) == (1, f"double-booked: {said}\n")
@@ -337,13 +335,13 @@ def test_a_client_ca_that_is_none_is_told_in_one_line(files: Files, tmp_path: Pa
         ("TLS_CLIENT_CA_FILE", "TLS_CLIENT_CA_FILE needs TLS_CERT_FILE or TLS_SELF_SIGNED too."),
     ],
 )
-def test_a_file_without_those_it_needs_is_an_error_of_usage(one: str, said: str) -> None:
+def test_incomplete_tls_settings_are_a_usage_error(one: str, said: str) -> None:
     code, error = refusal(**{one: "file.pem"})
     assert code == 2
     assert error.splitlines()[-1] == f"Error: {said}"
 
 
-def test_a_certificate_from_files_and_a_self_signed_one_exclude_each_other(files: Files) -> None:
+def test_certificate_from_files_excludes_a_self_signed_one(files: Files) -> None:
     code, error = refusal(**variables(files), TLS_SELF_SIGNED="true")
     said = "Error: TLS_SELF_SIGNED and TLS_CERT_FILE exclude each other."
     assert (code, error.splitlines()[-1]) == (2, said)

@@ -26,7 +26,7 @@ SPAN = "00f067aa0ba902b7"
         (f"fe-{TRACE}-{SPAN}-00-", False),
     ],
 )
-def test_a_valid_header_names_the_callers_span(value: str, is_sampled: bool) -> None:  # noqa: FBT001 - a case
+def test_parse_traceparent_returns_the_span_of_the_client(value: str, is_sampled: bool) -> None:  # noqa: FBT001 - a case
     assert parse_traceparent(value) == TraceParent(TRACE, SPAN, is_sampled)
 
 
@@ -64,7 +64,7 @@ def test_a_valid_header_names_the_callers_span(value: str, is_sampled: bool) -> 
         f"00-{TRACE[:-1]}\N{ARABIC-INDIC DIGIT ONE}-{SPAN}-01",
     ],
 )
-def test_an_invalid_header_names_none(value: str) -> None:
+def test_parse_traceparent_returns_none_for_an_invalid_header(value: str) -> None:
     assert parse_traceparent(value) is None
 
 
@@ -80,7 +80,7 @@ def identifiers(digits: int) -> st.SearchStrategy[str]:
     rest=st.text("0123456789abcdef-XYZ _."),
 )
 @example(version=0, trace_id="1".rjust(32, "0"), span_id="1".rjust(16, "0"), flags=1, rest="")
-def test_what_any_sender_writes_is_read_back(
+def test_parse_traceparent_reads_any_valid_header(
     version: int, trace_id: str, span_id: str, flags: int, rest: str
 ) -> None:
     value = f"{version:02x}-{trace_id}-{span_id}-{flags:02x}"
@@ -97,7 +97,7 @@ def test_what_any_sender_writes_is_read_back(
         ),
     )
 )
-def test_any_text_is_read_or_refused(value: str) -> None:
+def test_parse_traceparent_accepts_any_text(value: str) -> None:
     parsed = parse_traceparent(value)
     if parsed:
         assert value[3:35] == parsed.trace_id

@@ -165,7 +165,7 @@ def attributes(span: Span) -> dict[str, str | int]:
     return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
 
 
-def test_a_call_is_a_span_with_these_attributes_and_no_others(collector: Collector) -> None:
+def test_span_of_a_call_has_only_these_attributes(collector: Collector) -> None:
     made = tracing.from_environment()
     assert made
     before = time.time_ns()
@@ -187,7 +187,7 @@ def test_a_call_is_a_span_with_these_attributes_and_no_others(collector: Collect
     assert b"hunter2" not in collector.requests[0].SerializeToString()
 
 
-def test_a_call_without_a_caller_begins_a_trace(collector: Collector) -> None:
+def test_call_without_traceparent_starts_a_trace(collector: Collector) -> None:
     trace_id = trace()
     [exported] = collector.spans
     assert exported.trace_id == bytes.fromhex(trace_id)
@@ -195,7 +195,7 @@ def test_a_call_without_a_caller_begins_a_trace(collector: Collector) -> None:
     assert exported.parent_span_id == b""
 
 
-def test_a_call_belongs_to_the_trace_of_its_caller(collector: Collector) -> None:
+def test_call_joins_the_trace_of_its_client(collector: Collector) -> None:
     assert trace(SAMPLED, ("tracestate", "a=1"), ("tracestate", "b=2")) == TRACE
     [exported] = collector.spans
     assert exported.trace_id.hex() == TRACE
@@ -204,9 +204,7 @@ def test_a_call_belongs_to_the_trace_of_its_caller(collector: Collector) -> None
 
 
 @pytest.mark.parametrize("version", ["00", "cc"])
-def test_a_call_whose_caller_is_not_sampled_is_not_exported(
-    collector: Collector, version: str
-) -> None:
+def test_call_of_an_unsampled_trace_is_not_exported(collector: Collector, version: str) -> None:
     assert trace(("traceparent", f"{version}-{TRACE}-{PARENT}-00")) == ""
     assert collector.requests == []
 
@@ -227,7 +225,7 @@ def test_a_call_whose_caller_is_not_sampled_is_not_exported(
         ("", "", ("none", ""), True),
     ],
 )
-def test_the_sampler_of_the_environment_decides(
+def test_sampler_variable_selects_the_exported_calls(
     monkeypatch: pytest.MonkeyPatch,
     sampler: str,
     ratio: str,
@@ -253,7 +251,7 @@ SERVER_ERRORS = {
 
 
 @pytest.mark.parametrize("code", grpc.StatusCode)
-def test_a_span_is_an_error_if_the_code_is_the_servers_fault(
+def test_span_is_an_error_if_the_code_is_a_server_error(
     monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode
 ) -> None:
     with http_collector() as collector:
@@ -271,7 +269,7 @@ def test_a_span_is_an_error_if_the_code_is_the_servers_fault(
         assert "error.type" not in told
 
 
-def test_a_method_that_is_not_served_is_not_named(collector: Collector) -> None:
+def test_span_of_an_unknown_method_does_not_name_it(collector: Collector) -> None:
     made = tracing.from_environment()
     assert made
     span = made.start("unknown", "unknown", [])
@@ -291,7 +289,7 @@ def test_a_method_that_is_not_served_is_not_named(collector: Collector) -> None:
         ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=other,k8s.pod.name=pod-1"}, "other"),
     ],
 )
-def test_the_resource_names_the_service(
+def test_resource_has_name_and_version_of_the_service(
     collector: Collector, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], name: str
 ) -> None:
     for variable, value in variables.items():
@@ -304,7 +302,7 @@ def test_the_resource_names_the_service(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_variables_of_traces_go_before_the_general_ones(
+def test_trace_variables_take_precedence_over_general_ones(
     monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "of no use")
@@ -326,7 +324,7 @@ TEXTS = st.one_of(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(metadata=st.lists(st.tuples(KEYS, st.one_of(TEXTS, st.binary())), max_size=6))
-def test_any_metadata_are_taken(
+def test_start_accepts_any_metadata(
     monkeypatch: pytest.MonkeyPatch, metadata: list[tuple[str, str | bytes]]
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
@@ -344,7 +342,7 @@ UNREACHABLE = pytest.mark.parametrize("unreachable", [refusing_port, silent_port
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @UNREACHABLE
-def test_an_unreachable_collector_holds_up_neither_calls_nor_a_stop(
+def test_unreachable_collector_delays_neither_calls_nor_shutdown(
     monkeypatch: pytest.MonkeyPatch, protocol: str, unreachable: Callable[[], Any]
 ) -> None:
     with unreachable() as port:
@@ -364,7 +362,7 @@ def test_an_unreachable_collector_holds_up_neither_calls_nor_a_stop(
     assert 0.4 < stopped - ended < 3
 
 
-def test_what_is_not_exported_in_time_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shutdown_drops_spans_not_exported_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with http_collector() as collector:
         collector.gate.clear()
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
@@ -412,7 +410,7 @@ def run(
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @UNREACHABLE
-def test_a_process_ends_well_while_its_collector_is_unreachable(
+def test_process_exits_cleanly_while_the_collector_is_unreachable(
     protocol: str, unreachable: Callable[[], Any]
 ) -> None:
     with unreachable() as port:
@@ -432,7 +430,7 @@ def test_a_process_ends_well_while_its_collector_is_unreachable(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_an_unreachable_collector_does_not_fill_the_log(protocol: str) -> None:
+def test_unreachable_collector_does_not_fill_the_log(protocol: str) -> None:
     ran = run(
         TRACE_AND_EXIT,
         "2000",
@@ -464,7 +462,7 @@ print(tracing.from_environment(), [name for name in sys.modules if "opentelemetr
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
     ],
 )
-def test_nothing_is_loaded_unless_an_endpoint_is_set(variables: dict[str, str]) -> None:
+def test_opentelemetry_is_not_imported_without_an_endpoint(variables: dict[str, str]) -> None:
     ran = run(LOADED, **variables)
     assert (ran.stdout, ran.stderr) == ("None []\n", "")
 
@@ -478,7 +476,7 @@ except tracing.TracingError as error:
 """
 
 
-def test_what_to_install_is_said_where_opentelemetry_is_missing(tmp_path: Path) -> None:
+def test_missing_opentelemetry_is_reported_with_what_to_install(tmp_path: Path) -> None:
     # The packages of this environment, but those of the extra.
     for folder in site.getsitepackages():
         # Debian's Python names a folder that need not exist; it then has no packages.
@@ -519,7 +517,7 @@ def test_what_to_install_is_said_where_opentelemetry_is_missing(tmp_path: Path) 
         ({"BSP_MAX_QUEUE_SIZE": "0"}, "max_queue_size must be a positive integer"),
     ],
 )
-def test_an_unusable_setting_is_named_in_one_line(
+def test_unusable_otel_variable_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
@@ -531,7 +529,7 @@ def test_an_unusable_setting_is_named_in_one_line(
     assert "\n" not in str(raised.value)
 
 
-async def test_a_server_exports_a_span_of_each_sampled_call_but_of_no_health_check(
+async def test_server_exports_spans_of_sampled_calls_but_not_of_health_checks(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "5")
@@ -551,7 +549,7 @@ async def test_a_server_exports_a_span_of_each_sampled_call_but_of_no_health_che
 
 
 @pytest.mark.parametrize(("header", "is_exemplar"), [(SAMPLED, True), (UNSAMPLED, False)])
-async def test_a_callers_trace_is_in_the_log_and_if_sampled_an_exemplar(
+async def test_trace_of_a_client_is_logged_and_if_sampled_an_exemplar(
     log_lines: Any, header: tuple[str, str], *, is_exemplar: bool
 ) -> None:
     async with serve() as served, aiohttp.ClientSession() as session:
@@ -565,7 +563,7 @@ async def test_a_callers_trace_is_in_the_log_and_if_sampled_an_exemplar(
     assert (f'# {{trace_id="{TRACE}"}}' in text) is is_exemplar
 
 
-def test_a_server_that_cannot_trace_reports_it_in_one_line() -> None:
+def test_server_that_cannot_trace_reports_why_in_one_line() -> None:
     code, error = refusal(OTEL_EXPORTER_OTLP_ENDPOINT="nowhere")
     assert code == 1
     assert error == (

@@ -84,7 +84,7 @@ def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: 
     assert [(call.code.name, call.details) for call in running.failed()] == []
 
 
-def test_a_server_that_is_killed_behind_a_proxy_loses_only_what_had_reached_it(
+def test_killed_server_behind_a_proxy_loses_only_calls_that_reached_it(
     instances: list[Instance], proxy: Envoy
 ) -> None:
     # Each client has one call in flight at a time. The next may find the socket that still listens
@@ -103,7 +103,7 @@ def test_a_server_that_is_killed_behind_a_proxy_loses_only_what_had_reached_it(
     assert codes <= {grpc.StatusCode.UNAVAILABLE, answered_in_part}
 
 
-def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_any_work() -> None:
+def test_stop_under_load_answers_accepted_calls_and_refuses_others_before_any_work() -> None:
     with process(DRAIN_DELAY="0.2", SHUTDOWN_GRACE="20") as server:
         lines: list[str] = []
         assert server.popen.stderr
@@ -127,7 +127,7 @@ def test_a_stop_under_load_answers_what_it_accepted_and_refuses_the_rest_before_
     assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-async def test_a_full_thread_pool_holds_up_neither_health_nor_small_calls(
+async def test_full_thread_pool_delays_neither_health_nor_small_calls(
     held: HeldEngine,
 ) -> None:
     def engine(request: bytes, *_: object) -> kernel.Answer:
@@ -147,9 +147,7 @@ async def test_a_full_thread_pool_holds_up_neither_health_nor_small_calls(
 
 
 @pytest.mark.parametrize("method", ["GetConflicts", "BatchGetConflicts", "StreamConflicts"])
-async def test_what_costs_much_goes_to_a_worker_however_few_bytes_it_has(
-    held: HeldEngine, method: str
-) -> None:
+async def test_costly_small_request_goes_to_a_worker(held: HeldEngine, method: str) -> None:
     def engine(request: bytes, *_: object) -> kernel.Answer:
         return held(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
 
@@ -171,7 +169,7 @@ async def test_what_costs_much_goes_to_a_worker_however_few_bytes_it_has(
         await large
 
 
-async def test_a_client_that_vanishes_in_the_middle_of_a_message_leaves_nothing() -> None:
+async def test_client_that_disappears_in_a_message_leaves_no_open_files() -> None:
     async with serve() as served:
         before = open_files()
         await asyncio.gather(*(vanishing(served.server.port) for _ in range(20)))

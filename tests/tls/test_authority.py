@@ -46,15 +46,15 @@ def test_first_certificate_is_issued_by_the_authority_and_names_the_webhook(
     assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
-def test_keys_are_in_no_representation(first: CertificateBundle) -> None:
+def test_repr_of_a_bundle_has_no_keys(first: CertificateBundle) -> None:
     assert "PRIVATE" not in repr(first)
 
 
-def test_until_two_thirds_of_its_life_nothing_changes(first: CertificateBundle) -> None:
+def test_bundle_is_unchanged_until_two_thirds_of_its_life(first: CertificateBundle) -> None:
     assert ensure_fresh(first, NAMES, after(LEAF_DAYS * 2 / 3 - 1)) == first
 
 
-def test_at_two_thirds_of_its_life_a_certificate_is_renewed_by_the_same_authority(
+def test_certificate_is_renewed_at_two_thirds_of_its_life_by_the_same_authority(
     first: CertificateBundle,
 ) -> None:
     renewed = ensure_fresh(first, NAMES, after(LEAF_DAYS * 2 / 3 + 1))
@@ -64,13 +64,13 @@ def test_at_two_thirds_of_its_life_a_certificate_is_renewed_by_the_same_authorit
     check(renewed)
 
 
-def test_other_names_need_another_certificate(first: CertificateBundle) -> None:
+def test_changed_names_need_a_new_certificate(first: CertificateBundle) -> None:
     renewed = ensure_fresh(first, ("elsewhere.team.svc",), NOW)
     assert renewed.authorities == first.authorities
     assert renewed.certificate != first.certificate
 
 
-def test_an_authority_at_two_thirds_of_its_life_gets_a_successor_and_is_trusted_still(
+def test_authority_is_replaced_at_two_thirds_of_its_life_and_stays_trusted(
     first: CertificateBundle,
 ) -> None:
     later = after(AUTHORITY_DAYS * 2 / 3 + 1)
@@ -84,7 +84,9 @@ def test_an_authority_at_two_thirds_of_its_life_gets_a_successor_and_is_trusted_
     assert authorities(much_later) == [newest]
 
 
-def test_what_is_begun_anew_trusts_what_is_being_served(first: CertificateBundle) -> None:
+def test_first_bundle_trusts_the_authorities_of_the_served_certificate(
+    first: CertificateBundle,
+) -> None:
     anew = ensure_fresh(None, NAMES, NOW, first.authorities)
     assert authorities(anew)[1:] == authorities(first)
 
@@ -98,11 +100,11 @@ def test_what_is_begun_anew_trusts_what_is_being_served(first: CertificateBundle
         {"authority_key": b"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"},
     ],
 )
-def test_what_is_broken_is_told(first: CertificateBundle, broken: dict[str, bytes]) -> None:
+def test_check_reports_a_broken_part(first: CertificateBundle, broken: dict[str, bytes]) -> None:
     with pytest.raises(InvalidBundleError, match="no usable certificate or key"):
         check(replace(first, **broken))
 
 
-def test_a_key_of_another_certificate_is_told(first: CertificateBundle) -> None:
+def test_check_reports_the_key_of_another_certificate(first: CertificateBundle) -> None:
     with pytest.raises(InvalidBundleError, match="not that of its certificate"):
         check(replace(first, key=ensure_fresh(None, NAMES, NOW).key))

@@ -50,7 +50,7 @@ def is_served(pair: KeyPair) -> bool:
     ],
     ids=["P-256", "P-384", "P-521", "Ed25519", "RSA 2048"],
 )
-def test_a_kind_of_key_that_is_taken_is_served(
+def test_supported_key_is_served_by_grpc(
     key: CertificateIssuerPrivateKeyTypes, tmp_path: Path
 ) -> None:
     pair = load(AUTHORITY.issue(tmp_path / "pair", "server", key))
@@ -67,7 +67,7 @@ def test_a_kind_of_key_that_is_taken_is_served(
     ],
     ids=["secp256k1", "P-224", "Ed448", "DSA"],
 )
-def test_a_kind_of_key_that_grpc_does_not_serve_is_refused_before_grpc_sees_it(
+def test_unsupported_key_is_rejected_before_grpc_sees_it(
     key: CertificateIssuerPrivateKeyTypes, tmp_path: Path
 ) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server", key)
@@ -78,11 +78,11 @@ def test_a_kind_of_key_that_grpc_does_not_serve_is_refused_before_grpc_sees_it(
     assert not is_served(KeyPair(files.certificate.read_bytes(), files.key.read_bytes(), NOW))
 
 
-def test_a_self_signed_pair_is_served_and_names_this_machine() -> None:
+def test_self_signed_key_pair_is_served_by_grpc() -> None:
     assert is_served(self_signed_key_pair())
 
 
-def test_a_chain_with_text_around_its_certificates_is_taken(tmp_path: Path) -> None:
+def test_chain_with_text_around_its_certificates_is_accepted(tmp_path: Path) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server")
     told = b"subject=/CN=\xc3\xa4\n" + files.certificate.read_bytes() + AUTHORITY.pem()
     files.certificate.write_bytes(told)
@@ -90,7 +90,7 @@ def test_a_chain_with_text_around_its_certificates_is_taken(tmp_path: Path) -> N
     assert load_authorities(PemFile(str(files.certificate), "ca")) == told
 
 
-def test_a_chain_that_ends_in_garbage_is_refused(tmp_path: Path) -> None:
+def test_chain_that_ends_in_garbage_is_rejected(tmp_path: Path) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server")
     half = AUTHORITY.pem()[:200] + b"\n-----END CERTIFICATE-----\n"
     files.certificate.write_bytes(files.certificate.read_bytes() + half)
