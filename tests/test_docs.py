@@ -1,4 +1,4 @@
-"""What the pages for users show works as it stands there."""
+"""The examples and commands of the docs work as written."""
 
 import asyncio
 import re
@@ -26,17 +26,17 @@ PAGES = ["README.md", "docs/calling.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
-async def test_the_python_of_a_page_runs(page: str) -> None:
+async def test_python_example_of_a_page_runs(page: str) -> None:
     [program] = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     async with serve() as served:
-        here = program.replace("localhost:7070", f"127.0.0.1:{served.server.port}")
-        ran = await run(here)
-    assert ran.stderr == ""
-    assert "'Stand-up', 'Dentist'" in ran.stdout or "room-a" in ran.stdout
+        local_program = program.replace("localhost:7070", f"127.0.0.1:{served.server.port}")
+        result = await run(local_program)
+    assert result.stderr == ""
+    assert "'Stand-up', 'Dentist'" in result.stdout or "room-a" in result.stdout
 
 
 async def run(program: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program beside the server, which shares this process's event loop."""
+    """Run a program in a process of its own, while this event loop runs the server."""
     return await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
@@ -44,7 +44,7 @@ async def run(program: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def calling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return docs/calling.md, with the certificate that its command makes in the folder here."""
+    """Return docs/calling.md, after running its command that makes a certificate."""
     page = (ROOT / "docs/calling.md").read_text()
     [openssl] = re.findall(r"    (openssl req .*\\\n.*)\n", page)
     monkeypatch.chdir(tmp_path)
@@ -52,17 +52,17 @@ def calling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return page
 
 
-async def test_the_python_of_a_verified_call_is_answered(calling: str) -> None:
+async def test_python_example_of_a_verified_call_is_answered(calling: str) -> None:
     [shown] = re.findall(r"\nIn Python:\n\n(.*?)\n\n", calling, re.DOTALL)
     call = "print(ConflictServiceStub(channel).GetConflicts(EventList()).ListFields())"
     program = "\n".join([*IMPORTS, textwrap.dedent(shown), call])
     async with serve(tls_cert_file="tls.crt", tls_key_file="tls.key") as served:
-        ran = await run(program.replace("10.0.0.5:30321", f"127.0.0.1:{served.server.port}"))
-    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+        result = await run(program.replace("10.0.0.5:30321", f"127.0.0.1:{served.server.port}"))
+    assert (result.stdout, result.stderr) == ("[]\n", "")
 
 
 def lab_day(capacity: int) -> EventList:
-    made = EventList()
+    request = EventList()
     for name, start, end in [
         ("A", "09:00", "12:00"),
         ("B", "09:00", "10:00"),
@@ -70,15 +70,15 @@ def lab_day(capacity: int) -> EventList:
         ("D", "11:00", "13:00"),
         ("E", "12:30", "13:30"),
     ]:
-        event = made.events.add(id=name, resources=["lab"])
+        event = request.events.add(id=name, resources=["lab"])
         event.start.FromJsonString(f"2026-11-23T{start}:00Z")
         event.end.FromJsonString(f"2026-11-23T{end}:00Z")
-    made.options.capacity["lab"] = capacity
-    made.options.explain = True
-    return made
+    request.options.capacity["lab"] = capacity
+    request.options.explain = True
+    return request
 
 
-def test_the_worked_example_is_answered_as_the_page_says() -> None:
+def test_worked_example_has_the_groups_of_the_page() -> None:
     [group] = definition.get_conflicts(lab_day(2)).conflicts
     assert [event.id for event in group.conflict_group] == ["A", "C", "D"]
     [overlap] = group.overlaps
@@ -89,7 +89,7 @@ def test_the_worked_example_is_answered_as_the_page_says() -> None:
     assert [event.id for event in group.conflict_group] == ["A", "B", "C", "D", "E"]
 
 
-def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
+def test_gap_of_the_worked_example_makes_b_conflict_with_c() -> None:
     request = lab_day(2)
     request.options.min_gap.seconds = 15 * 60
     [group] = definition.get_conflicts(request).conflicts
@@ -97,7 +97,16 @@ def test_the_gap_of_the_worked_example_makes_b_clash_with_c() -> None:
     assert group.overlaps[0].end.ToJsonString() == "2026-11-23T10:15:00Z"
 
 
-def test_the_readme_is_short() -> None:
+def test_architecture_names_paths_that_exist() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    paths = re.findall(r"`((?:[a-z_0-9-]+/)+[a-z_0-9.-]*|[a-z_]+\.py)`", text)
+    paths = [path for path in paths if not path.startswith("charts/")]  # not in the dev image
+    folders = [ROOT, ROOT / "service/double_booked", ROOT / "service/double_booked/operator"]
+    assert len(paths) > 80
+    assert [path for path in paths if not any((at / path).exists() for at in folders)] == []
+
+
+def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) < 900
 
 
@@ -123,20 +132,20 @@ PLACEHOLDERS = {
     "TAG",
     "ZONE",
 }
-"""What commands have in place of a reader's own names."""
+"""Words of commands that stand for a reader's own names."""
 
 COMMANDS = r"(?:gcloud|helm|kubectl|docker|skopeo|buildah) .*"
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", *(f"docs/{each.name}" for each in sorted(ROOT.glob("docs/*.md")))]
+    "page", ["README.md", *(f"docs/{page.name}" for page in sorted(ROOT.glob("docs/*.md")))]
 )
-def test_a_page_explains_the_placeholders_of_its_commands(page: str) -> None:
+def test_page_explains_the_placeholders_of_its_commands(page: str) -> None:
     text = (ROOT / page).read_text()
     commands = " ".join(re.findall(COMMANDS, text.replace("\\\n", " ")))
     used = PLACEHOLDERS & set(re.findall(r"(?<![$\w])[A-Z_]+(?![\w=])", commands))
     explained = set()
     for paragraph in text.split("\n\n"):
-        _, found, meaning = " ".join(paragraph.split()).partition("are for you to fill in")
-        explained |= set(re.findall(r"[A-Z_]+", meaning)) if found else set()
+        _, separator, meaning = " ".join(paragraph.split()).partition("are for you to fill in")
+        explained |= set(re.findall(r"[A-Z_]+", meaning)) if separator else set()
     assert used - explained == set()

@@ -1,4 +1,4 @@
-"""Each defence of the threat model is proven by a test that exists."""
+"""Each defence of the threat model names tests that exist."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ HEAD = "| asset | attacker | defence | test |"
 
 
 def defences(text: str) -> list[str]:
-    """The rows of the tables of defences."""
+    """Return the rows of the tables of defences."""
     rows, is_inside = [], False
     for line in text.splitlines():
         is_inside = line.startswith("|") and (is_inside or line == HEAD)
@@ -21,35 +21,35 @@ def defences(text: str) -> list[str]:
     return rows
 
 
-def proofs_of(row: str) -> list[str]:
-    """The tests in the last cell of a row."""
+def named_tests(row: str) -> list[str]:
+    """Return the tests in the last cell of a row."""
     return re.findall(r"`(tests/\S+\.py::\w+)`", row.split("|")[-2])
 
 
 def exists(test: str) -> bool:
-    """Whether a file has a test of that name."""
+    """Return whether a file has a test of that name."""
     file, _, name = test.partition("::")
     if not (ROOT / file).is_file():
         return False
     defined = ast.parse((ROOT / file).read_text()).body
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return any(isinstance(each, kinds) and each.name == name for each in defined)
+    return any(isinstance(node, kinds) and node.name == name for node in defined)
 
 
-def test_there_are_defences() -> None:
+def test_page_has_more_than_forty_defences() -> None:
     assert len(defences(PAGE.read_text())) > 40
 
 
 @pytest.mark.parametrize("row", defences(PAGE.read_text()))
-def test_a_defence_names_tests_that_exist(row: str) -> None:
+def test_defence_names_tests_that_exist(row: str) -> None:
     assert len(row.split("|")) == 6, "a row has four cells"
-    assert proofs_of(row), "it names no test, as `tests/server/test_tls.py::test_name`"
-    assert [each for each in proofs_of(row) if not exists(each)] == []
+    assert named_tests(row), "no test named like `tests/server/test_tls.py::test_name`"
+    assert [test for test in named_tests(row) if not exists(test)] == []
 
 
 @pytest.mark.parametrize(
     "stale", ["tests/test_threat_model.py::test_that_was_renamed", "tests/gone.py::test_all"]
 )
-def test_a_test_that_is_gone_is_found(stale: str) -> None:
+def test_missing_test_is_detected(stale: str) -> None:
     assert not exists(stale)
-    assert exists("tests/test_threat_model.py::test_a_test_that_is_gone_is_found")
+    assert exists("tests/test_threat_model.py::test_missing_test_is_detected")
