@@ -32,7 +32,7 @@ def chunks(request: bytes, cancellation: kernel.Cancellation) -> list[bytes]:
 
 def feed(cancellation: kernel.Cancellation) -> list[bytes]:
     sweep = Sweep(Limits(), cancellation)
-    return [*sweep.take(IN_ORDER), *sweep.take(wire.event_list(wire.event(900, 901)))]
+    return [*sweep.push(IN_ORDER), *sweep.push(wire.event_list(wire.event(900, 901)))]
 
 
 calls: dict[str, Call] = {

@@ -1,4 +1,4 @@
-"""What a conflict is, against a reading of the rules that compares every pair of events."""
+"""The definition agrees with the rules, implemented a second time by pairs of events."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -24,26 +24,26 @@ def event(
     end_nanos: int | None = None,
     resources: Sequence[str] = (),
 ) -> Event:
-    made = Event(resources=resources)
-    made.start.seconds, made.start.nanos = start, nanos
-    made.end.seconds, made.end.nanos = end, nanos if end_nanos is None else end_nanos
-    return made
+    new = Event(resources=resources)
+    new.start.seconds, new.start.nanos = start, nanos
+    new.end.seconds, new.end.nanos = end, nanos if end_nanos is None else end_nanos
+    return new
 
 
 def positions(events: Sequence[Event], options: ConflictOptions = NO_OPTIONS) -> list[list[int]]:
     return [list(group.members) for group in definition.find_groups(events, options)]
 
 
-def present(each: Event, instant: int, gap: int) -> bool:
-    start, end = nanoseconds(each.start), nanoseconds(each.end) + gap
+def is_present(booked: Event, instant: int, gap: int) -> bool:
+    start, end = nanoseconds(booked.start), nanoseconds(booked.end) + gap
     return start <= instant < end or start == end == instant
 
 
 def groups_by_pairs(
     events: list[Event], options: ConflictOptions
 ) -> list[tuple[int, str, list[int]]]:
-    """The groups with the start of their first member and their resource, in order."""
-    resources = {resource for each in events for resource in each.resources or [""]}
+    """Return the groups, each with the start of its first member and its resource, in order."""
+    resources = {resource for booked in events for resource in booked.resources or [""]}
     groups = [
         (nanoseconds(events[group[0]].start), resource, group)
         for resource in resources
@@ -53,15 +53,15 @@ def groups_by_pairs(
 
 
 def groups_of(resource: str, events: list[Event], options: ConflictOptions) -> list[list[int]]:
-    users = [at for at, each in enumerate(events) if resource in (each.resources or [""])]
+    users = [at for at, booked in enumerate(events) if resource in (booked.resources or [""])]
     gap = nanoseconds(Timestamp(seconds=options.min_gap.seconds, nanos=options.min_gap.nanos))
     capacity = options.capacity.get(resource, 1)
     group_of = {position: {position} for position in users}
-    # No more are present at an instant than were at the last start before it.
+    # The depth is never more than at the last start before.
     for instant in {nanoseconds(events[at].start) for at in users}:
-        crowd = [at for at in users if present(events[at], instant, gap)]
-        if len(crowd) > capacity:
-            for left, right in pairwise(crowd):
+        present = [at for at in users if is_present(events[at], instant, gap)]
+        if len(present) > capacity:
+            for left, right in pairwise(present):
                 merged = group_of[left] | group_of[right]
                 for position in merged:
                     group_of[position] = merged
@@ -92,7 +92,7 @@ options = st.builds(
 
 
 @given(st.lists(events(), max_size=12), options)
-def test_groups_are_the_connected_components_of_the_pairs_that_clash(
+def test_groups_are_the_connected_components_of_conflicting_pairs(
     some: list[Event], options: ConflictOptions
 ) -> None:
     found = definition.find_groups(some, options)
@@ -112,14 +112,15 @@ def test_overlaps_list_the_events_that_are_present(
             assert len(overlap.members) > capacity
             inside = {overlap.start} | ({overlap.end - 1} if overlap.end > overlap.start else set())
             for instant in inside:
-                crowd = {
+                present = {
                     at
-                    for at, each in enumerate(some)
-                    if group.resource in (each.resources or [""]) and present(each, instant, gap)
+                    for at, booked in enumerate(some)
+                    if group.resource in (booked.resources or [""])
+                    and is_present(booked, instant, gap)
                 }
-                instants = {at for at in crowd if some[at].start == some[at].end and not gap}
+                instants = {at for at in present if some[at].start == some[at].end and not gap}
                 is_instant = overlap.start == overlap.end
-                assert set(overlap.members) == (crowd if is_instant else crowd - instants)
+                assert set(overlap.members) == (present if is_instant else present - instants)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,7 @@ def test_overlaps_list_the_events_that_are_present(
         pytest.param([event(10, 12), event(11, 13)], [[0, 1]], id="overlapping"),
         pytest.param([event(10, 19), event(11, 12), event(13, 14)], [[0, 1, 2]], id="through one"),
         pytest.param([event(11, 12), event(10, 12)], [[1, 0]], id="members by start"),
-        pytest.param([event(1, 3), event(1, 2)], [[0, 1]], id="ties as they came"),
+        pytest.param([event(1, 3), event(1, 2)], [[0, 1]], id="ties in the order of the request"),
         pytest.param([event(5, 5), event(5, 7)], [[0, 1]], id="an instant at a start"),
         pytest.param([event(7, 7), event(5, 7)], [], id="an instant at an end"),
         pytest.param([event(6, 6), event(5, 7)], [[1, 0]], id="an instant within"),
@@ -146,7 +147,7 @@ def test_groups(some: list[Event], groups: list[list[int]]) -> None:
     assert positions(some) == groups
 
 
-def test_an_answer_holds_the_events_of_each_group() -> None:
+def test_answer_has_the_events_of_each_group() -> None:
     request = EventList(events=[event(10, 12), event(20, 21), event(11, 13)])
     answer = definition.get_conflicts(request)
     assert [list(group.conflict_group) for group in answer.conflicts] == [
@@ -154,7 +155,7 @@ def test_an_answer_holds_the_events_of_each_group() -> None:
     ]
 
 
-def test_times_that_cannot_be_used_are_refused() -> None:
+def test_invalid_times_are_rejected() -> None:
     with pytest.raises(InvalidRequestError, match=r"events\[1\]\.start: the start is missing"):
         definition.get_conflicts(EventList(events=[event(1, 2), Event()]))
 
@@ -179,7 +180,7 @@ def in_room(start: int, end: int) -> Event:
             [event(1, 3, resources=["a", "b"]), event(2, 4, resources=["b", "a"])],
             NO_OPTIONS,
             [("a", [0, 1]), ("b", [0, 1])],
-            id="a group a resource",
+            id="a group for each resource",
         ),
         pytest.param(
             [event(1, 3, resources=["a", "a"])],
@@ -198,13 +199,13 @@ def in_room(start: int, end: int) -> Event:
             [in_room(1, 4), in_room(2, 5), in_room(3, 6), in_room(5, 7)],
             ROOM_OF_TWO,
             [("room", [0, 1, 2])],
-            id="three in a room of two, the fourth when one has left",
+            id="three in a room of two, the fourth after one has ended",
         ),
         pytest.param(
             [in_room(1, 9), in_room(1, 3), in_room(2, 4), in_room(6, 9), in_room(7, 8)],
             ROOM_OF_TWO,
             [("room", [0, 1, 2, 3, 4])],
-            id="two crowds joined by one who is in both",
+            id="two overlaps joined by an event in both",
         ),
         pytest.param(
             [in_room(5, 5), in_room(5, 5), in_room(4, 6)],
@@ -216,13 +217,13 @@ def in_room(start: int, end: int) -> Event:
             [event(1, 2), event(2, 3)],
             ConflictOptions(min_gap=Duration(nanos=1)),
             [("", [0, 1])],
-            id="a gap makes touching events clash",
+            id="a gap makes touching events conflict",
         ),
         pytest.param(
             [event(1, 2), event(3, 4)],
             ConflictOptions(min_gap=Duration(seconds=1)),
             [],
-            id="just the gap between is enough",
+            id="exactly the gap between is enough",
         ),
         pytest.param(
             [event(1, 2), event(1, 2)],
@@ -239,13 +240,13 @@ def test_groups_by_resource_capacity_and_gap(
     assert [(group.resource, list(group.members)) for group in found] == groups
 
 
-def test_explain_tells_each_time_in_which_too_many_are_present() -> None:
+def test_explained_answer_has_every_overlap() -> None:
     request = EventList(events=[event(0, 10), event(2, 6), event(4, 4), event(5, 12)])
     request.options.explain = True
     [group] = definition.get_conflicts(request).conflicts
     assert [
-        (each.start.seconds, each.end.seconds, each.depth, list(each.members))
-        for each in group.overlaps
+        (overlap.start.seconds, overlap.end.seconds, overlap.depth, list(overlap.members))
+        for overlap in group.overlaps
     ] == [
         (2, 4, 2, [0, 1]),
         (4, 4, 3, [0, 1, 2]),
@@ -255,7 +256,7 @@ def test_explain_tells_each_time_in_which_too_many_are_present() -> None:
     ]
 
 
-def test_an_overlap_ends_with_the_last_instant_that_there_is() -> None:
+def test_overlap_ends_at_the_last_instant_at_most() -> None:
     last = 253402300799
     request = EventList(events=[event(last, last), event(last, last)])
     request.options.explain = True

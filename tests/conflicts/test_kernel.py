@@ -406,7 +406,7 @@ def test_the_answers_to_all_lists_of_a_batch_count_against_one_limit() -> None:
 
 
 def feed(request: bytes, limits: Limits) -> None:
-    for _ in Sweep(limits).take(request):
+    for _ in Sweep(limits).push(request):
         pass
 
 

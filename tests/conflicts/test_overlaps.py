@@ -1,4 +1,4 @@
-"""When too many are present, counted."""
+"""Overlaps with depths only are the spans with more events than the capacity."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from double_booked.conflicts.overlaps import find_overlap_depths
 
 
 @pytest.mark.parametrize(
-    ("occupied", "clashes"),
+    ("occupied", "overlaps"),
     [
         ([(0, 4), (2, 6)], [(2, 4)]),
         ([(0, 9), (2, 3), (3, 5), (7, 8)], [(2, 5), (7, 8)]),
@@ -24,11 +24,11 @@ from double_booked.conflicts.overlaps import find_overlap_depths
         ([(0, 4), (0, 4), (4, 6), (4, 6), (4, 4)], [(0, 6)]),
     ],
 )
-def test_clashes_are_when_more_than_one_is_present(
-    occupied: list[tuple[int, int]], clashes: list[tuple[int, int]]
+def test_overlaps_are_the_spans_with_more_than_one_event(
+    occupied: list[tuple[int, int]], overlaps: list[tuple[int, int]]
 ) -> None:
     spans = [
         Occupied(position, start, max(end, start + 1), is_instant=start == end)
         for position, (start, end) in enumerate(occupied)
     ]
-    assert merge_spans(overlap.span for overlap in find_overlap_depths(spans, 1)) == clashes
+    assert merge_spans(overlap.span for overlap in find_overlap_depths(spans, 1)) == overlaps

@@ -1,4 +1,4 @@
-"""A feed's groups are those of the whole list, sent as soon as they are closed."""
+"""A feed has the groups of the whole list, each sent as soon as it is closed."""
 
 from dataclasses import replace
 from random import Random
@@ -20,37 +20,40 @@ events = st.tuples(st.integers(0, 60), st.integers(0, 12), resources)
 
 
 def names(chunks: list[bytes]) -> list[list[str]]:
-    return [[each.id for each in group.conflict_group] for group in joined(chunks).conflicts]
+    return [[member.id for member in group.conflict_group] for group in joined(chunks).conflicts]
 
 
 def named(name: str, start: int, end: int, *names: str) -> bytes:
-    more = b"".join(wire.delimited(6, each.encode()) for each in names)
+    more = b"".join(wire.delimited(6, resource.encode()) for resource in names)
     return wire.event(start, end, wire.delimited(1, name.encode()), more)
 
 
 def feed(*messages: bytes, limits: Limits = Limits()) -> list[list[list[str]]]:  # noqa: B008 - frozen
-    """What each message closes, and what the end does."""
+    """Return the groups that each message closes, and those that the end closes."""
     sweep = Sweep(limits)
-    return [*(names(list(sweep.take(each))) for each in messages), names(list(sweep.finish()))]
+    return [
+        *(names(list(sweep.push(message))) for message in messages),
+        names(list(sweep.finish())),
+    ]
 
 
 @given(
     st.lists(events, max_size=40), options, st.lists(st.integers(0, 4), min_size=41, max_size=41)
 )
-def test_however_it_is_cut_a_feed_gets_the_groups_of_the_whole_list(
+def test_feed_cut_anywhere_has_the_groups_of_the_whole_list(
     some: list[tuple[int, int, bytes]], options: bytes, cuts: list[int]
 ) -> None:
     rest = [
         wire.event(start, start + length, more)
-        for start, length, more in sorted(some, key=lambda each: each[0])
+        for start, length, more in sorted(some, key=lambda event: event[0])
     ]
     whole = wire.event_list(*rest) + options
     sweep = Sweep(Limits())
-    chunks = list(sweep.take(options))
+    chunks = list(sweep.push(options))
     for cut in cuts:
-        chunks += sweep.take(wire.event_list(*rest[:cut]))
+        chunks += sweep.push(wire.event_list(*rest[:cut]))
         del rest[:cut]
-    chunks += sweep.take(wire.event_list(*rest))
+    chunks += sweep.push(wire.event_list(*rest))
     chunks += sweep.finish()
     expected = definition.get_conflicts(EventList.FromString(whole))
     found = sorted(
@@ -64,7 +67,7 @@ def test_however_it_is_cut_a_feed_gets_the_groups_of_the_whole_list(
     assert (sweep.events, sweep.groups) == (len(some), len(expected.conflicts))
 
 
-def test_a_group_is_sent_when_an_event_starts_at_its_end() -> None:
+def test_group_is_sent_when_an_event_starts_at_its_end() -> None:
     assert feed(
         wire.event_list(named("a", 1, 5), named("b", 2, 4)),
         wire.event_list(named("c", 4, 5)),
@@ -72,14 +75,14 @@ def test_a_group_is_sent_when_an_event_starts_at_its_end() -> None:
     ) == [[], [], [["a", "b", "c"]], []]
 
 
-def test_a_group_is_closed_by_an_event_on_another_resource() -> None:
+def test_group_is_closed_by_an_event_on_another_resource() -> None:
     assert feed(
         wire.event_list(named("a", 1, 5, "x"), named("b", 2, 4, "x")),
         wire.event_list(named("c", 9, 10, "y")),
     ) == [[], [["a", "b"]], []]
 
 
-def test_a_group_that_ends_with_an_instant_is_open_at_that_instant() -> None:
+def test_group_that_ends_with_an_instant_is_open_at_that_instant() -> None:
     assert feed(
         wire.event_list(named("a", 5, 5), named("b", 5, 5)),
         wire.event_list(named("c", 5, 6)),
@@ -100,7 +103,7 @@ def test_groups_are_sent_in_the_order_in_which_they_close() -> None:
     ) == [[["c", "d"], ["a", "b"]], []]
 
 
-def test_the_end_of_a_feed_closes_what_is_open() -> None:
+def test_end_of_a_feed_closes_open_groups() -> None:
     assert feed(wire.event_list(named("a", 1, 5), named("b", 2, 4))) == [[], [["a", "b"]]]
 
 
@@ -110,7 +113,7 @@ def refusal(*messages: bytes) -> str:
     return str(refused.value)
 
 
-def test_an_event_that_goes_back_in_time_is_named_by_its_place_in_the_whole_feed() -> None:
+def test_event_out_of_order_is_named_by_its_position_in_the_whole_feed() -> None:
     back = "events[3].start: the start is before that of the event before it"
     later = wire.event_list(named("a", 1, 2), named("b", 5, 6))
     assert refusal(later, wire.event_list(named("c", 5, 6), named("d", 4, 9))) == back
@@ -119,77 +122,79 @@ def test_an_event_that_goes_back_in_time_is_named_by_its_place_in_the_whole_feed
     )
 
 
-def test_options_after_the_first_message_are_refused() -> None:
+def test_options_after_the_first_message_are_rejected() -> None:
     option = wire.delimited(2, wire.number(3, 1))
     assert refusal(b"", option).startswith("options: only the first message")
     assert refusal(wire.event_list(named("a", 1, 5)), option).startswith("options: only the first")
 
 
-def test_what_is_over_is_not_held() -> None:
+def test_ended_events_are_not_kept() -> None:
     sweep = Sweep(replace(Limits(), max_events_per_list=2, max_message_bytes=100))
     for start in range(1000):
-        list(sweep.take(wire.event_list(named("a", start, start + 1, f"resource {start}"))))
+        list(sweep.push(wire.event_list(named("a", start, start + 1, f"resource {start}"))))
     assert sweep.events == 1000
 
 
-EVERLASTING = [wire.event_list(named("a", start, 1000)) for start in range(20)]
+ENDLESS = [wire.event_list(named("a", start, 1000)) for start in range(20)]
 
 
-def test_an_everlasting_group_meets_the_limit_of_events() -> None:
+def test_endless_group_meets_the_limit_of_events() -> None:
     with pytest.raises(LimitExceededError, match=r"11 events .* MAX_EVENTS_PER_LIST = 10"):
-        feed(*EVERLASTING, limits=replace(Limits(), max_events_per_list=10))
+        feed(*ENDLESS, limits=replace(Limits(), max_events_per_list=10))
 
 
-def test_an_everlasting_group_meets_the_limit_of_bytes() -> None:
+def test_endless_group_meets_the_limit_of_bytes() -> None:
     with pytest.raises(LimitExceededError, match="MAX_MESSAGE_BYTES = 100"):
-        feed(*EVERLASTING, limits=replace(Limits(), max_message_bytes=100))
+        feed(*ENDLESS, limits=replace(Limits(), max_message_bytes=100))
 
 
 def random_feed(seed: int, count: int) -> list[bytes]:
     """Return events by start: most are short, some last for long, on none to three resources."""
     random = Random(seed)  # noqa: S311 - for tests
-    start, made = 0, []
+    start, feed_events = 0, []
     for number in range(count):
         start += random.choice([0, 0, 1, 1, 2, 5])
         length = random.choice([0, 1, 1, 3, 20, 300 if number % 50 == 0 else 2])
         rooms = random.sample(["a", "b", "c", f"once-{number}"], random.choice([0, 1, 1, 3]))
-        made.append(named(str(number), start, start + length, *rooms))
-    return made
+        feed_events.append(named(str(number), start, start + length, *rooms))
+    return feed_events
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_long_feed_gets_the_groups_of_the_whole_list(seed: int) -> None:
-    """So long that what is over is dropped many times while other events are held."""
+def test_long_feed_has_the_groups_of_the_whole_list(seed: int) -> None:
+    """The feed is long enough to drop ended events many times while it keeps others."""
     random = Random(seed)  # noqa: S311 - for tests
     some = random_feed(seed, 20_000)
-    wanted = wire.delimited(2, wire.capacity(b"a", 3) + wire.capacity(b"", 2) + wire.number(3, 1))
+    options_message = wire.delimited(
+        2, wire.capacity(b"a", 3) + wire.capacity(b"", 2) + wire.number(3, 1)
+    )
     sweep, first, chunks = Sweep(Limits()), 0, list[bytes]()
-    chunks += sweep.take(wanted)
+    chunks += sweep.push(options_message)
     while first < len(some):
         more = random.choice([1, 1, 2, 50, 2_000])
-        chunks += sweep.take(wire.event_list(*some[first : first + more]))
+        chunks += sweep.push(wire.event_list(*some[first : first + more]))
         first += more
     chunks += sweep.finish()
-    whole = kernel.get_conflicts(wire.event_list(*some) + wanted)
+    whole = kernel.get_conflicts(wire.event_list(*some) + options_message)
     assert sorted(group.SerializeToString() for group in joined(chunks).conflicts) == sorted(
         group.SerializeToString() for group in ConflictList.FromString(whole.content).conflicts
     )
 
 
-def test_memory_is_given_back_once_the_events_are_over() -> None:
+def test_memory_of_ended_events_is_released() -> None:
     sweep = Sweep(Limits())
-    list(sweep.take(wire.event_list(*(named(str(n), 1, 9) for n in range(50_000)))))
-    held = sweep.held_bytes
-    list(sweep.take(wire.event_list(named("late", 10, 11))))
-    assert sweep.held_bytes < held / 20
+    list(sweep.push(wire.event_list(*(named(str(n), 1, 9) for n in range(50_000)))))
+    kept = sweep.held_bytes
+    list(sweep.push(wire.event_list(named("late", 10, 11))))
+    assert sweep.held_bytes < kept / 20
 
 
-def test_capacities_of_the_first_message_hold_for_resources_that_come_later() -> None:
-    wanted = wire.delimited(2, wire.capacity(b"a", 2))
+def test_capacities_of_the_first_message_apply_to_later_resources() -> None:
+    options_message = wire.delimited(2, wire.capacity(b"a", 2))
     pair = [wire.event_list(named(str(n), n, 9, "a")) for n in range(2)]
-    assert feed(wanted, *pair) == [[], [], [], []]
+    assert feed(options_message, *pair) == [[], [], [], []]
     third = wire.event_list(named("2", 2, 9, "a"))
-    assert feed(wanted, *pair, third)[-1] == [["0", "1", "2"]]
+    assert feed(options_message, *pair, third)[-1] == [["0", "1", "2"]]
 
 
 @pytest.mark.parametrize("message", [b"", wire.event_list(named("a", 1, 2))])
@@ -198,6 +203,6 @@ def test_cancelled_feed_raises_cancelled(message: bytes) -> None:
     sweep = Sweep(Limits(), cancellation)
     cancellation.cancel()
     with pytest.raises(kernel.Cancelled):
-        list(sweep.take(message))
+        list(sweep.push(message))
     with pytest.raises(kernel.Cancelled):
         list(sweep.finish())

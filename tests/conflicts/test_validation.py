@@ -1,4 +1,4 @@
-"""Every fault of a request is named, in order."""
+"""Every fault of a request is reported, in order."""
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -45,7 +45,7 @@ def refusal(*events: Event) -> InvalidRequestError:
         ),
     ],
 )
-def test_a_fault_is_named_by_the_path_of_its_field(
+def test_violation_has_the_path_of_its_field(
     event: Event, violations: list[tuple[str, str]]
 ) -> None:
     assert refusal(timed((0, 0), (1, 0)), event).violations == tuple(
@@ -53,11 +53,11 @@ def test_a_fault_is_named_by_the_path_of_its_field(
     )
 
 
-def test_the_first_and_the_last_instant_are_accepted() -> None:
+def test_first_and_last_instant_are_valid() -> None:
     check(EventList(events=[timed((FIRST, 0), (LAST, 999999999))]))
 
 
-def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
+def test_first_hundred_faults_are_listed_and_all_are_counted() -> None:
     refused = refusal(*[Event()] * MAX_VIOLATIONS)
     assert len(refused.violations) == MAX_VIOLATIONS
     assert refused.count == 2 * MAX_VIOLATIONS
@@ -89,7 +89,7 @@ def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
             ConflictOptions(min_gap=Duration(seconds=1, nanos=-1)),
             "options.min_gap",
             "the gap is not a Duration: seconds and nanos are out of range or differ in sign",
-            id="signs that differ",
+            id="different signs",
         ),
         pytest.param(
             ConflictOptions(min_gap=Duration(seconds=315_576_000_000)),
@@ -99,7 +99,7 @@ def test_the_first_hundred_faults_are_named_and_all_are_counted() -> None:
         ),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named(
+def test_violation_has_the_path_of_the_option(
     options: ConflictOptions, field: str, description: str
 ) -> None:
     with pytest.raises(InvalidRequestError) as refused:

@@ -1,8 +1,8 @@
-"""Writes the protobuf wire format by hand, the odd parts of it too."""
+"""An encoder of the protobuf wire format, also for unusual encodings."""
 
 
 def varint(value: int, width: int = 0) -> bytes:
-    """A varint, in at least `width` bytes."""
+    """Return a varint of at least `width` bytes."""
     encoded = bytearray()
     while value >= 0x80 or len(encoded) + 1 < width:
         encoded.append(value & 0x7F | 0x80)
@@ -16,7 +16,7 @@ def tag(field: int, wire_type: int) -> bytes:
 
 
 def number(field: int, value: int) -> bytes:
-    """A varint field; a negative value takes 10 bytes, as int32 and int64 do."""
+    """Return a varint field; a negative value has 10 bytes, as in int32 and int64."""
     return tag(field, 0) + varint(value % 2**64)
 
 
@@ -37,14 +37,14 @@ def timestamp(seconds: int, nanos: int = 0) -> bytes:
 
 
 def event(start: int, end: int, *more: bytes) -> bytes:
-    """The content of an Event."""
+    """Return the content of an Event."""
     return delimited(4, timestamp(start)) + delimited(5, timestamp(end)) + b"".join(more)
 
 
 def event_list(*events: bytes) -> bytes:
-    return b"".join(delimited(1, each) for each in events)
+    return b"".join(delimited(1, event) for event in events)
 
 
 def capacity(resource: bytes, number_of_events: int) -> bytes:
-    """An entry of ConflictOptions.capacity."""
+    """Return an entry of ConflictOptions.capacity."""
     return delimited(1, delimited(1, resource) + number(2, number_of_events))

@@ -1,4 +1,4 @@
-"""A week is told so that a person sees who has what, day by day."""
+"""The agenda lists the events of a week by day and resource."""
 
 import io
 from datetime import UTC, tzinfo
@@ -18,7 +18,7 @@ HOUR = 3600
 
 
 def event(identity: str, start: float, end: float, *resources: str, title: str = "") -> Event:
-    """An event from one hour since that midnight to another."""
+    """Return an event; times are in hours after MIDNIGHT."""
     return Event(
         id=identity,
         title=title,
@@ -47,7 +47,7 @@ def written(
     return file.getvalue().splitlines()
 
 
-def test_a_quiet_day_tells_who_has_what_when_and_the_name_where_it_is_not_the_title() -> None:
+def test_day_lists_times_titles_and_names_by_resource() -> None:
     assert written(
         event("release", 9, 12, "staging", title="Release 41"),
         event("demo", 13, 14, "staging", "beamer"),
@@ -63,7 +63,7 @@ def test_a_quiet_day_tells_who_has_what_when_and_the_name_where_it_is_not_the_ti
     ]
 
 
-def test_what_conflicts_is_marked_and_told_below_the_day_as_in_a_check() -> None:
+def test_conflicts_are_marked_and_listed_below_their_day() -> None:
     assert written(
         event("a", 9, 12, "staging", "beamer"),
         event("b", 11, 13, "staging"),
@@ -87,7 +87,7 @@ def test_what_conflicts_is_marked_and_told_below_the_day_as_in_a_check() -> None
     ]
 
 
-def test_what_lasts_for_days_is_told_on_each() -> None:
+def test_event_of_several_days_is_listed_on_each() -> None:
     assert written(event("train", 17, 53, "gpu"), event("tune", 33, 45, "cpu")) == [
         "Mon 16 Nov 2026 (UTC)",
         "  gpu",
@@ -110,27 +110,27 @@ def test_what_lasts_for_days_is_told_on_each() -> None:
 def headings(
     *events: Event, zone: tzinfo = UTC, window: tuple[int, int] = (0, 7 * 24)
 ) -> list[str]:
-    told = written(*events, zone=zone, window=window)
-    return [line for line in told[:-1] if line and not line.startswith(" ")]
+    lines = written(*events, zone=zone, window=window)
+    return [line for line in lines[:-1] if line and not line.startswith(" ")]
 
 
-def test_no_day_before_or_after_the_window_is_told() -> None:
+def test_days_outside_the_window_are_not_listed() -> None:
     assert headings(event("long", -30, 90, "gpu"), window=(0, 48)) == [
         "Mon 16 Nov 2026 (UTC)",
         "Tue 17 Nov 2026 (UTC)",
     ]
 
 
-def test_what_ends_at_midnight_is_not_told_on_the_next_day() -> None:
+def test_event_that_ends_at_midnight_is_not_listed_on_the_next_day() -> None:
     assert headings(event("late", 20, 24, "gpu")) == ["Mon 16 Nov 2026 (UTC)"]
 
 
-def test_an_instant_is_told_on_its_day() -> None:
+def test_instant_is_listed_on_its_day() -> None:
     assert headings(event("midnight", 24, 24, "gpu")) == ["Tue 17 Nov 2026 (UTC)"]
 
 
-def test_a_day_on_which_clocks_change_is_told_once_and_none_is_left_out() -> None:
-    """Over the night to 29 March 2026, Berlin's clocks go from 2:00 to 3:00."""
+def test_every_day_is_listed_once_when_clocks_change() -> None:
+    """On 29 March 2026, Berlin's clocks change from 2:00 to 3:00."""
     friday = -234 * 24 + 23.5
     window = (-234 * 24, -230 * 24)
     assert headings(
@@ -142,18 +142,18 @@ def test_a_day_on_which_clocks_change_is_told_once_and_none_is_left_out() -> Non
     ]
 
 
-def test_a_group_that_began_before_the_window_is_told_on_its_first_day() -> None:
-    told = written(event("a", -20, 3, "gpu"), event("b", -2, 5, "gpu"))
-    assert told[0] == "Mon 16 Nov 2026 (UTC)"
-    assert "  gpu: 2 events, double-booked for 5h" in told
-    assert told.count(told[0]) == 1
+def test_group_that_starts_before_the_window_is_listed_on_the_first_day() -> None:
+    lines = written(event("a", -20, 3, "gpu"), event("b", -2, 5, "gpu"))
+    assert lines[0] == "Mon 16 Nov 2026 (UTC)"
+    assert "  gpu: 2 events, double-booked for 5h" in lines
+    assert lines.count(lines[0]) == 1
 
 
-def test_a_long_name_leaves_room_for_where_it_is_written() -> None:
+def test_long_title_leaves_room_for_the_name() -> None:
     long = event("x" * 30, 9, 10, "gpu", title="T" * 80)
     assert written(long, width=60)[2] == f"    09:00-10:00  {'T' * 20}…  {'x' * 19}…"
 
 
-def test_text_from_elsewhere_moves_no_cursor() -> None:
-    told = written(event("a\x1b[2J", 9, 10, "gpu\x1b[2J", title="\x1b[31mred"))
-    assert told[1:3] == ["  gpu\\x1b[2J", "    09:00-10:00  \\x1b[31mred  a\\x1b[2J"]
+def test_control_characters_are_escaped_in_the_agenda() -> None:
+    lines = written(event("a\x1b[2J", 9, 10, "gpu\x1b[2J", title="\x1b[31mred"))
+    assert lines[1:3] == ["  gpu\\x1b[2J", "    09:00-10:00  \\x1b[31mred  a\\x1b[2J"]

@@ -1,4 +1,4 @@
-"""Free times as people, programs and calendars read them."""
+"""Free times as text, JSON and a calendar."""
 
 import json
 from datetime import UTC, datetime
@@ -6,59 +6,60 @@ from zoneinfo import ZoneInfo
 
 from icalendar import Calendar
 
+from double_booked.conflicts.instants import to_instant
 from double_booked.report.free_formats import FreeTimes, render_ics, render_json, render_text
+from report.events import HOUR
 
 BERLIN = ZoneInfo("Europe/Berlin")
-HOUR = 3_600 * 10**9
-NINE = int(datetime(2026, 12, 1, 8, tzinfo=UTC).timestamp()) * 10**9
-"""At nine in Berlin."""
+NINE = to_instant(datetime(2026, 12, 1, 8, tzinfo=UTC))
+"""9:00 in Berlin."""
 FREE = FreeTimes([(NINE, NINE + HOUR)], ["anna", "bruno"], HOUR, (NINE, NINE + 24 * HOUR))
 
 
-def test_a_line_for_each_time_and_a_summary() -> None:
+def test_text_has_a_line_for_each_free_time_and_a_summary() -> None:
     assert list(render_text(FREE, BERLIN)) == [
         "Tue 1 Dec 2026, 09:00-10:00 (CET)",
         "1 free time of 1h for anna and bruno.",
     ]
 
 
-def test_where_no_time_is_free_the_text_says_where_it_was_looked_for() -> None:
+def test_text_without_free_times_names_the_searched_span() -> None:
     none = FreeTimes([], ["anna"], HOUR, FREE.within)
     assert list(render_text(none, BERLIN)) == [
         "No free time of 1h for anna from 2026-12-01 09:00 to 2026-12-02 09:00."
     ]
 
 
-def test_many_resources_are_counted() -> None:
+def test_resources_over_the_maximum_are_counted() -> None:
     many = FreeTimes(FREE.spans, list("abcde"), HOUR, FREE.within)
     assert list(render_text(many, UTC))[-1] == "1 free time of 1h for a, b, c and 2 more."
 
 
-def test_what_has_no_name_is_described() -> None:
+def test_unnamed_resources_are_described() -> None:
     unnamed = FreeTimes(FREE.spans, [""], HOUR, FREE.within)
     assert list(render_text(unnamed, UTC))[-1].endswith("for events without a resource.")
     nobody = FreeTimes(FREE.spans, [], HOUR, FREE.within)
     assert list(render_text(nobody, UTC))[-1].endswith("for everybody.")
 
 
-def test_a_name_moves_no_cursor() -> None:
+def test_control_characters_of_a_name_are_escaped() -> None:
     hostile = FreeTimes(FREE.spans, ["a\x1b[2J"], HOUR, FREE.within)
     assert "\x1b" not in "".join(render_text(hostile, UTC))
 
 
-def test_json_has_the_times_in_utc() -> None:
+def test_json_has_times_in_utc() -> None:
     assert json.loads(render_json(FREE)) == {
         "free": [{"start": "2026-12-01T08:00:00Z", "end": "2026-12-01T09:00:00Z"}],
         "resources": ["anna", "bruno"],
     }
 
 
-def test_a_time_within_a_second_is_exact_in_json() -> None:
+def test_json_keeps_fractions_of_a_second() -> None:
     half = FreeTimes([(NINE + 5 * 10**8, NINE + HOUR)], [], HOUR, FREE.within)
     assert json.loads(render_json(half))["free"][0]["start"] == "2026-12-01T08:00:00.5Z"
 
 
-def test_the_calendar_has_an_event_for_each_time() -> None:
+def test_calendar_has_an_event_for_each_free_time() -> None:
     written = render_ics(FREE, datetime(2026, 11, 1, tzinfo=UTC))
     [event] = Calendar.from_ical(written).walk("VEVENT")
     assert event["SUMMARY"] == "Free: anna and bruno"

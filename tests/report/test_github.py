@@ -1,4 +1,4 @@
-"""Annotations are GitHub's workflow commands, one for each event at its place."""
+"""Annotations are GitHub's workflow commands, one for each event at its location."""
 
 from datetime import UTC
 
@@ -7,7 +7,7 @@ import pytest
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.report.github import render, render_unread
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
-from report.test_ics_feed import HOUR, NINE
+from report.events import HOUR, NINE
 
 OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
 
@@ -27,27 +27,27 @@ PAIR = (
 )
 
 
-def test_each_event_of_a_clash_is_annotated_and_the_end_is_a_summary() -> None:
-    told = "Mon 2 Mar 2026, 10:00-11:00"
+def test_each_event_of_a_group_is_annotated_before_a_summary() -> None:
+    when = "Mon 2 Mar 2026, 10:00-11:00"
     assert lines(*PAIR) == [
-        f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {told}",
-        f"::error file=b.json,title=Double-booked::B overlaps A on room: {told}",
+        f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {when}",
+        f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
         "1 group of conflicting events, 2 of 2 events.",
     ]
 
 
-def test_conflicts_that_do_not_fail_are_warnings() -> None:
+def test_conflicts_can_be_warnings() -> None:
     assert lines(*PAIR, is_error=False)[0].startswith("::warning file=")
 
 
-def test_an_entry_that_cannot_be_read_is_annotated_at_its_line() -> None:
+def test_unreadable_event_is_annotated_at_its_line() -> None:
     location = SourceLocation("rota/dec.csv", 7)
-    said = "::error file=rota/dec.csv,title=Cannot be read,line=7::end: no hour 25"
-    assert render_unread(location, "end: no hour\n25", is_error=True) == said
+    annotation = "::error file=rota/dec.csv,title=Cannot be read,line=7::end: no hour 25"
+    assert render_unread(location, "end: no hour\n25", is_error=True) == annotation
     assert render_unread(location, "end", is_error=False).startswith("::warning file=rota/dec.csv")
 
 
-def test_standard_input_is_no_file() -> None:
+def test_annotation_of_standard_input_has_no_file() -> None:
     first = lines(entry("A", SourceLocation("standard input", 3, is_file=False)), PAIR[1])[0]
     assert first.startswith("::error title=Double-booked::A overlaps B")
 
@@ -60,11 +60,11 @@ def test_names_cannot_end_the_command(name: str) -> None:
     assert f"::{name.replace('%', '%25')} overlaps B" in first
 
 
-def test_many_others_are_counted() -> None:
+def test_other_events_over_the_maximum_are_counted() -> None:
     many = [entry(f"{number}", SourceLocation("a.ics", number + 1)) for number in range(9)]
     overlap = Overlap(NINE, NINE + HOUR, 9, tuple(range(9)))
     assert "0 overlaps 1, 2, 3, 4, 5 and 3 more on room" in lines(*many, overlap=overlap)[0]
 
 
-def test_who_overlaps_is_counted_where_nobody_says() -> None:
+def test_other_events_are_counted_if_the_overlap_has_no_members() -> None:
     assert "A overlaps 1 other event on room" in lines(*PAIR, overlap=Overlap(NINE, NINE, 2, ()))[0]

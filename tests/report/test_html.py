@@ -1,4 +1,4 @@
-"""The page holds what was found, safely; that it works in a browser, test_page.py proves."""
+"""The page contains the report safely; test_page.py tests it in a browser."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def event(start: float, end: float, title: str = "", *resources: str) -> Event:
     )
 
 
-def found(*events: Event) -> ConflictReport:
+def report_of(*events: Event) -> ConflictReport:
     request = EventList(events=events)
     request.options.explain = True
     return build_report(
@@ -44,20 +44,20 @@ def data_of(page: str) -> Any:
 
 
 def page_of(*events: Event, zone: tzinfo = UTC) -> Any:
-    return data_of(html.render(found(*events), zone))
+    return data_of(html.render(report_of(*events), zone))
 
 
-def test_the_page_tells_events_groups_and_overlaps_in_the_readers_zone() -> None:
-    told = page_of(
+def test_page_has_events_groups_and_overlaps_in_the_readers_zone() -> None:
+    data = page_of(
         event(9, 11, "A", "lab"), event(10, 12, "B", "lab"), zone=ZoneInfo("Europe/Berlin")
     )
-    assert told["zone"] == "CET"
-    assert told["resources"] == ["lab"]
-    assert [each["time"] for each in told["events"]] == [
+    assert data["zone"] == "CET"
+    assert data["resources"] == ["lab"]
+    assert [entry["time"] for entry in data["events"]] == [
         "Mon 16 Nov 2026, 10:00-12:00",
         "Mon 16 Nov 2026, 11:00-13:00",
     ]
-    [group] = told["groups"]
+    [group] = data["groups"]
     assert group["members"] == [0, 1]
     [overlap] = group["overlaps"]
     assert overlap == {
@@ -71,18 +71,20 @@ def test_the_page_tells_events_groups_and_overlaps_in_the_readers_zone() -> None
 
 
 @pytest.mark.parametrize("hostile", ["</script><b>", "<!--<script>", "]]>&lt;'\"", "$data"])
-def test_no_text_of_an_event_can_become_markup(hostile: str) -> None:
-    page = html.render(found(event(9, 10, hostile, hostile), event(9, 10, hostile, hostile)), UTC)
+def test_text_of_an_event_never_becomes_markup(hostile: str) -> None:
+    page = html.render(
+        report_of(event(9, 10, hostile, hostile), event(9, 10, hostile, hostile)), UTC
+    )
     assert page.count("</script>") == 2
     assert "<b>" not in page
     assert page.count("<!--") == 0
-    assert [each["name"] for each in data_of(page)["events"]] == [hostile] * 2
+    assert [entry["name"] for entry in data_of(page)["events"]] == [hostile] * 2
 
 
-def test_the_page_allows_itself_its_own_style_and_script_and_nothing_else() -> None:
-    page = html.render(found(), UTC)
+def test_policy_allows_only_the_pages_own_style_and_script() -> None:
+    page = html.render(report_of(), UTC)
     [policy] = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
-    allowed = dict(each.split(" ", 1) for each in policy.split("; "))
+    allowed = dict(directive.split(" ", 1) for directive in policy.split("; "))
     for name, element in [("style-src", "style"), ("script-src", "script")]:
         [content] = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
@@ -91,7 +93,7 @@ def test_the_page_allows_itself_its_own_style_and_script_and_nothing_else() -> N
     assert "://" not in page
 
 
-def test_days_without_events_can_be_looked_at_too() -> None:
+def test_page_has_days_without_events() -> None:
     days = page_of(event(1, 2), event(49, 50))["days"]
     assert [day["label"] for day in days] == [
         "Mon 16 Nov 2026",
@@ -101,7 +103,7 @@ def test_days_without_events_can_be_looked_at_too() -> None:
     assert days[0]["end"] == days[1]["start"]
 
 
-def test_a_day_on_which_the_clocks_change_has_its_real_length_and_times() -> None:
+def test_day_of_a_clock_change_has_its_real_length_and_ticks() -> None:
     [day] = page_of(event(-22 * 24, -22 * 24), zone=ZoneInfo("Europe/Berlin"))["days"]
     assert day["label"] == "Sun 25 Oct 2026"
     assert (day["end"] - day["start"]) / 3_600_000 == 25
@@ -109,28 +111,28 @@ def test_a_day_on_which_the_clocks_change_has_its_real_length_and_times() -> Non
     assert (day["ticks"][1][0] - day["ticks"][0][0]) / 3_600_000 == 4
 
 
-def test_of_years_only_days_with_events_can_be_looked_at() -> None:
+def test_page_of_years_has_only_days_with_events() -> None:
     last = 24 * view_page.MAX_DAYS
     days = page_of(event(0, 1), event(last, last + 1))["days"]
     assert len(days) == 2
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_the_first_and_the_last_instant_can_be_drawn(zone: str) -> None:
+def test_page_has_the_first_and_the_last_instant(zone: str) -> None:
     first = Event(start=Timestamp(seconds=-62_135_596_800), end=Timestamp(seconds=-62_135_596_800))
     last = Event(start=Timestamp(seconds=253_402_300_799), end=Timestamp(seconds=253_402_300_799))
     assert len(page_of(first, last, zone=ZoneInfo(zone))["days"]) == 2
 
 
-def test_of_very_many_events_only_those_that_conflict_are_drawn(
+def test_page_over_the_maximum_has_only_conflicting_events(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(view_page, "MAX_DRAWN", 2)
-    told = page_of(event(0, 1, "A"), event(9, 11, "B"), event(10, 12, "C"))
-    assert [each["name"] for each in told["events"]] == ["B", "C"]
-    assert told["groups"][0]["members"] == [0, 1]
-    assert told["left_out"] == 1
+    data = page_of(event(0, 1, "A"), event(9, 11, "B"), event(10, 12, "C"))
+    assert [entry["name"] for entry in data["events"]] == ["B", "C"]
+    assert data["groups"][0]["members"] == [0, 1]
+    assert data["left_out"] == 1
 
 
-def test_a_page_without_events_can_be_made() -> None:
+def test_page_can_be_empty() -> None:
     assert page_of()["days"] == []

@@ -1,4 +1,4 @@
-"""The JSON is that of protobuf."""
+"""The JSON of conflicts is protobuf JSON."""
 
 import json
 
@@ -12,13 +12,13 @@ CONFLICTS = ConflictList(
 )
 
 
-def test_the_json_form_reads_back_as_the_same_conflicts() -> None:
+def test_json_parses_back_to_the_same_conflicts() -> None:
     assert json_format.Parse(render(CONFLICTS), ConflictList()) == CONFLICTS
 
 
-def test_the_json_form_is_ascii_so_that_no_title_reaches_a_terminal_raw() -> None:
+def test_json_is_ascii_so_that_no_title_controls_a_terminal() -> None:
     assert render(CONFLICTS).isascii()
 
 
-def test_no_conflicts_are_an_empty_object() -> None:
+def test_json_without_conflicts_is_an_empty_object() -> None:
     assert json.loads(render(ConflictList())) == {}

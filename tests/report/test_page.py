@@ -1,4 +1,4 @@
-"""The page works in a real browser: Chromium without a window, driven by its own driver."""
+"""The page works in a real browser: headless Chromium."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ HOUR = 3600
 MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
 HOSTILE = "<img src=x onerror='window.harmed=1'></script><script>window.harmed=1</script>"
 TIME_TO_DRAW = 1_000
-"""Milliseconds that any one action may take with 5,000 events; measured are some 100."""
+"""Milliseconds that an action may take with 5,000 events; about 100 were measured."""
 
 
 def event(start: float, end: float, title: str, *resources: str) -> Event:
@@ -52,7 +52,7 @@ def browser() -> Iterator[webdriver.Chrome]:
     for argument in ("--headless=new", "--no-sandbox", "--window-size=1280,800", "--lang=en"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    # Debian's names; without them, selenium would look for a driver to download.
+    # Debian's paths; without them, selenium would download a driver.
     options.binary_location = "/usr/bin/chromium"
     driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
     yield driver
@@ -61,7 +61,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture
 def shown(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """The page of a small office; nothing in it may have gone wrong at the end of a test."""
+    """Yield a browser with the page of an office; the test fails if the page logs an error."""
     show(browser, tmp_path, OFFICE)
     yield browser
     assert browser.get_log("browser") == []
@@ -85,12 +85,12 @@ def one(browser: webdriver.Chrome, selector: str) -> WebElement:
 
 
 def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
-    return [each.text for each in browser.find_elements(By.CSS_SELECTOR, selector)]
+    return [element.text for element in browser.find_elements(By.CSS_SELECTOR, selector)]
 
 
 def events_drawn(browser: webdriver.Chrome) -> list[str]:
     drawn = browser.find_elements(By.CLASS_NAME, "event")
-    return [(each.get_attribute("aria-label") or "").split(",")[0] for each in drawn]
+    return [(element.get_attribute("aria-label") or "").split(",")[0] for element in drawn]
 
 
 def press(browser: webdriver.Chrome, *keys: str) -> None:
@@ -99,43 +99,43 @@ def press(browser: webdriver.Chrome, *keys: str) -> None:
 
 
 def choose(browser: webdriver.Chrome, name: str, option: str) -> None:
-    """Chooses from a list as the keyboard does."""
+    """Select an option of a list with the keyboard."""
     one(browser, f"#{name}").send_keys(option)
 
 
-def test_each_resource_has_a_row_whose_overlapping_events_lie_in_lanes(
+def test_each_resource_has_a_row_with_lanes_for_overlapping_events(
     shown: webdriver.Chrome,
 ) -> None:
     assert texts(shown, ".row h3") == ["hall\n1 overlap", "lab\nno overlap"]
-    tops = {each.text: each.location["y"] for each in shown.find_elements(By.CLASS_NAME, "event")}
+    tops = {box.text: box.location["y"] for box in shown.find_elements(By.CLASS_NAME, "event")}
     assert tops["Planning"] != tops["Stand-up"]
     hall = shown.find_elements(By.CSS_SELECTOR, "[aria-label=hall] .event")
-    assert len({each.location["y"] for each in hall}) == 2
+    assert len({box.location["y"] for box in hall}) == 2
     lab = shown.find_elements(By.CSS_SELECTOR, "[aria-label=lab] .event")
-    assert len({each.location["y"] for each in lab}) == 1
+    assert len({box.location["y"] for box in lab}) == 1
 
 
-def test_conflicts_are_marked_on_the_resource_where_they_are(shown: webdriver.Chrome) -> None:
-    assert texts(shown, "[aria-label=hall] .clashing") == ["Planning", "Interview"]
-    assert texts(shown, "[aria-label=lab] .clashing") == []
+def test_conflicts_are_marked_only_on_their_resource(shown: webdriver.Chrome) -> None:
+    assert texts(shown, "[aria-label=hall] .conflicting") == ["Planning", "Interview"]
+    assert texts(shown, "[aria-label=lab] .conflicting") == []
     [band] = shown.find_elements(By.CLASS_NAME, "band")
-    clash = one(shown, "[aria-label=hall] .event:last-child")
-    assert abs(band.location["x"] - clash.location["x"]) <= 1
+    conflict = one(shown, "[aria-label=hall] .event:last-child")
+    assert abs(band.location["x"] - conflict.location["x"]) <= 1
 
 
-def test_a_click_explains_and_leads_to_who_is_clashed_with(shown: webdriver.Chrome) -> None:
-    one(shown, "[aria-label=hall] .clashing").click()
-    said = one(shown, "#explanation").text
-    assert "Planning\nMon 16 Nov 2026, 09:00-11:00\nteam.ics: line 2" in said
-    assert "Double-booked: hall\nMon 16 Nov 2026, 10:00-11:00: 1h, 2 at once" in said
+def test_click_explains_an_event_and_links_to_its_conflicts(shown: webdriver.Chrome) -> None:
+    one(shown, "[aria-label=hall] .conflicting").click()
+    explanation = one(shown, "#explanation").text
+    assert "Planning\nMon 16 Nov 2026, 09:00-11:00\nteam.ics: line 2" in explanation
+    assert "Double-booked: hall\nMon 16 Nov 2026, 10:00-11:00: 1h, 2 at once" in explanation
     one(shown, "#explanation button").click()
     assert one(shown, "#explanation h2").text == "Interview"
     assert shown.switch_to.active_element.text == "Interview"
 
 
-def test_text_of_events_is_only_text(shown: webdriver.Chrome) -> None:
+def test_text_of_events_never_becomes_markup(shown: webdriver.Chrome) -> None:
     [hostile] = [
-        each for each in shown.find_elements(By.CLASS_NAME, "event") if each.text.startswith("<")
+        box for box in shown.find_elements(By.CLASS_NAME, "event") if box.text.startswith("<")
     ]
     hostile.click()
     assert one(shown, "#explanation h2").text == HOSTILE
@@ -143,15 +143,16 @@ def test_text_of_events_is_only_text(shown: webdriver.Chrome) -> None:
     assert shown.find_elements(By.TAG_NAME, "img") == []
 
 
-def test_nothing_is_loaded_from_elsewhere(shown: webdriver.Chrome) -> None:
+def test_page_loads_nothing(shown: webdriver.Chrome) -> None:
     assert shown.execute_script("return performance.getEntriesByType('resource').length") == 0
     blocked = shown.execute_async_script(
         "const done = arguments[0];"
-        "document.addEventListener('securitypolicyviolation', (it) => done(it.violatedDirective));"
+        "document.addEventListener('securitypolicyviolation', (event) =>"
+        "  done(event.violatedDirective));"
         "fetch('http://127.0.0.1:9/').catch(() => null);"
     )
     assert blocked == "connect-src"
-    shown.get_log("browser")  # the refusal, which was wanted
+    shown.get_log("browser")  # the expected refusal
 
 
 def test_text_and_resource_filter_both_views(shown: webdriver.Chrome) -> None:
@@ -167,7 +168,7 @@ def test_text_and_resource_filter_both_views(shown: webdriver.Chrome) -> None:
     assert texts(shown, "#body tr td:nth-child(5)") == ["Review, Demo"]
 
 
-def test_the_table_tells_every_overlap(shown: webdriver.Chrome) -> None:
+def test_table_lists_every_overlap(shown: webdriver.Chrome) -> None:
     one(shown, "[value=table]").click()
     assert [re.sub(r"\s+", " ", row) for row in texts(shown, "#body tr")] == [
         "Mon 16 Nov 2026, 10:00-11:00 1h hall 2 Planning, Interview",
@@ -176,7 +177,7 @@ def test_the_table_tells_every_overlap(shown: webdriver.Chrome) -> None:
     assert not one(shown, "#timeline").is_displayed()
 
 
-def test_the_next_conflict_and_other_days_can_be_gone_to(shown: webdriver.Chrome) -> None:
+def test_buttons_go_to_the_next_conflict_and_to_other_days(shown: webdriver.Chrome) -> None:
     assert one(shown, "#range").text == "Mon 16 Nov 2026"
     assert not one(shown, "#previous").is_enabled()
     one(shown, "#next").click()
@@ -189,7 +190,7 @@ def test_the_next_conflict_and_other_days_can_be_gone_to(shown: webdriver.Chrome
     assert len(events_drawn(shown)) == 7  # one of six is on two resources
 
 
-def test_the_keyboard_reaches_and_explains_every_event(shown: webdriver.Chrome) -> None:
+def test_keyboard_reaches_and_explains_every_event(shown: webdriver.Chrome) -> None:
     one(shown, "#scale").send_keys(Keys.TAB)
     assert shown.switch_to.active_element.text == "Planning"
     press(shown, Keys.ARROW_DOWN)
@@ -200,7 +201,7 @@ def test_the_keyboard_reaches_and_explains_every_event(shown: webdriver.Chrome) 
     assert shown.switch_to.active_element.text.startswith("Planning")
 
 
-def test_a_screen_reader_hears_a_name_for_everything_that_can_be_used(
+def test_every_control_has_an_accessible_name(
     shown: webdriver.Chrome,
 ) -> None:
     nodes = shown.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
@@ -219,10 +220,10 @@ def test_a_screen_reader_hears_a_name_for_everything_that_can_be_used(
 CONTRAST = """
 const channel = (value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 const luminance = (colour) => {
-  const [red, green, blue] = colour.match(/[\\d.]+/g).map((each) => channel(each / 255));
+  const [red, green, blue] = colour.match(/[\\d.]+/g).map((part) => channel(part / 255));
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 };
-return [["body", "body"], [".event", ".event"], [".event.clashing", ".event.clashing"],
+return [["body", "body"], [".event", ".event"], [".event.conflicting", ".event.conflicting"],
   ["#zone", "body"], ["#status", "form"], ["#explanation h3", "#explanation"],
 ].map(([text, paper]) => {
   const colours = [getComputedStyle(document.querySelector(text)).color,
@@ -237,10 +238,10 @@ def emulate(browser: webdriver.Chrome, **media: Any) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_is_legible_in_light_and_in_dark(shown: webdriver.Chrome, scheme: str) -> None:
-    """The contrast is at least 4.5, as WCAG 2.2 has it (success criterion 1.4.3)."""
+def test_text_has_enough_contrast_in_light_and_dark(shown: webdriver.Chrome, scheme: str) -> None:
+    """The contrast is at least 4.5 (WCAG 2.2, success criterion 1.4.3)."""
     emulate(shown, features=[{"name": "prefers-color-scheme", "value": scheme}])
-    one(shown, ".clashing").click()
+    one(shown, ".conflicting").click()
     paper = shown.execute_script("return getComputedStyle(document.body).backgroundColor")
     contrasts = shown.execute_script(CONTRAST)
     emulate(shown, features=[])
@@ -248,7 +249,7 @@ def test_all_text_is_legible_in_light_and_in_dark(shown: webdriver.Chrome, schem
     assert min(contrasts) >= 4.5
 
 
-def test_on_paper_picture_and_table_both_are_and_controls_are_not(
+def test_printed_page_has_timeline_and_table_without_controls(
     shown: webdriver.Chrome,
 ) -> None:
     pdf = shown.execute_cdp_cmd("Page.printToPDF", {})["data"]
@@ -261,12 +262,12 @@ def test_on_paper_picture_and_table_both_are_and_controls_are_not(
     assert len(rows) == 2
 
 
-def test_a_narrow_window_scrolls_in_one_direction_only(shown: webdriver.Chrome) -> None:
+def test_narrow_window_scrolls_only_vertically(shown: webdriver.Chrome) -> None:
     shown.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": 360, "height": 640, "deviceScaleFactor": 1, "mobile": False},
     )
-    one(shown, ".clashing").click()
+    one(shown, ".conflicting").click()
     width = shown.execute_script("return document.documentElement.scrollWidth")
     shown.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert width <= 360
@@ -298,7 +299,7 @@ const change = (id, value, type) => took(() => {
 
 
 @pytest.mark.parametrize("resources", [1, 100])
-def test_with_five_thousand_events_every_action_is_quick(
+def test_every_action_is_quick_with_five_thousand_events(
     browser: webdriver.Chrome,
     tmp_path: Path,
     resources: int,

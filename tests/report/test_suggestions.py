@@ -1,31 +1,23 @@
-"""Free times are nearest, within the hours, known, and free in the engine's own eyes."""
+"""Suggestions are the nearest free times in the hours and the known span."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
-from double_booked.conflicts import definition, instants, kernel
-from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
+from double_booked.conflicts import definition, kernel
+from double_booked.conflicts.instants import LAST_INSTANT, Span
 from double_booked.report.suggestions import Suggester, SuggestionOptions
 from double_booked.view.conflict_report import SourceLocation, build_report
+from report.events import event, hour_of, instant
 
-MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 ANY_TIME = SuggestionOptions(3, (0, 24), None, UTC)
 
 
 def ask(request: EventList) -> ConflictList:
     return ConflictList.FromString(kernel.get_conflicts(request.SerializeToString()).content)
-
-
-def event(start: float, end: float, *resources: str) -> Event:
-    """From and up to so many hours after Monday."""
-    found = Event(resources=resources)
-    found.start.FromDatetime(MONDAY + timedelta(hours=start))
-    found.end.FromDatetime(MONDAY + timedelta(hours=end))
-    return found
 
 
 def suggest(
@@ -41,69 +33,61 @@ def suggest(
 
 
 def hours(spans: list[Span]) -> list[tuple[float, float]]:
-    return [(hour(start), hour(end)) for start, end in spans]
+    return [(hour_of(start), hour_of(end)) for start, end in spans]
 
 
-def hour(instant: int) -> float:
-    return (instant / NANOS_PER_SECOND - MONDAY.timestamp()) / 3_600
-
-
-def instant(hours_after: float) -> int:
-    return int(MONDAY.timestamp() + hours_after * 3_600) * NANOS_PER_SECOND
-
-
-def test_the_nearest_free_times_that_do_not_overlap() -> None:
+def test_suggestions_are_the_nearest_free_times_and_do_not_overlap() -> None:
     found = suggest(event(9, 10, "a"), event(9.5, 10.5, "a"))
     assert {position: hours(spans) for position, spans in found.items()} == {
         1: [(10, 11), (11, 12), (8, 9)]
     }
 
 
-def test_without_a_clash_nothing_is_to_move() -> None:
+def test_no_event_must_move_without_conflicts() -> None:
     assert suggest(event(9, 10, "a"), event(10, 11, "a"), event(9, 10, "b")) == {}
 
 
-def test_what_was_booked_first_stays() -> None:
+def test_event_that_was_booked_first_stays() -> None:
     pair = event(9, 10, "a"), event(9, 10, "a")
     assert list(suggest(*pair, booked=["20260102", "20260101"])) == [0]
     assert list(suggest(*pair, booked=["", "20260101"])) == [0]
     assert list(suggest(*pair, booked=["", ""])) == [1]
 
 
-def test_what_clashes_only_with_what_moves_stays() -> None:
+def test_event_that_conflicts_only_with_moving_events_stays() -> None:
     chain = event(9, 11, "a"), event(10, 13, "a"), event(12, 14, "a")
     assert list(suggest(*chain)) == [1]
 
 
-def test_up_to_the_capacity_all_stay() -> None:
+def test_events_up_to_the_capacity_stay() -> None:
     three = [event(9, 10, "a") for _ in range(3)]
     assert list(suggest(*three, options=ConflictOptions(capacity={"a": 2}))) == [2]
 
 
-def test_a_gap_is_kept() -> None:
+def test_suggestions_keep_the_gap() -> None:
     options = ConflictOptions()
     options.min_gap.seconds = 1_800
     found = suggest(event(9, 10, "a"), event(9.5, 10.5, "a"), options=options)
     assert hours(found[1]) == [(10.5, 11.5), (11.5, 12.5), (7.5, 8.5)]
 
 
-def test_all_resources_are_free() -> None:
+def test_suggestions_are_free_on_all_resources() -> None:
     found = suggest(event(9, 10, "a"), event(10, 12, "b"), event(9, 10, "a", "b"))
     assert hours(found[2]) == [(8, 9), (7, 8), (12, 13)]
 
 
-def test_an_event_lies_within_the_hours() -> None:
+def test_suggestions_are_within_the_hours() -> None:
     wanted = SuggestionOptions(4, (9, 12), None, UTC)
     found = suggest(event(9, 11, "a"), event(10, 11.5, "a"), wanted=wanted)
     assert hours(found[1]) == [(33, 34.5), (-13.5, -12), (34.5, 36), (-15, -13.5)]
 
 
-def test_hours_are_the_readers() -> None:
+def test_suggestions_use_hours_of_the_readers_zone() -> None:
     wanted = SuggestionOptions(1, (9, 17), None, ZoneInfo("America/New_York"))
     assert hours(suggest(event(9, 10), event(9, 10), wanted=wanted)[1]) == [(14, 15)]
 
 
-def test_nothing_is_proposed_where_nothing_is_known() -> None:
+def test_suggestions_are_within_the_known_span() -> None:
     wanted = SuggestionOptions(9, (0, 24), (instant(9), instant(12)), UTC)
     assert hours(suggest(event(9, 10), event(9, 10), wanted=wanted)[1]) == [
         (10, 11),
@@ -111,7 +95,7 @@ def test_nothing_is_proposed_where_nothing_is_known() -> None:
     ]
 
 
-def test_an_event_of_days_moves_by_days() -> None:
+def test_event_of_whole_days_moves_by_days() -> None:
     wanted = SuggestionOptions(3, (9, 18), None, UTC)
     assert hours(suggest(event(0, 24), event(0, 24), wanted=wanted)[1]) == [
         (24, 48),
@@ -120,7 +104,7 @@ def test_an_event_of_days_moves_by_days() -> None:
     ]
 
 
-def test_where_no_time_is_free_none_is_proposed() -> None:
+def test_no_suggestion_without_free_time() -> None:
     assert suggest(event(-2_000, 2_000, "a"), event(9, 10, "a"), booked=["1", "2"]) == {1: []}
 
 
@@ -134,7 +118,7 @@ def test_where_no_time_is_free_none_is_proposed() -> None:
     st.integers(1, 2),
     st.sampled_from([0, 1_200]),
 )
-@example(  # an instant at the very end of another event
+@example(  # an instant exactly at the end of another event
     [
         (18, 6, {"a"}),
         (18, 2, {"a", "b"}),
@@ -148,7 +132,7 @@ def test_where_no_time_is_free_none_is_proposed() -> None:
     2,
     0,
 )
-def test_moved_there_an_event_clashes_with_nothing(
+def test_event_moved_to_a_suggestion_has_no_conflict(
     drawn: list[tuple[int, int, set[str]]], capacity: int, gap: int
 ) -> None:
     options = ConflictOptions(capacity={"a": capacity})
@@ -163,38 +147,38 @@ def test_moved_there_an_event_clashes_with_nothing(
             assert all(position not in group.members for group in groups)
 
 
-def test_a_gap_of_weeks_is_kept() -> None:
+def test_suggestions_keep_a_gap_of_weeks() -> None:
     options = ConflictOptions()
     options.min_gap.seconds = 20 * 86_400
     events = event(-480, -479, "a"), event(0, 24, "a"), event(0, 24, "a")
     assert suggest(*events, options=options) == {1: [], 2: []}
 
 
-def test_an_empty_range_of_hours_has_no_proposal() -> None:
+def test_no_suggestion_in_an_empty_range_of_hours() -> None:
     wanted = SuggestionOptions(3, (9, 9), None, UTC)
     assert suggest(event(9, 10), event(9, 10), wanted=wanted) == {1: []}
 
 
-def test_nothing_is_proposed_beyond_the_year_9999() -> None:
-    pair = [Event(id=each) for each in "ab"]
-    for each in pair:
-        each.start.FromJsonString("9999-12-31T10:00:00Z")
-        each.end.FromJsonString("9999-12-31T23:00:00Z")
+def test_no_suggestion_is_after_the_year_9999() -> None:
+    pair = [Event(id=name) for name in "ab"]
+    for last in pair:
+        last.start.FromJsonString("9999-12-31T10:00:00Z")
+        last.end.FromJsonString("9999-12-31T23:00:00Z")
     spans = suggest(*pair)[1]
     assert spans
-    assert all(end <= instants.LAST_INSTANT for _, end in spans)
+    assert all(end <= LAST_INSTANT for _, end in spans)
 
 
-def test_a_year_in_which_each_day_is_double_booked_has_no_free_day() -> None:
+def test_full_year_has_suggestions_only_outside() -> None:
     days = [event(24 * day, 24 * day + 24, "a") for day in range(366) for _ in range(2)]
     found = suggest(*days)
     assert list(found) == list(range(1, 732, 2))
-    # Only before the first and after the last day is there room.
+    # There is room only before the first and after the last day.
     assert hours(found[1]) == [(-24, 0), (-48, -24), (-72, -48)]
     assert found[365] == []
 
 
-def test_of_a_long_chain_those_that_fit_between_stay() -> None:
+def test_event_that_covers_a_chain_moves_or_stays_as_booked() -> None:
     days = [event(24 * day, 24 * day + 24, "a") for day in range(300)]
     assert list(suggest(event(0, 7_200, "a"), *days, booked=["2", *["1"] * 300])) == [0]
     assert list(suggest(event(0, 7_200, "a"), *days, booked=["1", *["2"] * 300])) == list(

@@ -1,4 +1,4 @@
-"""Conflicts are told so that a person sees who clashes, and when."""
+"""The text lists conflicting events, and when they overlap."""
 
 import io
 from dataclasses import replace
@@ -19,7 +19,7 @@ HOUR = 3600
 
 
 def event(start: float, end: float, title: str = "", identity: str = "") -> Event:
-    """An event from one hour of Monday, 16 November 2026 to another."""
+    """Return an event; times are in hours of Monday, 16 November 2026."""
     midnight = 1_794_787_200
     return Event(
         id=identity,
@@ -64,7 +64,7 @@ INTERVIEW = event(11.5, 12.5, "Interview")
 LUNCH = event(12.5, 13.5, "Lunch")
 
 
-def test_a_group_is_told_by_day_with_times_names_a_picture_and_who_clashes_when() -> None:
+def test_group_has_times_names_bars_and_overlaps() -> None:
     assert written(LUNCH, INTERVIEW, PLANNING, width=60) == [
         "Mon 16 Nov 2026 (UTC)",
         "  2 events, double-booked for 30m",
@@ -76,13 +76,13 @@ def test_a_group_is_told_by_day_with_times_names_a_picture_and_who_clashes_when(
     ]
 
 
-def test_times_and_days_are_those_of_the_readers_zone() -> None:
+def test_times_and_days_are_in_the_readers_zone() -> None:
     lines = written(event(23, 24.5, "Late"), event(23.5, 25, "Later"), zone=ZoneInfo("Asia/Tokyo"))
     assert lines[0] == "Tue 17 Nov 2026 (JST)"
     assert lines[2].startswith("    08:00-09:30  Late")
 
 
-def test_groups_of_a_day_stand_under_it_once() -> None:
+def test_groups_of_a_day_share_a_heading() -> None:
     pairs = [event(hour, hour + 1, f"At {hour}") for hour in (9, 9, 12, 12, 33, 33)]
     assert [line for line in written(*pairs) if "Nov" in line] == [
         "Mon 16 Nov 2026 (UTC)",
@@ -90,24 +90,24 @@ def test_groups_of_a_day_stand_under_it_once() -> None:
     ]
 
 
-def test_the_resource_is_told() -> None:
+def test_group_names_its_resource() -> None:
     pair = [event(9, 10, title) for title in "AB"]
-    for each in pair:
-        each.resources.append("room\x1b a")
+    for booked in pair:
+        booked.resources.append("room\x1b a")
     assert written(*pair)[1] == "  room\\x1b a: 2 events, double-booked for 1h"
 
 
-def test_many_at_once_are_counted_after_the_first_names() -> None:
+def test_names_over_the_maximum_are_counted() -> None:
     lines = written(*(event(9, 10, title) for title in "ABCDE"))
     assert lines[-3] == "  ! 09:00-10:00  1h, 5 at once: A, B, C and 2 more"
 
 
-def test_names_share_the_room_of_a_line() -> None:
+def test_long_names_share_the_width_of_a_line() -> None:
     lines = written(event(9, 10, "Kilo" * 20), event(9, 10, "Lima" * 20), width=60)
     assert lines[-3] == "  ! 09:00-10:00  1h, 2 at once: KiloKiloKilo…, LimaLimaLima…"
 
 
-def test_where_an_event_could_go_is_told_with_its_group() -> None:
+def test_group_lists_the_suggestions_of_its_events() -> None:
     hour = 3600 * 10**9
     noon = 1_794_787_200 * 10**9 + 12 * hour
     lines = written(PLANNING, INTERVIEW, suggestions={1: [(noon, noon + hour)]})
@@ -126,59 +126,59 @@ def test_where_an_event_could_go_is_told_with_its_group() -> None:
         ([LUNCH, PLANNING], "No conflicts among 2 events."),
     ],
 )
-def test_no_conflict_is_said_in_one_line(events: list[Event], summary: str) -> None:
+def test_report_without_conflicts_is_one_line(events: list[Event], summary: str) -> None:
     assert written(*events) == [summary]
 
 
-def test_several_groups_are_counted() -> None:
+def test_summary_counts_groups_and_events() -> None:
     lines = written(PLANNING, INTERVIEW, event(20, 22, "Cinema"), event(21, 23, "Opera"))
     assert lines[-1] == "2 groups of conflicting events, 4 of 4 events."
 
 
-def test_an_event_is_named_by_title_else_id_else_position() -> None:
+def test_event_is_named_by_title_then_id_then_location() -> None:
     lines = written(
         event(9, 12, "Title", "id-1"), event(9, 12, " ", "id-2"), event(9, 12), event(9, 12)
     )
     assert [line.split()[1] for line in lines[2:6]] == ["Title", "id-2", "a:", "a:"]
 
 
-def test_titles_can_neither_colour_nor_mark_up_the_terminal() -> None:
+def test_titles_cannot_control_the_terminal() -> None:
     lines = written(event(9, 12, "[red]a[/red] :smile:"), event(9, 12, "\x1b[31mb\nc"))
     assert "[red]a[/red] :smile:" in lines[2]
     assert "\\x1b[31mb c" in lines[3]
     assert not any("\x1b" in line for line in lines)
 
 
-def test_a_terminal_gets_colours() -> None:
+def test_terminal_output_has_colours() -> None:
     assert any("\x1b[31m█" in line for line in written(PLANNING, INTERVIEW, terminal=True))
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+def test_lines_fit_the_terminal(width: int) -> None:
     wide = "山" * 100
     lines = written(event(9, 12, "x" * 300), event(10, 40, wide), event(11, 12, wide), width=width)
     assert max(len(line) + line.count("山") for line in lines) <= width
 
 
-def test_an_encoding_without_the_bars_characters_gets_plain_ones() -> None:
+def test_bars_are_ascii_without_utf() -> None:
     lines = written(PLANNING, INTERVIEW, encoding="ascii")
     assert "--##" in lines[2]
     assert "##--" in lines[3]
 
 
-def test_an_instant_clashes_at_a_point() -> None:
+def test_conflict_at_an_instant_has_no_duration() -> None:
     lines = written(event(10, 12, "Demo"), event(11, 11, "Freeze"))
     assert lines[1] == "  2 events, double-booked for an instant"
     assert lines[3].split() == ["11:00", "Freeze", "█"]
     assert lines[4] == "  ! 11:00  2 at once: Demo, Freeze"
 
 
-def test_two_at_one_instant_are_drawn() -> None:
+def test_instants_of_a_group_have_full_bars() -> None:
     lines = written(event(11, 11, "Freeze"), event(11, 11, "Thaw"))
     assert lines[2].split()[2] == "█" * text.MAX_BAR_WIDTH
 
 
-def test_an_instant_at_the_end_of_its_group_is_drawn() -> None:
+def test_instant_at_the_end_of_its_group_has_a_bar() -> None:
     request = EventList(events=[event(10, 11, "Demo"), event(11, 11, "Freeze")])
     request.options.min_gap.seconds = 60
     console = Console(file=io.StringIO(), width=80, highlight=False)
@@ -188,11 +188,11 @@ def test_an_instant_at_the_end_of_its_group_is_drawn() -> None:
     assert "Freeze" + " " * 29 + "█" in console.file.getvalue()
 
 
-def test_a_terminal_too_narrow_for_bars_gets_none() -> None:
+def test_narrow_terminal_has_no_bars() -> None:
     assert not any("█" in line for line in written(PLANNING, INTERVIEW, width=40))
 
 
-def test_many_overlaps_of_a_group_are_counted_unless_all_are_asked_for() -> None:
+def test_overlaps_over_the_maximum_are_counted_unless_all_are_requested() -> None:
     short = [event(hour, hour + 0.5, f"Call {hour}") for hour in range(1, 14)]
     lines = written(event(0, 18, "Workshop"), *short)
     assert sum("at once" in line for line in lines) == text.MAX_OVERLAPS

@@ -1,4 +1,4 @@
-"""What is found is gathered once, so that every format tells the same."""
+"""A report is built once from an answer, so all formats show the same conflicts."""
 
 from dataclasses import replace
 
@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
-from double_booked.conflicts.definition import Overlap, get_conflicts
-from double_booked.conflicts.instants import merge_spans
+from double_booked.conflicts.definition import Group, Overlap, get_conflicts
+from double_booked.conflicts.instants import Span, merge_spans
 from double_booked.view.conflict_report import (
     ConflictReport,
     SourceLocation,
@@ -22,7 +22,7 @@ SECOND = 10**9
 
 
 def event(start: int, end: int, title: str = "", *resources: str) -> Event:
-    """An event between two seconds since 1970."""
+    """Return an event; times are in seconds since 1970."""
     return Event(
         title=title,
         start=Timestamp(seconds=start),
@@ -35,7 +35,9 @@ def locate(position: int) -> SourceLocation:
     return SourceLocation("team.ics", 10 + position)
 
 
-def found(*events: Event, explain: bool = True, gap: int = 0, capacity: int = 1) -> ConflictReport:
+def report_of(
+    *events: Event, explain: bool = True, gap: int = 0, capacity: int = 1
+) -> ConflictReport:
     request = EventList(events=events)
     request.options.explain = explain
     if gap:
@@ -44,8 +46,10 @@ def found(*events: Event, explain: bool = True, gap: int = 0, capacity: int = 1)
     return build_report(get_conflicts(request), request, locate)
 
 
-def test_a_group_tells_who_clashes_with_whom_when_by_position_in_the_request() -> None:
-    [group] = found(event(4, 8, "C"), event(0, 2, "A"), event(5, 6, "D"), event(1, 5, "B")).groups
+def test_group_has_members_and_overlaps_by_position_in_the_request() -> None:
+    [group] = report_of(
+        event(4, 8, "C"), event(0, 2, "A"), event(5, 6, "D"), event(1, 5, "B")
+    ).groups
     assert group.members == (1, 3, 0, 2)
     assert group.overlaps == (
         Overlap(1 * SECOND, 2 * SECOND, 2, (1, 3)),
@@ -54,59 +58,63 @@ def test_a_group_tells_who_clashes_with_whom_when_by_position_in_the_request() -
     )
 
 
-def test_equal_events_are_told_apart_by_their_order_in_each_group() -> None:
+def test_equal_events_are_distinguished_by_their_order() -> None:
     same = event(0, 2, "A", "lab", "room")
-    groups = found(same, event(9, 10, "", "lab"), same, same).groups
+    groups = report_of(same, event(9, 10, "", "lab"), same, same).groups
     assert [(group.resource, group.members) for group in groups] == [
         ("lab", (0, 2, 3)),
         ("room", (0, 2, 3)),
     ]
 
 
-def test_an_entry_tells_name_time_resources_and_place() -> None:
-    entry = found(event(1, 2, "", "b", "a", "b")).entries[0]
+def test_entry_has_name_times_resources_and_location() -> None:
+    entry = report_of(event(1, 2, "", "b", "a", "b")).entries[0]
     assert (entry.name, entry.start, entry.end) == ("team.ics: line 10", SECOND, 2 * SECOND)
     assert (entry.resources, entry.location) == (("a", "b"), SourceLocation("team.ics", 10))
-    assert found(event(1, 2)).entries[0].resources == ("",)
+    assert report_of(event(1, 2)).entries[0].resources == ("",)
 
 
-def test_an_event_in_two_groups_counts_once() -> None:
-    report = found(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
+def test_summary_counts_an_event_of_two_groups_once() -> None:
+    report = report_of(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
     assert summarize(report) == "2 groups of conflicting events, 2 of 2 events."
 
 
-def test_a_summary_says_how_many_resources_were_compared() -> None:
-    one = replace(found(event(0, 2, "A")), scope="1 calendar")
+def test_summary_includes_the_number_of_resources() -> None:
+    one = replace(report_of(event(0, 2, "A")), scope="1 calendar")
     assert summarize(one) == "No conflicts among 1 event of 1 calendar."
-    two = replace(found(event(0, 2), event(1, 3)), scope="3 rooms")
+    two = replace(report_of(event(0, 2), event(1, 3)), scope="3 rooms")
     assert summarize(two) == "1 group of conflicting events, 2 of 2 events of 3 rooms."
 
 
-def test_an_answer_with_events_of_others_is_refused() -> None:
+def test_answer_with_unknown_events_is_an_error() -> None:
     one = event(0, 1, "A")
     for members in ([event(0, 1, "B")], [one, one]):
-        foreign = ConflictList(conflicts=[ConflictGroup(conflict_group=members)])
+        unknown = ConflictList(conflicts=[ConflictGroup(conflict_group=members)])
         with pytest.raises(UnknownEventError, match="is not in the request"):
-            build_report(foreign, EventList(events=[one]), locate)
+            build_report(unknown, EventList(events=[one]), locate)
+
+
+def spans_of(group: Group) -> list[Span]:
+    return merge_spans(overlap.span for overlap in group.overlaps)
+
+
+def depth_of(group: Group) -> int:
+    return max(overlap.depth for overlap in group.overlaps)
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), max_size=9)
 
 
 @given(SPANS, st.integers(0, 2), st.integers(1, 3))
-def test_without_an_explanation_the_same_times_and_depths_are_told(
+def test_unexplained_answer_gives_the_same_spans_and_depths(
     spans: list[tuple[int, int]], gap: int, capacity: int
 ) -> None:
     events = [event(start, start + length) for start, length in spans]
-    explained = found(*events, gap=gap, capacity=capacity)
-    counted = found(*events, gap=gap, capacity=capacity, explain=False)
+    explained = report_of(*events, gap=gap, capacity=capacity)
+    counted = report_of(*events, gap=gap, capacity=capacity, explain=False)
     assert [group.members for group in counted.groups] == [
         group.members for group in explained.groups
     ]
     for one, other in zip(counted.groups, explained.groups, strict=True):
-        assert merge_spans(each.span for each in one.overlaps) == merge_spans(
-            each.span for each in other.overlaps
-        )
-        assert max(each.depth for each in one.overlaps) == max(
-            each.depth for each in other.overlaps
-        )
+        assert spans_of(one) == spans_of(other)
+        assert depth_of(one) == depth_of(other)

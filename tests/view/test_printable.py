@@ -1,4 +1,4 @@
-"""Event text cannot take over a terminal."""
+"""Text of events cannot control a terminal."""
 
 import pytest
 
@@ -20,5 +20,5 @@ from double_booked.view.printable import printable
         (" \n ", ""),
     ],
 )
-def test_what_moves_or_colours_is_written_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown

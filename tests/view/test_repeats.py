@@ -1,4 +1,4 @@
-"""What comes again at the same time of day, daily or by weeks, is found as one repeat."""
+"""Conflicts that recur at the same time of day, daily or weekly, are one repeat."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -27,7 +27,7 @@ def report(
     series: str = "standup",
     resource: str = "anna",
 ) -> ConflictReport:
-    """Two events that overlap for half an hour, so many days after Monday."""
+    """Return a report with two events that overlap for half an hour, on days after MONDAY."""
     entries: list[Entry] = []
     groups = []
     for number in days:
@@ -45,93 +45,90 @@ def report(
     return ConflictReport(entries, groups)
 
 
-def together(*several: ConflictReport) -> ConflictReport:
+def combined(*several: ConflictReport) -> ConflictReport:
     entries: list[Entry] = []
     groups = []
-    for each in several:
-        for group in each.groups:
+    for part in several:
+        for group in part.groups:
             members = tuple(len(entries) + position for position in group.members)
-            overlaps = tuple(
-                Overlap(one.start, one.end, one.depth, tuple(len(entries) + m for m in one.members))
-                for one in group.overlaps
-            )
+            overlaps = tuple(overlap._replace(members=members) for overlap in group.overlaps)
             groups.append(Group(group.resource, members, overlaps))
-        entries += each.entries
+        entries += part.entries
     return ConflictReport(entries, groups)
 
 
-def found(several: ConflictReport, zone: tzinfo = BERLIN) -> list[tuple[int, list[int]]]:
-    """The days from one to the next, and the numbers of the groups, of each repeat."""
-    return [(each.days, list(each.groups)) for each in find_repeats(several, zone)]
+def repeats_of(several: ConflictReport, zone: tzinfo = BERLIN) -> list[tuple[int, list[int]]]:
+    """Return the interval in days and the groups of each repeat."""
+    return [(repeat.days, list(repeat.groups)) for repeat in find_repeats(several, zone)]
 
 
-def test_what_comes_weekly_over_a_change_of_clocks_is_one_repeat() -> None:
+def test_weekly_conflicts_across_a_clock_change_are_one_repeat() -> None:
     weeks = [7 * number for number in range(17)]
     [repeat] = find_repeats(report(weeks), BERLIN)
     assert (repeat.days, repeat.first, repeat.last) == (7, MONDAY, date(2027, 3, 29))
     assert len(repeat.groups) == 17
 
 
-def test_the_time_of_day_is_that_of_the_reader() -> None:
-    """Nine o'clock in Berlin is eight, and in summer seven, in UTC."""
+def test_time_of_day_is_in_the_readers_zone() -> None:
+    """9:00 in Berlin is 8:00 in UTC, and 7:00 in summer."""
     weeks = [7 * number for number in range(13, 19)]
-    assert found(report(weeks), UTC) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
+    assert repeats_of(report(weeks), UTC) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
 
 
-def test_what_comes_daily_is_one_repeat() -> None:
-    assert found(report(range(20))) == [(1, list(range(20)))]
+def test_daily_conflicts_are_one_repeat() -> None:
+    assert repeats_of(report(range(20))) == [(1, list(range(20)))]
 
 
-def test_what_comes_every_second_week_is_one_repeat() -> None:
-    assert found(report([0, 14, 28, 42])) == [(14, [0, 1, 2, 3])]
+def test_conflicts_every_second_week_are_one_repeat() -> None:
+    assert repeats_of(report([0, 14, 28, 42])) == [(14, [0, 1, 2, 3])]
 
 
-def test_working_days_repeat_by_weekday() -> None:
+def test_conflicts_on_working_days_repeat_by_weekday() -> None:
     days = [day for day in range(42) if day % 7 < 5]
-    assert found(report(days)) == [(7, list(range(first, 30, 5))) for first in range(5)]
+    assert repeats_of(report(days)) == [(7, list(range(first, 30, 5))) for first in range(5)]
 
 
-def test_a_week_without_it_ends_a_repeat() -> None:
-    assert found(report([0, 7, 14, 28, 35, 42])) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
+def test_missing_week_ends_a_repeat() -> None:
+    assert repeats_of(report([0, 7, 14, 28, 35, 42])) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
 
 
-def test_what_comes_twice_or_irregularly_is_none() -> None:
-    assert found(report([0, 7])) == []
-    assert found(report([0, 2, 5, 11])) == []
-    assert found(report([0, 3, 6])) == []
+def test_two_or_irregular_conflicts_are_no_repeat() -> None:
+    assert repeats_of(report([0, 7])) == []
+    assert repeats_of(report([0, 2, 5, 11])) == []
+    assert repeats_of(report([0, 3, 6])) == []
 
 
-def test_another_time_of_day_is_no_part() -> None:
+def test_repeat_excludes_another_time_of_day() -> None:
     later = report([0, 7, 14, 21], starts={21: 2 * NINE})
-    assert found(later) == [(7, [0, 1, 2])]
+    assert repeats_of(later) == [(7, [0, 1, 2])]
 
 
 @pytest.mark.parametrize("other", [{"name": "Retro"}, {"series": "another"}, {"resource": "bruno"}])
-def test_other_titles_series_and_resources_are_no_part(other: dict[str, str]) -> None:
-    assert found(together(report([0, 7]), report([14], **other))) == []  # type: ignore[arg-type]
-    assert found(together(report([0, 7]), report([14]))) == [(7, [0, 1, 2])]
+def test_repeat_excludes_other_titles_series_and_resources(other: dict[str, str]) -> None:
+    assert repeats_of(combined(report([0, 7]), report([14], **other))) == []  # type: ignore[arg-type]
+    assert repeats_of(combined(report([0, 7]), report([14]))) == [(7, [0, 1, 2])]
 
 
 def test_repeats_are_in_the_order_of_their_first_groups() -> None:
-    several = together(report([1, 8, 15]), report([0, 7, 14], name="Retro"))
-    assert found(several) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
+    several = combined(report([1, 8, 15]), report([0, 7, 14], name="Retro"))
+    assert repeats_of(several) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "text"),
     [
         (7, "every Monday 09:00-10:00 from 7 Dec 2026 to 4 Jan 2027, 3 times"),
         (1, "every day 09:00-10:00 from 7 Dec 2026 to 4 Jan 2027, 3 times"),
         (14, "every 2 weeks on Monday 09:00-10:00 from 7 Dec 2026 to 4 Jan 2027, 3 times"),
     ],
 )
-def test_a_repeat_is_described(days: int, said: str) -> None:
+def test_repeat_is_described(days: int, text: str) -> None:
     start = datetime(2026, 12, 7, 9, tzinfo=BERLIN)
     repeat = Repeat((0, 1, 2), days, MONDAY, date(2027, 1, 4))
-    assert repeat.describe((instant(start), instant(start + HOUR)), BERLIN) == said
+    assert repeat.describe((instant(start), instant(start + HOUR)), BERLIN) == text
 
 
-def test_within_a_year_the_year_is_said_once() -> None:
+def test_description_within_a_year_has_the_year_once() -> None:
     start = instant(datetime(2026, 12, 7, 9, tzinfo=UTC))
     repeat = Repeat((0, 1, 2), 7, MONDAY, date(2026, 12, 21))
     assert repeat.describe((start, start), UTC) == (

@@ -1,4 +1,4 @@
-"""The report for programs holds what was found, as its schema says."""
+"""The report document matches its schema."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def check(value: Any, schema: Mapping[str, Any]) -> None:
-    """Assert that a value is as a schema says, by the keywords that ours has."""
+    """Assert that a value matches a schema, for the keywords that report.schema.json uses."""
     if "$ref" in schema:
         schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
     assert value == schema.get("const", value)
@@ -41,11 +41,11 @@ def check(value: Any, schema: Mapping[str, Any]) -> None:
         assert isinstance(value, bool) <= ("boolean" in names)
     if isinstance(value, dict):
         assert set(value) == set(schema["required"]) == set(schema["properties"])
-        for name, each in value.items():
-            check(each, schema["properties"][name])
+        for name, item in value.items():
+            check(item, schema["properties"][name])
     if isinstance(value, list):
-        for each in value:
-            check(each, schema["items"])
+        for item in value:
+            check(item, schema["items"])
     if isinstance(value, int):
         assert value >= schema.get("minimum", value)
     if schema.get("format") == "date-time":
@@ -56,19 +56,19 @@ def check(value: Any, schema: Mapping[str, Any]) -> None:
 
 
 def event(start: float, end: float, title: str, *resources: str) -> Event:
-    """From and up to so many hours after Monday."""
-    found = Event(id=title.lower(), title=title, resources=resources)
-    found.start.FromDatetime(MONDAY + timedelta(hours=start))
-    found.end.FromDatetime(MONDAY + timedelta(hours=end))
-    return found
+    """Return an event; times are in hours after MONDAY."""
+    new = Event(id=title.lower(), title=title, resources=resources)
+    new.start.FromDatetime(MONDAY + timedelta(hours=start))
+    new.end.FromDatetime(MONDAY + timedelta(hours=end))
+    return new
 
 
-PLACES = [
+LOCATIONS = [
     SourceLocation("anna.ics", 4, series="standup"),
     SourceLocation("b.json", None, "events[3]"),
     SourceLocation("anna.ics", 20, is_all_day=True),
 ]
-ASKED = EventList(
+REQUEST = EventList(
     events=[
         event(9, 10, "Standup", "anna"),
         event(9.5, 11, "Review", "anna"),
@@ -79,19 +79,19 @@ ASKED = EventList(
 
 
 def report(
-    request: EventList = ASKED,
+    request: EventList = REQUEST,
     suggestions: dict[int, list[tuple[int, int]]] | None = None,
     repeats: tuple[Repeat, ...] = (),
     zone: ZoneInfo | None = None,
 ) -> Any:
-    found = build_report(get_conflicts(request), request, PLACES.__getitem__)
+    found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
     report = ConflictReport(found.entries, found.groups, suggestions or {})
     written = json.loads(render(make_document(report, request, zone, repeats)))
     check(written, SCHEMA)
     return written
 
 
-def test_events_have_their_times_in_utc_and_the_place_where_they_are_written() -> None:
+def test_events_have_times_in_utc_and_locations() -> None:
     standup, review, leave = report()["events"]
     assert standup == {
         "id": "standup",
@@ -111,7 +111,7 @@ def test_events_have_their_times_in_utc_and_the_place_where_they_are_written() -
     assert leave["all_day"]
 
 
-def test_conflicts_name_their_events_by_index() -> None:
+def test_conflicts_refer_to_events_by_index() -> None:
     assert report()["conflicts"] == [
         {
             "resource": "anna",
@@ -128,40 +128,40 @@ def test_conflicts_name_their_events_by_index() -> None:
     ]
 
 
-def test_the_unnamed_resource_has_an_empty_name() -> None:
+def test_unnamed_resource_has_an_empty_name() -> None:
     request = EventList(events=[event(9, 10, "A"), event(9, 10, "B")])
     written = report(request)
     assert written["conflicts"][0]["resource"] == ""
     assert written["events"][0]["resources"] == [""]
 
 
-def test_suggestions_are_those_of_the_event() -> None:
+def test_events_have_their_suggestions() -> None:
     events = report(suggestions={1: [(NINE + HOUR, NINE + 2 * HOUR)], 0: []})["events"]
-    assert [each["suggestions"] for each in events] == [
+    assert [reported["suggestions"] for reported in events] == [
         [],
         [{"start": "2026-11-16T10:00:00Z", "end": "2026-11-16T11:00:00Z"}],
         None,
     ]
 
 
-def test_repeats_name_their_conflicts_by_index() -> None:
+def test_repeats_refer_to_conflicts_by_index() -> None:
     repeat = Repeat((0, 1, 2), 7, date(2026, 12, 7), date(2026, 12, 21))
     assert report(repeats=(repeat,))["repeats"] == [
         {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
     ]
 
 
-def test_the_zone_is_named_where_one_was_asked_for() -> None:
+def test_timezone_is_null_unless_one_is_given() -> None:
     assert report(zone=ZoneInfo("Europe/Berlin"))["timezone"] == "Europe/Berlin"
     assert report()["timezone"] is None
 
 
-def test_without_events_the_lists_are_empty() -> None:
+def test_lists_are_empty_without_events() -> None:
     written = report(EventList())
     assert (written["events"], written["conflicts"], written["repeats"]) == ([], [], [])
 
 
-def test_times_within_a_second_and_of_early_years_are_exact() -> None:
+def test_fractions_of_a_second_and_early_years_are_exact() -> None:
     early = Event(id="early")
     early.start.FromJsonString("0044-03-15T12:00:00.5Z")
     early.end.FromJsonString("0044-03-15T12:00:00.500000001Z")
@@ -170,9 +170,9 @@ def test_times_within_a_second_and_of_early_years_are_exact() -> None:
     assert written["end"] == "0044-03-15T12:00:00.500000001Z"
 
 
-def test_the_text_is_ascii_and_titles_are_as_they_are_written() -> None:
+def test_json_is_ascii_and_keeps_titles() -> None:
     request = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
-    found = build_report(get_conflicts(request), request, PLACES.__getitem__)
+    found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
     text = render(make_document(found, request, None, ()))
     assert text.isascii()
     assert "\x1b" not in text
@@ -182,6 +182,6 @@ def test_the_text_is_ascii_and_titles_are_as_they_are_written() -> None:
 @pytest.mark.parametrize(
     "broken", [{"line": "4"}, {"start": "9:00"}, {"all_day": 1}, {"more": 1}, {"line": 0}]
 )
-def test_the_schema_refuses_what_the_report_is_not(broken: dict[str, Any]) -> None:
+def test_schema_rejects_invalid_events(broken: dict[str, Any]) -> None:
     with pytest.raises((AssertionError, ValueError)):
         check(report()["events"][0] | broken, SCHEMA["$defs"]["event"])

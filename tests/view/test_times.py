@@ -1,4 +1,4 @@
-"""Times are told compactly, with no more than the reader has to know."""
+"""Times are formatted compactly."""
 
 from datetime import UTC, date
 from zoneinfo import ZoneInfo
@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from double_booked.conflicts import instants
 from double_booked.view.times import (
     day_of,
     format_day,
@@ -21,11 +22,11 @@ MONDAY = date(2026, 11, 16)
 def nanoseconds(time: str) -> int:
     timestamp = Timestamp()
     timestamp.FromJsonString(f"{time}Z")
-    return timestamp.seconds * 1_000_000_000 + timestamp.nanos
+    return instants.nanoseconds(timestamp)
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "told"),
+    ("start", "end", "text"),
     [
         ("2026-11-16T09:00:00", "2026-11-16T10:30:00", "09:00-10:30"),
         ("2026-11-16T09:00:00", "2026-11-16T09:00:00", "09:00"),
@@ -39,13 +40,11 @@ def nanoseconds(time: str) -> int:
         ("2026-12-31T12:00:00", "2027-01-01T12:00:00", "Thu 31 Dec 12:00-Fri 1 Jan 2027 12:00"),
     ],
 )
-def test_a_span_names_only_days_that_the_reader_does_not_know(
-    start: str, end: str, told: str
-) -> None:
-    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, UTC) == told
+def test_span_names_only_other_days(start: str, end: str, text: str) -> None:
+    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, UTC) == text
 
 
-def test_the_first_and_the_last_instant_can_be_told() -> None:
+def test_first_and_last_instant_can_be_formatted() -> None:
     first, last = nanoseconds("0001-01-01T00:00:00"), nanoseconds("9999-12-31T23:59:59.999999999")
     assert format_day(day_of(first, UTC)) == "Mon 1 Jan 0001"
     assert (
@@ -58,37 +57,37 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "told"),
+    ("start", "end", "text"),
     [
         ("2026-11-16T09:00:00", "2026-11-16T10:30:00", "10:00-11:30"),
         ("2026-11-16T22:00:00", "2026-11-16T23:00:00", "23:00-24:00"),
         ("2026-11-16T23:30:00", "2026-11-17T00:30:00", "Tue 17 Nov 00:30-01:30"),
     ],
 )
-def test_a_span_is_told_in_the_readers_zone(start: str, end: str, told: str) -> None:
-    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, BERLIN) == told
+def test_span_is_in_the_readers_zone(start: str, end: str, text: str) -> None:
+    assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, BERLIN) == text
 
 
-def test_where_the_clocks_change_within_a_span_both_times_name_theirs() -> None:
+def test_span_across_a_clock_change_names_both_offsets() -> None:
     start, end = nanoseconds("2026-10-25T00:30:00"), nanoseconds("2026-10-25T01:30:00")
-    told = format_span(start, end, date(2026, 10, 25), BERLIN)
-    assert told == "02:30 CEST-02:30 CET"
+    text = format_span(start, end, date(2026, 10, 25), BERLIN)
+    assert text == "02:30 CEST-02:30 CET"
 
 
-def test_the_zone_is_told_as_it_is_called_then() -> None:
+def test_zone_name_follows_clock_changes() -> None:
     assert name_of_zone(nanoseconds("2026-07-01T00:00:00"), BERLIN) == "CEST"
     assert name_of_zone(nanoseconds("2026-11-16T00:00:00"), BERLIN) == "CET"
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
-def test_what_a_zone_cannot_tell_is_told_in_utc(zone: str) -> None:
+def test_day_outside_the_zones_years_is_in_utc(zone: str) -> None:
     first, last = nanoseconds("0001-01-01T00:00:00"), nanoseconds("9999-12-31T23:59:59")
     assert day_of(first, ZoneInfo(zone)).year == 1
     assert day_of(last, ZoneInfo(zone)).year == 9999
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "text"),
     [
         (0, "0s"),
         (90, "1m30s"),
@@ -99,11 +98,11 @@ def test_what_a_zone_cannot_tell_is_told_in_utc(zone: str) -> None:
         (60.5, "1m0.5s"),
     ],
 )
-def test_a_duration_is_told_in_its_units(seconds: float, told: str) -> None:
-    assert format_duration(int(seconds * 1_000_000_000)) == told
+def test_duration_is_formatted_in_units(seconds: float, text: str) -> None:
+    assert format_duration(int(seconds * instants.NANOS_PER_SECOND)) == text
 
 
-def test_midnight_is_that_of_the_zone() -> None:
+def test_midnight_is_in_the_zone() -> None:
     midnight = nanoseconds("2026-11-15T23:00:00")
     assert is_midnight(midnight, ZoneInfo("Europe/Berlin"))
     assert not is_midnight(midnight, UTC)

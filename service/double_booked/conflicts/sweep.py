@@ -20,7 +20,7 @@ class Sweep:
     def __init__(self, limits: Limits, cancellation: kernel.Cancellation | None = None) -> None:
         self._feed = kernel.Feed(limits, cancellation)
         self._limits = limits
-        self._noted = (0, 0)
+        self._counted = (0, 0)
 
     @property
     def events(self) -> int:
@@ -43,7 +43,7 @@ class Sweep:
         most = _MAX_SMALL_EXPLAINED_BYTES if self._feed.explain else _MAX_SMALL_BYTES
         return closable <= most and kernel.is_small(message, is_batch=False)
 
-    def take(self, message: bytes) -> Iterator[bytes]:
+    def push(self, message: bytes) -> Iterator[bytes]:
         """Add a serialized EventList; yield the ConflictLists of the groups that it closes.
 
         Raises:
@@ -61,9 +61,9 @@ class Sweep:
         self._feed.finish()
         yield from chunks(self._feed)
 
-    def last_step(self) -> tuple[int, int]:
+    def take_counts(self) -> tuple[int, int]:
         """Return how many events and groups were added since the previous call."""
-        before, self._noted = self._noted, (self.events, self.groups)
+        before, self._counted = self._counted, (self.events, self.groups)
         return self.events - before[0], self.groups - before[1]
 
     def _check_held(self) -> None:

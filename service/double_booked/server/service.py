@@ -74,11 +74,11 @@ class ConflictService:
             call.share.resize(len(request) + feed.held_bytes)
             # Held events cost no work until a message closes their group.
             task = Task(len(request), feed.is_small(request))
-            await _send_all(call, task, feed.take(request))
-            call.record(*feed.last_step())
+            await _send_all(call, task, feed.push(request))
+            call.record(*feed.take_counts())
             call.share.keep(feed.held_bytes)
         await _send_all(call, Task(0, feed.is_small(b"")), feed.finish())
-        call.record(*feed.last_step())
+        call.record(*feed.take_counts())
 
 
 async def _send_all(call: StreamCall, task: Task, chunks: Iterator[bytes]) -> None:

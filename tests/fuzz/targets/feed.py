@@ -50,7 +50,7 @@ def _closed(messages: Iterator[bytes] | list[bytes]) -> list[bytes] | None:
     answer = ConflictList()
     try:
         for message in messages:
-            for chunk in sweep.take(message):
+            for chunk in sweep.push(message):
                 answer.MergeFromString(chunk)
         for chunk in sweep.finish():
             answer.MergeFromString(chunk)

@@ -1,12 +1,12 @@
 "use strict";
 
-// Every text of the data reaches the page as textContent, none as markup.
+// Text of the data becomes textContent, never markup.
 const data = JSON.parse(document.getElementById("data").textContent);
 const LANE_HEIGHT = 26;
 const TABLE_PAGE = 500;
 const MAX_TICKS = 12;
 const MAX_EXPLAINED = 20;
-const NARROWEST_NAMED = 0.015; // of the time shown; in less, no name can be read
+const NARROWEST_NAMED = 0.015; // of the time shown; a narrower event has no room for its name
 
 const find = (id) => document.getElementById(id);
 const state = { day: 0, days: 1, chosen: null, tableRows: TABLE_PAGE };
@@ -33,13 +33,13 @@ const overlaps = data.groups
     (overlap, index) => ({ ...overlap, group, every: group.every?.[index] })))
   .sort((one, other) => one.start - other.start);
 
-// What is shown
+// Filters
 
 function matches(event) {
   const resource = find("resource").value;
   return event.searched.includes(find("text").value.trim().toLowerCase())
     && (resource === "" || event.resources.includes(Number(resource)))
-    && (event.groups.length > 0 || !find("clashing").checked);
+    && (event.groups.length > 0 || !find("conflicting").checked);
 }
 
 const membersOf = (overlap) => overlap.members.length ? overlap.members : overlap.group.members;
@@ -93,21 +93,21 @@ function laneFinder() {
 function drawEvent(event, time, lane, resource) {
   const isNamed = event.end - event.start > NARROWEST_NAMED * (time.to - time.from);
   const button = make("button", isNamed ? event.name : "", "event");
-  const clashes = event.groups.some((group) => group.resource === resource);
+  const hasConflict = event.groups.some((group) => group.resource === resource);
   button.type = "button";
   button.tabIndex = -1;
-  button.classList.toggle("clashing", clashes);
+  button.classList.toggle("conflicting", hasConflict);
   button.style.top = `${lane * LANE_HEIGHT + 3}px`;
   button.title = `${event.name}\n${event.time}`;
-  const says = clashes ? "double-booked" : "no conflict";
-  button.setAttribute("aria-label", `${event.name}, ${event.time}, ${says}`);
+  const status = hasConflict ? "double-booked" : "no conflict";
+  button.setAttribute("aria-label", `${event.name}, ${event.time}, ${status}`);
   button.setAttribute("aria-pressed", String(event === state.chosen));
   button.shownEvent = event;
   place(button, event, time);
   return button;
 }
 
-// A band for each overlap would be thousands to paint where adjacent ones look as one.
+// Adjacent overlaps look like one; a band for each could be thousands of elements.
 function merged(inOrder) {
   const spans = [];
   for (const { start, end } of inOrder) {
@@ -120,17 +120,17 @@ function merged(inOrder) {
 
 function drawRow(resource, events, time) {
   const row = make("section", "", "row");
-  const clashing = overlaps.filter(
+  const conflicting = overlaps.filter(
     (overlap) => overlap.group.resource === resource && isWithin(overlap, time));
   const heading = make("h3", nameOf(resource));
-  heading.append(make("small", clashing.length ? count(clashing.length, "overlap") : "no overlap"));
+  heading.append(make("small", conflicting.length ? count(conflicting.length, "overlap") : "no overlap"));
   const lanes = make("div", "", "lanes");
   for (const [start] of ticksOf(time)) {
     const tick = make("div", "", "tick");
     place(tick, { start, end: start }, time);
     lanes.append(tick);
   }
-  for (const span of merged(clashing)) {
+  for (const span of merged(conflicting)) {
     const band = make("div", "", "band");
     place(band, span, time);
     lanes.append(band);
@@ -198,7 +198,7 @@ function goTo(day) {
 
 const dayOf = (start) => Math.max(0, data.days.findLastIndex((day) => day.start <= start));
 
-// From the keyboard, the timeline is one stop; arrows move within it
+// Keyboard: the timeline is one tab stop; arrow keys move within it
 
 const buttons = () => [...find("rows").querySelectorAll(".event")];
 
@@ -260,69 +260,69 @@ function linkTo(event) {
   return link;
 }
 
-function atMost(several, explained, tag = "p") {
-  const more = several.length - MAX_EXPLAINED;
-  const told = several.slice(0, MAX_EXPLAINED).map(explained);
-  return more > 0 ? [...told, make(tag, `and ${more} more`)] : told;
+function atMost(items, render, tag = "p") {
+  const more = items.length - MAX_EXPLAINED;
+  const elements = items.slice(0, MAX_EXPLAINED).map(render);
+  return more > 0 ? [...elements, make(tag, `and ${more} more`)] : elements;
 }
 
 function explainOverlap(overlap, event) {
   const item = make("li", `${overlap.time}: ${overlap.lasts}, ${overlap.depth} at once`);
-  const others = overlap.members.map((index) => data.events[index]).filter((one) => one !== event);
+  const others = overlap.members.map((index) => data.events[index]).filter((other) => other !== event);
   item.append(...atMost(others, linkTo));
   return item;
 }
 
 function explainGroup(group, event) {
-  const where = data.resources[group.resource];
-  const mine = group.overlaps.filter((overlap) =>
+  const resource = data.resources[group.resource];
+  const own = group.overlaps.filter((overlap) =>
     overlap.members.length
       ? overlap.members.some((index) => data.events[index] === event)
       : isWithin(overlap, { from: event.start, to: event.end }));
   const list = make("ul");
-  list.append(...atMost(mine, (overlap) => explainOverlap(overlap, event), "li"));
-  return [make("h3", where ? `Double-booked: ${where}` : "Double-booked"), list];
+  list.append(...atMost(own, (overlap) => explainOverlap(overlap, event), "li"));
+  return [make("h3", resource ? `Double-booked: ${resource}` : "Double-booked"), list];
 }
 
 function explainSuggestions({ suggestions }) {
   if (!suggestions) return [];
   const list = make("ul");
   list.append(...suggestions.map((time) => make("li", time)));
-  return [make("h3", suggestions.length ? "It could be" : "No free time is near"), list];
+  return [make("h3", suggestions.length ? "Free times" : "No free time is near"), list];
 }
 
 function explain(event) {
-  const told = event.groups.length
+  const conflicts = event.groups.length
     ? event.groups.flatMap((group) => explainGroup(group, event))
-    : [make("p", "It conflicts with nothing.")];
+    : [make("p", "No conflicts.")];
   find("explanation").replaceChildren(
     make("h2", event.name), make("p", event.time), make("p", event.location, "hint"),
-    ...told, ...explainSuggestions(event));
+    ...conflicts, ...explainSuggestions(event));
 }
 
 // The table
 
 function tableRow(overlap) {
   const row = make("tr");
-  const who = make("td");
+  const events = make("td");
   if (overlap.members.length) {
-    who.textContent = overlap.members.map((index) => data.events[index].name).join(", ");
+    events.textContent = overlap.members.map((index) => data.events[index].name).join(", ");
   } else {
-    who.textContent = `of ${count(overlap.group.members.length, "event")}`;
+    events.textContent = `of ${count(overlap.group.members.length, "event")}`;
   }
   row.append(make("td", overlap.every ?? overlap.time), make("td", overlap.lasts),
-    make("td", nameOf(overlap.group.resource)), make("td", overlap.depth), who);
+    make("td", nameOf(overlap.group.resource)), make("td", overlap.depth), events);
   return row;
 }
 
-function drawTable(most = state.tableRows) {
+function drawTable(maxRows = state.tableRows) {
   const shown = overlaps.filter((overlap) => !overlap.group.repeated && overlapMatches(overlap));
-  find("body").replaceChildren(...shown.slice(0, most).map(tableRow));
+  find("body").replaceChildren(...shown.slice(0, maxRows).map(tableRow));
   find("overlaps").textContent = count(shown.length, "overlap");
-  find("more").hidden = shown.length <= most;
+  find("more").hidden = shown.length <= maxRows;
 }
 
-// Together
+// The whole page
 
 const isTable = () => document.querySelector("[name=view]:checked").value === "table";
 
@@ -360,8 +360,8 @@ function listen() {
 }
 
 function start() {
-  const left = data.left_out ? `; ${count(data.left_out, "event")} without a conflict not shown` : "";
-  find("zone").textContent = `Times are in ${data.zone}${left}.`;
+  const leftOut = data.left_out ? `; ${count(data.left_out, "event")} without a conflict not shown` : "";
+  find("zone").textContent = `Times are in ${data.zone}${leftOut}.`;
   find("resource").append(...data.resources.map((_, resource) => {
     const option = make("option", nameOf(resource));
     option.value = resource;
