@@ -8,9 +8,10 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.commands import check
+from double_booked.commands.check_output import OutputOptions
 from double_booked.commands.engine import make_options
 from double_booked.commands.errors import ERROR, Failure, LimitError
-from double_booked.commands.reading_options import Input
+from double_booked.commands.input_options import InputOptions
 
 MORNING = {"start": "2026-11-16T09:00:00Z", "end": "2026-11-16T11:00:00Z"}
 NOON = {"start": "2026-11-16T12:00:00Z", "end": "2026-11-16T13:00:00Z"}
@@ -27,9 +28,9 @@ def file_of(folder: Path, *events: dict[str, object]) -> str:
 def run(
     *files: str, output_format: str = "text", skip_unreadable: bool = False, strict: bool = False
 ) -> int:
-    wanted = Input(skip_unreadable=skip_unreadable, strict=strict)
-    output = check.Output(output_format)
-    return check.run(files, ConflictOptions(), None, output, wanted=wanted)
+    inputs = InputOptions(skip_unreadable=skip_unreadable, strict=strict)
+    output = OutputOptions(output_format)
+    return check.run(files, ConflictOptions(), None, output, inputs=inputs)
 
 
 def faults(*files: str) -> tuple[str, ...]:
@@ -211,4 +212,4 @@ def test_too_much_to_explain_is_told_without_who_overlaps_when(
     assert run(path) == check.CONFLICTS
     assert "  ! 09:00:01-09:00:02  1s, 2 at once\n" in capsys.readouterr().out
     with pytest.raises(LimitError, match="MAX_EXPLAINED_MEMBERS"):
-        check.run((path,), ConflictOptions(explain=True), None, check.Output())
+        check.run((path,), ConflictOptions(explain=True), None, OutputOptions())

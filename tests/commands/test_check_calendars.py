@@ -56,7 +56,7 @@ def test_events_take_what_is_chosen() -> None:
 
 
 def test_conflicts_need_not_fail() -> None:
-    assert run(TEAM, *WEEK, "--fail-on=none", code=0).stdout.endswith(f"{SUMMARY}\n")
+    assert run(TEAM, *WEEK, "--exit-zero", code=0).stdout.endswith(f"{SUMMARY}\n")
 
 
 def test_tentative_events_need_not_count(tmp_path: Path) -> None:
@@ -64,7 +64,30 @@ def test_tentative_events_need_not_count(tmp_path: Path) -> None:
     lines = ["BEGIN:VCALENDAR", *(event.format(uid) for uid in "ab"), "END:VCALENDAR"]
     (tmp_path / "a.ics").write_text("\n".join(lines))
     run(tmp_path, *WEEK)
-    run(tmp_path, *WEEK, "--count-tentative=no", code=0)
+    run(tmp_path, *WEEK, "--ignore-tentative", code=0)
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "replacement"),
+    [
+        ("--format-in=ics", 1, "--input-format"),
+        ("--format-in=csv", 2, "--input-format"),
+        ("--fail-on=any", 1, "--exit-zero"),
+        ("--fail-on=none", 0, "--exit-zero"),
+        ("--count-tentative=yes", 1, "--ignore-tentative"),
+        ("--count-tentative=no", 0, "--ignore-tentative"),
+    ],
+)
+def test_deprecated_option_works_and_names_its_replacement(
+    tmp_path: Path, option: str, code: int, replacement: str
+) -> None:
+    event = f"{NINE} STATUS:TENTATIVE"
+    ran = run(write(tmp_path / "a.ics", event, event), *WEEK, option, code=code)
+    flag = option.partition("=")[0]
+    assert ran.stderr.startswith(f"Warning: {flag} is deprecated; use {replacement}\n")
+    help_text = run("--help", code=0).stdout
+    assert f"  {replacement} " in help_text
+    assert f"  {flag} " not in help_text
 
 
 def write(path: Path, *events: str) -> Path:
@@ -184,7 +207,7 @@ def test_the_clashes_as_a_calendar() -> None:
 def test_the_clashes_as_annotations() -> None:
     lines = run(TEAM, *WEEK, "--format=github").stdout.splitlines()
     assert sum(line.startswith(f"::error file={TEAM}/") for line in lines) == 12
-    warnings = run(TEAM, *WEEK, "--format=github", "--fail-on=none", code=0).stdout
+    warnings = run(TEAM, *WEEK, "--format=github", "--exit-zero", code=0).stdout
     assert "::warning file=" in warnings
 
 

@@ -83,5 +83,5 @@ def test_suggestions_are_there_if_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_exit_code_is_that_of_check(tmp_path: Path) -> None:
-    assert run(tmp_path, "--fail-on=none", code=0)["conflicts"]
+    assert run(tmp_path, "--exit-zero", code=0)["conflicts"]
     assert run(tmp_path, "--from=2026-12-08", "--to=2026-12-08", code=0)["conflicts"] == []

@@ -25,7 +25,7 @@ SUFFIXES = {
 
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with { or [,"
-    " nor CSV, whose first line names the columns start and end; --format-in chooses one,"
+    " nor CSV, whose first line names the columns start and end; --input-format chooses one,"
     " and --columns the columns"
 )
 

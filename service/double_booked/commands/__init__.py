@@ -8,10 +8,10 @@ from double_booked.commands.group import LazyGroup
 
 SUMMARIES = {
     "bookings": "Show the Bookings of a cluster in a week, and which of them conflict.",
-    "check": "Tell which events of the FILEs conflict.",
+    "check": "Report which events of the FILEs conflict.",
     "free": "Find the next times at which everybody is free.",
-    "healthcheck": "Ask a service for its health, by grpc.health.v1.",
-    "operator": "Refuse double bookings in a Kubernetes cluster, until SIGTERM or Ctrl-C.",
+    "healthcheck": "Check the health of a service, by grpc.health.v1.",
+    "operator": "Run the Kubernetes operator until SIGTERM or Ctrl-C.",
     "serve": "Serve over gRPC until SIGTERM or Ctrl-C.",
     "version": "Print the version, and the commit that it was built from.",
 }

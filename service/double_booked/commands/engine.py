@@ -18,16 +18,17 @@ UNLIMITED = Limits(
     max_events_per_list=sys.maxsize,
     max_resources_per_event=2**31,
 )
-"""What a person asks of their own machine; overlaps are bounded all the same, or they explode."""
+"""No limits on what people compute on their own machine, except on the members of overlaps, whose
+number grows with the square of the events."""
 
 
 def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> ConflictOptions:
-    """The message of what was asked for; what was left out is not set.
+    """Return the options of a request; those of the default are not set.
 
     Args:
-        min_gap: In seconds.
+        min_gap: Seconds for which an event occupies its resources after its end.
         capacity: How many events may overlap, by resource.
-        explain: Whether to tell who overlaps when.
+        explain: Whether to return the overlaps of each group.
     """
     options = ConflictOptions(capacity=capacity, explain=explain)
     if min_gap:
@@ -35,49 +36,60 @@ def make_options(min_gap: int, capacity: dict[str, int], *, explain: bool) -> Co
     return options
 
 
-def find_overlaps(asked: EventList, ask: Callable[[EventList], ConflictList]) -> ConflictList:
-    """The answer with who overlaps when; without, if nobody asked for that and it is too much.
+def find_overlaps(request: EventList, find: Callable[[EventList], ConflictList]) -> ConflictList:
+    """Return conflicts with their overlaps.
+
+    Over the limit of overlaps, conflicts are returned without them, unless the request asks for
+    overlaps itself.
 
     Args:
-        asked: What to ask; its `explain` becomes what was answered.
-        ask: Whom, as `find_conflicts`.
-    """
-    if asked.options.explain:
-        return ask(asked)
-    asked.options.explain = True
-    try:
-        return ask(asked)
-    except LimitError:
-        asked.options.explain = False
-        return ask(asked)
-
-
-def find_conflicts(asked: EventList) -> ConflictList:
-    """The answer of the engine in this process.
+        request: The events; `options.explain` is set to whether the result has overlaps.
+        find: `find_conflicts` or `call_service`.
 
     Raises:
-        InvalidRequestError: The events or options cannot be used.
-        LimitError: The overlaps are too many to be told.
+        LimitError: The request asks for overlaps, and they are over the limit.
+    """
+    if request.options.explain:
+        return find(request)
+    request.options.explain = True
+    try:
+        return find(request)
+    except LimitError:
+        request.options.explain = False
+        return find(request)
+
+
+def find_conflicts(request: EventList) -> ConflictList:
+    """Return the conflicts that the engine in this process finds.
+
+    Raises:
+        InvalidRequestError: An event or an option is invalid.
+        LimitError: The overlaps have too many members.
     """
     try:
-        answer = kernel.get_conflicts(asked.SerializeToString(), UNLIMITED)
+        answer = kernel.get_conflicts(request.SerializeToString(), UNLIMITED)
     except LimitExceededError as error:
         raise LimitError(str(error)) from error
     return ConflictList.FromString(answer.content)
 
 
-def call_service(asked: EventList, server: str, tls: "ClientTls | None") -> ConflictList:
-    """Return the answer of the service at HOST:PORT.
+def call_service(request: EventList, server: str, tls: "ClientTls | None") -> ConflictList:
+    """Return the conflicts that a service finds.
+
+    Args:
+        request: The events and options.
+        server: HOST:PORT of the service.
+        tls: TLS settings; None for a connection without TLS.
 
     Raises:
         InvalidRequestError: The service rejects a field of the request.
-        LimitError: The request or the answer is over a limit of the service.
-        Failure: The service does not answer, or answers with another error.
+        LimitError: The request or the response is over a limit of the service.
+        Failure: The service does not answer, or returns another error.
     """
     from double_booked import client  # gRPC takes 0.1 s to import
 
     try:
-        return client.get_conflicts(server, asked, tls)
+        return client.get_conflicts(server, request, tls)
     except client.LimitError as error:
         raise LimitError(str(error)) from error
     except client.ServerError as error:

@@ -11,12 +11,12 @@ import click
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, EventList
 from double_booked.calendars.local_zone import local_zone
-from double_booked.commands import params, reading_options
+from double_booked.commands import params
 from double_booked.commands.engine import make_options
-from double_booked.commands.errors import Failure
+from double_booked.commands.errors import ERROR, Failure
+from double_booked.commands.input_options import InputOptions, input_options
 from double_booked.commands.output import replace_unwritable, writing
-from double_booked.commands.reading import exit_code, read_events, refused
-from double_booked.commands.reading_options import Input
+from double_booked.commands.reading import read_events, rejection_of
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts import validation
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
@@ -28,19 +28,20 @@ from double_booked.report.free_times import FreeTimeOptions, find_free_times, fi
 FOUND = 0
 NONE_FOUND = 1
 
+# A day less than datetime can hold: zones shift times by up to a day.
 _EARLIEST, _LATEST = (datetime(year, 1, 2, tzinfo=UTC) for year in (1, 9999))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to find, and how to write it.
+class FreeQuery:
+    """Which free times to find, and how to write them.
 
     Attributes:
-        length: How long a free time is, in seconds; more than 0.
-        count: How many to find.
-        hours: From and up to what hour of the day a free time may last.
+        length: The length of a free time in seconds; more than 0.
+        count: How many free times to find.
+        hours: The first hour of a day for a free time, and the hour at which it ends.
         format: "text", "json" or "ics".
-        zone: Where the reader is, and floating times are; None is where this machine is.
+        zone: The zone of the output, and of times without a zone; None for that of this machine.
     """
 
     length: int
@@ -50,46 +51,52 @@ class Wanted:
     zone: tzinfo | None = None
 
 
-def run(files: Sequence[str], options: ConflictOptions, wanted: Wanted, reading: Input) -> int:
+def run(
+    files: Sequence[str], options: ConflictOptions, query: FreeQuery, inputs: InputOptions
+) -> int:
     """Write the next times at which every resource of the files is free.
 
     Args:
-        files: Their paths, or those of folders; "-" is standard input.
-        options: How much room resources have, and the gap between events.
-        wanted: What to find.
-        reading: What to read, and how; without a start, from now on.
+        files: Paths of files and folders, and addresses of calendars; "-" is standard input.
+        options: The capacity of resources, and the gap between events.
+        query: Which free times to find, and how to write them.
+        inputs: What to read, and how; without a start, from now on.
 
     Returns:
-        The exit code: FOUND or NONE_FOUND; ERROR if something was skipped that must not be.
+        The exit code: FOUND, NONE_FOUND, or ERROR if an entry was skipped.
 
     Raises:
-        Failure: A file cannot be read or used, or the wish cannot be fulfilled on any day.
+        Failure: No entry can be read, or no day has room for such a free time.
     """
-    _check_length(wanted)
-    zone = wanted.zone or local_zone()
-    window = make_window(reading.start or datetime.now(zone), reading.end, DEFAULT_DAYS, zone)
-    around = _with_gap(window, options.min_gap.seconds)
-    merged, _, is_whole = read_events(
-        files, replace(reading, start=around.start, end=around.end), zone, options
-    )
+    _check_length(query)
+    zone = query.zone or local_zone()
+    window = make_window(inputs.start or datetime.now(zone), inputs.end, DEFAULT_DAYS, zone)
+    around = _widen(window, options.min_gap.seconds)
+    inputs = replace(inputs, start=around.start, end=around.end)
+    events = read_events(files, inputs, zone, options)
     try:
-        validation.check(merged.request)
+        validation.check(events.merged.request)
     except validation.InvalidRequestError as error:
-        raise refused(error, merged) from error
-    free = _find(merged.request, wanted, window, zone)
+        raise rejection_of(error, events.merged) from error
+    free_times = _find(events.merged.request, query, window, zone)
     with writing():
-        _write(free, wanted.format, zone)
-    return exit_code(FOUND if free.spans else NONE_FOUND, reading, is_whole=is_whole)
+        _write(free_times, query.format, zone)
+    if events.fails:
+        return ERROR
+    return FOUND if free_times.spans else NONE_FOUND
 
 
-def _check_length(wanted: Wanted) -> None:
-    first, last = wanted.hours
-    if wanted.hours != (0, 24) and wanted.length > (last - first) * 3_600:
+def _check_length(query: FreeQuery) -> None:
+    first, last = query.hours
+    if query.hours != (0, 24) and query.length > (last - first) * 3_600:
         raise Failure(f"--length is more than the {last - first} hours of --hours {first}-{last}")
 
 
-def _with_gap(window: Window, gap: int) -> Window:
-    """Return the window and as many seconds on both sides: a gap reaches into it from there."""
+def _widen(window: Window, gap: int) -> Window:
+    """Return the window with a gap, in seconds, on both sides.
+
+    An event occupies its resources for the gap too, so one outside of the window may reach into it.
+    """
     before = min(gap, int((window.start - _EARLIEST).total_seconds()))
     after = min(gap, int((_LATEST - window.end).total_seconds()))
     return Window(
@@ -98,23 +105,23 @@ def _with_gap(window: Window, gap: int) -> Window:
     )
 
 
-def _find(asked: EventList, wanted: Wanted, window: Window, zone: tzinfo) -> FreeTimes:
-    length = wanted.length * NANOS_PER_SECOND
+def _find(request: EventList, query: FreeQuery, window: Window, zone: tzinfo) -> FreeTimes:
+    length = query.length * NANOS_PER_SECOND
     within = to_instant(window.start), to_instant(window.end)
-    wish = FreeTimeOptions(length, gap_of(asked.options), wanted.hours, within, zone)
-    spans = list(islice(find_free_times(find_full_spans(asked), wish), wanted.count))
-    resources = sorted({name for event in asked.events for name in event.resources or [""]})
+    options = FreeTimeOptions(length, gap_of(request.options), query.hours, within, zone)
+    spans = list(islice(find_free_times(find_full_spans(request), options), query.count))
+    resources = sorted({name for event in request.events for name in event.resources or [""]})
     return FreeTimes(spans, resources, length, within)
 
 
-def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
+def _write(free_times: FreeTimes, output_format: str, zone: tzinfo) -> None:
     if output_format == "json":
-        click.echo(render_json(free))
+        click.echo(render_json(free_times))
     elif output_format == "ics":
-        click.echo(render_ics(free, datetime.now(UTC)), nl=False)
+        click.echo(render_ics(free_times, datetime.now(UTC)), nl=False)
     else:
         replace_unwritable()
-        for line in render_text(free, zone):
+        for line in render_text(free_times, zone):
             click.echo(line)
 
 
@@ -125,7 +132,7 @@ def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
     metavar="DURATION",
     type=params.LengthType(),
     required=True,
-    help="How long the time must be, like 30m, 1h30m or 2d; a number alone is minutes.",
+    help="Length of a free time, like 30m, 1h30m or 2d; a number alone is minutes.",
 )
 @click.option(
     "--hours",
@@ -133,7 +140,7 @@ def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
     type=params.HoursType(),
     default="0-24",
     show_default=True,
-    help="The hours of the day in which the time must lie, like 9-18.",
+    help="Hours of the day within which a free time lies, like 9-18.",
 )
 @click.option(
     "--count",
@@ -141,7 +148,7 @@ def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
     type=click.IntRange(1, 1_000),
     default=5,
     show_default=True,
-    help="How many times to find.",
+    help="How many free times to find.",
 )
 @click.option(
     "--format",
@@ -149,9 +156,10 @@ def _write(free: FreeTimes, output_format: str, zone: tzinfo) -> None:
     type=click.Choice(["text", "json", "ics"]),
     default="text",
     show_default=True,
-    help="Text for people, JSON for programs, or a calendar of the free times.",
+    help="Output format: text for people, JSON for programs, or an iCalendar feed of the free"
+    " times.",
 )
-@reading_options.options
+@input_options
 @params.conflict_options
 @params.zone_option
 def free(  # noqa: PLR0917 - click passes them by name
@@ -160,19 +168,19 @@ def free(  # noqa: PLR0917 - click passes them by name
     hours: tuple[int, int],
     count: int,
     output_format: str,
-    wanted: reading_options.Input,
+    inputs: InputOptions,
     min_gap: int,
     capacity: tuple[tuple[str, int], ...],
     zone: ZoneInfo | None,
 ) -> None:
     """Find the next times at which everybody is free.
 
-    FILEs are read as check reads them. At a time that is found, each calendar, or
-    what --by chooses, has room for one more event. Without --from, times are looked
-    for from now on.
+    FILEs are read as check reads them. At a free time, each calendar, or each resource
+    that --by chooses, has room for one more event. Without --from, free times are from
+    now on.
 
-    The exit code is 0 with at least one time, 1 without, and 2 after an error.
+    The exit code is 0 with at least one free time, 1 without, and 2 after an error.
     """
     options = make_options(min_gap, dict(capacity), explain=False)
-    chosen = Wanted(length, count, hours, output_format, zone)
-    sys.exit(run(files or ("-",), options, chosen, wanted))
+    query = FreeQuery(length, count, hours, output_format, zone)
+    sys.exit(run(files or ("-",), options, query, inputs))

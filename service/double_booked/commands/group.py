@@ -1,4 +1,4 @@
-"""A click group whose commands are imported when they run."""
+"""A click group that imports a command when it runs."""
 
 import sys
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ from double_booked.view.printable import printable
 
 
 class LazyGroup(click.Group):
-    """Commands of one module each, which is imported when its command runs.
+    """A group of commands with one module each, which is imported when its command runs.
 
-    A command that runs out of memory, or fails with an error that nobody foresaw, ends with one
-    line on standard error and exit code 2.
+    A command that runs out of memory, or raises an unexpected error, ends with one line on standard
+    error and exit code ERROR.
     """
 
     def __init__(self, *, summaries: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - click passes any
@@ -35,12 +35,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with their summaries, for which no command is imported."""
+        """Write the commands with their summaries, without importing any command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, self._summaries[name]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
-        """Run the command, and end the process with exit code 2 after an unexpected error."""
+        """Run the command, and end the process with ERROR after an unexpected error."""
         try:
             return super().invoke(ctx)
         except errors.EXPECTED:

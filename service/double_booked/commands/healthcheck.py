@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     default=":7070",
     show_default=True,
     show_envvar=True,
-    help="Ask this service; without a host, the one on this machine.",
+    help="Service to check; without a host, the one on this machine.",
 )
 @tls_options
 def healthcheck(server: str, tls: "ClientTls | None") -> None:
-    """Ask a service for its health, by grpc.health.v1.
+    """Check the health of a service, by grpc.health.v1.
 
-    The exit code is 0 if it is serving, otherwise 1, for a container's probe.
+    The exit code is 0 if the service is serving, and 1 otherwise, as probes of
+    containers expect.
     """
     from double_booked import client  # gRPC reads GRPC_VERBOSITY, which main sets, on import
 

@@ -8,8 +8,11 @@ from double_booked.settings import OperatorSettings
 
 @click.command()
 @settings_options(OperatorSettings)
-def operator(chosen: OperatorSettings) -> None:
-    """Refuse double bookings in a Kubernetes cluster, until SIGTERM or Ctrl-C."""
+def operator(settings: OperatorSettings) -> None:
+    """Run the Kubernetes operator until SIGTERM or Ctrl-C.
+
+    The operator rejects double bookings in a cluster.
+    """
     from double_booked.operator.main import operate
 
-    operate(chosen)
+    operate(settings)

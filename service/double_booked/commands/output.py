@@ -1,4 +1,4 @@
-"""Writing to standard output."""
+"""Standard output that may be closed, full, or in an encoding that lacks characters."""
 
 import os
 import sys
@@ -11,24 +11,24 @@ from double_booked.commands.errors import Failure
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Makes a Failure of what goes wrong in writing to standard output."""
+    """Raise a Failure for an error of standard output within the block."""
     try:
         yield
     except BrokenPipeError:
-        raise  # who reads has seen enough; click ends the command quietly
+        raise  # the reader, such as head, has read enough; click then exits without a message
     except OSError as error:
-        _drop_standard_output()
+        _discard_buffered_output()
         raise Failure(f"standard output: {error.strerror}") from error
 
 
-def _drop_standard_output() -> None:
-    """Sends what is still to be written nowhere; else Python complains of it at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+def _discard_buffered_output() -> None:
+    """Send buffered output to the null device; Python would fail to flush it at exit."""
+    null_device = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_device, sys.stdout.fileno())
+    os.close(null_device)
 
 
 def replace_unwritable() -> None:
-    """Lets titles hold what the encoding of standard output does not."""
+    """Write "?" for characters that the encoding of standard output lacks."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""Types of values on the command line, and the options that commands share."""
+"""Types of values on the command line, and options that several commands have."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from double_booked.calendars.addresses import normalize_address
+from double_booked.calendars.columns import FIELDS, normalize
 from double_booked.conflicts.options import MAX_CAPACITY, parse_duration
 
 _HOURS = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
@@ -21,7 +23,7 @@ class DurationType(click.ParamType[int]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        """Answers the seconds, or says what a duration looks like."""
+        """Return the seconds."""
         try:
             return parse_duration(str(value))
         except ValueError as error:
@@ -36,7 +38,7 @@ class LengthType(click.ParamType[int]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
-        """Return the seconds, or say what a length looks like."""
+        """Return the seconds."""
         text = str(value)
         try:
             seconds = parse_duration(f"{text}m" if text.isdecimal() else text)
@@ -48,14 +50,14 @@ class LengthType(click.ParamType[int]):
 
 
 class CapacityType(click.ParamType[tuple[str, int]]):
-    """A resource and how many events may overlap on it, written like room-a=2."""
+    """A resource and how many events may overlap on it, like room-a=2."""
 
     name = "capacity"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, int]:
-        """Answers both, or says what a capacity looks like."""
+        """Return the resource and its capacity."""
         resource, _, count = str(value).rpartition("=")
         if not (count.isascii() and count.isdecimal() and 1 <= int(count) <= MAX_CAPACITY):
             self.fail(
@@ -64,37 +66,19 @@ class CapacityType(click.ParamType[tuple[str, int]]):
         return resource, int(count)
 
 
-def conflict_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a click command the options of what a conflict is, as `min_gap` and `capacity`."""
-    gap = click.option(
-        "--min-gap",
-        type=DurationType(),
-        default="0s",
-        show_default=True,
-        help="How long an event occupies its resources after its end, like 15m.",
-    )
-    capacity = click.option(
-        "--capacity",
-        metavar="RESOURCE=NUMBER",
-        type=CapacityType(),
-        multiple=True,
-        help="How many events may overlap on a resource; =NUMBER is for events that name none.",
-    )
-    return gap(capacity(command))
-
-
 class ZoneType(click.ParamType[ZoneInfo]):
-    """A time zone by its name in IANA's database, like Europe/Berlin."""
+    """A time zone, by its name in the IANA database, like Europe/Berlin."""
 
     name = "zone"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> ZoneInfo:
-        """Answers the zone, or says what its name looks like."""
+        """Return the zone."""
         try:
             return ZoneInfo(str(value))
-        except (KeyError, ValueError, OSError):  # unknown, no name at all, or a region like Europe
+        # KeyError: unknown; ValueError: not a name at all; OSError: a region like Europe
+        except (KeyError, ValueError, OSError):
             self.fail(f"'{value}' is no time zone like Europe/Berlin or UTC.", param, ctx)
 
 
@@ -106,7 +90,7 @@ class MomentType(click.ParamType[date]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> date:
-        """Answers a date or a datetime, or says what they look like."""
+        """Return a date for a day, and a datetime for a time."""
         try:
             text = str(value)
             is_day = len(text) == len("2026-11-23")
@@ -116,14 +100,14 @@ class MomentType(click.ParamType[date]):
 
 
 class HoursType(click.ParamType[tuple[int, int]]):
-    """Hours of a day, from and up to, like 9-18."""
+    """The first hour of a day and the hour at which it ends, like 9-18."""
 
     name = "hours"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """Answers both, or says what they look like."""
+        """Return both hours, from 0 to 24."""
         match = _HOURS.fullmatch(str(value))
         first, last = (int(match[1]), int(match[2])) if match else (0, 0)
         if not first < last <= 24:  # noqa: PLR2004 - the hours of a day
@@ -131,10 +115,89 @@ class HoursType(click.ParamType[tuple[int, int]]):
         return first, last
 
 
+class MailAddressType(click.ParamType[str]):
+    """A mail address."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the address as `normalize_address` does."""
+        address = normalize_address(str(value))
+        if "@" not in address:
+            self.fail(f"'{value}' is no address like anna@example.org.", param, ctx)
+        return address
+
+
+class ColumnsType(click.ParamType[dict[str, str]]):
+    """Names of columns by field, like start=Begin,resources=Room."""
+
+    name = "columns"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, str]:
+        """Return the names of the columns by field of `FIELDS`."""
+        names: dict[str, str] = {}
+        for assignment in str(value).split(","):
+            field, is_set, name = assignment.partition("=")
+            if not is_set or not name.strip():
+                self.fail(f"'{assignment}' is not like start=Begin or resources=Room.", param, ctx)
+            if normalize(field) not in FIELDS:
+                fields = ", ".join(known.replace(" ", "-") for known in FIELDS)
+                self.fail(f"'{field}' is no field; the fields are {fields}.", param, ctx)
+            names[normalize(field)] = name.strip()
+        return names
+
+
+def deprecated_option(
+    flag: str,
+    name: str,
+    replacement: str,
+    **settings: Any,  # noqa: ANN401 - click takes any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a hidden option that names its replacement on standard error when it is used.
+
+    Args:
+        flag: The option, like "--format-in".
+        name: The argument of the command for its value; None without the option.
+        replacement: The option to use instead.
+        settings: The other arguments of `click.option`.
+    """
+
+    def warn(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        if value is not None:
+            click.echo(f"Warning: {flag} is deprecated; use {replacement}", err=True)
+        return value
+
+    return click.option(flag, name, hidden=True, callback=warn, **settings)
+
+
+def conflict_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what a conflict is; the command gets `min_gap` and `capacity`."""
+    gap = click.option(
+        "--min-gap",
+        type=DurationType(),
+        default="0s",
+        show_default=True,
+        help="Duration for which an event occupies its resources after its end, like 15m.",
+    )
+    capacity = click.option(
+        "--capacity",
+        metavar="RESOURCE=NUMBER",
+        type=CapacityType(),
+        multiple=True,
+        help="How many events may overlap on a resource; =NUMBER is for events that name none.",
+    )
+    return gap(capacity(command))
+
+
 zone_option = click.option(
     "--timezone",
     "zone",
+    metavar="ZONE",
     type=ZoneType(),
-    help="The zone to tell times in, and of times that name none, like Europe/Berlin; by default"
+    help="Time zone of the output, and of times without a zone, like Europe/Berlin; defaults to"
     " that of this machine.",
 )

@@ -1,12 +1,12 @@
-"""Reading events from files, with notes on standard error."""
+"""Events of files on the command line; faults and notes go to standard error."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import cast
 
-import click
 from rich.console import Console
 from rich.progress import track
 
@@ -24,212 +24,220 @@ from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from double_booked.calendars.rooms import unify_spelling
 from double_booked.calendars.skipped import Skipped, summarize
 from double_booked.calendars.vdir import find_vdirs
-from double_booked.commands.errors import ERROR, Failure, doing
-from double_booked.commands.reading_options import Input
+from double_booked.commands.errors import Failure, doing
+from double_booked.commands.input_options import InputOptions
+from double_booked.commands.notes import (
+    note_assumptions,
+    note_oddities,
+    note_unchecked,
+    write_note,
+)
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts.validation import InvalidRequestError
-from double_booked.view.conflict_report import (
-    pluralize,
-)
-from double_booked.view.printable import printable
+from double_booked.view.conflict_report import pluralize
 
 MERGED = "all files"
-"""What the one calendar is called that --merge makes."""
+"""The name of the one calendar that --merge makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """The events of all files.
+
+    Attributes:
+        merged: The events in one list.
+        options: How the files were read.
+        fails: Whether the exit code is ERROR, because an entry was skipped.
+    """
+
+    merged: MergedEvents
+    options: ReadOptions
+    fails: bool
 
 
 def read_events(
-    files: Sequence[str], wanted: Input, zone: tzinfo, options: ConflictOptions
-) -> tuple[MergedEvents, ReadOptions, bool]:
-    """Return the events of the files in one list, how they were read, and whether all were.
-
-    What cannot be used is told on standard error.
+    files: Sequence[str], inputs: InputOptions, zone: tzinfo, conflict_options: ConflictOptions
+) -> ReadResult:
+    """Read the events of files into one list, and report skipped entries on standard error.
 
     Args:
-        files: Their paths, or those of folders; "-" is standard input.
-        wanted: What to read.
-        zone: Where days, and times without an offset, are.
-        options: What goes before what the files say of that.
+        files: Paths of files and folders, and addresses of calendars; "-" is standard input.
+        inputs: What to read, and how.
+        zone: The zone of days, and of times without an offset.
+        conflict_options: Options that take precedence over those of the files.
 
     Raises:
-        Failure: Nothing can be read; if `wanted` is strict, something cannot.
+        Failure: No entry can be read; or, if `inputs` is strict, one cannot.
     """
-    reading = _reading(wanted, zone)
-    paths = [wanted.only, *files] if wanted.only else files
-    sources, is_whole = _read_all(paths, reading, wanted)
-    if wanted.only:
-        sources = _address(wanted.only, sources)
-    merged = merge_files(sources, options)
+    options = _read_options(inputs, zone)
+    paths = [inputs.only, *files] if inputs.only else files
+    parsed, is_complete = _read_all(paths, options, inputs)
+    if inputs.only:
+        parsed = _address(inputs.only, parsed)
+    merged = merge_files(parsed, conflict_options)
     if merged.older:
-        told = pluralize(merged.older, "event is", "events are")
-        _note_file(f"{told} not checked: a newer copy counts")
-    if wanted.by in RESOURCES or any(each.names_resources for each in sources):
+        events = pluralize(merged.older, "event is", "events are")
+        write_note(f"{events} not checked: a newer copy counts")
+    if inputs.by in RESOURCES or any(file.names_resources for file in parsed):
         unify_spelling(merged.request)
-    return merged, reading, is_whole
+    return ReadResult(merged, options, not (is_complete or inputs.skip_unreadable))
 
 
-def exit_code(code: int, wanted: Input, *, is_whole: bool) -> int:
-    """Return ERROR if something was skipped that must not be, else `code`."""
-    return code if is_whole or wanted.skip_unreadable else ERROR
-
-
-def refused(error: InvalidRequestError, merged: MergedEvents) -> Failure:
-    """Return the failure that names what of the files cannot be used."""
+def rejection_of(error: InvalidRequestError, merged: MergedEvents) -> Failure:
+    """Return the failure that names each rejected field by its place in the files."""
     faults = [
-        f"{locate_field(each.field, merged)}: {each.description}" for each in error.violations
+        f"{locate_field(violation.field, merged)}: {violation.description}"
+        for violation in error.violations
     ]
     if error.count > len(faults):
         faults.append(f"these are the first {len(faults)} of {error.count} faults")
     return Failure(*faults)
 
 
-def _address(path: str, sources: Sequence[ParsedFile]) -> list[ParsedFile]:
-    invitation = Invitation(path)
-    if not invitation.is_read(sources):
-        raise Failure(f"{display_name(path)}: nothing of it can be read, so nothing is checked")
-    return invitation.address(sources)
-
-
-def _reading(wanted: Input, zone: tzinfo) -> ReadOptions:
-    start = wanted.start or datetime.now(zone).date()
-    window = make_window(start, wanted.end, DEFAULT_DAYS, zone)
+def _read_options(inputs: InputOptions, zone: tzinfo) -> ReadOptions:
+    start = inputs.start or datetime.now(zone).date()
+    window = make_window(start, inputs.end, DEFAULT_DAYS, zone)
+    counting = CountingRules(inputs.count_tentative, inputs.count_all_day)
     return ReadOptions(
-        CalendarOptions(window, zone, CountingRules(wanted.count_tentative, wanted.count_all_day)),
-        window if wanted.start or wanted.end else None,
-        wanted.format,
-        "file" if wanted.merge else wanted.by,
-        wanted.me,
-        wanted.merge,
-        wanted.day_first,
-        wanted.columns,
+        CalendarOptions(window, zone, counting),
+        window if inputs.start or inputs.end else None,
+        inputs.format,
+        "file" if inputs.merge else inputs.by,
+        inputs.me,
+        inputs.merge,
+        inputs.day_first,
+        inputs.columns,
     )
 
 
+def _address(path: str, files: Sequence[ParsedFile]) -> list[ParsedFile]:
+    invitation = Invitation(path)
+    if not invitation.is_read(files):
+        raise Failure(f"{display_name(path)}: nothing of it can be read, so nothing is checked")
+    return invitation.address(files)
+
+
 def _read_all(
-    paths: Sequence[str], reading: ReadOptions, wanted: Input
+    paths: Sequence[str], options: ReadOptions, inputs: InputOptions
 ) -> tuple[list[ParsedFile], bool]:
-    """The sources, and whether all of them was read; what was not is told on standard error."""
-    found_or_not = [_find_files(path) for path in paths]
+    """Return the parsed files, and whether all entries of all files were read."""
+    listings = [(path, _find_files(path)) for path in paths]
     files = [
         (path, file)
-        for path, found in zip(paths, found_or_not, strict=True)
-        if isinstance(found, list)
-        for file in found
+        for path, listing in listings
+        if not isinstance(listing, Failure)
+        for file in listing
     ]
-    names = _name_resources(files, reading)
-    allowance = Allowance(wanted.max_bytes)
-    console = Console(stderr=True)
-    paths_of_files = [file for _, file in files]
-    is_quiet = not console.is_terminal
-    shown = track(paths_of_files, "reading", console=console, transient=True, disable=is_quiet)
-    # Left open by a fault, it would keep its thread, and the process with that.
-    with closing(cast("Generator[str]", shown)):
-        read_or_not = [_try_to_read(file, names[file], reading, allowance) for file in shown]
-    missing = [each for each in found_or_not if isinstance(each, Failure)]
-    is_whole = _tell_skipped([*missing, *read_or_not], strict=wanted.strict)
-    sources = [each for each in read_or_not if isinstance(each, ParsedFile)]
-    _note(sources, reading)
-    if wanted.verbose:
-        _note_oddities(sources)
-    return sources, is_whole
-
-
-def _tell_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -> bool:
-    """Tells what cannot be used, and returns whether that is nothing.
-
-    Raises:
-        Failure: Nothing can be used, or nothing may be skipped.
-    """
-    if all(isinstance(each, ParsedFile) and not each.skipped for each in outcomes):
-        return True
-    if strict or not any(map(_is_read, outcomes)):
-        faults = [fault for each in outcomes for fault in _faults(each, partial(map, str))]
-        if len(faults) > MAX_FAULTS:
-            faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
-        raise Failure(*faults)
-    Failure(*(fault for each in outcomes for fault in _faults(each, summarize))).show()
-    return False
-
-
-def _is_read(outcome: ParsedFile | Failure) -> bool:
-    if isinstance(outcome, Failure):
-        return False
-    is_something = outcome.events or outcome.outside or outcome.without_resource
-    return bool(is_something) or not outcome.skipped
-
-
-def _faults(
-    outcome: ParsedFile | Failure, words: Callable[[Sequence[Skipped]], Iterable[str]]
-) -> Iterable[str]:
-    if isinstance(outcome, Failure):
-        return outcome.faults
-    return (f"{outcome.name}: {each}" for each in words(outcome.skipped))
-
-
-def _name_resources(files: Sequence[tuple[str, str]], reading: ReadOptions) -> dict[str, str]:
-    """Return what each file is called among the resources.
-
-    Args:
-        files: As what each was named, itself or its folder, and its path.
-        reading: How they are read.
-    """
-    if reading.merge:
-        return dict.fromkeys((file for _, file in files), MERGED)
-    vdirs = {}
-    if reading.by in {None, "calendar"}:
-        vdirs = find_vdirs(file for path, file in files if path != file)
-    if vdirs:
-        _note_file(describe_vdirs(vdirs))
-    return resource_names([file for _, file in files], vdirs)
+    missing = [listing for _, listing in listings if isinstance(listing, Failure)]
+    outcomes = _read_each(files, options, Allowance(inputs.max_bytes))
+    is_complete = _report_skipped([*missing, *outcomes], strict=inputs.strict)
+    parsed = [outcome for outcome in outcomes if isinstance(outcome, ParsedFile)]
+    note_assumptions(parsed)
+    note_unchecked(parsed, options)
+    if inputs.verbose:
+        note_oddities(parsed)
+    return parsed, is_complete
 
 
 def _find_files(path: str) -> list[str] | Failure:
     try:
-        return find_files(path, _note_file)
+        return find_files(path, write_note)
     except InvalidCalendarError as error:
-        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
+        return _failure_of(path, error)
 
 
-def _note_file(sentence: str) -> None:
-    click.echo(f"Note: {printable(sentence)}.", err=True)
+def _failure_of(path: str, error: InvalidCalendarError) -> Failure:
+    return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
 
 
-def _note(sources: Sequence[ParsedFile], reading: ReadOptions) -> None:
-    """Write on standard error what was assumed, and what was read but is not checked."""
-    for source in sources:
-        for sentence in source.assumptions:
-            _note_file(f"{source.name}: {sentence}")
-    outside = sum(source.outside for source in sources)
-    without = sum(source.without_resource for source in sources)
-    window, zone = reading.calendar.window, reading.calendar.zone
-    if outside:
-        span = " to ".join(
-            f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
-        )
-        told = pluralize(outside, "event or series is", "events or series are")
-        _note_file(f"{told} outside of {span} and not checked; --from and --to change that")
-    if without:
-        none = f"no {reading.by}"
-        told = pluralize(without, f"event has {none} and is", f"events have {none} and are")
-        _note_file(f"{told} not checked; --by file checks all events")
+def _read_each(
+    files: Sequence[tuple[str, str]], options: ReadOptions, allowance: Allowance
+) -> list[ParsedFile | Failure]:
+    """Read files, with a progress bar on a terminal.
+
+    Args:
+        files: Each file, after the argument that named it or its folder.
+        options: How to read them.
+        allowance: The bytes that all files together may have.
+    """
+    names = _name_resources(files, options)
+    console = Console(stderr=True)
+    progress = track(
+        [file for _, file in files],
+        "reading",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    # An error would leave its thread running, which keeps the process alive.
+    with closing(cast("Generator[str]", progress)):
+        return [_try_to_read(file, names[file], options, allowance) for file in progress]
 
 
-def _note_oddities(sources: Sequence[ParsedFile]) -> None:
-    """Write on standard error what was read differently from what a file says."""
-    for source in sources:
-        for sentence in source.notes:
-            click.echo(f"Note: {printable(f'{source.name}: {sentence}')}.", err=True)
+def _name_resources(files: Sequence[tuple[str, str]], options: ReadOptions) -> dict[str, str]:
+    """Return the name of each file as a resource.
+
+    Args:
+        files: Each file, after the argument that named it or its folder.
+        options: How they are read.
+    """
+    if options.merge:
+        return dict.fromkeys((file for _, file in files), MERGED)
+    vdirs = {}
+    if options.by in {None, "calendar"}:
+        vdirs = find_vdirs(file for path, file in files if path != file)
+    if vdirs:
+        write_note(describe_vdirs(vdirs))
+    return resource_names([file for _, file in files], vdirs)
 
 
 def _try_to_read(
-    path: str, resource: str, reading: ReadOptions, allowance: Allowance
+    path: str, resource: str, options: ReadOptions, allowance: Allowance
 ) -> ParsedFile | Failure:
-    """What was read, or why it was not: all files' faults are told at once."""
+    """Return the parsed file, or why it cannot be read, to be reported with other faults."""
     try:
         with doing(f"reading {display_name(path)}"):
-            return read_file(path, resource, reading, allowance)
-    except TooLargeError as error:
-        raise Failure(f"{display_name(path)}: {error}") from error  # so would be all that follow
+            return read_file(path, resource, options, allowance)
+    except TooLargeError as error:  # the allowance is spent, so every further file would fail
+        raise Failure(f"{display_name(path)}: {error}") from error
     except InvalidCalendarError as error:
-        return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
+        return _failure_of(path, error)
     except OSError as error:
         return Failure(f"{display_name(path)}: {error.strerror}")
+
+
+def _report_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -> bool:
+    """Write what was skipped on standard error, and return whether nothing was.
+
+    Raises:
+        Failure: No entry was read; or, if `strict`, one was skipped.
+    """
+    if all(isinstance(outcome, ParsedFile) and not outcome.skipped for outcome in outcomes):
+        return True
+    if strict or not any(map(_has_entries, outcomes)):
+        faults = _faults(outcomes, partial(map, str))
+        if len(faults) > MAX_FAULTS:
+            faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
+        raise Failure(*faults)
+    Failure(*_faults(outcomes, summarize)).show()
+    return False
+
+
+def _has_entries(outcome: ParsedFile | Failure) -> bool:
+    if isinstance(outcome, Failure):
+        return False
+    has_events = bool(outcome.events or outcome.outside or outcome.without_resource)
+    return has_events or not outcome.skipped
+
+
+def _faults(
+    outcomes: Sequence[ParsedFile | Failure],
+    describe: Callable[[Sequence[Skipped]], Iterable[str]],
+) -> list[str]:
+    faults: list[str] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            faults += outcome.faults
+        else:
+            faults += (f"{outcome.name}: {text}" for text in describe(outcome.skipped))
+    return faults

@@ -10,10 +10,10 @@ from double_booked.settings import Settings
 
 @click.command()
 @settings_options(Settings)
-def serve(chosen: Settings) -> None:
+def serve(settings: Settings) -> None:
     """Serve over gRPC until SIGTERM or Ctrl-C."""
     try:
         from double_booked.server import lifecycle
     except ImportError as error:
         sys.exit(f"double-booked: {error}")
-    lifecycle.serve(chosen)
+    lifecycle.serve(settings)

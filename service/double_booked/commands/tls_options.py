@@ -1,4 +1,4 @@
-"""The options of TLS for commands that ask a service."""
+"""Options for TLS, of the commands that call a service."""
 
 import functools
 from collections.abc import Callable
@@ -11,17 +11,27 @@ if TYPE_CHECKING:
 
 
 def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a click command the options of who asks with TLS, and passes it them as `tls`."""
+    """Add the options for TLS; the command gets a ClientTls as `tls`, None without TLS."""
 
-    @click.option("--ca-file", metavar="PEM", help="Ask with TLS; this proves the service.")
-    @click.option("--insecure", is_flag=True, help="Ask with TLS, and believe whoever answers.")
+    @click.option(
+        "--ca-file",
+        metavar="PEM",
+        help="File with CA certificates to verify the service with; enables TLS.",
+    )
+    @click.option(
+        "--insecure", is_flag=True, help="Use TLS without verifying the service's certificate."
+    )
     @click.option(
         "--server-name",
         metavar="NAME",
-        help="Name in the server's certificate, if it is not the name of its host.",
+        help="Name expected in the service's certificate, if it is not the host.",
     )
-    @click.option("--cert-file", metavar="PEM", help="What proves you, if the service wants that.")
-    @click.option("--key-file", metavar="PEM", help="Its private key.")
+    @click.option(
+        "--cert-file", metavar="PEM", help="File with the client certificate, for mutual TLS."
+    )
+    @click.option(
+        "--key-file", metavar="PEM", help="File with the private key of the client certificate."
+    )
     @functools.wraps(command)
     def with_tls(
         *arguments: Any,  # noqa: ANN401 - click passes any
@@ -35,7 +45,7 @@ def tls_options(command: Callable[..., Any]) -> Callable[..., Any]:
         _check_tls(ca_file, server_name, cert_file, key_file, insecure=insecure)
         tls = None
         if ca_file or insecure:
-            tls = _caller_tls(ca_file, server_name, cert_file, key_file)
+            tls = _make_tls(ca_file, server_name, cert_file, key_file)
         return command(*arguments, tls=tls, **values)
 
     decorated: Callable[..., Any] = with_tls
@@ -55,7 +65,7 @@ def _check_tls(
         raise click.UsageError("--server-name needs --ca-file too.")
 
 
-def _caller_tls(
+def _make_tls(
     ca: str | None, name: str | None, certificate: str | None, key: str | None
 ) -> "ClientTls":
     from double_booked.client import ClientTls

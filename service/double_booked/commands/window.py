@@ -1,4 +1,4 @@
-"""The span of time that a command looks at."""
+"""The window of time that a command shows or checks."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
@@ -6,20 +6,20 @@ from double_booked.commands.errors import Failure
 from double_booked.recurrence.series import Window
 
 DEFAULT_DAYS = 90
-"""How far calendars are looked at if nobody says."""
+"""How many days of calendars to check without --to."""
 
 
 def make_window(start: date, end: date | None, days: int, zone: tzinfo) -> Window:
-    """What is looked at.
+    """Return the window from a start to an end.
 
     Args:
-        start: From when; of a day from its first moment on.
-        end: Up to when, a day included.
-        days: How many, that of the start included, without an end.
-        zone: Where days, and times without an offset, are.
+        start: A day, which counts from its first moment on, or a time.
+        end: A day, which counts to its last moment, or a time; None for `days`.
+        days: How many days the window has without an end, that of the start included.
+        zone: The zone of days, and of times without an offset.
 
     Raises:
-        Failure: There is no such time.
+        Failure: The window is empty, or not within the years 1 to 9999.
     """
     first = _moment(start, zone)
     try:
@@ -33,7 +33,7 @@ def make_window(start: date, end: date | None, days: int, zone: tzinfo) -> Windo
 
 
 def _moment(day: date, zone: tzinfo, *, is_end: bool = False) -> datetime:
-    """A time in UTC; of a day its first moment, or as an end that of the next."""
+    """Return a time in UTC; for a day its first moment, or as an end that of the next day."""
     try:
         if not isinstance(day, datetime):
             day = datetime.combine(day + timedelta(is_end), time())

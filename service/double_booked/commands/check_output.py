@@ -1,0 +1,92 @@
+"""The output formats of `double-booked check`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+import click
+from rich.console import Console
+
+from double_booked.api.scheduling_pb2 import ConflictList, EventList
+from double_booked.calendars.parsed_files import ParsedFile
+from double_booked.commands.output import replace_unwritable
+from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
+from double_booked.view.conflict_report import ConflictReport, SourceLocation
+from double_booked.view.repeats import find_repeats
+from double_booked.view.report_document import make_document
+
+FORMATS = ("text", "json", "report", "ics", "html", "github")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What to write, and how.
+
+    Attributes:
+        format: One of FORMATS.
+        zone: The zone of the output, and of times without a zone; None for that of this machine.
+        exit_zero: Whether the exit code is 0 with conflicts too.
+        suggestions: How many free times to suggest for an event.
+        hours: The first hour of a day for suggestions, and the hour at which it ends.
+        each: Whether to write each repeated conflict by itself.
+    """
+
+    format: str = "text"
+    zone: tzinfo | None = None
+    exit_zero: bool = False
+    suggestions: int = 0
+    hours: tuple[int, int] = (0, 24)
+    each: bool = False
+
+
+def write_conflicts(
+    conflicts: ConflictList,
+    report: ConflictReport,
+    request: EventList,
+    options: OutputOptions,
+    *,
+    all_overlaps: bool,
+) -> None:
+    """Write conflicts on standard output.
+
+    Args:
+        conflicts: The conflicts as the engine or the service returns them.
+        report: The same conflicts, with what people need.
+        request: The events.
+        options: The format and its options.
+        all_overlaps: Whether text has every overlap and the events in it.
+    """
+    if options.format == "json":
+        click.echo(json_conflicts.render(conflicts))
+    elif options.format == "ics":
+        click.echo(ics_feed.render(report, datetime.now(UTC)), nl=False)
+    elif options.format == "report":
+        repeats = [] if options.each else find_repeats(report, options.zone)
+        document = make_document(report, request, options.zone, repeats)
+        click.echo(json_report.render(document))
+    else:
+        replace_unwritable()
+        _write_for_people(report, options, all_overlaps=all_overlaps)
+
+
+def _write_for_people(
+    report: ConflictReport, options: OutputOptions, *, all_overlaps: bool
+) -> None:
+    repeats = [] if options.each else find_repeats(report, options.zone)
+    if options.format == "html":
+        click.echo(html.render(report, options.zone, repeats), nl=False)
+    elif options.format == "github":
+        for line in github.render(report, options.zone, is_error=not options.exit_zero):
+            click.echo(line)
+    else:
+        console = Console(highlight=False)
+        text.write(console, report, options.zone, all_overlaps=all_overlaps, repeats=repeats)
+
+
+def annotate_skipped(files: Sequence[ParsedFile], *, is_error: bool) -> None:
+    """Write an annotation for each skipped entry, as an error or as a warning."""
+    for file in files:
+        for skipped in file.skipped:
+            location = SourceLocation(file.name, skipped.line, is_file=file.is_file)
+            reason = f"{skipped.reason}; skipped"
+            click.echo(github.render_unread(location, reason, is_error=is_error))
