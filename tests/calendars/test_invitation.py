@@ -29,25 +29,28 @@ CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
 
 
 def test_its_events_take_every_calendar() -> None:
-    addressed = Invitation("in.ics").address([*CALENDARS, source("in.ics", "in")])
+    addressed = Invitation("in.ics").apply_to([*CALENDARS, source("in.ics", "in")])
     assert [each.name for each in addressed] == ["in.ics", "anna.ics", "bruno.ics"]
     assert resources_of(addressed) == [["anna", "bruno"], ["anna"], ["bruno"]]
 
 
 def test_what_names_its_resources_keeps_them() -> None:
     table = source("in.csv", "red", takes_itself=False)
-    assert resources_of(Invitation("in.csv").address([table, *CALENDARS]))[0] == ["red"]
+    assert resources_of(Invitation("in.csv").apply_to([table, *CALENDARS]))[0] == ["red"]
     unnamed = source("in.csv", takes_itself=False)
-    assert resources_of(Invitation("in.csv").address([unnamed, *CALENDARS]))[0] == ["anna", "bruno"]
+    assert resources_of(Invitation("in.csv").apply_to([unnamed, *CALENDARS]))[0] == [
+        "anna",
+        "bruno",
+    ]
 
 
 def test_events_without_a_resource_are_met_on_the_unnamed_one() -> None:
-    addressed = Invitation("in.ics").address([source("in.ics", "in"), source("events.json")])
+    addressed = Invitation("in.ics").apply_to([source("in.ics", "in"), source("events.json")])
     assert resources_of(addressed)[0] == [""]
 
 
 def test_alone_it_takes_itself() -> None:
-    assert resources_of(Invitation("in.ics").address([source("in.ics", "in")])) == [["in"]]
+    assert resources_of(Invitation("in.ics").apply_to([source("in.ics", "in")])) == [["in"]]
 
 
 def test_a_file_that_is_named_twice_is_read_once(
@@ -55,24 +58,24 @@ def test_a_file_that_is_named_twice_is_read_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     sources = [source(name, "in") for name in ("in.ics", "./in.ics", tmp_path / "in.ics")]
-    assert len(Invitation("in.ics").address(sources)) == 1
+    assert len(Invitation("in.ics").apply_to(sources)) == 1
 
 
 def test_a_folder_holds_its_files() -> None:
     sources = [source("mail/a.ics", "a"), source("mail/b.ics", "b"), *CALENDARS]
-    addressed = Invitation("mail").address(sources)
+    addressed = Invitation("mail").apply_to(sources)
     assert resources_of(addressed)[:2] == [["anna", "bruno"], ["anna", "bruno"]]
 
 
 def test_standard_input_is_no_file() -> None:
     sources = [source("standard input", "standard input"), *CALENDARS]
-    assert resources_of(Invitation("-").address(sources))[0] == ["anna", "bruno"]
-    assert resources_of(Invitation(".").address(sources))[0] == ["standard input"]
+    assert resources_of(Invitation("-").apply_to(sources))[0] == ["anna", "bruno"]
+    assert resources_of(Invitation(".").apply_to(sources))[0] == ["standard input"]
 
 
 def test_an_event_that_a_calendar_has_already_is_one_of_its_events() -> None:
     sources = [source("anna.ics", "anna", uid="talk"), source("in.ics", "in", uid="talk")]
     invitation = Invitation("in.ics")
-    merged = merge_files(invitation.address(sources), ConflictOptions())
+    merged = merge_files(invitation.apply_to(sources), ConflictOptions())
     assert len(merged.request.events) == 1
     assert invitation.positions(merged) == {0}

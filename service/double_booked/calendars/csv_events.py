@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
@@ -46,11 +47,10 @@ def parse(content: bytes, options: TableOptions) -> ParsedTable:
     skipped: list[Skipped] = []
     columns, rows = _read(text, options.columns, skipped)
     style, is_calendar = TimeStyle(options.zone), columns.is_calendar
-    parsed = read_rows(rows, columns, style, options, is_calendar=is_calendar)
-    skipped += [_skip(row, reason) for row, reason in parsed.faults]
-    assumptions += parsed.assumptions
-    is_calendar, names_resources = parsed.is_calendar, parsed.names_resources
-    return ParsedTable(parsed.events, skipped, assumptions, is_calendar, names_resources)
+    table = read_rows(rows, columns, style, options, _skip, is_calendar=is_calendar)
+    skipped += table.skipped
+    assumptions += table.assumptions
+    return replace(table, skipped=skipped, assumptions=assumptions)
 
 
 def _decode(content: bytes) -> tuple[str, list[str]]:

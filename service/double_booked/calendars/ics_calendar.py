@@ -127,12 +127,13 @@ class CalendarReader:
 
     def _series(self) -> list[list[EventComponent]]:
         """Return the components that have times, those of one series together."""
-        events = [each for each in self._calendar.components if each.name == "VEVENT"]
-        busy = [each for each in self._calendar.components if each.name == "VFREEBUSY"]
+        parts = self._calendar.components
+        events = [part for part in parts if part.name == "VEVENT"]
+        busy = [part for part in parts if part.name == "VFREEBUSY"]
         series = [parsed for same in _by_uid(events) for parsed in self._parse_series(same)]
         periods = [[period] for component in busy for period in self._parse_free_busy(component)]
         absences_of_people = [[absence] for absence in self._absences()]
-        for component in self._calendar.components:
+        for component in parts:
             if component.name in _WITHOUT_TIME:
                 self._notes.add(component.line, f"{component.name} takes no time")
         return [parsed for parsed in (*series, *periods, *absences_of_people) if parsed]
@@ -162,7 +163,7 @@ class CalendarReader:
     def _parse_series(self, components: list[Component]) -> list[list[EventComponent]]:
         """Return the series of one UID: one, unless different events have that UID."""
         method, note = self._context.method, self._notes.add
-        copies = [_EventCopy(each, revision_of(each, method, note)) for each in components]
+        copies = [_EventCopy(part, revision_of(part, method, note)) for part in components]
         series = latest(copy for copy in copies if not copy.recurrence_id)
         by_time: dict[str, list[_EventCopy]] = {}
         for copy in copies:

@@ -51,7 +51,7 @@ def read_components(
         empty = Skipped(None, f"it is empty: {_WHAT_IT_IS}")
         raise InvalidCalendarError([part.fault for part in skipped or [empty]][:MAX_FAULTS])
     budget = StepBudget(MAX_STEPS_OF_FILE)
-    calendars = [CalendarReader(each, options, budget, notes).read() for each in components]
+    calendars = [CalendarReader(part, options, budget, notes).read() for part in components]
     return ParsedCalendar(
         name=next((calendar.name for calendar in calendars if calendar.name), ""),
         occurrences=[event for calendar in calendars for event in calendar.occurrences],

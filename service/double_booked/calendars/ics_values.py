@@ -46,49 +46,57 @@ class TimeContext:
     zones: ZoneFinder
     notes: Notes = field(default_factory=Notes)
 
-    def parse(self, of: Property, text: str | None = None) -> CalendarTime:
-        """Return the DATE or DATE-TIME of a property, or of another text in its value.
+    def parse(self, source: Property, text: str | None = None) -> CalendarTime:
+        """Return the DATE or DATE-TIME of a property (sections 3.3.4 and 3.3.5).
+
+        Args:
+            source: The property.
+            text: The part of its value to parse; None for the whole value.
 
         Raises:
-            ValueError: It is none, or its zone is unknown.
+            ValueError: The text is neither, or its zone is unknown.
         """
-        text = of.value if text is None else text
-        found, is_utc = parse_date_or_time(text)
-        if not isinstance(found, datetime):
-            return CalendarTime(datetime.combine(found, time()), self.floating, is_date=True)
+        text = source.value if text is None else text
+        parsed, is_utc = parse_date_or_time(text)
+        if not isinstance(parsed, datetime):
+            return CalendarTime(datetime.combine(parsed, time()), self.floating, is_date=True)
         if is_unusual(text):
-            self.notes.add(of.line, "the second 60 or the hour 24 is read as what follows it")
-        if found.time() == _MIDNIGHT and of.parameters.get("VALUE", "").upper() == "DATE":
-            self.notes.add(of.line, "a midnight that is named a date is read as that day")
-            return CalendarTime(found, self.floating, is_date=True)
+            self.notes.add(source.line, "the second 60 or the hour 24 is read as what follows it")
+        if parsed.time() == _MIDNIGHT and source.parameters.get("VALUE", "").upper() == "DATE":
+            self.notes.add(source.line, "a midnight that is named a date is read as that day")
+            return CalendarTime(parsed, self.floating, is_date=True)
         if is_utc:
-            return CalendarTime(found, UTC)
-        tzid = of.parameters.get("TZID", "").strip()
+            return CalendarTime(parsed, UTC)
+        tzid = source.parameters.get("TZID", "").strip()
         if not tzid:
-            return CalendarTime(found, self.floating, is_floating=True)
-        return CalendarTime(found, self.zones.find(tzid, of.line))
+            return CalendarTime(parsed, self.floating, is_floating=True)
+        return CalendarTime(parsed, self.zones.find(tzid, source.line))
 
-    def parse_list(self, of: Property) -> Iterator[tuple[CalendarTime, EventDuration | None]]:
-        """Yield the times of a list, or periods with their lengths."""
-        for text in filter(None, map(str.strip, of.value.split(","))):
+    def parse_list(self, source: Property) -> Iterator[tuple[CalendarTime, EventDuration | None]]:
+        """Yield the times of a list; a PERIOD comes with its duration (section 3.3.9).
+
+        Raises:
+            ValueError: One cannot be parsed.
+        """
+        for text in filter(None, map(str.strip, source.value.split(","))):
             begin, _, end = text.partition("/")
-            start = self.parse(of, begin)
-            yield start, self._until(start, end, of) if end else None
+            start = self.parse(source, begin)
+            yield start, self._duration_to(end, start, source) if end else None
 
-    def _until(self, start: CalendarTime, end: str, of: Property) -> EventDuration:
+    def _duration_to(self, end: str, start: CalendarTime, source: Property) -> EventDuration:
         if end.upper().startswith(("P", "+", "-")):
             return parse_duration(end)
-        return duration_between(start, self.parse(of, end))
+        return duration_between(start, self.parse(source, end))
 
 
-def text_value(each: Property | None) -> str:
-    """A TEXT, without its escapes (section 3.3.11)."""
-    return _unescape(each.value) if each else ""
+def text_value(source: Property | None) -> str:
+    """Return a TEXT without its escapes; "" for a missing property (section 3.3.11)."""
+    return _unescape(source.value) if source else ""
 
 
-def text_values(each: Property) -> list[str]:
-    """A list of TEXTs, without their escapes."""
-    return [_unescape(match[0]) for match in _LISTED.finditer(each.value)]
+def text_values(source: Property) -> list[str]:
+    """Return a list of TEXTs without their escapes."""
+    return [_unescape(match[0]) for match in _LISTED.finditer(source.value)]
 
 
 def _unescape(text: str) -> str:
@@ -96,10 +104,10 @@ def _unescape(text: str) -> str:
 
 
 def parse_duration(text: str) -> EventDuration:
-    """A DURATION; its weeks and days are the calendar's, the rest is exact.
+    """Parse a DURATION: weeks and days are calendar days, the rest is exact (section 3.3.6).
 
     Raises:
-        ValueError: It is none, or negative.
+        ValueError: The text is not a duration, or the duration is negative or too long.
     """
     match = _DURATION.fullmatch(text.strip().upper())
     if not match:
@@ -121,7 +129,7 @@ def parse_duration(text: str) -> EventDuration:
 
 
 def duration_between(start: CalendarTime, end: CalendarTime) -> EventDuration:
-    """What DTEND says of how long an event lasts; a day that ends on itself lasts that day.
+    """Return the duration from DTSTART to DTEND; a date that ends on itself lasts that day.
 
     Raises:
         ValueError: The end is before the start, or one is a date and the other is not.
@@ -144,10 +152,10 @@ def duration_between(start: CalendarTime, end: CalendarTime) -> EventDuration:
 
 
 def parse_offset(text: str) -> timedelta:
-    """Read a UTC-OFFSET, such as "+0100".
+    """Parse a UTC-OFFSET, such as "+0100" (section 3.3.14).
 
     Raises:
-        ValueError: It is none, or not shorter than a day.
+        ValueError: The text is not an offset, or the offset is a day or longer.
     """
     match = _OFFSET.fullmatch(text.strip())
     if not match:

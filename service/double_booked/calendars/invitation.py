@@ -1,4 +1,4 @@
-"""A file whose events are compared with calendars, before they are part of them."""
+"""Invitations: files whose events are compared with calendars that do not have them yet."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,83 +18,85 @@ class Invitation:
     """The file, or the folder of files, that is compared with all other files.
 
     Attributes:
-        path: Where it is, or its address; "-" is standard input.
+        path: The path or the web address; "-" is standard input.
     """
 
     path: str
 
-    def is_read(self, sources: Sequence[ParsedFile]) -> bool:
-        """Return whether something of it is among what was read."""
-        return any(each.events or not each.skipped for each in sources if self._holds(each))
+    def is_read(self, files: Sequence[ParsedFile]) -> bool:
+        """Return whether at least a part of the invitation could be read."""
+        return any(file.events or not file.skipped for file in files if self._contains(file))
 
-    def address(self, sources: Sequence[ParsedFile]) -> list[ParsedFile]:
-        """Return the sources, those of the invitation first and once, on what the others take.
+    def apply_to(self, files: Sequence[ParsedFile]) -> list[ParsedFile]:
+        """Return the files with the invitation first, on the resources of all other files.
 
-        Its events take every resource of the other sources. Those that name what they take, as the
-        rows of a table or by attendee, keep that. They stand for what the others have of them, also
-        at another time: an invitation moves an event that was accepted before.
+        Events of the invitation that name their own resources, as the rows of a table do, keep
+        them. The other files lose the events that the invitation has too, even at another time:
+        an invitation moves an event that was accepted before.
         """
-        own = {_key(each.name): each for each in sources if self._holds(each)}
-        others = [each for each in sources if not self._holds(each)]
-        resources = {name for each in others for name in _resources(each)}
-        others = _without(others, [found for each in own.values() for found in each.events])
+        own = {_key(file.name): file for file in files if self._contains(file)}
+        others = [file for file in files if not self._contains(file)]
+        resources = {name for file in others for name in _resources(file)}
+        others = _without(others, [event for file in own.values() for event in file.events])
         if resources:
-            return [*(_on(each, sorted(resources)) for each in own.values()), *others]
+            return [*(_on(file, sorted(resources)) for file in own.values()), *others]
         return [*own.values(), *others]
 
     def positions(self, merged: MergedEvents) -> frozenset[int]:
-        """Return the positions of its events in the joined list."""
-        own = {number for number, each in enumerate(merged.files) if self._holds(each)}
+        """Return the positions of the events of the invitation in the request."""
+        own = {number for number, file in enumerate(merged.files) if self._contains(file)}
         return frozenset(
             position for position, (number, _) in enumerate(merged.origins) if number in own
         )
 
-    def _holds(self, source: ParsedFile) -> bool:
+    def _contains(self, file: ParsedFile) -> bool:
         if self.path == "-" or is_address(self.path):
-            return source.name == display_name(self.path)
+            return file.name == display_name(self.path)
         path = Path(self.path).resolve()
-        return source.name != display_name("-") and Path(source.name).resolve().is_relative_to(path)
+        return file.name != display_name("-") and Path(file.name).resolve().is_relative_to(path)
 
 
 def _key(name: str) -> Path:
     return Path(name).resolve()
 
 
-def _resources(source: ParsedFile) -> set[str]:
-    """The unnamed resource is ""."""
-    return {name for each in source.events for name in each.event.resources or [""]}
+def _resources(file: ParsedFile) -> set[str]:
+    """Return the resources of a file; "" stands for the unnamed one."""
+    return {name for parsed in file.events for name in parsed.event.resources or [""]}
 
 
-def _without(sources: Sequence[ParsedFile], own: Sequence[ParsedEvent]) -> list[ParsedFile]:
-    """Return the sources without what an invitation has too.
+def _without(files: Sequence[ParsedFile], own: Sequence[ParsedEvent]) -> list[ParsedFile]:
+    """Return the files without the events that an invitation has too.
 
-    One event of a series is an override, which stands for the event of that id; several are the
-    series.
+    If the invitation has one event of a series, it is an override that replaces the event of that
+    id; if it has several, it replaces the series.
     """
-    times = Counter(_uid(each) for each in own)
-    whole = {_uid(each) for each in own if not each.series or times[_uid(each)] > 1} - {""}
-    ids = {each.event.id for each in own if each.is_shared}
+    times = Counter(_uid(event) for event in own)
+    whole = {_uid(event) for event in own if not event.series or times[_uid(event)] > 1} - {""}
+    ids = {parsed.event.id for parsed in own if parsed.is_shared}
 
-    def is_kept(found: ParsedEvent) -> bool:
-        return not found.is_shared or (found.event.id not in ids and _uid(found) not in whole)
+    def is_kept(parsed: ParsedEvent) -> bool:
+        return not parsed.is_shared or (parsed.event.id not in ids and _uid(parsed) not in whole)
 
-    return [replace(each, events=list(filter(is_kept, each.events))) for each in sources]
-
-
-def _uid(found: ParsedEvent) -> str:
-    return (found.series or found.event.id) if found.is_shared else ""
+    return [replace(file, events=list(filter(is_kept, file.events))) for file in files]
 
 
-def _on(source: ParsedFile, resources: Sequence[str]) -> ParsedFile:
-    found = [
-        _with_resources(each, resources) if source.calendar or not each.event.resources else each
-        for each in source.events
+def _uid(parsed: ParsedEvent) -> str:
+    return (parsed.series or parsed.event.id) if parsed.is_shared else ""
+
+
+def _on(file: ParsedFile, resources: Sequence[str]) -> ParsedFile:
+    events = [
+        parsed
+        if parsed.event.resources and not file.calendar
+        else _with_resources(parsed, resources)
+        for parsed in file.events
     ]
-    return replace(source, events=found, calendar="")
+    return replace(file, events=events, calendar="")
 
 
-def _with_resources(found: ParsedEvent, resources: Sequence[str]) -> ParsedEvent:
+def _with_resources(parsed: ParsedEvent, resources: Sequence[str]) -> ParsedEvent:
     event = Event()
-    event.CopyFrom(found.event)
+    event.CopyFrom(parsed.event)
     event.resources[:] = resources
-    return found._replace(event=event)
+    return parsed._replace(event=event)

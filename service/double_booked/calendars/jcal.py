@@ -1,4 +1,4 @@
-"""jCal (RFC 7265) in, the components of an .ics file out."""
+"""jCal in, the components of an .ics file out (RFC 7265)."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from double_booked.calendars.ics_lines import Component, Property
 from double_booked.calendars.skipped import Skipped
 
 _MAX_DEPTH = 8
-"""How deep components may nest; RFC 5545 nests three."""
+"""Maximum depth of components; RFC 5545 nests three."""
 
 _BEGIN = re.compile(
     r'\[\s*"(vcalendar|vevent|vtodo|vjournal|vfreebusy|vtimezone|standard|daylight|vavailability'
@@ -26,7 +26,7 @@ _PARTS_OF_PERIOD = 2
 
 
 def is_jcal(document: object) -> bool:
-    """Return whether a JSON document is a calendar, or a list of calendars, in jCal."""
+    """Return whether a JSON document is a calendar in jCal, or a list of calendars."""
     return _is_calendar(document) or (
         isinstance(document, list) and bool(document) and all(map(_is_calendar, document))
     )
@@ -40,13 +40,13 @@ def _is_calendar(document: object) -> bool:
 
 
 def to_components(document: Sequence[object], text: str) -> Component:
-    """Return a component without a name that holds the calendars.
+    """Return a component without a name that contains the calendars.
 
-    What cannot be used is a fault of the component that it is in.
+    What cannot be used becomes a fault of the component around it.
 
     Args:
-        document: What `is_jcal` accepts.
-        text: The JSON that it was read from, for the lines of components.
+        document: A document that `is_jcal` accepts.
+        text: The JSON of the document, in which the lines of components are found.
 
     Raises:
         InvalidCalendarError: The components nest too deeply.
@@ -54,8 +54,8 @@ def to_components(document: Sequence[object], text: str) -> Component:
     calendars = [document] if _is_calendar(document) else document
     top = Component("", 0)
     lines = _lines(text)
-    for each in calendars:
-        _add(each, top, lines, 0)
+    for calendar in calendars:
+        _add(calendar, top, lines, 0)
     return top
 
 
@@ -68,29 +68,34 @@ def _lines(text: str) -> Iterator[tuple[str, int]]:
         yield match[1].upper(), line
 
 
-def _add(found: object, parent: Component, lines: Iterator[tuple[str, int]], depth: int) -> None:
+def _add(value: object, parent: Component, lines: Iterator[tuple[str, int]], depth: int) -> None:
+    """Add a component of jCal to its parent.
+
+    Raises:
+        InvalidCalendarError: Components are nested too deeply.
+    """
     if depth == _MAX_DEPTH:
         raise InvalidCalendarError([f"line {parent.line}: components are nested too deeply"])
     try:
-        name, properties, components = _parts(found)
+        name, properties, components = _parts(value)
     except TypeError as error:
         parent.faults.append(Skipped(parent.line, str(error)))
         return
     component = Component(name, _line_of(name, lines, parent.line))
     parent.components.append(component)
-    for each in properties:
-        _add_property(each, component)
-    for each in components:
-        _add(each, component, lines, depth + 1)
+    for part in properties:
+        _add_property(part, component)
+    for part in components:
+        _add(part, component, lines, depth + 1)
     if component.name == "VEVENT" and not component.first("UID"):
-        component.properties.append(Property("UID", {}, _digest(found), component.line))
+        component.properties.append(Property("UID", {}, _digest(value), component.line))
 
 
-def _parts(found: object) -> tuple[str, list[object], list[object]]:
-    if isinstance(found, list) and len(found) >= _PARTS_OF_COMPONENT:
-        name, properties, components = found[:_PARTS_OF_COMPONENT]
-        is_made = isinstance(properties, list) and isinstance(components, list)
-        if isinstance(name, str) and is_made:
+def _parts(value: object) -> tuple[str, list[object], list[object]]:
+    if isinstance(value, list) and len(value) >= _PARTS_OF_COMPONENT:
+        name, properties, components = value[:_PARTS_OF_COMPONENT]
+        has_lists = isinstance(properties, list) and isinstance(components, list)
+        if isinstance(name, str) and has_lists:
             return name.upper(), properties, components
     raise TypeError("not a component like [name, [...], [...]]")
 
@@ -98,32 +103,32 @@ def _parts(found: object) -> tuple[str, list[object], list[object]]:
 def _line_of(name: str, lines: Iterator[tuple[str, int]], default: int) -> int:
     if not _BEGIN.fullmatch(f'["{name}",['):
         return default
-    return next((line for each, line in lines if each == name), default)
+    return next((line for other, line in lines if other == name), default)
 
 
 def _digest(component: object) -> str:
-    """Return a UID for an event without one: all may be on one line, which would name it else."""
+    """Return a UID for an event without one, because all events may be on the same line."""
     return hashlib.sha256(json.dumps(component).encode()).hexdigest()[:16]
 
 
-def _add_property(found: object, component: Component) -> None:
+def _add_property(value: object, component: Component) -> None:
     try:
-        component.properties.append(_property(found, component.line))
+        component.properties.append(_property(value, component.line))
     except (TypeError, ValueError) as error:
         component.faults.append(Skipped(component.line, str(error)))
 
 
-def _property(found: object, line: int) -> Property:
-    if not isinstance(found, list) or len(found) < _PARTS_OF_PROPERTY:
+def _property(parts: object, line: int) -> Property:
+    if not isinstance(parts, list) or len(parts) < _PARTS_OF_PROPERTY:
         raise TypeError("not a property like [name, {...}, type, value]")
-    name, parameters, kind, *values = found
+    name, parameters, kind, *values = parts
     if not (isinstance(name, str) and isinstance(parameters, dict) and isinstance(kind, str)):
         raise TypeError("not a property like [name, {...}, type, value]")
     try:
-        value = ",".join(_value(each, kind.lower()) for each in values)
+        value = ",".join(_value(part, kind.lower()) for part in values)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name.upper()}: {error}") from None
-    texts = {key.upper(): _parameter(each) for key, each in parameters.items()}
+    texts = {key.upper(): _parameter(setting) for key, setting in parameters.items()}
     if kind.lower() not in _WITHOUT_VALUE:
         texts["VALUE"] = kind.upper()
     return Property(name.upper(), texts, value, line)
@@ -134,13 +139,17 @@ def _parameter(value: object) -> str:
 
 
 def _value(value: object, kind: str) -> str:
-    """Return a value as a line of .ics has it (section 3.6)."""
+    """Return a value as it is written in .ics (section 3.6).
+
+    Raises:
+        TypeError: It is of a type that its kind does not allow.
+    """
     if kind == "recur" and isinstance(value, dict):
         return _rule(value)
     if kind == "period":
         return _period(value)
     if isinstance(value, list):  # a structured value (section 3.3.1.3)
-        return ";".join(_value(each, kind) for each in value)
+        return ";".join(_value(part, kind) for part in value)
     if isinstance(value, bool | int | float):
         return str(value).upper()
     if not isinstance(value, str):
@@ -162,11 +171,11 @@ def _compact(time: str) -> str:
 
 
 def _period(value: object) -> str:
-    """Return the two times of a period; drafts of the RFC had them in one text."""
+    """Return a period as "start/end"; drafts of the RFC had both in one text."""
     parts = value.split("/") if isinstance(value, str) else value
     if not isinstance(parts, list) or len(parts) != _PARTS_OF_PERIOD:
         raise TypeError("a period has a start and an end")
-    return "/".join(_end(str(each)) for each in parts)
+    return "/".join(_end(str(part)) for part in parts)
 
 
 def _end(text: str) -> str:
@@ -174,9 +183,10 @@ def _end(text: str) -> str:
 
 
 def _rule(parts: Mapping[str, object]) -> str:
-    said = []
+    """Return a rule as the value of RRULE (section 3.6.10)."""
+    texts = []
     for name, value in parts.items():
-        values = value if isinstance(value, list) else [value]
-        texts = [_compact(str(each)) if name.lower() == "until" else str(each) for each in values]
-        said.append(f"{name.upper()}={','.join(texts)}")
-    return ";".join(said)
+        values = map(str, value if isinstance(value, list) else [value])
+        joined = ",".join(map(_compact, values) if name.lower() == "until" else values)
+        texts.append(f"{name.upper()}={joined}")
+    return ";".join(texts)

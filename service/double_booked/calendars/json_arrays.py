@@ -1,6 +1,7 @@
-"""Arrays of events in JSON, as FullCalendar and scripts have them, in, messages out."""
+"""JSON arrays of events in, as FullCalendar and scripts write them; events out."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from double_booked.calendars.columns import Columns, find_columns, normalize
@@ -13,7 +14,7 @@ from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
 
 _AN_HOUR = timedelta(hours=1)
 _MILLISECONDS_FROM = 10**11
-"""Numbers from here on are milliseconds since 1970, as of JavaScript; less are seconds."""
+"""Numbers from here on are milliseconds since 1970, as in JavaScript; smaller ones are seconds."""
 
 _RECURRING = ("rrule", "recurrence", "days of week")
 
@@ -21,63 +22,84 @@ _RECURRING = ("rrule", "recurrence", "days of week")
 def parse(document: Sequence[object], options: TableOptions) -> ParsedTable:
     """Return the events of an array of objects.
 
-    The keys are those of `columns.NAMES`, and `extendedProps` may hold more. Dates as ends do not
-    belong to the event, and an event without an end lasts an hour, as in FullCalendar.
+    The keys are those of `columns.NAMES`; `extendedProps` may have more of them. As in
+    FullCalendar, a date as end is not part of the event, and an event without an end lasts an hour.
 
     Args:
         document: The array.
         options: How it is read.
 
     Raises:
-        InvalidCalendarError: The events do not have what `options.by` asks for.
+        InvalidCalendarError: No event has the property that `options.by` chooses.
     """
     rows, skipped = [], []
-    for index, each in enumerate(document):
+    for index, item in enumerate(document):
         try:
-            rows.append(_row(index, each, options))
+            rows.append(_row(index, item, options))
         except (TypeError, ValueError) as error:
-            skipped.append(Skipped(None, f"[{index}]: {error}", _title(each)))
+            skipped.append(Skipped(None, f"[{index}]: {error}", _title(item)))
     style = TimeStyle(options.zone, dates_end_before=True, without_end=_AN_HOUR)
     is_calendar = any(map(_is_of_calendar, document))
-    found = read_rows(rows, _all_columns(rows), style, options, is_calendar=is_calendar)
-    skipped += [_skip(row, reason) for row, reason in found.faults]
-    assumptions = [*found.assumptions, *_end_assumptions(rows)]
-    return ParsedTable(found.events, skipped, assumptions, found.is_calendar, found.names_resources)
+    table = read_rows(rows, _all_columns(rows), style, options, _skip, is_calendar=is_calendar)
+    skipped += table.skipped
+    assumptions = [*table.assumptions, *_end_assumptions(rows)]
+    return replace(table, skipped=skipped, assumptions=assumptions)
 
 
-def _row(index: int, found: object, options: TableOptions) -> Row:
-    if not isinstance(found, dict):
+def _row(index: int, item: object, options: TableOptions) -> Row:
+    """Return the row of an object.
+
+    Raises:
+        TypeError: It is not an object.
+        ValueError: It recurs, or has no start.
+    """
+    if not isinstance(item, dict):
         raise TypeError("not an object")
-    nested = found.get("extendedProps")
-    values = (nested if isinstance(nested, dict) else {}) | found
-    by_name = {normalize(key): (key, value) for key, value in values.items() if value is not None}
-    recurring = next((by_name[name][0] for name in _RECURRING if name in by_name), None)
-    if recurring:
-        raise ValueError(f"it recurs by {recurring}, which is read from .ics files only")
-    chosen = {field: name for field, name in options.columns.items() if normalize(name) in by_name}
-    columns = find_columns([key for key, _ in by_name.values()], chosen)
-    if not columns.has_start:
-        raise ValueError(f"it has no start; it has {', '.join(columns.header) or 'no keys'}")
-    texts = [cell_text(value) for _, value in by_name.values()]
+    fields = _fields(item)
+    columns = _columns(fields, options)
+    values = [value for _, value in fields.values()]
+    texts = [cell_text(value) for value in values]
     for position in (*columns.by_field.get("start", ()), *columns.by_field.get("end", ())):
-        texts[position] = _time(list(by_name.values())[position][1])
-    said = [value for _, value in by_name.values()]
+        texts[position] = _time(values[position])
     attendee, organizer = columns.position("attendee"), columns.position("organizer")
     answers = answers_of(
-        [] if attendee is None else said[attendee],
-        None if organizer is None else said[organizer],
+        [] if attendee is None else values[attendee],
+        None if organizer is None else values[organizer],
         options.counting,
     )
     if attendee is not None:
         texts[attendee] = answers.attendees
     if organizer is not None:
         texts[organizer] = answers.organizer
-    is_without_owner = not owner_takes_part(found, options.counting)
+    is_without_owner = not owner_takes_part(item, options.counting)
     return Row(index, columns, texts, answers.people, is_without_owner)
 
 
+def _fields(item: Mapping[str, object]) -> dict[str, tuple[str, object]]:
+    """Return the keys and values of an object and its `extendedProps`, by normalized key."""
+    nested = item.get("extendedProps")
+    values = {**(nested if isinstance(nested, dict) else {}), **item}
+    return {normalize(key): (key, value) for key, value in values.items() if value is not None}
+
+
+def _columns(fields: Mapping[str, tuple[str, object]], options: TableOptions) -> Columns:
+    """Return the columns of an object.
+
+    Raises:
+        ValueError: It recurs, or has no start.
+    """
+    recurring = next((fields[name][0] for name in _RECURRING if name in fields), None)
+    if recurring:
+        raise ValueError(f"it recurs by {recurring}, which is read from .ics files only")
+    chosen = {field: name for field, name in options.columns.items() if normalize(name) in fields}
+    columns = find_columns([key for key, _ in fields.values()], chosen)
+    if not columns.has_start:
+        raise ValueError(f"it has no start; it has {', '.join(columns.header) or 'no keys'}")
+    return columns
+
+
 def _time(value: object) -> str:
-    """Return a time as text: FullCalendar's may be a number, Google's and Graph's an object."""
+    """Return a time as text: FullCalendar may have a number, Google and Graph have an object."""
     if isinstance(value, bool) or not isinstance(value, int | float | dict):
         return cell_text(value)
     if isinstance(value, dict):
@@ -102,17 +124,16 @@ def _in_its_zone(value: Mapping[str, object]) -> str:
     return moment.replace(tzinfo=zone).isoformat()
 
 
-def _is_of_calendar(found: object) -> bool:
-    """Return whether an event is one of a person's calendar, as Google and Graph list them."""
-    return isinstance(found, dict) and isinstance(found.get("start"), dict)
+def _is_of_calendar(item: object) -> bool:
+    """Return whether an event is from a person's calendar, as Google and Graph list it."""
+    return isinstance(item, dict) and isinstance(item.get("start"), dict)
 
 
-def _title(found: object) -> str:
-    if not isinstance(found, dict):
+def _title(item: object) -> str:
+    if not isinstance(item, dict):
         return ""
-    return next(
-        (cell_text(found[each]) for each in ("title", "summary", "subject") if each in found), ""
-    )
+    keys = ("title", "summary", "subject")
+    return next((cell_text(item[key]) for key in keys if key in item), "")
 
 
 def _all_columns(rows: Sequence[Row]) -> Columns:

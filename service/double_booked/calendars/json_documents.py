@@ -1,4 +1,4 @@
-"""JSON texts in, documents out, with the place of each fault."""
+"""JSON texts in, documents out; faults come with their position."""
 
 import json
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from double_booked.calendars.errors import InvalidCalendarError
 
 
 def decode_text(content: bytes) -> str:
-    """Return the text of a file.
+    """Return the text of a JSON file.
 
     Raises:
-        InvalidCalendarError: It is empty, or not UTF-8.
+        InvalidCalendarError: The file is empty, or not UTF-8.
     """
     if not content.strip():
         raise InvalidCalendarError(['it is empty; a list without events is {"events": []}'])
@@ -22,22 +22,22 @@ def decode_text(content: bytes) -> str:
 
 
 def describe_position(error: json.JSONDecodeError) -> str:
-    """Return where a fault of a text is."""
+    """Return the line and column of a fault."""
     return f"line {error.lineno}, column {error.colno}"
 
 
 def load_document(
     text: str | bytes, message: str, place: Callable[[json.JSONDecodeError], str]
 ) -> object:
-    """Return the document that a text is.
+    """Return the document of a JSON text.
 
     Args:
         text: The JSON.
-        message: What it should be, for faults.
-        place: Returns where a fault is.
+        message: What the document should be, for messages.
+        place: Returns the position of a fault, for messages.
 
     Raises:
-        InvalidCalendarError: It is not JSON, or an object names a field twice.
+        InvalidCalendarError: The text is not JSON, or an object has a field twice.
     """
     try:
         return json.loads(text, object_pairs_hook=_without_duplicates)

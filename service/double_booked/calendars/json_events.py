@@ -1,4 +1,4 @@
-"""The protobuf JSON form of an EventList in, messages out."""
+"""The protobuf JSON form of an EventList in, or JSON lines of Events; messages out."""
 
 import codecs
 import json
@@ -19,7 +19,7 @@ _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
 
 _NOT_AN_OBJECT = 'not an EventList: the outermost value is not an object like {"events": [...]}'
 
-# What protobuf raises for JSON of another form; SystemError where a name has a lone surrogate.
+# What protobuf raises for JSON of another form; SystemError if a name has a lone surrogate.
 _NOT_THE_MESSAGE = (json_format.ParseError, SystemError)
 
 
@@ -28,9 +28,9 @@ class ParsedList:
     """The events of a file.
 
     Attributes:
-        events: Those that can be used, and the options.
-        positions: The place of each of them among the file's events, from 0.
-        skipped: What cannot be used.
+        events: The usable events, and the options.
+        positions: The index of each usable event among all events of the file.
+        skipped: The other events.
     """
 
     events: EventList
@@ -39,13 +39,13 @@ class ParsedList:
 
 
 def load(head: bytes, file: BinaryIO) -> ParsedList:
-    """Reads an EventList in its JSON form, or JSON lines: the JSON form of an Event on each.
+    """Read an EventList in its JSON form, or JSON lines with an Event on each.
 
-    Of JSON lines one at a time is held as text. Blank lines are passed over.
+    JSON lines are read one at a time. Blank lines are ignored.
 
     Args:
-        head: Whole lines that were read from the file.
-        file: The rest.
+        head: The first lines of the file, already read.
+        file: The rest of the file.
 
     Raises:
         InvalidCalendarError: The content is neither.
@@ -58,7 +58,7 @@ def load(head: bytes, file: BinaryIO) -> ParsedList:
 
 
 def _is_event(line: bytes) -> bool:
-    """Whether a line by itself is an object that is an Event rather than an EventList."""
+    """Return whether a line is an object of its own with a field of Event."""
     try:
         document = json.loads(line)
     except (ValueError, RecursionError):
@@ -77,57 +77,57 @@ def _parse_lines(lines: Iterable[bytes]) -> ParsedList:
             events.events.append(parsed)
             positions.append(position)
         else:
-            skipped += [replace(each, line=number) for each in parsed]
+            skipped += [replace(fault, line=number) for fault in parsed]
     return ParsedList(events, positions, skipped)
 
 
 def _parse_line(line: bytes) -> Event | list[Skipped]:
-    """The event of a line, or what is wrong with it."""
-    wrong = ""
+    """Return the event of a line, or its faults."""
+    reason = ""
     try:
         if line.startswith(b"{"):  # protobuf takes [] and "" for {}
             return json_format.Parse(line.decode(), Event())
     except UnicodeDecodeError:
         return [Skipped(None, "the text is not UTF-8")]
     except _NOT_THE_MESSAGE as error:
-        wrong = str(error)
+        reason = str(error)
     try:
         document = load_document(line, "Event", lambda error: f"column {error.colno}")
     except InvalidCalendarError as error:
         return [Skipped(None, fault) for fault in error.faults]
-    return _faults_of_event(document, "") or [Skipped(None, wrong)]
+    return _faults_of_event(document, "") or [Skipped(None, reason)]
 
 
 def parse(content: bytes) -> ParsedList:
-    """Reads an EventList in its JSON form (protobuf.dev/programming-guides/json).
+    """Parse an EventList in its JSON form (protobuf.dev/programming-guides/json).
 
-    Whether the events' times can be used is not looked at.
+    The times of the events are not validated.
 
     Raises:
         InvalidCalendarError: The bytes are not UTF-8, not JSON, or not an EventList.
     """
     text = decode_text(content)
-    wrong = ""
+    reason = ""
     try:
         if text.lstrip().startswith("{"):  # protobuf takes [] and "" for {}
             events = json_format.Parse(text, EventList())
             return ParsedList(events, range(len(events.events)))
     except _NOT_THE_MESSAGE as error:
-        wrong = str(error)  # it names neither the place of every fault nor how to mend it
+        reason = str(error)  # it lacks the position of most faults, and how to fix them
     document = load_document(
         text, "EventList", lambda error: f"line {error.lineno}, column {error.colno}"
     )
-    listed = _usable(document)
-    if not listed.skipped:
-        raise InvalidCalendarError([wrong])
-    return listed
+    parsed = _usable(document)
+    if not parsed.skipped:
+        raise InvalidCalendarError([reason])
+    return parsed
 
 
 def _usable(document: object) -> ParsedList:
-    """The events of a document that can be used, and what is wrong with the others.
+    """Return the usable events of a document, and the faults of the others.
 
     Raises:
-        InvalidCalendarError: It is no EventList, whatever its events are.
+        InvalidCalendarError: The document is not an EventList, apart from its events.
     """
     if not isinstance(document, dict):
         raise InvalidCalendarError([_NOT_AN_OBJECT])
@@ -137,24 +137,24 @@ def _usable(document: object) -> ParsedList:
         faults.append("events: not a list")
     if faults:
         raise InvalidCalendarError(faults[:MAX_FAULTS])
-    found = json_format.ParseDict(document, EventList())
+    usable = json_format.ParseDict(document, EventList())
     positions, skipped = [], []
     for position, event in enumerate(events or ()):
-        wrong = _faults_of_event(event, f"events[{position}]")
-        skipped += wrong
-        if not wrong:
+        faults_of_event = _faults_of_event(event, f"events[{position}]")
+        skipped += faults_of_event
+        if not faults_of_event:
             positions.append(position)
-            json_format.ParseDict(event, found.events.add())
-    return ParsedList(found, positions, skipped)
+            json_format.ParseDict(event, usable.events.add())
+    return ParsedList(usable, positions, skipped)
 
 
 def _faults_of_event(event: object, path: str) -> list[Skipped]:
     if not isinstance(event, dict):
         return [Skipped(None, f"{path}: not an object".removeprefix(": "), "")]
     title, start = (event.get(name) for name in ("title", "start"))
-    said = [each if isinstance(each, str) else "" for each in (title, start)]
+    texts = [value if isinstance(value, str) else "" for value in (title, start)]
     faults = _field_faults(event, Event, f"{path}." if path else "")
-    return [Skipped(None, fault, *said) for fault in faults]
+    return [Skipped(None, fault, *texts) for fault in faults]
 
 
 def _field_faults(
@@ -164,11 +164,12 @@ def _field_faults(
         try:
             json_format.ParseDict({name: value}, message())
         except _NOT_THE_MESSAGE:
-            yield f"{path}{name}: {_wrong_with(name, message.DESCRIPTOR)}"
+            yield f"{path}{name}: {_expected(name, message.DESCRIPTOR)}"
 
 
-def _wrong_with(name: str, message: Descriptor) -> str:
-    field = dict(message.fields_by_name).get(name)  # itself, it takes no lone surrogates
+def _expected(name: str, message: Descriptor) -> str:
+    """Return what is wrong with the value of a field: what it should be."""
+    field = dict(message.fields_by_name).get(name)  # the map itself rejects lone surrogates
     if field is None:
         return f"no such field; {message.full_name} has {', '.join(message.fields_by_name)}"
     if field.message_type is ConflictOptions.DESCRIPTOR:

@@ -1,4 +1,4 @@
-"""The people of an event in JSON, and how they answered, as Google and Microsoft Graph list it."""
+"""The people of an event in JSON and their answers, as Google and Microsoft Graph list them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.attendance import CountingRules, People, is_google_calendar
 
 _NAMES = ("email", "address", "emailAddress", "displayName", "name", "title", "id")
-"""The keys of an object that stands for a person or a place, the one to read first."""
+"""The keys of an object for a person or a place, the one to read first."""
 
 _TENTATIVE = {"tentative", "tentativelyaccepted"}
 
@@ -17,9 +17,9 @@ class Answers:
     """The people of an event.
 
     Attributes:
-        people: Those whose time it takes, and those whose time it does not take.
-        attendees: The attendees whose time it takes, as a table would have them.
-        organizer: The organizer, if it takes their time and they are no attendee; "" otherwise.
+        people: The addresses, divided by whether the event occupies their time.
+        attendees: The attendees whose time it occupies, as the cell of a table.
+        organizer: The organizer, if present and not an attendee; "" otherwise.
     """
 
     people: People
@@ -28,7 +28,7 @@ class Answers:
 
 
 def cell_text(value: object) -> str:
-    """Return a value as a table would have it."""
+    """Return a value as the cell of a table."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
@@ -39,22 +39,22 @@ def cell_text(value: object) -> str:
 
 
 def answers_of(attendees: object, organizer: object, counting: CountingRules) -> Answers:
-    """Return the people of an event, by whether it takes their time.
+    """Return the people of an event, divided by whether it occupies their time.
 
-    The organizer takes part, unless the attendees list them too: then that answer counts.
+    The organizer takes part; if the organizer is an attendee too, that answer counts.
 
     Args:
         attendees: A list of objects with `responseStatus` (Google) or `status.response` (Graph),
             or anything else that names people.
-        organizer: An object or a text that names one.
-        counting: Which events take time.
+        organizer: An object or a text that names a person.
+        counting: Which events occupy time.
     """
     listed = attendees if isinstance(attendees, list) else [attendees]
-    responses = [_response(each) for each in listed]
+    responses = [_response(attendee) for attendee in listed]
     texts: list[str] = []
     present, absent = dict[str, None](), dict[str, None]()
-    for each, response in zip(listed, responses, strict=True):
-        text, is_present = cell_text(each), takes_part(response, counting)
+    for attendee, response in zip(listed, responses, strict=True):
+        text, is_present = cell_text(attendee), takes_part(response, counting)
         if is_present:
             texts.append(text)
         if address := normalize_address(text):
@@ -65,19 +65,19 @@ def answers_of(attendees: object, organizer: object, counting: CountingRules) ->
         leader = ""
     elif address:
         present[address] = None
-    others = tuple(each for each in absent if each not in present)
+    others = tuple(address for address in absent if address not in present)
     have_declined = bool(responses) and not set(responses) - {"declined"}
     people = People(tuple(present), others, have_declined)
     return Answers(people, ";".join(filter(None, texts)), leader)
 
 
 def owner_takes_part(event: Mapping[str, object], counting: CountingRules) -> bool:
-    """Return whether an event takes the time of whose calendar it is, by Graph's responseStatus."""
+    """Return whether the calendar's owner takes part in an event, by Graph's responseStatus."""
     return takes_part(_word(event.get("responseStatus"), "response"), counting)
 
 
 def takes_part(response: str, counting: CountingRules) -> bool:
-    """Return whether an event takes the time of someone who answered so."""
+    """Return whether an event occupies the time of a person with this answer."""
     return response != "declined" and (counting.count_tentative or response not in _TENTATIVE)
 
 
@@ -87,6 +87,6 @@ def _response(attendee: object) -> str:
     return _word(attendee, "responseStatus") or _word(attendee.get("status"), "response")
 
 
-def _word(found: object, name: str) -> str:
-    value = found.get(name) if isinstance(found, dict) else None
+def _word(item: object, name: str) -> str:
+    value = item.get(name) if isinstance(item, dict) else None
     return value.strip().lower() if isinstance(value, str) else ""

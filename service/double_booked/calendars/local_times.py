@@ -1,4 +1,4 @@
-"""Dates and times as people and spreadsheets write them."""
+"""Parse dates and times as people and spreadsheets write them."""
 
 import re
 from collections.abc import Iterable
@@ -31,18 +31,18 @@ _CENTURY = 2000
 _MONTHS_OF_YEAR = 12
 _NOON = 12
 _LONGEST_TEXT = 100
-"""How many characters a time may have; longer texts are none."""
+"""Maximum characters of a time."""
 
 EXAMPLES = "2026-11-23T09:00:00+01:00, 2026-11-23 09:00, 11/23/2026 9:00 AM or 23.11.2026 9:00"
 
 
 @dataclass(frozen=True, slots=True)
 class DateOrder:
-    """In which order dates of numbers are read.
+    """The order of day and month in numeric dates.
 
     Attributes:
         day_first: The separators of dates whose first number is the day.
-        is_strict: Whether a date that has no such month is refused, rather than turned around.
+        is_strict: Whether a month over 12 is rejected, rather than exchanged with the day.
     """
 
     day_first: frozenset[str] = frozenset(".")
@@ -51,12 +51,12 @@ class DateOrder:
 
 @dataclass(frozen=True, slots=True)
 class DateTimeParts:
-    """What a text says of a point in time.
+    """The parts of a point in time that a text states.
 
     Attributes:
-        day: The date; None if the text is only a time of day.
-        clock: The time since midnight; None if the text is only a date.
-        zone: The offset from UTC that the text names; None without.
+        day: The date; None if the text has none.
+        clock: The time since midnight; None if the text has no time of day.
+        zone: The offset from UTC; None if the text has none.
     """
 
     day: date | None = None
@@ -64,7 +64,7 @@ class DateTimeParts:
     zone: tzinfo | None = None
 
     def filled(self, other: "DateTimeParts") -> "DateTimeParts":
-        """Return these parts, with those of another text where one is missing."""
+        """Return these parts, with the missing ones taken from another text."""
         return DateTimeParts(
             self.day or other.day,
             other.clock if self.clock is None else self.clock,
@@ -72,10 +72,10 @@ class DateTimeParts:
         )
 
     def to_utc(self, zone: tzinfo) -> datetime:
-        """Return the point in time in UTC; a date is its first moment.
+        """Return the point in time in UTC; for a date, its midnight.
 
         Args:
-            zone: Where it is, if the parts name no zone.
+            zone: The zone of a text that has no offset.
 
         Raises:
             ValueError: The date is missing.
@@ -88,21 +88,25 @@ class DateTimeParts:
 
 
 def parse_parts(text: str, order: DateOrder) -> DateTimeParts:
-    """Return what a text says of a point in time.
+    """Parse a date, a time of day, or both.
 
-    Read are ISO 8601, and dates like 12/31/2026, 31.12.2026, 31 December 2026 and Dec 31, 2026,
-    each with or without a time like 9:00, 09:00:00 or 9:00 PM, before or after it. Weekdays are
-    passed over.
+    The text is in ISO 8601, or a date like 12/31/2026, 31.12.2026, 31 December 2026 or Dec 31,
+    2026, with or without a time like 9:00, 09:00:00 or 9:00 PM before or after it. Weekdays are
+    ignored.
+
+    Args:
+        text: The text.
+        order: The order of day and month in numeric dates.
 
     Raises:
-        ValueError: The text is no date or time.
+        ValueError: The text is not a date or time.
     """
     text = text.strip()
     if len(text) > _LONGEST_TEXT:
         raise ValueError("it is too long")
-    found = _parse_iso(text)
-    if found:
-        return found
+    parts = _parse_iso(text)
+    if parts:
+        return parts
     clock = _CLOCK.search(text)
     if not clock:
         return DateTimeParts(_parse_date(text, order))
@@ -138,7 +142,7 @@ def _since_midnight(clock: re.Match[str]) -> timedelta:
             raise ValueError("the hour is not in 1 to 12")
         hour = hour % _NOON + (_NOON if clock["half"].lower() == "p" else 0)
     since = timedelta(hours=hour, minutes=minute, seconds=second)
-    if minute > 59 or second > 59 or since > timedelta(days=1):  # noqa: PLR2004 - as clocks have it
+    if minute > 59 or second > 59 or since > timedelta(days=1):  # noqa: PLR2004 - minutes and seconds
         raise ValueError("there is no such time of day")
     return since
 
@@ -157,7 +161,7 @@ def _parse_date(text: str, order: DateOrder) -> date:
     if match := _YEAR_FIRST.fullmatch(text):
         return date(int(match[1]), int(match[3]), int(match[4]))
     if match := _NUMBERS.fullmatch(text.removesuffix(".")):
-        return _of_numbers(match, order)
+        return _numeric_date(match, order)
     if match := _DAY_MONTH.fullmatch(text) or _MONTH_DAY.fullmatch(text):
         month = match["month"][:3].lower()
         if month in _MONTHS:
@@ -169,7 +173,7 @@ def _year_of(match: re.Match[str]) -> int:
     return int(match[4]) + (_CENTURY if len(match[4]) < len("2026") else 0)
 
 
-def _of_numbers(match: re.Match[str], order: DateOrder) -> date:
+def _numeric_date(match: re.Match[str], order: DateOrder) -> date:
     first, second, year = int(match[1]), int(match[3]), _year_of(match)
     day, month = (first, second) if match[2] in order.day_first else (second, first)
     if month > _MONTHS_OF_YEAR and not order.is_strict:
@@ -178,14 +182,14 @@ def _of_numbers(match: re.Match[str], order: DateOrder) -> date:
 
 
 def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[DateOrder, list[str]]:
-    """Return in which order a table's dates are read, and a sentence about each choice.
+    """Return the order of day and month in a table, and a sentence about each assumption.
 
-    A date like 25/12/2026 shows the order of all with the same separator. Without such a date, day
-    and month of 3/4/2026 are open: the month goes first, but the day does before dots.
+    A date like 25/12/2026 shows the order of all dates with the same separator. If no date shows
+    it, the month is first, except with dots, where the day is first.
 
     Args:
-        texts: The dates of the table, and other texts.
-        day_first: Whether the caller says that the day goes first.
+        texts: The dates of the table; other texts are ignored.
+        day_first: Whether the caller says that the day is first.
     """
     if day_first:
         return DateOrder(frozenset("./-"), is_strict=True), []
@@ -199,13 +203,13 @@ def choose_order(texts: Iterable[str], *, day_first: bool) -> tuple[DateOrder, l
                 shown[match[2]].setdefault(orders.pop(), match[0])
             elif orders and int(match[1]) != int(match[3]):
                 doubtful.setdefault(match[2], match[0])
-    return _order_of(shown), [_sentence(doubtful[each], shown[each]) for each in doubtful]
+    return _order_of(shown), [_sentence(text, shown[mark]) for mark, text in doubtful.items()]
 
 
 def _orders_of(match: re.Match[str]) -> set[bool]:
-    """Return whether a date of numbers can begin with its day, and whether it can with its month.
+    """Return the possible orders of a numeric date: True for day first, False for month first.
 
-    A text that is no date in either order, like 12/45/2026, has none.
+    A text like 12/45/2026 has neither.
     """
     first, second, year = int(match[1]), int(match[3]), _year_of(match)
     orders = set()
@@ -217,7 +221,7 @@ def _orders_of(match: re.Match[str]) -> set[bool]:
 
 
 def _order_of(shown: dict[str, dict[bool, str]]) -> DateOrder:
-    return DateOrder(frozenset({".", *(each for each in shown if {*shown[each]} == {True})}))
+    return DateOrder(frozenset({".", *(mark for mark in shown if {*shown[mark]} == {True})}))
 
 
 def _sentence(example: str, shown: dict[bool, str]) -> str:
@@ -226,26 +230,26 @@ def _sentence(example: str, shown: dict[bool, str]) -> str:
         order = "day" if is_day_first else "month"
         return f"dates like {example} are read {order} first, as {proof} shows"
     if shown:
-        said = f"dates of both orders are in this file ({shown[True]}, {shown[False]})"
-        return f"{said}: {example} may be read wrongly; --day-first chooses"
+        both = f"dates of both orders are in this file ({shown[True]}, {shown[False]})"
+        return f"{both}: {example} may be read wrongly; --day-first chooses"
     return f"dates like {example} are read month first; --day-first reads them day first"
 
 
 def parse_duration_text(text: str) -> timedelta:
-    """Return a length like 1:30 (hours and minutes), "90 minutes", "1 hour 30 min" or "2 days".
+    """Parse a duration like 1:30 (hours and minutes), "90 minutes", "1 hour 30 min" or "2 days".
 
     Raises:
-        ValueError: The text is none, or too long a time.
+        ValueError: The text is not a duration, or the duration is too long.
     """
     clock = _CLOCK.fullmatch(text.strip())
     if clock and not clock["half"]:
         return timedelta(hours=int(clock["hour"]), minutes=int(clock["minute"]))
-    found = _DURATION.findall(text)
-    if not found or _DURATION.sub("", text).strip():
+    amounts = _DURATION.findall(text)
+    if not amounts or _DURATION.sub("", text).strip():
         raise ValueError("it is no length")
     try:
         return sum(
-            (timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in found),
+            (timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in amounts),
             timedelta(0),
         )
     except OverflowError as error:

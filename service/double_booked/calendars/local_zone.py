@@ -1,4 +1,4 @@
-"""The time zone of this machine."""
+"""The local time zone of this machine."""
 
 import os
 from datetime import UTC, tzinfo
@@ -11,7 +11,7 @@ _LOCALTIME = Path("/etc/localtime")
 
 
 def local_zone() -> tzinfo:
-    """The zone that TZ names, else that of /etc/localtime, else UTC (tzset(3))."""
+    """Return the zone of the variable TZ, else that of /etc/localtime, else UTC (tzset(3))."""
     name = os.environ.get("TZ", "").removeprefix(":")
     try:
         if name:

@@ -1,24 +1,24 @@
-"""Notes about what was read differently from what a file says."""
+"""Notes about parts of a file that were read differently from what they say."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Collects notes of a file; those with the same text become one.
+    """Collects the notes of a file; notes with the same text become one.
 
     Attributes:
-        lines: The lines that a note is about, in the order of the file, by its text.
+        lines: The lines of each note in the order of the file, by its text.
     """
 
     lines: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, line: int, text: str) -> None:
-        """Note what was read how on a line."""
+        """Add a note about a line: what was read, and how."""
         self.lines.setdefault(text, []).append(line)
 
     def sentences(self) -> tuple[str, ...]:
-        """Return each note with its first line, and how many more lines it is about."""
+        """Return each note with its first line and the number of further lines."""
         return tuple(f"{_place(lines)}: {text}" for text, lines in self.lines.items())
 
 

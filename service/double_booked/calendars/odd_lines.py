@@ -1,4 +1,4 @@
-"""Content lines that are not as RFC 5545 has them, but have one plain meaning. Pure."""
+"""Parse content lines that violate RFC 5545 but have only one meaning. Pure: no I/O."""
 
 import quopri
 import re
@@ -9,7 +9,7 @@ _COMPONENT = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _QUOTED = re.compile(r';([^=;:"]*+)="((?:[^"]|"(?![;:]))*+)"')
 _BARE = re.compile(r";([^=;:]*+)(?:=([^;:]*+))?")
 
-# Lines that would matter, had they a colon.
+# Lines that would matter if they had a colon.
 _NO_WORDS = re.compile(
     r"(?:DTSTART|DTEND|RRULE|EXRULE|RDATE|EXDATE|RECURRENCE-ID|TZOFFSETFROM|TZOFFSETTO)(?![A-Za-z])"
 )
@@ -23,17 +23,17 @@ _TEXTS = {"SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT", "CONTACT", "RESOURCES
 
 
 class NotContentLineError(ValueError):
-    """A line that is not NAME:VALUE."""
+    """A line is not NAME:VALUE."""
 
     def __init__(self) -> None:
         super().__init__("not NAME:VALUE, as lines of a calendar are")
 
 
 def decode_line(line: bytes) -> tuple[str, bool]:
-    """Return the text of a line, and whether it is in Windows-1252 because it is not UTF-8.
+    """Return the text of a line, and whether it was decoded as Windows-1252 instead of UTF-8.
 
     Raises:
-        ValueError: It is in neither.
+        ValueError: The line is neither.
     """
     try:
         return line.decode(), False
@@ -46,18 +46,19 @@ def decode_line(line: bytes) -> tuple[str, bool]:
 def split_loosely(text: str) -> tuple[str, dict[str, str], str]:
     """Return the name, the parameters and the value of a line with odd parameters.
 
-    A parameter may have no value, as in "ATTENDEE;RSVP:mailto:a@b.example", and quotes within its
+    A parameter may have no value, as in "ATTENDEE;RSVP:mailto:a@b.example", or quotes inside of its
     quotes, as in 'CN="Bob "Bobby" Smith"'.
 
     Raises:
-        NotContentLineError: It is none.
+        NotContentLineError: The line is not NAME:VALUE.
     """
     name = _NAME.match(text)
     if not name:
         raise NotContentLineError
     parameters = {}
     position = name.end()
-    last_quote = max(text.rfind('";'), text.rfind('":'))  # else each quote looks for its end
+    # No quoted value ends after this position: the search for an end would be in vain.
+    last_quote = max(text.rfind('";'), text.rfind('":'))
     while text[position : position + 1] == ";":
         match = _QUOTED.match(text, position) if position < last_quote else None
         match = match or _BARE.match(text, position)
@@ -71,7 +72,7 @@ def split_loosely(text: str) -> tuple[str, dict[str, str], str]:
 
 
 def is_left_over(text: str) -> bool:
-    """Tell whether a line that is no content line is left over from a text that is not folded.
+    """Return whether a line that is not NAME:VALUE is the rest of a text that was not folded.
 
     A line such as "DTSTART 20261123" is not: it is a property that cannot be read.
     """
@@ -79,13 +80,13 @@ def is_left_over(text: str) -> bool:
 
 
 def is_nesting(value: str) -> bool:
-    """Tell whether BEGIN or END names a component; "End: 10:00" is left over from a text."""
+    """Return whether the value of BEGIN or END can name a component; "10:00" cannot."""
     name = value.strip()
     return bool(_COMPONENT.fullmatch(name)) and (value == value.lstrip() or name[0] in "Vv")
 
 
 def unquote_printable(value: str, parameters: dict[str, str]) -> str:
-    """Return a text that vCalendar 1.0 writes as QUOTED-PRINTABLE, as iCalendar has it."""
+    """Decode a QUOTED-PRINTABLE text of vCalendar 1.0, and return it as iCalendar writes it."""
     charset = parameters.get("CHARSET", "utf-8")
     content = quopri.decodestring(value.encode())
     try:
@@ -96,16 +97,16 @@ def unquote_printable(value: str, parameters: dict[str, str]) -> str:
 
 
 def is_quoted_printable(parameters: dict[str, str]) -> bool:
-    """Tell whether a value is QUOTED-PRINTABLE, as vCalendar 1.0 has it."""
+    """Return whether the parameters say that a value is QUOTED-PRINTABLE (vCalendar 1.0)."""
     encoding = parameters.get("ENCODING", "").upper()
     return encoding == "QUOTED-PRINTABLE" or "QUOTED-PRINTABLE" in parameters
 
 
 def is_of_time(name: str) -> bool:
-    """Tell whether a property says when events are."""
+    """Return whether a property states the time of an event."""
     return name in _OF_TIME
 
 
 def trim(name: str, value: str) -> str:
-    """Return a value without the blanks around it, unless it is a text."""
+    """Return a value without surrounding blanks, unless it is a text."""
     return value if name in _TEXTS else value.strip()

@@ -1,12 +1,12 @@
-"""Content lines as nearly all are (RFC 5545, section 3.1), split in one pass. Pure."""
+"""Split the usual content lines in one pass (RFC 5545, section 3.1). Pure: no I/O."""
 
 import re
 
 MAX_ODD_HEAD = 65_536
-"""How long name and parameters of another line may be; a real one has a few hundred characters."""
+"""Maximum characters of name and parameters in other lines; real lines have a few hundred."""
 
-# Possessive, so that a line which does not match is looked at once. Backslashes and carets
-# (RFC 6868) within parameters are left to icalendar.
+# The quantifiers are possessive, so that a line without a match takes linear time. Backslashes and
+# carets (RFC 6868) in parameters are left to icalendar.
 _NAME = r"[A-Za-z0-9-]++"
 _VALUE = r'(?:"[^"\\^\x00-\x1f\x7f]*+"|[^"\\^;:,\x00-\x1f\x7f]*+)'
 _VALUES = rf"{_VALUE}(?:,{_VALUE})*+"
@@ -16,7 +16,7 @@ _HEAD = re.compile(r'(?:[^":]|"[^"]*+")*+')
 
 
 def split_plain(text: str) -> tuple[str, dict[str, str], str] | None:
-    """Return the name, the parameters and the value of a line; None if it is not plain.
+    """Return the name, the parameters and the value of a line; None if it is unusual.
 
     Names are in capitals. Several values of a parameter are joined by commas, without quotes.
     """
@@ -26,15 +26,15 @@ def split_plain(text: str) -> tuple[str, dict[str, str], str] | None:
     name, parameters, value = match.groups()
     if not parameters:
         return name.upper(), {}, value
-    # Quotes stand only around values here.
+    # The pattern allows quotes only around values.
     pairs = _PARAMETER.findall(parameters)
-    return name.upper(), {each.upper(): values.replace('"', "") for each, values in pairs}, value
+    return name.upper(), {key.upper(): values.replace('"', "") for key, values in pairs}, value
 
 
 def has_long_head(text: str) -> bool:
-    """Tell whether name and parameters of a line are longer than MAX_ODD_HEAD.
+    """Return whether name and parameters of a line are longer than MAX_ODD_HEAD.
 
-    Behind a quote that is not closed, all belongs to them.
+    After a quote that is not closed, the rest of the line counts as parameters.
     """
     head = _HEAD.match(text)
     end = head.end() if head else 0

@@ -1,4 +1,4 @@
-"""Revisions of an event: which of several copies counts (RFC 5546, sections 2.1.4 and 2.1.5)."""
+"""Find the current revision of an event among copies (RFC 5546, sections 2.1.4 and 2.1.5)."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _STAMP = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _ONE_RUN = timedelta(minutes=1)
-"""Within this time a program writes all events of a file; nobody revises an event so soon."""
+"""A program writes all events of a file within this time; nobody revises an event so soon."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,11 +24,11 @@ class Revision:
     """How new a copy of an event is; a newer one is greater.
 
     Attributes:
-        sequence: SEQUENCE; 0 without.
+        sequence: SEQUENCE; 0 if missing.
         stamp: DTSTAMP.
         modified: LAST-MODIFIED.
         is_cancelled: Whether it cancels the event.
-        start: DTSTART as it stands there.
+        start: DTSTART as it is written.
         title: SUMMARY.
     """
 
@@ -54,7 +54,7 @@ def revision_of(component: Component, method: str, note: Callable[[int, str], No
     Args:
         component: The event.
         method: METHOD of its calendar, in capitals.
-        note: Receives a line, and what was read how there.
+        note: Receives a line and a sentence about an oddity on it.
     """
     start = component.first("DTSTART")
     return Revision(
@@ -68,31 +68,31 @@ def revision_of(component: Component, method: str, note: Callable[[int, str], No
 
 
 def _sequence(component: Component, note: Callable[[int, str], None]) -> int:
-    each = component.first("SEQUENCE")
-    if each is None or not each.value.strip():
+    line = component.first("SEQUENCE")
+    if line is None or not line.value.strip():
         return 0
-    if not _NUMBER.fullmatch(each.value.strip()):
-        note(each.line, f"SEQUENCE '{each.value}' is no number, and read as 0")
+    if not _NUMBER.fullmatch(line.value.strip()):
+        note(line.line, f"SEQUENCE '{line.value}' is no number, and read as 0")
         return 0
-    return int(each.value)
+    return int(line.value)
 
 
 def _moment(component: Component, name: str) -> datetime:
-    each = component.first(name)
-    if not each or not _STAMP.fullmatch(each.value):
+    line = component.first(name)
+    if not line or not _STAMP.fullmatch(line.value):
         return _NEVER
     try:
-        found, _ = parse_date_or_time(each.value)
+        stamp, _ = parse_date_or_time(line.value)
     except ValueError:
         return _NEVER
-    return found.replace(tzinfo=UTC) if isinstance(found, datetime) else _NEVER
+    return stamp.replace(tzinfo=UTC) if isinstance(stamp, datetime) else _NEVER
 
 
 def supersedes(one: Revision, other: Revision) -> bool:
-    """Return whether a copy of an event is a newer revision of another, and not another event.
+    """Return whether one copy is a newer revision of the other, and not a different event.
 
-    Some programs give all their events one UID. So copies of one SEQUENCE are different events if
-    they differ in start and title, or in one of them and were written at one time.
+    Some programs give all their events the same UID. So copies with the same SEQUENCE are different
+    events if they differ in start and title, or in one of the two and were written together.
     """
     if one.sequence != other.sequence:
         return one.sequence > other.sequence
@@ -108,59 +108,60 @@ def _differ(one: str, other: str) -> bool:
 
 
 def latest(revised: Iterable[T]) -> list[T]:
-    """Return the copies that no other supersedes; of those that say the same, the last."""
+    """Return the copies that no other copy supersedes; of equal ones, the last."""
     copies = list(revised)
     newest: dict[str, Revision] = {}
-    for each in copies:
-        revision = each.revision
+    for copy in copies:
+        revision = copy.revision
         for key in ("", f"start {revision.start}", f"title {revision.title}"):
             newest[key] = max(newest.get(key, revision), revision)
     kept = {}
-    for each in copies:
-        revision = each.revision
+    for copy in copies:
+        revision = copy.revision
         keys = ("", f"start {revision.start}", f"title {revision.title}")
         if not any(supersedes(newest[key], revision) for key in keys):
-            kept[revision.start, revision.title] = each
+            kept[revision.start, revision.title] = copy
     return list(kept.values())
 
 
 def newest(revised: Sequence[T]) -> T:
     """Return the newest copy; of equal ones, the last."""
-    return max(reversed(revised), key=lambda each: each.revision)
+    return max(reversed(revised), key=lambda copy: copy.revision)
 
 
 def without_stale(
-    parts: Sequence[SeriesComponent[T]], budget: StepBudget
+    components: Sequence[SeriesComponent[T]], budget: StepBudget
 ) -> list[SeriesComponent[T]]:
-    """Return the parts of a series without the overrides that are older than it and do not count.
+    """Return the components of a series without the overrides that are outdated.
 
-    An older override counts as long as the series still has its time, and is not cancelled.
+    An override that is older than its series is outdated if the series no longer has its time, or
+    is cancelled.
 
     Raises:
-        TooManyStepsError: The rules of the series go farther.
-        OverflowError: A time leaves the years 1 to 9999.
+        TooManyStepsError: The budget is spent.
+        OverflowError: A time is not in the years 1 to 9999.
     """
-    series = next((part for part in parts if not part.recurrence_id), None)
+    series = next((part for part in components if not part.recurrence_id), None)
     if series is None:
-        return list(parts)
+        return list(components)
     revision = series.info.revision
-    stale = [
-        part for part in parts if part.recurrence_id and is_older(part.info.revision, revision)
+    older = [
+        (part, part.recurrence_id)
+        for part in components
+        if part.recurrence_id and is_older(part.info.revision, revision)
     ]
-    if not stale:
-        return list(parts)
-    times = SeriesTimes(
-        series, [part.recurrence_id for part in stale if part.recurrence_id], budget
-    )
-    gone = {id(part) for part in stale if part.recurrence_id and not times.has(part.recurrence_id)}
-    return [part for part in parts if id(part) not in gone]
+    if not older:
+        return list(components)
+    times = SeriesTimes(series, [recurrence_id for _, recurrence_id in older], budget)
+    stale = {id(part) for part, recurrence_id in older if not times.has(recurrence_id)}
+    return [part for part in components if id(part) not in stale]
 
 
 def is_older(override: Revision, series: Revision) -> bool:
-    """Return whether a series may overrule an override.
+    """Return whether an override is older than its series.
 
-    DTSTAMP does not tell: programs write it anew whenever they write a file. Only where the series
-    is cancelled, an override must be newer in any way.
+    DTSTAMP does not count, because programs renew it whenever they write a file. If the series is
+    cancelled, though, the override must be newer by any of its stamps.
     """
     if series.is_cancelled:
         return override <= series
@@ -168,21 +169,21 @@ def is_older(override: Revision, series: Revision) -> bool:
 
 
 class SeriesTimes:
-    """Which of some times a series has; a series that is cancelled has none."""
+    """The times that a series has, among given ones; a cancelled series has none."""
 
     def __init__(
-        self, series: SeriesComponent[T], whens: Sequence[CalendarTime], budget: StepBudget
+        self, series: SeriesComponent[T], times: Sequence[CalendarTime], budget: StepBudget
     ) -> None:
         self._moments: set[datetime] = set()
         self._days: set[date] = set()
-        if series.info.revision.is_cancelled or not whens:
+        if series.info.revision.is_cancelled or not times:
             return
-        moments = [when.to_utc() for when in whens]
+        moments = [time.to_utc() for time in times]
         around = Window(min(moments) - timedelta(days=1), max(moments) + timedelta(days=2))
-        for each in occurrences([replace(series, is_cancelled=False)], around, budget):
-            self._moments.add(each.series_time.to_utc())
-            self._days.add(each.series_time.local.date())
+        for occurrence in occurrences([replace(series, is_cancelled=False)], around, budget):
+            self._moments.add(occurrence.series_time.to_utc())
+            self._days.add(occurrence.series_time.local.date())
 
-    def has(self, when: CalendarTime) -> bool:
-        """Return whether the series has a time; a date is any time of that day."""
-        return when.local.date() in self._days if when.is_date else when.to_utc() in self._moments
+    def has(self, time: CalendarTime) -> bool:
+        """Return whether the series has a time; a date stands for any time of that day."""
+        return time.local.date() in self._days if time.is_date else time.to_utc() in self._moments

@@ -1,4 +1,4 @@
-"""The rooms that a LOCATION names, and how names are compared."""
+"""Find the rooms that a LOCATION names, and compare the names of rooms."""
 
 import re
 
@@ -14,12 +14,12 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
-# Programs and kinds of meetings that take no room.
+# Programs and kinds of meetings that need no room.
 _ONLINE = re.compile(
     "teams|zoom|meet|webex|skype|hangouts?|jitsi|gotomeeting|whereby|facetime|bluejeans|online"
     "|virtual|remote"
 )
-# What calendar programs write beside them, in the languages with most of them. Digits are the
+# Words that calendar programs write beside them, in the most common languages. Digits are the
 # number of a meeting.
 _BESIDE = re.compile(
     r"microsoft|ms|google|cisco|meetings?|call|video|videocall|conference|conferencing|web|chat"
@@ -32,28 +32,28 @@ _BESIDE = re.compile(
 def rooms_of(location: str) -> tuple[str, ...]:
     """Return the rooms that a location names, each once, as it spells them.
 
-    Outlook separates several by semicolons. Links, and texts like "Microsoft Teams Meeting", are
-    none.
+    Outlook separates rooms by semicolons. Links, and texts like "Microsoft Teams Meeting", are not
+    rooms.
 
     Args:
         location: The text of LOCATION, without its escapes.
     """
-    found: dict[str, str] = {}
+    rooms: dict[str, str] = {}
     for part in _LINK.sub("\0", location).split(";"):
         room = part.replace("\0", " ").strip(" \t\n,|-()<>") if "\0" in part else part.strip()
         if room and not _is_online(room, has_link="\0" in part):
-            found.setdefault(room_key(room), room)
-    return tuple(found.values())
+            rooms.setdefault(room_key(room), room)
+    return tuple(rooms.values())
 
 
 def room_key(name: str) -> str:
-    """Return what is equal for two spellings of a room's name."""
+    """Return a key that is equal for all spellings of the name of a room."""
     return name.strip().casefold()
 
 
 def _is_online(text: str, *, has_link: bool) -> bool:
     words = set(_WORD.findall(text.casefold()))
-    if {"microsoft", "teams"} <= words:  # in every language; "Microsoft Teams Room 2" is one
+    if {"microsoft", "teams"} <= words:  # in every language; "Microsoft Teams Room 2" is a room
         return not any("room" in word or "raum" in word for word in words)
     others = {word for word in words if not _BESIDE.fullmatch(word)}
     online = {word for word in others if _ONLINE.fullmatch(word)}
@@ -63,10 +63,10 @@ def _is_online(text: str, *, has_link: bool) -> bool:
 
 
 def unify_spelling(request: EventList) -> None:
-    """Give resources whose names differ in case or outer blanks alone the first spelling.
+    """Replace the names of resources that differ only in case or outer blanks by the first one.
 
     Args:
-        request: The events and options; it is changed.
+        request: The events and options, which are changed in place.
     """
     spellings: dict[str, str] = {}
     for event in request.events:

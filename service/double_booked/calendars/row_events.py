@@ -1,6 +1,6 @@
-"""The events of rows, whether of a table or of an array in JSON."""
+"""The rows of a table, or the objects of a JSON array, in; their events out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from double_booked.api.scheduling_pb2 import Event
@@ -8,6 +8,7 @@ from double_booked.calendars.attendance import People
 from double_booked.calendars.columns import Columns
 from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.local_times import choose_order
+from double_booked.calendars.parsed_files import WHOLE
 from double_booked.calendars.row_times import TimeStyle, parse_times
 from double_booked.calendars.rows import (
     TableOptions,
@@ -19,22 +20,19 @@ from double_booked.calendars.rows import (
 )
 from double_booked.calendars.skipped import Skipped
 
-_ITSELF = {"file", "calendar"}
-"""The choices by which events take what they are in."""
-
 _DATED = ("start", "start date", "end", "end date")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row, and where it is.
+    """A row of a table, or an object of a JSON array.
 
     Attributes:
         position: Its line from 1, or its index from 0.
-        columns: What its values are.
+        columns: The columns of its values.
         values: The values.
-        people: Those of its event, where the format has their answers.
-        is_without_owner: Whether it says that it does not take the time of whose calendar it is.
+        people: The people of its event, if the format has their answers.
+        is_without_owner: Whether it says that it occupies no time of its calendar's owner.
     """
 
     position: int
@@ -50,34 +48,15 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedRows:
-    """What was read of rows.
-
-    Attributes:
-        events: The events, each with the place of its row.
-        faults: The rows that cannot be used, each with what is wrong.
-        assumptions: A sentence about each thing that the rows leave open, and how it was read.
-        is_calendar: Whether the events take the file, as it is one person's calendar.
-        names_resources: Whether they take what a column names, as people spell it.
-    """
-
-    events: Sequence[tuple[int, Event]]
-    faults: Sequence[tuple[Row, str]]
-    assumptions: Sequence[str]
-    is_calendar: bool = False
-    names_resources: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ParsedTable:
-    """What was read of a table, or of an array of events in JSON.
+    """The events of a table, or of an array of events in JSON.
 
     Attributes:
         events: The events, each with the line of its row from 1, or its index from 0.
         skipped: The rows that cannot be used.
         assumptions: A sentence about each thing that the file leaves open, and how it was read.
-        is_calendar: Whether the events take the file, as it is one person's calendar.
-        names_resources: Whether the events take what a column names, as people spell it.
+        is_calendar: Whether the events occupy the file, because it is one person's calendar.
+        names_resources: Whether a column names the resources, as people spell them.
     """
 
     events: Sequence[tuple[int, Event]]
@@ -92,47 +71,63 @@ def read_rows(
     columns: Columns,
     style: TimeStyle,
     options: TableOptions,
+    skip: Callable[[Row, str], Skipped],
     *,
     is_calendar: bool,
-) -> ParsedRows:
+) -> ParsedTable:
     """Return the events of rows.
 
     Args:
         rows: The rows.
-        columns: The columns that any of them has.
-        style: How their times are written, but for the order of dates.
+        columns: The columns that at least one row has.
+        style: How their times are written, apart from the order of dates.
         options: How they are read.
-        is_calendar: Whether they are one person's calendar, so that they take the file.
+        skip: Returns the description of a row that cannot be used, from the reason.
+        is_calendar: Whether they are one person's calendar, and so occupy the file.
 
     Raises:
-        InvalidCalendarError: They do not have what `options.by` asks for.
+        InvalidCalendarError: No row has the property that `options.by` chooses.
     """
     is_calendar = is_calendar and not options.by and "resources" not in columns.chosen
     chosen = None if is_calendar else resource_field(columns, options.by)
     if chosen is None and options.by in {"attendee", "location"}:
         raise InvalidCalendarError([f"it does not name any {options.by}; try --by file"])
-    dates = (
+    order, assumptions = choose_order(_dates(rows), day_first=options.day_first)
+    style = replace(style, order=order)
+    is_of_owner = is_calendar or options.by in WHOLE
+    events: list[tuple[int, Event]] = []
+    skipped: list[Skipped] = []
+    for row in rows:
+        if _is_attended(row, options, is_of_owner=is_of_owner):
+            try:
+                event = _event(row, chosen, style, options)
+            except ValueError as error:
+                skipped.append(skip(row, str(error)))
+                continue
+            if event:
+                events.append((row.position, event))
+    if not is_calendar and not options.by:
+        assumptions += resource_assumptions(columns, chosen, [event for _, event in events])
+    return ParsedTable(events, skipped, assumptions, is_calendar, chosen is not None)
+
+
+def _dates(rows: Sequence[Row]) -> list[str]:
+    """Return the cells that have dates."""
+    return [
         row.values[position]
         for row in rows
         for field in _DATED
         if (position := row.columns.position(field)) is not None and position < len(row.values)
-    )
-    order, assumptions = choose_order(dates, day_first=options.day_first)
-    is_of_owner = is_calendar or options.by in _ITSELF
-    attended = [row for row in rows if _is_attended(row, options, is_of_owner=is_of_owner)]
-    found, faults = _events(attended, chosen, replace(style, order=order), options)
-    if not is_calendar and not options.by:
-        assumptions += resource_assumptions(columns, chosen, [event for _, event in found])
-    return ParsedRows(found, faults, assumptions, is_calendar, chosen is not None)
+    ]
 
 
 def _is_attended(row: Row, options: TableOptions, *, is_of_owner: bool) -> bool:
-    """Return whether anyone is left whose time an event takes.
+    """Return whether the event of a row occupies the time of at least one person.
 
     Args:
-        row: Its row.
+        row: The row.
         options: How rows are read.
-        is_of_owner: Whether it takes the calendar that it is in, and so the time of its owner.
+        is_of_owner: Whether its event occupies its calendar, and so the time of the owner.
     """
     people = row.people
     if people.have_declined and not people.present:
@@ -142,34 +137,23 @@ def _is_attended(row: Row, options: TableOptions, *, is_of_owner: bool) -> bool:
     return not row.is_without_owner and options.me.isdisjoint(people.absent)
 
 
-def _events(
-    rows: Sequence[Row], chosen: str | None, style: TimeStyle, options: TableOptions
-) -> tuple[list[tuple[int, Event]], list[tuple[Row, str]]]:
-    found, faults = [], []
-    for row in rows:
-        try:
-            event = _event(row, chosen, style, options)
-        except ValueError as error:
-            faults.append((row, str(error)))
-            continue
-        if event:
-            found.append((row.position, event))
-    return found, faults
-
-
 def _event(row: Row, chosen: str | None, style: TimeStyle, options: TableOptions) -> Event | None:
-    """Return the message of a row; None if it takes no time."""
+    """Return the message of a row; None if it occupies no time.
+
+    Raises:
+        ValueError: Its times cannot be used.
+    """
     if not occupies_time(row.columns, row.values, options.counting):
         return None
     texts = row.texts
-    span = parse_times(texts, row.columns.names, style)
-    if span.is_of_dates and not options.counting.count_all_day:
+    times = parse_times(texts, row.columns.names, style)
+    if times.is_of_dates and not options.counting.count_all_day:
         return None
     return Event(
         id=texts.get("id", ""),
         title=texts.get("title", ""),
         description=texts.get("description", ""),
-        start=span.start,
-        end=span.end,
+        start=times.start,
+        end=times.end,
         resources=resources_of(texts, chosen, options.by),
     )

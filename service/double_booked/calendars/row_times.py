@@ -1,4 +1,4 @@
-"""When the event of a row of a table starts and ends."""
+"""Parse the start and the end of a row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class TimeStyle:
     """How the times of a table are written.
 
     Attributes:
-        zone: Where times without an offset are.
-        order: In which order dates of numbers are read.
-        dates_end_before: Whether a date as an end does not belong to the event.
-        without_end: How long an event lasts whose end is missing; None if that is a fault.
+        zone: The zone of times without an offset.
+        order: The order of day and month in numeric dates.
+        dates_end_before: Whether a date as an end is not part of the event.
+        without_end: The duration of an event without an end; None if that is a fault.
     """
 
     zone: tzinfo
@@ -38,7 +38,7 @@ class TimeStyle:
 
 @dataclass(frozen=True, slots=True)
 class EventTimes:
-    """When an event starts and ends, and whether these are the limits of whole days."""
+    """The start and the end of an event, and whether it consists of whole days."""
 
     start: Timestamp
     end: Timestamp
@@ -46,20 +46,22 @@ class EventTimes:
 
 
 def parse_times(texts: Mapping[str, str], names: Mapping[str, str], style: TimeStyle) -> EventTimes:
-    """Return when an event starts and ends.
+    """Return the start and the end of a row.
 
     Args:
-        texts: What the row has, by the fields of `columns.NAMES`.
-        names: What the row calls these fields.
+        texts: The texts of the row, by field of `columns.NAMES`.
+        names: The names that the table has for these fields.
         style: How its times are written.
 
     Raises:
-        ValueError: A time is missing or cannot be used; the text names the column.
+        ValueError: A time is missing or cannot be used; the message names the column.
     """
-    return _SpanReader(texts, names, style).read()
+    return _RowTimes(texts, names, style).read()
 
 
-class _SpanReader:
+class _RowTimes:
+    """The texts of a row, from which its start and end are parsed."""
+
     def __init__(
         self, texts: Mapping[str, str], names: Mapping[str, str], style: TimeStyle
     ) -> None:
@@ -68,6 +70,7 @@ class _SpanReader:
         self._style = style
 
     def read(self) -> EventTimes:
+        """Return the start and the end; raise ValueError if one cannot be used."""
         begin = self._parts("start")
         if begin.day is None:
             raise self._no_time("start")
@@ -80,7 +83,7 @@ class _SpanReader:
         )
 
     def _check_clock(self, begin: DateTimeParts) -> None:
-        """Refuse a date beside an empty cell for its time; a date without such a column is a day.
+        """Reject a date whose cell for the time is empty; without such a column it is a whole day.
 
         Raises:
             ValueError: The cell is empty.
@@ -95,15 +98,15 @@ class _SpanReader:
         return self._texts.get(field, "").strip()
 
     def _parts(self, side: str) -> DateTimeParts:
-        """Return what the columns of a start or an end say together."""
-        found = DateTimeParts()
+        """Return the parts of all columns of a start or an end together."""
+        parts = DateTimeParts()
         for field in (side, f"{side} date", f"{side} time"):
             if self._text(field):
                 try:
-                    found = found.filled(parse_parts(self._text(field), self._style.order))
+                    parts = parts.filled(parse_parts(self._text(field), self._style.order))
                 except (ValueError, OverflowError):
                     raise self._no_time(field) from None
-        return found
+        return parts
 
     def _end(self, begin: DateTimeParts, start: Timestamp) -> Timestamp:
         until = self._parts("end")
@@ -111,8 +114,8 @@ class _SpanReader:
             return self._end_without_text(begin, start)
         if until.day is None:
             until = self._on_day_of(begin, until)
-        belongs = not self._style.dates_end_before or until.day == begin.day
-        if until.clock is None and belongs:
+        is_included = not self._style.dates_end_before or until.day == begin.day
+        if until.clock is None and is_included:
             until = self._day_after(until)
         return self._moment("end", until)
 
@@ -127,16 +130,16 @@ class _SpanReader:
         return _later(start, self._style.without_end)
 
     def _on_day_of(self, begin: DateTimeParts, until: DateTimeParts) -> DateTimeParts:
-        """Return an end that is only a time of day: on the day of the start, or that after it."""
+        """Return the next point in time after the start that has this time of day."""
         clock = until.clock or timedelta(0)
         if begin.clock is not None and clock < begin.clock:
             clock += _A_DAY
         return DateTimeParts(begin.day, clock, until.zone or begin.zone)
 
     def _whole_days(self, begin: DateTimeParts) -> EventTimes:
-        """Return the first moments of the first day and of the day after the last.
+        """Return the midnights at which the first day begins and the last day ends.
 
-        Outlook ends whole days at midnight of the day after; a date alone belongs to the event.
+        Outlook writes the end of whole days as midnight of the next day. A date alone is included.
         """
         until = self._parts("end")
         last = DateTimeParts(until.day or begin.day)
@@ -160,32 +163,32 @@ class _SpanReader:
             raise ValueError(f"{name}: '{text}' is no length like 1:30 or 90 minutes") from None
 
     def _stated(self, side: str) -> Timestamp | None:
-        """Return a time in RFC 3339 to its nanoseconds, which Python's times do not have."""
-        found = Timestamp()
+        """Return a time in RFC 3339 with its nanoseconds, which a datetime lacks."""
+        stated = Timestamp()
         try:
-            found.FromJsonString(self._text(side))
+            stated.FromJsonString(self._text(side))
         except ValueError:
             return None
-        return found
+        return stated
 
     def _moment(self, side: str, parts: DateTimeParts) -> Timestamp:
-        found = Timestamp()
+        moment = Timestamp()
         try:
-            found.FromDatetime(parts.to_utc(self._style.zone))
+            moment.FromDatetime(parts.to_utc(self._style.zone))
         except (ValueError, OverflowError):
             raise self._no_time(side) from None
-        return found
+        return moment
 
     def _no_time(self, field: str) -> ValueError:
         side = field.partition(" ")[0]
         fields = (field, side, f"{side} date", f"{side} time")
-        field = next((each for each in fields if each in self._names), side)
+        field = next((name for name in fields if name in self._names), side)
         name, text = self._names.get(field, field), self._text(field)
         return ValueError(f"{name}: '{text}' is no time like {EXAMPLES}")
 
 
-def _later(start: Timestamp, length: timedelta) -> Timestamp:
+def _later(start: Timestamp, duration: timedelta) -> Timestamp:
     end = Timestamp()
-    microseconds = length // timedelta(microseconds=1)
+    microseconds = duration // timedelta(microseconds=1)
     end.FromNanoseconds(start.ToNanoseconds() + microseconds * _NANOS_PER_MICROSECOND)
     return end

@@ -1,4 +1,4 @@
-"""What the rows of tables, and the objects of JSON, say of their events, but for the times."""
+"""The status and the resources of the rows of a table, or of the objects of a JSON array."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ _STATUS: Mapping[str, Mapping[str, str]] = {
     "is cancelled": {"true": "cancelled"},
     "display": {"background": "free", "inverse background": "free"},
 }
-"""What values mean by the name of their column.
+"""The meaning of values, by the name of their column.
 
-They are those of Outlook's export, of its OlBusyStatus, and of FullCalendar, whose background
-events are shadings such as business hours.
+They are from Outlook's export and its OlBusyStatus, and from FullCalendar, whose background events
+are shadings such as business hours.
 """
 
 _FIELDS_BY: Mapping[str, Sequence[str]] = {
     "attendee": ("attendee", "organizer"),
     "resource": ("resources", "location"),
 }
-"""The fields that name what events take, by the choice, where it is not the field itself."""
+"""The fields that name the resources, by the choice of `--by`, unless they have its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class TableOptions:
     """How tables, and arrays of events in JSON, are read.
 
     Attributes:
-        zone: Where times without an offset are.
-        counting: Which events take time.
+        zone: The zone of times without an offset.
+        counting: Which events occupy time.
         day_first: Whether dates like 3/4/2026 begin with the day.
-        columns: The names of the columns to read as fields of `columns.FIELDS`.
-        by: What events take: "attendee", "location", "resource" or "calendar"; None for what the
-            table says, its column of resources before others.
-        me: The addresses of whose calendars these are, as `normalize_address` returns them.
+        columns: The names of the columns to read, by field of `columns.FIELDS`.
+        by: What events occupy: "attendee", "location", "resource" or "calendar"; None for the first
+            of RESOURCE_FIELDS that the table has.
+        me: The addresses of the owner of the calendars, as `normalize_address` returns them.
     """
 
     zone: tzinfo
@@ -52,13 +52,14 @@ class TableOptions:
 
 
 def occupies_time(columns: Columns, row: Sequence[str], counting: CountingRules) -> bool:
-    """Return whether a row takes time: it is not cancelled, free, or left out as tentative."""
-    said = set()
+    """Return whether a row occupies time: it is not cancelled, free, or excluded as tentative."""
+    statuses = set()
     for position in columns.by_field.get("status", ()):
         meanings = _STATUS.get(normalize(columns.header[position]), {})
         value = normalize(row[position]) if position < len(row) else ""
-        said.add(meanings.get(value, value))
-    return not said & _WITHOUT_TIME and (counting.count_tentative or "tentative" not in said)
+        statuses.add(meanings.get(value, value))
+    is_counted = counting.count_tentative or "tentative" not in statuses
+    return is_counted and not statuses & _WITHOUT_TIME
 
 
 def row_texts(columns: Columns, row: Sequence[str]) -> dict[str, str]:
@@ -71,31 +72,33 @@ def row_texts(columns: Columns, row: Sequence[str]) -> dict[str, str]:
 
 
 def resource_field(columns: Columns, by: str | None) -> str | None:
-    """Return the field that says what rows take; None if the table has none.
+    """Return the field that names the resources of rows; None if the table has no such field.
 
     Args:
-        columns: Those of the table.
-        by: As `TableOptions` has it.
+        columns: The columns of the table.
+        by: The choice, as `TableOptions` has it.
     """
     if by is None:
         return next(iter(columns.resource_fields), None)
-    wanted = _FIELDS_BY.get(by, (by,))
-    return next((field for field in wanted if field in columns.by_field), None)
+    fields = _FIELDS_BY.get(by, (by,))
+    return next((name for name in fields if name in columns.by_field), None)
 
 
 def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = None) -> list[str]:
-    """Return what a row takes.
+    """Return the resources of a row.
+
+    Rooms with the same name in two areas are two resources.
 
     Args:
-        texts: What the row has, by field.
-        chosen: The field that names it; rooms of one name in two areas are two.
-        by: As `TableOptions` has it; by attendee, the organizer counts too.
+        texts: The texts of the row, by field.
+        chosen: The field that names the resources; None if there is no such field.
+        by: The choice, as `TableOptions` has it; "attendee" includes the organizer.
     """
     if chosen is None:
         return []
     fields = _FIELDS_BY["attendee"] if by == "attendee" else (chosen,)
     area = texts.get("area", "").strip() if chosen == "location" else ""
-    text = ";".join(texts.get(each, "") for each in fields)
+    text = ";".join(texts.get(name, "") for name in fields)
     names = dict.fromkeys(name.strip() for name in text.replace("|", ";").split(";"))
     return [f"{area} / {name}" if area else name for name in names if name]
 
@@ -103,24 +106,25 @@ def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = 
 def resource_assumptions(
     columns: Columns, chosen: str | None, events: Sequence[Event]
 ) -> list[str]:
-    """Return a sentence about each thing that rows leave open of what they take.
+    """Return a sentence about each assumption on the resources of rows.
 
     Args:
-        columns: Those of the table.
-        chosen: The field that names what rows take.
-        events: The rows that were read.
+        columns: The columns of the table.
+        chosen: The field that names the resources; None if there is no such field.
+        events: The events of the rows.
     """
     if chosen is None:
-        said = "no column names resources, so all events are taken as one resource"
-        return [f"{said}; --columns resources=NAME chooses a column"]
-    told = []
-    others = [columns.names[each] for each in columns.resource_fields if each != chosen]
+        assumption = "no column names resources, so all events are taken as one resource"
+        return [f"{assumption}; --columns resources=NAME chooses a column"]
+    assumptions = []
+    column = columns.names[chosen]
+    others = [columns.names[name] for name in columns.resource_fields if name != chosen]
     if others and "resources" not in columns.chosen:
-        said = f'events take what the column "{columns.names[chosen]}" names'
-        told = [f"{said}, not {' or '.join(others)}; --columns resources=NAME chooses another"]
+        choice = f'events take what the column "{column}" names, not {" or ".join(others)}'
+        assumptions = [f"{choice}; --columns resources=NAME chooses another"]
     unnamed = sum(not event.resources for event in events)
     if unnamed:
         noun, are = ("event", "is") if unnamed == 1 else ("events", "are")
-        said = f'{unnamed} {noun} without a value in the column "{columns.names[chosen]}"'
-        told.append(f"{said} {are} taken as one unnamed resource")
-    return told
+        without = f'{unnamed} {noun} without a value in the column "{column}"'
+        assumptions.append(f"{without} {are} taken as one unnamed resource")
+    return assumptions

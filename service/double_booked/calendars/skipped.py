@@ -1,4 +1,4 @@
-"""What a reader of calendars skips, and how it is told."""
+"""The parts of a file that are skipped, and sentences about them."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 MAX_OF_A_KIND = 5
-"""How many faults of one kind a file may have until they are counted."""
+"""Maximum faults of one kind that are listed; more are counted."""
 
 SHOWN_OF_A_KIND = 3
-"""How many of them are told nevertheless."""
+"""Number of faults listed of a kind that is counted."""
 
 MAX_KINDS = 20
-"""How many kinds of faults of a file are told."""
+"""Maximum kinds of faults that are listed."""
 
 _DIFFERS = re.compile(r"'[^']*'|\d+")
 
@@ -22,10 +22,10 @@ class Skipped:
     """A part of a file that cannot be used, while the rest of the file is read.
 
     Attributes:
-        line: Where it is, from 1; None where the format has no lines.
+        line: The line, from 1; None where the format has no lines.
         reason: What is wrong, with the property or the path of the field.
-        title: That of the event that is skipped; None if it is no event.
-        date: When that event is, as the file has it; "" if the file does not say.
+        title: The title of the skipped event; None if the part is not an event.
+        date: The date of that event as it is written; "" if unknown.
     """
 
     line: int | None
@@ -35,11 +35,11 @@ class Skipped:
 
     @property
     def fault(self) -> str:
-        """Where it is and what is wrong, as an InvalidCalendarError names a fault."""
+        """The line and the reason, as in the faults of an InvalidCalendarError."""
         return f"line {self.line}: {self.reason}" if self.line else self.reason
 
     def __str__(self) -> str:
-        """The fault, and the event that it costs."""
+        """Return the fault with the event that is skipped."""
         if self.title is None:
             return self.fault
         title = f'event "{self.title}"' if self.title else "an event without a title"
@@ -47,22 +47,23 @@ class Skipped:
 
     @property
     def kind(self) -> str:
-        """The reason without what differs between events: numbers and the quoted text."""
+        """The reason without the numbers and the quoted text, which differ between events."""
         return _DIFFERS.sub("", self.reason)
 
 
 def summarize(skipped: Iterable[Skipped]) -> Iterator[str]:
-    """Yield a sentence about each thing that is skipped in a file.
+    """Yield a sentence about each skipped part of a file.
 
-    Of more than MAX_OF_A_KIND of one kind, the first few are told, and how many more there are.
+    If there are more than MAX_OF_A_KIND of one kind, the first few are listed, and the others are
+    counted.
     """
     kinds: dict[str, list[Skipped]] = {}
-    for each in skipped:
-        kinds.setdefault(each.kind, []).append(each)
+    for part in skipped:
+        kinds.setdefault(part.kind, []).append(part)
     for alike in islice(kinds.values(), MAX_KINDS):
         shown = alike if len(alike) <= MAX_OF_A_KIND else alike[:SHOWN_OF_A_KIND]
-        for each in shown:
-            yield str(each) if each.title is None else f"{each}; skipped"
+        for part in shown:
+            yield str(part) if part.title is None else f"{part}; skipped"
         if len(shown) < len(alike):
             yield f"and {len(alike) - len(shown)} more like it"
     others = sum(map(len, islice(kinds.values(), MAX_KINDS, None)))

@@ -1,4 +1,4 @@
-"""VAVAILABILITY components in (RFC 7953), the time that is not available out."""
+"""VAVAILABILITY components in, the time that is not available out (RFC 7953)."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,10 +28,10 @@ def absences(
 
     Args:
         calendar: A VCALENDAR.
-        clock: What its times go by.
-        window: The time to look at.
-        free: Returns when AVAILABLE components take place; raises ValueError if one is unusable.
-        skipped: Receives what cannot be used: an availability, as what of it is free is unknown.
+        clock: How its times are read.
+        window: The window.
+        free: Returns the spans of AVAILABLE components; raises ValueError if one cannot be used.
+        skipped: Receives each VAVAILABILITY that cannot be used.
         count_tentative: Whether time of the type BUSY-TENTATIVE is not available.
 
     Returns:
@@ -44,14 +44,14 @@ def absences(
                 by_owner[owner_of(component)].append((component, _read(component, clock, free)))
             except (ValueError, OverflowError) as error:
                 skipped.append(Skipped(component.line, f"VAVAILABILITY: {error}", TITLE))
-    for found in by_owner.values():
-        spans = unavailable([each for _, each in found], window, count_tentative=count_tentative)
-        for span in spans:
-            yield found[0][0], span
+    for pairs in by_owner.values():
+        availabilities = [availability for _, availability in pairs]
+        for span in unavailable(availabilities, window, count_tentative=count_tentative):
+            yield pairs[0][0], span
 
 
 def owner_of(component: Component) -> str:
-    """Return the address of whose time an availability is about; "" without."""
+    """Return the address of the owner of an availability; "" if it names none."""
     organizer = component.first("ORGANIZER")
     return address_of(organizer) if organizer else ""
 
@@ -63,14 +63,14 @@ def _read(
 ) -> Availability:
     if component.faults:
         raise ValueError(component.faults[0].reason)
-    inside = [each for each in component.components if each.name == "AVAILABLE"]
+    inside = [part for part in component.components if part.name == "AVAILABLE"]
     start, end = _span(component, clock)
     busy_type = text_value(component.first("BUSYTYPE")).upper() or "BUSY-UNAVAILABLE"
     return Availability(start, end, free(inside), _priority(component), busy_type)
 
 
 def _span(component: Component, clock: TimeContext) -> tuple[datetime | None, datetime | None]:
-    """Return from when and up to when the availability holds (section 3.1)."""
+    """Return the start and the end of the range of an availability (section 3.1)."""
     begin, end = component.first("DTSTART"), component.first("DTEND")
     start = clock.parse(begin) if begin else None
     duration = component.first("DURATION")

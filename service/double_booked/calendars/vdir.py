@@ -1,4 +1,4 @@
-"""Folders in which each event is a file, as khal, vdirsyncer and Radicale store a calendar.
+"""Vdirs: folders with a file for each event, as khal, vdirsyncer and Radicale store calendars.
 
 The format is at https://vdirsyncer.pimutils.org/en/stable/vdir.html.
 """
@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_BYTES = 16 * 2**20
-"""A larger file is no single event."""
+"""A larger file is not a single event."""
 
 _ENTRIES = {b"VEVENT", b"VTODO", b"VJOURNAL", b"VFREEBUSY"}
 _NAMES = {b"X-WR-CALNAME", b"NAME"}
 _MAX_NAME = 200
-_MAX_LINE = 1_000  # more of a line is a picture, which takes long to put together again
+_MAX_LINE = 1_000  # a longer line is a picture, which is slow to unfold
 
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a file has, up to what shows that it is no single event.
+    """The content of a file, up to the line which shows that it has several events.
 
     Attributes:
         uids: The UIDs of its events and tasks.
@@ -31,14 +31,13 @@ class _Content:
 
 
 def find_vdirs(files: Iterable[str]) -> dict[str, str]:
-    """Return the files that are a calendar together with those beside them, and its folder.
+    """Return the files that are in a vdir, each with the folder of the vdir.
 
-    They are so if a folder has several, each has one UID, and they do not name different calendars.
-    Each folder is decided by itself. Files that cannot be read, and those of other formats, do not
-    count.
+    A folder is a vdir if it has several .ics files, each with exactly one UID, and they do not name
+    different calendars. Subfolders are separate. Files that cannot be read are ignored.
 
     Args:
-        files: Paths that were found in folders.
+        files: The paths of files.
     """
     by_folder = defaultdict(list)
     for file in dict.fromkeys(files):
@@ -53,10 +52,10 @@ def find_vdirs(files: Iterable[str]) -> dict[str, str]:
 
 
 def name_vdir(folder: str) -> str:
-    """Return the name of a calendar that is a folder: its file `displayname`, else its own."""
+    """Return the name of a vdir: the content of its file `displayname`, else its own name."""
     own = Path(folder).resolve().name or folder
     file = Path(folder, "displayname")
-    if file.is_symlink() or not file.is_file():  # which may be a pipe, or another's
+    if file.is_symlink() or not file.is_file():  # it may be a pipe, or lead out of the folder
         return own
     try:
         with file.open(encoding="utf-8", errors="replace") as opened:
@@ -100,16 +99,16 @@ def _read(path: str) -> _Content:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and value of each line, put together again (section 3.1)."""
+    """Yield the name and the value of each unfolded line (RFC 5545, section 3.1)."""
     line = b""
     with path.open("rb") as file:
-        for each in file:
-            if each[:1] in {b" ", b"\t"}:
+        for physical in file:
+            if physical[:1] in {b" ", b"\t"}:
                 if len(line) < _MAX_LINE:
-                    line += each[1:].rstrip()
+                    line += physical[1:].rstrip()
                 continue
             yield _split(line)
-            line = each.rstrip()
+            line = physical.rstrip()
     yield _split(line)
 
 

@@ -1,4 +1,4 @@
-"""What a VTIMEZONE says of its zone (RFC 5545, section 3.6.5)."""
+"""A VTIMEZONE component in, a time zone out (RFC 5545, section 3.6.5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from double_booked.recurrence.times import parse_date_or_time
 from double_booked.recurrence.zones import FileZone, Transition
 
 MAX_ZONE_STEPS = 20_000
-"""How many candidates the rules of a zone may go through; yearly ones take about a thousand."""
+"""Maximum candidates of the rules of a zone; yearly rules have about a thousand."""
 
 _ZONES_KEPT = 128
 # Outlook's rules begin in 1601. No clock changed every year before 1916.
@@ -22,24 +22,28 @@ _FIRST_RULES = datetime(1900, 1, 1)  # noqa: DTZ001 - a local time
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A VTIMEZONE that equals another with the same text, wherever they are."""
+    """A VTIMEZONE, equal to every other one with the same text."""
 
     content: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     component: Component = field(compare=False)
 
 
 def read_zone(component: Component, last: datetime) -> FileZone:
-    """Read a VTIMEZONE, up to a local time; the same text is read once.
+    """Return the zone of a VTIMEZONE; equal texts are parsed once.
+
+    Args:
+        component: The VTIMEZONE.
+        last: The local time up to which its rules are expanded.
 
     Raises:
-        ValueError: It cannot be used; the text names the line.
+        ValueError: It cannot be used; the message names the line.
     """
-    faults = [each for part in (component, *component.components) for each in part.faults]
+    parts = (component, *component.components)
+    faults = [fault for part in parts for fault in part.faults]
     if faults:
         raise ValueError(faults[0].fault)
     content = tuple(
-        (each.name, tuple((line.name, line.value) for line in each.properties))
-        for each in (component, *component.components)
+        (part.name, tuple((line.name, line.value) for line in part.properties)) for part in parts
     )
     return _read(_Text(content, component), last)
 
@@ -47,17 +51,18 @@ def read_zone(component: Component, last: datetime) -> FileZone:
 @lru_cache(_ZONES_KEPT)
 def _read(text: _Text, last: datetime) -> FileZone:
     component = text.component
-    offsets = {line.value for each in component.components for line in each.all("TZOFFSETTO")}
+    parts = component.components
+    offsets = {line.value for part in parts for line in part.all("TZOFFSETTO")}
     budget = StepBudget(MAX_ZONE_STEPS)
-    found = [
-        each
-        for observance in component.components
-        # Where there is one offset, further dates and rules change nothing.
-        for each in _transitions(observance, last if len(offsets) > 1 else None, budget)
+    transitions = [
+        transition
+        for observance in parts
+        # If there is only one offset, further dates and rules change nothing.
+        for transition in _transitions(observance, last if len(offsets) > 1 else None, budget)
     ]
-    if not found:
+    if not transitions:
         raise ValueError(f"line {component.line}: a time zone without offsets")
-    return FileZone(text_value(component.first("TZID")), found)
+    return FileZone(text_value(component.first("TZID")), transitions)
 
 
 def _transitions(
@@ -82,19 +87,19 @@ def _transitions(
 
 
 def _in_utc(local: datetime, offset: timedelta) -> datetime:
-    """Return a local time in UTC, or the first moment there is."""
+    """Return a local time in UTC, at least the first datetime."""
     return local - offset if local - datetime.min > offset else datetime.min  # noqa: DTZ901
 
 
 def _of(observance: Component, name: str) -> Property:
-    each = observance.first(name)
-    if each is None:
+    line = observance.first(name)
+    if line is None:
         raise ValueError(f"it has no {name}")
-    return each
+    return line
 
 
 def _local(text: str) -> datetime:
-    """Return a DATE-TIME as clocks show it; of a DATE, that day's midnight."""
+    """Return the local time of a DATE-TIME; for a DATE, midnight."""
     decoded, _ = parse_date_or_time(text)
     return decoded if isinstance(decoded, datetime) else datetime.combine(decoded, time())
 
@@ -102,11 +107,11 @@ def _local(text: str) -> datetime:
 def _onsets(
     observance: Component, start: datetime, before: timedelta, last: datetime, budget: StepBudget
 ) -> Iterator[datetime]:
-    for each in observance.all("RDATE"):
-        for text in filter(None, each.value.split(",")):
+    for line in observance.all("RDATE"):
+        for text in filter(None, line.value.split(",")):
             yield _local(text.partition("/")[0])
-    for each in observance.all("RRULE"):
-        rule = parse_rule(each.value, of_dates=False)
+    for line in observance.all("RRULE"):
+        rule = parse_rule(line.value, of_dates=False)
         for onset in expand(rule, start, max(start, _FIRST_RULES), last, budget):
             if rule.until and onset > _onset_until(rule, before):
                 break
@@ -114,7 +119,7 @@ def _onsets(
 
 
 def _onset_until(rule: Rule, before: timedelta) -> datetime:
-    """UNTIL as a local time; in a zone's own rules it is in UTC (section 3.6.5)."""
+    """Return UNTIL as a local time; the rules of a zone have it in UTC (section 3.6.5)."""
     until = rule.until
     if not isinstance(until, datetime):
         return datetime.combine(until or date.max, time.max)

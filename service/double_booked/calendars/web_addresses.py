@@ -1,4 +1,4 @@
-"""Addresses of calendars on the web, and how people are told of them."""
+"""Addresses of calendars on the web, and how they are shown without secrets."""
 
 import re
 from pathlib import PurePosixPath
@@ -10,15 +10,15 @@ _ADDRESS = re.compile(r"(?:https?|webcals?)://", re.IGNORECASE)
 
 
 def is_address(path: str) -> bool:
-    """Return whether a FILE is an address of the web rather than a path."""
+    """Return whether an argument FILE is a web address rather than a path."""
     return bool(_ADDRESS.match(path))
 
 
 def to_http(address: str) -> str:
-    """Return the address to ask; webcal: means https:.
+    """Return the address to download; webcal: means https:.
 
     Raises:
-        InvalidCalendarError: It names no host.
+        InvalidCalendarError: The address has no host, or an invalid port.
     """
     scheme, _, rest = address.partition("://")
     scheme = "https" if scheme.lower().startswith("webcal") else scheme.lower()
@@ -33,7 +33,7 @@ def to_http(address: str) -> str:
 
 
 def show_address(address: str) -> str:
-    """Return host and path of an address; the rest may hold a password or a secret."""
+    """Return host and path of an address; the rest may contain a password or a secret."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -42,7 +42,7 @@ def show_address(address: str) -> str:
 
 
 def resource_of(address: str) -> str:
-    """Return what a calendar is called among the resources: the end of its path, else the host."""
+    """Return the name of the resource of a calendar: the end of its path, else its host."""
     try:
         parts = urlsplit(address)
     except ValueError:

@@ -114,7 +114,7 @@ def _address(path: str, files: Sequence[ParsedFile]) -> list[ParsedFile]:
     invitation = Invitation(path)
     if not invitation.is_read(files):
         raise Failure(f"{display_name(path)}: nothing of it can be read, so nothing is checked")
-    return invitation.address(files)
+    return invitation.apply_to(files)
 
 
 def _read_all(
