@@ -31,10 +31,12 @@ def navigation() -> str:
     tables = ["```{toctree}\n:hidden:\n\n/docs/README.md\n```"]
     for section in INDEX.read_text().split("\n## ")[1:]:
         caption = section.splitlines()[0]
-        links = re.findall(r"\]\(([^):#]+\.md)", section)
-        pages = [(INDEX.parent / link).resolve().relative_to(ROOT) for link in links]
-        entries = "\n".join(f"/{page}" for page in pages if page != Path("README.md"))
-        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}\n```")
+        entries = ""
+        for title, link in re.findall(r"\[([^]]+)\]\(([^):#]+\.md)\)", section):
+            page = (INDEX.parent / link).resolve().relative_to(ROOT)
+            if page != Path("README.md"):
+                entries += f"{title} </{page}>\n"
+        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{entries}```")
     return "\n\n".join(tables)
 
 
