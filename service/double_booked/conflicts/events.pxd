@@ -63,6 +63,7 @@ from double_booked.conflicts.wire cimport (
     Reader,
     is_utf8,
     likely,
+    load_varint,
     read_delimited,
     read_tag,
     read_varint,
@@ -199,10 +200,10 @@ cdef inline bint read_event(
         if not read_delimited(&event, &content):
             return fail(progress, MALFORMED)
         if field == EVENT_START:
-            if not merge_timestamp(content, &start, events.depth - 2):
+            if not merge_timestamp(content, events.content.end, &start, events.depth - 2):
                 return fail(progress, MALFORMED)
         elif field == EVENT_END:
-            if not merge_timestamp(content, &end, events.depth - 2):
+            if not merge_timestamp(content, events.content.end, &end, events.depth - 2):
                 return fail(progress, MALFORMED)
         elif field == EVENT_RESOURCES:
             resource_count += 1
@@ -216,11 +217,31 @@ cdef inline bint read_event(
     return True
 
 
-cdef inline bint merge_timestamp(Reader reader, Timestamp *timestamp, int depth) noexcept nogil:
-    """Read a Timestamp over what was read before; return False if it is malformed."""
+cdef inline bint merge_timestamp(
+    Reader reader, const uint8_t *readable_end, Timestamp *timestamp, int depth
+) noexcept nogil:
+    """Read a Timestamp over what was read before; return False if it is malformed.
+
+    Bytes up to `readable_end` may be loaded.
+    """
+    cdef uint64_t value
+    cdef int size
+    timestamp.is_present = True
+    if likely(readable_end - reader.at > 8 and reader.at[0] == (TIMESTAMP_SECONDS << 3 | VARINT)):
+        size = load_varint(reader.at + 1, &value)
+        if likely(size > 0 and size < reader.end - reader.at):
+            timestamp.seconds = <int64_t>value
+            reader.at += 1 + size
+            if reader.at == reader.end:
+                return True
+    return merge_timestamp_fields(reader, timestamp, depth)
+
+
+cdef inline bint merge_timestamp_fields(
+    Reader reader, Timestamp *timestamp, int depth
+) noexcept nogil:
     cdef uint32_t tag
     cdef uint64_t value
-    timestamp.is_present = True
     while reader.at < reader.end:
         if not read_tag(&reader, &tag):
             return False

@@ -16,6 +16,10 @@ cdef extern from *:
     bint unlikely(bint condition) noexcept nogil
     # Fetches memory into the cache ahead of its use.
     void prefetch "__builtin_prefetch"(const void *) noexcept nogil
+    int trailing_zeros "__builtin_ctzll"(uint64_t) noexcept nogil
+    const bint IS_LITTLE_ENDIAN "(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)"
+    # The highest bit of each byte of a word.
+    const uint64_t HIGH_BITS "0x8080808080808080ULL"
 
 cdef enum WireType:
     VARINT = 0
@@ -57,6 +61,36 @@ cdef inline bint read_varint(Reader *reader, uint64_t *value) noexcept nogil:
         reader.at += 1
         return True
     return read_long_varint(reader, value, 10)
+
+
+cdef inline uint64_t load_word(const uint8_t *content) noexcept nogil:
+    cdef uint64_t word
+    memcpy(&word, content, 8)
+    return word
+
+
+cdef inline uint32_t load_half_word(const uint8_t *content) noexcept nogil:
+    cdef uint32_t word
+    memcpy(&word, content, 4)
+    return word
+
+
+cdef inline int load_varint(const uint8_t *content, uint64_t *value) noexcept nogil:
+    """Read a varint of up to 8 bytes without a branch for each byte; return its size.
+
+    Return 0 if it is longer. Eight bytes must be readable.
+    """
+    cdef uint64_t word = load_word(content), stops
+    stops = ~word & HIGH_BITS
+    if not IS_LITTLE_ENDIAN or stops == 0:
+        return 0
+    # Keep the bytes up to the first without the highest bit; then join pairs of 7 bits, of 14
+    # and of 28.
+    word &= (stops ^ (stops - 1)) & ~HIGH_BITS
+    word = (word & 0x007F007F007F007FULL) | (word & 0x7F007F007F007F00ULL) >> 1
+    word = (word & 0x00003FFF00003FFFULL) | (word & 0x3FFF00003FFF0000ULL) >> 2
+    value[0] = (word & 0x000000000FFFFFFFULL) | (word & 0x0FFFFFFF00000000ULL) >> 4
+    return trailing_zeros(stops) // 8 + 1
 
 
 cdef inline bint read_any_tag(Reader *reader, uint32_t *tag) noexcept nogil:
@@ -142,49 +176,68 @@ cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept no
             return False
 
 
+cdef inline bint is_ascii(Reader text) noexcept nogil:
+    cdef size_t size = text.end - text.at
+    cdef uint64_t bits = 0
+    # The last word overlaps the one before it.
+    if size >= 8:
+        bits = load_word(text.end - 8)
+        while text.end - text.at > 8:
+            bits |= load_word(text.at)
+            text.at += 8
+    elif size >= 4:
+        bits = load_half_word(text.at) | load_half_word(text.end - 4)
+    else:
+        while text.at < text.end:
+            bits |= text.at[0]
+            text.at += 1
+    return not bits & HIGH_BITS
+
+
 cdef inline bint is_utf8(Reader text) noexcept nogil:
     """Return whether the bytes are UTF-8 (RFC 3629): no surrogates, nothing overlong."""
-    cdef uint64_t word
-    cdef uint8_t lead, low, high
-    cdef int rest
+    return likely(is_ascii(text)) or is_any_utf8(text)
+
+
+cdef inline bint is_any_utf8(Reader text) noexcept nogil:
+    cdef uint8_t lead
     while text.at < text.end:
-        if text.end - text.at >= 8:
-            memcpy(&word, text.at, 8)
-            if not word & 0x8080808080808080ULL:
-                text.at += 8
-                continue
         lead = text.at[0]
         text.at += 1
-        if lead < 0x80:
-            continue
-        # The first byte sets how many follow, and narrows the range of the second.
-        low = 0x80
-        high = 0xBF
-        if 0xC2 <= lead <= 0xDF:
-            rest = 1
-        elif 0xE0 <= lead <= 0xEF:
-            rest = 2
-            if lead == 0xE0:
-                low = 0xA0
-            elif lead == 0xED:
-                high = 0x9F
-        elif 0xF0 <= lead <= 0xF4:
-            rest = 3
-            if lead == 0xF0:
-                low = 0x90
-            elif lead == 0xF4:
-                high = 0x8F
-        else:
+        if lead >= 0x80 and not skip_continuation(&text, lead):
             return False
-        if text.end - text.at < rest or not low <= text.at[0] <= high:
+    return True
+
+
+cdef inline bint skip_continuation(Reader *text, uint8_t lead) noexcept nogil:
+    """Skip the bytes after the first one of a character; return False if they are not UTF-8."""
+    # The first byte sets how many follow, and narrows the range of the second.
+    cdef uint8_t low = 0x80, high = 0xBF
+    cdef int rest
+    if 0xC2 <= lead <= 0xDF:
+        rest = 1
+    elif 0xE0 <= lead <= 0xEF:
+        rest = 2
+        if lead == 0xE0:
+            low = 0xA0
+        elif lead == 0xED:
+            high = 0x9F
+    elif 0xF0 <= lead <= 0xF4:
+        rest = 3
+        if lead == 0xF0:
+            low = 0x90
+        elif lead == 0xF4:
+            high = 0x8F
+    else:
+        return False
+    if text.end - text.at < rest or not low <= text.at[0] <= high:
+        return False
+    text.at += 1
+    while rest > 1:
+        if text.at[0] & 0xC0 != 0x80:
             return False
         text.at += 1
         rest -= 1
-        while rest > 0:
-            if text.at[0] & 0xC0 != 0x80:
-                return False
-            text.at += 1
-            rest -= 1
     return True
 
 
