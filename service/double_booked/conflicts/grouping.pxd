@@ -40,7 +40,17 @@ from double_booked.conflicts.query cimport (
     OpenGroup,
     Query,
 )
-from double_booked.conflicts.radix_sort cimport Key, sort_keys, sorts_before
+from double_booked.conflicts.radix_sort cimport (
+    MAX_INSERTION_SORTED,
+    MAX_PACKED,
+    Key,
+    pack,
+    position_of,
+    sort_few,
+    sort_keys,
+    sort_packed,
+    sorts_before,
+)
 from double_booked.conflicts.resources cimport (
     NO_RESOURCE,
     UNNAMED,
@@ -91,26 +101,65 @@ cdef inline void apply_gap(Events *events) noexcept nogil:
 
 cdef inline bint sort_by_start(Query *query) noexcept nogil:
     """Fill `members` with the positions of all events by start, ties in the request's order."""
-    cdef Events *events = &query.events
-    cdef size_t i, count = events.count
-    cdef Key *keys
-    cdef Key *sorted_keys
+    cdef size_t i, count = query.events.count
     query.groups.members = <uint32_t *>malloc((count + 1) * sizeof(uint32_t))
     if query.groups.members == NULL:
         return fail(&query.progress, NO_MEMORY)
     query.groups.member_count = count
-    if events.is_sorted:
+    if query.events.is_sorted:
         for i in range(count):
             query.groups.members[i] = <uint32_t>i
         return True
-    keys = <Key *>malloc(2 * count * sizeof(Key))
+    if count > MAX_PACKED or starts_within_seconds(&query.events):
+        return sort_nanoseconds(query)
+    return sort_few_seconds(query) if count <= MAX_INSERTION_SORTED else sort_seconds(query)
+
+
+cdef inline bint starts_within_seconds(const Events *events) noexcept nogil:
+    """Return whether an event starts at an instant that is not a whole second."""
+    cdef const Interval *intervals = events.intervals
+    cdef size_t i
+    for i in range(events.count):
+        if intervals[i].start_nanos:
+            return True
+    return False
+
+
+cdef inline bint sort_nanoseconds(Query *query) noexcept nogil:
+    cdef size_t i, count = query.events.count
+    cdef Key *keys = <Key *>malloc(2 * count * sizeof(Key))
+    cdef Key *sorted_keys
     if keys == NULL:
         return fail(&query.progress, NO_MEMORY)
     for i in range(count):
-        set_key(&keys[i], start_of(&events.intervals[i]), i)
+        set_key(&keys[i], start_of(&query.events.intervals[i]), i)
     sorted_keys = sort_keys(keys, keys + count, count, query.progress.cancelled)
     for i in range(count):
         query.groups.members[i] = sorted_keys[i].position
+    free(keys)
+    return not_cancelled(&query.progress)
+
+
+cdef inline bint sort_few_seconds(Query *query) noexcept nogil:
+    cdef size_t i, count = query.events.count
+    cdef uint64_t keys[MAX_INSERTION_SORTED]
+    for i in range(count):
+        keys[i] = pack(query.events.intervals[i].start_seconds, i)
+    sort_few(keys, count)
+    for i in range(count):
+        query.groups.members[i] = position_of(keys[i])
+    return True
+
+
+cdef inline bint sort_seconds(Query *query) noexcept nogil:
+    cdef const Interval *intervals = query.events.intervals
+    cdef size_t i, count = query.events.count
+    cdef uint64_t *keys = <uint64_t *>malloc(2 * count * sizeof(uint64_t))
+    if keys == NULL:
+        return fail(&query.progress, NO_MEMORY)
+    for i in range(count):
+        keys[i] = pack(intervals[i].start_seconds, i)
+    sort_packed(keys, keys + count, count, query.groups.members, query.progress.cancelled)
     free(keys)
     return not_cancelled(&query.progress)
 

@@ -1,7 +1,11 @@
 # cython: language_level=3
-"""Sort instants, stably, in time that is linear in their number."""
+"""Sort instants, stably, in time that is linear in their number.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+Two radix sorts: sort_keys for any instants, and sort_packed for whole seconds, whose keys take
+half the memory and fewer passes.
+"""
+
+from libc.stdint cimport UINT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from double_booked.conflicts.progress cimport Flag
@@ -99,3 +103,136 @@ cdef inline Key *sort_keys(
             keys = scratch
             scratch = swap
     return keys
+
+
+# Packed keys: seconds << POSITION_BITS | position
+
+
+cdef enum:
+    # Seconds have 40 bits; so the positions can have 24.
+    POSITION_BITS = 24
+    MAX_PACKED = 1 << POSITION_BITS
+    # The most bits of a digit. Counters of the wider one fit in the L2 cache only, but save a
+    # pass: measured faster from so many keys on.
+    NARROW_DIGIT = 8
+    WIDE_DIGIT = 11
+    MIN_WIDE = 4096
+
+
+cdef struct Digit:
+    # The bits of a packed key less the lowest one.
+    uint64_t lowest
+    int shift
+    uint64_t mask
+
+
+cdef inline uint64_t pack(int64_t seconds, size_t position) noexcept nogil:
+    return <uint64_t>seconds << POSITION_BITS | position
+
+
+cdef inline uint32_t position_of(uint64_t key) noexcept nogil:
+    return <uint32_t>(key & (MAX_PACKED - 1))
+
+
+cdef inline void sort_few(uint64_t *keys, size_t count) noexcept nogil:
+    """Sort by insertion."""
+    cdef size_t i, j
+    cdef uint64_t key
+    for i in range(1, count):
+        key = keys[i]
+        j = i
+        while j > 0 and key < keys[j - 1]:
+            keys[j] = keys[j - 1]
+            j -= 1
+        keys[j] = key
+
+
+cdef inline int bit_length(uint64_t value) noexcept nogil:
+    cdef int bits = 0
+    while value:
+        value >>= 1
+        bits += 1
+    return bits
+
+
+cdef inline void sort_packed(
+    uint64_t *keys, uint64_t *scratch, size_t count, uint32_t *positions, const Flag *cancelled
+) noexcept nogil:
+    """Fill `positions` with those of the keys, in the order of their seconds.
+
+    After a cancellation they are not filled.
+    """
+    cdef uint32_t places[1 << WIDE_DIGIT]
+    cdef int bits, passes, i, width = WIDE_DIGIT if count >= MIN_WIDE else NARROW_DIGIT
+    cdef Digit digit
+    cdef uint64_t *swap
+    digit.shift = POSITION_BITS
+    digit.lowest = lowest_key(keys, count, &bits)
+    passes = max(1, (bits + width - 1) // width)
+    width = (bits + passes - 1) // passes
+    digit.mask = (<uint64_t>1 << width) - 1
+    for i in range(passes):
+        if cancelled[0]:
+            return
+        place_digits(keys, count, digit, places)
+        if i + 1 == passes:
+            scatter_positions(keys, positions, count, digit, places)
+            return
+        scatter_packed(keys, scratch, count, digit, places)
+        digit.shift += width
+        swap = keys
+        keys = scratch
+        scratch = swap
+
+
+cdef inline uint64_t lowest_key(const uint64_t *keys, size_t count, int *bits) noexcept nogil:
+    """Return the key of the lowest seconds and position 0; set how many bits the seconds span."""
+    cdef uint64_t lowest = UINT64_MAX, highest = 0
+    cdef size_t i
+    for i in range(count):
+        lowest = min(lowest, keys[i])
+        highest = max(highest, keys[i])
+    lowest = lowest >> POSITION_BITS << POSITION_BITS
+    bits[0] = bit_length((highest - lowest) >> POSITION_BITS)
+    return lowest
+
+
+cdef inline size_t digit_of(uint64_t key, Digit digit) noexcept nogil:
+    return (key - digit.lowest) >> digit.shift & digit.mask
+
+
+cdef inline void place_digits(
+    const uint64_t *keys, size_t count, Digit digit, uint32_t *places
+) noexcept nogil:
+    """Set for each value of a digit where the first key that has it goes."""
+    cdef size_t i
+    cdef uint32_t before = 0, here
+    memset(places, 0, (digit.mask + 1) * sizeof(uint32_t))
+    for i in range(count):
+        places[digit_of(keys[i], digit)] += 1
+    for i in range(digit.mask + 1):
+        here = places[i]
+        places[i] = before
+        before += here
+
+
+cdef inline void scatter_packed(
+    const uint64_t *keys, uint64_t *target, size_t count, Digit digit, uint32_t *places
+) noexcept nogil:
+    """Copy the keys, stably, in the order of one digit."""
+    cdef size_t i, value
+    for i in range(count):
+        value = digit_of(keys[i], digit)
+        target[places[value]] = keys[i]
+        places[value] += 1
+
+
+cdef inline void scatter_positions(
+    const uint64_t *keys, uint32_t *positions, size_t count, Digit digit, uint32_t *places
+) noexcept nogil:
+    """Copy the positions of the keys, stably, in the order of one digit."""
+    cdef size_t i, value
+    for i in range(count):
+        value = digit_of(keys[i], digit)
+        positions[places[value]] = position_of(keys[i])
+        places[value] += 1
