@@ -6,7 +6,7 @@ faults are counted, and the first MAX_VIOLATIONS are kept.
 """
 
 from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, malloc
+from libc.stdlib cimport calloc, malloc, realloc
 
 from double_booked.conflicts.fields cimport (
     BACK_IN_TIME,
@@ -39,6 +39,7 @@ from double_booked.conflicts.instants cimport (
 )
 from double_booked.conflicts.options cimport is_valid_gap, merge_options
 from double_booked.conflicts.progress cimport (
+    CANCELLED,
     CHECK_EVERY,
     GOING_ON,
     MALFORMED,
@@ -73,6 +74,8 @@ from double_booked.conflicts.wire cimport (
 
 cdef enum:
     MAX_VIOLATIONS = 100  # as in validation.py
+    # Room for so many events is made at first, however small the first one is.
+    FIRST_ROOM = 64
 
 
 cdef struct Timestamp:
@@ -82,78 +85,123 @@ cdef struct Timestamp:
 
 
 cdef inline bint read_events(Events *events, Progress *progress) noexcept nogil:
-    """Read the EventList."""
-    cdef Reader reader = events.content
-    cdef Reader event
-    cdef size_t position = 0
-    cdef uint32_t tag = 0
-    if not count_events(events, progress):
-        return False
-    events.intervals = <Interval *>malloc((events.count + 1) * sizeof(Interval))
-    if events.intervals == NULL:
-        return fail(progress, NO_MEMORY)
-    events.is_sorted = True
-    while reader.at < reader.end:
-        # No read can fail: count_events has read the same tags and lengths.
-        read_tag(&reader, &tag)
-        if unlikely(tag != (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED)):
-            if tag != (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
-                skip_value(&reader, tag, events.depth)
-            elif not read_options(events, &reader, progress):
-                return False
-            continue
-        read_delimited(&reader, &event)
-        if position % CHECK_EVERY == 0 and not not_cancelled(progress):
-            return False
-        if not read_event(events, event, position, progress):
-            return False
-        note_order(events, position, progress)
-        position += 1
-    apply_options(events)
-    # Without memory for the faults only the outcome says that there was one.
-    return progress.outcome == GOING_ON
+    """Read the EventList.
+
+    The reason of a failure does not depend on the order of the fields: a list that is malformed
+    anywhere is that before all, then over the limit of option bytes, then over that of events.
+    """
+    if events.content.end - events.content.at > INT32_MAX:
+        return fail(progress, MALFORMED)
+    if read_fields(events, progress):
+        apply_options(events)
+        # Without memory for the faults only the outcome says that there was one.
+        return progress.outcome == GOING_ON
+    if progress.outcome != NO_MEMORY and progress.outcome != CANCELLED:
+        find_reason(events, progress)
+    return False
 
 
-cdef inline bint count_events(Events *events, Progress *progress) noexcept nogil:
-    """Count the events and the bytes of the options, before anything is stored for them."""
+cdef inline bint read_fields(Events *events, Progress *progress) noexcept nogil:
     cdef Reader reader = events.content
     cdef Reader event
     cdef const uint8_t *field
     cdef uint32_t tag
-    if reader.end - reader.at > INT32_MAX:
-        return fail(progress, MALFORMED)
-    events.count = 0
+    events.is_sorted = True
     while reader.at < reader.end:
         field = reader.at
         if not read_tag(&reader, &tag):
             return fail(progress, MALFORMED)
-        if tag == (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED):
-            if not read_delimited(&reader, &event):
-                return fail(progress, MALFORMED)
-            events.count += 1
-        elif not skip_value(&reader, tag, events.depth):
+        if unlikely(tag != (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED)):
+            if not read_other_field(events, &reader, field, tag, progress):
+                return False
+            continue
+        if not read_delimited(&reader, &event):
             return fail(progress, MALFORMED)
-        elif tag == (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
-            events.options_size += reader.at - field
-    if events.options_size > progress.budget.max_options_bytes:
-        return fail(progress, TOO_MANY_OPTION_BYTES)
-    if events.count > progress.budget.max_events:
-        return fail(progress, TOO_MANY_EVENTS)
+        if events.count % CHECK_EVERY == 0 and not not_cancelled(progress):
+            return False
+        if events.count == events.room and not make_event_room(events, reader.at, progress):
+            return False
+        if not read_event(events, event, events.count, progress):
+            return False
+        note_order(events, events.count, progress)
+        events.count += 1
     return True
 
 
-# Options
+cdef inline bint make_event_room(
+    Events *events, const uint8_t *read_until, Progress *progress
+) noexcept nogil:
+    """Make room for as many more events as the rest has if they are as large as those before."""
+    cdef uint64_t rest = events.content.end - read_until
+    cdef uint64_t more = rest * (events.count + 1) // (read_until - events.content.at)
+    cdef Interval *intervals
+    cdef uint32_t *first_assignment
+    if events.count >= progress.budget.max_events:
+        return fail(progress, TOO_MANY_EVENTS)
+    if events.count == 0:
+        more = min(more, <uint64_t>FIRST_ROOM)
+    events.room = min(events.room + 8 + events.count // 4 + more, progress.budget.max_events)
+    intervals = <Interval *>realloc(events.intervals, events.room * sizeof(Interval))
+    if intervals == NULL:
+        return fail(progress, NO_MEMORY)
+    events.intervals = intervals
+    if events.first_assignment != NULL:
+        first_assignment = <uint32_t *>realloc(
+            events.first_assignment, (events.room + 1) * sizeof(uint32_t)
+        )
+        if first_assignment == NULL:
+            return fail(progress, NO_MEMORY)
+        events.first_assignment = first_assignment
+    return True
 
 
-cdef inline bint read_options(Events *events, Reader *reader, Progress *progress) noexcept nogil:
+cdef inline bint read_other_field(
+    Events *events, Reader *reader, const uint8_t *field, uint32_t tag, Progress *progress
+) noexcept nogil:
+    """Read the options, or skip an unknown field; `field` is where its tag begins."""
     cdef Reader content
-    # The read cannot fail, but compilers do not know that and warn about an unset variable.
-    content.at = content.end = reader.at
-    read_delimited(reader, &content)
+    if tag != (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
+        return skip_value(reader, tag, events.depth) or fail(progress, MALFORMED)
+    if not read_delimited(reader, &content):
+        return fail(progress, MALFORMED)
+    events.options_size += reader.at - field
+    if events.options_size > progress.budget.max_options_bytes:
+        return fail(progress, TOO_MANY_OPTION_BYTES)
     if not events.may_have_options:
         events.has_late_options = True
         return True
     return merge_options(&events.options, content, events.depth - 1, progress)
+
+
+cdef inline void find_reason(Events *events, Progress *progress) noexcept nogil:
+    """Walk over all fields for the reason why a list fails; without any it stays as it is."""
+    cdef Reader reader = events.content
+    cdef Reader event
+    cdef const uint8_t *field
+    cdef uint32_t tag
+    events.count = events.options_size = 0
+    while reader.at < reader.end:
+        field = reader.at
+        if not read_tag(&reader, &tag):
+            fail(progress, MALFORMED)
+            return
+        if tag == (EVENT_LIST_EVENTS << 3 | LENGTH_DELIMITED):
+            if not read_delimited(&reader, &event):
+                fail(progress, MALFORMED)
+                return
+            events.count += 1
+        elif not skip_value(&reader, tag, events.depth):
+            fail(progress, MALFORMED)
+            return
+        elif tag == (EVENT_LIST_OPTIONS << 3 | LENGTH_DELIMITED):
+            events.options_size += reader.at - field
+    if events.options_size > progress.budget.max_options_bytes:
+        fail(progress, TOO_MANY_OPTION_BYTES)
+    elif events.count > progress.budget.max_events:
+        fail(progress, TOO_MANY_EVENTS)
+
+
+# Options
 
 
 cdef inline void apply_options(Events *events) noexcept nogil:
@@ -275,7 +323,7 @@ cdef inline bint read_resource(
     if resource.mark == position:
         return True
     if events.first_assignment == NULL:
-        events.first_assignment = <uint32_t *>calloc(events.count + 1, sizeof(uint32_t))
+        events.first_assignment = <uint32_t *>calloc(events.room + 1, sizeof(uint32_t))
     if events.first_assignment == NULL or not make_room(
         <void **>&events.assignments, events.assignment_count, sizeof(uint32_t)
     ):

@@ -37,6 +37,7 @@ cdef struct Events:
 
     Interval *intervals
     size_t count
+    size_t room
     bint is_sorted
     ResourceTable resources
     # The resources of each event: assignments[first_assignment[i]:first_assignment[i + 1]].
