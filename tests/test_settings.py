@@ -1,4 +1,4 @@
-"""Each setting is a flag and a variable; what is wrong with one is said in one line."""
+"""Each setting is a flag and an environment variable; errors are one line."""
 
 import click
 import pytest
@@ -10,7 +10,7 @@ from double_booked.settings import Settings
 
 
 def run(*arguments: str, **variables: str) -> Result:
-    """Runs a command that takes the settings and prints them."""
+    """Run a command that prints its settings."""
 
     @click.command()
     @settings_options(Settings)

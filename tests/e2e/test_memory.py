@@ -39,6 +39,6 @@ async def test_a_pod_survives_large_requests_and_slow_uploads(installed: Namespa
     # A feed counts against MAX_CONCURRENT_RPCS from its start, so fewer are used.
     for method, each in (("GetConflicts", 20), ("SweepConflicts", 18)):
         plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=55 * MIB, part=2 * MIB)
-        async with uploads(address, plan, connections=50, each=each) as made:
+        async with uploads(address, plan, connections=50, streams=each) as made:
             assert set(await until_still(address, made)) == {"OK"}
     assert container(installed)["restartCount"] == 0

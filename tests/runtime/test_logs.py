@@ -1,4 +1,4 @@
-"""Logs go to standard error, one line an event, as the settings say."""
+"""Logs go to standard error, one line per event, in the chosen level and format."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ except ZeroDivisionError:
 
 
 def lines(settings: Settings, program: str = PROGRAM) -> list[str]:
-    """The lines that a process logs to a pipe; it must print nothing else."""
+    """Return the lines that a process logs to a pipe, and check that it prints nothing else."""
     program = program.format(level=settings.log_level, form=settings.log_format)
     run = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Where a server listens, and what it says when it cannot."""
+"""Sockets to listen on, and the errors if that fails."""
 
 import errno
 import socket
@@ -12,16 +12,16 @@ from double_booked.runtime.address import Address
 
 
 def ports(listening: list[socket.socket]) -> set[int]:
-    return {each.getsockname()[1] for each in listening}
+    return {sock.getsockname()[1] for sock in listening}
 
 
 @pytest.fixture
 def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Any, ...]]]:
-    """What every host name resolves to."""
-    found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    yield found
-    found.clear()
+    """Return a list, which may be changed, that every host name resolves to."""
+    addresses: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    yield addresses
+    addresses.clear()
 
 
 def test_address_without_a_host_is_ipv4_and_ipv6_on_one_port() -> None:
@@ -47,14 +47,14 @@ def test_listen_retries_if_the_chosen_port_is_in_use_on_another_address(
         for host in ("127.0.0.1", "127.0.0.2")
     ]
     create = socket.create_server
-    refusals = [OSError(errno.EADDRINUSE, "taken")]
+    errors = [OSError(errno.EADDRINUSE, "taken")]
 
-    def create_once_taken(address: tuple[str, int], **options: Any) -> socket.socket:
-        if address[0] == "127.0.0.2" and refusals:
-            raise refusals.pop()
+    def create_once_in_use(address: tuple[str, int], **options: Any) -> socket.socket:
+        if address[0] == "127.0.0.2" and errors:
+            raise errors.pop()
         return create(address, **options)
 
-    monkeypatch.setattr(socket, "create_server", create_once_taken)
+    monkeypatch.setattr(socket, "create_server", create_once_in_use)
     listening = sockets.listen(Address("host", 0), "SETTING")
     assert len(listening) == 2
     assert len(ports(listening)) == 1
@@ -76,8 +76,8 @@ def test_listen_skips_an_address_of_another_machine_if_there_are_others(
 def test_listen_closes_its_sockets_if_a_further_address_is_in_use(
     resolver: list[tuple[Any, ...]],
 ) -> None:
-    with socket.create_server(("127.0.0.2", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.2", 0)) as occupied:
+        port = occupied.getsockname()[1]
         resolver += [
             (socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 0))
             for host in ("127.0.0.1", "127.0.0.2")

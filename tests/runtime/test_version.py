@@ -1,4 +1,4 @@
-"""What tells which version runs."""
+"""The version and the commit of the running program."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -37,7 +37,7 @@ def encrypted_key_pem() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a certificate and its key are."""
+    """Files of a certificate and its key."""
 
     certificate: Path
     key: Path
@@ -51,7 +51,7 @@ class Authority:
     key: ec.EllipticCurvePrivateKey = field(default_factory=new_key)
 
     def certificate(self, name: str, key: CertificateIssuerPrivateKeyTypes) -> bytes:
-        """A certificate of a key, or of this authority itself."""
+        """Return a certificate of `key`, which may be the authority's own key."""
         now = dt.datetime.now(dt.UTC)
         is_authority = key is self.key
         return (
@@ -63,7 +63,7 @@ class Authority:
             .not_valid_before(now - dt.timedelta(hours=1))
             .not_valid_after(now + dt.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            # From Python 3.13 on, callers insist on what RFC 5280 (section 4.2.1) requires.
+            # From Python 3.13 on, clients check what RFC 5280, section 4.2.1, requires.
             .add_extension(_key_usage(is_authority=is_authority), critical=True)
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
@@ -83,13 +83,13 @@ class Authority:
         )
 
     def pem(self) -> bytes:
-        """Its own certificate, to be trusted."""
+        """Return the authority's own certificate, to be trusted."""
         return self.certificate(self.name, self.key)
 
     def issue(
         self, folder: Path, name: str, key: CertificateIssuerPrivateKeyTypes | None = None
     ) -> Files:
-        """Writes tls.crt and tls.key, named as in a Secret of Kubernetes."""
+        """Write tls.crt and tls.key, named as in a Secret of Kubernetes."""
         folder.mkdir(exist_ok=True)
         files = Files(folder / "tls.crt", folder / "tls.key")
         key = key or new_key()

@@ -1,4 +1,4 @@
-"""Servers to test, over real sockets."""
+"""Servers under test, with real sockets."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ QUICK: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server that serves, and a channel to it."""
+    """A running server, and a channel to it."""
 
     server: Server
     channel: grpc.aio.Channel
@@ -45,7 +45,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Served]]
 
 @asynccontextmanager
 async def serve(engine: Engine = kernel.get_conflicts, **settings: Any) -> AsyncIterator[Served]:
-    """Serves inside the block, with these settings."""
+    """Run a server with these settings inside the block."""
     async with (
         Server(Settings(**QUICK | settings), engine) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
@@ -55,14 +55,14 @@ async def serve(engine: Engine = kernel.get_conflicts, **settings: Any) -> Async
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
-    """A server as it ships, but on free ports, and quick to stop."""
-    async with serve() as each:
-        yield each
+    """Return a server with default settings, but on free ports and without a drain delay."""
+    async with serve() as running:
+        yield running
 
 
 @dataclass(frozen=True, slots=True)
-class HeldEngine:
-    """The kernel, which waits until it is released."""
+class BlockedEngine:
+    """The kernel, which waits until `release` is set before it answers."""
 
     started: ThreadEvent
     release: ThreadEvent
@@ -74,22 +74,22 @@ class HeldEngine:
 
 
 @pytest.fixture
-def held() -> Iterator[HeldEngine]:
-    engine = HeldEngine(ThreadEvent(), ThreadEvent())
+def blocked() -> Iterator[BlockedEngine]:
+    engine = BlockedEngine(ThreadEvent(), ThreadEvent())
     yield engine
     engine.release.set()
 
 
-async def started(held: HeldEngine) -> None:
-    assert await asyncio.to_thread(held.started.wait, 10)
+async def started(engine: BlockedEngine) -> None:
+    assert await asyncio.to_thread(engine.started.wait, 10)
 
 
 @pytest.fixture
 def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Reads what was logged, as JSON."""
-    written = StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
+    """Return a function that returns the log entries so far, parsed from JSON."""
+    stderr = StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     logs.configure("info", "json")
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    yield lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
     structlog.reset_defaults()
     logging.basicConfig(force=True)

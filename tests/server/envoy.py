@@ -1,4 +1,4 @@
-"""A real Envoy in front of servers: HTTP/2 on both sides, and active gRPC health checks."""
+"""A real Envoy in front of servers: HTTP/2 on both sides, with active gRPC health checks."""
 
 import json
 import subprocess
@@ -22,13 +22,13 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 
 @dataclass(frozen=True, slots=True)
 class Envoy:
-    """A proxy that runs; its own answers come from the admin port."""
+    """A running proxy, with the addresses for calls and for its admin interface."""
 
     address: str
     admin: str
 
     def healthy(self) -> set[int]:
-        """The ports of the servers that it sends calls to."""
+        """Return the ports of the servers that it considers healthy."""
         with urlopen(f"{self.admin}/clusters?format=json", timeout=SECONDS) as answer:  # noqa: S310
             [cluster] = json.load(answer)["cluster_statuses"]
         return {
@@ -39,7 +39,7 @@ class Envoy:
         }
 
     def until_healthy(self, ports: set[int]) -> None:
-        """Waits until it sends calls to these servers and no others."""
+        """Wait until exactly these servers are healthy."""
         wait_until(
             lambda: self.healthy() == ports,
             f"{ports} are healthy",
@@ -50,9 +50,9 @@ class Envoy:
 
 @contextmanager
 def envoy(servers: Sequence[int], folder: Path) -> Iterator[Envoy]:
-    """Runs Envoy in front of the servers on these ports of loopback."""
+    """Run Envoy in front of the servers on these loopback ports."""
     port, admin = free_port(), folder / "admin"
-    hosts = [("127.0.0.1", each) for each in servers]
+    hosts = [("127.0.0.1", server_port) for server_port in servers]
     config = json.dumps(
         configuration(("127.0.0.1", port), cluster(hosts, "STATIC", CHECK_INTERVAL))
     )
@@ -74,7 +74,7 @@ def _content(file: Path) -> str:
 
 
 def configuration(listener: Address, servers: dict[str, Any]) -> dict[str, Any]:
-    """What Envoy is told, of where it listens and of a cluster (envoyproxy.io, v3 API)."""
+    """Return Envoy's configuration for a listener and a cluster (envoyproxy.io, v3 API)."""
     return {
         "admin": {"address": _address("127.0.0.1", 0)},
         "static_resources": {
@@ -90,7 +90,7 @@ def _address(host: str, port: int) -> dict[str, Any]:
 
 def _filters() -> dict[str, Any]:
     router = {"@type": f"{_TYPES}.filters.http.router.v3.Router"}
-    # A call that reached no server may go to another; one that did is never sent twice.
+    # A call that reached no server may go to another; one that reached a server is never retried.
     retries = {
         "retry_on": "connect-failure,refused-stream",
         "num_retries": 3,
@@ -128,8 +128,8 @@ def _filters() -> dict[str, Any]:
 
 
 def cluster(servers: Sequence[Address], discovery: str, check_interval: str) -> dict[str, Any]:
-    """Servers, found by a discovery type of Envoy's, and asked for their health."""
-    endpoints = [{"endpoint": {"address": _address(*each)}} for each in servers]
+    """Return the cluster of servers, with Envoy's discovery type and health checks."""
+    endpoints = [{"endpoint": {"address": _address(*server)}} for server in servers]
     protocol = f"{_TYPES}.upstreams.http.v3.HttpProtocolOptions"
     return {
         "name": "double-booked",
@@ -144,19 +144,19 @@ def cluster(servers: Sequence[Address], discovery: str, check_interval: str) -> 
                 "explicit_http_config": {"http2_protocol_options": {}},
             }
         },
-        # By default, three calls at most may look for another server at a time.
+        # By default, at most three calls may be retried at a time.
         "circuit_breakers": {"thresholds": [{"max_retries": 1_000}]},
         "common_lb_config": {
-            # It never falls back on servers that are not healthy.
+            # Never fall back to unhealthy servers.
             "healthy_panic_threshold": {"value": 0},
-            # By default, what a health check finds may wait a second until calls heed it.
+            # By default, results of health checks may take a second to apply.
             "update_merge_window": "0s",
         },
         "health_checks": [
             {
                 "timeout": "2s",
                 "interval": check_interval,
-                # By default, servers without calls are asked once a minute.
+                # By default, servers without calls are checked once a minute.
                 "no_traffic_interval": check_interval,
                 "unhealthy_threshold": 1,
                 "healthy_threshold": 1,

@@ -1,4 +1,4 @@
-"""Steady load from several clients, each call with an id of its own."""
+"""Steady load from several clients, with a request id per call."""
 
 import itertools
 import threading
@@ -20,7 +20,7 @@ _SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A call that ended."""
+    """An ended call."""
 
     request_id: str
     code: grpc.StatusCode
@@ -29,17 +29,17 @@ class Ended:
 
 @dataclass(slots=True)
 class Load:
-    """What came of the calls so far."""
+    """Results of the calls so far."""
 
     ended: list[Ended] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def failed(self) -> list[Ended]:
-        """The calls that were not answered."""
+        """Return the calls that did not end with OK."""
         return [call for call in self.ended if call.code is not grpc.StatusCode.OK]
 
     def until_more(self, calls: int) -> None:
-        """Waits until so many more have ended."""
+        """Wait until `calls` more calls have ended."""
         target = len(self.ended) + calls
         wait_until(
             lambda: len(self.ended) >= target,
@@ -49,7 +49,7 @@ class Load:
         )
 
     def run(self, client: int, channel: grpc.Channel) -> None:
-        """Calls, one after the other, until it is told to stop."""
+        """Make one call after the other until `stop` is called."""
         service = ConflictServiceStub(channel)
         for number in itertools.count():
             if self._stop.is_set():
@@ -65,13 +65,13 @@ class Load:
         return Ended(request_id, grpc.StatusCode.OK, "")
 
     def stop(self) -> None:
-        """Has the clients end after the call that each is in."""
+        """Make each client stop after its current call."""
         self._stop.set()
 
 
 @contextmanager
 def load(address: str) -> Iterator[Load]:
-    """Keeps several clients calling, each over a connection of its own."""
+    """Keep several clients calling inside the block, each over its own connection."""
     running = Load()
     with ExitStack() as stack:
         channels = [stack.enter_context(_connect(address)) for _ in range(CLIENTS)]
@@ -93,6 +93,6 @@ def load(address: str) -> Iterator[Load]:
 def _connect(address: str) -> grpc.Channel:
     return grpc.insecure_channel(
         address,
-        # Else retries of gRPC's own would hide what the test looks for.
+        # Without gRPC's own retries, which would hide failures.
         [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)],
     )

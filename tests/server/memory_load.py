@@ -1,4 +1,4 @@
-"""Large calls and small ones at the same time, each over a connection of its own."""
+"""Large and small calls at the same time, each over its own connection."""
 
 import asyncio
 from collections import Counter
@@ -14,20 +14,20 @@ _SECONDS = 60.0
 
 
 def overlapping(events: int) -> EventList:
-    """Return a list that is one group, so that its answer is as large as it."""
-    made = EventList()
+    """Return a list whose events form one group, so that the answer has the same size."""
+    request = EventList()
     for number in range(events):
-        event = made.events.add(title="x" * 80)
+        event = request.events.add(title="x" * 80)
         event.start.seconds = number
         event.end.seconds = events
-    return made
+    return request
 
 
 SMALL = overlapping(10)
 
 
 async def ask(address: str, request: EventList) -> str:
-    """Return the code of a call, with the details of a refusal."""
+    """Return the code of a call, with the details if it failed."""
     async with grpc.aio.insecure_channel(address, _UNLIMITED) as channel:
         try:
             answer = await ConflictServiceStub(channel).GetConflicts(request, timeout=_SECONDS)
@@ -38,7 +38,7 @@ async def ask(address: str, request: EventList) -> str:
 
 
 async def ask_often(address: str, until: asyncio.Event) -> Counter[str]:
-    """Make small calls one after the other; return their codes."""
+    """Make small calls one after the other until an event is set; return their codes."""
     codes: Counter[str] = Counter()
     while not until.is_set():
         codes[await ask(address, SMALL)] += 1
@@ -46,19 +46,19 @@ async def ask_often(address: str, until: asyncio.Event) -> Counter[str]:
 
 
 async def ask_at_once(address: str, requests: list[EventList]) -> tuple[Counter[str], Counter[str]]:
-    """Make large calls at once; return their codes, and those of small calls meanwhile."""
+    """Make large calls at once; return their codes, and those of concurrent small calls."""
     done = asyncio.Event()
     small = asyncio.create_task(ask_often(address, done))
-    codes = Counter(await asyncio.gather(*(ask(address, each) for each in requests)))
+    codes = Counter(await asyncio.gather(*(ask(address, request) for request in requests)))
     done.set()
     return codes, await small
 
 
-async def until_still(address: str, made: Uploads) -> Counter[str]:
-    """Wait until uploads send nothing more; return the codes of small calls meanwhile."""
+async def until_still(address: str, running: Uploads) -> Counter[str]:
+    """Wait until uploads send no more bytes; return the codes of concurrent small calls."""
     codes: Counter[str] = Counter()
     sent = -1
-    while made.sent != sent:
-        sent = made.sent
+    while running.sent != sent:
+        sent = running.sent
         codes.update([await ask(address, SMALL) for _ in range(20)])
     return codes

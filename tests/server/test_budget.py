@@ -1,4 +1,4 @@
-"""How much may be under way is bounded, whatever order its parts come and end in."""
+"""Calls and bytes in flight stay within their limits."""
 
 import pytest
 

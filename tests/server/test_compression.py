@@ -1,4 +1,4 @@
-"""Compressed messages are as good as others, and no larger."""
+"""Compressed messages are answered like others, within the same limits."""
 
 import gzip
 import zlib
@@ -36,9 +36,9 @@ async def test_feed_of_compressed_messages_is_answered(
     served: Served, encoding: grpc.Compression
 ) -> None:
     sizes = []
-    made = EventList(events=[PAIR.events[0]] * 10_000)
+    message = EventList(events=[PAIR.events[0]] * 10_000)
     call = ConflictServiceStub(served.channel).SweepConflicts(
-        iter([made, made]), compression=encoding
+        iter([message, message]), compression=encoding
     )
     async for answer in call:
         sizes += [len(group.conflict_group) for group in answer.conflicts]
@@ -80,19 +80,19 @@ def test_decompressed_size_is_exact_for_gzip_and_a_bound_for_zlib() -> None:
 
 
 def test_message_with_a_false_size_is_refused() -> None:
-    liar = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
+    forged = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
     with pytest.raises(RefusalError, match="more than 10 bytes"):
-        compression.decompress_to(liar, compression.decompressed_size(liar, 10**6))
+        compression.decompress_to(forged, compression.decompressed_size(forged, 10**6))
 
 
 @FORMATS
 def test_broken_message_is_refused(compress: type[bytes]) -> None:
-    whole = compress(TEXT)
+    message = compress(TEXT)
     for broken in (
-        whole[:-5],
-        whole[:2],
-        whole + b"more",
-        whole[:3] + b"?" + whole[4:-4] + b"????",
+        message[:-5],
+        message[:2],
+        message + b"more",
+        message[:3] + b"?" + message[4:-4] + b"????",
     ):
         with pytest.raises(RefusalError, match="cannot be decompressed"):
             compression.decompress_to(broken, len(TEXT))

@@ -1,4 +1,4 @@
-"""What the server does with connections that are old, silent or a nuisance."""
+"""Connections that are old, silent or abusive."""
 
 import asyncio
 import re
@@ -47,7 +47,7 @@ async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
 
 
 async def goaway(reader: asyncio.StreamReader) -> int:
-    """Reads up to the frame that tells to go away; returns its error code."""
+    """Read up to a GOAWAY frame, and return its error code."""
     async with asyncio.timeout(10):
         while True:
             head = await reader.readexactly(9)
@@ -80,7 +80,7 @@ async def test_client_that_pings_too_often_gets_enhance_your_calm() -> None:
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """As many open files as the machine allows, for a thousand connections with two ends."""
+    """Raise the limit of open files, for a thousand connections with two ends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
@@ -102,7 +102,7 @@ async def test_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def at_end(reader: asyncio.StreamReader) -> bool:
-    """Reads all that comes; whether the server closed the connection."""
+    """Read everything, and return whether the server closed the connection."""
     await reader.read()
     return reader.at_eof()
 
@@ -129,14 +129,14 @@ async def test_every_call_of_a_burst_is_answered_or_refused_and_counted() -> Non
         codes = Counter(await asyncio.gather(*(ask(stub) for _ in range(5000))))
         assert codes.keys() <= {"OK", "RESOURCE_EXHAUSTED"}
         async with asyncio.timeout(5):
-            # A call's end is noted just after its answer is sent.
+            # The end of a call is recorded just after its answer is sent.
             while await counted(session, served, "handled_total", "GetConflicts") < 5000:
                 await asyncio.sleep(0)
         assert await counted(session, served, "handled_total", "GetConflicts") == 5000
 
 
 async def counted(session: aiohttp.ClientSession, served: Served, what: str, method: str) -> float:
-    """The sum of a counter over all codes of a method."""
+    """Return the sum of a counter over all codes of a method."""
     async with session.get(f"{served.http}/metrics") as answer:
         text = await answer.text()
     samples = rf'grpc_server_{what}{{.*grpc_method="{method}".*}} (\S+)'
@@ -189,7 +189,7 @@ def test_connections_leave_open_files_for_probes() -> None:
             silent = socket.create_connection(("127.0.0.1", server.grpc_port))
             stack.enter_context(silent)
         silent.settimeout(10)
-        assert silent.recv(1) == b"", "one too many is closed"
+        assert silent.recv(1) == b"", "a connection over the limit is closed"
         assert readyz(server.http_port) == 200
         files = list(Path(f"/proc/{server.popen.pid}/fd").iterdir())
         assert len(files) < 500 - probes.MAX_CONNECTIONS

@@ -1,4 +1,4 @@
-"""gRPC's core: its events go to tags, and no failure of a tag or of a batch goes further."""
+"""gRPC's core passes events to tags; an error of a tag or batch affects only its call."""
 
 import ast
 import subprocess
@@ -43,13 +43,13 @@ def test_only_core_imports_the_cython_layer_of_grpcio() -> None:
 
 
 def imported_names(path: Path) -> list[str]:
-    found = []
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
-            found += [f"{node.module}.{each.name}" for each in node.names]
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            found += [each.name for each in node.names]
-    return found
+            names += [alias.name for alias in node.names]
+    return names
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_incompatible_grpcio_is_reported_in_one_line(change: str, missing: str) 
 
 
 class Answering:
-    """Answers calls with what a function does, and keeps the errors."""
+    """Handles calls with a function, and keeps the errors."""
 
     def __init__(self, core: Core, begin: Callable[["Answering", Any], None]) -> None:
         self.core = core
@@ -90,9 +90,9 @@ class Answering:
         self.core.start_batch(event.call, operations, self.ignore)
 
     def ignore(self, _event: CoreEvent) -> None:
-        """Take no notice."""
+        """Ignore the event."""
 
-    def burst(self, _event: CoreEvent) -> None:
+    def raise_error(self, _event: CoreEvent) -> None:
         raise LookupError("the tag's")
 
     def fail(self, error: Exception) -> None:
@@ -104,7 +104,7 @@ class Answering:
 async def answering(
     begin: Callable[[Answering, Any], None], errors: list[Exception]
 ) -> AsyncIterator[tuple[Answering, grpc.aio.UnaryUnaryMultiCallable]]:
-    """A server of one method; `errors` gets those that belong to no call."""
+    """Run a server with one method; `errors` gets the errors that belong to no call."""
     core = Core([("grpc.so_reuseport", 0)], errors.append)
     answers = Answering(core, begin)
     core.on_calls(METHOD, answers.begin)
@@ -137,12 +137,12 @@ async def test_call_that_fails_to_start_ends_with_internal_and_the_next_is_answe
 
 
 async def test_error_in_a_tag_fails_only_its_owner() -> None:
-    def answer_and_burst(answers: Answering, event: CoreEvent) -> None:
+    def answer_and_raise(answers: Answering, event: CoreEvent) -> None:
         operations = (HEADERS, SendMessage(b"yes", 0), STATUS_OK)
-        answers.core.start_batch(event.call, operations, answers.burst)
+        answers.core.start_batch(event.call, operations, answers.raise_error)
 
     errors: list[Exception] = []
-    async with answering(answer_and_burst, errors) as (answers, call):
+    async with answering(answer_and_raise, errors) as (answers, call):
         assert [await call(b"") for _ in range(3)] == 3 * [b"yes"]
     assert [str(error) for error in answers.errors] == 3 * ["the tag's"]
     assert errors == []
@@ -163,13 +163,13 @@ async def test_rejected_batch_raises_batch_error() -> None:
 
 
 async def test_stopped_core_ignores_batches_and_cancellations() -> None:
-    """A batch on a queue that is shut down would abort the process."""
+    """A batch on a queue that is shut down aborts the process."""
     errors: list[Exception] = []
     async with answering(Answering.answer, errors) as (answers, call):
         await call(b"")
-    [begun] = answers.calls
-    answers.core.start_batch(begun, (HEADERS, STATUS_OK), answers.ignore)
-    answers.core.cancel(begun, grpc.StatusCode.UNAVAILABLE, "")
+    [call_of_core] = answers.calls
+    answers.core.start_batch(call_of_core, (HEADERS, STATUS_OK), answers.ignore)
+    answers.core.cancel(call_of_core, grpc.StatusCode.UNAVAILABLE, "")
     answers.core.cancel_all_calls()
 
 

@@ -1,4 +1,4 @@
-"""What a caller is told of an invalid request."""
+"""The status of an invalid request."""
 
 from google.rpc.code_pb2 import INVALID_ARGUMENT
 from google.rpc.error_details_pb2 import BadRequest
@@ -11,7 +11,7 @@ from double_booked.server.errors import MAX_MESSAGE_BYTES, MAX_STATUS_BYTES, inv
 def violations(status: Status) -> list[tuple[str, str]]:
     bad_request = BadRequest()
     assert status.details[0].Unpack(bad_request)
-    return [(each.field, each.description) for each in bad_request.field_violations]
+    return [(item.field, item.description) for item in bad_request.field_violations]
 
 
 def test_status_lists_the_faults_in_order() -> None:
@@ -26,9 +26,9 @@ def test_status_lists_as_many_faults_as_its_size_allows() -> None:
     faults = [Violation(f"events[{number}].start", "x" * 90) for number in range(100)]
     status = invalid_argument(InvalidRequestError(faults, 5000))
     assert status.ByteSize() <= MAX_STATUS_BYTES
-    named = violations(status)
-    assert named == [(each.field, each.description) for each in faults[: len(named)]]
-    assert status.ByteSize() + 130 > MAX_STATUS_BYTES, "one more would have been too many"
+    listed = violations(status)
+    assert listed == [(fault.field, fault.description) for fault in faults[: len(listed)]]
+    assert status.ByteSize() + 130 > MAX_STATUS_BYTES, "one more would exceed the limit"
 
 
 def test_status_message_is_short_and_ascii() -> None:

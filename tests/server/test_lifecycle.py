@@ -1,4 +1,4 @@
-"""How the server starts, drains and stops, as a process too."""
+"""The server starts, drains and stops, also as a process."""
 
 import asyncio
 import json
@@ -17,20 +17,20 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from ports import silent_port
-from server.conftest import HeldEngine, serve, started
+from server.conftest import BlockedEngine, serve, started
 from server.test_service import LARGE, PAIR
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A server in a process of its own, and where it listens."""
+    """A server in its own process, and the ports it listens on."""
 
     popen: subprocess.Popen[str]
     grpc_port: int
     http_port: int
 
     def next_log(self, event: str) -> dict[str, object]:
-        """Reads the log up to a line of this event."""
+        """Read the log up to an event, and return its entry."""
         assert self.popen.stderr
         for line in self.popen.stderr:
             entry: dict[str, object] = json.loads(line)
@@ -40,7 +40,7 @@ class Process:
 
 
 def command(launcher: str = "exec", **settings: str) -> subprocess.Popen[str]:
-    """Starts the server by a line of a shell, which ends with "exec"."""
+    """Start the server with a shell command that ends with "exec"."""
     quick = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0", "DRAIN_DELAY": "0"}
     return subprocess.Popen(
         ["/bin/sh", "-c", f'{launcher} "$0" -m double_booked serve', sys.executable],
@@ -62,7 +62,7 @@ def process(launcher: str = "exec", **settings: str) -> Iterator[Process]:
 
 
 def refusal(**settings: str) -> tuple[int, str]:
-    """The exit code and standard error of a server that cannot start."""
+    """Return the exit code and standard error of a server that cannot start."""
     with command(**settings) as popen:
         _, error = popen.communicate(timeout=20)
     return popen.returncode, error
@@ -89,7 +89,7 @@ def test_server_reports_not_ready_and_serves_during_the_drain_delay() -> None:
         assert readyz(server.http_port) == 503
         assert len(ConflictServiceStub(channel).GetConflicts(PAIR).conflicts) == 1
         server.popen.send_signal(signal.SIGTERM)
-        assert server.popen.wait(10) == 128 + signal.SIGTERM, "the second signal ends it at once"
+        assert server.popen.wait(10) == 128 + signal.SIGTERM, "the second signal exits immediately"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -105,19 +105,19 @@ def test_stop_signal_ends_the_process_while_a_watch_is_open(number: signal.Signa
         assert server.popen.wait(10) == 0
 
 
-async def test_open_call_finishes_within_the_grace_period(held: HeldEngine) -> None:
-    async with serve(held, shutdown_grace=20.0) as served:
+async def test_open_call_finishes_within_the_grace_period(blocked: BlockedEngine) -> None:
+    async with serve(blocked, shutdown_grace=20.0) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
-        await started(held)
+        await started(blocked)
         stop = asyncio.create_task(served.server.stop())
         await until_refused(served.channel)
-        held.release.set()
+        blocked.release.set()
         assert len((await call).conflicts) == 2
         await stop
 
 
 async def until_refused(channel: grpc.aio.Channel) -> None:
-    """Waits until the server takes no new calls."""
+    """Wait until the server refuses new calls."""
     async with asyncio.timeout(10):
         while True:
             try:
@@ -126,14 +126,16 @@ async def until_refused(channel: grpc.aio.Channel) -> None:
                 return
 
 
-async def test_call_longer_than_the_grace_period_ends_with_unavailable(held: HeldEngine) -> None:
-    async with serve(held, shutdown_grace=0.05) as served:
+async def test_call_longer_than_the_grace_period_ends_with_unavailable(
+    blocked: BlockedEngine,
+) -> None:
+    async with serve(blocked, shutdown_grace=0.05) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
-        await started(held)
+        await started(blocked)
         await served.server.stop()
-        with pytest.raises(grpc.aio.AioRpcError) as cut_off:
+        with pytest.raises(grpc.aio.AioRpcError) as aborted:
             await call
-    assert cut_off.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert aborted.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 @contextmanager
@@ -142,13 +144,13 @@ def port_of_another_double_booked() -> Iterator[int]:
         yield other.grpc_port
 
 
-@pytest.mark.parametrize("taken", [silent_port, port_of_another_double_booked])
+@pytest.mark.parametrize("occupied_port", [silent_port, port_of_another_double_booked])
 @pytest.mark.parametrize("setting", ["SERVICE_HOST", "HEALTH_CHECK_HOST"])
 def test_port_in_use_is_reported_in_one_line(
-    taken: Callable[[], AbstractContextManager[int]],
+    occupied_port: Callable[[], AbstractContextManager[int]],
     setting: str,
 ) -> None:
-    with taken() as port:
+    with occupied_port() as port:
         code, error = refusal(**{setting: f"127.0.0.1:{port}"})
     assert code == 1
     assert error == (

@@ -1,4 +1,4 @@
-"""How much memory the process may use, how much it uses, and what follows for requests."""
+"""The memory that the process may use, the memory that it uses, and the limits of requests."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ NO_LIMIT_V1 = "9223372036854771712"
 
 
 def system(root: Path, cgroup: str, **limits: str) -> Path:
-    """Makes a tree with /proc/self/cgroup and files below /sys/fs/cgroup."""
+    """Create a tree with /proc/self/cgroup and files below /sys/fs/cgroup."""
     contents = {"proc/self/cgroup": cgroup}
     contents |= {f"sys/fs/cgroup/{path}": text for path, text in limits.items()}
     for path, text in contents.items():
@@ -124,7 +124,7 @@ print(*before, *during, *figures())
 
 
 def test_used_bytes_count_allocated_and_not_freed_memory() -> None:
-    """In a process of its own, as other tests leave threads that free memory meanwhile."""
+    """In its own process, because threads of other tests free memory meanwhile."""
     shown = subprocess.run([sys.executable, "-c", ALLOCATE], check=True, capture_output=True)
     used, resident, more_used, more_resident, used_after, _ = map(int, shown.stdout.split())
     assert more_used >= used + 50 * MIB
@@ -133,7 +133,7 @@ def test_used_bytes_count_allocated_and_not_freed_memory() -> None:
 
 
 def test_release_free_memory_returns_it_to_the_system() -> None:
-    # Small pieces, of which malloc keeps the pages until it is asked.
+    # Small pieces, whose pages malloc keeps until it must release them.
     pieces = [b"\x01" * 8192 for _ in range(10_000)]
     last = b"\x01" * 8192
     del pieces

@@ -28,19 +28,19 @@ MIB = 1024 * 1024
 MAX_MESSAGE = 16 * MIB
 IN_FLIGHT = 64 * MIB
 BOUND = Bounds.compute(IN_FLIGHT, MAX_MESSAGE, 1024 * MIB).process_bytes
-"""What the docs say that the process needs at most: 448 MiB."""
+"""Maximum memory of the process according to the docs: 448 MiB."""
 
 LIMITS = {"MAX_MESSAGE_BYTES": str(MAX_MESSAGE), "MAX_BYTES_IN_FLIGHT": str(IN_FLIGHT)}
 UPLOADS = 500
 
 
 def address(server: Process) -> str:
-    """Where it is called."""
+    """Return the address of a server."""
     return f"127.0.0.1:{server.grpc_port}"
 
 
 def peak_bytes(server: Process) -> int:
-    """The most memory that was resident at once."""
+    """Return the peak resident memory in bytes."""
     status = Path(f"/proc/{server.popen.pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
@@ -57,8 +57,8 @@ async def test_many_large_requests_are_partly_refused_and_small_calls_are_answer
         assert peak_bytes(server) < BOUND
     assert codes["OK"] >= IN_FLIGHT // size // 2, codes
     refused = set(codes) - {"OK"}
-    assert all(each.startswith("RESOURCE_EXHAUSTED") for each in refused), codes
-    assert all("MAX_BYTES_IN_FLIGHT" in each for each in refused), codes
+    assert all(status.startswith("RESOURCE_EXHAUSTED") for status in refused), codes
+    assert all("MAX_BYTES_IN_FLIGHT" in status for status in refused), codes
 
 
 @pytest.mark.parametrize("method", ["GetConflicts", "SweepConflicts"])
@@ -68,9 +68,11 @@ async def test_slow_uploads_take_bounded_memory_and_small_calls_are_answered(
 ) -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=15 * MIB, part=MIB)
     with process(LOG_CALLS="none", **LIMITS) as server:
-        each = UPLOADS // connections
-        async with uploads(address(server), plan, connections=connections, each=each) as made:
-            assert set(await until_still(address(server), made)) == {"OK"}
+        streams = UPLOADS // connections
+        async with uploads(
+            address(server), plan, connections=connections, streams=streams
+        ) as running:
+            assert set(await until_still(address(server), running)) == {"OK"}
             assert peak_bytes(server) < BOUND
 
 
@@ -78,14 +80,14 @@ async def test_few_slow_uploads_are_not_aborted() -> None:
     plan = Plan(f"/{CONFLICT_SERVICE}/GetConflicts", size=15 * MIB, part=14 * MIB)
     with process(LOG_CALLS="none", **LIMITS) as server:
         few = IN_FLIGHT // MAX_MESSAGE
-        async with uploads(address(server), plan, connections=few, each=1) as made:
-            assert set(await until_still(address(server), made)) == {"OK"}
-            assert made.sent >= few * plan.part
-            assert made.ended == 0
+        async with uploads(address(server), plan, connections=few, streams=1) as running:
+            assert set(await until_still(address(server), running)) == {"OK"}
+            assert running.sent >= few * plan.part
+            assert running.ended == 0
 
 
 async def failed_calls(server: Process) -> float:
-    """How many calls of GetConflicts have not ended with OK."""
+    """Return how many calls of GetConflicts have not ended with OK."""
     url = f"http://127.0.0.1:{server.http_port}/metrics"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         text = await answer.text()
@@ -103,9 +105,9 @@ async def test_many_compressed_messages_take_bounded_memory() -> None:
         done = asyncio.Event()
         small = asyncio.create_task(ask_often(address(server), done))
         for _ in range(60):
-            made = socket.create_connection(("127.0.0.1", server.grpc_port))
-            stack.enter_context(made)
-            made.sendall(call)
+            connection = socket.create_connection(("127.0.0.1", server.grpc_port))
+            stack.enter_context(connection)
+            connection.sendall(call)
         async with asyncio.timeout(30):
             while await failed_calls(server) < 60:
                 await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What Prometheus reads of calls: every series from the start, and sums that are right."""
+"""Metrics of calls: every series exists from the start, and the sums are correct."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ async def test_metrics_have_every_method_and_code_at_zero_from_the_start(served:
     handled = [
         sample for sample in await scraped(served) if sample.name == "grpc_server_handled_total"
     ]
-    methods = {(each.labels["grpc_service"], each.labels["grpc_method"]) for each in handled}
+    methods = {(sample.labels["grpc_service"], sample.labels["grpc_method"]) for sample in handled}
     assert methods == {
         ("Scheduling.ConflictService", "GetConflicts"),
         ("Scheduling.ConflictService", "StreamConflicts"),
@@ -36,7 +36,7 @@ async def test_metrics_have_every_method_and_code_at_zero_from_the_start(served:
         ("unknown", "unknown"),
     }
     assert len(handled) == len(methods) * len(grpc.StatusCode)
-    assert {each.value for each in handled} == {0}
+    assert {sample.value for sample in handled} == {0}
 
 
 def test_histogram_buckets_are_cumulative() -> None:
@@ -46,19 +46,21 @@ def test_histogram_buckets_are_cumulative() -> None:
         method.seconds.add(seconds)
     labels = (("grpc_method", "Method"), ("grpc_service", "some.Service"), ("grpc_type", "unary"))
     name = "grpc_server_handling_seconds"
-    found = samples(metrics)
+    exported = samples(metrics)
     buckets = {
-        bound: found[f"{name}_bucket", tuple(sorted((*labels, ("le", bound))))].value
+        bound: exported[f"{name}_bucket", tuple(sorted((*labels, ("le", bound))))].value
         for bound in ("0.005", "0.01", "2.5", "5.0", "10.0", "+Inf")
     }
     assert buckets == {"0.005": 1, "0.01": 2, "2.5": 2, "5.0": 3, "10.0": 3, "+Inf": 4}
-    assert found[f"{name}_count", labels].value == 4
-    assert found[f"{name}_sum", labels].value == 103.011
+    assert exported[f"{name}_count", labels].value == 4
+    assert exported[f"{name}_sum", labels].value == 103.011
 
 
 def test_value_with_a_trace_is_the_exemplar_of_its_bucket() -> None:
     metrics = Metrics()
     method = metrics.add_method("unary", "some.Service", "Method")
     method.seconds.add(0.02, trace_id="ab" * 16)
-    exemplars = [each.exemplar for each in samples(metrics).values() if each.exemplar]
-    assert [(each.labels, each.value) for each in exemplars] == [({"trace_id": "ab" * 16}, 0.02)]
+    exemplars = [sample.exemplar for sample in samples(metrics).values() if sample.exemplar]
+    assert [(exemplar.labels, exemplar.value) for exemplar in exemplars] == [
+        ({"trace_id": "ab" * 16}, 0.02)
+    ]

@@ -1,4 +1,4 @@
-"""Every call is counted, timed and logged, also one that is refused."""
+"""Every call is counted, timed and logged, also if it is refused."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ from double_booked.runtime import logs
 from double_booked.server import lifecycle
 from double_booked.server.metrics import Metrics
 from double_booked.server.observer import request_id
-from server.conftest import HeldEngine, Served, serve, started
+from server.conftest import BlockedEngine, Served, serve, started
 from server.test_service import LARGE, PAIR
 
 
 async def scraped(served: Served) -> list[Sample]:
-    """All samples of the server's metrics."""
+    """Return all samples of the server's metrics."""
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"{served.http}/metrics") as answer,
@@ -37,7 +37,7 @@ async def scraped(served: Served) -> list[Sample]:
 
 
 async def metric(served: Served, name: str, **labels: str) -> float:
-    """The value of a sample; 0 where there is none."""
+    """Return the value of a sample; 0 if it does not exist."""
     for sample in await scraped(served):
         if sample.name == name and labels.items() <= sample.labels.items():
             return sample.value
@@ -49,7 +49,7 @@ async def handled(served: Served, code: str, method: str = "GetConflicts") -> fl
 
 
 async def until_handled(served: Served, code: str, method: str = "GetConflicts") -> None:
-    """A call's end is noted just after its answer is sent."""
+    """Wait until a call is counted, which happens just after its answer is sent."""
     async with asyncio.timeout(5):
         while not await handled(served, code, method):
             await asyncio.sleep(0)
@@ -86,7 +86,7 @@ async def test_invalid_request_is_counted_as_invalid_argument(served: Served) ->
     assert await metric(served, "double_booked_events_total") == 0
 
 
-@pytest.mark.parametrize("request_message", [PAIR, LARGE], ids=["at once", "by a worker"])
+@pytest.mark.parametrize("request_message", [PAIR, LARGE], ids=["inline", "in a worker"])
 async def test_failed_allocation_ends_its_call_with_resource_exhausted(
     request_message: EventList,
 ) -> None:
@@ -117,20 +117,20 @@ async def test_unknown_methods_are_counted_under_one_name(served: Served) -> Non
 
 
 async def test_call_cancelled_by_its_client_is_counted_as_cancelled(
-    held: HeldEngine,
+    blocked: BlockedEngine,
 ) -> None:
-    async with serve(held) as served:
+    async with serve(blocked) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
-        await started(held)
+        await started(blocked)
         call.cancel()
         await until_handled(served, "CANCELLED")
-        held.release.set()
+        blocked.release.set()
 
 
 @pytest.fixture
-async def logged(log_lines: object) -> AsyncIterator[Served]:  # noqa: ARG001 - the order matters
-    async with serve() as each:
-        yield each
+async def logged(log_lines: object) -> AsyncIterator[Served]:  # noqa: ARG001 - it must exist before the server
+    async with serve() as running:
+        yield running
 
 
 async def test_log_line_of_a_call_has_no_text_of_events(log_lines: Any, logged: Served) -> None:
@@ -140,7 +140,7 @@ async def test_log_line_of_a_call_has_no_text_of_events(log_lines: Any, logged: 
     )
     await until_handled(logged, "OK")
     text = log_lines()
-    [line] = [each for each in text if each["event"] == "rpc"]
+    [line] = [entry for entry in text if entry["event"] == "rpc"]
     assert line["method"] == "/Scheduling.ConflictService/GetConflicts"
     assert line["code"] == "OK"
     assert 0 < line["duration"] < 5
@@ -162,32 +162,32 @@ async def test_log_of_an_error_has_no_text_of_events(log_lines: Any, logged: Ser
 
 
 def rpc_lines(log_lines: Any) -> list[dict[str, Any]]:
-    return [each for each in log_lines() if each["event"] == "rpc"]
+    return [entry for entry in log_lines() if entry["event"] == "rpc"]
 
 
 async def test_call_over_its_deadline_is_counted_and_logged_once(
     log_lines: Any,
-    held: HeldEngine,
+    blocked: BlockedEngine,
 ) -> None:
-    async with serve(held) as served:
+    async with serve(blocked) as served:
         with pytest.raises(grpc.aio.AioRpcError) as late:
             await ConflictServiceStub(served.channel).GetConflicts(LARGE, timeout=0.2)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await until_handled(served, "DEADLINE_EXCEEDED")
-        held.release.set()
+        blocked.release.set()
     assert [line["code"] for line in rpc_lines(log_lines)] == ["DEADLINE_EXCEEDED"]
 
 
 async def test_call_aborted_at_shutdown_is_counted_and_logged(
     log_lines: Any,
-    held: HeldEngine,
+    blocked: BlockedEngine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     metrics = Metrics()
     monkeypatch.setattr(lifecycle, "Metrics", lambda: metrics)
-    async with serve(held, shutdown_grace=0.05) as served:
+    async with serve(blocked, shutdown_grace=0.05) as served:
         call = ConflictServiceStub(served.channel).GetConflicts(LARGE)
-        await started(held)
+        await started(blocked)
         await served.server.stop()
         with pytest.raises(grpc.aio.AioRpcError):
             await call
@@ -198,8 +198,11 @@ async def test_call_aborted_at_shutdown_is_counted_and_logged(
     ]
     assert code == "UNAVAILABLE"
     assert [line["code"] for line in rpc_lines(log_lines)] == ["UNAVAILABLE"]
-    [told] = [each for each in log_lines() if each["event"] == "calls aborted"]
-    assert (told["calls"], told["methods"]) == (1, {"/Scheduling.ConflictService/GetConflicts": 1})
+    [entry] = [entry for entry in log_lines() if entry["event"] == "calls aborted"]
+    assert (entry["calls"], entry["methods"]) == (
+        1,
+        {"/Scheduling.ConflictService/GetConflicts": 1},
+    )
 
 
 async def test_call_of_an_unknown_method_is_logged_once(log_lines: Any, logged: Served) -> None:
@@ -238,10 +241,10 @@ class Disk(StringIO):
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
-    written = Disk()
-    monkeypatch.setattr(sys, "stderr", written)
+    stderr = Disk()
+    monkeypatch.setattr(sys, "stderr", stderr)
     logs.configure("info", "json")
-    yield written
+    yield stderr
     structlog.reset_defaults()
     logging.basicConfig(force=True)
 

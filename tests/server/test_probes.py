@@ -1,4 +1,4 @@
-"""What Kubernetes and Prometheus read."""
+"""The HTTP server for Kubernetes and Prometheus."""
 
 import asyncio
 import re
@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.runtime import probes
 from double_booked.runtime.probes import HttpServer
+from double_booked.server.core import Core
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
 from server.conftest import LOOPBACK, QUICK, Served
@@ -37,15 +38,17 @@ async def test_draining_server_is_alive_but_not_ready(served: Served) -> None:
     assert (await get(f"{served.http}/readyz"))[::2] == (503, "not ready\n")
 
 
-async def test_server_is_not_ready_before_it_accepts_calls() -> None:
+async def test_server_is_not_ready_before_it_accepts_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server(Settings(**QUICK))
-    server_has_to_wait, reached = asyncio.Event(), asyncio.Event()
+    may_continue, reached = asyncio.Event(), asyncio.Event()
 
-    async def wait() -> None:
+    async def wait(_core: Core) -> None:
         reached.set()
-        await server_has_to_wait.wait()
+        await may_continue.wait()
 
-    server._grpc.start = wait  # type: ignore[method-assign]  # noqa: SLF001 - held at the brink
+    monkeypatch.setattr(Core, "start", wait)
     starting = asyncio.create_task(server.start())
     await reached.wait()
     try:
@@ -53,7 +56,7 @@ async def test_server_is_not_ready_before_it_accepts_calls() -> None:
         assert (await get(f"{url}/healthz"))[0] == 200
         assert (await get(f"{url}/readyz"))[::2] == (503, "not ready\n")
     finally:
-        server_has_to_wait.set()
+        may_continue.set()
         await starting
         await server.stop()
 
@@ -68,7 +71,7 @@ async def test_metrics_are_in_the_openmetrics_format_if_accepted(served: Served)
 
 async def test_metrics_are_in_the_prometheus_text_format_by_default() -> None:
     registry = CollectorRegistry()
-    Counter("asked_total", "What for.", registry=registry).inc(3)
+    Counter("asked_total", "Questions asked.", registry=registry).inc(3)
     server = HttpServer(registry, lambda: True)
     await server.start(LOOPBACK)
     try:
@@ -88,7 +91,7 @@ HALF_A_REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-"
 
 
 async def answer_to(port: int, request: bytes) -> bytes:
-    """All that a connection answers before the server closes it."""
+    """Return everything that the server sends before it closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     try:

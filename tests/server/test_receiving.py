@@ -1,4 +1,4 @@
-"""Which calls are ended while memory is short."""
+"""The choice of the calls to abort while memory is short."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +10,13 @@ from double_booked.server.receiving import calls_to_abort
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """As much of a call as is looked at."""
+    """The part of a call that `calls_to_abort` reads."""
 
     receiving_since: float | None
 
 
-def ended(since: list[float | None], kept: int) -> list[float | None]:
-    calls: Any = [Receiving(each) for each in since]
+def aborted(since: list[float | None], kept: int) -> list[float | None]:
+    calls: Any = [Receiving(seconds) for seconds in since]
     return [call.receiving_since for call in calls_to_abort(calls, kept, now=100.0)]
 
 
@@ -30,9 +30,9 @@ def ended(since: list[float | None], kept: int) -> list[float | None]:
         ([99.95, 99.99], 0, []),
         ([], 0, []),
     ],
-    ids=["as many as may", "one more", "half of four", "others not", "small ones not", "none"],
+    ids=["at the limit", "one more", "half of four", "not receiving", "small messages", "no calls"],
 )
 def test_newer_half_of_the_excess_calls_is_aborted(
     since: list[float | None], kept: int, expected: list[float]
 ) -> None:
-    assert ended(since, kept) == expected
+    assert aborted(since, kept) == expected

@@ -1,4 +1,4 @@
-"""What a caller gets over a real connection."""
+"""Answers to calls over a real connection."""
 
 import asyncio
 import subprocess
@@ -37,20 +37,20 @@ service ConflictService { rpc GetConflicts(EventList) returns (ConflictList); }
 
 
 def event(name: str, start: int, end: int) -> Event:
-    made = Event(id=name)
-    made.start.seconds, made.end.seconds = start, end
-    return made
+    new = Event(id=name)
+    new.start.seconds, new.end.seconds = start, end
+    return new
 
 
 PAIR = EventList(events=[event("a", 10, 20), event("b", 15, 25), event("c", 25, 26)])
 
 LARGE = EventList(events=[*PAIR.events] * 4000)
-"""Large enough for a worker thread."""
+"""A request that goes to a worker thread."""
 
 
 async def test_get_conflicts_returns_the_groups_that_overlap(served: Served) -> None:
     answer = await ConflictServiceStub(served.channel).GetConflicts(PAIR)
-    assert [[each.id for each in group.conflict_group] for group in answer.conflicts] == [
+    assert [[member.id for member in group.conflict_group] for group in answer.conflicts] == [
         ["a", "b"]
     ]
 
@@ -61,7 +61,7 @@ async def test_empty_list_gets_an_empty_answer(served: Served) -> None:
 
 async def test_list_too_large_for_the_serving_thread_is_answered(served: Served) -> None:
     count = 20 * MAX_INLINE_BYTES // PAIR.ByteSize() // 20
-    many = EventList(events=[each for _ in range(count) for each in PAIR.events[:2]])
+    many = EventList(events=[*PAIR.events[:2]] * count)
     answer = await ConflictServiceStub(served.channel).GetConflicts(many)
     assert len(answer.conflicts[0].conflict_group) == 2 * count
 
@@ -81,7 +81,7 @@ async def test_client_of_the_original_contract_gets_correct_answers(
 
 
 def compile_original(folder: Path) -> dict[str, type[Message]]:
-    """The original's messages, in a pool that knows nothing else."""
+    """Return the messages of the original contract, in a descriptor pool of their own."""
     (folder / "original.proto").write_text(ORIGINAL)
     arguments = ["-I", folder, "--include_imports", f"--descriptor_set_out={folder}/set"]
     subprocess.run(
@@ -155,8 +155,8 @@ async def test_health_watch_reports_that_the_server_drains() -> None:
         watch = health.Watch(health_pb2.HealthCheckRequest())
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
         await served.server.drain()
-        fallen = await asyncio.wait_for(watch.read(), 5)
-        assert fallen.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        changed = await asyncio.wait_for(watch.read(), 5)
+        assert changed.status == health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 async def reflected(served: Served) -> set[str]:
@@ -173,7 +173,7 @@ async def test_reflection_lists_the_services(served: Served) -> None:
 async def test_reflection_can_be_turned_off() -> None:
     method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     async with serve(reflection=False) as served:
-        # Not as a stream: one that ends before grpc.aio has written to it is INTERNAL there.
+        # Not as a stream: grpc.aio reports INTERNAL for one that ends before it has written to it.
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await served.channel.unary_unary(method)(b"")
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

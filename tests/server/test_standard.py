@@ -1,4 +1,4 @@
-"""Health and reflection, whose streams last as long as their callers like, are bounded."""
+"""Streams of health and reflection are limited: they last as long as their clients want."""
 
 import asyncio
 import gc
@@ -46,5 +46,5 @@ async def test_watch_of_an_unknown_service_stays_open_and_is_forgotten_after_its
         await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(watch.read())), 0.2)
     watch.cancel()
     await until_handled(served, "CANCELLED", "Watch")
-    tables = [each for each in gc.get_objects() if isinstance(each, dict)]
+    tables = [candidate for candidate in gc.get_objects() if isinstance(candidate, dict)]
     assert not any("no such service" in table for table in tables)

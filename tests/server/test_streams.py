@@ -1,4 +1,4 @@
-"""The calls that stream, batches, options, and the limits of all calls."""
+"""Streaming calls, batches, options, and the limits of all calls."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,15 +15,15 @@ from double_booked.api.scheduling_pb2 import (
 )
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.sweep import CHUNK_BYTES
-from server.conftest import HeldEngine, Served, serve, started
+from server.conftest import BlockedEngine, Served, serve, started
 from server.test_observer import handled, metric, until_handled
 from server.test_service import LARGE, PAIR, event
 
 
 def padded(name: str, start: int, end: int) -> Event:
-    made = event(name, start, end)
-    made.description = "x" * 10_000
-    return made
+    large = event(name, start, end)
+    large.description = "x" * 10_000
+    return large
 
 
 async def test_stream_conflicts_sends_a_large_answer_in_small_messages(served: Served) -> None:
@@ -45,11 +45,11 @@ async def test_sweep_conflicts_answers_a_message_before_the_next_is_sent(served:
     call = ConflictServiceStub(served.channel).SweepConflicts()
     await call.write(PAIR)
     answer = await asyncio.wait_for(call.read(), 10)
-    assert [each.id for each in answer.conflicts[0].conflict_group] == ["a", "b"]
+    assert [member.id for member in answer.conflicts[0].conflict_group] == ["a", "b"]
     await call.write(EventList(events=[event("d", 25, 30)]))
     await call.done_writing()
     answer = await asyncio.wait_for(call.read(), 10)
-    assert [each.id for each in answer.conflicts[0].conflict_group] == ["c", "d"]
+    assert [member.id for member in answer.conflicts[0].conflict_group] == ["c", "d"]
     assert await call.read() is grpc.aio.EOF
 
 
@@ -136,17 +136,17 @@ async def test_gzip_bomb_is_refused_for_its_decompressed_size() -> None:
 
 
 async def test_concurrency_limit_refuses_calls_but_not_health_checks(
-    held: HeldEngine,
+    blocked: BlockedEngine,
 ) -> None:
-    async with serve(held, max_concurrent_rpcs=1) as served:
+    async with serve(blocked, max_concurrent_rpcs=1) as served:
         stub = ConflictServiceStub(served.channel)
         first = stub.GetConflicts(LARGE)
-        await started(held)
+        await started(blocked)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await stub.BatchGetConflicts(BatchGetConflictsRequest())
         assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert "MAX_CONCURRENT_RPCS = 1" in refused.value.details()
-        held.release.set()
+        blocked.release.set()
         await first
         await stub.BatchGetConflicts(BatchGetConflictsRequest())
 
@@ -167,7 +167,7 @@ async def test_connections_over_the_limit_are_closed() -> None:
 
 
 async def test_flow_control_stops_the_stream_of_a_client_that_does_not_read(served: Served) -> None:
-    """Only what flow control lets through is made; the rest waits for the reader."""
+    """The server builds only the messages that flow control lets through."""
     large = EventList(events=[padded(str(number), 1, 2) for number in range(2_000)])
     call = ConflictServiceStub(served.channel).StreamConflicts(large)
     await call.read()
@@ -185,7 +185,7 @@ async def test_feed_ends_when_its_client_cancels(served: Served) -> None:
     call = ConflictServiceStub(served.channel).SweepConflicts(endless())
     await call.read()
     call.cancel()
-    # gRPC tells the handler now of the cancellation, now just of the end of the feed.
+    # gRPC sometimes reports the cancellation, and sometimes just the end of the feed.
     codes = ("OK", "CANCELLED")
     async with asyncio.timeout(10):
         while not [code for code in codes if await handled(served, code, "SweepConflicts")]:

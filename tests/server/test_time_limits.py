@@ -1,4 +1,4 @@
-"""A caller that sends nothing, or takes nothing, is cut off after a while."""
+"""Calls are aborted if the client sends or accepts nothing for too long."""
 
 import asyncio
 import struct
@@ -33,18 +33,18 @@ EXPLAINED = EventList(
 
 
 def padded(events: int, size: int) -> EventList:
-    """A list that is one group, as large as its answer."""
-    made = EventList(events=[Event(description="x" * size)] * events)
-    for each in made.events:
-        each.start.seconds, each.end.seconds = 1, 2
-    return made
+    """Return a list whose events form one group, so that the answer has the same size."""
+    request = EventList(events=[Event(description="x" * size)] * events)
+    for member in request.events:
+        member.start.seconds, member.end.seconds = 1, 2
+    return request
 
 
 @asynccontextmanager
 async def unread(
     served: Served, method: str, request: EventList, calls: int
 ) -> AsyncIterator[None]:
-    """Makes calls on one connection, whose answers nobody lets come."""
+    """Make calls on one connection whose flow control window stays at 0."""
     _, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
     settings = struct.pack(">HI", INITIAL_WINDOW_SIZE, 0)
     writer.write(PREFACE + frame(SETTINGS, 0, 0, settings))
@@ -82,10 +82,10 @@ async def test_incomplete_message_is_aborted_after_the_receive_timeout(method: s
     async with serve(receive_timeout=0.1) as served:
         plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=1000, part=10)
         async with (
-            uploads(f"127.0.0.1:{served.server.port}", plan, connections=1, each=5) as made,
+            uploads(f"127.0.0.1:{served.server.port}", plan, connections=1, streams=5) as running,
             asyncio.timeout(10),
         ):
-            while made.ended < 5:
+            while running.ended < 5:
                 await asyncio.sleep(0.01)
         assert await handled(served, "RESOURCE_EXHAUSTED", method) == 5
 

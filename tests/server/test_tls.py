@@ -1,4 +1,4 @@
-"""TLS over real sockets: who gets in, what is served after a replacement, what is refused."""
+"""TLS over real sockets: accepted clients, replaced certificates, unusable files."""
 
 import asyncio
 import socket
@@ -21,18 +21,18 @@ from double_booked.server import tls
 from double_booked.server.metrics import Metrics
 from double_booked.settings import Settings
 from server.certificate_authority import Authority, Files, encrypted_key_pem, key_pem, new_key
-from server.conftest import HeldEngine, Served, serve
+from server.conftest import BlockedEngine, Served, serve
 from server.test_lifecycle import refusal
 from server.test_observer import metric
 from server.test_service import LARGE, PAIR
 
 SERVED_WITHIN = 10.0
-"""Seconds after which a replacement must be served."""
+"""Seconds within which a replacement must be served."""
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are looked at more often than they are by default."""
+    """Check the files more often than by default."""
     monkeypatch.setattr(tls, "CHECK_SECONDS", 0.1)
 
 
@@ -58,7 +58,7 @@ def variables(files: Files) -> dict[str, str]:
 async def stub(
     served: Served, authority: Authority, caller: Files | None = None
 ) -> AsyncIterator[ConflictServiceStub]:
-    """Calls over TLS, with the caller's certificate if there is one."""
+    """Return a stub for calls over TLS, with a client certificate if one is given."""
     credentials = grpc.ssl_channel_credentials(
         authority.pem(),
         caller.key.read_bytes() if caller else None,
@@ -70,7 +70,7 @@ async def stub(
 
 
 def new_connection(served: Served) -> tuple[str, str | None]:
-    """Whose certificate a new connection is shown, and the protocol that is agreed on."""
+    """Return the name in the certificate for a new connection, and the negotiated protocol."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -96,7 +96,7 @@ async def until_shown(served: Served, name: str) -> None:
 
 async def page(served: Served, path: str) -> str:
     def read() -> str:
-        with urlopen(served.http + path, timeout=10) as answer:  # noqa: S310 - our own server
+        with urlopen(served.http + path, timeout=10) as answer:  # noqa: S310 - the server under test
             return str(answer.read().decode())
 
     return await asyncio.to_thread(read)
@@ -124,12 +124,12 @@ async def test_plain_text_and_other_authorities_are_rejected(
     files: Files,
 ) -> None:
     async with serve(**settings(files)) as served:
-        await assert_not_let_in(ConflictServiceStub(served.channel))
+        await assert_rejected(ConflictServiceStub(served.channel))
         async with stub(served, Authority("another")) as service:
-            await assert_not_let_in(service)
+            await assert_rejected(service)
 
 
-async def assert_not_let_in(service: ConflictServiceStub) -> None:
+async def assert_rejected(service: ConflictServiceStub) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await service.GetConflicts(PAIR)
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -146,9 +146,9 @@ async def test_client_ca_accepts_only_its_own_certificates(
     async with serve(**settings(files, tls_client_ca_file=str(client_ca))) as served:
         async with stub(served, authority, known) as service:
             assert len((await service.GetConflicts(PAIR)).conflicts) == 1
-        for nobody in (None, stranger):
-            async with stub(served, authority, nobody) as service:
-                await assert_not_let_in(service)
+        for rejected in (None, stranger):
+            async with stub(served, authority, rejected) as service:
+                await assert_rejected(service)
 
 
 @pytest.mark.usefixtures("quick")
@@ -164,19 +164,22 @@ async def test_replaced_client_ca_applies_to_new_connections(
         async with stub(served, authority, after.issue(tmp_path / "new", "new")) as service:
             assert len((await service.GetConflicts(PAIR)).conflicts) == 1
         async with stub(served, authority, before.issue(tmp_path / "old", "old")) as service:
-            await assert_not_let_in(service)
+            await assert_rejected(service)
 
 
 async def test_replaced_key_pair_is_served_without_dropping_a_call(
     files: Files, authority: Authority, tmp_path: Path
 ) -> None:
-    held = HeldEngine(ThreadEvent(), ThreadEvent())
-    async with serve(held, **settings(files)) as served, stub(served, authority) as service:
+    blocked = BlockedEngine(ThreadEvent(), ThreadEvent())
+    async with (
+        serve(blocked, **settings(files)) as served,
+        stub(served, authority) as service,
+    ):
         call = service.GetConflicts(LARGE)
-        assert await asyncio.to_thread(held.started.wait, 10)
+        assert await asyncio.to_thread(blocked.started.wait, 10)
         authority.issue(tmp_path / "server", "second")
         await until_shown(served, "second")
-        held.release.set()
+        blocked.release.set()
         assert len((await call).conflicts) == 2
         assert len((await service.GetConflicts(PAIR)).conflicts) == 1
         await until_counted(served, "success")
@@ -186,7 +189,7 @@ async def test_replaced_key_pair_is_served_without_dropping_a_call(
 async def test_replacement_by_a_symbolic_link_as_in_kubernetes_is_served(
     authority: Authority, tmp_path: Path
 ) -> None:
-    # As kubelet's AtomicWriter does: tls.crt -> ..data/tls.crt, and ..data is swapped.
+    # As in kubelet's AtomicWriter: tls.crt -> ..data/tls.crt, and ..data is swapped.
     volume = tmp_path / "volume"
     volume.mkdir()
     authority.issue(volume / "..1", "first")
@@ -233,11 +236,11 @@ async def test_broken_replacement_is_logged_counted_and_ignored_until_fixed(
             breaks(files)
             await until_counted(served, "failure")
             assert await shown_name(served) == "first"
-            authority.issue(tmp_path / "server", "mended")
-            await until_shown(served, "mended")
-    [told] = [entry for entry in logs if entry["event"] == "certificate not replaced"]
-    assert told["log_level"] == "error"
-    assert str(tmp_path) in told["reason"]
+            authority.issue(tmp_path / "server", "fixed")
+            await until_shown(served, "fixed")
+    [entry] = [entry for entry in logs if entry["event"] == "certificate not replaced"]
+    assert entry["log_level"] == "error"
+    assert str(tmp_path) in entry["reason"]
     assert "PRIVATE" not in str(logs)
 
 
@@ -295,7 +298,7 @@ def no_key(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "said"),
+    ("breaks", "message"),
     [
         (garbage, "{certificate} (TLS_CERT_FILE): it holds no certificate in PEM form"),
         (no_key, "{key} (TLS_KEY_FILE): it holds no private key in PEM form"),
@@ -312,36 +315,36 @@ def no_key(files: Files) -> None:
     ],
 )
 def test_unusable_file_at_startup_is_reported_in_one_line(
-    files: Files, breaks: Callable[[Files], None], said: str
+    files: Files, breaks: Callable[[Files], None], message: str
 ) -> None:
     breaks(files)
     code, error = refusal(**variables(files))
-    expected = said.format(certificate=files.certificate, key=files.key)
+    expected = message.format(certificate=files.certificate, key=files.key)
     assert error == f"double-booked: cannot use {expected}\n"
     assert code == 1
 
 
 def test_missing_client_ca_is_reported_in_one_line(files: Files, tmp_path: Path) -> None:
     code, error = refusal(**variables(files), TLS_CLIENT_CA_FILE=str(tmp_path / "none"))
-    said = f"cannot use {tmp_path}/none (TLS_CLIENT_CA_FILE): No such file or directory"
-    assert (code, error) == (1, f"double-booked: {said}\n")
+    message = f"cannot use {tmp_path}/none (TLS_CLIENT_CA_FILE): No such file or directory"
+    assert (code, error) == (1, f"double-booked: {message}\n")
 
 
 @pytest.mark.parametrize(
-    ("one", "said"),
+    ("setting", "message"),
     [
         ("TLS_CERT_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
         ("TLS_KEY_FILE", "TLS needs both TLS_CERT_FILE and TLS_KEY_FILE; only one is set."),
         ("TLS_CLIENT_CA_FILE", "TLS_CLIENT_CA_FILE needs TLS_CERT_FILE or TLS_SELF_SIGNED too."),
     ],
 )
-def test_incomplete_tls_settings_are_a_usage_error(one: str, said: str) -> None:
-    code, error = refusal(**{one: "file.pem"})
+def test_incomplete_tls_settings_are_a_usage_error(setting: str, message: str) -> None:
+    code, error = refusal(**{setting: "file.pem"})
     assert code == 2
-    assert error.splitlines()[-1] == f"Error: {said}"
+    assert error.splitlines()[-1] == f"Error: {message}"
 
 
 def test_certificate_from_files_excludes_a_self_signed_one(files: Files) -> None:
     code, error = refusal(**variables(files), TLS_SELF_SIGNED="true")
-    said = "Error: TLS_SELF_SIGNED and TLS_CERT_FILE exclude each other."
-    assert (code, error.splitlines()[-1]) == (2, said)
+    message = "Error: TLS_SELF_SIGNED and TLS_CERT_FILE exclude each other."
+    assert (code, error.splitlines()[-1]) == (2, message)

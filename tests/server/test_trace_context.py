@@ -1,4 +1,4 @@
-"""What a traceparent header says, against the text of W3C Trace Context."""
+"""The traceparent header, as W3C Trace Context specifies it."""
 
 import pytest
 from hypothesis import example, given
@@ -20,13 +20,13 @@ SPAN = "00f067aa0ba902b7"
         (f"00-{TRACE}-{SPAN}-03", True),
         (f"00-{TRACE}-{SPAN}-ff", True),
         (f"00-{TRACE}-{SPAN}-fe", False),
-        # Versions to come: the same fields, and perhaps more.
+        # Future versions have the same fields, and perhaps more.
         (f"01-{TRACE}-{SPAN}-01", True),
         (f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like", True),
         (f"fe-{TRACE}-{SPAN}-00-", False),
     ],
 )
-def test_parse_traceparent_returns_the_span_of_the_client(value: str, is_sampled: bool) -> None:  # noqa: FBT001 - a case
+def test_parse_traceparent_returns_the_span_of_the_client(value: str, is_sampled: bool) -> None:  # noqa: FBT001 - a parameter
     assert parse_traceparent(value) == TraceParent(TRACE, SPAN, is_sampled)
 
 

@@ -1,4 +1,4 @@
-"""Spans of calls, as a collector of OTLP receives them."""
+"""Spans of calls, as an OTLP collector receives them."""
 
 import os
 import site
@@ -48,12 +48,12 @@ SECONDS = 10.0
 
 @dataclass(slots=True)
 class Collector:
-    """A receiver of OTLP on loopback.
+    """An OTLP receiver on loopback.
 
     Attributes:
-        endpoint: What OTEL_EXPORTER_OTLP_ENDPOINT is to be.
-        requests: What has been received.
-        gate: Cleared, the receiver over HTTP does not answer.
+        endpoint: Value for OTEL_EXPORTER_OTLP_ENDPOINT.
+        gate: While it is cleared, the HTTP receiver does not answer.
+        requests: The received requests.
     """
 
     endpoint: str = ""
@@ -73,7 +73,7 @@ class Collector:
     @property
     def resource(self) -> dict[str, str]:
         resource = self.requests[0].resource_spans[0].resource
-        return {each.key: each.value.string_value for each in resource.attributes}
+        return {item.key: item.value.string_value for item in resource.attributes}
 
 
 class _Servicer(otlp_grpc.TraceServiceServicer):
@@ -133,7 +133,7 @@ COLLECTORS = {"grpc": grpc_collector, "http/protobuf": http_collector}
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [each for each in os.environ if each.startswith("OTEL_")]:
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
 
 
@@ -141,38 +141,38 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def collector(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Collector]:
-    """A collector, which the environment names."""
-    with COLLECTORS[request.param]() as each:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", each.endpoint)
+    """Return a collector that the environment variables select."""
+    with COLLECTORS[request.param]() as running:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.endpoint)
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", request.param)
-        yield each
+        yield running
 
 
 def trace(*metadata: tuple[str, str | bytes], code: grpc.StatusCode = grpc.StatusCode.OK) -> str:
-    """Trace one call, export it, and return its trace; "" if it is not sampled."""
-    made = tracing.from_environment()
-    assert made
-    span = made.start(SERVICE, METHOD, metadata)
+    """Trace one call, export it, and return its trace id; "" if it is not sampled."""
+    traced = tracing.from_environment()
+    assert traced
+    span = traced.start(SERVICE, METHOD, metadata)
     trace_id = ""
     if span:
-        trace_id = made.trace_id_of(span)
-        made.end(span, code, None, None)
-    made.shutdown(SECONDS)
+        trace_id = traced.trace_id_of(span)
+        traced.end(span, code, None, None)
+    traced.shutdown(SECONDS)
     return trace_id
 
 
 def attributes(span: Span) -> dict[str, str | int]:
-    return {each.key: each.value.string_value or each.value.int_value for each in span.attributes}
+    return {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
 
 
 def test_span_of_a_call_has_only_these_attributes(collector: Collector) -> None:
-    made = tracing.from_environment()
-    assert made
+    traced = tracing.from_environment()
+    assert traced
     before = time.time_ns()
-    span = made.start(SERVICE, METHOD, [("user-agent", "somebody"), ("x-secret", "hunter2")])
+    span = traced.start(SERVICE, METHOD, [("user-agent", "client"), ("x-secret", "hunter2")])
     assert span
-    made.end(span, grpc.StatusCode.OK, 10, 3)
-    made.shutdown(SECONDS)
+    traced.end(span, grpc.StatusCode.OK, 10, 3)
+    traced.shutdown(SECONDS)
     [exported] = collector.spans
     assert exported.name == "Scheduling.ConflictService/GetConflicts"
     assert exported.kind == Span.SPAN_KIND_SERVER
@@ -230,7 +230,7 @@ def test_sampler_variable_selects_the_exported_calls(
     sampler: str,
     ratio: str,
     caller: tuple[str, str],
-    is_sampled: bool,  # noqa: FBT001 - a case
+    is_sampled: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", sampler)
     monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
@@ -258,24 +258,24 @@ def test_span_is_an_error_if_the_code_is_a_server_error(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         trace(code=code)
         [exported] = collector.spans
-    told = attributes(exported)
-    assert told["rpc.response.status_code"] == code.name
-    assert "double_booked.events" not in told
+    actual = attributes(exported)
+    assert actual["rpc.response.status_code"] == code.name
+    assert "double_booked.events" not in actual
     if code.name in SERVER_ERRORS:
         assert exported.status.code == Status.STATUS_CODE_ERROR
-        assert told["error.type"] == code.name
+        assert actual["error.type"] == code.name
     else:
         assert exported.status.code == Status.STATUS_CODE_UNSET
-        assert "error.type" not in told
+        assert "error.type" not in actual
 
 
 def test_span_of_an_unknown_method_does_not_name_it(collector: Collector) -> None:
-    made = tracing.from_environment()
-    assert made
-    span = made.start("unknown", "unknown", [])
+    traced = tracing.from_environment()
+    assert traced
+    span = traced.start("unknown", "unknown", [])
     assert span
-    made.end(span, grpc.StatusCode.UNIMPLEMENTED, None, None)
-    made.shutdown(SECONDS)
+    traced.end(span, grpc.StatusCode.UNIMPLEMENTED, None, None)
+    traced.shutdown(SECONDS)
     [exported] = collector.spans
     assert exported.name == "grpc"
     assert attributes(exported)["rpc.method"] == "_OTHER"
@@ -305,7 +305,7 @@ def test_resource_has_name_and_version_of_the_service(
 def test_trace_variables_take_precedence_over_general_ones(
     monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "of no use")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "invalid")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     with COLLECTORS[protocol]() as collector:
         path = "/v1/traces" if protocol == "http/protobuf" else ""
@@ -329,12 +329,12 @@ def test_start_accepts_any_metadata(
 ) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    made = tracing.from_environment()
-    assert made
-    span = made.start(SERVICE, METHOD, metadata)
+    traced = tracing.from_environment()
+    assert traced
+    span = traced.start(SERVICE, METHOD, metadata)
     assert span
-    assert len(made.trace_id_of(span)) == 32
-    made.shutdown(SECONDS)
+    assert len(traced.trace_id_of(span)) == 32
+    traced.shutdown(SECONDS)
 
 
 UNREACHABLE = pytest.mark.parametrize("unreachable", [refusing_port, silent_port])
@@ -348,17 +348,17 @@ def test_unreachable_collector_delays_neither_calls_nor_shutdown(
     with unreachable() as port:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
-        made = tracing.from_environment()
-        assert made
+        traced = tracing.from_environment()
+        assert traced
         begun = time.monotonic()
         for _ in range(5_000):  # more than the queue holds
-            span = made.start(SERVICE, METHOD, [])
+            span = traced.start(SERVICE, METHOD, [])
             assert span
-            made.end(span, grpc.StatusCode.OK, 1, 0)
+            traced.end(span, grpc.StatusCode.OK, 1, 0)
         ended = time.monotonic()
-        made.shutdown(0.5)
+        traced.shutdown(0.5)
         stopped = time.monotonic()
-    assert ended - begun < 8  # the exporter tries a batch for 10 seconds
+    assert ended - begun < 8  # the exporter retries a batch for 10 seconds
     assert 0.4 < stopped - ended < 3
 
 
@@ -368,18 +368,18 @@ def test_shutdown_drops_spans_not_exported_in_time(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint)
         monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
         others = set(threading.enumerate())
-        made = tracing.from_environment()
-        assert made
+        traced = tracing.from_environment()
+        assert traced
         for _ in range(50):
-            span = made.start(SERVICE, METHOD, [])
+            span = traced.start(SERVICE, METHOD, [])
             assert span
-            made.end(span, grpc.StatusCode.OK, 1, 0)
-        made.shutdown(0.3)
+            traced.end(span, grpc.StatusCode.OK, 1, 0)
+        traced.shutdown(0.3)
         collector.gate.set()
         for thread in set(threading.enumerate()) - others:
             thread.join(SECONDS)
             assert not thread.is_alive()
-    assert len(collector.spans) <= 10  # the batch that was on its way
+    assert len(collector.spans) <= 10  # the batch that was being exported
 
 
 TRACE_AND_EXIT = """
@@ -388,10 +388,10 @@ from double_booked.runtime import logs
 from double_booked.server import tracing
 from double_booked.settings import Settings
 logs.configure("info", "json")
-made = tracing.from_environment()
+traced = tracing.from_environment()
 for _ in range(int(sys.argv[1])):
-    made.end(made.start("S", "M", []), grpc.StatusCode.OK, 1, 0)
-made.shutdown(float(sys.argv[2]))
+    traced.end(traced.start("S", "M", []), grpc.StatusCode.OK, 1, 0)
+traced.shutdown(float(sys.argv[2]))
 """
 
 
@@ -477,9 +477,9 @@ except tracing.TracingError as error:
 
 
 def test_missing_opentelemetry_is_reported_with_what_to_install(tmp_path: Path) -> None:
-    # The packages of this environment, but those of the extra.
+    # The packages of this environment, except those of the extra.
     for folder in site.getsitepackages():
-        # Debian's Python names a folder that need not exist; it then has no packages.
+        # Debian's Python lists a folder that need not exist.
         for package in Path(folder).glob("*"):
             if not package.name.startswith("opentelemetry"):
                 (tmp_path / package.name).symlink_to(package)
@@ -498,7 +498,7 @@ def test_missing_opentelemetry_is_reported_with_what_to_install(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "message"),
     [
         ({"EXPORTER_OTLP_PROTOCOL": "http/json"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'http/json'"),
         ({"EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "'collector:4318', not a URL"),
@@ -518,14 +518,14 @@ def test_missing_opentelemetry_is_reported_with_what_to_install(tmp_path: Path) 
     ],
 )
 def test_unusable_otel_variable_is_reported_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], said: str
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     for name, value in variables.items():
         monkeypatch.setenv(f"OTEL_{name}", value)
     with pytest.raises(TracingError) as raised:
         tracing.from_environment()
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
 
 
@@ -545,7 +545,7 @@ async def test_server_exports_spans_of_sampled_calls_but_not_of_health_checks(
     assert names == {f"{SERVICE}/{METHOD}": 50, "grpc": 1}
     [span] = [span for span in collector.spans if span.name != "grpc"][:1]
     assert (span.trace_id.hex(), span.parent_span_id.hex()) == (TRACE, PARENT)
-    assert {each.key: each.value.int_value for each in span.attributes}["double_booked.events"] == 3
+    assert {item.key: item.value.int_value for item in span.attributes}["double_booked.events"] == 3
 
 
 @pytest.mark.parametrize(("header", "is_exemplar"), [(SAMPLED, True), (UNSAMPLED, False)])
@@ -558,7 +558,7 @@ async def test_trace_of_a_client_is_logged_and_if_sampled_an_exemplar(
         accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
         async with session.get(f"{served.http}/metrics", headers=accept) as answer:
             text = await answer.text()
-    [line] = [each for each in log_lines() if each["event"] == "rpc"]
+    [line] = [entry for entry in log_lines() if entry["event"] == "rpc"]
     assert line["trace_id"] == TRACE
     assert (f'# {{trace_id="{TRACE}"}}' in text) is is_exemplar
 

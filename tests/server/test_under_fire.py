@@ -1,4 +1,4 @@
-"""Nothing that was accepted is lost when servers stop, start and die under load."""
+"""No accepted call is lost when servers stop, start and die under load."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts import kernel
 from double_booked.server.service import MAX_INLINE_BYTES
 from ports import free_port
-from server.conftest import HeldEngine, Served, serve, started
+from server.conftest import BlockedEngine, Served, serve, started
 from server.envoy import Envoy, envoy
 from server.load import CLIENTS, load
 from server.test_lifecycle import Process, process
@@ -29,7 +29,7 @@ from server.uploads import CONFLICT_SERVICE
 from soak.traffic import vanishing
 
 DRAIN_DELAY = "0.5"
-"""Longer than the proxy's health checks are apart, so that it stops to send calls first."""
+"""Longer than the interval of the proxy's health checks, so that it stops sending calls first."""
 
 
 class Instance:
@@ -40,18 +40,18 @@ class Instance:
         self.start()
 
     def start(self) -> None:
-        """Starts it; it takes calls then."""
+        """Start the server, and wait until it accepts calls."""
         self._stack = ExitStack()
         address = f"127.0.0.1:{self.port}"
         self._process: Process = self._stack.enter_context(
             process(SERVICE_HOST=address, DRAIN_DELAY=DRAIN_DELAY)
         )
         assert self._process.popen.stderr
-        # Its log is read, or the pipe would fill and hold it up.
+        # Read the log, so that a full pipe does not block the server.
         threading.Thread(target=self._process.popen.stderr.read, daemon=True).start()
 
     def end(self, number: signal.Signals) -> int:
-        """Signals it, and waits for its end; answers its exit code."""
+        """Send a signal, wait for the end of the process, and return its exit code."""
         self._process.popen.send_signal(number)
         code = self._process.popen.wait(20)
         self._stack.close()
@@ -60,9 +60,9 @@ class Instance:
 
 @pytest.fixture
 def instances() -> Iterator[list[Instance]]:
-    made = [Instance(), Instance()]
-    yield made
-    for instance in made:
+    pair = [Instance(), Instance()]
+    yield pair
+    for instance in pair:
         instance.end(signal.SIGKILL)
 
 
@@ -87,8 +87,8 @@ def test_restarts_behind_a_proxy_lose_no_call(instances: list[Instance], proxy: 
 def test_killed_server_behind_a_proxy_loses_only_calls_that_reached_it(
     instances: list[Instance], proxy: Envoy
 ) -> None:
-    # Each client has one call in flight at a time. The next may find the socket that still listens
-    # while the kernel closes what the process had open, connections first.
+    # Each client has one call in flight. Its next call may still be accepted, because the system
+    # closes the connections of a killed process before its listening socket.
     most = 2 * CLIENTS
     with load(proxy.address) as running:
         for kills in range(1, 4):
@@ -97,7 +97,7 @@ def test_killed_server_behind_a_proxy_loses_only_calls_that_reached_it(
             assert len(running.failed()) <= kills * most
             instances[0].start()
             proxy.until_healthy({instance.port for instance in instances})
-    # Envoy resets a call whose answer had begun, which a client takes for INTERNAL.
+    # Envoy resets a call whose answer has begun, which the client reports as INTERNAL.
     answered_in_part = grpc.StatusCode.INTERNAL
     codes = {call.code for call in running.failed()}
     assert codes <= {grpc.StatusCode.UNAVAILABLE, answered_in_part}
@@ -122,34 +122,38 @@ def test_stop_under_load_answers_accepted_calls_and_refuses_others_before_any_wo
     }
     answered = {call.request_id for call in running.ended if call.code is grpc.StatusCode.OK}
     assert worked_on == answered
-    # A call that arrives while gRPC's core sends its GOAWAY is CANCELLED by core itself.
+    # gRPC's core cancels calls that arrive while it sends GOAWAY.
     codes = {call.code for call in running.failed()}
     assert codes <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
 async def test_full_thread_pool_delays_neither_health_nor_small_calls(
-    held: HeldEngine,
+    blocked: BlockedEngine,
 ) -> None:
     def engine(request: bytes, *_: object) -> kernel.Answer:
-        return held(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+        return (
+            blocked(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+        )
 
     async with serve(engine, worker_threads=1, shutdown_grace=20.0) as served:
         service = ConflictServiceStub(served.channel)
         waiting = [asyncio.ensure_future(service.GetConflicts(LARGE)) for _ in range(8)]
-        await started(held)
+        await started(blocked)
         health = await HealthStub(served.channel).Check(HealthCheckRequest())
         assert health.status == HealthCheckResponse.SERVING
         assert len((await service.GetConflicts(PAIR)).conflicts) == 1
         assert not any(call.done() for call in waiting)
-        held.release.set()
+        blocked.release.set()
         answers = await asyncio.gather(*waiting)
         assert [len(answer.conflicts) for answer in answers] == [2] * 8
 
 
 @pytest.mark.parametrize("method", ["GetConflicts", "BatchGetConflicts", "StreamConflicts"])
-async def test_costly_small_request_goes_to_a_worker(held: HeldEngine, method: str) -> None:
+async def test_costly_small_request_goes_to_a_worker(blocked: BlockedEngine, method: str) -> None:
     def engine(request: bytes, *_: object) -> kernel.Answer:
-        return held(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+        return (
+            blocked(request) if len(request) > MAX_INLINE_BYTES else kernel.get_conflicts(request)
+        )
 
     batch = BatchGetConflictsRequest(lists=[EventList()] * 5000)
     requests = {"BatchGetConflicts": batch.SerializeToString()}
@@ -158,13 +162,13 @@ async def test_costly_small_request_goes_to_a_worker(held: HeldEngine, method: s
     async with serve(engine, worker_threads=1, shutdown_grace=20.0) as served:
         service = ConflictServiceStub(served.channel)
         large = asyncio.ensure_future(service.GetConflicts(LARGE))
-        await started(held)
+        await started(blocked)
         call = served.channel.unary_stream(f"/{CONFLICT_SERVICE}/{method}")(request)
         costly = asyncio.ensure_future(call.read())
         for _ in range(20):
             assert (await service.GetConflicts(PAIR)).conflicts
-        assert not costly.done(), "it waits for the one worker, and holds up nobody"
-        held.release.set()
+        assert not costly.done(), "it waits for the only worker, and delays no other call"
+        blocked.release.set()
         assert await costly
         await large
 
@@ -177,18 +181,18 @@ async def test_client_that_disappears_in_a_message_leaves_no_open_files() -> Non
         async with asyncio.timeout(10):
             while await metric(served, "grpc_server_started_total", **labels) < 20:
                 await asyncio.sleep(0.01)
-            while await under_way(served) or open_files() > before:
+            while await open_calls(served) or open_files() > before:
                 await asyncio.sleep(0.01)
         assert len((await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts) == 1
 
 
 def open_files() -> int:
-    """How many this process has, which is the server's too."""
+    """Return the number of open files of this process, which runs the server too."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def under_way(served: Served) -> float:
-    """How many calls of GetConflicts have started and not ended."""
+async def open_calls(served: Served) -> float:
+    """Return how many calls of GetConflicts are open."""
     started_calls = await metric(served, "grpc_server_started_total", grpc_method="GetConflicts")
     codes = [code.name for code in grpc.StatusCode]
     return started_calls - sum([await handled(served, code) for code in codes])

@@ -1,8 +1,8 @@
-"""Uploads that do not end: requests of which only a part is ever sent.
+"""Incomplete uploads: requests of which only a part is ever sent.
 
-gRPC's own client sends a message as fast as flow control lets it, so these are HTTP/2 frames
-of our own (RFC 9113). They obey flow control, as any caller's library does. Of the answer only
-the end is understood: headers are not decoded.
+gRPC's own client always sends the whole message, so this module writes HTTP/2 frames itself
+(RFC 9113). It obeys flow control, as any client library does. From the answer it reads only the
+end of streams; headers are not decoded.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ class Plan:
     """What each upload sends.
 
     Attributes:
-        method: The full name of the method, as in "/package.Service/Method".
-        size: The length that its one message is said to have.
-        part: How many bytes of it are sent, as fast as flow control permits.
+        method: Full name of the method, "/package.Service/Method".
+        size: Declared size of the message, in bytes.
+        part: How many bytes of the message are sent, as fast as flow control permits.
     """
 
     method: str
@@ -39,11 +39,11 @@ class Plan:
 
 
 class Connection:
-    """A connection on which requests are sent in part.
+    """A connection with incomplete requests.
 
     Attributes:
-        sent: The bytes of messages that were sent.
-        ended: The uploads that the server ended.
+        sent: Bytes of messages that were sent.
+        ended: Streams that the server ended.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -58,7 +58,7 @@ class Connection:
         self._opened = asyncio.Condition()
 
     async def run(self, plan: Plan, uploads: int) -> None:
-        """Sends so many requests as planned, and keeps them open until it is cancelled."""
+        """Start a number of uploads, and keep them open until cancelled."""
         self._writer.write(PREFACE + frame(SETTINGS, 0, 0))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read())
@@ -72,7 +72,7 @@ class Connection:
         await self._send(stream, bytes(plan.part))
 
     async def _send(self, stream: int, message: bytes) -> None:
-        """Sends a part of a message in frames, each once the windows have room."""
+        """Send bytes in frames, each when the windows have room."""
         content = memoryview(message)
         while content and stream not in self.ended:
             async with self._opened:
@@ -94,10 +94,10 @@ class Connection:
             kind, flags, stream = struct.unpack(">BBI", head[3:])
             content = await self._reader.readexactly(int.from_bytes(head[:3]))
             async with self._opened:
-                self._take(kind, flags, stream, content)
+                self._handle(kind, flags, stream, content)
                 self._opened.notify_all()
 
-    def _take(self, kind: int, flags: int, stream: int, content: bytes) -> None:
+    def _handle(self, kind: int, flags: int, stream: int, content: bytes) -> None:
         if kind == SETTINGS and not flags & _ACK:
             self._apply(dict(struct.iter_unpack(">HI", content)))
         elif kind == PING and not flags & _ACK:
@@ -108,7 +108,7 @@ class Connection:
             self.ended.add(stream)
 
     def _apply(self, settings: dict[int, int]) -> None:
-        """Changes the windows of all requests as RFC 9113, section 6.9.2, says."""
+        """Change the windows of all streams (RFC 9113, section 6.9.2)."""
         more = settings.get(INITIAL_WINDOW_SIZE, self._initial) - self._initial
         self._initial += more
         for stream in self._windows:
@@ -117,12 +117,12 @@ class Connection:
 
 
 def frame(kind: int, flags: int, stream: int, content: bytes = b"") -> bytes:
-    """A frame (RFC 9113, section 4.1)."""
+    """Return a frame (RFC 9113, section 4.1)."""
     return struct.pack(">IBI", len(content) << 8 | kind, flags, stream) + content
 
 
 def request_headers(method: str) -> bytes:
-    """The headers of a call, as literals that no table is needed for (RFC 7541, section 6.2.2)."""
+    """Return the headers of a call as literals without indexing (RFC 7541, section 6.2.2)."""
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -143,7 +143,7 @@ def _text(value: str) -> bytes:
 
 
 def whole_call(stream: int, method: str, message: bytes, encoding: str = "identity") -> bytes:
-    """The frames of a call with one message, of less than 16 KiB."""
+    """Return the frames of a call with one message of less than 16 KiB."""
     content = struct.pack(">BI", encoding != "identity", len(message)) + message
     headers = request_headers(method) + _literal("grpc-encoding", encoding)
     return frame(HEADERS, END_HEADERS, stream, headers) + frame(DATA, END_STREAM, stream, content)
@@ -151,35 +151,37 @@ def whole_call(stream: int, method: str, message: bytes, encoding: str = "identi
 
 @dataclass(frozen=True, slots=True)
 class Uploads:
-    """Uploads that are under way."""
+    """Running uploads."""
 
     connections: tuple[Connection, ...]
 
     @property
     def sent(self) -> int:
-        """The bytes of their messages that were sent."""
-        return sum(each.sent for each in self.connections)
+        """Return how many bytes of messages were sent."""
+        return sum(connection.sent for connection in self.connections)
 
     @property
     def ended(self) -> int:
-        """How many of them the server has ended."""
-        return sum(len(each.ended) for each in self.connections)
+        """Return how many uploads the server has ended."""
+        return sum(len(connection.ended) for connection in self.connections)
 
 
 @asynccontextmanager
 async def uploads(
-    address: str, plan: Plan, *, connections: int, each: int
+    address: str, plan: Plan, *, connections: int, streams: int
 ) -> AsyncIterator[Uploads]:
-    """Keeps uploads open inside the block, so many on each of some connections."""
+    """Keep uploads open inside the block: `streams` of them on each connection."""
     host, _, port = address.rpartition(":")
     async with AsyncExitStack() as stack:
-        streams = [await asyncio.open_connection(host, int(port)) for _ in range(connections)]
-        for _, writer in streams:
+        sockets = [await asyncio.open_connection(host, int(port)) for _ in range(connections)]
+        for _, writer in sockets:
             stack.callback(writer.close)
-        made = Uploads(tuple(Connection(*stream) for stream in streams))
-        tasks = [asyncio.create_task(one.run(plan, each)) for one in made.connections]
+        running = Uploads(tuple(Connection(*pair) for pair in sockets))
+        tasks = [
+            asyncio.create_task(connection.run(plan, streams)) for connection in running.connections
+        ]
         try:
-            yield made
+            yield running
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,4 +1,4 @@
-"""The webhook's authority and its certificates, over their lives."""
+"""The webhook's authority and certificates over their lives."""
 
 import datetime as dt
 from dataclasses import replace
@@ -43,7 +43,7 @@ def test_first_certificate_is_issued_by_the_authority_and_names_the_webhook(
     leaf(first).verify_directly_issued_by(authority)
     names = leaf(first).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["operator.team.svc"]
-    assert [str(each) for each in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
 
 
 def test_repr_of_a_bundle_has_no_keys(first: CertificateBundle) -> None:
@@ -79,7 +79,7 @@ def test_authority_is_replaced_at_two_thirds_of_its_life_and_stays_trusted(
     assert before == authorities(first)[0]
     leaf(renewed).verify_directly_issued_by(newest)
     check(renewed)
-    # Once it has expired, it is trusted no more.
+    # Once it has expired, it is no longer trusted.
     much_later = ensure_fresh(renewed, NAMES, after(AUTHORITY_DAYS + 1))
     assert authorities(much_later) == [newest]
 
@@ -87,8 +87,8 @@ def test_authority_is_replaced_at_two_thirds_of_its_life_and_stays_trusted(
 def test_first_bundle_trusts_the_authorities_of_the_served_certificate(
     first: CertificateBundle,
 ) -> None:
-    anew = ensure_fresh(None, NAMES, NOW, first.authorities)
-    assert authorities(anew)[1:] == authorities(first)
+    new = ensure_fresh(None, NAMES, NOW, first.authorities)
+    assert authorities(new)[1:] == authorities(first)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which certificates and keys are taken: those that gRPC serves, and no others."""
+"""Certificates and keys are accepted exactly if gRPC can serve them."""
 
 import datetime as dt
 from pathlib import Path
@@ -28,7 +28,7 @@ def load(files: Files) -> KeyPair:
 
 
 def is_served(pair: KeyPair) -> bool:
-    """Whether gRPC itself can serve it."""
+    """Return whether gRPC itself can serve a key pair."""
     server = grpc.server(None)
     try:
         credentials = grpc.ssl_server_credentials([(pair.key, pair.certificate)])
@@ -73,8 +73,8 @@ def test_unsupported_key_is_rejected_before_grpc_sees_it(
     files = AUTHORITY.issue(tmp_path / "pair", "server", key)
     with pytest.raises(CertificateError) as refused:
         load(files)
-    said = f"gRPC serves no key of this kind; it takes {SUPPORTED_KEYS}"
-    assert str(refused.value) == f"cannot use {files.key} (key): {said}"
+    reason = f"gRPC serves no key of this kind; it takes {SUPPORTED_KEYS}"
+    assert str(refused.value) == f"cannot use {files.key} (key): {reason}"
     assert not is_served(KeyPair(files.certificate.read_bytes(), files.key.read_bytes(), NOW))
 
 
@@ -84,10 +84,10 @@ def test_self_signed_key_pair_is_served_by_grpc() -> None:
 
 def test_chain_with_text_around_its_certificates_is_accepted(tmp_path: Path) -> None:
     files = AUTHORITY.issue(tmp_path / "pair", "server")
-    told = b"subject=/CN=\xc3\xa4\n" + files.certificate.read_bytes() + AUTHORITY.pem()
-    files.certificate.write_bytes(told)
-    assert load(files).certificate == told
-    assert load_authorities(PemFile(str(files.certificate), "ca")) == told
+    chain = b"subject=/CN=\xc3\xa4\n" + files.certificate.read_bytes() + AUTHORITY.pem()
+    files.certificate.write_bytes(chain)
+    assert load(files).certificate == chain
+    assert load_authorities(PemFile(str(files.certificate), "ca")) == chain
 
 
 def test_chain_that_ends_in_garbage_is_rejected(tmp_path: Path) -> None:
