@@ -106,6 +106,14 @@ def test_architecture_names_paths_that_exist() -> None:
     assert [path for path in paths if not any((at / path).exists() for at in folders)] == []
 
 
+def test_runbook_names_events_that_are_logged() -> None:
+    text = " ".join((ROOT / "docs/monitoring.md").read_text().split())
+    events = re.findall(r"""["']([a-z]+(?: [a-z]+)+)["']""", text)
+    sources = "".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
+    assert len(events) > 5
+    assert [event for event in events if f'"{event}"' not in sources] == []
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) < 900
 
