@@ -18,17 +18,17 @@ from double_booked.calendars.addresses import normalize_address
         '"mailto:anna@example.org"',
     ],
 )
-def test_an_address_is_the_same_however_it_is_written(text: str) -> None:
+def test_an_address_is_equal_in_every_notation(text: str) -> None:
     assert normalize_address(text) == "anna@example.org"
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "mailto:", "MAILTO: ", "invalid:nomail", "Invalid:x", "mailto:invalid:nomail"]
 )
-def test_what_stands_for_no_address_is_none(text: str) -> None:
+def test_a_placeholder_is_not_an_address(text: str) -> None:
     assert not normalize_address(text)
 
 
-def test_other_addresses_than_those_of_mail_are_kept() -> None:
+def test_an_address_other_than_mail_is_kept() -> None:
     assert normalize_address("urn:uuid:7F") == "urn:uuid:7f"
     assert normalize_address("/aMTQ/principal/") == "/amtq/principal/"

@@ -42,13 +42,13 @@ FREE = {
 
 
 @pytest.mark.parametrize("event", BUSY.values(), ids=BUSY)
-def test_an_event_that_takes_time(event: str) -> None:
+def test_an_event_occupies_time(event: str) -> None:
     """Sections 3.8.1.11 and 3.8.2.7, and Microsoft's properties (MS-OXCICAL)."""
     assert len(times_of(f"{HOUR} | {event}")) == 1
 
 
 @pytest.mark.parametrize("event", FREE.values(), ids=FREE)
-def test_an_event_that_takes_no_time(event: str) -> None:
+def test_a_free_or_cancelled_event_occupies_no_time(event: str) -> None:
     assert times_of(f"{HOUR} | {event}") == []
 
 
@@ -60,7 +60,7 @@ def test_an_event_that_takes_no_time(event: str) -> None:
         "X-MICROSOFT-CDO-INTENDEDSTATUS:TENTATIVE",
     ],
 )
-def test_tentative_events_take_no_time_if_they_are_not_to_count(tentative: str) -> None:
+def test_a_tentative_event_occupies_no_time_if_it_is_not_counted(tentative: str) -> None:
     assert times_of(f"{HOUR} | {tentative}", count_tentative=False) == []
     assert len(times_of(f"{HOUR} | {tentative}")) == 1
 
@@ -74,12 +74,12 @@ def test_tentative_events_take_no_time_if_they_are_not_to_count(tentative: str) 
     ],
     ids=["a day", "a series of days", "from midnight to midnight, as Exchange writes a day"],
 )
-def test_events_of_whole_days_take_no_time_if_they_are_not_to_count(event: str) -> None:
+def test_an_all_day_event_occupies_no_time_if_it_is_not_counted(event: str) -> None:
     assert times_of(event, count_all_day=False) == []
     assert len(times_of(event)) == 1
 
 
-def test_events_of_some_hours_count_beside_those_of_whole_days() -> None:
+def test_a_timed_event_counts_where_all_day_events_do_not() -> None:
     event = f"{HOUR} | X-MICROSOFT-CDO-ALLDAYEVENT:FALSE"
     assert len(times_of(event, count_all_day=False)) == 1
 
@@ -111,27 +111,27 @@ PRESENT = {
 
 
 @pytest.mark.parametrize("parameters", ABSENT.values(), ids=ABSENT)
-def test_an_attendee_whose_time_it_does_not_take(parameters: str) -> None:
+def test_an_attendee_who_does_not_take_part_is_absent(parameters: str) -> None:
     found = people(f"ATTENDEE;{parameters}:mailto:{ANNA}", BRUNO)
     assert found == People(("bruno@example.org",), (ANNA,))
 
 
 @pytest.mark.parametrize("parameters", PRESENT.values(), ids=PRESENT)
-def test_an_attendee_whose_time_it_takes(parameters: str) -> None:
+def test_an_attendee_who_takes_part_is_present(parameters: str) -> None:
     assert people(f"ATTENDEE;{parameters}:mailto:{ANNA}") == People((ANNA,))
 
 
-def test_who_answered_with_maybe_is_absent_if_tentative_events_are_not_to_count() -> None:
+def test_a_tentative_attendee_is_absent_if_tentative_is_not_counted() -> None:
     maybe = f"ATTENDEE;PARTSTAT=TENTATIVE:mailto:{ANNA}"
     assert people(maybe, BRUNO, count_tentative=False).absent == (ANNA,)
 
 
-def test_an_attendee_who_is_listed_twice_is_present_once() -> None:
+def test_a_repeated_attendee_is_present_once() -> None:
     twice = (f"ATTENDEE;PARTSTAT=DECLINED:mailto:{ANNA}", "ATTENDEE:MAILTO:Anna@Example.org")
     assert people(*twice) == People((ANNA,))
 
 
-def test_an_organizer_who_is_not_among_the_attendees_takes_part() -> None:
+def test_an_organizer_outside_of_the_attendees_takes_part() -> None:
     """Exchange and Outlook do not list them."""
     assert people("ORGANIZER;CN=Anna:MAILTO:Anna@Example.org", BRUNO).present == (
         "bruno@example.org",
@@ -141,7 +141,7 @@ def test_an_organizer_who_is_not_among_the_attendees_takes_part() -> None:
 
 
 @pytest.mark.parametrize("parameters", ABSENT.values(), ids=ABSENT)
-def test_an_organizer_among_the_attendees_answers_as_one_of_them(parameters: str) -> None:
+def test_an_organizer_among_the_attendees_has_the_answer_given_there(parameters: str) -> None:
     organizer = f"ORGANIZER:mailto:{ANNA}"
     listed = f"ATTENDEE;{parameters}:mailto:Anna@example.org"
     assert people(organizer, listed, BRUNO) == People(("bruno@example.org",), (ANNA,))
@@ -156,36 +156,36 @@ def test_an_organizer_among_the_attendees_answers_as_one_of_them(parameters: str
         "x@import.calendar.google.com",
     ],
 )
-def test_an_organizer_that_is_a_calendar_of_googles_is_nobody(organizer: str) -> None:
+def test_a_google_calendar_as_organizer_is_not_a_person(organizer: str) -> None:
     assert people(f"ORGANIZER:mailto:{organizer}", BRUNO).present == ("bruno@example.org",)
 
 
 @pytest.mark.parametrize("name", ["ATTENDEE", "ORGANIZER"])
 @pytest.mark.parametrize("value", ["invalid:nomail", "Invalid:NoMail", "mailto:", "", "none"])
-def test_who_has_no_address_is_nobody(name: str, value: str) -> None:
+def test_an_attendee_without_an_address_is_ignored(name: str, value: str) -> None:
     assert people(f"{name};CN=Bob:{value}") == People()
 
 
 @pytest.mark.parametrize("value", ["invalid:nomail", "/aMTQ/principal/", "mailto:2_X@imip.me.com"])
-def test_the_parameter_email_gives_the_address(value: str) -> None:
+def test_the_email_parameter_takes_precedence_over_the_value(value: str) -> None:
     """RFC 7986, section 6.2; Apple writes it beside values that are no addresses of people."""
     assert people(f"ATTENDEE;EMAIL=Anna@example.org:{value}") == People((ANNA,))
 
 
-def test_who_has_no_address_in_a_list_of_busy_times_is_nobody() -> None:
+def test_a_vfreebusy_without_an_address_has_no_people() -> None:
     lines = ("BEGIN:VFREEBUSY", "ATTENDEE:invalid:nomail", "FREEBUSY:20260302T090000Z/PT1H")
     [found] = read(calendar_of(*lines, "END:VFREEBUSY")).occurrences
     assert found.info.people == People()
 
 
-def test_who_declined_takes_no_part_in_an_event_of_their_own_calendar() -> None:
+def test_an_owner_who_declined_is_absent_from_their_calendar() -> None:
     declined = People(("bruno@example.org",), (ANNA,))
     assert owner_is_absent(declined, {"Team", ANNA}, ())
     assert owner_is_absent(declined, (), {ANNA})
     assert not owner_is_absent(declined, {"Team"}, {"carla@example.org"})
 
 
-def test_what_all_attendees_declined_takes_no_time_but_that_of_the_organizer() -> None:
+def test_a_declined_event_occupies_only_the_organizer() -> None:
     found = people("ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org", f"ORGANIZER:mailto:{ANNA}")
     assert found.present == (ANNA,)
     assert owner_is_absent(found, (), ())
@@ -193,7 +193,7 @@ def test_what_all_attendees_declined_takes_no_time_but_that_of_the_organizer() -
     assert not owner_is_absent(found, {ANNA}, ())
 
 
-def test_one_of_several_own_addresses_that_takes_part_is_enough() -> None:
+def test_an_owner_is_present_if_one_of_their_addresses_is() -> None:
     both = {ANNA, "anna@home.example"}
     assert not owner_is_absent(People(("anna@home.example",), (ANNA,)), (), both)
     assert owner_is_absent(People((), (ANNA, "anna@home.example")), (), both)

@@ -67,13 +67,13 @@ CASES = {
 
 
 @pytest.mark.parametrize(("found", "expected"), CASES.values(), ids=CASES)
-def test_time_that_is_not_available(found: list[Availability], expected: list[Hours]) -> None:
+def test_unlisted_time_is_unavailable(found: list[Availability], expected: list[Hours]) -> None:
     """Section 4 of RFC 7953."""
     assert hours(*found) == expected
     assert hours(*reversed(found)) == expected
 
 
-def test_tentative_time_is_available_if_it_is_not_to_count() -> None:
+def test_tentative_time_is_available_if_it_is_not_counted() -> None:
     """It goes before a lower priority nevertheless."""
     tentative = available(span=(8, 12), priority=1, busy_type="BUSY-TENTATIVE")
     found = [tentative, available((13, 24))]

@@ -86,14 +86,16 @@ def test_the_headers_of_common_programs_are_known(header: str, names: dict[str, 
 @pytest.mark.parametrize(
     "name", ["Start Date", "start_date", " startDate ", "START-DATE", "\ufeffstart date"]
 )
-def test_a_name_may_be_written_in_any_way(name: str) -> None:
+def test_a_name_is_equal_in_every_notation(name: str) -> None:
     assert normalize(name) == "start date"
 
 
 @pytest.mark.parametrize(
     ("header", "is_calendar"), [(OUTLOOK, True), (GOOGLE, True), (MRBS, False)]
 )
-def test_an_export_of_one_calendar_is_told_by_its_header(header: str, *, is_calendar: bool) -> None:
+def test_an_export_of_one_calendar_is_detected_by_its_header(
+    header: str, *, is_calendar: bool
+) -> None:
     assert find_columns(header.split(",")).is_calendar == is_calendar
 
 
@@ -102,7 +104,7 @@ def test_the_first_of_several_names_counts() -> None:
     assert columns.resource_fields == ["resources", "location", "attendee"]
 
 
-def test_a_chosen_column_goes_before_those_that_are_known() -> None:
+def test_a_chosen_column_takes_precedence_over_known_names() -> None:
     header = ["Title", "Start Date", "Start Time", "Begin (local)", "End", "Room", "Vehicle"]
     chosen = {"start": "begin (LOCAL)", "resources": "Vehicle"}
     assert find_columns(header, chosen).names == {
@@ -114,29 +116,29 @@ def test_a_chosen_column_goes_before_those_that_are_known() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_attendees_and_resources_may_both_be_chosen(order: int) -> None:
+def test_attendees_and_resources_can_both_be_chosen(order: int) -> None:
     chosen = dict([("attendee", "Wer"), ("resources", "Raum")][::order])
     columns = find_columns(["Von", "Bis", "Wer", "Raum"], chosen)
     assert columns.names == {"attendee": "Wer", "resources": "Raum"}
 
 
-def test_attendees_that_are_known_stay_beside_chosen_resources() -> None:
+def test_a_known_attendee_column_stays_beside_chosen_resources() -> None:
     columns = find_columns(["start", "end", "attendees", "Raum"], {"resources": "Raum"})
     assert columns.resource_fields == ["resources", "attendee"]
 
 
-def test_a_chosen_column_that_is_not_there_is_refused() -> None:
+def test_a_missing_chosen_column_is_rejected() -> None:
     with pytest.raises(InvalidCalendarError) as refused:
         find_columns(["Von", " Bis"], {"start": "Beginn"})
     assert refused.value.faults == ("line 1: the header has no column Beginn; it has Von, Bis",)
 
 
-def test_a_name_that_stands_twice_is_refused() -> None:
+def test_a_repeated_name_is_rejected() -> None:
     with pytest.raises(InvalidCalendarError, match="line 1: the header names end twice"):
         find_columns(["start", "end", "END"])
 
 
-def test_a_name_that_stands_twice_and_is_not_read_is_no_fault() -> None:
+def test_a_repeated_name_that_is_not_read_is_accepted() -> None:
     assert find_columns(["start", "end", "x", "x"]).has_end
 
 
@@ -152,7 +154,7 @@ def test_a_name_that_stands_twice_and_is_not_read_is_no_fault() -> None:
         ("title", False, False),
     ],
 )
-def test_a_table_says_when_events_start_and_end(
+def test_a_table_has_columns_for_start_and_end(
     header: str, *, has_start: bool, has_end: bool
 ) -> None:
     columns = find_columns(header.split(","))

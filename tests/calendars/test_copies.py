@@ -42,36 +42,36 @@ def taken(folder: Path, *calendars: bytes, by: str = "file") -> list[str]:
 @pytest.mark.parametrize(
     "newer", ["SEQUENCE:1", "DTSTAMP:20260201T000000Z", "LAST-MODIFIED:20260201T000000Z"]
 )
-def test_the_newest_copy_counts_and_takes_the_calendars_of_all(tmp_path: Path, newer: str) -> None:
+def test_the_newest_copy_counts_and_occupies_all_calendars(tmp_path: Path, newer: str) -> None:
     older, new = calendar(MEETING), calendar(f"{LATER} | {newer}")
     assert taken(tmp_path, older, new) == ["02T14 ab"]
     assert taken(tmp_path, new, older) == ["02T14 ab"]
     assert merged(tmp_path, older, new).older == 1
 
 
-def test_the_attendees_are_those_of_the_newest_copy(tmp_path: Path) -> None:
+def test_the_newest_copy_determines_the_attendees(tmp_path: Path) -> None:
     older = calendar(f"{MEETING} | ATTENDEE:mailto:x@y")
     newer = calendar(f"{LATER} | SEQUENCE:1 | ATTENDEE:mailto:z@y")
     assert taken(tmp_path, older, newer, by="attendee") == ["02T14 z@y"]
 
 
-def test_copies_at_the_same_time_are_one_event_however_new(tmp_path: Path) -> None:
+def test_copies_at_the_same_time_are_one_event(tmp_path: Path) -> None:
     newer = calendar(f"{MEETING} | SEQUENCE:3 | DTSTAMP:20260201T000000Z")
     assert taken(tmp_path, calendar(MEETING), newer) == ["02T09 ab"]
 
 
-def test_a_newer_copy_that_takes_no_time_of_its_own_calendar_takes_that_of_others(
+def test_a_newer_copy_that_is_free_in_its_calendar_occupies_others(
     tmp_path: Path,
 ) -> None:
     free = calendar(f"{MEETING} | SEQUENCE:3 | TRANSP:TRANSPARENT")
     assert taken(tmp_path, calendar(MEETING), free) == ["02T09 a"]
 
 
-def test_copies_of_which_none_is_newer_stay(tmp_path: Path) -> None:
+def test_equally_new_copies_all_stay(tmp_path: Path) -> None:
     assert taken(tmp_path, calendar(MEETING), calendar(LATER)) == ["02T09 a", "02T14 b"]
 
 
-def test_different_events_of_one_uid_stay(tmp_path: Path) -> None:
+def test_different_events_with_one_uid_all_stay(tmp_path: Path) -> None:
     choir = calendar(f"{MEETING} | SUMMARY:Choir | DTSTAMP:20260101T000000Z")
     chess = calendar(f"{LATER} | SUMMARY:Chess | DTSTAMP:20260201T000000Z")
     assert taken(tmp_path, choir, chess) == ["02T09 a", "02T14 b"]
@@ -79,7 +79,7 @@ def test_different_events_of_one_uid_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("start", ["", " | DTSTART:20260302T090000Z"])
 @pytest.mark.parametrize("sequence", [1, 2])
-def test_a_message_of_cancellation_cancels_in_all_calendars(
+def test_a_cancel_message_cancels_in_all_calendars(
     tmp_path: Path, start: str, sequence: int
 ) -> None:
     cancel = calendar(f"UID:m | SEQUENCE:{sequence}{start}", method="CANCEL")
@@ -87,7 +87,7 @@ def test_a_message_of_cancellation_cancels_in_all_calendars(
     assert taken(tmp_path, calendar(f"{MEETING} | SEQUENCE:3"), cancel) == ["02T09 a"]
 
 
-def test_a_status_of_cancelled_with_a_higher_sequence_cancels_in_all_calendars(
+def test_status_cancelled_with_a_higher_sequence_cancels_in_all_calendars(
     tmp_path: Path,
 ) -> None:
     cancelled = calendar(f"{MEETING} | SEQUENCE:1 | STATUS:CANCELLED")
@@ -139,12 +139,12 @@ def test_a_newer_copy_that_is_longer_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["REPLY", "COUNTER"])
-def test_a_message_of_an_attendee_revises_nothing(tmp_path: Path, method: str) -> None:
+def test_a_reply_of_an_attendee_revises_nothing(tmp_path: Path, method: str) -> None:
     message = calendar(f"{LATER} | SEQUENCE:1", method=method)
     assert "02T09 a" in taken(tmp_path, calendar(MEETING), message)
 
 
-def test_events_are_one_whatever_zone_their_series_is_written_in(tmp_path: Path) -> None:
+def test_events_of_series_in_different_zones_are_one_event(tmp_path: Path) -> None:
     berlin = WEEKLY.replace(
         "DTSTART:20260302T090000Z", "DTSTART;TZID=Europe/Berlin:20260302T100000"
     )

@@ -34,7 +34,7 @@ def times(start: str, end: str) -> list[str]:
     return [event.start.ToJsonString(), event.end.ToJsonString()]
 
 
-def test_all_columns_in_any_order() -> None:
+def test_columns_are_read_in_any_order() -> None:
     text = (
         "End,START,resources,id,title,description,owner\r\n"
         '2026-03-02T10:00:00Z,2026-03-02T09:00:00Z,"a; b|c",1,"Plan, then\ndo",text,Anna\r\n'
@@ -47,7 +47,7 @@ def test_all_columns_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_values_are_separated_as_the_header_has_it(delimiter: str) -> None:
+def test_the_header_determines_the_separator(delimiter: str) -> None:
     rows = ["title,start,end", "a,2026-03-02,2026-03-03"]
     [(_, event)] = read("\n".join(rows).replace(",", delimiter))
     assert event.title == "a"
@@ -67,12 +67,12 @@ def test_times_without_an_offset_are_in_the_zone() -> None:
     ]
 
 
-def test_a_date_that_ends_belongs_to_the_event() -> None:
+def test_an_end_date_is_part_of_the_event() -> None:
     for first, last in (("2026-03-28", "2026-03-29"), ("20260328", "20260329")):
         assert times(first, last) == ["2026-03-27T23:00:00Z", "2026-03-29T22:00:00Z"]
 
 
-def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() -> None:
+def test_blank_lines_and_missing_last_columns_are_accepted() -> None:
     found = read("start,end,title\n\n2026-03-02,2026-03-02\n\n")
     assert [line for line, _ in found] == [3]
 
@@ -89,7 +89,7 @@ def test_blank_lines_are_passed_over_and_columns_may_be_left_out_at_the_end() ->
         ("start,end\rmore", False),
     ],
 )
-def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:
+def test_a_csv_header_names_a_start_and_an_end(line: str, *, expected: bool) -> None:
     assert is_csv(line) == expected
 
 
@@ -110,7 +110,7 @@ def test_a_header_names_start_and_end(line: str, *, expected: bool) -> None:
         (b'start,end\n"a,b', "line 2: not CSV"),
     ],
 )
-def test_what_cannot_be_used_is_told(content: bytes, fault: str) -> None:
+def test_an_unusable_header_is_rejected(content: bytes, fault: str) -> None:
     assert faults(content)[0].startswith(fault.replace("2026-03-23T", "2026-11-23T"))
 
 
@@ -118,14 +118,14 @@ GOOD_ROW = "2026-03-02,2026-03-02,Fair\n"
 
 
 @pytest.mark.parametrize("bad", ["soon,2026-03-02,Lunch", "2026-03-02,2026-03-02,Lunch,more"])
-def test_a_row_that_cannot_be_used_costs_itself(bad: str) -> None:
+def test_an_unusable_row_is_skipped_alone(bad: str) -> None:
     table = parse(f"start,end,title\n{GOOD_ROW}{bad}\n{GOOD_ROW}".encode(), READING)
     assert [line for line, _ in table.events] == [2, 4]
     [skipped] = table.skipped
     assert (skipped.line, skipped.title, skipped.date) == (3, "Lunch", bad.partition(",")[0])
 
 
-def test_text_that_is_not_utf_8_is_windows_1252() -> None:
+def test_text_that_is_not_utf_8_is_read_as_windows_1252() -> None:
     """As Outlook exports it; text that is UTF-8 stays as it is."""
     row = "2026-03-02,2026-03-02,Café € {}\n"
     foreign = row.format("Zoë").encode("cp1252") + row.format("Žižek").encode()
@@ -134,7 +134,7 @@ def test_text_that_is_not_utf_8_is_windows_1252() -> None:
     assert table.assumptions[0] == "line 2: the text is not UTF-8, so it is read as Windows-1252"
 
 
-def test_a_quote_without_an_end_costs_what_follows_it() -> None:
+def test_an_unclosed_quote_ends_the_table() -> None:
     table = parse(
         f'start,end,title\n{GOOD_ROW}2026-03-02,"2026-03-02\n{GOOD_ROW}'.encode(), READING
     )
@@ -143,7 +143,7 @@ def test_a_quote_without_an_end_costs_what_follows_it() -> None:
     assert skipped.reason.endswith("this line and those after it are skipped")
 
 
-def test_every_fault_is_told() -> None:
+def test_every_fault_is_reported() -> None:
     assert len(faults(b"start,end\n" + b"a,b\n" * 300)) == 300
 
 
@@ -176,14 +176,14 @@ def test_an_export_of_outlook_is_one_calendar() -> None:
     assert table.assumptions == [said]
 
 
-def test_what_counts_is_chosen() -> None:
+def test_counting_options_exclude_rows() -> None:
     counting = CountingRules(count_tentative=False, count_all_day=False)
     assert [
         each[:4] for each in spans(parse(OUTLOOK.encode(), replace(READING, counting=counting)))
     ] == ["Talk"]
 
 
-def test_dates_begin_with_the_day_if_the_caller_says_so() -> None:
+def test_the_caller_can_put_the_day_first() -> None:
     table = parse(OUTLOOK.encode(), replace(READING, day_first=True))
     assert spans(table)[0] == "Talk 2026-02-12T08:00:00Z/2026-02-12T09:30:00Z"
     assert not table.assumptions
@@ -194,25 +194,25 @@ def test_dates_begin_with_the_day_if_the_caller_says_so() -> None:
     [replace(READING, by="location"), replace(READING, columns={"resources": "location"})],
     ids=["by location", "a column of resources"],
 )
-def test_the_rows_of_an_export_take_a_column_if_it_is_asked_for(options: TableOptions) -> None:
+def test_an_export_of_one_calendar_names_resources_if_chosen(options: TableOptions) -> None:
     table = parse(OUTLOOK.encode(), options)
     assert not table.is_calendar
     assert [list(event.resources) for _, event in table.events] == [["Blue"], [], []]
 
 
-def test_a_table_of_rooms_takes_its_rooms() -> None:
+def test_a_table_with_rooms_occupies_its_rooms() -> None:
     text = "title,start,end,room\na,2026-12-02 09:00,2026-12-02 10:00,Blue\n"
     table = parse(text.encode(), READING)
     assert [list(event.resources) for _, event in table.events] == [["Blue"]]
     assert not table.assumptions
 
 
-def test_a_table_without_what_is_asked_for_is_refused() -> None:
+def test_a_table_without_the_chosen_property_is_rejected() -> None:
     with pytest.raises(InvalidCalendarError, match="it does not name any attendee; try --by file"):
         parse(b"start,end,room\n", replace(READING, by="attendee"))
 
 
-def test_columns_may_be_chosen() -> None:
+def test_columns_can_be_chosen() -> None:
     text = "Was;Von;Bis;Wo\na;2.12.2026 9:00;2.12.2026 10:00;Blau\n"
     chosen = {"title": "Was", "start": "Von", "end": "Bis", "resources": "Wo"}
     [(_, event)] = parse(text.encode(), replace(READING, columns=chosen)).events
@@ -223,7 +223,7 @@ def test_columns_may_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("by", "expected"), [("attendee", "Carl"), ("resource", "Blau"), (None, "Blau")]
 )
-def test_attendees_and_resources_may_both_be_chosen(by: str | None, expected: str) -> None:
+def test_attendees_and_resources_can_both_be_chosen(by: str | None, expected: str) -> None:
     text = "start,end,Wer,Raum\n2026-12-02 09:00,2026-12-02 10:00,Carl,Blau\n"
     chosen = {"attendee": "Wer", "resources": "Raum"}
     table = parse(text.encode(), replace(READING, columns=chosen, by=by))
@@ -231,7 +231,7 @@ def test_attendees_and_resources_may_both_be_chosen(by: str | None, expected: st
     assert not table.assumptions
 
 
-def test_a_date_without_its_time_is_a_fault_where_a_column_has_times() -> None:
+def test_a_date_without_a_time_is_skipped_beside_a_time_column() -> None:
     text = (
         "date,start,end,who\n2026-12-04,9:00,10:00,Carl\n"
         "2026-12-05,,,Carl\n2026-12-06,,10:00,Carl\n2026-12-07\n"
@@ -252,7 +252,7 @@ def test_a_date_without_its_time_is_a_fault_where_a_column_has_times() -> None:
     ],
     ids=["all day", "only dates", "dates as starts"],
 )
-def test_a_date_is_a_whole_day_where_no_time_is_missing(text: str) -> None:
+def test_a_date_is_a_whole_day_without_a_time_column(text: str) -> None:
     [(_, event)] = read(text)
     assert event.start.ToJsonString() == "2026-12-04T23:00:00Z"
     assert event.end.ToJsonString() == "2026-12-05T23:00:00Z"
@@ -262,7 +262,7 @@ def test_a_date_is_a_whole_day_where_no_time_is_missing(text: str) -> None:
 @pytest.mark.parametrize(
     ("by", "expected"), [("attendee", ["Carl", "Dora", "Anna"]), (None, ["Carl", "Dora"])]
 )
-def test_the_organizer_is_an_attendee_if_it_is_asked_for(
+def test_the_organizer_counts_as_an_attendee_by_attendee(
     name: str, by: str | None, expected: list[str]
 ) -> None:
     text = f"start,end,{name},Required Attendees\n2026-12-02,2026-12-02,Anna,Carl;Dora\n"
@@ -270,24 +270,24 @@ def test_the_organizer_is_an_attendee_if_it_is_asked_for(
     assert [list(event.resources) for _, event in table.events] == [expected]
 
 
-def test_an_organizer_is_one_attendee() -> None:
+def test_an_organizer_among_the_attendees_counts_once() -> None:
     text = "start,end,organizer,attendees\n2026-12-02,2026-12-02,Anna,Carl;Anna\n"
     table = parse(text.encode(), replace(READING, by="attendee"))
     assert [list(event.resources) for _, event in table.events] == [["Carl", "Anna"]]
 
 
-def test_a_table_may_have_organizers_alone() -> None:
+def test_a_table_can_have_only_organizers() -> None:
     text = "Subject,Start Date,Meeting Organizer\na,12/15/2026,Anna\nb,12/16/2026,\n"
     table = parse(text.encode(), replace(READING, by="attendee"))
     assert [list(event.resources) for _, event in table.events] == [["Anna"], []]
 
 
-def test_a_row_that_is_skipped_is_named_by_its_date_not_by_its_hour() -> None:
+def test_a_skipped_row_is_named_by_its_date() -> None:
     table = parse(b"Date,Start,End,Employee\n2026-12-05,9:00,25:00,Carl\n", READING)
     assert [each.date for each in table.skipped] == ["2026-12-05"]
 
 
-def test_a_row_that_was_declined_takes_no_time() -> None:
+def test_a_declined_row_occupies_no_time() -> None:
     table = parse(b"start,end,status\n2026-12-05 9:00,2026-12-05 10:00,Declined\n", READING)
     assert not table.events
     assert not table.skipped

@@ -10,7 +10,7 @@ ADDRESS = "https://anna:secret@example.org/a.ics"
 STATE = Validators('"1"', "Thu, 03 Dec 2026 09:00:00 GMT")
 
 
-def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
+def test_kept_content_is_found(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.keep(ADDRESS, STATE, b"old\n")
     cache.keep(ADDRESS, STATE, b"a\nb\n")
@@ -18,7 +18,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     assert cache.find("https://example.org/a.ics") is None
 
 
-def test_only_the_user_can_read_it_and_no_name_shows_the_address(tmp_path: Path) -> None:
+def test_the_cache_is_private_and_its_names_hide_addresses(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     Cache(folder).keep(ADDRESS, STATE, b"content")
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -27,14 +27,14 @@ def test_only_the_user_can_read_it_and_no_name_shows_the_address(tmp_path: Path)
     assert len(file.name) == 64
 
 
-def test_a_folder_that_others_can_read_is_closed(tmp_path: Path) -> None:
+def test_a_readable_folder_is_made_private(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Cache(tmp_path).keep(ADDRESS, STATE, b"content")
     assert tmp_path.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("damage", [b"", b"x", b"[]\ncontent", b"{}\ncontent", b"\xff\n"])
-def test_a_file_that_is_damaged_is_not_used(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_file_is_ignored(tmp_path: Path, damage: bytes) -> None:
     cache = Cache(tmp_path)
     cache.keep(ADDRESS, STATE, b"content")
     [file] = tmp_path.iterdir()
@@ -42,7 +42,7 @@ def test_a_file_that_is_damaged_is_not_used(tmp_path: Path, damage: bytes) -> No
     assert cache.find(ADDRESS) is None
 
 
-def test_a_file_that_is_cut_off_is_not_used(tmp_path: Path) -> None:
+def test_a_truncated_file_is_ignored(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
     cache.keep(ADDRESS, STATE, b"content")
     [file] = tmp_path.iterdir()
@@ -50,14 +50,14 @@ def test_a_file_that_is_cut_off_is_not_used(tmp_path: Path) -> None:
     assert cache.find(ADDRESS) is None
 
 
-def test_a_folder_that_cannot_be_written_keeps_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_folder_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = Cache(tmp_path / "file" / "cache")
     cache.keep(ADDRESS, STATE, b"content")
     assert cache.find(ADDRESS) is None
 
 
-def test_the_folder_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """XDG Base Directory Specification: a relative path is passed over."""
     monkeypatch.setenv("HOME", "/home/anna")
     for value, expected in (

@@ -58,7 +58,7 @@ def test_a_calendar_is_downloaded_over_tls(secure: Site, cache: Cache, scheme: s
     assert download(f"{scheme}://{secure.host}/anna.ics", Allowance(), cache) == ICS
 
 
-def test_a_certificate_that_is_not_trusted_is_refused(
+def test_an_untrusted_certificate_is_rejected(
     secure: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -67,7 +67,7 @@ def test_a_certificate_that_is_not_trusted_is_refused(
     assert not secure.requests
 
 
-def test_a_certificate_of_another_host_is_refused(
+def test_a_certificate_of_another_host_is_rejected(
     cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority("trusted")
@@ -78,23 +78,23 @@ def test_a_certificate_of_another_host_is_refused(
     assert said.startswith("the server's certificate is not trusted: Hostname mismatch")
 
 
-def test_a_server_without_tls_is_no_https(site: Site, cache: Cache) -> None:
+def test_https_needs_a_server_with_tls(site: Site, cache: Cache) -> None:
     said = fault(site.address().replace("http:", "https:"), cache)
     assert said == "the server does not speak TLS as https needs it"
 
 
-def test_name_and_password_of_the_address_are_sent(site: Site, cache: Cache) -> None:
+def test_the_name_and_password_of_an_address_are_sent(site: Site, cache: Cache) -> None:
     download(site.address().replace("//", "//anna:s%3Acret@"), Allowance(), cache)
     assert site.requests[0][1]["Authorization"] == "Basic YW5uYTpzOmNyZXQ="
 
 
-def test_packed_content_is_unpacked(site: Site, cache: Cache) -> None:
+def test_compressed_content_is_unpacked(site: Site, cache: Cache) -> None:
     site.answers["/anna.ics"] = Answer(gzip.compress(ICS), headers={"Content-Encoding": "gzip"})
     assert download(site.address(), Allowance(), cache) == ICS
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_allowance_counts_what_is_unpacked(site: Site, cache: Cache, *, packed: bool) -> None:
+def test_the_allowance_counts_unpacked_bytes(site: Site, cache: Cache, *, packed: bool) -> None:
     body, headers = bytes(10_000_000), {}
     if packed:
         body, headers = gzip.compress(body), {"Content-Encoding": "gzip"}
@@ -147,16 +147,14 @@ def test_the_allowance_counts_what_is_unpacked(site: Site, cache: Cache, *, pack
         ),
     ],
 )
-def test_an_answer_without_a_calendar_is_told(
+def test_an_answer_without_a_calendar_is_reported(
     site: Site, cache: Cache, answer: Answer, said: str
 ) -> None:
     site.answers["/anna.ics"] = answer
     assert fault(site.address("/anna.ics?token=secret"), cache) == said
 
 
-def test_redirects_are_followed_and_keep_the_password_on_their_host(
-    site: Site, cache: Cache
-) -> None:
+def test_redirects_keep_the_password_on_its_host(site: Site, cache: Cache) -> None:
     for number in range(MAX_REDIRECTS):
         target = f"/{number + 1}" if number < MAX_REDIRECTS - 1 else "/anna.ics"
         site.answers[f"/{number}"] = Answer(b"", 301 + number % 2, {"Location": target})
@@ -173,7 +171,9 @@ def test_a_redirect_to_another_host_gets_no_password(site: Site, cache: Cache) -
         assert "Authorization" not in other.requests[0][1]
 
 
-def test_a_redirect_may_lead_to_https_but_not_back(site: Site, secure: Site, cache: Cache) -> None:
+def test_a_redirect_to_https_is_followed_but_not_back(
+    site: Site, secure: Site, cache: Cache
+) -> None:
     site.answers["/up"] = Answer(b"", 301, {"Location": secure.address()})
     secure.answers["/down"] = Answer(b"", 301, {"Location": site.address()})
     assert download(site.address("/up"), Allowance(), cache) == ICS
@@ -185,7 +185,7 @@ def test_a_redirect_may_lead_to_https_but_not_back(site: Site, secure: Site, cac
     ("sent", "condition"),
     [("ETag", "If-None-Match"), ("Last-Modified", "If-Modified-Since")],
 )
-def test_a_calendar_that_has_not_changed_comes_from_the_cache(
+def test_an_unchanged_calendar_comes_from_the_cache(
     site: Site, cache: Cache, sent: str, condition: str
 ) -> None:
     site.answers["/anna.ics"] = Answer(headers={sent: "state 1"})
@@ -198,7 +198,7 @@ def test_a_calendar_that_has_not_changed_comes_from_the_cache(
 
 
 @pytest.mark.parametrize("headers", [{}, {"ETag": "1", "Cache-Control": "private, No-Store"}])
-def test_what_cannot_be_asked_for_again_or_must_not_be_kept_is_not(
+def test_content_without_validators_or_with_no_store_is_not_kept(
     site: Site, tmp_path: Path, headers: dict[str, str]
 ) -> None:
     site.answers["/anna.ics"] = Answer(headers=headers)
@@ -206,18 +206,18 @@ def test_what_cannot_be_asked_for_again_or_must_not_be_kept_is_not(
     assert not (tmp_path / "cache").exists()
 
 
-def test_an_answer_that_takes_too_long_is_given_up(site: Site, cache: Cache) -> None:
+def test_a_download_times_out(site: Site, cache: Cache) -> None:
     site.answers["/anna.ics"] = Answer(length=len(ICS) + 1)
     with pytest.raises(InvalidCalendarError, match=r"no whole answer within 0.2 s"):
         download(site.address(), Allowance(), cache, 0.2)
 
 
-def test_a_server_that_is_not_there_is_told(cache: Cache) -> None:
+def test_an_unreachable_server_is_reported(cache: Cache) -> None:
     with refusing_port() as port:
         said = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
     assert said == "the server cannot be reached: Connection refused"
 
 
-def test_a_host_that_is_not_known_is_told(cache: Cache) -> None:
+def test_an_unknown_host_is_reported(cache: Cache) -> None:
     said = fault("https://nobody.invalid/anna.ics", cache)
     assert said == "the name of the host is not known; check the address and the network"

@@ -45,14 +45,14 @@ END:VCALENDAR\r
 """
 
 
-def test_googles_calendar() -> None:
+def test_a_google_export_is_read() -> None:
     calendar = read(GOOGLE)
     assert calendar.name == "Anna"
     assert times(GOOGLE) == spans("2026-03-02 08:00/08:30")
     assert calendar.occurrences[0].info.people.present == ("anna@example.org",)
 
 
-def test_outlooks_zone_of_its_own_busy_status_and_empty_values() -> None:
+def test_an_outlook_export_is_read_with_its_own_zone() -> None:
     event = vevent(
         "CLASS:PUBLIC | DTSTART;TZID=Custom:20260701T090000 | DTEND;TZID=Custom:20260701T100000"
         " | SUMMARY;LANGUAGE=en-us: | PRIORITY:5 | X-MICROSOFT-CDO-BUSYSTATUS:BUSY"
@@ -68,7 +68,7 @@ def test_outlooks_zone_of_its_own_busy_status_and_empty_values() -> None:
     assert read(content).occurrences[0].info.people.present == ("room@example.org",)
 
 
-def test_exchanges_zone_by_windows_name_without_a_definition() -> None:
+def test_an_exchange_export_is_read_with_windows_zones() -> None:
     event = vevent(
         "DTSTART;TZID=W. Europe Standard Time:20260302T090000"
         " | DTEND;TZID=W. Europe Standard Time:20260302T100000"
@@ -77,7 +77,7 @@ def test_exchanges_zone_by_windows_name_without_a_definition() -> None:
     assert times(calendar_of(event)) == spans("2026-03-02 08:00/09:00")
 
 
-def test_apples_calendar_with_travel_time_and_structured_location() -> None:
+def test_an_apple_export_is_read() -> None:
     event = vevent(
         "DTSTART;TZID=Europe/Berlin:20260302T090000 | DTEND;TZID=Europe/Berlin:20260302T100000"
         ' | X-APPLE-STRUCTURED-LOCATION;VALUE=URI;X-ADDRESS="Street 1\\, City";X-TITLE=Cafe:geo:1,2'
@@ -87,7 +87,7 @@ def test_apples_calendar_with_travel_time_and_structured_location() -> None:
     assert times(content) == spans("2026-03-02 08:00/09:00")
 
 
-def test_thunderbirds_zone_with_changes_listed_and_last_modified() -> None:
+def test_a_thunderbird_export_is_read_with_a_zone_of_listed_changes() -> None:
     zone = """BEGIN:VTIMEZONE
 TZID:/freeassociation.sourceforge.net/Custom
 X-LIC-LOCATION:Europe/Berlin
@@ -118,7 +118,7 @@ END:VTIMEZONE"""
     )
 
 
-def test_nextclouds_override_of_a_series_in_the_same_file() -> None:
+def test_a_nextcloud_export_is_read_with_an_override() -> None:
     weekly = vevent(
         "DTSTART;TZID=Europe/Berlin:20260302T090000 | DTEND;TZID=Europe/Berlin:20260302T100000"
         " | RRULE:FREQ=WEEKLY;COUNT=2 | SEQUENCE:3"

@@ -35,7 +35,7 @@ def resources(source: ParsedFile) -> list[list[str]]:
     return [list(each.event.resources) for each in source.events]
 
 
-def test_a_source_bears_the_name_of_its_file(tmp_path: Path) -> None:
+def test_a_parsed_file_has_the_name_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "week.json"
     file.write_text(
         '{"events": [{"id": "1", "start": "1970-01-01T00:00:01Z", "end": "1970-01-01T00:00:02Z"}],'
@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n", b"\r\n"])
-def test_formats_are_told_apart_by_content(tmp_path: Path, content: bytes, before: bytes) -> None:
+def test_a_format_is_detected_by_content(tmp_path: Path, content: bytes, before: bytes) -> None:
     if before.strip() or content is not CSV:
         [found] = read_content(tmp_path, before + content).events
         assert found.event.id == "1"
@@ -67,7 +67,7 @@ def test_a_format_can_be_forced(tmp_path: Path) -> None:
     assert "not JSON" in refused.value.faults[0]
 
 
-def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
+def test_content_of_an_unknown_format_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidCalendarError) as refused:
         read_content(tmp_path, b"Dear all, shall we meet?\n")
     assert refused.value.faults[0].startswith("neither a calendar, which begins with BEGIN:")
@@ -79,7 +79,7 @@ def test_content_of_no_known_format_is_refused(tmp_path: Path) -> None:
     ids=["with a mark", "without"],
 )
 @pytest.mark.parametrize("content", [CSV, ICS], ids=["CSV", "ics"])
-def test_content_in_utf_16_is_refused(
+def test_content_in_utf_16_is_rejected(
     tmp_path: Path, content: bytes, encoding: str, fault: str
 ) -> None:
     with pytest.raises(InvalidCalendarError, match=fault):
@@ -92,7 +92,7 @@ def test_a_link_is_read(tmp_path: Path) -> None:
     assert len(read_file(str(tmp_path / "link.json"), "link", READING).events) == 1
 
 
-def test_a_device_that_is_named_is_refused() -> None:
+def test_a_device_is_rejected() -> None:
     with pytest.raises(
         InvalidCalendarError, match="it is a device; name a file, a folder, or - for"
     ):
@@ -100,7 +100,7 @@ def test_a_device_that_is_named_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [JSON, LINE, CSV, ICS], ids=["JSON", "lines", "CSV", "ics"])
-def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) -> None:
+def test_the_allowance_is_for_all_files_together(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     allowance = Allowance(2 * len(content))
@@ -123,7 +123,7 @@ def test_all_files_together_have_an_allowance(tmp_path: Path, content: bytes) ->
         ("resource", ["Beamer", "Easel"]),
     ],
 )
-def test_what_an_event_of_a_calendar_takes(
+def test_an_event_of_a_calendar_occupies_the_chosen_resources(
     tmp_path: Path, by: str | None, expected: list[str]
 ) -> None:
     event = vevent(
@@ -148,7 +148,7 @@ def test_what_an_event_of_a_calendar_takes(
     [("Anna@example.org", "file"), ("Work", "anna@example.org.ics")],
     ids=["by the calendar's name", "by the file's"],
 )
-def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
+def test_a_declined_event_is_absent_from_its_owners_calendar(
     tmp_path: Path, by: str | None, expected: list[list[str]], name: str, file: str
 ) -> None:
     """As Google exports a person's calendar; the others still meet."""
@@ -165,7 +165,7 @@ def test_what_the_owner_of_a_calendar_declined_takes_none_of_their_time(
     ("by", "expected"),
     [(None, []), ("calendar", []), ("attendee", [["bruno@example.org"]]), ("location", [["Lab"]])],
 )
-def test_what_who_owns_the_calendars_declined_takes_none_of_their_time(
+def test_a_declined_event_is_absent_from_my_calendar(
     tmp_path: Path, by: str | None, expected: list[list[str]]
 ) -> None:
     event = vevent(
@@ -178,15 +178,13 @@ def test_what_who_owns_the_calendars_declined_takes_none_of_their_time(
 
 
 @pytest.mark.parametrize("by", ["attendee", "location", "resource"])
-def test_events_that_take_nothing_of_what_is_asked_for_are_counted(tmp_path: Path, by: str) -> None:
+def test_events_without_the_chosen_property_are_counted(tmp_path: Path, by: str) -> None:
     source = read_content(tmp_path, ICS, ReadOptions(CALENDARS, by=by))
     assert (list(source.events), source.without_resource) == ([], 1)
 
 
 @pytest.mark.parametrize("content", [JSON, CSV])
-def test_other_formats_take_what_they_name_unless_files_are_asked_for(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_other_formats_occupy_the_resources_that_they_name(tmp_path: Path, content: bytes) -> None:
     assert resources(read_content(tmp_path, content)) == [[]]
     for by in ("file", "calendar"):
         assert resources(read_content(tmp_path, content, ReadOptions(CALENDARS, by=by))) == [
@@ -210,15 +208,13 @@ def test_rows_without_a_resource_are_counted(
 
 
 @pytest.mark.parametrize("content", [JSON, CSV])
-def test_other_formats_are_read_whole_unless_a_window_is_asked_for(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_other_formats_are_read_whole_without_a_window(tmp_path: Path, content: bytes) -> None:
     later = Window(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
     assert read_content(tmp_path, content, ReadOptions(CalendarOptions(later, BERLIN))).outside == 0
     assert read_content(tmp_path, content, ReadOptions(CALENDARS, later)).outside == 1
 
 
-def test_an_event_of_a_series_is_named_by_series_and_date(tmp_path: Path) -> None:
+def test_the_id_of_an_event_in_a_series_has_its_date(tmp_path: Path) -> None:
     weekly = "DTSTART;TZID=Europe/Berlin:20260323T090000 | RRULE:FREQ=WEEKLY;COUNT=2 | UID:s"
     daily = "DTSTART;VALUE=DATE:20260323 | RRULE:FREQ=DAILY;COUNT=1 | UID:d"
     source = read_content(tmp_path, calendar_of(vevent(weekly), vevent(daily)))
@@ -230,7 +226,7 @@ def test_an_event_of_a_series_is_named_by_series_and_date(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("start", ["", '"start": "2026-03-02T11:00:00Z", '])
-def test_an_event_whose_times_cannot_be_used_is_skipped(tmp_path: Path, start: str) -> None:
+def test_an_event_with_unusable_times_is_skipped(tmp_path: Path, start: str) -> None:
     bad = b'{"title": "Lunch", %s"end": "2026-03-02T10:00:00Z"}' % start.encode()
     source = read_content(tmp_path, b'{"events": [%s, %s]}' % (LINE, bad))
     assert [each.event.id for each in source.events] == ["1"]
@@ -239,7 +235,7 @@ def test_an_event_whose_times_cannot_be_used_is_skipped(tmp_path: Path, start: s
     assert (skipped.title, skipped.date) == ("Lunch", "2026-03-02T11:00:00Z" if start else "")
 
 
-def test_a_row_whose_end_is_before_its_start_is_skipped_by_its_line(tmp_path: Path) -> None:
+def test_a_row_that_ends_before_its_start_is_skipped_with_its_line(tmp_path: Path) -> None:
     source = read_content(tmp_path, CSV + b"2,2026-03-02T09:00:00Z,2026-03-02T08:00:00Z\n")
     assert [each.event.id for each in source.events] == ["1"]
     assert [each.fault for each in source.skipped] == ["line 3: end: the end is before the start"]

@@ -49,12 +49,12 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("unusable", UNUSABLE.values(), ids=UNUSABLE)
-def test_a_zone_that_nothing_uses_does_not_matter(unusable: str) -> None:
+def test_an_unused_vtimezone_is_not_read(unusable: str) -> None:
     event = vevent("DTSTART:20260302T090000Z")
     assert times(calendar_of(unusable, event)) == spans("2026-03-02 09:00")
 
 
-def test_ianas_zone_is_used_where_the_files_own_cannot_be() -> None:
+def test_an_unusable_vtimezone_is_replaced_by_the_iana_zone() -> None:
     broken = zone("Europe/Prague", observance("STANDARD", ":18500101T000000", "+5744", "+5744"))
     event = vevent("DTSTART;TZID=Europe/Prague:20260701T090000")
     calendar = read(calendar_of(broken, event))
@@ -63,35 +63,35 @@ def test_ianas_zone_is_used_where_the_files_own_cannot_be() -> None:
     assert note.startswith("line 4: a VTIMEZONE is not used: line 6: STANDARD: ")
 
 
-def test_a_windows_zone_is_used_where_the_files_own_cannot_be() -> None:
+def test_an_unusable_vtimezone_is_replaced_by_the_windows_zone() -> None:
     assert start_of(zone("W. Europe Standard Time"), "W. Europe Standard Time") == "07:00"
 
 
-def test_the_files_own_zone_goes_before_windows() -> None:
+def test_a_vtimezone_takes_precedence_over_a_windows_name() -> None:
     own = zone(
         "W. Europe Standard Time", observance("STANDARD", ":19700101T000000", "+0500", "+0500")
     )
     assert start_of(own, "W. Europe Standard Time") == "04:00"
 
 
-def test_a_zone_that_starts_on_a_date_starts_at_its_midnight() -> None:
+def test_an_onset_on_a_date_is_at_midnight() -> None:
     summer = observance("DAYLIGHT", ";VALUE=DATE:20260701", "+0100", "+0300")
     assert start_of(zone("X", summer), "X") == "06:00"
 
 
-def test_a_further_onset_may_be_a_date() -> None:
+def test_a_further_onset_can_be_a_date() -> None:
     one = observance("STANDARD", ":19700101T000000", "+0100", "+0100")
     two = observance("DAYLIGHT", ":19800101T000000", "+0100", "+0300", "RDATE;VALUE=DATE:20260701")
     assert start_of(zone("X", one, two), "X") == "06:00"
 
 
 @pytest.mark.parametrize("offset", ["+05:00", "0500", "+050000", " +0500 "])
-def test_odd_offsets(offset: str) -> None:
+def test_an_odd_offset_is_read(offset: str) -> None:
     own = zone("X", observance("STANDARD", ":19700101T000000", offset, offset))
     assert start_of(own, "X") == "04:00"
 
 
-def test_a_name_may_have_escapes() -> None:
+def test_a_zone_name_can_have_escapes() -> None:
     own = zone("Berlin\\, Bern", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
     assert start_of(own, "Berlin\\, Bern") == "04:00"
     assert start_of(own, '"Berlin, Bern"') == "04:00"
@@ -102,7 +102,7 @@ def test_names_compare_without_case() -> None:
     assert start_of(own, "our time") == "04:00"
 
 
-def test_ianas_zone_goes_before_the_files_own_with_the_same_offsets() -> None:
+def test_an_iana_zone_takes_precedence_over_a_vtimezone_with_its_offsets() -> None:
     """What the file leaves out of the past is right then."""
     event = vevent("DTSTART;TZID=America/New_York:20060315T090000")
     window = Window(datetime(2006, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
@@ -111,7 +111,7 @@ def test_ianas_zone_goes_before_the_files_own_with_the_same_offsets() -> None:
     assert times(calendar_of(own, event), window) == spans("2006-03-15 14:00")
 
 
-def test_the_files_own_zone_goes_before_ianas_with_other_offsets() -> None:
+def test_a_vtimezone_with_other_offsets_takes_precedence_over_iana() -> None:
     """IANA's EST has no summer time; that of some programs has."""
     assert start_of("X-A:none", "EST") == "14:00"
     assert start_of(eastern("EST"), "EST") == "13:00"
@@ -120,7 +120,7 @@ def test_the_files_own_zone_goes_before_ianas_with_other_offsets() -> None:
     assert note == "line 4: the file's own time zone 'EST' is not IANA's"
 
 
-def test_other_offsets_before_the_window_do_not_matter() -> None:
+def test_offsets_before_the_window_are_not_compared() -> None:
     """America/Sao_Paulo had summer time up to 2019."""
     end, start = "UNTIL=20190217T000000Z", "UNTIL=20181104T000000Z"
     own = zone(
@@ -131,29 +131,29 @@ def test_other_offsets_before_the_window_do_not_matter() -> None:
     assert start_of(own, "America/Sao_Paulo") == "12:00"
 
 
-def test_a_zone_cut_to_one_offset_is_not_followed_if_ianas_has_that_too() -> None:
+def test_a_vtimezone_cut_to_an_offset_of_iana_is_ignored() -> None:
     winter = zone("Europe/Berlin", observance("STANDARD", ":19700101T000000", "+0100", "+0100"))
     assert start_of(winter, "Europe/Berlin") == "07:00"
 
 
-def test_a_zone_of_one_offset_that_ianas_never_has_is_followed() -> None:
+def test_a_vtimezone_with_an_offset_unknown_to_iana_is_used() -> None:
     own = zone("Europe/Berlin", observance("STANDARD", ":19700101T000000", "+0500", "+0500"))
     assert start_of(own, "Europe/Berlin") == "04:00"
 
 
-def test_a_window_may_lie_at_the_end_of_time() -> None:
+def test_a_window_can_end_in_the_last_year() -> None:
     window = Window(datetime(9999, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
     event = vevent("DTSTART;TZID=EST:99990701T090000")
     assert len(times(calendar_of(eastern("EST"), event), window)) == 1
 
 
-def test_a_window_may_begin_with_time() -> None:
+def test_a_window_can_begin_in_the_first_year() -> None:
     window = Window(datetime(1, 1, 3, tzinfo=UTC), datetime(1, 1, 9, tzinfo=UTC))
     event = vevent("DTSTART;TZID=EST:00010105T090000")
     assert len(times(calendar_of(eastern("EST"), event), window)) == 1
 
 
-def test_a_zone_with_a_line_that_cannot_be_used_costs_the_events_that_name_it() -> None:
+def test_an_unusable_line_of_a_zone_skips_the_events_in_it() -> None:
     winter = observance("STANDARD", ":19700101T000000", "+0100", "+0100", "RRULE")
     named = vevent("UID:1 | DTSTART;TZID=Own:20260302T090000")
     other = vevent("UID:2 | DTSTART:20260302T090000Z")

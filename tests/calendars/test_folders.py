@@ -9,7 +9,7 @@ from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 
 
-def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
+def test_the_files_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: Path) -> None:
     for name in ("b.ics", "a.ICS", "sub/c.ics", ".hidden.ics", ".cache/d.ics", "notes.txt"):
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
@@ -18,7 +18,7 @@ def test_the_calendars_of_a_folder_are_found_in_order_without_hidden_ones(tmp_pa
     assert found == ["a.ICS", "b.ics", "sub/c.ics"]
 
 
-def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+def test_links_and_special_files_of_a_folder_are_ignored(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "secret.ics").touch()
@@ -39,7 +39,7 @@ def test_what_a_folder_only_points_to_and_what_is_no_file_is_passed_over(tmp_pat
     ]
 
 
-def test_a_link_that_is_named_is_followed(tmp_path: Path) -> None:
+def test_a_link_given_by_the_user_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real.json").touch()
     (tmp_path / "link.json").symlink_to("real.json")
     assert find_files(str(tmp_path / "link.json")) == [str(tmp_path / "link.json")]
@@ -73,27 +73,27 @@ def test_files_of_other_formats_are_read_with_their_folder(tmp_path: Path, name:
         ),
     ],
 )
-def test_files_that_are_not_read_are_named_in_one_note(
+def test_files_of_unknown_formats_are_named_in_one_note(
     tmp_path: Path, names: list[str], said: str
 ) -> None:
     assert notes_of(tmp_path, *names) == [said]
 
 
-def test_what_keeps_a_vdir_is_no_other_format(tmp_path: Path) -> None:
+def test_the_metadata_of_a_vdir_needs_no_note(tmp_path: Path) -> None:
     assert notes_of(tmp_path, "color", "displayname", ".hidden") == []
 
 
-def test_a_folder_without_calendars_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_calendars_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(InvalidCalendarError, match=r"the folder has no \.ics file"):
         find_files(str(tmp_path))
 
 
-def test_a_file_and_standard_input_are_themselves() -> None:
+def test_a_file_or_standard_input_is_returned_as_it_is() -> None:
     assert find_files("missing.ics") == ["missing.ics"]
     assert find_files("-") == ["-"]
 
 
-def test_files_are_called_by_what_tells_them_apart() -> None:
+def test_files_get_distinct_resource_names() -> None:
     assert resource_names(["x/anna.ics", "x/bruno.ics", "y/bruno.ics", "-"]) == {
         "x/anna.ics": "anna",
         "x/bruno.ics": "x/bruno.ics",
@@ -102,7 +102,7 @@ def test_files_are_called_by_what_tells_them_apart() -> None:
     }
 
 
-def test_the_files_of_one_calendar_are_called_by_its_folder() -> None:
+def test_the_files_of_a_vdir_have_the_name_of_its_folder() -> None:
     vdirs = {"x/home/1.ics": "x/home", "x/home/2.ics": "x/home"}
     assert resource_names([*vdirs, "x/anna.ics"], vdirs) == {
         "x/home/1.ics": "home",
@@ -111,7 +111,7 @@ def test_the_files_of_one_calendar_are_called_by_its_folder() -> None:
     }
 
 
-def test_folders_are_called_by_what_tells_them_apart_from_files_and_folders() -> None:
+def test_folders_get_distinct_resource_names() -> None:
     vdirs = {"x/home/1.ics": "x/home", "y/home/1.ics": "y/home", "x/anna/1.ics": "x/anna"}
     assert resource_names([*vdirs, "anna.ics"], vdirs) == {
         "x/home/1.ics": "x/home",
@@ -121,7 +121,7 @@ def test_folders_are_called_by_what_tells_them_apart_from_files_and_folders() ->
     }
 
 
-def test_a_sentence_says_which_folders_are_one_calendar() -> None:
+def test_a_sentence_names_the_folders_that_are_vdirs() -> None:
     vdirs = {"home/1.ics": "home", "home/2.ics": "home"}
     assert describe_vdirs(vdirs) == (
         "home is read as one calendar, because each of its 2 files has one event; --by file"
@@ -134,7 +134,7 @@ def test_a_sentence_says_which_folders_are_one_calendar() -> None:
     )
 
 
-def test_addresses_are_called_by_the_end_of_their_path_and_never_by_a_secret() -> None:
+def test_addresses_get_resource_names_without_secrets() -> None:
     one, other = (f"https://anna:secret@x.org/c/a.ics?key={key}" for key in "12")
     assert resource_names([one, "b.ics"]) == {one: "a", "b.ics": "b"}
     assert resource_names([one, other, "y/a.ics", one]) == {
@@ -145,5 +145,5 @@ def test_addresses_are_called_by_the_end_of_their_path_and_never_by_a_secret() -
     assert display_name(one) == "x.org/c/a.ics"
 
 
-def test_an_address_is_itself() -> None:
+def test_an_address_is_returned_as_it_is() -> None:
     assert find_files("https://x.org/a.ics") == ["https://x.org/a.ics"]

@@ -322,7 +322,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("event", "expected"), CASES.values(), ids=CASES)
-def test_an_event(event: str, expected: str) -> None:
+def test_an_event_is_read_at_its_times(event: str, expected: str) -> None:
     assert times_of(event) == spans(expected)
 
 
@@ -479,7 +479,7 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize(("events", "expected"), OVERRIDES.values(), ids=OVERRIDES)
-def test_a_series_with_overrides(events: list[str], expected: str) -> None:
+def test_an_override_replaces_its_event(events: list[str], expected: str) -> None:
     assert times_of(*events) == spans(expected)
 
 
@@ -516,13 +516,13 @@ WINDOWS = {
 
 
 @pytest.mark.parametrize(("event", "is_in"), WINDOWS.values(), ids=WINDOWS)
-def test_what_takes_some_of_the_window_is_read(event: str, *, is_in: bool) -> None:
+def test_an_event_partly_in_the_window_is_read(event: str, *, is_in: bool) -> None:
     calendar = read(calendar_of(vevent(event)), DAY)
     assert bool(calendar.occurrences) == is_in
     assert calendar.outside == (not is_in)
 
 
-def test_free_and_busy_times_are_read() -> None:
+def test_vfreebusy_is_read() -> None:
     busy = """BEGIN:VFREEBUSY
 UID:1
 ATTENDEE:mailto:Anna@Example.org
@@ -538,7 +538,7 @@ END:VFREEBUSY"""
     assert read(content).occurrences[0].info.people.present == ("anna@example.org",)
 
 
-def test_tasks_and_journals_are_passed_over() -> None:
+def test_tasks_are_ignored() -> None:
     todo = "BEGIN:VTODO\nUID:1\nDTSTART:20260302T090000Z\nEND:VTODO"
     assert times(calendar_of(todo)) == []
 
@@ -548,11 +548,11 @@ def test_several_calendars_of_a_file_are_read() -> None:
     assert len(times(each + b"\r\n" + each)) == 2
 
 
-def test_a_calendar_without_events_is_one() -> None:
+def test_a_calendar_without_events_is_accepted() -> None:
     assert times(calendar_of()) == []
 
 
-def test_days_are_those_of_the_calendars_own_zone() -> None:
+def test_whole_days_are_in_the_calendars_own_zone() -> None:
     content = calendar_of("X-WR-TIMEZONE:America/New_York", vevent("DTSTART;VALUE=DATE:20260302"))
     assert times(content) == spans("2026-03-02 05:00/2026-03-03 05:00")
 
@@ -562,20 +562,20 @@ def test_floating_times_are_in_the_calendars_own_zone() -> None:
     assert times(content) == spans("2026-03-02 14:00")
 
 
-def test_a_calendars_own_zone_that_is_unknown_is_noted_and_not_used() -> None:
+def test_an_unknown_x_wr_timezone_is_noted_and_ignored() -> None:
     calendar = read(calendar_of("X-WR-TIMEZONE:Here", vevent("DTSTART:20260302T090000")))
     assert [each.start for each in calendar.occurrences] == [at("2026-03-02 08:00")]
     [note] = calendar.notes
     assert note.startswith("line 4: X-WR-TIMEZONE is not used: the time zone 'Here' is unknown")
 
 
-def test_floating_times_are_in_the_zone_that_is_asked_for() -> None:
+def test_floating_times_are_in_the_zone_of_the_options() -> None:
     options = CalendarOptions(ALL, ZoneInfo("Asia/Tokyo"))
     [found] = ics_files.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
     assert found.start == at("2026-03-02 00:00")
 
 
-def test_what_an_event_says_of_itself() -> None:
+def test_the_properties_of_an_event_are_read() -> None:
     event = vevent(
         f"{HOUR} | UID:7@x | SUMMARY:Plan\\, then do\\; it | DESCRIPTION:a\\nb | LOCATION: Room 1 "
         "| RESOURCES:Beamer,Easel | CREATED:20260101T000000Z"
@@ -598,7 +598,7 @@ def test_what_an_event_says_of_itself() -> None:
     )
 
 
-def test_a_text_means_the_same_behind_a_quoted_parameter() -> None:
+def test_a_text_is_equal_after_a_quoted_parameter() -> None:
     """Such a line is read by icalendar, which must not take the escapes away before we do."""
     plain, quoted = (
         f"SUMMARY{x}:C:\\\\new | LOCATION{x}:a\\, b | RESOURCES{x}:Room 1\\, East,Beamer"
@@ -613,7 +613,7 @@ def test_a_text_means_the_same_behind_a_quoted_parameter() -> None:
     assert found[0].resources == ("Room 1, East", "Beamer")
 
 
-def test_an_event_of_a_series_is_named_by_the_time_that_the_series_has_for_it() -> None:
+def test_an_override_keeps_the_time_of_its_series() -> None:
     found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
     [moved] = [each for each in found if each.start == at("2026-03-10 13:00")]
     assert moved.series_time.local == datetime(2026, 3, 9, 9)  # noqa: DTZ001 - as its clock shows
@@ -626,17 +626,17 @@ def test_lines_are_counted_as_an_editor_counts_them() -> None:
     assert [each.info.line for each in found] == [4, 11]
 
 
-def test_folds_may_split_a_character() -> None:
+def test_a_fold_can_split_a_character() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:Käse")).replace(b"\xc3\xa4", b"\xc3\r\n \xa4")
     assert read(content).occurrences[0].info.title == "Käse"
 
 
-def test_plain_line_ends_and_a_byte_order_mark_are_read() -> None:
+def test_unix_line_ends_and_a_byte_order_mark_are_read() -> None:
     content = b"\xef\xbb\xbf" + calendar_of(vevent(HOUR)).replace(b"\r\n", b"\n")
     assert times(content) == spans("2026-03-02 08:00/09:00")
 
 
-def test_the_zone_of_the_reader_is_only_for_floating_times() -> None:
+def test_a_time_in_utc_ignores_the_zone_of_the_options() -> None:
     assert BERLIN.utcoffset(datetime(2026, 3, 2, tzinfo=UTC))
     assert times_of("DTSTART:20260302T090000Z") == spans("2026-03-02 09:00")
 
@@ -654,7 +654,7 @@ def test_thousands_of_series_with_a_count_of_years_are_read() -> None:
     assert len(times_of(*events, window=december)) == 350 * (31 + 4 + 8 + 0 + 1 + 0)
 
 
-def test_tasks_and_journals_are_noted_and_take_no_time() -> None:
+def test_tasks_and_journals_are_noted() -> None:
     task = "BEGIN:VTODO\nUID:{0}\nDTSTART:20260302T090000Z\nDUE:20260302T100000Z\nEND:VTODO"
     journal = "BEGIN:VJOURNAL\nUID:j\nDTSTART:20260302T090000Z\nEND:VJOURNAL"
     calendar = read(calendar_of(task.format("a"), task.format("b"), journal))

@@ -154,7 +154,7 @@ REFUSED = {
 @pytest.mark.parametrize(
     "rule", ["FREQ=SOMETIMES", "FREQ=DAILY;BYDAY=XX", "FREQ=DAILY;COUNT=x", "x", ";"]
 )
-def test_a_rule_that_is_none_is_told_by_its_line(rule: str) -> None:
+def test_an_invalid_rule_is_reported_with_its_line(rule: str) -> None:
     [fault] = faults(calendar_of(vevent(f"{START} | RRULE:{rule}")))
     assert fault.startswith("line 7: ")
 
@@ -176,7 +176,7 @@ def zone_from(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
         ),
     ],
 )
-def test_a_zone_that_cannot_be_used_is_told_by_its_line(zone: str, fault: str) -> None:
+def test_an_invalid_zone_is_reported_with_its_line(zone: str, fault: str) -> None:
     event = vevent("DTSTART;TZID=X:20260302T090000")
     told = f"line 20: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
     assert faults(calendar_of(zone, event)) == (told,)
@@ -190,30 +190,30 @@ def titles(content: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)
-def test_an_event_that_cannot_be_used_costs_itself(event: str, fault: str) -> None:
+def test_an_unusable_event_is_skipped_alone(event: str, fault: str) -> None:
     content = calendar_of(vevent(f"UID:bad | {event}"), *GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == (fault,)
 
 
-def test_an_event_that_is_skipped_is_named_by_title_and_date() -> None:
+def test_a_skipped_event_is_named_by_title_and_date() -> None:
     bad = vevent("DTSTART:20260302T0900 | SUMMARY:Dentist\\, late")
     [skipped] = read(calendar_of(bad, *GOOD)).skipped
     assert (skipped.title, skipped.date) == ("Dentist, late", "20260302T0900")
 
 
-def test_a_line_of_an_alarm_costs_nothing() -> None:
+def test_an_unusable_line_of_an_alarm_skips_nothing() -> None:
     alarm = "BEGIN:VALARM | TRIGGER | END:VALARM"
     assert titles(calendar_of(vevent(f"{START} | SUMMARY:x | {alarm}"))) == ["x"]
 
 
-def test_a_line_of_the_calendar_costs_no_event() -> None:
+def test_an_unusable_line_of_a_calendar_skips_no_event() -> None:
     content = calendar_of("DTEND 20260302", *GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == ("line 4: not NAME:VALUE, as lines of a calendar are",)
 
 
-def test_what_is_complete_in_a_file_that_is_cut_off_is_read() -> None:
+def test_the_complete_events_of_a_truncated_file_are_read() -> None:
     whole = calendar_of(*GOOD, vevent(f"UID:x | {START} | SUMMARY:x | DTEND:20260302T100000Z"))
     content = whole[: whole.index(b"DTEND:") + 12]
     assert titles(content) == ["first", "last"]
@@ -223,34 +223,34 @@ def test_what_is_complete_in_a_file_that_is_cut_off_is_read() -> None:
     )
 
 
-def test_a_calendar_that_is_cut_off_does_not_cost_the_next_one_in_the_file() -> None:
+def test_the_calendar_after_a_truncated_one_is_read() -> None:
     cut = calendar_of(GOOD[0]).replace(b"END:VCALENDAR", b"BEGIN:VEVENT")
     content = cut + b"\r\n" + calendar_of(GOOD[1])
     assert titles(content) == ["first", "last"]
     assert len(faults(content)) == 2
 
 
-def test_an_event_without_end_costs_itself_and_not_the_next_one() -> None:
+def test_an_event_without_end_is_skipped_alone() -> None:
     cut = GOOD[0].removesuffix("\nEND:VEVENT").replace("first", "cut")
     content = calendar_of(cut, *GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == ("line 4: BEGIN:VEVENT has no END",)
 
 
-def test_a_broken_begin_costs_no_event_that_follows_it() -> None:
+def test_the_events_after_a_broken_begin_are_read() -> None:
     broken = GOOD[0].replace("BEGIN:VEVENT", "BEGIN:VEV").replace("first", "lost")
     content = calendar_of(broken, *GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == ("line 4: BEGIN:VEV has no END",)
 
 
-def test_an_alarm_without_end_costs_its_event() -> None:
+def test_an_alarm_without_end_skips_its_event() -> None:
     content = calendar_of(vevent(f"{START} | BEGIN:VALARM | DTEND:20260302T100000Z"), *GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == ("line 7: BEGIN:VALARM has no END",)
 
 
-def test_what_is_no_calendar_costs_no_calendar_of_the_file() -> None:
+def test_the_calendars_beside_another_component_are_read() -> None:
     content = b"BEGIN:VCARD\nFN:Anna\nEND:VCARD\n" + calendar_of(*GOOD)
     assert titles(content) == ["first", "last"]
     assert faults(content) == ("line 1: BEGIN:VCARD: a calendar is what BEGIN:VCALENDAR begins",)
@@ -259,38 +259,38 @@ def test_what_is_no_calendar_costs_no_calendar_of_the_file() -> None:
 DAYS = "UID:s | DTSTART:20260302T090000Z | RRULE:FREQ=DAILY;COUNT=3"
 
 
-def test_where_an_override_cannot_be_used_the_series_has_a_gap() -> None:
+def test_an_unusable_override_leaves_a_gap_in_its_series() -> None:
     moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:2026 | SUMMARY:moved")
     calendar = read(calendar_of(vevent(DAYS), moved))
     assert [each.start.day for each in calendar.occurrences] == [2, 4]
     assert [each.title for each in calendar.skipped] == ["moved"]
 
 
-def test_an_override_of_all_that_follows_leaves_a_gap_of_all_that_follows() -> None:
+def test_an_unusable_future_override_ends_its_series() -> None:
     moved = vevent("UID:s | RECURRENCE-ID;RANGE=THISANDFUTURE:20260303T090000Z | SUMMARY:moved")
     assert [each.start.day for each in read(calendar_of(vevent(DAYS), moved)).occurrences] == [2]
 
 
-def test_overrides_of_a_series_that_cannot_be_used_are_read() -> None:
+def test_the_overrides_of_an_unusable_series_are_read() -> None:
     series = vevent(DAYS.replace("DAILY", "NEVER"))
     moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:20260305T090000Z")
     assert [each.start.day for each in read(calendar_of(series, moved)).occurrences] == [5]
 
 
-def test_a_newer_revision_that_cannot_be_used_does_not_bring_the_older_one_back() -> None:
+def test_an_unusable_revision_still_replaces_the_older_one() -> None:
     older = vevent(f"UID:r | SEQUENCE:1 | {START}")
     newer = vevent("UID:r | SEQUENCE:2 | DTSTART:2026")
     assert titles(calendar_of(older, newer, *GOOD)) == ["first", "last"]
 
 
-def test_a_rule_with_too_many_steps_leaves_the_steps_of_others() -> None:
+def test_a_rule_with_too_many_steps_leaves_budget_for_others() -> None:
     endless = vevent(f"UID:e | DTSTART:19900101T000000Z | {EVERY_SECOND} | SUMMARY:endless")
     calendar = read(calendar_of(endless, vevent(DAYS)))
     assert len(calendar.occurrences) == 3
     assert [each.title for each in calendar.skipped] == ["endless"]
 
 
-def test_the_steps_of_all_series_of_a_file_have_a_limit() -> None:
+def test_all_rules_of_a_file_share_a_budget() -> None:
     endless = [
         vevent(f"UID:{number} | DTSTART:19900101T000000Z | {EVERY_SECOND}") for number in range(5)
     ]
@@ -298,7 +298,7 @@ def test_the_steps_of_all_series_of_a_file_have_a_limit() -> None:
     assert last.endswith("the rules of the file take more than 1,000,000 steps to follow")
 
 
-def test_a_period_that_cannot_be_used_costs_itself() -> None:
+def test_an_unusable_period_is_skipped_alone() -> None:
     periods = "FREEBUSY:20260302T090000Z/PT1H\nFREEBUSY:2026/PT1H\nFREEBUSY:20260304T090000Z/PT1H"
     content = calendar_of(f"BEGIN:VFREEBUSY\nUID:f\n{periods}\nEND:VFREEBUSY")
     assert titles(content) == ["busy", "busy"]
@@ -313,17 +313,17 @@ def test_a_message_about_an_event_needs_no_start(method: str) -> None:
     assert not faults(content)
 
 
-def test_an_event_that_is_published_needs_a_start() -> None:
+def test_a_published_event_needs_a_start() -> None:
     content = calendar_of("METHOD:PUBLISH", vevent("UID:m"))
     assert faults(content) == ("line 5: an event without DTSTART",)
 
 
-def test_thousands_of_ends_in_a_deep_nest_are_read_soon() -> None:
+def test_thousands_of_ends_in_deep_nesting_are_read_quickly() -> None:
     deep = ["BEGIN:X-A"] * 20_000 + ["END:X-B"] * 20_000 + ["END:X-A"] * 20_000
     assert titles(calendar_of("\n".join(deep), *GOOD)) == ["first", "last"]
 
 
-def test_every_fault_of_a_file_is_told() -> None:
+def test_every_fault_is_reported() -> None:
     bad = [vevent(f"UID:{number} | SUMMARY:x") for number in range(3)]
     assert len(faults(calendar_of(*bad))) == 3
 
@@ -345,25 +345,25 @@ def test_every_fault_of_a_file_is_told() -> None:
         (b"BEGIN:VCALENDAR\nX-A:\xff\0\nEND:VCALENDAR", "line 2: the text is not UTF-8"),
     ],
 )
-def test_a_file_that_is_no_calendar(content: bytes, fault: str) -> None:
+def test_a_file_without_a_calendar_is_rejected(content: bytes, fault: str) -> None:
     assert faults(content)[0] == fault
 
 
-def test_a_file_in_utf_16_is_refused() -> None:
+def test_a_file_in_utf_16_is_rejected() -> None:
     assert "not UTF-8" in faults(calendar_of(vevent(START)).decode().encode("utf-16"))[0]
 
 
-def test_a_hundred_megabytes_of_one_folded_line_are_refused() -> None:
+def test_a_hundred_megabytes_in_one_folded_line_are_rejected() -> None:
     content = b"BEGIN:VCALENDAR\r\nX-A:" + b"a" * 73 + b"\r\n " * 1 + b"a" * (100 * 2**20)
     assert faults(content) == (f"line 2: longer than {MAX_LINE_BYTES} bytes",)
 
 
-def test_a_hundred_megabytes_in_many_folds_are_refused() -> None:
+def test_a_hundred_megabytes_in_many_folds_are_rejected() -> None:
     content = b"BEGIN:VCALENDAR\r\nX-A:" + (b"\r\n " + b"a" * 1_000) * 100_000
     assert faults(content) == (f"line 2: longer than {MAX_LINE_BYTES} bytes",)
 
 
-def test_components_may_nest_deeply() -> None:
+def test_components_can_nest_deeply() -> None:
     depth = 20_000
     nested = "\n".join(["BEGIN:X-A"] * depth + ["END:X-A"] * depth)
     assert read(calendar_of(nested, vevent(START))).occurrences

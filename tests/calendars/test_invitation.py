@@ -28,13 +28,13 @@ def resources_of(sources: list[ParsedFile]) -> list[list[str]]:
 CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
 
 
-def test_its_events_take_every_calendar() -> None:
+def test_an_invitation_occupies_every_calendar() -> None:
     addressed = Invitation("in.ics").apply_to([*CALENDARS, source("in.ics", "in")])
     assert [each.name for each in addressed] == ["in.ics", "anna.ics", "bruno.ics"]
     assert resources_of(addressed) == [["anna", "bruno"], ["anna"], ["bruno"]]
 
 
-def test_what_names_its_resources_keeps_them() -> None:
+def test_an_invitation_keeps_the_resources_that_it_names() -> None:
     table = source("in.csv", "red", takes_itself=False)
     assert resources_of(Invitation("in.csv").apply_to([table, *CALENDARS]))[0] == ["red"]
     unnamed = source("in.csv", takes_itself=False)
@@ -44,36 +44,34 @@ def test_what_names_its_resources_keeps_them() -> None:
     ]
 
 
-def test_events_without_a_resource_are_met_on_the_unnamed_one() -> None:
+def test_an_invitation_occupies_the_unnamed_resource() -> None:
     addressed = Invitation("in.ics").apply_to([source("in.ics", "in"), source("events.json")])
     assert resources_of(addressed)[0] == [""]
 
 
-def test_alone_it_takes_itself() -> None:
+def test_an_invitation_without_calendars_keeps_its_resource() -> None:
     assert resources_of(Invitation("in.ics").apply_to([source("in.ics", "in")])) == [["in"]]
 
 
-def test_a_file_that_is_named_twice_is_read_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_file_is_used_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     sources = [source(name, "in") for name in ("in.ics", "./in.ics", tmp_path / "in.ics")]
     assert len(Invitation("in.ics").apply_to(sources)) == 1
 
 
-def test_a_folder_holds_its_files() -> None:
+def test_an_invitation_can_be_a_folder() -> None:
     sources = [source("mail/a.ics", "a"), source("mail/b.ics", "b"), *CALENDARS]
     addressed = Invitation("mail").apply_to(sources)
     assert resources_of(addressed)[:2] == [["anna", "bruno"], ["anna", "bruno"]]
 
 
-def test_standard_input_is_no_file() -> None:
+def test_standard_input_is_not_in_a_folder() -> None:
     sources = [source("standard input", "standard input"), *CALENDARS]
     assert resources_of(Invitation("-").apply_to(sources))[0] == ["anna", "bruno"]
     assert resources_of(Invitation(".").apply_to(sources))[0] == ["standard input"]
 
 
-def test_an_event_that_a_calendar_has_already_is_one_of_its_events() -> None:
+def test_an_invitation_replaces_the_event_that_a_calendar_has() -> None:
     sources = [source("anna.ics", "anna", uid="talk"), source("in.ics", "in", uid="talk")]
     invitation = Invitation("in.ics")
     merged = merge_files(invitation.apply_to(sources), ConflictOptions())

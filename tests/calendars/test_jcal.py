@@ -69,7 +69,7 @@ VALUES = {
 
 
 @pytest.mark.parametrize(("given", "expected"), VALUES.values(), ids=VALUES)
-def test_a_value_is_that_of_ics(given: list[Any], expected: str) -> None:
+def test_a_value_is_converted_to_ics(given: list[Any], expected: str) -> None:
     """Section 3.6 of RFC 7265."""
     assert values(given)[given[0].upper()] == expected
 
@@ -80,7 +80,7 @@ def test_parameters_are_kept() -> None:
     assert found.components[0].properties[1].parameters == {"PARTSTAT": "DECLINED", "MEMBER": "a,b"}
 
 
-def test_a_calendar_gives_the_events_of_its_ics_form() -> None:
+def test_a_calendar_has_the_events_of_its_ics_form() -> None:
     zone = """BEGIN:VTIMEZONE
 TZID:Office
 BEGIN:STANDARD
@@ -143,7 +143,7 @@ def test_events_without_a_uid_stay_apart_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("document", [[], [[]], {}, ["vcalendar"], ["vevent", [], []], [{}], None])
-def test_other_documents_are_no_jcal(document: object) -> None:
+def test_other_documents_are_not_jcal(document: object) -> None:
     assert not is_jcal(document)
 
 
@@ -158,7 +158,7 @@ def test_other_documents_are_no_jcal(document: object) -> None:
         (["dtstart", {}, "date-time", "soon"], "DTSTART: 'soon' is no time"),
     ],
 )
-def test_an_event_that_cannot_be_used_costs_itself(given: object, fault: str) -> None:
+def test_an_unusable_event_is_skipped_alone(given: object, fault: str) -> None:
     top = components_of(calendar(event(given, UTC_START), event(UTC_START, uid="2")))
     found = ics_files.read_components(top, CalendarOptions(ALL, BERLIN))
     assert [each.info.uid for each in found.occurrences] == ["2"]
@@ -166,12 +166,12 @@ def test_an_event_that_cannot_be_used_costs_itself(given: object, fault: str) ->
     assert skipped.fault.startswith(f"line 1: {fault}")
 
 
-def test_a_component_that_is_none_is_named() -> None:
+def test_an_invalid_component_is_reported() -> None:
     found = ics_files.read_components(components_of(calendar(5)), CalendarOptions(ALL, BERLIN))
     assert [each.reason for each in found.skipped] == ["not a component like [name, [...], [...]]"]
 
 
-def test_components_that_nest_too_deeply_are_refused() -> None:
+def test_components_that_nest_too_deeply_are_rejected() -> None:
     deep: list[Any] = event()
     for _ in range(20):
         deep = ["vevent", [], [deep]]

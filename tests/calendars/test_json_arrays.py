@@ -31,7 +31,7 @@ def resources(**fields: object) -> list[str]:
     return list(event.resources)
 
 
-def test_what_an_event_says_is_read() -> None:
+def test_the_properties_of_an_event_are_read() -> None:
     fields = {"id": 7, "title": "Talk", "color": "red", "extendedProps": {"description": "Long"}}
     [(index, event)] = parse([HOUR | fields], READING).events
     assert (index, event.id, event.title, event.description) == (0, "7", "Talk", "Long")
@@ -115,11 +115,13 @@ def test_times_are_read(fields: dict[str, object], expected: str) -> None:
         ({}, []),
     ],
 )
-def test_an_event_takes_what_it_names(fields: dict[str, object], expected: list[str]) -> None:
+def test_an_event_occupies_the_resources_that_it_names(
+    fields: dict[str, object], expected: list[str]
+) -> None:
     assert resources(**fields) == expected
 
 
-def test_events_that_name_nothing_are_noted() -> None:
+def test_events_without_resources_are_noted() -> None:
     said = "no column names resources, so all events are taken as one resource"
     assert parse([HOUR], READING).assumptions[0].startswith(said)
     assert not parse([HOUR | {"room": "Blue"}], READING).assumptions
@@ -133,7 +135,7 @@ def test_events_without_an_end_are_noted() -> None:
     assert said.startswith("1 event has no end: a time lasts an hour, and a date is that day")
 
 
-def test_a_list_of_one_persons_calendar_takes_the_file() -> None:
+def test_one_persons_calendar_occupies_the_file() -> None:
     google = {"start": {"date": "2026-12-02"}, "end": {"date": "2026-12-03"}, "location": "Blue"}
     assert parse([google], READING).is_calendar
     assert not parse([google], replace(READING, by="location")).is_calendar
@@ -151,7 +153,7 @@ def test_a_list_of_one_persons_calendar_takes_the_file() -> None:
         {"display": "inverse-background"},
     ],
 )
-def test_what_is_free_or_cancelled_takes_no_time(free: dict[str, object]) -> None:
+def test_a_free_or_cancelled_event_occupies_no_time(free: dict[str, object]) -> None:
     array = parse([HOUR | free], READING)
     assert (array.events, array.skipped) == ([], [])
 
@@ -175,25 +177,25 @@ def test_what_is_free_or_cancelled_takes_no_time(free: dict[str, object]) -> Non
         (HOUR | {"rrule": {"freq": "weekly"}}, "[1]: it recurs by rrule, which is read from"),
     ],
 )
-def test_an_event_that_cannot_be_used_costs_itself(event: object, fault: str) -> None:
+def test_an_unusable_event_is_skipped_alone(event: object, fault: str) -> None:
     array = parse([HOUR, event, HOUR], READING)
     assert [index for index, _ in array.events] == [0, 2]
     [skipped] = array.skipped
     assert skipped.fault.startswith(fault)
 
 
-def test_what_is_skipped_is_named() -> None:
+def test_a_skipped_event_is_named() -> None:
     [skipped] = parse([{"title": "Talk", "start": "soon"}], READING).skipped
     assert (skipped.title, skipped.date) == ("Talk", "soon")
 
 
-def test_keys_may_be_chosen() -> None:
+def test_keys_can_be_chosen() -> None:
     chosen = replace(READING, columns={"start": "from_ts", "resources": "vehicle"})
     [(_, event)] = parse([{"from_ts": "2026-12-02", "vehicle": "Van"}], chosen).events
     assert list(event.resources) == ["Van"]
 
 
-def test_an_array_without_what_is_asked_for_is_refused() -> None:
+def test_an_array_without_the_chosen_property_is_rejected() -> None:
     with pytest.raises(InvalidCalendarError, match="it does not name any attendee; try --by file"):
         parse([HOUR], replace(READING, by="attendee"))
 
@@ -244,7 +246,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("fields", "expected"), ANSWERS.values(), ids=ANSWERS)
-def test_who_declined_is_not_taken(fields: dict[str, object], expected: list[str]) -> None:
+def test_an_attendee_who_declined_is_absent(fields: dict[str, object], expected: list[str]) -> None:
     [(_, event)] = parse([HOUR | fields], BY_ATTENDEE).events
     assert list(event.resources) == expected
 
@@ -252,7 +254,7 @@ def test_who_declined_is_not_taken(fields: dict[str, object], expected: list[str
 @pytest.mark.parametrize(
     "attendee", [google(BRUNO, "tentative"), graph(BRUNO, "tentativelyAccepted")]
 )
-def test_who_may_come_is_taken_unless_the_caller_says_otherwise(
+def test_a_tentative_attendee_is_present_unless_not_counted(
     attendee: dict[str, object],
 ) -> None:
     event = HOUR | {"attendees": [ANNA, attendee]}
@@ -262,7 +264,7 @@ def test_who_may_come_is_taken_unless_the_caller_says_otherwise(
     assert list(taken.resources) == [ANNA]
 
 
-def test_what_all_declined_takes_no_time() -> None:
+def test_an_event_that_all_declined_occupies_no_time() -> None:
     array = parse([HOUR | {"attendees": [google(ANNA, "declined")]}], READING)
     assert (array.events, array.skipped) == ([], [])
 
@@ -283,14 +285,14 @@ MINE = {"attendees": [google(ANNA, "accepted"), google(BRUNO, "declined")]}
         ({"responseStatus": {"response": "organizer"}}, set(), True),
     ],
 )
-def test_what_the_owner_of_a_calendar_declined_is_free(
+def test_an_event_that_the_owner_declined_is_absent_from_their_calendar(
     fields: dict[str, object], me: set[str], *, is_taken: bool
 ) -> None:
     array = parse([HOUR | fields], replace(READING, by="file", me=frozenset(me)))
     assert bool(array.events) == is_taken
 
 
-def test_what_the_owner_of_a_calendar_declined_takes_others() -> None:
+def test_an_event_that_the_owner_declined_occupies_others() -> None:
     event = HOUR | MINE | {"responseStatus": {"response": "declined"}}
     [(_, taken)] = parse([event], replace(BY_ATTENDEE, me=frozenset({BRUNO}))).events
     assert list(taken.resources) == [ANNA]

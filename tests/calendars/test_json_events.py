@@ -52,11 +52,11 @@ def test_every_field_of_an_event_is_read() -> None:
 
 
 @pytest.mark.parametrize("content", [b"{}", b' {"events": []}', b'{"events": null}'])
-def test_a_list_may_be_empty(content: bytes) -> None:
+def test_a_list_can_be_empty(content: bytes) -> None:
     assert events_of(content) == EventList()
 
 
-def test_a_byte_order_mark_is_no_fault() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert events_of(b"\xef\xbb\xbf{}") == EventList()
 
 
@@ -64,17 +64,17 @@ def test_a_missing_time_is_left_to_the_engine() -> None:
     assert events_of(b'{"events": [{"end": null}]}') == EventList(events=[Event()])
 
 
-def test_broken_json_is_named_by_line_and_column() -> None:
+def test_broken_json_is_reported_with_line_and_column() -> None:
     (fault,) = faults_of(b'{"events": [\n  {"id": "a" "title"}\n]}')
     assert fault.startswith("line 2, column 14: not JSON: ")
 
 
-def test_text_that_is_not_utf_8_is_named_by_line() -> None:
+def test_text_that_is_not_utf_8_is_reported_with_its_line() -> None:
     assert faults_of(b'{"events":\n\xff[]}') == ("line 2: the text is not UTF-8",)
 
 
 @pytest.mark.parametrize("content", [b"", b" \n"])
-def test_empty_content_is_told_how_an_empty_list_is_written(content: bytes) -> None:
+def test_empty_content_is_rejected_with_an_example(content: bytes) -> None:
     assert faults_of(content) == ('it is empty; a list without events is {"events": []}',)
 
 
@@ -94,7 +94,7 @@ def test_an_event_must_be_an_object(event: bytes) -> None:
     assert faults_of(b'{"events": [{}, %s]}' % event) == ("events[1]: not an object",)
 
 
-def test_an_unknown_field_is_named_with_those_that_there_are() -> None:
+def test_an_unknown_field_is_reported_with_the_known_ones() -> None:
     assert faults_of_event(begin="2026-11-16T09:30:00Z") == (
         (
             "events[1].begin: no such field; "
@@ -126,12 +126,12 @@ def test_a_title_must_be_a_text(title: object) -> None:
         "2026-11-16T09:30:00.0123456789Z",
     ],
 )
-def test_a_time_must_be_written_as_protobuf_has_it(time: object) -> None:
+def test_a_time_must_be_in_the_json_form_of_protobuf(time: object) -> None:
     (fault,) = faults_of_event(start=time)
     assert fault.startswith('events[1].start: not a time like "2026-11-02T09:00:00Z"')
 
 
-def test_every_fault_is_named() -> None:
+def test_every_fault_is_reported() -> None:
     content = b'{"events": [{"title": 1, "start": 2}, {"end": 3}]}'
     assert [fault.split(":")[0] for fault in faults_of(content)] == [
         "events[0].title",
@@ -140,7 +140,7 @@ def test_every_fault_is_named() -> None:
     ]
 
 
-def test_an_event_that_cannot_be_used_costs_itself() -> None:
+def test_an_unusable_event_is_skipped_alone() -> None:
     content = (
         b'{"options": {"capacity": {"a": 2}}, "events": [{"id": "1"}, 5,'
         b' {"title": "Lunch", "start": "2026-11-16", "end": 5}, {"id": "2"}]}'
@@ -154,22 +154,22 @@ def test_an_event_that_cannot_be_used_costs_itself() -> None:
     assert len(listed.skipped) == 3
 
 
-def test_faults_of_options_without_end_are_cut_off() -> None:
+def test_only_the_first_faults_of_options_are_reported() -> None:
     fields = ",".join(f'"x{number}": 1' for number in range(MAX_FAULTS + 1))
     assert len(faults_of(b"{%s}" % fields.encode())) == MAX_FAULTS
 
 
-def test_a_field_twice_in_an_object_is_refused() -> None:
+def test_a_repeated_field_is_rejected() -> None:
     content = b'{"events": [{"title": "a", "title": "b"}]}'
     assert faults_of(content) == ('an object has the field "title" twice',)
 
 
 @pytest.mark.parametrize("content", [b"[" * 200_000, b'{"events":' * 200_000])
-def test_deep_nesting_is_refused(content: bytes) -> None:
+def test_deep_nesting_is_rejected(content: bytes) -> None:
     assert faults_of(content) == ("not an EventList: it is nested too deeply",)
 
 
-def test_a_huge_number_is_refused() -> None:
+def test_a_huge_number_is_rejected() -> None:
     (fault,) = faults_of(b'{"events": [{"title": %s}]}' % (b"1" * 5000))
     assert fault == "not an EventList: a number has too many digits"
 
@@ -177,12 +177,12 @@ def test_a_huge_number_is_refused() -> None:
 EVENT_LINE = b'{"id": "1", "start": "2026-11-23T09:00:00Z"}\n'
 
 
-def test_json_lines_are_an_event_each() -> None:
+def test_each_json_line_is_an_event() -> None:
     events = read(BytesIO(EVENT_LINE + b"\n" + EVENT_LINE.replace(b"1", b"2", 1)))
     assert [event.id for event in events.events] == ["1", "2"]
 
 
-def test_a_list_on_one_line_is_a_list() -> None:
+def test_a_list_on_one_line_is_read_as_a_list() -> None:
     assert len(read(BytesIO(b'{"events": [{"id": "1"}]}\n')).events) == 1
     assert read(BytesIO(b"{}")) == EventList()
 
@@ -207,7 +207,7 @@ def test_json_lines_are_read_one_at_a_time() -> None:
         (b"[" * 100_000, "not an Event: it is nested too deeply"),
     ],
 )
-def test_a_fault_of_json_lines_is_named_by_its_line(line: bytes, fault: str) -> None:
+def test_a_fault_of_json_lines_is_reported_with_its_line(line: bytes, fault: str) -> None:
     listed = load(EVENT_LINE, BytesIO(line + b"\n" + EVENT_LINE + line))
     assert len(listed.events.events) == 2
     assert [each.line for each in listed.skipped] == [2, 4]

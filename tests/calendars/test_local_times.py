@@ -40,7 +40,7 @@ DATES = [
 
 
 @pytest.mark.parametrize("text", DATES)
-def test_a_date_may_be_written_in_many_ways(text: str) -> None:
+def test_a_date_is_read_in_many_notations(text: str) -> None:
     assert parse_parts(text, DateOrder()) == DateTimeParts(THE_DAY)
 
 
@@ -60,13 +60,13 @@ def test_a_date_may_be_written_in_many_ways(text: str) -> None:
         ("24:00", timedelta(days=1)),
     ],
 )
-def test_a_date_may_have_a_time(day: str, text: str, clock: timedelta) -> None:
+def test_a_date_can_have_a_time(day: str, text: str, clock: timedelta) -> None:
     assert parse_parts(f"{day} {text}", DateOrder()) == DateTimeParts(THE_DAY, clock)
     assert parse_parts(f"{day}, {text}", DateOrder()) == DateTimeParts(THE_DAY, clock)
     assert parse_parts(text, DateOrder()) == DateTimeParts(None, clock)
 
 
-def test_the_time_may_go_first() -> None:
+def test_the_time_can_come_first() -> None:
     """As MRBS exports it."""
     said = "09:00:00 - Thursday 03 December 2026"
     assert parse_parts(said, DateOrder()) == DateTimeParts(THE_DAY, NINE)
@@ -96,7 +96,7 @@ def test_an_offset_is_kept(text: str, zone: timezone) -> None:
         ("12.25.2026", DateOrder(), date(2026, 12, 25)),
     ],
 )
-def test_day_and_month_are_told_apart_by_separator_and_order(
+def test_the_separator_and_the_order_determine_day_and_month(
     text: str, order: DateOrder, expected: date
 ) -> None:
     assert parse_parts(text, order) == DateTimeParts(expected)
@@ -117,17 +117,17 @@ def test_day_and_month_are_told_apart_by_separator_and_order(
         ),
     ],
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_time_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_parts(text, DateOrder())
 
 
-def test_a_date_of_another_order_is_refused_if_the_caller_gave_the_order() -> None:
+def test_a_date_in_the_other_order_is_rejected_if_the_order_is_strict() -> None:
     with pytest.raises(ValueError, match="month"):
         parse_parts("12/25/2026", DAY_FIRST)
 
 
-def test_one_text_fills_what_another_leaves_open() -> None:
+def test_missing_parts_are_filled_from_another_text() -> None:
     assert DateTimeParts(THE_DAY).filled(DateTimeParts(date(2020, 1, 1), NINE)) == DateTimeParts(
         THE_DAY, NINE
     )
@@ -136,7 +136,7 @@ def test_one_text_fills_what_another_leaves_open() -> None:
     )
 
 
-def test_a_moment_is_in_the_zone_unless_the_text_names_one() -> None:
+def test_a_time_without_an_offset_is_in_the_zone() -> None:
     expected = datetime(2026, 12, 3, 8, tzinfo=UTC)
     assert DateTimeParts(THE_DAY, NINE).to_utc(BERLIN) == expected
     assert DateTimeParts(THE_DAY, NINE, UTC).to_utc(BERLIN) == expected + timedelta(hours=1)
@@ -204,7 +204,7 @@ ORDERS = {
 
 
 @pytest.mark.parametrize(("texts", "text", "month", "said"), ORDERS.values(), ids=ORDERS)
-def test_the_order_of_a_table_is_told_by_its_dates(
+def test_the_dates_of_a_table_show_their_order(
     texts: list[str], text: str, month: int, said: list[str]
 ) -> None:
     order, sentences = choose_order(texts, day_first=False)
@@ -213,7 +213,7 @@ def test_the_order_of_a_table_is_told_by_its_dates(
     assert (day.month, sentences) == (month, said)
 
 
-def test_the_caller_may_give_the_order() -> None:
+def test_the_caller_can_set_the_order() -> None:
     order, sentences = choose_order(["3/4/2026", "12/25/2026"], day_first=True)
     assert (order, sentences) == (DAY_FIRST, [])
 
@@ -225,13 +225,13 @@ def test_the_caller_may_give_the_order() -> None:
         *(("1.5 hours", 90), ("2 days", 2880), ("1h, 5m", 65)),
     ],
 )
-def test_a_length_is_read(text: str, minutes: int) -> None:
+def test_a_duration_is_read(text: str, minutes: int) -> None:
     assert parse_duration_text(text) == timedelta(minutes=minutes)
 
 
 @pytest.mark.parametrize(
     "text", ["", "long", "90", "1:30 hours", "1 fortnight", "9" * 400 + " days"]
 )
-def test_what_is_no_length_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_duration_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="it is"):
         parse_duration_text(text)

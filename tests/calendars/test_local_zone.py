@@ -16,7 +16,7 @@ MOMENTS = [datetime(2026, month, 15, 12, tzinfo=UTC) for month in range(1, 13)]
 @pytest.mark.parametrize(
     "name", ["Europe/Berlin", ":America/New_York", "UTC", "CET-1CEST,M3.5.0,M10.5.0/3"]
 )
-def test_the_zone_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_local_zone_is_that_of_tz(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("TZ", name)
     time.tzset()
     try:
@@ -27,7 +27,7 @@ def test_the_zone_that_tz_names(monkeypatch: pytest.MonkeyPatch, name: str) -> N
         time.tzset()
 
 
-def test_the_zone_of_the_machines_own_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_zone_is_that_of_etc_localtime(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TZ", raising=False)
     zones = Path("/usr/share/zoneinfo/Asia/Tokyo")
     if not zones.exists():
@@ -37,7 +37,9 @@ def test_the_zone_of_the_machines_own_file(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/At-all"])
-def test_without_any_it_is_utc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+def test_the_local_zone_is_utc_by_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
     monkeypatch.setenv("TZ", name)
     monkeypatch.setattr(module, "_LOCALTIME", tmp_path / "missing")
     assert local_zone() is UTC

@@ -33,12 +33,12 @@ def read_content(folder: Path, content: bytes, options: ReadOptions = READING) -
     return read_file(str(path), "file", options)
 
 
-def test_sources_are_joined_in_order() -> None:
+def test_files_are_merged_in_order() -> None:
     merged = merge_files([TWO, NONE, ONE], ConflictOptions()).request
     assert [event.id for event in merged.events] == ["1", "2", "3"]
 
 
-def test_an_event_that_several_calendars_have_is_one(tmp_path: Path) -> None:
+def test_an_event_of_several_calendars_is_one_event(tmp_path: Path) -> None:
     other = calendar_of(vevent("UID:2 | DTSTART:20260302T090000Z"), vevent(MEETING))
     for name, content in (("anna.ics", ICS), ("bruno.ics", other)):
         (tmp_path / name).write_bytes(content)
@@ -70,7 +70,7 @@ SECOND = "UID:s | DTSTART;TZID=Europe/Berlin:20260309T090000 | DURATION:PT1H | R
     ],
     ids=["who was invited once", "named in UTC", "a series and an override named in UTC"],
 )
-def test_one_of_a_series_is_the_same_however_a_calendar_has_it(
+def test_an_event_of_a_series_is_one_event_in_every_notation(
     tmp_path: Path, events: Sequence[str]
 ) -> None:
     contents = calendar_of(vevent(SERIES)), calendar_of(*map(vevent, events))
@@ -78,7 +78,7 @@ def test_one_of_a_series_is_the_same_however_a_calendar_has_it(
     assert len(merge_files(sources, ConflictOptions()).request.events) == 2
 
 
-def test_an_event_that_was_moved_in_one_calendar_is_two() -> None:
+def test_copies_at_different_times_are_two_events() -> None:
     moved = [ParsedEvent(Event(id="1"), is_shared=True), ParsedEvent(Event(id="1"), is_shared=True)]
     moved[1].event.start.seconds = 1
     sources = [ParsedFile("a", [each], ConflictOptions()) for each in moved]
@@ -97,7 +97,7 @@ def test_equal_events_of_other_formats_stay_apart() -> None:
     assert len(merge_files([ONE, ONE], ConflictOptions()).request.events) == 2
 
 
-def test_the_callers_options_go_before_those_of_the_sources() -> None:
+def test_the_callers_options_take_precedence_over_those_of_files() -> None:
     source = ParsedFile("a", [], ConflictOptions(capacity={"a": 2, "b": 2}))
     merged = merge_files([source], ConflictOptions(capacity={"b": 3}, explain=True))
     assert merged.request == EventList(
@@ -116,11 +116,11 @@ def test_the_callers_options_go_before_those_of_the_sources() -> None:
         ("", ""),
     ],
 )
-def test_a_field_of_the_joined_list_is_found_in_its_source(field: str, place: str) -> None:
+def test_a_field_of_the_request_is_located_in_its_file(field: str, place: str) -> None:
     assert locate_field(field, merge_files([TWO, NONE, ONE], ConflictOptions())) == place
 
 
-def test_a_field_is_found_by_its_line_where_that_is_known() -> None:
+def test_a_field_is_located_by_its_line_if_known() -> None:
     source = ParsedFile("a.csv", [ParsedEvent(Event(), line=7)], ConflictOptions())
     assert (
         locate_field("events[0].end", merge_files([source], ConflictOptions()))
@@ -129,9 +129,7 @@ def test_a_field_is_found_by_its_line_where_that_is_known() -> None:
 
 
 @pytest.mark.parametrize("lines", [b"%s", b'{"events": [%s]}'])
-def test_an_event_keeps_its_place_where_one_before_it_is_skipped(
-    tmp_path: Path, lines: bytes
-) -> None:
+def test_an_event_after_a_skipped_one_keeps_its_index(tmp_path: Path, lines: bytes) -> None:
     events = [LINE.strip(), b'{"id": 5}', LINE.strip()]
     source = read_content(tmp_path, lines % (b"," if b"[" in lines else b"\n").join(events))
     merged = merge_files([source], ConflictOptions())

@@ -11,7 +11,7 @@ def test_notes_with_the_same_text_are_counted() -> None:
     assert notes.sentences() == ("line 3: a", "line 4 and 2 more lines: b")
 
 
-def test_one_more_line() -> None:
+def test_a_note_about_two_lines_has_a_singular() -> None:
     notes = Notes()
     notes.add(3, "a")
     notes.add(5, "a")

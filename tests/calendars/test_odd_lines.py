@@ -88,7 +88,7 @@ def test_an_oddity_is_read(event: str, expected: str) -> None:
     assert times_of(event) == spans(expected)
 
 
-def test_the_address_beside_quotes_within_quotes_is_read() -> None:
+def test_an_address_after_nested_quotes_is_read() -> None:
     line = 'ATTENDEE;CN="Bob "Bobby" Smith";PARTSTAT=ACCEPTED:mailto:bob@example.org'
     assert event_of(calendar_of(vevent(f"{HOUR} | {line}"))).people.present == ("bob@example.org",)
 
@@ -104,7 +104,7 @@ def test_blank_lines_do_not_end_a_line() -> None:
     assert found.notes == ()
 
 
-def test_lines_behind_the_end_are_passed_over() -> None:
+def test_lines_after_the_end_are_ignored() -> None:
     content = calendar_of(vevent(HOUR)) + b"\r\nX-COMMENT:cached\r\n<!-- 12 ms -->\r\n"
     assert times(content) == spans(NINE)
     assert read(content).notes == (
@@ -114,7 +114,7 @@ def test_lines_behind_the_end_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("end", [b"\r", b"\r\r\n", b"\n"], ids=["old Mac", "CR CR LF", "LF"])
-def test_line_ends(end: bytes) -> None:
+def test_every_kind_of_line_end_is_read(end: bytes) -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
     found = read(content.replace(b"\r\n", end))
     assert [(each.start, each.end) for each in found.occurrences] == spans(NINE)
@@ -122,7 +122,7 @@ def test_line_ends(end: bytes) -> None:
     assert found.occurrences[0].info.line == 4
 
 
-def test_a_title_in_windows_1252() -> None:
+def test_a_title_in_windows_1252_is_decoded() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:x")).replace(
         b"SUMMARY:x", b"SUMMARY:Gr\xfc\xdfe \x80"
     )
@@ -140,12 +140,12 @@ def test_a_title_in_windows_1252() -> None:
         ("SUMMARY;ENCODING=QUOTED-PRINTABLE:first=\nsecond=\nthird", "firstsecondthird"),
     ],
 )
-def test_a_title_that_is_quoted_printable(line: str, title: str) -> None:
+def test_a_quoted_printable_title_is_decoded(line: str, title: str) -> None:
     content = calendar_of(vevent(HOUR).replace("END:VEVENT", f"{line}\nEND:VEVENT"))
     assert event_of(content).title == title
 
 
-def test_a_picture_that_ends_with_an_equals_sign_does_not_go_on() -> None:
+def test_a_picture_that_ends_with_an_equals_sign_does_not_continue() -> None:
     event = vevent(f"{HOUR} | ATTACH;ENCODING=BASE64;VALUE=BINARY:aGk= | SUMMARY:x")
     assert event_of(calendar_of(event)).title == "x"
 
@@ -162,12 +162,12 @@ def test_a_picture_that_ends_with_an_equals_sign_does_not_go_on() -> None:
         ('A;B="open;C=d:e', ("A", {"B": '"open', "C": "d"}, "e")),
     ],
 )
-def test_odd_parameters(line: str, wanted: tuple[str, dict[str, str], str]) -> None:
+def test_odd_parameters_are_split(line: str, wanted: tuple[str, dict[str, str], str]) -> None:
     assert split_loosely(line) == wanted
 
 
 @pytest.mark.parametrize("line", ["", "lunch", "A;B=c", "we meet: at nine"])
-def test_what_is_no_content_line(line: str) -> None:
+def test_a_line_that_is_not_name_value_is_rejected(line: str) -> None:
     with pytest.raises(ValueError, match="not NAME:VALUE"):
         split_loosely(line)
 
@@ -180,16 +180,16 @@ def test_megabytes_of_odd_parameters_are_read_in_one_pass(part: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["DTSTART 20260302", "RRULE FREQ=DAILY", "END", "BEGIN=VEVENT"])
-def test_a_line_that_matters_is_not_left_over_from_a_text(line: str) -> None:
+def test_a_line_with_a_known_name_is_not_left_over(line: str) -> None:
     assert not is_left_over(line)
 
 
 @pytest.mark.parametrize("line", ["lunch", "END of the meeting", "Status unknown", "12:00", "-"])
-def test_a_line_that_is_left_over_from_a_text(line: str) -> None:
+def test_another_line_is_left_over_from_a_text(line: str) -> None:
     assert is_left_over(line)
 
 
-def test_which_lines_begin_or_end_a_component() -> None:
+def test_a_component_name_begins_or_ends_a_component() -> None:
     assert all(map(is_nesting, ["VEVENT", "vevent ", " VEVENT", "X-Ours", "STANDARD"]))
     assert not any(map(is_nesting, [" 10:00", "10:00", " late", "", "the meeting", "VEVENT 2"]))
 

@@ -34,12 +34,12 @@ def test_a_plain_line_is_split(line: str, parts: tuple[str, dict[str, str], str]
 @pytest.mark.parametrize(
     "line", ["lunch", ":", ";A=1:x", "X;A:y", 'X;A="b:y', 'X;A="b"c:y', "X;A=b^nc:y", "X:\x07"]
 )
-def test_another_line_is_not(line: str) -> None:
+def test_an_unusual_line_is_not_split(line: str) -> None:
     assert split_plain(line) is None
 
 
 @given(st.text(CHARACTERS, max_size=12), st.text(CHARACTERS, max_size=8))
-def test_what_is_split_is_what_icalendar_finds(head: str, value: str) -> None:
+def test_a_plain_line_is_split_as_icalendar_does(head: str, value: str) -> None:
     line = f"X;P={head}:{value}"
     parts = split_plain(line)
     if parts:
@@ -66,5 +66,5 @@ def test_what_is_split_is_what_icalendar_finds(head: str, value: str) -> None:
         ("X;A=b:y", False),
     ],
 )
-def test_only_the_head_counts(line: str, is_long: bool) -> None:  # noqa: FBT001 - a case
+def test_only_name_and_parameters_count_as_head(line: str, is_long: bool) -> None:  # noqa: FBT001 - a case
     assert has_long_head(line) is is_long

@@ -22,7 +22,7 @@ def days(*events: str, more: tuple[str, ...] = ()) -> list[tuple[int, str]]:
     return sorted((each.start.astimezone(BERLIN).day, each.info.title) for each in found)
 
 
-def test_an_older_override_of_a_time_that_the_newer_series_has_counts() -> None:
+def test_an_older_override_counts_if_the_series_has_its_time() -> None:
     assert days(f"{WEEKLY} | SEQUENCE:2", f"{MOVED} | SEQUENCE:1") == [
         (2, "week"),
         (10, "moved"),
@@ -40,12 +40,12 @@ def test_an_older_override_of_a_time_that_the_newer_series_has_counts() -> None:
     ],
     ids=["excludes it", "ends before it", "is moved"],
 )
-def test_an_older_override_of_a_time_that_the_newer_series_lacks_does_not_count(newer: str) -> None:
+def test_an_older_override_is_dropped_if_the_series_lacks_its_time(newer: str) -> None:
     assert "moved" not in [title for _, title in days(newer, f"{MOVED} | SEQUENCE:1")]
 
 
 @pytest.mark.parametrize("sequence", [2, 3])
-def test_an_override_that_is_as_new_as_its_series_needs_no_time_of_it(sequence: int) -> None:
+def test_an_override_as_new_as_its_series_always_counts(sequence: int) -> None:
     excluding = f"{WEEKLY} | SEQUENCE:2 | EXDATE:20260309T090000Z"
     assert (10, "moved") in days(excluding, f"{MOVED} | SEQUENCE:{sequence}")
 
@@ -58,24 +58,24 @@ def test_a_day_that_a_newer_series_excludes_is_not_overridden() -> None:
 
 
 @pytest.mark.parametrize("older", ["SEQUENCE:1", "DTSTAMP:20260101T000000Z", "COMMENT:as new"])
-def test_what_is_left_of_a_cancelled_series_does_not_take_place(older: str) -> None:
+def test_the_overrides_of_a_cancelled_series_are_dropped(older: str) -> None:
     cancelled = f"{WEEKLY} | STATUS:CANCELLED | SEQUENCE:1 | DTSTAMP:20260201T000000Z"
     if older == "COMMENT:as new":
         older = "SEQUENCE:1 | DTSTAMP:20260201T000000Z"
     assert days(cancelled, f"{MOVED} | {older}") == []
 
 
-def test_an_override_that_is_newer_than_a_cancelled_series_takes_place() -> None:
+def test_an_override_newer_than_the_cancellation_of_its_series_counts() -> None:
     cancelled = f"{WEEKLY} | STATUS:CANCELLED | SEQUENCE:1"
     assert days(cancelled, f"{MOVED} | SEQUENCE:2") == [(10, "moved")]
 
 
-def test_a_series_that_takes_no_time_is_not_cancelled() -> None:
+def test_a_transparent_series_is_not_cancelled() -> None:
     free = f"{WEEKLY} | TRANSP:TRANSPARENT | SEQUENCE:2"
     assert days(free, f"{MOVED} | SEQUENCE:1") == [(10, "moved")]
 
 
-def test_of_overrides_of_one_time_the_newest_counts() -> None:
+def test_the_newest_override_of_a_time_counts() -> None:
     newer = MOVED.replace("20260310", "20260311")
     assert (11, "moved") in days(WEEKLY, f"{newer} | SEQUENCE:2", f"{MOVED} | SEQUENCE:1")
     in_other_zone = newer.replace(":20260309T090000Z", ";TZID=Europe/Berlin:20260309T100000")
@@ -88,7 +88,7 @@ def test_a_higher_sequence_cancels() -> None:
     assert len(days(f"{WEEKLY} | SEQUENCE:2", f"{WEEKLY} | SEQUENCE:1 | STATUS:CANCELLED")) == 4
 
 
-def test_a_message_of_cancellation_takes_no_time_whatever_its_status() -> None:
+def test_a_cancel_message_occupies_no_time() -> None:
     assert days(WEEKLY, more=("METHOD:CANCEL",)) == []
 
 
@@ -106,24 +106,24 @@ CHESS = "UID:1 | SUMMARY:Chess | DTSTART:20260304T180000Z"
     ],
     ids=["start and title", "start, title and DTSTAMP", "start", "title"],
 )
-def test_different_events_under_one_uid_are_all_read(other: str) -> None:
+def test_different_events_with_one_uid_are_all_read(other: str) -> None:
     assert len(days(CHOIR, other)) == 2
 
 
-def test_different_events_under_one_uid_are_noted_and_have_names_of_their_own() -> None:
+def test_different_events_with_one_uid_are_noted_and_renamed() -> None:
     calendar = read(calendar_of(vevent(CHOIR), vevent(CHESS)))
     assert len({each.info.uid for each in calendar.occurrences}) == 2
     [note] = calendar.notes
     assert note.startswith("line 9: ")
 
 
-def test_events_of_one_uid_that_were_written_within_a_minute_are_different_ones() -> None:
+def test_events_with_one_uid_written_together_are_different() -> None:
     later = "UID:1 | SUMMARY:Choir | DTSTART:20260304T180000Z | DTSTAMP:20260101T000050Z"
     assert len(days(f"{CHOIR} | DTSTAMP:20260101T000000Z", later)) == 2
     assert len(days(f"{CHOIR} | DTSTAMP:20260101T000000Z", later.replace("T00", "T01"))) == 1
 
 
-def test_overrides_of_a_uid_of_different_events_belong_to_the_series_among_them() -> None:
+def test_overrides_belong_to_the_series_among_events_with_one_uid() -> None:
     other = "UID:s | SUMMARY:other | DTSTART:20260305T180000Z"
     assert days(other, WEEKLY, MOVED) == [
         (2, "week"),
@@ -134,7 +134,7 @@ def test_overrides_of_a_uid_of_different_events_belong_to_the_series_among_them(
     ]
 
 
-def test_thousands_of_events_under_one_uid_are_read_soon() -> None:
+def test_thousands_of_events_with_one_uid_are_read_quickly() -> None:
     events = [
         f"UID:1 | SUMMARY:{number} | DTSTART:2026{month:02}{day:02}T{hour:02}0000Z"
         for month in range(1, 13)
@@ -144,13 +144,13 @@ def test_thousands_of_events_under_one_uid_are_read_soon() -> None:
     assert len(read(calendar_of(*map(vevent, events))).occurrences) == len(events)
 
 
-def test_a_sequence_that_is_no_number_is_read_as_0_and_noted() -> None:
+def test_an_invalid_sequence_is_read_as_0_and_noted() -> None:
     calendar = read(calendar_of(vevent(f"{CHOIR} | SEQUENCE:second")))
     assert len(calendar.occurrences) == 1
     assert calendar.notes == ("line 8: SEQUENCE 'second' is no number, and read as 0",)
 
 
-def test_a_cancellation_of_the_same_sequence_is_newer_than_what_it_cancels() -> None:
+def test_a_cancellation_is_newer_at_the_same_sequence() -> None:
     stamp = datetime(2026, 1, 1, tzinfo=UTC)
     event = Revision(1, stamp, start="20260303T180000Z", title="Choir")
     cancelled = Revision(1, stamp, is_cancelled=True, start="20260303T180000Z", title="Choir")

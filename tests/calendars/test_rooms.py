@@ -32,7 +32,7 @@ ROOMS = {
 
 
 @pytest.mark.parametrize(("location", "rooms"), ROOMS.values(), ids=ROOMS)
-def test_the_rooms_of_a_location(location: str, rooms: tuple[str, ...]) -> None:
+def test_a_location_names_rooms(location: str, rooms: tuple[str, ...]) -> None:
     assert rooms_of(location) == rooms
 
 
@@ -67,11 +67,11 @@ def test_the_rooms_of_a_location(location: str, rooms: tuple[str, ...]) -> None:
         "https://example.org",
     ],
 )
-def test_a_meeting_online_takes_no_room(location: str) -> None:
+def test_an_online_meeting_occupies_no_room(location: str) -> None:
     assert rooms_of(location) == ()
 
 
-def test_names_that_differ_in_case_or_outer_blanks_get_the_first_spelling() -> None:
+def test_names_that_differ_in_case_or_blanks_get_the_first_spelling() -> None:
     request = EventList(
         events=[
             Event(resources=["Room 1", "Lab"]),
@@ -87,7 +87,7 @@ def test_names_that_differ_in_case_or_outer_blanks_get_the_first_spelling() -> N
     ]
 
 
-def test_a_capacity_is_that_of_the_name_that_events_have() -> None:
+def test_a_capacity_gets_the_spelling_of_events() -> None:
     request = EventList(events=[Event(resources=["Room 1"])])
     request.options.capacity.update({"room 1": 2, "LAB": 3})
     unify_spelling(request)

@@ -117,7 +117,7 @@ SPANS = {
 
 
 @pytest.mark.parametrize(("texts", "expected"), SPANS.values(), ids=SPANS)
-def test_when_a_row_starts_and_ends(texts: str, expected: str) -> None:
+def test_a_row_has_a_start_and_an_end(texts: str, expected: str) -> None:
     assert span(row(texts)) == expected
 
 
@@ -143,7 +143,7 @@ JSON_SPANS = {
 
 
 @pytest.mark.parametrize(("texts", "expected"), JSON_SPANS.values(), ids=JSON_SPANS)
-def test_when_an_event_of_a_page_starts_and_ends(texts: str, expected: str) -> None:
+def test_a_fullcalendar_event_has_an_exclusive_end(texts: str, expected: str) -> None:
     """FullCalendar: ends are exclusive, and an event without an end lasts an hour."""
     assert span(row(texts), JSON_STYLE) == expected
 
@@ -187,7 +187,7 @@ def test_a_fault_names_the_column(texts: str, fault: str) -> None:
     assert str(refused.value).startswith(fault)
 
 
-def test_an_event_without_an_end_may_have_a_length() -> None:
+def test_an_event_without_an_end_can_have_a_duration() -> None:
     style = replace(STYLE, without_end=timedelta(minutes=30))
     assert span({"start": "2026-12-02 09:00"}, style).endswith("/2026-12-02T08:30:00Z")
 
@@ -200,6 +200,6 @@ def test_an_event_without_an_end_may_have_a_length() -> None:
         ("start: 2026-12-02 9:00 | end: 2026-12-02 10:00", False),
     ],
 )
-def test_whole_days_are_known(texts: str, *, expected: bool) -> None:
+def test_whole_days_are_detected(texts: str, *, expected: bool) -> None:
     found = parse_times(row(texts), {"start": "Start", "end": "End"}, STYLE)
     assert found.is_of_dates == expected

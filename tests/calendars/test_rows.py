@@ -33,7 +33,7 @@ from double_booked.calendars.rows import (
         ("Confirmation status", "Tentative", True),
     ],
 )
-def test_a_row_that_is_free_or_cancelled_takes_no_time(
+def test_a_free_or_cancelled_row_occupies_no_time(
     header: str, value: str, *, expected: bool
 ) -> None:
     columns = find_columns(["start", "end", header])
@@ -44,12 +44,12 @@ def test_a_row_that_is_free_or_cancelled_takes_no_time(
     ("header", "value"),
     [("Show time as", "1"), ("Show as", "tentative"), ("Confirmation status", "Tentative")],
 )
-def test_a_tentative_row_takes_no_time_if_it_is_not_to_count(header: str, value: str) -> None:
+def test_a_tentative_row_occupies_no_time_if_it_is_not_counted(header: str, value: str) -> None:
     columns = find_columns(["start", "end", header])
     assert not occupies_time(columns, ["", "", value], CountingRules(count_tentative=False))
 
 
-def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
+def test_every_status_column_counts_even_in_a_short_row() -> None:
     columns = find_columns(["status", "transparency"])
     assert not occupies_time(columns, ["confirmed", "transparent"], CountingRules())
     assert occupies_time(columns, [], CountingRules())
@@ -73,7 +73,7 @@ def test_every_column_of_status_counts_and_a_row_may_end_before_them() -> None:
         ("room", "file", None),
     ],
 )
-def test_what_rows_take_is_told_by_their_columns(
+def test_the_columns_determine_the_resource_field(
     header: str, by: str | None, expected: str | None
 ) -> None:
     assert resource_field(find_columns(header.split(",")), by) == expected
@@ -89,7 +89,7 @@ def test_what_rows_take_is_told_by_their_columns(
         ({"resources": "Blue"}, None, []),
     ],
 )
-def test_a_row_takes_what_its_column_names(
+def test_a_row_occupies_the_resources_of_its_column(
     texts: dict[str, str], chosen: str | None, expected: list[str]
 ) -> None:
     assert resources_of(texts, chosen) == expected
@@ -138,7 +138,7 @@ NAMED, UNNAMED = Event(resources=["Blue"]), Event()
         ),
     ],
 )
-def test_what_a_table_leaves_open_is_told(
+def test_assumptions_about_resources_are_reported(
     header: str, chosen: str | None, events: list[Event], expected: list[str]
 ) -> None:
     assert resource_assumptions(find_columns(header.split(",")), chosen, events) == expected

@@ -17,23 +17,23 @@ def bad_times(count: int) -> list[Skipped]:
     ]
 
 
-def test_an_event_that_is_skipped_is_named_with_its_fault() -> None:
+def test_a_skipped_event_is_named_with_its_fault() -> None:
     [told] = summarize([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
     assert told == "line 9: DTEND: 'x' is no time (event \"Dentist\", 20261128T120000Z); skipped"
 
 
-def test_an_event_without_title_date_or_line_is_named_without() -> None:
+def test_an_event_without_title_is_named_so() -> None:
     [told] = summarize([Skipped(None, "events[2]: not an object", "")])
     assert told == "events[2]: not an object (an event without a title); skipped"
 
 
-def test_what_is_no_event_is_named_by_its_fault() -> None:
+def test_another_skipped_part_is_named_by_its_fault() -> None:
     assert [*summarize([Skipped(2, "END:VEVENT ends nothing")])] == [
         "line 2: END:VEVENT ends nothing"
     ]
 
 
-def test_few_faults_of_a_kind_are_all_told() -> None:
+def test_a_few_faults_of_a_kind_are_all_listed() -> None:
     assert len([*summarize(bad_times(MAX_OF_A_KIND))]) == MAX_OF_A_KIND
 
 

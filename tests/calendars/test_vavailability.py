@@ -27,7 +27,7 @@ def taken(*components: str, window: Window = WEEK, **options: bool) -> Times:
     return times(calendar_of(*components), window, **options)
 
 
-def test_time_outside_of_what_is_available_is_taken() -> None:
+def test_time_outside_of_available_is_occupied() -> None:
     assert taken(availability("", available(OFFICE))) == spans(
         "2026-11-30 00:00/09:00, 2026-11-30 17:00/2026-12-01 09:00,"
         "2026-12-01 17:00/2026-12-02 09:00, 2026-12-02 17:00/2026-12-03 09:00,"
@@ -87,17 +87,17 @@ CASES = {
 
 
 @pytest.mark.parametrize(("components", "expected"), CASES.values(), ids=CASES)
-def test_when_time_is_taken(components: list[str], expected: str) -> None:
+def test_unavailable_time_is_occupied(components: list[str], expected: str) -> None:
     assert taken(*components) == spans(expected)
 
 
-def test_tentative_time_is_free_if_it_is_not_to_count() -> None:
+def test_tentative_time_is_free_if_it_is_not_counted() -> None:
     tentative = availability("BUSYTYPE:BUSY-TENTATIVE | DTSTART:20261202T080000Z | DURATION:PT1H")
     assert taken(tentative) == spans("2026-12-02 08:00/09:00")
     assert taken(tentative, count_tentative=False) == []
 
 
-def test_the_times_of_two_people_are_their_own() -> None:
+def test_availabilities_of_two_people_are_separate() -> None:
     hours = "DTSTART:20261202T080000Z | DTEND:20261202T100000Z"
     found = read(
         calendar_of(
@@ -124,7 +124,7 @@ def test_the_times_of_two_people_are_their_own() -> None:
         ),
     ],
 )
-def test_an_availability_that_cannot_be_used_takes_no_time(broken: str, fault: str) -> None:
+def test_an_unusable_availability_occupies_no_time(broken: str, fault: str) -> None:
     """Else all time would be taken of which it is not known whether it is available."""
     calendar = read(calendar_of(broken), WEEK)
     assert not calendar.occurrences

@@ -86,57 +86,59 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("contents", CALENDARS.values(), ids=CALENDARS)
-def test_files_that_are_one_calendar(tmp_path: Path, contents: tuple[bytes, ...]) -> None:
+def test_a_folder_with_one_event_a_file_is_a_vdir(
+    tmp_path: Path, contents: tuple[bytes, ...]
+) -> None:
     assert is_vdir(tmp_path, *contents)
 
 
 @pytest.mark.parametrize("contents", OTHERS.values(), ids=OTHERS)
-def test_files_that_are_calendars_of_their_own(tmp_path: Path, contents: tuple[bytes, ...]) -> None:
+def test_a_folder_of_calendars_is_not_a_vdir(tmp_path: Path, contents: tuple[bytes, ...]) -> None:
     assert not is_vdir(tmp_path, *contents)
 
 
-def test_each_folder_is_decided_by_itself(tmp_path: Path) -> None:
+def test_each_folder_is_judged_separately(tmp_path: Path) -> None:
     home = write(tmp_path / "home", ONE, TWO)
     team = write(tmp_path / "team", ONE, calendar_of(event("2"), event("3")))
     assert find_vdirs([*home, *team]) == dict.fromkeys(home, str(tmp_path / "home"))
 
 
-def test_a_file_that_cannot_be_read_decides_nothing(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_ignored(tmp_path: Path) -> None:
     files = write(tmp_path, ONE, TWO)
     assert len(find_vdirs([*files, str(tmp_path / "gone.ics")])) == 3
     assert not find_vdirs([files[0], str(tmp_path / "gone.ics")])
 
 
-def test_files_of_other_formats_decide_nothing(tmp_path: Path) -> None:
+def test_files_of_other_formats_are_ignored(tmp_path: Path) -> None:
     files = write(tmp_path, ONE, TWO)
     (tmp_path / "rooms.csv").write_text("start,end\n")
     assert list(find_vdirs([*files, str(tmp_path / "rooms.csv")])) == files
 
 
-def test_a_file_that_is_named_twice_is_one(tmp_path: Path) -> None:
+def test_a_repeated_file_counts_once(tmp_path: Path) -> None:
     [file] = write(tmp_path, ONE)
     assert not find_vdirs([file, file])
 
 
-def test_a_large_picture_within_an_event_is_passed_over(tmp_path: Path) -> None:
+def test_a_large_picture_is_skipped(tmp_path: Path) -> None:
     """Put together line by line, it would take minutes."""
     picture = b"ATTACH;ENCODING=BASE64:\r\n" + b" AAAA\r\n" * 1_000_000 + b"UID:2\r\n"
     assert is_vdir(tmp_path, ONE, TWO.replace(b"UID:2\r\n", picture))
 
 
-def test_a_file_over_the_limit_is_no_single_event(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_not_a_single_event(tmp_path: Path) -> None:
     files = write(tmp_path, ONE, TWO)
     os.truncate(files[1], 17 * 2**20)
     assert not find_vdirs(files)
 
 
 @pytest.mark.parametrize("content", ["Anna's\n", "  Anna's  \nmore", "Anna's"])
-def test_a_calendar_is_called_by_its_displayname(tmp_path: Path, content: str) -> None:
+def test_a_vdir_has_the_name_in_its_displayname(tmp_path: Path, content: str) -> None:
     (tmp_path / "displayname").write_text(content)
     assert name_vdir(str(tmp_path)) == "Anna's"
 
 
-def test_without_a_displayname_that_says_something_it_is_called_by_its_folder(
+def test_a_vdir_without_a_usable_displayname_has_the_name_of_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "home"
@@ -148,7 +150,7 @@ def test_without_a_displayname_that_says_something_it_is_called_by_its_folder(
     assert name_vdir(".") == "home"
 
 
-def test_a_displayname_that_is_a_pipe_or_a_link_is_not_read(tmp_path: Path) -> None:
+def test_a_displayname_that_is_a_pipe_or_a_link_is_ignored(tmp_path: Path) -> None:
     folder = tmp_path / "home"
     folder.mkdir()
     os.mkfifo(folder / "displayname")

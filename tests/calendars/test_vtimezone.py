@@ -41,7 +41,7 @@ def central(start: str) -> Component:
 
 
 @pytest.mark.parametrize("start", ["00010101T020000", "16010101T020000", "19700101T020000"])
-def test_rules_may_begin_long_ago(start: str) -> None:
+def test_rules_can_begin_long_ago(start: str) -> None:
     assert hours(central(start), JANUARY, JULY) == [1, 2]
 
 
@@ -54,13 +54,13 @@ def test_a_rule_with_a_count_ends() -> None:
     assert hours(component, datetime(1999, 8, 1), JANUARY, JULY) == [1, 2, 2]  # noqa: DTZ001
 
 
-def test_the_same_text_is_read_once() -> None:
+def test_equal_texts_are_parsed_once() -> None:
     first, second = central("16010101T020000"), central("16010101T020000")
     assert read_zone(first, LAST) is read_zone(replace(second, line=99), LAST)
     assert read_zone(first, LAST) is not read_zone(central("16010102T020000"), LAST)
 
 
-def test_what_cannot_be_read_is_told_by_the_line_of_its_own_file() -> None:
+def test_an_unusable_zone_is_reported_with_the_line_of_its_file() -> None:
     for empty in (0, 5):
         lines = [*["X-EMPTY:1"] * empty, "BEGIN:VTIMEZONE", "TZID:X", "END:VTIMEZONE"]
         [calendar] = parse_components(calendar_of(*lines)).components
@@ -79,12 +79,12 @@ def test_thousands_of_dates_are_read() -> None:
 
 
 @pytest.mark.parametrize("rule", ["SECONDLY", "SECONDLY;COUNT=99999999", "DAILY;BYMONTHDAY=31"])
-def test_a_rule_does_not_matter_where_there_is_one_offset(rule: str) -> None:
+def test_a_rule_is_ignored_if_there_is_one_offset(rule: str) -> None:
     component = zone(observance("19700101T000000", "+0200 +0100", f"RRULE:FREQ={rule}"))
     assert hours(component, JULY) == [1]
 
 
-def test_rules_take_few_steps_each() -> None:
+def test_the_steps_of_a_zone_are_limited() -> None:
     component = zone(
         observance("19700101T000000", "+0200 +0100", "RRULE:FREQ=SECONDLY"),
         observance("19700101T000000", "+0100 +0200"),

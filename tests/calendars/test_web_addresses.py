@@ -39,7 +39,7 @@ def test_webcal_means_https(address: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "address", ["https://", "https:///a", "https://a:0/", "https://a:port/", "https://[::1/a"]
 )
-def test_an_address_without_a_host_is_refused(address: str) -> None:
+def test_an_address_without_a_host_is_rejected(address: str) -> None:
     with pytest.raises(
         InvalidCalendarError, match="the address has no host, or a port that is none"
     ):
@@ -57,7 +57,7 @@ def test_an_address_is_shown_without_secrets(address: str) -> None:
     assert show_address(address) == "example.org/c/a.ics"
 
 
-def test_an_address_that_is_none_is_not_shown() -> None:
+def test_an_invalid_address_is_hidden() -> None:
     assert show_address("https://anna:secret@[x/") == "https://..."
     assert resource_of("https://anna:secret@[x/") == "https://..."
 

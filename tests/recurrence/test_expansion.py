@@ -48,7 +48,7 @@ def _fires_again(rule: Rule, start: datetime, last: datetime) -> bool:
 
 @settings(deadline=None, max_examples=60)
 @given(rules())
-def test_a_rule_fires_when_dateutil_has_it(case: tuple[str, datetime]) -> None:
+def test_a_rule_fires_as_in_dateutil(case: tuple[str, datetime]) -> None:
     text, start = case
     rule = parse_rule(text, of_dates=False)
     days = {"HOURLY": 20, "MINUTELY": 2, "SECONDLY": 0.1}
@@ -126,7 +126,7 @@ def _fires(rule: Rule, start: date, day: date) -> bool:
 
 @settings(deadline=None, max_examples=60)
 @given(rules())
-def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
+def test_a_rule_of_days_fires_as_in_a_check_of_each_day(
     case: tuple[str, datetime],
 ) -> None:
     text, start = case
@@ -148,7 +148,7 @@ def test_a_rule_of_days_fires_when_a_walk_through_the_days_has_it(
 
 
 @pytest.mark.parametrize("number", [1, 2, 51, 52, 53])
-def test_weeks_are_numbered_as_iso_8601_has_them(number: int) -> None:
+def test_weeks_are_numbered_as_in_iso_8601(number: int) -> None:
     start, last = datetime(2000, 1, 1, 9), datetime(2028, 1, 1, 9)  # noqa: DTZ001 - as above
     days = [start + timedelta(each) for each in range(1, (last - start).days + 1)]
     for week, wanted in (
@@ -179,7 +179,7 @@ def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
         assert [each for each in near if each >= first] == tail
 
 
-def test_every_step_is_counted() -> None:
+def test_every_step_counts_against_the_budget() -> None:
     rule = parse_rule("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", of_dates=False)
     with pytest.raises(TooManyStepsError):
         list(expand(rule, START, START, datetime.max, StepBudget(10_000)))  # noqa: DTZ901 - as above

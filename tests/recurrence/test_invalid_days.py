@@ -26,7 +26,7 @@ def days(start: str, rule: str, count: int = 4) -> list[str]:
         ("FORWARD", ["2026-10-01", "2026-10-31", "2026-12-01", "2026-12-31"]),
     ],
 )
-def test_the_31st_of_every_month(skip: str, wanted: list[str]) -> None:
+def test_the_31st_of_every_month_is_replaced(skip: str, wanted: list[str]) -> None:
     assert days("2026-08-31", f"FREQ=MONTHLY;SKIP={skip}") == wanted
 
 
@@ -37,35 +37,35 @@ def test_the_31st_of_every_month(skip: str, wanted: list[str]) -> None:
         ("FORWARD", ["2025-03-01", "2026-03-01", "2027-03-01", "2028-02-29"]),
     ],
 )
-def test_29_february_of_every_year(skip: str, wanted: list[str]) -> None:
+def test_the_29th_of_february_is_replaced(skip: str, wanted: list[str]) -> None:
     assert days("2024-02-29", f"FREQ=YEARLY;SKIP={skip}") == wanted
 
 
-def test_days_that_become_the_same_count_once() -> None:
+def test_days_that_become_equal_count_once() -> None:
     rule = "FREQ=MONTHLY;BYMONTHDAY=28,29,30,31;SKIP=BACKWARD"
     assert days("2027-01-31", rule, 2) == ["2027-02-28", "2027-03-28"]
 
 
-def test_only_months_of_the_rule_move_days() -> None:
+def test_only_months_of_the_rule_get_replacements() -> None:
     rule = "FREQ=YEARLY;BYMONTH=4,6;BYMONTHDAY=31;SKIP=FORWARD"
     assert days("2026-01-31", rule) == ["2026-05-01", "2026-07-01", "2027-05-01", "2027-07-01"]
 
 
-def test_months_between_intervals_stay_out() -> None:
+def test_months_between_intervals_get_no_replacement() -> None:
     rule = "FREQ=MONTHLY;INTERVAL=2;SKIP=FORWARD"
     assert days("2026-07-31", rule) == ["2026-10-01", "2026-12-01", "2027-01-31", "2027-03-31"]
 
 
-def test_a_weekday_is_that_of_the_day_after_it_moved() -> None:
+def test_byday_applies_to_the_replacement() -> None:
     rule = "FREQ=MONTHLY;BYMONTHDAY=31;BYDAY=TU;SKIP=FORWARD"
     assert days("2026-01-31", rule, 2) == ["2026-03-31", "2026-12-01"]
 
 
-def test_count_counts_days_that_moved() -> None:
+def test_count_includes_replacements() -> None:
     wanted = ["2026-09-30", "2026-10-31"]
     assert days("2026-08-31", "FREQ=MONTHLY;COUNT=3;SKIP=BACKWARD", 9) == wanted
 
 
-def test_days_that_every_month_has_do_not_move() -> None:
+def test_days_of_every_month_are_not_replaced() -> None:
     rule = "FREQ=WEEKLY;BYDAY=MO;SKIP=FORWARD"
     assert days("2026-03-02", rule, 2) == ["2026-03-09", "2026-03-16"]

@@ -28,7 +28,9 @@ def assert_same(text: str, start: datetime, first: datetime, last: datetime) -> 
 
 @settings(max_examples=150)
 @given(rules(), st.integers(1, 400), st.floats(0, 1))
-def test_a_jump_finds_what_steps_find(case: tuple[str, datetime], count: int, share: float) -> None:
+def test_a_jump_agrees_with_single_steps(
+    case: tuple[str, datetime], count: int, share: float
+) -> None:
     text, start = case
     parts = [part for part in text.split(";") if not part.startswith("COUNT")]
     freq = parts[0].removeprefix("FREQ=")
@@ -57,7 +59,7 @@ def test_a_jump_finds_what_steps_find(case: tuple[str, datetime], count: int, sh
     ],
 )
 @pytest.mark.parametrize("count", [3, 150, 10_000])
-def test_a_jump_over_centuries_finds_what_steps_find(text: str, count: int) -> None:
+def test_a_jump_over_centuries_agrees_with_single_steps(text: str, count: int) -> None:
     first = datetime(2026, 12, 1)  # noqa: DTZ001 - as above
     assert_same(text.format(count), START, first, first + timedelta(3_000))
 
@@ -76,7 +78,7 @@ def test_a_jump_over_centuries_finds_what_steps_find(text: str, count: int) -> N
         "FREQ=SECONDLY;INTERVAL=90",
     ],
 )
-def test_what_lies_before_a_window_costs_hardly_a_step(text: str) -> None:
+def test_the_time_before_a_window_costs_few_steps(text: str) -> None:
     first = datetime(2026, 12, 1, 9)  # noqa: DTZ001 - as above
     last = first + timedelta(days=1)
     rule = replace(parse_rule(text, of_dates=False), count=10**12)

@@ -205,19 +205,19 @@ def event(day: str, rule: str, more: str = "") -> str:
 
 
 @pytest.mark.parametrize(("day", "rule", "expected"), EXAMPLES.values(), ids=EXAMPLES)
-def test_a_series_that_ends(day: str, rule: str, expected: str) -> None:
+def test_a_finite_example_is_expanded(day: str, rule: str, expected: str) -> None:
     assert starts_of(event(day, rule)) == mornings(expected)
 
 
 @pytest.mark.parametrize(("day", "rule", "expected"), ENDLESS.values(), ids=ENDLESS)
-def test_a_series_without_an_end(day: str, rule: str, expected: str) -> None:
+def test_an_infinite_example_is_expanded(day: str, rule: str, expected: str) -> None:
     wanted = mornings(expected)
     found = starts_of(event(day, rule))
     assert found[: len(wanted)] == wanted
     assert len(found) > len(wanted)
 
 
-def test_friday_13th_less_the_start_of_the_series() -> None:
+def test_every_friday_13th_is_found_after_the_start() -> None:
     without = " | EXDATE;TZID=America/New_York:19970902T090000"
     found = starts_of(event("19970902", "FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13", without))
     assert found[:5] == mornings("1998-02 13, 1998-03 13, 1998-11 13, 1999-08 13, 2000-10 13")
@@ -234,7 +234,7 @@ def test_friday_13th_less_the_start_of_the_series() -> None:
         ("FREQ=MINUTELY;INTERVAL=90;COUNT=4", ["09:00", "10:30", "12:00", "13:30"]),
     ],
 )
-def test_a_series_within_a_day(rule: str, clock: list[str]) -> None:
+def test_an_example_within_a_day_is_expanded(rule: str, clock: list[str]) -> None:
     assert starts_of(event("19970902", rule)) == mornings("1997-09 2", clock)
 
 
@@ -245,7 +245,7 @@ def test_a_series_within_a_day(rule: str, clock: list[str]) -> None:
         "FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11,12,13,14,15,16",
     ],
 )
-def test_every_20_minutes_of_working_hours(rule: str) -> None:
+def test_every_20_minutes_of_working_hours_are_found(rule: str) -> None:
     window = Window(datetime(1997, 9, 1, tzinfo=UTC), datetime(1997, 9, 5, tzinfo=UTC))
     wanted = mornings("1997-09 2-4", EVERY_20_MINUTES)
     assert starts_of(event("19970902", rule), window=window) == wanted

@@ -38,12 +38,12 @@ def test_usual_rules_cause_no_note(text: str, parts: dict[str, str]) -> None:
         ),
     ],
 )
-def test_oddities(text: str, parts: dict[str, str], note: str) -> None:
+def test_an_oddity_is_cleaned_and_noted(text: str, parts: dict[str, str], note: str) -> None:
     notes: list[str] = []
     assert clean_parts(text, notes.append) == parts
     assert notes == [note]
 
 
-def test_a_part_that_stands_there_twice_is_refused() -> None:
+def test_a_repeated_part_is_rejected() -> None:
     with pytest.raises(ValueError, match="COUNT stands there twice"):
         clean_parts("FREQ=DAILY;COUNT=1;count=2", lambda _: None)

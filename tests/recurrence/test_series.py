@@ -48,7 +48,7 @@ def series(draw: st.DrawFn) -> bytes:
 
 @settings(deadline=None)
 @given(series())
-def test_a_series_is_as_another_library_has_it(content: bytes) -> None:
+def test_a_series_expands_as_in_another_library(content: bytes) -> None:
     query = recurring_ical_events.of(Calendar.from_ical(content))
     theirs = [
         (each.start.astimezone(UTC), each.end.astimezone(UTC))

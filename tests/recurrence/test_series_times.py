@@ -28,7 +28,7 @@ WITHOUT_SECOND = {
 
 
 @pytest.mark.parametrize("exdate", WITHOUT_SECOND.values(), ids=WITHOUT_SECOND)
-def test_exdate_of_a_series_of_days_takes_that_day_away(exdate: str) -> None:
+def test_exdate_of_a_series_of_days_removes_that_day(exdate: str) -> None:
     assert times_of(f"{DAYS} | {exdate}") == spans(f"{FIRST}, {THIRD}")
 
 
@@ -73,18 +73,18 @@ EXCLUDED = vevent(f"{DAYS} | EXDATE:20260302T110000Z")
 
 
 @pytest.mark.parametrize("hint", ["X-WR-TIMEZONE:Pacific/Auckland", AUCKLAND])
-def test_the_zone_of_the_calendar_says_whose_midnight_it_is(hint: str) -> None:
+def test_a_midnight_is_that_of_the_calendars_zone(hint: str) -> None:
     days = [f"{start.astimezone(UTC):%d}" for start, _ in times(calendar_of(hint, EXCLUDED))]
     assert days == ["01", "03"]
 
 
-def test_the_zone_that_the_calendar_names_goes_before_the_one_that_it_defines() -> None:
+def test_x_wr_timezone_takes_precedence_over_vtimezone() -> None:
     """11:00 UTC is before noon, and midnight in Auckland only."""
     content = calendar_of("X-WR-TIMEZONE:Europe/Berlin", AUCKLAND, EXCLUDED)
     assert times(content) == spans(f"{SECOND}, {THIRD}")
 
 
-def test_of_several_zones_of_a_file_none_is_the_calendars() -> None:
+def test_several_vtimezones_give_the_calendar_no_zone() -> None:
     """Nothing says that it is not the same day then."""
     assert times(calendar_of(AUCKLAND, TOKYO, EXCLUDED)) == spans(f"{SECOND}, {THIRD}")
 
@@ -112,7 +112,7 @@ def test_recurrence_id_without_a_zone_is_in_that_of_its_series() -> None:
     assert times_of(series, moved) == spans("2026-03-03 01:00, 2026-03-06 01:00")
 
 
-def test_exdate_of_a_floating_series_in_utc_means_that_moment() -> None:
+def test_exdate_in_utc_of_a_floating_series_is_exact() -> None:
     event = "DTSTART:20260302T090000 | RRULE:FREQ=DAILY;COUNT=2 | EXDATE:20260303T080000Z"
     assert times_of(event) == spans("2026-03-02 08:00")
 
@@ -128,5 +128,5 @@ def test_exdate_of_a_floating_series_in_utc_means_that_moment() -> None:
         (datetime(2026, 11, 30, 18, 31), "UTC", date(2026, 11, 30)),  # noqa: DTZ001 - nobody's
     ],
 )
-def test_the_day_that_a_time_in_utc_means(moment: datetime, zone: str, day: date) -> None:
+def test_a_time_in_utc_stands_for_a_day(moment: datetime, zone: str, day: date) -> None:
     assert day_in_utc(moment, ZoneInfo(zone)) == day

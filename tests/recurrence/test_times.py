@@ -20,7 +20,7 @@ from double_booked.recurrence.times import is_unusual, parse_date_or_time
         ("20261231T240000", datetime(2027, 1, 1), False),  # noqa: DTZ001 - a local time
     ],
 )
-def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
+def test_a_date_or_a_time_is_parsed(text: str, wanted: date, *, is_utc: bool) -> None:
     assert parse_date_or_time(text) == (wanted, is_utc)
 
 
@@ -28,7 +28,7 @@ def test_a_date_or_a_time(text: str, wanted: date, *, is_utc: bool) -> None:
     "text",
     ["", "x", "T090000", "090000", "P1D", "2026030", "20260302T0905", "20260302T", "20260302ZZ"],
 )
-def test_what_is_neither(text: str) -> None:
+def test_another_text_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is no time like 20261123T090000 or 20261123"):
         parse_date_or_time(text)
 
@@ -45,7 +45,7 @@ def test_what_is_neither(text: str) -> None:
         "99991231T235960",
     ],
 )
-def test_what_is_not_in_the_calendar(text: str) -> None:
+def test_a_time_that_is_not_in_the_calendar_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match="is not in the calendar"):
         parse_date_or_time(text)
 

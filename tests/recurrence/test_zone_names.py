@@ -26,18 +26,18 @@ BERLIN = ZoneInfo("Europe/Berlin")
         "tzone://Microsoft/Europe/Berlin",
     ],
 )
-def test_ianas_name_without_case_and_behind_a_vendors_prefix(name: str) -> None:
+def test_an_iana_name_is_found_in_any_case_and_after_a_vendor_prefix(name: str) -> None:
     assert iana_zone(name) == BERLIN
 
 
-def test_a_name_of_three_parts_and_one_with_a_blank_for_its_underscore() -> None:
+def test_a_name_of_three_parts_or_with_blanks_is_found() -> None:
     wanted = ZoneInfo("America/Argentina/Buenos_Aires")
     assert iana_zone("/citadel.org/20190914_1/America/Argentina/Buenos_Aires") == wanted
     assert iana_zone("America/New York") == ZoneInfo("America/New_York")
 
 
 @pytest.mark.parametrize("name", ["UTC", "utc", "tzone://Microsoft/Utc", "/x.org/UTC"])
-def test_utc(name: str) -> None:
+def test_utc_is_found(name: str) -> None:
     found = iana_zone(name)
     assert found
     assert found.utcoffset(datetime(2026, 7, 1)) == timedelta(0)  # noqa: DTZ001 - in that zone
@@ -57,7 +57,7 @@ def test_utc(name: str) -> None:
         ("(UTC+10:00) Canberra, Melbourne, Sydney", "Australia/Canberra"),
     ],
 )
-def test_windows_names_and_captions(name: str, zone: str) -> None:
+def test_windows_names_and_captions_are_found(name: str, zone: str) -> None:
     assert iana_zone(name) is None
     found, wanted = non_iana_zone(name), ZoneInfo(zone)
     assert found
@@ -70,7 +70,7 @@ def test_windows_names_and_captions(name: str, zone: str) -> None:
     ("name", "hours"),
     [("GMT+01:00", 1), ("UTC-0530", -5.5), ("(UTC) Coordinated Universal Time", 0)],
 )
-def test_offsets(name: str, hours: float) -> None:
+def test_an_offset_is_a_fixed_zone(name: str, hours: float) -> None:
     found = non_iana_zone(name)
     assert found
     assert found.utcoffset(datetime(2026, 7, 1, tzinfo=UTC)) == timedelta(hours=hours)
@@ -93,12 +93,12 @@ def test_offsets(name: str, hours: float) -> None:
         "/x.org/Nowhere",
     ],
 )
-def test_a_name_that_is_none(name: str) -> None:
+def test_an_unknown_name_is_not_found(name: str) -> None:
     assert iana_zone(name) is None
     assert non_iana_zone(name) is None
 
 
-def test_a_name_is_looked_for_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_looked_up_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every time of Outlook's has a name that is not IANA's."""
     request = []
 

@@ -39,7 +39,7 @@ def zone_of(text: str) -> FileZone:
 
 
 @pytest.mark.parametrize("text", [CUSTOM, OUTLOOK], ids=["RFC", "Outlook"])
-def test_a_zone_of_a_file_is_as_ianas_that_it_copies(text: str) -> None:
+def test_a_file_zone_agrees_with_the_iana_zone_that_it_copies(text: str) -> None:
     zone, real = zone_of(text), ZoneInfo("Europe/Berlin")
     for month in range(1, 13):
         for day in range(1, 29):
@@ -56,7 +56,7 @@ def test_a_zone_of_a_file_is_as_ianas_that_it_copies(text: str) -> None:
 
 
 @pytest.mark.parametrize("day", [29, 25])
-def test_a_gap_and_a_fold_are_as_ianas(day: int) -> None:
+def test_gaps_and_folds_agree_with_the_iana_zone(day: int) -> None:
     zone, real = zone_of(CUSTOM), ZoneInfo("Europe/Berlin")
     month = 3 if day == 29 else 10
     for minute in range(0, 240, 10):
@@ -66,32 +66,32 @@ def test_a_gap_and_a_fold_are_as_ianas(day: int) -> None:
             assert ours == local.replace(tzinfo=real).astimezone(UTC)
 
 
-def test_a_zone_tells_its_name() -> None:
+def test_a_zone_returns_its_abbreviation() -> None:
     zone = zone_of(CUSTOM)
     assert datetime(2026, 7, 1, tzinfo=zone).tzname() == "CEST"
     assert datetime(2026, 12, 1, tzinfo=zone).tzname() == "CET"
     assert datetime(2026, 12, 1, tzinfo=zone).dst() is None
 
 
-def test_times_of_a_zone_that_the_file_defines() -> None:
+def test_times_are_in_the_zone_that_the_file_defines() -> None:
     event = vevent("DTSTART;TZID=Custom:20260701T090000")
     assert times(calendar_of(CUSTOM, event)) == spans("2026-07-01 07:00")
     assert times(calendar_of(OUTLOOK, event)) == spans("2026-07-01 07:00")
 
 
-def test_a_zone_may_stand_after_its_events() -> None:
+def test_a_zone_can_be_defined_after_its_events() -> None:
     event = vevent("DTSTART;TZID=Custom:20260701T090000")
     assert times(calendar_of(event, CUSTOM)) == spans("2026-07-01 07:00")
 
 
-def test_the_zones_of_many_outlooks_are_read() -> None:
+def test_the_zones_of_many_outlook_files_are_read() -> None:
     """They begin in 1601; a file may have a hundred of them, and rules of its own."""
     defined = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
     event = vevent("DTSTART;TZID=Zone 99:20260302T090000 | DURATION:PT1H")
     assert times(calendar_of(*defined, event)) == spans("2026-03-02 08:00/09:00")
 
 
-def test_a_window_may_reach_to_the_last_year() -> None:
+def test_a_window_can_reach_to_the_last_year() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
     event = vevent("DTSTART;TZID=Europe/Berlin:20260302T090000 | DURATION:PT1H")
     assert times(calendar_of(event), window) == spans("2026-03-02 08:00/09:00")
