@@ -1,4 +1,4 @@
-"""An API server on loopback."""
+"""Fixtures of a fake API server on loopback."""
 
 from collections.abc import AsyncIterator
 

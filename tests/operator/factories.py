@@ -1,4 +1,4 @@
-"""Calendars and bookings for tests, with times in hours of one day."""
+"""Factories of calendars and bookings, with times in hours of one day."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ _EPOCH = 1_764_547_200  # 2025-12-01T00:00:00Z
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -31,7 +31,7 @@ class Clock:
 
 
 def at(hour: float) -> int:
-    """Nanoseconds since 1970 of an hour."""
+    """Return an hour of the day in nanoseconds since 1970."""
     return _EPOCH * NANOS_PER_SECOND + round(hour * HOUR)
 
 
@@ -53,7 +53,7 @@ def booking(
     uid: str = "",
     **more: Any,
 ) -> Booking:
-    """A booking of a time, on `staging` if no calendar is named."""
+    """Return a booking from one hour to another, on `staging` if no calendar is named."""
     return Booking(
         ObjectMeta(key(name), uid or f"uid-{name}", version, version),
         f"2025-11-01T00:00:{created:02}Z",
@@ -64,24 +64,22 @@ def booking(
     )
 
 
-def schedule_of(*held: Booking | Calendar) -> Schedule:
+def schedule_of(*cached: Booking | Calendar) -> Schedule:
     schedule = Schedule()
-    for each in held:
-        put = (
-            schedule.upsert_booking(each)
-            if isinstance(each, Booking)
-            else schedule.upsert_calendar(each)
-        )
-        assert put
+    for item in cached:
+        if isinstance(item, Booking):
+            assert schedule.upsert_booking(item)
+        else:
+            assert schedule.upsert_calendar(item)
     return schedule
 
 
 def metrics_of(
     schedule: Schedule, over: Mapping[NamespacedName, tuple[NamespacedName, ...]]
 ) -> Metrics:
-    """Metrics of what is held, by an operator that admits and has written all statuses but one."""
-    made = Metrics()
-    made.certificate.set_expiry(2e9)
+    """Return the metrics of an operator that admits, with some values of every gauge."""
+    metrics = Metrics()
+    metrics.certificate.set_expiry(2e9)
     gauges = Gauges(
         reservations=lambda: 3,
         admitting=lambda: True,
@@ -91,8 +89,8 @@ def metrics_of(
         unenforced=lambda: {"FailurePolicyIgnore": 2},
         foreign_webhooks=lambda: 1,
     )
-    made.export(schedule, over, gauges)
-    return made
+    metrics.export(schedule, over, gauges)
+    return metrics
 
 
 def _raw(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +113,7 @@ def raw_booking(
     spec: dict[str, Any] | None = None,
     **metadata: Any,
 ) -> dict[str, Any]:
-    """A Booking as JSON has it, with more fields in its spec and its metadata."""
+    """Return a Booking as parsed JSON, with more fields in its spec and its metadata."""
     whole = {"calendars": list(calendars or ("staging",)), "start": start, "end": end}
     raw = _raw("Booking", name, whole | (spec or {}))
     raw["metadata"] |= metadata
@@ -123,5 +121,5 @@ def raw_booking(
 
 
 def raw_calendar(name: str = "staging", **spec: Any) -> dict[str, Any]:
-    """A Calendar as JSON has it."""
+    """Return a Calendar as parsed JSON."""
     return _raw("Calendar", name, spec)

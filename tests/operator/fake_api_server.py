@@ -1,8 +1,7 @@
-"""A small API server on loopback, for what no test should need a cluster for.
+"""A fake API server on loopback, so that only tests/e2e need a cluster.
 
-It keeps objects with uid, resourceVersion and generation, lists in pages, watches, refuses writes
-of old versions, patches by merging, and can be told to fail. What a real one does is proven in
-tests/e2e.
+It stores objects with uid, resourceVersion and generation, lists in pages, watches, rejects writes
+of old versions, patches by merging, and fails on demand. tests/e2e use a real API server.
 """
 
 import asyncio
@@ -65,17 +64,19 @@ _DISCOVERY: dict[str, Raw] = {
 
 @dataclass(slots=True)
 class FakeApiServer:
-    """The server.
+    """The state of the server.
 
     Attributes:
-        objects: By path.
+        objects: The objects, by path.
         requests: Method and path of each request, in order.
-        failures: Status codes to answer the next requests of a method and path with, and headers.
+        failures: Status codes and headers for the next requests, by method and path.
         held_responses: Events that responses wait for, by method and path; their request was
             acted on.
-        watches: Lines for each watch that is open, None to end it.
+        watches: The path and the lines of each open watch; None ends it.
+        watched_from: The resourceVersion of each watch, in order.
         undeletable: Names of objects that no user may delete.
-        access_reviews: Each question whether a user may do something.
+        access_reviews: The spec of each LocalSubjectAccessReview.
+        is_silent: Whether watches miss the events of writes.
     """
 
     url: str = ""
@@ -86,6 +87,7 @@ class FakeApiServer:
     )
     held_responses: dict[tuple[str, str], asyncio.Event] = field(default_factory=dict)
     watches: list[tuple[str, asyncio.Queue[str | None]]] = field(default_factory=list)
+    watched_from: list[str] = field(default_factory=list)
     undeletable: set[str] = field(default_factory=set)
     access_reviews: list[Raw] = field(default_factory=list)
     is_silent: bool = False
@@ -93,11 +95,11 @@ class FakeApiServer:
     _log: list[tuple[int, str, Raw]] = field(default_factory=list)
 
     def count(self, method: str, path: str) -> int:
-        """How often it was requests."""
+        """Return how many requests of a method and path it received."""
         return self.requests.count((method, path))
 
     def put(self, path: str, raw: Raw) -> Raw:
-        """Writes an object, as somebody else would."""
+        """Write an object, as another client would."""
         old = self.objects.get(path)
         new = deepcopy(raw)
         metadata = new.setdefault("metadata", {})
@@ -115,18 +117,18 @@ class FakeApiServer:
         return new
 
     def delete(self, path: str) -> None:
-        """Removes an object."""
+        """Delete an object, as another client would."""
         self._publish(path, "DELETED", self.objects.pop(path))
 
     def end_watches(self, line: str = "") -> None:
-        """Ends every watch, after a line of its own."""
+        """End every watch, after a last line if one is given."""
         for _, queue in self.watches:
             if line:
                 queue.put_nowait(line)
             queue.put_nowait(None)
 
     def fail(self, method: str, path: str, *codes: int, **headers: str) -> None:
-        """Answers the next requests so."""
+        """Fail the next requests of a method and path with some codes."""
         self.failures[method, path] += [(code, headers) for code in codes]
 
     def _publish(self, path: str, kind: str, raw: Raw) -> None:
@@ -138,19 +140,21 @@ class FakeApiServer:
                 if _is_in(path, prefix):
                     queue.put_nowait(json.dumps({"type": kind, "object": raw}))
 
-    async def discover(self, found: Raw, request: web.Request) -> web.Response:
-        """Answers what kinds there are; told to fail, it says nothing of them."""
+    async def discover(self, content: Raw, request: web.Request) -> web.Response:
+        """Answer a request for API discovery, with an empty object if it should fail."""
         codes = self.failures.get(("GET", request.path))
-        return web.json_response({}, status=codes.pop(0)[0]) if codes else web.json_response(found)
+        return (
+            web.json_response({}, status=codes.pop(0)[0]) if codes else web.json_response(content)
+        )
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers any request."""
+        """Answer any other request."""
         path = request.path.removesuffix("/status")
         self.requests.append((request.method, request.path))
         if codes := self.failures.get((request.method, request.path)):
             code, headers = codes.pop(0)
             return web.json_response(
-                {"message": f"told to say {code}"}, status=code, headers=headers
+                {"message": f"configured to fail with {code}"}, status=code, headers=headers
             )
         content = json.loads(await request.read() or b"null")
         if request.method == "POST":
@@ -187,37 +191,38 @@ class FakeApiServer:
         return web.json_response(content | {"status": status}, status=201)
 
     def _delete(self, path: str, content: Raw) -> web.Response:
-        if refused := self._refuse_other(path, content["preconditions"]):
-            return refused
+        if rejected := self._reject_other(path, content["preconditions"]):
+            return rejected
         self.delete(path)
         return web.json_response({})
 
     def _change(self, path: str, content: Raw, *, is_patch: bool) -> web.Response:
-        if refused := self._refuse_other(path, content.get("metadata", {})):
-            return refused
-        held = self.objects[path]
-        return web.json_response(self.put(path, _merge(held, content) if is_patch else content))
+        if rejected := self._reject_other(path, content.get("metadata", {})):
+            return rejected
+        stored = self.objects[path]
+        return web.json_response(self.put(path, _merge(stored, content) if is_patch else content))
 
-    def _refuse_other(self, path: str, wanted: Raw) -> web.Response | None:
-        """Refuse what is meant for another object, or another state of it."""
+    def _reject_other(self, path: str, wanted: Raw) -> web.Response | None:
+        """Reject a write that is meant for another object, or for another state of it."""
         for name in ("uid", "resourceVersion"):
             if wanted.get(name) and wanted[name] != self.objects[path]["metadata"][name]:
                 return web.json_response({"message": f"another {name}"}, status=409)
         return None
 
     async def _list(self, request: web.Request, prefix: str) -> web.Response:
-        found = [raw for path, raw in sorted(self.objects.items()) if _is_in(path, prefix)]
+        objects = [raw for path, raw in sorted(self.objects.items()) if _is_in(path, prefix)]
         begin = int(request.query.get("continue") or 0)
-        end = begin + int(request.query.get("limit") or len(found) or 1)
+        end = begin + int(request.query.get("limit") or len(objects) or 1)
         version = self._log[-1][0] if self._log else 0
         metadata = {"resourceVersion": str(version)}
-        if end < len(found):
+        if end < len(objects):
             metadata["continue"] = str(end)
-        return web.json_response({"metadata": metadata, "items": found[begin:end]})
+        return web.json_response({"metadata": metadata, "items": objects[begin:end]})
 
     async def _watch(self, request: web.Request, prefix: str) -> web.StreamResponse:
         queue: asyncio.Queue[str | None] = asyncio.Queue()
         since = int(request.query["resourceVersion"])
+        self.watched_from.append(request.query["resourceVersion"])
         for version, path, event in self._log:
             if version > since and _is_in(path, prefix):
                 queue.put_nowait(json.dumps(event))
@@ -244,24 +249,24 @@ def _is_in(path: str, prefix: str) -> bool:
     return prefix in {collection, f"{group}/{rest.partition('/')[2]}"}
 
 
-def _merge(held: Any, patch: Any) -> Any:
-    """RFC 7386; lists of webhooks merge by name, as a strategic merge has it."""
+def _merge(stored: Any, patch: Any) -> Any:
+    """Merge a patch (RFC 7386); lists of webhooks merge by name, as in a strategic merge."""
     if isinstance(patch, list) and patch and "clientConfig" in patch[0]:
-        named = {each["name"]: each for each in patch}
-        return [_merge(each, named.get(each["name"], {})) for each in held]
-    if not isinstance(patch, dict) or not isinstance(held, dict):
+        by_name = {webhook["name"]: webhook for webhook in patch}
+        return [_merge(webhook, by_name.get(webhook["name"], {})) for webhook in stored]
+    if not isinstance(patch, dict) or not isinstance(stored, dict):
         return patch
-    merged = held | {name: _merge(held.get(name), value) for name, value in patch.items()}
+    merged = stored | {name: _merge(stored.get(name), value) for name, value in patch.items()}
     return {name: value for name, value in merged.items() if value is not None}
 
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[FakeApiServer, Cluster]]:
-    """The server, and a client of it."""
+    """Run a fake API server; yield it and a client of it."""
     api = FakeApiServer()
     app = web.Application()
-    for path, found in _DISCOVERY.items():
-        app.router.add_get(path, partial(api.discover, found))
+    for path, content in _DISCOVERY.items():
+        app.router.add_get(path, partial(api.discover, content))
     app.router.add_route("*", "/{path:.*}", api.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
     await runner.setup()

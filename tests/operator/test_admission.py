@@ -22,84 +22,86 @@ from double_booked.operator.reservations import Reservations
 from .factories import HOUR, at, booking, calendar, key, schedule_of
 
 
-def view_of(*held: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()) -> CapacityView:
-    """What is on calendars, and what may come."""
+def view_of(
+    *cached: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()
+) -> CapacityView:
+    """Return what occupies calendars: cached objects and reserved ones."""
     reservations = Reservations(lambda: 0.0)
     for each in coming:
         reservations.add(each)
-    return CapacityView(schedule_of(*held), reservations)
+    return CapacityView(schedule_of(*cached), reservations)
 
 
-def fits(wanted: Booking, known: CapacityView, old: Booking | None = None) -> bool:
-    return not find_overlaps(wanted, old, known)
+def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:
+    return not find_overlaps(wanted, old, view)
 
 
 def test_touching_bookings_fit_and_overlapping_ones_do_not() -> None:
-    known = view_of(calendar(), booking("a", 9, 10))
-    assert fits(booking("b", 10, 11), known)
-    assert fits(booking("b", 8, 9), known)
-    assert not fits(booking("b", 9.5, 11), known)
-    assert not fits(booking("b", 8, 12), known)
+    view = view_of(calendar(), booking("a", 9, 10))
+    assert fits(booking("b", 10, 11), view)
+    assert fits(booking("b", 8, 9), view)
+    assert not fits(booking("b", 9.5, 11), view)
+    assert not fits(booking("b", 8, 12), view)
 
 
 def test_an_instant_overlaps_at_a_start_and_not_at_an_end() -> None:
-    known = view_of(calendar(), booking("a", 9, 10))
-    assert not fits(booking("b", 9, 9), known)
-    assert fits(booking("b", 10, 10), known)
+    view = view_of(calendar(), booking("a", 9, 10))
+    assert not fits(booking("b", 9, 9), view)
+    assert fits(booking("b", 10, 10), view)
 
 
-def test_a_gap_holds_after_each_of_two() -> None:
-    known = view_of(calendar(gap=HOUR), booking("a", 9, 10))
-    assert not fits(booking("b", 10.5, 11), known)
-    assert fits(booking("b", 11, 12), known)
-    assert not fits(booking("b", 7, 8.5), known)
-    assert fits(booking("b", 7, 8), known)
+def test_a_gap_applies_after_both_bookings() -> None:
+    view = view_of(calendar(gap=HOUR), booking("a", 9, 10))
+    assert not fits(booking("b", 10.5, 11), view)
+    assert fits(booking("b", 11, 12), view)
+    assert not fits(booking("b", 7, 8.5), view)
+    assert fits(booking("b", 7, 8), view)
 
 
-def test_as_many_fit_as_the_capacity_says_at_any_instant() -> None:
-    known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 12, 14))
-    assert fits(booking("c", 9, 14), known)
-    known = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
-    [overlap] = find_overlaps(booking("c", 9, 14), None, known)
+def test_bookings_fit_up_to_the_capacity_at_any_instant() -> None:
+    view = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 12, 14))
+    assert fits(booking("c", 9, 14), view)
+    view = view_of(calendar(capacity=2), booking("a", 9, 11), booking("b", 10, 14))
+    [overlap] = find_overlaps(booking("c", 9, 14), None, view)
     assert overlap.span == (at(10), at(11))
     assert [other.name for other in overlap.others] == ["a", "b"]
 
 
-def test_what_was_allowed_and_may_come_is_taken() -> None:
-    known = view_of(calendar(), coming=(booking("a", 9, 10),))
-    assert not fits(booking("b", 9, 10), known)
+def test_reserved_time_is_occupied() -> None:
+    view = view_of(calendar(), coming=(booking("a", 9, 10),))
+    assert not fits(booking("b", 9, 10), view)
 
 
-def test_a_move_holds_both_times_and_counts_once() -> None:
-    known = view_of(
+def test_a_moved_booking_occupies_both_times_and_counts_once() -> None:
+    view = view_of(
         calendar(capacity=2), booking("a", 9, 11), coming=(booking("a", 10, 12, version=2),)
     )
-    assert fits(booking("b", 9, 12), known)
-    known = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 11, 12, version=2),))
-    assert not fits(booking("b", 9, 10), known)
-    assert not fits(booking("b", 11, 12), known)
+    assert fits(booking("b", 9, 12), view)
+    view = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 11, 12, version=2),))
+    assert not fits(booking("b", 9, 10), view)
+    assert not fits(booking("b", 11, 12), view)
 
 
-def test_a_booking_does_not_overlap_with_its_own_name() -> None:
-    known = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
-    assert fits(booking("a", 9, 10, uid="third"), known)
+def test_a_booking_does_not_overlap_with_itself() -> None:
+    view = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
+    assert fits(booking("a", 9, 10, uid="third"), view)
 
 
-def test_an_update_is_refused_only_for_overlap_that_it_adds() -> None:
+def test_an_update_is_rejected_only_for_an_overlap_that_it_adds() -> None:
     old = booking("a", 9, 11)
-    known = view_of(calendar(), old, booking("b", 10, 12))
-    assert fits(booking("a", 9, 10.5), known, old)
-    assert fits(booking("a", 8, 11), known, old)
-    assert not fits(booking("a", 9, 11.5), known, old)
-    known = view_of(calendar("gpu"), calendar(), old, booking("b", 9, 11, "gpu"))
-    assert not fits(booking("a", 9, 10, "staging", "gpu"), known, old)
+    view = view_of(calendar(), old, booking("b", 10, 12))
+    assert fits(booking("a", 9, 10.5), view, old)
+    assert fits(booking("a", 8, 11), view, old)
+    assert not fits(booking("a", 9, 11.5), view, old)
+    view = view_of(calendar("gpu"), calendar(), old, booking("b", 9, 11, "gpu"))
+    assert not fits(booking("a", 9, 10, "staging", "gpu"), view, old)
 
 
-def test_an_unknown_calendar_admits_everything() -> None:
+def test_a_missing_calendar_admits_everything() -> None:
     assert fits(booking("b", 9, 10), view_of(booking("a", 9, 10)))
 
 
-def test_the_stricter_rules_count_while_a_change_is_under_way() -> None:
+def test_the_stricter_rules_apply_while_a_change_is_reserved() -> None:
     a, b = booking("a", 9, 10), booking("b", 9.5, 11)
     assert fits(b, view_of(calendar(capacity=2), a))
     assert not fits(b, view_of(calendar(capacity=2), a, coming=(calendar(version=2),)))
@@ -109,16 +111,16 @@ def test_the_stricter_rules_count_while_a_change_is_under_way() -> None:
     assert strict.rules(key("staging")) == Rules(1, rejects=True, gap=HOUR)
 
 
-def test_a_refusal_names_the_bookings_the_time_and_the_calendar() -> None:
+def test_a_rejection_names_the_bookings_the_time_and_the_calendar() -> None:
     wanted = booking("demo", 9, 10, "staging", "gpu")
-    known = view_of(
+    view = view_of(
         calendar(gap=HOUR // 2, gap_text="30m"),
         calendar("gpu", capacity=2),
         booking("load", 8, 9.5),
         *(booking(f"train-{each}", 9.25, 9.5, "gpu") for each in range(12)),
     )
-    told = rejection_message(wanted, find_overlaps(wanted, None, known), None)
-    assert told == (
+    message = rejection_message(wanted, find_overlaps(wanted, None, view), None)
+    assert message == (
         "demo would be double-booked: calendar staging takes 1 at a time, with 30m after each,"
         " and load has it from 2025-12-01T09:00:00Z to 2025-12-01T10:00:00Z; calendar gpu takes 2"
         " at a time, and train-0, train-1, train-10, train-11, train-2, train-3, train-4, train-5,"
@@ -127,26 +129,26 @@ def test_a_refusal_names_the_bookings_the_time_and_the_calendar() -> None:
     )
 
 
-def test_an_instant_is_told_as_one() -> None:
+def test_a_rejection_shows_an_instant_as_one_time() -> None:
     wanted = booking("b", 9, 9)
-    told = rejection_message(
+    message = rejection_message(
         wanted, find_overlaps(wanted, None, view_of(calendar(), booking("a", 9, 10))), None
     )
-    assert "a has it at 2025-12-01T09:00:00Z." in told
+    assert "a has it at 2025-12-01T09:00:00Z." in message
 
 
 @pytest.mark.parametrize("length", [1, 60, 253])
-def test_a_warning_is_one_line_that_the_api_server_passes_on(length: int) -> None:
+def test_a_warning_is_one_line_that_the_api_server_does_not_cut(length: int) -> None:
     others = [booking(f"{each}".rjust(length, "b"), 9, 10) for each in range(12)]
-    known = view_of(calendar(rejects=False), *others)
-    [overlap] = find_overlaps(booking("a", 9, 10), None, known)
+    view = view_of(calendar(rejects=False), *others)
+    [overlap] = find_overlaps(booking("a", 9, 10), None, view)
     line = warning_message(overlap)
     assert len(line) <= MAX_WARNING
     assert "\n" not in line
     assert line.startswith("double-booked: calendar staging takes 1 at a time, and ")
 
 
-def test_a_calendar_that_would_admit_less_than_is_booked_is_warned_of() -> None:
+def test_lowering_a_capacity_below_what_is_booked_warns() -> None:
     schedule = schedule_of(booking("a", 9, 11), booking("b", 10, 12), booking("c", 10.5, 11))
     assert capacity_warnings(calendar(capacity=3), schedule) == []
     [line] = capacity_warnings(calendar(capacity=1), schedule)
@@ -166,14 +168,14 @@ spans = st.tuples(st.integers(0, 12), st.integers(0, 6))
     st.integers(1, 3),
     st.integers(0, 2),
 )
-def test_it_refuses_just_what_the_definition_has_as_a_conflict(
+def test_admission_rejects_exactly_the_conflicts_of_the_definition(
     others: list[tuple[int, int]],
     new: tuple[int, int],
     old: tuple[int, int] | None,
     capacity: int,
     gap: int,
 ) -> None:
-    def made(name: str, span: tuple[int, int]) -> Booking:
+    def make(name: str, span: tuple[int, int]) -> Booking:
         return replace(booking(name, 0, 0), start=span[0], end=sum(span))
 
     def occupied(position: int, span: tuple[int, int]) -> Occupied:
@@ -189,11 +191,11 @@ def test_it_refuses_just_what_the_definition_has_as_a_conflict(
         for instant in range(overlap.start, max(overlap.end, overlap.start + 1))
     }
     added = over - set(range(had.start, had.end) if had else ())
-    known = view_of(
+    view = view_of(
         calendar(capacity=capacity, gap=gap),
-        *(made(f"other-{number}", span) for number, span in enumerate(others)),
+        *(make(f"other-{number}", span) for number, span in enumerate(others)),
     )
-    overlaps = find_overlaps(made("a", new), made("a", old) if old else None, known)
+    overlaps = find_overlaps(make("a", new), make("a", old) if old else None, view)
     assert bool(overlaps) == bool(added)
     if overlaps:
         assert overlaps[0].span[0] == min(added)

@@ -1,4 +1,4 @@
-"""What is taken for an admission review, and what is refused before anything acts on it."""
+"""Valid reviews are parsed, and invalid ones are rejected with the field that is wrong."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ def review(raw: Any, **request: Any) -> bytes:
 
 
 def parsed(raw: Any, **request: Any) -> Raw:
-    found: Raw = parse_review(review(raw, **request), "bookings")["request"]
-    return found
+    parsed: Raw = parse_review(review(raw, **request), "bookings")["request"]
+    return parsed
 
 
 def booking(spec: Any = None, **metadata: Any) -> Raw:
@@ -30,27 +30,27 @@ def booking(spec: Any = None, **metadata: Any) -> Raw:
     return raw
 
 
-def test_what_is_used_is_kept_and_the_rest_is_left_out() -> None:
+def test_parsing_keeps_only_the_fields_that_are_used() -> None:
     raw = booking(labels={"a": "b"}) | {"status": {"conditions": 7}}
-    found = parsed(raw, userInfo={"username": "ada", "groups": ["x"]}, dryRun=True, options=7)
-    assert found["object"]["spec"] == raw["spec"]
-    assert found["object"].keys() == {"metadata", "spec"}
-    assert "labels" not in found["object"]["metadata"]
-    assert found["userInfo"] == {"username": "ada", "uid": "", "groups": ["x"], "extra": {}}
-    assert found["dryRun"] is True
-    assert found["oldObject"] is None
-    assert found["resource"]["resource"] == "bookings"
+    reviewed = parsed(raw, userInfo={"username": "ada", "groups": ["x"]}, dryRun=True, options=7)
+    assert reviewed["object"]["spec"] == raw["spec"]
+    assert reviewed["object"].keys() == {"metadata", "spec"}
+    assert "labels" not in reviewed["object"]["metadata"]
+    assert reviewed["userInfo"] == {"username": "ada", "uid": "", "groups": ["x"], "extra": {}}
+    assert reviewed["dryRun"] is True
+    assert reviewed["oldObject"] is None
+    assert reviewed["resource"]["resource"] == "bookings"
 
 
 def test_an_update_has_both_objects() -> None:
-    found = parsed(booking(), operation="UPDATE", oldObject=booking(generation=7))
-    assert found["oldObject"]["metadata"]["generation"] == 7
+    reviewed = parsed(booking(), operation="UPDATE", oldObject=booking(generation=7))
+    assert reviewed["oldObject"]["metadata"]["generation"] == 7
 
 
-def test_a_calendar_is_a_review_too() -> None:
+def test_a_review_of_a_calendar_is_parsed() -> None:
     content = review(raw_calendar(capacity=2))
-    found = parse_review(content, "calendars")["request"]
-    assert found["object"]["spec"] == {"capacity": 2}
+    parsed = parse_review(content, "calendars")["request"]
+    assert parsed["object"]["spec"] == {"capacity": 2}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_calendar_is_a_review_too() -> None:
         *(b'{"request": []}', b'{"request": ' + b"9" * 5000 + b"}"),
     ],
 )
-def test_what_is_no_json_object_with_a_request_is_refused(content: bytes) -> None:
+def test_a_body_without_a_request_object_is_rejected(content: bytes) -> None:
     with pytest.raises(InvalidReviewError):
         parse_review(content, "bookings")
 
@@ -85,7 +85,7 @@ def test_what_is_no_json_object_with_a_request_is_refused(content: bytes) -> Non
         "x" * 254,
     ],
 )
-def test_names_that_kubernetes_would_refuse_are_refused(name: str) -> None:
+def test_names_that_are_invalid_in_kubernetes_are_rejected(name: str) -> None:
     for raw in (
         booking(name=name),
         booking(namespace=name),
@@ -98,14 +98,14 @@ def test_names_that_kubernetes_would_refuse_are_refused(name: str) -> None:
             parsed(booking(), operation="UPDATE", oldObject=raw)
 
 
-def test_a_namespace_is_a_label_and_no_subdomain() -> None:
+def test_a_namespace_must_be_a_dns_label() -> None:
     for namespace in ("a.b", "x" * 64, "../../../../api/v1/namespaces/team/secrets/webhook?a="):
         with pytest.raises(InvalidReviewError, match="namespace must be a DNS label"):
             parsed(booking(namespace=namespace))
 
 
 @pytest.mark.parametrize("field", ["calendars", "replaces"])
-def test_more_than_sixteen_names_are_refused(field: str) -> None:
+def test_more_than_sixteen_names_are_rejected(field: str) -> None:
     names = [f"c{number}" for number in range(16)]
     parsed(booking({field: names}))
     with pytest.raises(InvalidReviewError, match=f"spec.{field} must be a list of at most 16"):
@@ -140,7 +140,7 @@ def test_more_than_sixteen_names_are_refused(field: str) -> None:
         booking(deletionTimestamp=[]),
     ],
 )
-def test_an_object_of_other_types_is_refused(raw: Any) -> None:
+def test_an_object_with_fields_of_wrong_types_is_rejected(raw: Any) -> None:
     with pytest.raises(InvalidReviewError, match=r"request\.object"):
         parsed(raw)
 
@@ -163,6 +163,6 @@ def test_an_object_of_other_types_is_refused(raw: Any) -> None:
         {"userInfo": {"extra": {"a": "b"}}},
     ],
 )
-def test_a_request_of_other_types_is_refused(request_: Raw) -> None:
+def test_a_request_with_fields_of_wrong_types_is_rejected(request_: Raw) -> None:
     with pytest.raises(InvalidReviewError, match="request"):
         parsed(booking(), **request_)

@@ -1,4 +1,4 @@
-"""The whole operator, kopf included, against an API server on loopback."""
+"""The whole operator with kopf, against a fake API server."""
 
 import asyncio
 import base64
@@ -30,7 +30,7 @@ CONFIGURATION = f"{WEBHOOKS}/double-booked-operator"
 
 @dataclass
 class Running:
-    """An operator that runs as a process of its own: kopf ends every task that it finds."""
+    """An operator in a process of its own, since kopf cancels all tasks of its event loop."""
 
     api: FakeApiServer
     process: asyncio.subprocess.Process
@@ -43,7 +43,7 @@ class Running:
             return answer.status, await answer.text()
 
     async def review(self, raw: dict[str, Any], path: str = "bookings") -> dict[str, Any]:
-        """What it answers to a creation."""
+        """Return the response to the review of a CREATE."""
         kind = {"group": "double-booked.io", "version": "v1alpha1", "resource": path}
         request = {
             "uid": "1",
@@ -66,17 +66,17 @@ class Running:
             return response
 
     def secret(self) -> str:
-        """The secret part of the paths at which the API server asks."""
+        """Return the secret part of the paths to which the API server sends reviews."""
         url: str = self.api.objects[CONFIGURATION]["webhooks"][0]["clientConfig"]["url"]
         return url.rpartition("/")[2]
 
     async def end(self) -> int:
-        """Asks it to end; answers its exit code."""
+        """Send SIGTERM; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return await self.process.wait()
 
     def holder(self) -> str:
-        """Who holds the Lease."""
+        """Return the holder of the Lease."""
         lease = self.api.objects[f"{LEASES}/double-booked-operator"]
         holder: str = lease["spec"]["holderIdentity"]
         return holder
@@ -84,7 +84,7 @@ class Running:
 
 @pytest.fixture
 def environment(api: FakeApiServer, tmp_path: Path) -> dict[str, str]:
-    """Settings for the API server, which has a configuration of the webhook."""
+    """Return settings for the fake API server, which has a webhook configuration."""
     config = {
         "current-context": "test",
         "contexts": [
@@ -120,9 +120,9 @@ async def started(api: FakeApiServer, environment: dict[str, str]) -> AsyncItera
     async with aiohttp.ClientSession() as session:
         webhook = f"https://{environment['WEBHOOK_HOST']}"
         http = f"http://{environment['HEALTH_CHECK_HOST']}"
-        made = Running(api, process, webhook, http, session)
+        operator = Running(api, process, webhook, http, session)
         try:
-            yield made
+            yield operator
         finally:
             if process.returncode is None:
                 process.kill()
@@ -131,13 +131,13 @@ async def started(api: FakeApiServer, environment: dict[str, str]) -> AsyncItera
 
 @pytest.fixture
 async def running(api: FakeApiServer, environment: dict[str, str]) -> AsyncIterator[Running]:
-    async with started(api, environment) as made:
-        await ready(made)
-        yield made
+    async with started(api, environment) as operator:
+        await ready(operator)
+        yield operator
 
 
 async def ready(running: Running) -> None:
-    """Waits until it says that it may admit."""
+    """Wait until it reports ready."""
     async with asyncio.timeout(20):
         while True:
             with suppress(aiohttp.ClientError):
@@ -147,7 +147,7 @@ async def ready(running: Running) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_it_admits_what_fits_refuses_what_does_not_and_warns(running: Running) -> None:
+async def test_operator_admits_rejects_and_warns(running: Running) -> None:
     running.api.put(f"{CALENDARS}/window", raw_calendar("window", policy="Report"))
     assert (await running.review(raw_calendar(), "calendars"))["allowed"] is True
     running.api.put(f"{CALENDARS}/staging", raw_calendar())
@@ -165,23 +165,23 @@ async def test_it_admits_what_fits_refuses_what_does_not_and_warns(running: Runn
     assert invalid["status"]["code"] == 422
 
 
-async def test_it_tells_statuses_of_what_got_in(running: Running) -> None:
+async def test_operator_writes_the_statuses_of_stored_bookings(running: Running) -> None:
     running.api.put(f"{CALENDARS}/staging", raw_calendar())
     for number, name in enumerate("ab", start=1):
         when = f"2025-11-0{number}T00:00:00Z"
         running.api.put(f"{BOOKINGS}/{name}", raw_booking(name, *NINE, creationTimestamp=when))
 
     def verdicts() -> list[str]:
-        found = [running.api.objects[f"{BOOKINGS}/{name}"].get("status", {}) for name in "ab"]
-        return [each["conditions"][0]["status"] if each else "" for each in found]
+        statuses = [running.api.objects[f"{BOOKINGS}/{name}"].get("status", {}) for name in "ab"]
+        return [status["conditions"][0]["status"] if status else "" for status in statuses]
 
-    await until(lambda: verdicts() == ["False", "True"], "the later is marked")
+    await until(lambda: verdicts() == ["False", "True"], "the later is double-booked")
     _, metrics = await running.get("metrics")
     assert 'double_booked_operator_bookings{calendar="staging",namespace="team"} 2.0' in metrics
     assert 'double_booked_operator_conflicts{calendar="staging",namespace="team"} 1.0' in metrics
 
 
-async def test_it_is_alive_and_ready_once_it_may_admit(running: Running) -> None:
+async def test_operator_that_loses_the_lease_is_alive_and_not_ready(running: Running) -> None:
     assert (await running.get("healthz"))[0] == 200
     lease = running.api.objects[f"{LEASES}/double-booked-operator"]
     lease["spec"]["holderIdentity"] = "another"
@@ -191,33 +191,33 @@ async def test_it_is_alive_and_ready_once_it_may_admit(running: Running) -> None
     assert (await running.get("healthz"))[0] == 200
 
 
-async def test_before_it_can_prove_itself_it_is_not_ready(
+async def test_operator_is_not_ready_before_it_has_a_certificate(
     api: FakeApiServer, environment: dict[str, str]
 ) -> None:
     configuration = api.objects.pop(CONFIGURATION)
     async with started(api, environment) as running:
         await until(lambda: f"{LEASES}/double-booked-operator" in api.objects, "it has the Lease")
-        await until(lambda: api.count("GET", CONFIGURATION) > 1, "it looked for the configuration")
+        await until(lambda: api.count("GET", CONFIGURATION) > 1, "it has read the configuration")
         assert (await running.get("readyz"))[0] == 503
         api.put(CONFIGURATION, configuration)
         await ready(running)
 
 
-async def test_a_signal_ends_it_and_gives_up_the_lease(running: Running) -> None:
+async def test_sigterm_stops_the_operator_and_releases_the_lease(running: Running) -> None:
     started = asyncio.get_running_loop().time()
     assert await running.end() == 0
     assert asyncio.get_running_loop().time() - started < 4
     assert running.holder() == ""
 
 
-async def test_with_a_write_under_way_it_leaves_the_lease_to_run_out(running: Running) -> None:
+async def test_operator_with_a_pending_write_does_not_release_the_lease(running: Running) -> None:
     await running.review(raw_booking("a", *NINE))
     assert await running.end() == 0
     assert running.holder() != ""
 
 
-async def said(environment: dict[str, str]) -> tuple[int | None, str]:
-    """What an operator that cannot run says last, and its exit code."""
+async def failure_of(environment: dict[str, str]) -> tuple[int | None, str]:
+    """Return the exit code and the last line of an operator that cannot start."""
     process = await start(environment)
     try:
         async with asyncio.timeout(30):
@@ -228,12 +228,12 @@ async def said(environment: dict[str, str]) -> tuple[int | None, str]:
     return process.returncode, text.decode().splitlines()[-1]
 
 
-async def test_a_port_that_is_taken_is_one_line(environment: dict[str, str]) -> None:
-    taken = sockets.listen(Address.parse(environment["WEBHOOK_HOST"]), "")
+async def test_a_port_in_use_is_reported_in_one_line(environment: dict[str, str]) -> None:
+    occupied = sockets.listen(Address.parse(environment["WEBHOOK_HOST"]), "")
     try:
-        code, line = await said(environment)
+        code, line = await failure_of(environment)
     finally:
-        sockets.close(taken)
+        sockets.close(occupied)
     assert code == 1
     assert line == (
         f"double-booked: cannot listen on {environment['WEBHOOK_HOST']} (WEBHOOK_HOST): Address"
@@ -241,27 +241,27 @@ async def test_a_port_that_is_taken_is_one_line(environment: dict[str, str]) -> 
     )
 
 
-async def test_without_a_cluster_it_is_one_line(
+async def test_a_missing_cluster_is_reported_in_one_line(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    code, line = await said(environment | {"KUBECONFIG": str(tmp_path / "none")})
+    code, line = await failure_of(environment | {"KUBECONFIG": str(tmp_path / "none")})
     assert code == 1
     assert line.startswith("double-booked: the kubeconfig cannot be used: ")
-    code, line = await said(environment | {"KUBECONFIG": "", "HOME": str(tmp_path)})
+    code, line = await failure_of(environment | {"KUBECONFIG": "", "HOME": str(tmp_path)})
     assert code == 1
     assert line == "double-booked: no cluster: this is no pod, and there is no kubeconfig"
 
 
-async def test_what_ends_kopf_is_logged_and_one_line(
+async def test_an_error_in_kopf_is_reported_in_one_line(
     api: FakeApiServer, environment: dict[str, str]
 ) -> None:
     api.fail("GET", "/apis", 200)
-    code, line = await said(environment)
+    code, line = await failure_of(environment)
     assert code == 1
     assert line == "double-booked: the operator failed: KeyError('groups')"
 
 
-async def test_half_a_pair_of_files_is_a_usage_error(environment: dict[str, str]) -> None:
-    code, line = await said(environment | {"WEBHOOK_CERT_FILE": "tls.crt"})
+async def test_a_certificate_without_its_key_is_a_usage_error(environment: dict[str, str]) -> None:
+    code, line = await failure_of(environment | {"WEBHOOK_CERT_FILE": "tls.crt"})
     assert code == 2
     assert "both WEBHOOK_CERT_FILE and WEBHOOK_KEY_FILE" in line

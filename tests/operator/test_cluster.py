@@ -1,4 +1,4 @@
-"""Requests to the API server, and what becomes of those that fail."""
+"""Requests to the API server, and how failures are handled."""
 
 import json
 
@@ -21,13 +21,13 @@ def booked(api: FakeApiServer) -> FakeApiServer:
     return api
 
 
-async def test_an_object_is_had_by_its_path(booked: FakeApiServer, cluster: Cluster) -> None:
+async def test_get_returns_the_object_at_a_path(booked: FakeApiServer, cluster: Cluster) -> None:
     assert path_of("bookings", key("a")) == PATH
     assert await cluster.get(PATH) == booked.objects[PATH]
 
 
 @pytest.mark.parametrize("code", [429, 500, 503])
-async def test_a_server_that_is_busy_is_asked_again(
+async def test_a_request_to_a_busy_server_is_retried(
     booked: FakeApiServer, cluster: Cluster, code: int
 ) -> None:
     booked.fail("GET", PATH, code, code)
@@ -35,24 +35,24 @@ async def test_a_server_that_is_busy_is_asked_again(
     assert booked.count("GET", PATH) == 3
 
 
-async def test_a_refusal_is_not_tried_again_and_says_why(
+async def test_a_client_error_is_not_retried_and_has_the_reason(
     booked: FakeApiServer, cluster: Cluster
 ) -> None:
     booked.fail("GET", PATH, 403)
-    with pytest.raises(ClusterError, match="told to say 403") as refused:
+    with pytest.raises(ClusterError, match="configured to fail with 403") as refused:
         await cluster.get(PATH)
     assert refused.value.code == 403
     assert booked.count("GET", PATH) == 1
 
 
-async def test_what_might_come_twice_is_asked_once(booked: FakeApiServer, cluster: Cluster) -> None:
+async def test_a_create_is_not_retried(booked: FakeApiServer, cluster: Cluster) -> None:
     booked.fail("POST", EVENTS, 503)
-    with pytest.raises(ClusterError, match="told to say 503"):
+    with pytest.raises(ClusterError, match="configured to fail with 503"):
         await cluster.create(EVENTS, {"metadata": {"name": "e"}})
     assert booked.count("POST", EVENTS) == 1
 
 
-async def test_with_an_old_token_it_logs_in_anew(booked: FakeApiServer) -> None:
+async def test_an_expired_token_is_replaced(booked: FakeApiServer) -> None:
     logins = []
 
     def log_in() -> kopf.ConnectionInfo:
@@ -68,7 +68,7 @@ async def test_with_an_old_token_it_logs_in_anew(booked: FakeApiServer) -> None:
     assert logins == [0, 1]
 
 
-async def test_no_answer_is_told_as_one() -> None:
+async def test_a_missing_answer_has_code_0() -> None:
     cluster = Cluster(lambda: kopf.ConnectionInfo(server="http://127.0.0.1:1"))
     try:
         with pytest.raises(ClusterError, match="the API server does not answer") as failed:
@@ -78,23 +78,23 @@ async def test_no_answer_is_told_as_one() -> None:
     assert failed.value.code == 0
 
 
-async def test_lines_come_whole_however_they_are_cut(
+async def test_lines_are_whole_however_their_bytes_arrive(
     booked: FakeApiServer, cluster: Cluster
 ) -> None:
     parameters = {"watch": "1", "resourceVersion": "0"}
     booked.put(PATH, raw_booking("a", *NINE) | {"note": "x" * 300_000})
-    found = []
+    kinds = []
     async for line in cluster.lines(BOOKINGS, parameters, silence=5):
-        found.append(json.loads(line)["type"])
-        if len(found) == 2:
+        kinds.append(json.loads(line)["type"])
+        if len(kinds) == 2:
             booked.end_watches()
-    assert found == ["ADDED", "MODIFIED"]
+    assert kinds == ["ADDED", "MODIFIED"]
 
 
 @pytest.mark.parametrize(
     "name", ["../a", "a/../b", "a?b=c", "a#b", "a%2fb", "a b", "\u00e9", "..a"]
 )
-async def test_no_name_leads_to_another_object(
+async def test_a_name_never_leads_to_another_object(
     api: FakeApiServer, cluster: Cluster, name: str
 ) -> None:
     api.put(f"{BOOKINGS}/b", raw_booking("b", *NINE))
@@ -115,6 +115,6 @@ async def test_a_namespace_of_dots_reaches_no_secret(api: FakeApiServer, cluster
 
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-def test_a_segment_that_would_be_resolved_is_refused(segment: str) -> None:
+def test_a_segment_of_dots_is_rejected(segment: str) -> None:
     with pytest.raises(ValueError, match="cannot be a segment"):
         url_path("api", segment)

@@ -1,4 +1,4 @@
-"""Conditions say what kstatus and GitOps tools wait for, and read back as what was written."""
+"""Conditions are what kstatus and GitOps tools expect, and survive a round trip."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def verdicts(status: dict[str, Any]) -> dict[str, str]:
 
 
 def changed(status: dict[str, Any]) -> dict[str, bool]:
-    """Return which conditions have a new time of transition."""
+    """Return the conditions with a new transition time."""
     return {
         each["type"]: each["lastTransitionTime"] not in {BEFORE, EARLIER}
         for each in status["conditions"]
@@ -48,7 +48,7 @@ def changed(status: dict[str, Any]) -> dict[str, bool]:
         (UNKNOWN, {"DoubleBooked": "Unknown", "Ready": "False", "Stalled": "True"}),
     ],
 )
-def test_a_booking_is_ready_unless_it_is_double_booked_or_cannot_be_judged(
+def test_a_booking_is_ready_unless_it_is_double_booked_or_unknown(
     status: BookingStatus, expected: dict[str, str]
 ) -> None:
     written = booking_status_json(None, status)
@@ -93,7 +93,7 @@ def with_times(status: BookingStatus) -> BookingStatus:
         ),
     ],
 )
-def test_a_time_of_transition_changes_with_its_own_condition_of_a_booking(
+def test_a_transition_time_of_a_booking_changes_only_with_its_condition(
     before: BookingStatus, after: BookingStatus, expected: dict[str, bool]
 ) -> None:
     written = booking_status_json(with_times(before), after)
@@ -103,7 +103,7 @@ def test_a_time_of_transition_changes_with_its_own_condition_of_a_booking(
     assert expected["Ready"] or times["Ready"] == EARLIER
 
 
-def test_readiness_that_an_older_release_did_not_write_has_a_time_of_transition() -> None:
+def test_readiness_added_to_an_older_status_has_a_transition_time() -> None:
     older = replace(FREE, since=BEFORE, ready_since="", is_complete=False)
     assert changed(booking_status_json(older, FREE)) == {"DoubleBooked": False, "Ready": True}
 
@@ -123,7 +123,7 @@ def test_readiness_that_an_older_release_did_not_write_has_a_time_of_transition(
         ),
     ],
 )
-def test_a_time_of_transition_changes_with_its_own_condition_of_a_calendar(
+def test_a_transition_time_of_a_calendar_changes_only_with_its_condition(
     before: tuple[str, Enforcement], after: tuple[str, Enforcement], expected: dict[str, bool]
 ) -> None:
     old = CalendarStatus(1, 0, 1, before[1], before[0], since=BEFORE, enforced_since=EARLIER)
@@ -158,26 +158,26 @@ def calendar_statuses(draw: st.DrawFn) -> CalendarStatus:
 
 
 @given(st.none() | booking_statuses(), booking_statuses())
-def test_a_bookings_status_is_read_as_it_was_written(
+def test_a_booking_status_survives_a_round_trip(
     before: BookingStatus | None, status: BookingStatus
 ) -> None:
     written = json.loads(json.dumps(booking_status_json(before, status)))
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
-    found = parse_booking(raw | {"status": written}).status
-    assert found is not None
-    assert found == status
-    assert found.is_complete
-    # Written once more, nothing changes.
-    assert booking_status_json(found, status) == written
+    parsed = parse_booking(raw | {"status": written}).status
+    assert parsed is not None
+    assert parsed == status
+    assert parsed.is_complete
+    # Writing it again changes nothing.
+    assert booking_status_json(parsed, status) == written
 
 
 @given(st.none() | calendar_statuses(), calendar_statuses())
-def test_a_calendars_status_is_read_as_it_was_written(
+def test_a_calendar_status_survives_a_round_trip(
     before: CalendarStatus | None, status: CalendarStatus
 ) -> None:
     written = json.loads(json.dumps(calendar_status_json(before, status)))
-    found = parse_calendar(raw_calendar() | {"status": written}).status
-    assert found is not None
-    assert found == status
-    assert found.is_complete
-    assert calendar_status_json(found, status) == written
+    parsed = parse_calendar(raw_calendar() | {"status": written}).status
+    assert parsed is not None
+    assert parsed == status
+    assert parsed.is_complete
+    assert calendar_status_json(parsed, status) == written

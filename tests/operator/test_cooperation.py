@@ -1,4 +1,4 @@
-"""Work in steps returns its result and lets other tasks run in between."""
+"""Steps return their result and let other tasks run in between."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from double_booked.operator.sweep import Steps
 
 
 def count_to(number: int) -> Steps[int]:
-    """Return a number after so many steps."""
+    """Return a number after that many steps."""
     for _ in range(number):
         yield
     return number
@@ -29,7 +29,7 @@ async def test_an_error_in_a_step_is_raised() -> None:
         await run_cooperatively(fail())
 
 
-async def test_steps_of_steps_return_their_results() -> None:
+async def test_nested_steps_return_their_results() -> None:
     def add() -> Steps[int]:
         one = yield from count_to(3)
         other = yield from count_to(4)
@@ -39,7 +39,7 @@ async def test_steps_of_steps_return_their_results() -> None:
 
 
 async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return how many of 12 steps were done at each turn of another task."""
+    """Return how many of 12 steps had run at each turn of another task."""
     now = 0.0
     done = 0
     turns = []

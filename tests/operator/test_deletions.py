@@ -1,4 +1,4 @@
-"""Finished bookings are deleted when they or their calendars say so, and only those."""
+"""Finished bookings are deleted after their ttlSecondsAfterFinished, and no others."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +26,7 @@ from .fake_api_server import BOOKINGS, EVENTS, FakeApiServer
 
 OVER = ("2025-11-20T09:00:00Z", "2025-11-20T10:00:00Z")
 YEARS = 10**9
-"""Seconds after its end for which a booking is sure to stay while the tests run."""
+"""A ttl with which a booking stays while the tests run, in seconds."""
 
 
 def with_ttl(name: str, ttl: int | None) -> Calendar:
@@ -59,7 +59,7 @@ def test_a_booking_has_its_own_ttl_or_the_longest_default(
     assert ttl_of(booking("a", 9, 10, *names, ttl=own), schedule_of(*calendars)) == seconds
 
 
-def test_a_booking_on_a_calendar_that_does_not_exist_has_no_default() -> None:
+def test_a_booking_on_a_missing_calendar_has_no_default() -> None:
     schedule = schedule_of(with_ttl("room", 60))
     assert ttl_of(booking("a", 9, 10, "room", "missing"), schedule) is None
     assert ttl_of(booking("a", 9, 10, "missing"), schedule) is None
@@ -72,7 +72,7 @@ def test_a_calendar_of_another_namespace_gives_no_default() -> None:
     assert ttl_of(booking("a", 9, 10, "room"), schedule_of(parse_calendar_lenient(raw))) is None
 
 
-def test_a_booking_is_deleted_so_long_after_its_end() -> None:
+def test_a_booking_is_due_its_ttl_after_its_end() -> None:
     schedule = schedule_of(calendar())
     assert deleted_at(booking("a", 9, 10, ttl=1800), schedule) == at(10.5)
     assert deleted_at(booking("a", 9, 10, ttl=0), schedule) == at(10)
@@ -80,7 +80,7 @@ def test_a_booking_is_deleted_so_long_after_its_end() -> None:
 
 
 @pytest.mark.parametrize("never", [{"fault": "spec.end is missing"}, {"is_deleting": True}])
-def test_a_booking_with_a_fault_or_being_deleted_is_never_due(never: dict[str, Any]) -> None:
+def test_an_invalid_or_terminating_booking_is_never_due(never: dict[str, Any]) -> None:
     assert deleted_at(booking("a", 9, 10, ttl=0, **never), schedule_of(calendar())) is None
 
 
@@ -93,9 +93,7 @@ def test_a_booking_with_a_fault_or_being_deleted_is_never_due(never: dict[str, A
         ("2025-12-01T12:00:00Z", 4 * 3600, 14),
     ],
 )
-def test_a_booking_that_is_created_after_its_end_stays_an_hour(
-    created: str, ttl: int, hour: float
-) -> None:
+def test_a_booking_created_after_its_end_stays_an_hour(created: str, ttl: int, hour: float) -> None:
     raw = raw_booking("a", "2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
     raw["spec"]["ttlSecondsAfterFinished"] = ttl
     raw["metadata"]["creationTimestamp"] = created
@@ -104,7 +102,7 @@ def test_a_booking_that_is_created_after_its_end_stays_an_hour(
 
 @dataclass
 class Cleaner:
-    """Deletions that are under way, and what they find."""
+    """Running deletions, with the objects that they see."""
 
     api: FakeApiServer
     schedule: Schedule
@@ -112,14 +110,14 @@ class Cleaner:
     may_delete: Callable[[], bool] = lambda: True
 
     def ask(self) -> bool:
-        """Return whether it may delete, now."""
+        """Return whether it may delete now."""
         return self.may_delete()
 
     def put(self, raw: dict[str, Any]) -> Booking:
         """Store a booking, and cache it."""
-        held = parse_booking_lenient(self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw))
-        assert self.schedule.upsert_booking(held)
-        return held
+        cached = parse_booking_lenient(self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw))
+        assert self.schedule.upsert_booking(cached)
+        return cached
 
     def names(self) -> list[str]:
         paths = sorted(path for path in self.api.objects if path.startswith(BOOKINGS))
@@ -146,22 +144,22 @@ async def cleaner(
 ) -> AsyncIterator[Cleaner]:
     monkeypatch.setattr("double_booked.operator.deletions._CHECK_SECONDS", 0.01)
     monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 200.0)
-    made = Cleaner(api, schedule_of(calendar(), calendar("gpu")), Metrics())
-    deletions = Deletions(made.schedule, cluster, made.metrics, made.ask)
+    cleaner = Cleaner(api, schedule_of(calendar(), calendar("gpu")), Metrics())
+    deletions = Deletions(cleaner.schedule, cluster, cleaner.metrics, cleaner.ask)
     task = asyncio.create_task(deletions.run())
-    yield made
+    yield cleaner
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
 
 
 def finished(name: str, *calendars: str, ttl: int | None = 0) -> dict[str, Any]:
-    """Make a booking that is over, created before its end."""
+    """Make a finished booking that was created before its end."""
     spec = {} if ttl is None else {"ttlSecondsAfterFinished": ttl}
     return raw_booking(name, *OVER, *calendars, spec=spec)
 
 
-async def test_what_is_due_is_deleted_counted_and_recorded_on_each_calendar(
+async def test_a_deletion_is_counted_and_recorded_on_each_calendar(
     cleaner: Cleaner,
 ) -> None:
     cleaner.put(finished("a", "staging", "gpu", "missing"))
@@ -179,14 +177,14 @@ async def test_what_is_due_is_deleted_counted_and_recorded_on_each_calendar(
         )
 
 
-async def test_a_deletion_is_counted_once_however_late_the_watch_is(cleaner: Cleaner) -> None:
+async def test_a_deletion_is_counted_once_if_the_watch_is_late(cleaner: Cleaner) -> None:
     cleaner.put(finished("a"))
     await until(lambda: cleaner.tries() >= 3, "tried again while it is cached")
     assert cleaner.counted() == (1, 0)
     assert len(cleaner.events()) == 1
 
 
-async def test_only_what_is_due_is_deleted(cleaner: Cleaner) -> None:
+async def test_only_due_bookings_are_deleted(cleaner: Cleaner) -> None:
     cleaner.put(finished("due"))
     cleaner.put(finished("later", ttl=YEARS))
     cleaner.put(finished("kept", ttl=None))
@@ -197,7 +195,7 @@ async def test_only_what_is_due_is_deleted(cleaner: Cleaner) -> None:
     assert cleaner.names() == ["broken", "future", "kept", "later"]
 
 
-async def test_a_booking_that_changed_in_the_cluster_is_left_alone(cleaner: Cleaner) -> None:
+async def test_a_booking_that_changed_in_the_cluster_is_not_deleted(cleaner: Cleaner) -> None:
     cleaner.put(finished("a"))
     cleaner.api.put(f"{BOOKINGS}/a", finished("a", ttl=YEARS))
     await until(lambda: cleaner.tries() >= 2, "tried")
@@ -206,51 +204,51 @@ async def test_a_booking_that_changed_in_the_cluster_is_left_alone(cleaner: Clea
     assert cleaner.events() == []
 
 
-async def test_a_booking_that_is_another_by_now_is_left_alone(cleaner: Cleaner) -> None:
-    held = cleaner.put(finished("a"))
+async def test_a_booking_created_again_is_not_deleted(cleaner: Cleaner) -> None:
+    cached = cleaner.put(finished("a"))
     del cleaner.api.objects[f"{BOOKINGS}/a"]
     new = cleaner.api.put(f"{BOOKINGS}/a", finished("a", ttl=YEARS))
-    new["metadata"]["resourceVersion"] = str(held.metadata.version)
+    new["metadata"]["resourceVersion"] = str(cached.metadata.version)
     await until(lambda: cleaner.tries() >= 2, "tried")
     assert cleaner.names() == ["a"]
     assert cleaner.counted() == (0, 0)
 
 
-async def test_a_booking_that_changed_in_the_cache_is_not_even_tried(cleaner: Cleaner) -> None:
-    asked = []
+async def test_a_booking_that_changed_in_the_cache_is_not_requested(cleaner: Cleaner) -> None:
+    calls = []
 
     def change_it() -> bool:
-        asked.append(cleaner.put(finished("a", ttl=YEARS)))
+        calls.append(cleaner.put(finished("a", ttl=YEARS)))
         return True
 
     cleaner.may_delete = change_it
     cleaner.put(finished("a"))
-    await until(lambda: asked, "it was found")
+    await until(lambda: calls, "it is due")
     cleaner.may_delete = lambda: True
     cleaner.put(finished("z"))
     await until(lambda: cleaner.tries("z"), "another was deleted")
-    assert (cleaner.tries("a"), len(asked)) == (0, 1)
+    assert (cleaner.tries("a"), len(calls)) == (0, 1)
     assert cleaner.names() == ["a"]
 
 
-async def test_nothing_is_deleted_by_a_process_that_may_not(cleaner: Cleaner) -> None:
-    asked = 0
+async def test_a_process_without_the_lease_deletes_nothing(cleaner: Cleaner) -> None:
+    calls = 0
 
     def refuse() -> bool:
-        nonlocal asked
-        asked += 1
+        nonlocal calls
+        calls += 1
         return False
 
     cleaner.may_delete = refuse
     cleaner.put(finished("a"))
-    await until(lambda: asked >= 3, "asked in three rounds")
+    await until(lambda: calls >= 3, "three rounds have run")
     assert cleaner.tries() == 0
     cleaner.may_delete = lambda: True
     await until(lambda: cleaner.names() == [], "deleted once it may")
 
 
 @pytest.mark.parametrize("code", [403, 500])
-async def test_a_failure_is_counted_logged_and_tried_again(cleaner: Cleaner, code: int) -> None:
+async def test_a_failed_deletion_is_counted_logged_and_retried(cleaner: Cleaner, code: int) -> None:
     cleaner.api.fail("DELETE", f"{BOOKINGS}/a", code)
     with capture_logs() as logged:
         cleaner.put(finished("a"))
@@ -262,7 +260,7 @@ async def test_a_failure_is_counted_logged_and_tried_again(cleaner: Cleaner, cod
     assert (deleted["event"], deleted["booking"]) == ("finished booking deleted", "team/a")
 
 
-async def test_deletions_are_limited_in_their_rate(
+async def test_the_rate_of_deletions_is_limited(
     cleaner: Cleaner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("double_booked.operator.deletions._PER_SECOND", 20.0)
@@ -274,7 +272,7 @@ async def test_deletions_are_limited_in_their_rate(
     assert loop.time() - begun >= 3 / 20
 
 
-async def test_a_default_of_the_calendar_deletes_too(cleaner: Cleaner) -> None:
+async def test_the_default_of_a_calendar_deletes_bookings(cleaner: Cleaner) -> None:
     raw = raw_calendar("room", ttlSecondsAfterFinished=0)
     cleaner.schedule.upsert_calendar(parse_calendar_lenient(raw))
     cleaner.put(finished("a", "room", ttl=None))

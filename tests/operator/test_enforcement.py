@@ -1,4 +1,4 @@
-"""Whether new Bookings are reviewed, by what the webhook configurations of a cluster say."""
+"""The webhook configurations of a cluster determine whether new Bookings are reviewed."""
 
 import base64
 import datetime as dt
@@ -34,7 +34,7 @@ Raw = dict[str, Any]
 
 @cache
 def material(name: str = "own") -> CertificateBundle:
-    """Make an authority and a certificate; `name` tells one authority from another."""
+    """Make an authority and a certificate; authorities with different names differ."""
     assert name
     return ensure_fresh(None, [HOST], dt.datetime.now(dt.UTC))
 
@@ -75,21 +75,21 @@ def expected(certificate: bytes | None = None) -> ExpectedWebhook:
     return ExpectedWebhook(NAME, [HOST, "127.0.0.1"], chain, [SECRET])
 
 
-def state_of(found: Raw, certificate: bytes | None = None) -> WebhookState:
-    return assess([found], expected(certificate))
+def state_of(raw: Raw, certificate: bytes | None = None) -> WebhookState:
+    return assess([raw], expected(certificate))
 
 
 def with_client(**changes: Any) -> Raw:
-    """Make a configuration whose webhook for bookings calls somebody else."""
-    made = configuration()
-    made["webhooks"][0]["clientConfig"] |= changes
-    return made
+    """Make a configuration whose webhook for bookings calls another host."""
+    changed = configuration()
+    changed["webhooks"][0]["clientConfig"] |= changes
+    return changed
 
 
 def with_rule(**changes: Any) -> Raw:
-    made = configuration()
-    made["webhooks"][0]["rules"][0] |= changes
-    return made
+    changed = configuration()
+    changed["webhooks"][0]["rules"][0] |= changes
+    return changed
 
 
 def test_a_configuration_that_sends_all_writes_to_this_operator_is_enforced() -> None:
@@ -114,7 +114,7 @@ def service(**changes: str) -> Raw:
 
 
 @pytest.mark.parametrize(
-    ("found", "fault"),
+    ("raw", "fault"),
     [
         (with_client(**service(name="other")), "calls other.shared.svc, which is not"),
         (with_client(**service(namespace="elsewhere")), f"calls {NAME}.elsewhere.svc,"),
@@ -146,36 +146,36 @@ def service(**changes: str) -> Raw:
     ],
 )
 def test_a_configuration_that_leaves_out_writes_is_reported_with_its_fault(
-    found: Raw, fault: str
+    raw: Raw, fault: str
 ) -> None:
-    state = state_of(found)
+    state = state_of(raw)
     assert state.reason == "WebhookMisconfigured"
     assert fault in state.message
     assert enforcement_of(calendar(), state, {}).verdict == "False"
 
 
-def test_a_fault_of_the_webhook_for_calendars_is_reported_too() -> None:
-    found = configuration()
-    del found["webhooks"][1]
-    assert "no webhook is for CREATE and UPDATE of calendars" in state_of(found).message
+def test_a_fault_of_the_calendars_webhook_is_reported() -> None:
+    raw = configuration()
+    del raw["webhooks"][1]
+    assert "no webhook is for CREATE and UPDATE of calendars" in state_of(raw).message
 
 
-def test_operations_may_be_spread_over_rules_or_be_all() -> None:
-    found = configuration()
-    [rule] = found["webhooks"][0]["rules"]
-    found["webhooks"][0]["rules"] = [rule | {"operations": [each]} for each in ("CREATE", "UPDATE")]
-    assert state_of(found).reason == ""
+def test_operations_may_be_split_over_rules_or_be_a_wildcard() -> None:
+    raw = configuration()
+    [rule] = raw["webhooks"][0]["rules"]
+    raw["webhooks"][0]["rules"] = [rule | {"operations": [each]} for each in ("CREATE", "UPDATE")]
+    assert state_of(raw).reason == ""
     everything = {key: ["*"] for key in ("apiGroups", "apiVersions", "operations")}
     assert state_of(with_rule(**everything, scope="*")).reason == ""
 
 
 def test_a_url_of_this_operator_is_enforced() -> None:
-    """As it is where the operator runs outside of the cluster."""
+    """The operator may run outside the cluster."""
     url = f"https://127.0.0.1:9443/bookings/{SECRET}"
     assert state_of(with_client(service=None, url=url)).reason == ""
 
 
-def test_a_bundle_is_not_judged_before_there_is_a_certificate() -> None:
+def test_a_bundle_is_not_checked_before_the_first_certificate() -> None:
     other = with_client(caBundle=encoded(material("other").authorities))
     assert state_of(other, certificate=b"").reason == ""
 
@@ -186,61 +186,63 @@ def test_a_bundle_of_an_old_and_a_new_authority_verifies() -> None:
 
 
 def test_a_bundle_with_the_certificate_itself_verifies() -> None:
-    """Whether it signed itself or an authority that is not in the bundle did."""
+    """It may be self-signed, or signed by an authority that is not in the bundle."""
     for alone in (Authority("alone").pem(), Authority("one").certificate("leaf", new_key())):
-        found = configuration()
-        for each in found["webhooks"]:
+        raw = configuration()
+        for each in raw["webhooks"]:
             each["clientConfig"]["caBundle"] = encoded(alone)
-        assert state_of(found, alone).reason == ""
+        assert state_of(raw, alone).reason == ""
 
 
 def test_an_intermediate_certificate_links_the_bundle_with_the_certificate() -> None:
     root, between = Authority("root"), Authority("between")
     intermediate = root.certificate("between", between.key)
     leaf = between.certificate("operator", new_key())
-    found = configuration()
-    for each in found["webhooks"]:
+    raw = configuration()
+    for each in raw["webhooks"]:
         each["clientConfig"]["caBundle"] = encoded(root.pem())
-    assert state_of(found, leaf + intermediate).reason == ""
-    assert state_of(found, leaf).reason == "WebhookMisconfigured"
+    assert state_of(raw, leaf + intermediate).reason == ""
+    assert state_of(raw, leaf).reason == "WebhookMisconfigured"
 
 
 def test_an_authority_of_the_same_name_with_another_key_does_not_verify() -> None:
     leaf = Authority("one").certificate("operator", new_key())
-    found = configuration()
-    for each in found["webhooks"]:
+    raw = configuration()
+    for each in raw["webhooks"]:
         each["clientConfig"]["caBundle"] = encoded(Authority("one").pem())
-    assert state_of(found, leaf).reason == "WebhookMisconfigured"
+    assert state_of(raw, leaf).reason == "WebhookMisconfigured"
 
 
 @pytest.mark.parametrize("position", [0, 1])
 def test_failure_policy_ignore_of_either_webhook_is_not_enforced(position: int) -> None:
-    found = configuration()
-    found["webhooks"][position]["failurePolicy"] = "Ignore"
-    state = state_of(found)
+    raw = configuration()
+    raw["webhooks"][position]["failurePolicy"] = "Ignore"
+    state = state_of(raw)
     assert state.reason == ""
     enforcement = enforcement_of(calendar(), state, {})
     assert (enforcement.verdict, enforcement.reason) == ("False", "FailurePolicyIgnore")
 
 
-def test_a_calendar_of_policy_report_is_not_enforced_whatever_the_webhook_says() -> None:
+def test_a_calendar_of_policy_report_is_never_enforced() -> None:
     for state in (state_of(configuration()), assess([], expected()), UNKNOWN):
         enforcement = enforcement_of(calendar(rejects=False), state, {})
         assert (enforcement.verdict, enforcement.reason) == ("False", "PolicyReport")
 
 
-def test_nothing_is_claimed_before_the_configuration_was_read() -> None:
+def test_enforcement_is_unknown_before_the_configuration_is_read() -> None:
     enforcement = enforcement_of(calendar(), UNKNOWN, {})
     assert (enforcement.verdict, enforcement.reason) == ("Unknown", "Unknown")
 
 
 @pytest.mark.parametrize("position", [0, 1])
-def test_a_namespace_that_either_webhook_leaves_out_is_not_enforced(position: int) -> None:
-    found = configuration()
-    found["webhooks"][position]["namespaceSelector"] = TEAM_RED
-    state = state_of(found)
-    told = [enforcement_of(calendar(), state, labels) for labels in ({"team": "red"}, {}, None)]
-    assert [(each.verdict, each.reason) for each in told] == [
+def test_a_namespace_that_a_webhook_does_not_select_is_not_enforced(position: int) -> None:
+    raw = configuration()
+    raw["webhooks"][position]["namespaceSelector"] = TEAM_RED
+    state = state_of(raw)
+    enforcements = [
+        enforcement_of(calendar(), state, labels) for labels in ({"team": "red"}, {}, None)
+    ]
+    assert [(each.verdict, each.reason) for each in enforcements] == [
         ("True", "Reviewed"),
         ("False", "NamespaceNotSelected"),
         ("Unknown", "Unknown"),
@@ -248,8 +250,8 @@ def test_a_namespace_that_either_webhook_leaves_out_is_not_enforced(position: in
 
 
 def term(operator: str, *values: str, key: str = "team") -> Raw:
-    found = {"key": key, "operator": operator} | ({"values": list(values)} if values else {})
-    return {"matchExpressions": [found]}
+    raw = {"key": key, "operator": operator} | ({"values": list(values)} if values else {})
+    return {"matchExpressions": [raw]}
 
 
 @pytest.mark.parametrize(
@@ -270,14 +272,14 @@ def term(operator: str, *values: str, key: str = "team") -> Raw:
         (term("NotIn", "team", key="kubernetes.io/metadata.name"), False, False),
     ],
 )
-def test_a_selector_selects_as_kubernetes_has_it(
+def test_a_selector_selects_as_kubernetes_specifies(
     selector: Raw, *, with_red: bool, with_none: bool
 ) -> None:
     assert selects(selector, "team", {"team": "red"}) is with_red
     assert selects(selector, "team", {}) is with_none
 
 
-def test_without_labels_a_selector_decides_only_by_the_name() -> None:
+def test_a_selector_without_labels_decides_only_by_the_name() -> None:
     by_name = term("In", "team", key="kubernetes.io/metadata.name")
     for selector in (TEAM_RED, term("Exists"), term("DoesNotExist"), term("NotIn", "red")):
         assert selects(selector, "team", None) is None
@@ -287,7 +289,7 @@ def test_without_labels_a_selector_decides_only_by_the_name() -> None:
     assert selects({}, "team", None) is True
 
 
-def test_labels_are_needed_only_for_other_labels_than_the_name() -> None:
+def test_labels_are_needed_only_for_labels_other_than_the_name() -> None:
     name = "kubernetes.io/metadata.name"
     assert not needs_labels([])
     assert not needs_labels([{}, term("In", "team", key=name), {"matchLabels": {name: "team"}}])
@@ -295,7 +297,7 @@ def test_labels_are_needed_only_for_other_labels_than_the_name() -> None:
     assert needs_labels([TEAM_RED])
 
 
-def test_webhooks_of_another_operator_are_foreign_where_they_select_a_namespace() -> None:
+def test_webhooks_of_another_operator_are_foreign_if_they_select_a_namespace() -> None:
     other = configuration("second-operator", namespaceSelector=TEAM_RED)
     other["webhooks"][1]["namespaceSelector"] = {"matchLabels": {"team": "blue"}}
     state = assess([configuration(), other], expected())
@@ -316,7 +318,7 @@ def test_webhooks_of_policy_engines_are_not_foreign() -> None:
     assert foreign_webhooks(state, {"team": {}}) == []
 
 
-def test_a_foreign_configuration_is_found_beside_a_missing_one() -> None:
+def test_a_foreign_configuration_is_found_if_the_own_one_is_missing() -> None:
     state = assess([configuration("second-operator")], expected())
     assert len(foreign_webhooks(state, {"team": None})) == 2
 
@@ -331,14 +333,14 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def full() -> Raw:
-    """Make a configuration with every field that is read."""
+    """Make a configuration with every field that the operator reads."""
     selector = TEAM_RED | term("In", "red")
     return configuration(namespaceSelector=selector, objectSelector=deepcopy(selector))
 
 
 @pytest.mark.parametrize("name", [NAME, "second-operator"])
 @pytest.mark.parametrize("is_null", [True, False])
-def test_a_field_that_is_missing_never_raises(*, name: str, is_null: bool) -> None:
+def test_a_missing_field_never_raises(*, name: str, is_null: bool) -> None:
     whole = full()
     whole["metadata"]["name"] = name
     for *path, last in places(whole):

@@ -1,4 +1,4 @@
-"""Events are recorded about Bookings and Calendars, and one that is refused is logged."""
+"""Events are recorded about Bookings and Calendars; a rejected one is logged."""
 
 import re
 from typing import Any
@@ -42,7 +42,7 @@ async def test_an_event_names_its_object(
     assert event["count"] == 1
 
 
-async def test_events_about_one_object_have_names_of_their_own(
+async def test_events_about_one_object_have_unique_names(
     api: FakeApiServer, cluster: Cluster
 ) -> None:
     for _ in range(3):
@@ -51,10 +51,10 @@ async def test_events_about_one_object_have_names_of_their_own(
 
 
 @pytest.mark.parametrize("cut", ["a", "-", "."])
-async def test_the_name_is_valid_for_the_longest_name_of_an_object(
+async def test_the_event_of_the_longest_object_name_has_a_valid_name(
     api: FakeApiServer, cluster: Cluster, cut: str
 ) -> None:
-    """Wherever the name is cut."""
+    """The name may be cut after any character."""
     name = f"{'a' * (200 - len(cut))}{cut}".ljust(253, "b")
     await events.record(cluster, calendar(name), "BookingDeleted", "Deleted.")
     [event] = recorded(api)
@@ -63,7 +63,7 @@ async def test_the_name_is_valid_for_the_longest_name_of_an_object(
     assert event["involvedObject"]["name"] == name
 
 
-async def test_a_message_is_cut_to_what_an_event_holds(
+async def test_a_message_is_cut_to_the_limit_of_an_event(
     api: FakeApiServer, cluster: Cluster
 ) -> None:
     await events.record(cluster, calendar(), "BookingDeleted", "x" * 5000)
@@ -72,9 +72,7 @@ async def test_a_message_is_cut_to_what_an_event_holds(
 
 
 @pytest.mark.parametrize("code", [403, 404, 500])
-async def test_an_event_that_is_refused_is_logged(
-    api: FakeApiServer, cluster: Cluster, code: int
-) -> None:
+async def test_a_rejected_event_is_logged(api: FakeApiServer, cluster: Cluster, code: int) -> None:
     api.fail("POST", EVENTS, code)
     with capture_logs() as logged:
         await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
@@ -85,7 +83,7 @@ async def test_an_event_that_is_refused_is_logged(
             "kind": "Calendar",
             "object": "team/staging",
             "code": code,
-            "reason": f"told to say {code}",
+            "reason": f"configured to fail with {code}",
         }
     ]
     assert recorded(api) == []

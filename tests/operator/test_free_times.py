@@ -17,54 +17,54 @@ DAYS = 24
 """Hours of a day."""
 
 
-def view_of(*held: Booking | Calendar, coming: tuple[Booking, ...] = ()) -> CapacityView:
+def view_of(*others: Booking | Calendar, coming: tuple[Booking, ...] = ()) -> CapacityView:
     reservations = Reservations(lambda: 0.0)
     for each in coming:
         reservations.add(each)
-    return CapacityView(schedule_of(*held), reservations)
+    return CapacityView(schedule_of(*others), reservations)
 
 
 def free_hour(wanted: Booking, view: CapacityView, now: float = 0) -> float | None:
     """Return the next free time in hours of the day of `at`."""
-    found = next_free_time(wanted, view, at(now))
-    return None if found is None else (found - at(0)) / HOUR
+    free = next_free_time(wanted, view, at(now))
+    return None if free is None else (free - at(0)) / HOUR
 
 
-def test_a_booking_fits_right_after_the_one_in_its_way() -> None:
+def test_the_next_free_time_is_right_after_the_conflicting_booking() -> None:
     assert free_hour(booking("b", 9, 10), view_of(calendar(), booking("a", 9, 10))) == 10
 
 
-def test_a_pause_that_is_too_short_is_passed_over() -> None:
+def test_a_pause_that_is_too_short_is_skipped() -> None:
     view = view_of(calendar(), booking("a", 9, 10), booking("c", 10.5, 12), booking("d", 13, 14))
     assert free_hour(booking("b", 9, 10), view) == 12
     assert free_hour(booking("b", 9, 9.5), view) == 10
 
 
-def test_a_time_that_is_free_is_its_own_next_free_time() -> None:
+def test_a_free_time_is_its_own_next_free_time() -> None:
     assert free_hour(booking("b", 9, 10), view_of(calendar(), booking("a", 10, 11))) == 9
 
 
-def test_all_its_calendars_must_be_free() -> None:
-    held = (booking("a", 9, 10), booking("c", 10, 12, "gpu"), booking("d", 12, 13))
-    view = view_of(calendar(), calendar("gpu"), *held)
+def test_all_calendars_of_the_booking_must_be_free() -> None:
+    others = (booking("a", 9, 10), booking("c", 10, 12, "gpu"), booking("d", 12, 13))
+    view = view_of(calendar(), calendar("gpu"), *others)
     assert free_hour(booking("b", 9, 10, "staging", "gpu"), view) == 13
 
 
-def test_a_calendar_that_does_not_exist_is_free() -> None:
+def test_a_missing_calendar_is_free() -> None:
     view = view_of(calendar(), booking("a", 9, 10), booking("c", 10, 12, "missing"))
     assert free_hour(booking("b", 9, 10, "staging", "missing"), view) == 10
 
 
-def test_the_gap_is_kept_after_each_of_two() -> None:
-    held = (booking("a", 9, 10), booking("c", 12, 13))
-    assert free_hour(booking("b", 9, 10), view_of(calendar(gap=HOUR // 2), *held)) == 10.5
-    assert free_hour(booking("b", 9, 10.5), view_of(calendar(gap=HOUR // 2), *held)) == 13.5
+def test_a_gap_is_kept_after_both_bookings() -> None:
+    others = (booking("a", 9, 10), booking("c", 12, 13))
+    assert free_hour(booking("b", 9, 10), view_of(calendar(gap=HOUR // 2), *others)) == 10.5
+    assert free_hour(booking("b", 9, 10.5), view_of(calendar(gap=HOUR // 2), *others)) == 13.5
 
 
 def test_a_capacity_leaves_room_beside_others() -> None:
-    held = (booking("a", 9, 11), booking("c", 9, 10), booking("d", 10, 12))
-    assert free_hour(booking("b", 9, 10), view_of(calendar(capacity=2), *held)) == 11
-    assert free_hour(booking("b", 9, 10), view_of(calendar(capacity=3), *held)) == 9
+    others = (booking("a", 9, 11), booking("c", 9, 10), booking("d", 10, 12))
+    assert free_hour(booking("b", 9, 10), view_of(calendar(capacity=2), *others)) == 11
+    assert free_hour(booking("b", 9, 10), view_of(calendar(capacity=3), *others)) == 9
 
 
 def test_a_reserved_time_is_not_free() -> None:
@@ -72,13 +72,13 @@ def test_a_reserved_time_is_not_free() -> None:
     assert free_hour(booking("b", 9, 10), view) == 11
 
 
-def test_a_booking_that_it_replaces_is_not_in_its_way() -> None:
-    held = (booking("a", 9, 10), booking("c", 10, 11), booking("d", 11, 12))
+def test_a_replaced_booking_does_not_conflict() -> None:
+    others = (booking("a", 9, 10), booking("c", 10, 11), booking("d", 11, 12))
     wanted = booking("b", 9.5, 10.5, replaces=("c",))
-    assert free_hour(wanted, view_of(calendar(), *held)) == 10
+    assert free_hour(wanted, view_of(calendar(), *others)) == 10
 
 
-def test_its_own_time_of_now_is_free() -> None:
+def test_the_stored_time_of_the_booking_is_free() -> None:
     own = booking("b", 10, 11)
     view = view_of(calendar(), own, booking("a", 9, 10))
     assert free_hour(replace(own, start=at(9), end=at(10)), view) == 10
@@ -102,18 +102,18 @@ def test_no_time_is_offered_after_14_days() -> None:
     for hours, expected in ((14 * DAYS, 9 + 14 * DAYS), (14 * DAYS + 0.001, None)):
         view = view_of(calendar(), booking("a", 9, 9 + hours))
         assert free_hour(booking("b", 9, 10), view) == expected
-    # From now on, where the start is past.
+    # The 14 days start now if the wanted start has passed.
     view = view_of(calendar(), booking("a", 9, 9 + 14 * DAYS))
     assert free_hour(booking("b", 8, 9.5), view) is None
     assert free_hour(booking("b", 8, 9.5), view, now=10) == 9 + 14 * DAYS
 
 
 def test_a_pause_that_ends_after_14_days_is_long_enough() -> None:
-    """A booking that begins within them may end after them."""
+    """A booking that starts within 14 days may end after them."""
     last = 9 + 14 * DAYS
-    held = booking("a", 9, last), booking("c", last + 5, last + 6)
-    assert free_hour(booking("b", 9, 14), view_of(calendar(), *held)) == last
-    assert free_hour(booking("b", 9, 14.5), view_of(calendar(), *held)) is None
+    others = booking("a", 9, last), booking("c", last + 5, last + 6)
+    assert free_hour(booking("b", 9, 14), view_of(calendar(), *others)) == last
+    assert free_hour(booking("b", 9, 14.5), view_of(calendar(), *others)) is None
 
 
 def test_a_calendar_with_too_many_bookings_is_not_searched(
@@ -121,10 +121,10 @@ def test_a_calendar_with_too_many_bookings_is_not_searched(
 ) -> None:
     monkeypatch.setattr("double_booked.operator.free_times._MAX_BOOKINGS", 3)
     hours = (9, 10, 20 * DAYS, 12, 14)
-    held = [booking(f"a-{hour}", hour, hour + 1) for hour in hours]
-    # The one after 14 days does not count.
-    assert free_hour(booking("b", 9, 10), view_of(calendar(), *held[:4])) == 11
-    assert free_hour(booking("b", 9, 10), view_of(calendar(), *held)) is None
+    others = [booking(f"a-{hour}", hour, hour + 1) for hour in hours]
+    # The booking after 14 days does not count.
+    assert free_hour(booking("b", 9, 10), view_of(calendar(), *others[:4])) == 11
+    assert free_hour(booking("b", 9, 10), view_of(calendar(), *others)) is None
 
 
 CALENDARS = ("one", "two")
@@ -136,25 +136,25 @@ rules = st.tuples(st.integers(1, 3), st.integers(0, 3))
 
 
 @given(st.lists(events, max_size=6), events, st.tuples(rules, rules), st.integers(0, 6))
-def test_it_is_the_first_time_that_would_be_admitted(
+def test_the_next_free_time_is_the_first_that_would_be_admitted(
     others: list[tuple[tuple[int, int], list[str], list[str]]],
     new: tuple[tuple[int, int], list[str], list[str]],
     both: tuple[tuple[int, int], tuple[int, int]],
     reserved: int,
 ) -> None:
-    def made(name: str, event: tuple[tuple[int, int], list[str], list[str]]) -> Booking:
+    def make(name: str, event: tuple[tuple[int, int], list[str], list[str]]) -> Booking:
         (start, length), calendars, replaces = event
         plain = booking(name, 0, 0, *calendars, replaces=tuple(replaces))
         return replace(plain, start=start, end=start + length)
 
-    bookings = [made(f"b-{number}", event) for number, event in enumerate(others)]
+    bookings = [make(f"b-{number}", event) for number, event in enumerate(others)]
     calendars = [
         calendar(name, capacity=capacity, gap=gap)
         for name, (capacity, gap) in zip(CALENDARS, both, strict=True)
     ]
     # Some are only reserved.
     view = view_of(*calendars, *bookings[reserved:], coming=tuple(bookings[:reserved]))
-    wanted = made("wanted", new)
+    wanted = make("wanted", new)
     length = wanted.end - wanted.start
     admitted = (
         start

@@ -1,4 +1,4 @@
-"""Intervals that overlap a time."""
+"""The index returns the spans that overlap a time."""
 
 import pytest
 from hypothesis import given
@@ -18,22 +18,22 @@ intervals = st.builds(
 
 
 @given(st.lists(intervals), st.data(), moments, st.integers(1, 100))
-def test_it_finds_just_those_that_overlap(
-    held: list[BookedSpan], data: st.DataObject, start: int, length: int
+def test_index_returns_exactly_the_overlapping_spans(
+    spans: list[BookedSpan], data: st.DataObject, start: int, length: int
 ) -> None:
     schedule = IntervalIndex()
-    for interval in held:
+    for interval in spans:
         schedule.add(interval)
-    for interval in data.draw(st.lists(st.sampled_from(held), unique=True)) if held else ():
+    for interval in data.draw(st.lists(st.sampled_from(spans), unique=True)) if spans else ():
         schedule.remove(interval)
-        held.remove(interval)
-    overlapping = [each for each in held if each[0] < start + length and each[1] > start]
+        spans.remove(interval)
+    overlapping = [span for span in spans if span[0] < start + length and span[1] > start]
     assert sorted(schedule.overlapping(start, start + length)) == sorted(overlapping)
-    assert sorted(schedule) == sorted(held)
-    assert len(schedule) == len(held)
+    assert sorted(schedule) == sorted(spans)
+    assert len(schedule) == len(spans)
 
 
-def test_what_is_not_there_cannot_be_removed() -> None:
+def test_removing_a_missing_span_raises() -> None:
     schedule = IntervalIndex()
     schedule.add((0, 4, key("a")))
     with pytest.raises(KeyError):
@@ -42,7 +42,7 @@ def test_what_is_not_there_cannot_be_removed() -> None:
         schedule.remove((0, 400, key("a")))
 
 
-def test_years_are_found_among_hours() -> None:
+def test_index_finds_long_spans_among_short_ones() -> None:
     schedule = IntervalIndex()
     for hour in range(10_000):
         schedule.add((hour, hour + 1, key(f"hour-{hour}")))

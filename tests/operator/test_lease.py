@@ -1,4 +1,4 @@
-"""One process admits, and knows when it may not any more."""
+"""At most one process admits at a time, whatever happens to its requests."""
 
 import pytest
 
@@ -19,11 +19,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def lease(cluster: Cluster, clock: Clock, me: str = "me", *, is_new: bool = True) -> Lease:
-    return Lease(cluster, KEY, me, lambda: is_new, clock)
+def lease(cluster: Cluster, clock: Clock, identity: str = "mine", *, is_new: bool = True) -> Lease:
+    return Lease(cluster, KEY, identity, lambda: is_new, clock)
 
 
-async def test_the_first_of_all_admits_at_once(cluster: Cluster, clock: Clock) -> None:
+async def test_first_holder_of_a_new_lease_admits_at_once(cluster: Cluster, clock: Clock) -> None:
     mine = lease(cluster, clock)
     assert not mine.may_admit()
     await mine.renew_or_acquire()
@@ -31,7 +31,7 @@ async def test_the_first_of_all_admits_at_once(cluster: Cluster, clock: Clock) -
     assert mine.term == 1
 
 
-async def test_where_bookings_are_a_lease_that_was_deleted_is_waited_out(
+async def test_holder_waits_after_a_lease_was_deleted_if_there_are_bookings(
     cluster: Cluster, clock: Clock
 ) -> None:
     mine = lease(cluster, clock, is_new=False)
@@ -44,7 +44,7 @@ async def test_where_bookings_are_a_lease_that_was_deleted_is_waited_out(
     assert mine.may_admit()
 
 
-async def test_without_renewal_it_is_trusted_for_less_long_than_others_wait(
+async def test_holder_stops_admitting_before_others_take_the_lease(
     cluster: Cluster, clock: Clock
 ) -> None:
     mine, other = lease(cluster, clock), lease(cluster, clock, "other")
@@ -66,7 +66,7 @@ async def test_without_renewal_it_is_trusted_for_less_long_than_others_wait(
     assert other.may_admit()
 
 
-async def test_one_that_is_renewed_is_never_taken(cluster: Cluster, clock: Clock) -> None:
+async def test_renewed_lease_is_never_taken(cluster: Cluster, clock: Clock) -> None:
     mine, other = lease(cluster, clock), lease(cluster, clock, "other")
     for _ in range(20):
         await mine.renew_or_acquire()
@@ -77,7 +77,7 @@ async def test_one_that_is_renewed_is_never_taken(cluster: Cluster, clock: Clock
     assert mine.term == 1
 
 
-async def test_a_clock_is_never_compared_with_anothers(cluster: Cluster) -> None:
+async def test_clocks_of_two_processes_are_never_compared(cluster: Cluster) -> None:
     mine = lease(cluster, Clock())
     ahead = Clock()
     ahead.now += 10**9
@@ -88,9 +88,7 @@ async def test_a_clock_is_never_compared_with_anothers(cluster: Cluster) -> None
     assert not other.is_held()
 
 
-async def test_who_comes_back_and_finds_it_taken_may_not_admit(
-    cluster: Cluster, clock: Clock
-) -> None:
+async def test_former_holder_of_a_taken_lease_may_not_admit(cluster: Cluster, clock: Clock) -> None:
     mine, other = lease(cluster, clock), lease(cluster, clock, "other")
     await mine.renew_or_acquire()
     await other.renew_or_acquire()
@@ -103,13 +101,13 @@ async def test_who_comes_back_and_finds_it_taken_may_not_admit(
     assert not mine.is_held()
 
 
-async def test_of_two_that_take_it_at_once_one_wins(
+async def test_only_one_of_two_processes_takes_an_expired_lease(
     api: FakeApiServer, cluster: Cluster, clock: Clock
 ) -> None:
     await lease(cluster, clock, "former").renew_or_acquire()
     one, two = lease(cluster, clock, "one"), lease(cluster, clock, "two")
-    for each in (one, two):
-        await each.renew_or_acquire()
+    for candidate in (one, two):
+        await candidate.renew_or_acquire()
     clock.now += DURATION_SECONDS + 1
     stale = await cluster.get(PATH)
     await one.renew_or_acquire()
@@ -121,7 +119,7 @@ async def test_of_two_that_take_it_at_once_one_wins(
     assert api.objects[PATH]["spec"]["leaseTransitions"] == 1
 
 
-async def test_a_conflict_is_left_to_the_next_look(
+async def test_write_conflict_is_resolved_by_the_next_request(
     api: FakeApiServer, cluster: Cluster, clock: Clock
 ) -> None:
     mine = lease(cluster, clock)
@@ -134,7 +132,7 @@ async def test_a_conflict_is_left_to_the_next_look(
     assert mine.is_held()
 
 
-async def test_one_that_was_given_up_is_taken_without_a_wait(
+async def test_released_lease_is_taken_without_a_wait(
     api: FakeApiServer, cluster: Cluster, clock: Clock
 ) -> None:
     mine, other = lease(cluster, clock), lease(cluster, clock, "other", is_new=False)
@@ -146,7 +144,7 @@ async def test_one_that_was_given_up_is_taken_without_a_wait(
     assert other.may_admit()
 
 
-async def test_a_process_that_follows_in_the_same_place_waits_for_writes_alone(
+async def test_successor_with_the_same_identity_waits_only_for_pending_writes(
     cluster: Cluster, clock: Clock
 ) -> None:
     await lease(cluster, clock).renew_or_acquire()
@@ -159,7 +157,7 @@ async def test_a_process_that_follows_in_the_same_place_waits_for_writes_alone(
     assert again.may_admit()
 
 
-async def test_who_cannot_reach_the_api_server_lets_it_run_out(
+async def test_holder_without_an_api_server_stops_admitting_in_time(
     api: FakeApiServer, cluster: Cluster, clock: Clock
 ) -> None:
     mine = lease(cluster, clock)

@@ -1,4 +1,4 @@
-"""Pairs of linked bookings: as many as a maximum matching has, however links are laid."""
+"""Linked bookings have as many pairs as a maximum matching, whatever their links."""
 
 from itertools import combinations
 
@@ -17,7 +17,7 @@ def keys(names: str) -> set[NamespacedName]:
 
 
 def links(*pairs: str) -> Links:
-    """Links of bookings of one letter each, like "ab"."""
+    """Return links from pairs of one-letter names, like "ab"."""
     names = {name for pair in pairs for name in pair}
     return make_links([(key(one), [key(other)]) for one, other in pairs], keys("".join(names)))
 
@@ -29,7 +29,7 @@ def pairs(present: str, *links_between: str) -> int:
 def largest_matching(
     present: frozenset[NamespacedName], edges: frozenset[frozenset[NamespacedName]]
 ) -> int:
-    """The same by trying everything."""
+    """Return the size of a maximum matching, by trying every pair."""
     usable = [edge for edge in edges if edge <= present]
     return max((1 + largest_matching(present - edge, edges) for edge in usable), default=0)
 
@@ -59,11 +59,11 @@ def test_a_circle_of_three_is_one_pair() -> None:
     assert pairs("abc", "ab", "bc", "ca") == 1
 
 
-def test_a_booking_is_not_linked_with_itself_nor_with_what_is_not_there() -> None:
+def test_a_booking_is_linked_neither_with_itself_nor_with_missing_ones() -> None:
     assert make_links([(key("a"), [key("a"), key("gone")])], keys("a")) == {}
 
 
-def test_linked_with_follows_links_both_ways() -> None:
+def test_linked_with_follows_links_in_both_directions() -> None:
     assert linked_with(key("c"), links("ba", "cb", "xy")) == keys("abc")
 
 
@@ -86,7 +86,7 @@ def test_pairs_are_a_maximum_matching(present: set[str], between: set[str]) -> N
 
 
 @given(edges_between)
-def test_the_depth_never_rises_when_a_booking_goes_and_never_falls_when_a_link_goes(
+def test_removing_a_booking_never_raises_the_depth_and_a_link_never_lowers_it(
     between: set[str],
 ) -> None:
     everyone = "abcdefgh"

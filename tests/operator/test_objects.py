@@ -1,4 +1,4 @@
-"""Calendars and Bookings out of JSON."""
+"""Calendars and Bookings are parsed from JSON."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from double_booked.operator.objects import (
 from .factories import raw_booking, raw_calendar
 
 
-def test_a_booking_keeps_its_nanoseconds_and_its_offset() -> None:
+def test_a_booking_keeps_nanoseconds_and_applies_its_offset() -> None:
     raw = raw_booking("a", "2026-12-01T10:00:00.000000001+01:00", "9999-12-31T23:59:59.999999999Z")
-    held = parse_booking(raw)
-    assert format_time(held.start) == "2026-12-01T09:00:00.000000001Z"
-    assert format_time(held.end) == "9999-12-31T23:59:59.999999999Z"
+    parsed = parse_booking(raw)
+    assert format_time(parsed.start) == "2026-12-01T09:00:00.000000001Z"
+    assert format_time(parsed.end) == "9999-12-31T23:59:59.999999999Z"
 
 
 @pytest.mark.parametrize(
@@ -39,27 +39,25 @@ def test_a_booking_keeps_its_nanoseconds_and_its_offset() -> None:
         ({"calendars": [7]}, "spec.calendars names none"),
     ],
 )
-def test_a_booking_that_cannot_be_used_says_where_and_how_to_mend_it(
-    spec: dict[str, Any], message: str
-) -> None:
+def test_an_invalid_booking_names_the_field_and_the_fix(spec: dict[str, Any], message: str) -> None:
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
     raw["spec"] |= spec
     with pytest.raises(InvalidObjectError, match=message.replace("[", r"\[")):
         parse_booking(raw)
-    held = parse_booking_lenient(raw)
-    assert message in held.fault
-    assert held.calendars == ()
+    parsed = parse_booking_lenient(raw)
+    assert message in parsed.fault
+    assert parsed.calendars == ()
 
 
-def test_a_calendar_of_nothing_has_the_defaults() -> None:
+def test_an_empty_calendar_has_the_defaults() -> None:
     raw = raw_calendar()
     del raw["spec"]
     assert parse_calendar(raw).rules == Rules(capacity=1, rejects=True, gap=0)
 
 
-def test_a_calendar_has_what_it_says() -> None:
-    held = parse_calendar(raw_calendar(capacity=3, policy="Report", minGap="1h30m"))
-    assert held.rules == Rules(capacity=3, rejects=False, gap=5_400 * 10**9)
+def test_a_calendar_has_the_rules_of_its_spec() -> None:
+    parsed = parse_calendar(raw_calendar(capacity=3, policy="Report", minGap="1h30m"))
+    assert parsed.rules == Rules(capacity=3, rejects=False, gap=5_400 * 10**9)
 
 
 @pytest.mark.parametrize(
@@ -70,15 +68,13 @@ def test_a_calendar_has_what_it_says() -> None:
         ({"minGap": "999999999d"}, "spec.minGap is 999999999d: give 366d at most"),
     ],
 )
-def test_a_calendar_that_cannot_be_used_is_held_with_the_strict_defaults(
-    spec: dict[str, Any], message: str
-) -> None:
-    held = parse_calendar_lenient(raw_calendar(**spec))
-    assert message in held.fault
-    assert held.rules == Rules()
+def test_an_invalid_calendar_has_the_default_rules(spec: dict[str, Any], message: str) -> None:
+    parsed = parse_calendar_lenient(raw_calendar(**spec))
+    assert message in parsed.fault
+    assert parsed.rules == Rules()
 
 
-def test_a_status_is_read_as_it_was_written() -> None:
+def test_a_booking_status_is_parsed() -> None:
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
     assert parse_booking(raw).status is None
     raw["status"] = {
@@ -113,14 +109,14 @@ def test_a_status_without_readiness_is_incomplete() -> None:
 
 
 @pytest.mark.parametrize("kind", ["Booking", "Calendar"])
-def test_an_object_that_is_pending_has_no_status(kind: str) -> None:
+def test_a_pending_object_has_no_status(kind: str) -> None:
     pending = {"conditions": [{"type": "Ready", "status": "Unknown", "reason": "Pending"}]}
     raw = raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
     read = parse_booking if kind == "Booking" else parse_calendar
     assert read(raw | {"status": pending}).status is None
 
 
-def test_a_calendars_status_is_read_as_it_was_written() -> None:
+def test_a_calendar_status_is_parsed() -> None:
     raw = raw_calendar()
     ready = {"type": "Ready", "status": "True", "message": "Bookings on it are checked."}
     enforced = {"type": "Enforced", "status": "True", "reason": "Reviewed", "message": "Yes."}

@@ -1,4 +1,4 @@
-"""Writes with `replaces` never put a calendar over its capacity, whatever lands in what order."""
+"""Writes with `replaces` never put a calendar over its capacity, in whatever order they arrive."""
 
 from dataclasses import replace
 from functools import partial
@@ -20,8 +20,10 @@ NAMES = "abcde"
 PLACES = ("staging", "gpu")
 
 
-def view_of(*held: Booking, capacity: int = 1) -> CapacityView:
-    return CapacityView(schedule_of(calendar(capacity=capacity), *held), Reservations(lambda: 0.0))
+def view_of(*cached: Booking, capacity: int = 1) -> CapacityView:
+    return CapacityView(
+        schedule_of(calendar(capacity=capacity), *cached), Reservations(lambda: 0.0)
+    )
 
 
 def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:
@@ -33,7 +35,7 @@ b = partial(booking, "b", 9, 11)
 c = partial(booking, "c", 9, 11)
 
 
-def test_a_booking_fits_in_the_place_of_one_that_it_replaces() -> None:
+def test_a_replacement_fits_in_the_place_of_the_replaced_booking() -> None:
     assert fits(b(replaces=("a",)), view_of(a()))
     assert not fits(b(), view_of(a()))
 
@@ -45,17 +47,17 @@ def test_a_third_booking_counts_in_full_before_and_after_the_deletion() -> None:
     assert not fits(c(replaces=("a",)), view_of(b(replaces=("a",))))
 
 
-def test_of_two_that_replace_one_the_second_is_refused() -> None:
-    """Else the deletion of a would leave both."""
+def test_the_second_of_two_replacements_is_rejected() -> None:
+    """If both were admitted, the deletion of a would leave two bookings."""
     assert not fits(c(replaces=("a",)), view_of(a(), b(replaces=("a",))))
     assert fits(c(replaces=("a",)), view_of(a(), b(replaces=("a",)), capacity=2))
 
 
-def test_a_booking_that_is_named_fits_beside_the_one_that_names_it() -> None:
+def test_a_replaced_booking_fits_beside_its_replacement() -> None:
     assert fits(a(), view_of(b(replaces=("a",))))
 
 
-def test_removing_a_name_is_added_time() -> None:
+def test_removing_a_name_counts_as_added_time() -> None:
     old = b(replaces=("a",))
     assert not fits(b(version=2), view_of(a(), old), old)
     assert fits(b(version=2), view_of(old), old)
@@ -66,43 +68,43 @@ def test_adding_a_name_is_always_admitted() -> None:
     assert fits(b(replaces=("a",), version=2), view_of(a(), old), old)
 
 
-def test_only_calendars_that_both_are_on_count_once() -> None:
+def test_a_pair_counts_once_only_on_shared_calendars() -> None:
     schedule = schedule_of(calendar(), calendar("gpu"), a("gpu"), c("staging"))
     view = CapacityView(schedule, Reservations(lambda: 0.0))
     wanted = b("gpu", "staging", replaces=("a",))
     assert [overlap.calendar for overlap in find_overlaps(wanted, None, view)] == ["staging"]
 
 
-def test_a_swap_fits_one_after_the_other() -> None:
+def test_a_swap_fits_in_two_writes() -> None:
     first, second = booking("a", 9, 10), booking("b", 10, 11)
     moved = booking("a", 10, 11, replaces=("b",), version=2)
     view = view_of(first, second)
     assert fits(moved, view, first)
     view.reservations.add(moved)
-    # The move of a may still come or not: both of its times are occupied.
+    # The move of a may still be stored or not: both of its times are occupied.
     back = booking("b", 9, 10, replaces=("a",), version=2)
     assert fits(back, view, second)
     assert not fits(booking("third", 9, 10), view)
 
 
-def test_while_a_name_is_being_removed_it_does_not_discount() -> None:
+def test_a_name_whose_removal_is_reserved_does_not_count_once() -> None:
     old = b(replaces=("a",))
     view = view_of(old)
     view.reservations.add(b(version=2))
     assert not fits(a(), view)
 
 
-def test_the_refusal_does_not_name_the_replaced_booking_as_in_the_way() -> None:
+def test_a_rejection_does_not_name_the_replaced_booking() -> None:
     [overlap] = find_overlaps(b(replaces=("a",)), None, view_of(a(), c(replaces=("a",))))
     assert overlap.others == (key("c"),)
 
 
-def test_on_a_calendar_over_its_capacity_a_replacement_is_refused() -> None:
-    """Else it would land where the one that it replaces has just been deleted."""
+def test_a_replacement_on_an_overbooked_calendar_is_rejected() -> None:
+    """The replaced booking may be deleted before the write arrives."""
     assert not fits(b(replaces=("a",)), view_of(a(), c()))
 
 
-def test_a_name_of_no_booking_may_be_removed_anywhere() -> None:
+def test_a_name_of_a_missing_booking_may_be_removed() -> None:
     old = b(replaces=("gone",))
     assert fits(b(version=2), view_of(a(), old), old)
 
@@ -113,11 +115,11 @@ specs = st.tuples(
     st.sets(st.sampled_from(PLACES), min_size=1),
     st.sets(st.sampled_from(NAMES), max_size=3),
 )
-"""Start, length, calendars and the names that are replaced."""
+"""Start, length, calendars and replaced names."""
 
 
 class Writes(RuleBasedStateMachine):
-    """Clients write bookings; admitted writes land late or never, and the cache lags behind."""
+    """Clients write bookings; admitted writes arrive late or never, and the cache lags behind."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -142,7 +144,7 @@ class Writes(RuleBasedStateMachine):
         spec: tuple[int, int, set[str], set[str]],
         lands: bool,  # noqa: FBT001 - hypothesis passes it by name
     ) -> None:
-        """Review a write, and let it come at once or later."""
+        """Review a write, and store it at once or later."""
         old = self.stored.get(key(name))
         self.version += 1
         wanted = self.booking(name, spec, old)
@@ -157,7 +159,7 @@ class Writes(RuleBasedStateMachine):
         self, name: str, spec: tuple[int, int, set[str], set[str]], old: Booking | None
     ) -> Booking:
         start, length, on, named = spec
-        made = booking(
+        changed = booking(
             name,
             start,
             start + length,
@@ -166,11 +168,11 @@ class Writes(RuleBasedStateMachine):
             replaces=tuple(sorted(named - {name})),
         )
         generation = old.metadata.generation + 1 if old else 1
-        return replace(made, metadata=replace(made.metadata, generation=generation))
+        return replace(changed, metadata=replace(changed.metadata, generation=generation))
 
     @rule(number=st.integers(0, 9))
     def land(self, number: int) -> None:
-        """Let an admitted write come, unless the object changed since its review."""
+        """Store an admitted write, unless the object has changed since its review."""
         if number >= len(self.under_way):
             return
         wanted, old = self.under_way.pop(number)
@@ -191,7 +193,7 @@ class Writes(RuleBasedStateMachine):
 
     @rule()
     def observe(self) -> None:
-        """Let the watch deliver its next event."""
+        """Deliver the next event of the watch."""
         if not self.events:
             return
         seen, is_there = self.events.pop(0)
@@ -216,7 +218,7 @@ class Writes(RuleBasedStateMachine):
 
 
 def depth(bookings: list[Booking], instant: int, gap: int) -> int:
-    """How many bookings are present, where a linked pair counts once."""
+    """Return how many bookings are present; a linked pair counts once."""
     present = {
         each.key: each
         for each in bookings

@@ -1,4 +1,4 @@
-"""What stays taken until a write is seen."""
+"""Admitted writes stay reserved until they are observed."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ def wanted(reservations: Reservations) -> list[Booking]:
     return list(reservations.wanted_on(key("staging")))
 
 
-def test_a_change_stands_until_something_newer_than_what_it_changes_is_seen(
+def test_reservation_of_an_update_stays_until_a_newer_object_is_observed(
     reservations: Reservations,
 ) -> None:
     reservations.add(booking("a", 9, 10, version=3), reviewed_version=2)
@@ -42,7 +42,7 @@ def test_a_change_stands_until_something_newer_than_what_it_changes_is_seen(
     assert len(reservations) == 0
 
 
-def test_a_status_that_is_written_first_ends_a_change_which_is_then_reviewed_again(
+def test_status_write_releases_an_update_which_is_then_reviewed_again(
     reservations: Reservations,
 ) -> None:
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
@@ -51,7 +51,7 @@ def test_a_status_that_is_written_first_ends_a_change_which_is_then_reviewed_aga
     assert len(reservations) == 0
 
 
-def test_a_change_of_what_was_deleted_meanwhile_ends(reservations: Reservations) -> None:
+def test_deletion_releases_the_reservation_of_an_update(reservations: Reservations) -> None:
     reservations.add(booking("a", 9, 10, version=4), reviewed_version=3)
     reservations.on_observed(booking("a", 11, 12, uid="another", version=6))
     assert len(reservations) == 0
@@ -60,7 +60,9 @@ def test_a_change_of_what_was_deleted_meanwhile_ends(reservations: Reservations)
     assert len(reservations) == 0
 
 
-def test_it_stands_when_another_of_its_name_is_seen(reservations: Reservations) -> None:
+def test_reservation_stays_if_another_object_of_its_name_is_observed(
+    reservations: Reservations,
+) -> None:
     reservations.add(booking("a", 9, 10, uid="new"))
     reservations.on_observed(booking("a", 8, 9, uid="old", version=9))
     reservations.on_deleted(booking("a", 8, 9, uid="old", version=10))
@@ -69,7 +71,7 @@ def test_it_stands_when_another_of_its_name_is_seen(reservations: Reservations) 
     assert wanted(reservations) == []
 
 
-def test_two_writes_of_one_generation_both_stand_until_one_is_seen(
+def test_two_writes_of_one_generation_stay_reserved_until_one_is_observed(
     reservations: Reservations,
 ) -> None:
     reservations.add(booking("a", 9, 10, version=2))
@@ -79,9 +81,7 @@ def test_two_writes_of_one_generation_both_stand_until_one_is_seen(
     assert wanted(reservations) == []
 
 
-def test_a_review_that_comes_again_is_one_reservation_with_all_its_time(
-    reservations: Reservations, clock: Clock
-) -> None:
+def test_retried_review_renews_its_reservation(reservations: Reservations, clock: Clock) -> None:
     reservations.add(booking("a", 9, 10))
     clock.now += WRITE_SECONDS - 1
     reservations.add(booking("a", 9, 10))
@@ -94,9 +94,7 @@ def test_a_review_that_comes_again_is_one_reservation_with_all_its_time(
     assert len(reservations) == 0
 
 
-def test_one_that_was_made_anew_meanwhile_does_not_expire(
-    reservations: Reservations, clock: Clock
-) -> None:
+def test_renewed_reservation_does_not_expire(reservations: Reservations, clock: Clock) -> None:
     reservations.add(booking("a", 9, 10))
     clock.now += WRITE_SECONDS
     [former] = reservations.expired()
@@ -105,7 +103,7 @@ def test_one_that_was_made_anew_meanwhile_does_not_expire(
     assert len(reservations) == 1
 
 
-def test_a_booking_waits_on_the_calendars_that_it_names(reservations: Reservations) -> None:
+def test_reserved_booking_is_on_its_calendars(reservations: Reservations) -> None:
     reservations.add(booking("a", 9, 10, "gpu", "staging"))
     reservations.add(booking("b", 9, 10, "gpu"))
     other = booking("c", 9, 10)
@@ -115,7 +113,7 @@ def test_a_booking_waits_on_the_calendars_that_it_names(reservations: Reservatio
     assert [each.key.name for each in wanted(reservations)] == ["a"]
 
 
-def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations) -> None:
+def test_rules_of_every_reserved_write_are_returned(reservations: Reservations) -> None:
     reservations.add(calendar(capacity=3, version=2), reviewed_version=1)
     reservations.add(calendar(capacity=2, version=3), reviewed_version=2)
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [3, 2]
@@ -123,7 +121,7 @@ def test_rules_that_may_come_are_those_of_every_write(reservations: Reservations
     assert [rules.capacity for rules in reservations.rules_for(key("staging"))] == [2]
 
 
-def test_a_namespace_has_only_so_many_and_another_is_none_the_worse(
+def test_full_namespace_does_not_affect_another(
     reservations: Reservations,
 ) -> None:
     for number in range(MAX_RESERVATIONS):

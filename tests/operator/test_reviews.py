@@ -1,4 +1,4 @@
-"""Reviews: what is let in and reserved, and what is looked at before a refusal."""
+"""Reviews admit and reserve, and read conflicting bookings again before a rejection."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ TEN = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
 
 @dataclass
 class Desk:
-    """A reviewer, and what it knows."""
+    """A reviewer, with its cache and a fake API server."""
 
     api: FakeApiServer
     reviewer: Reviewer
@@ -39,12 +39,12 @@ class Desk:
     now: float = 0.0
     may_admit: bool = True
 
-    def exists(self, raw: dict[str, Any], *, known: bool = True) -> dict[str, Any]:
-        """Writes a booking into the API server, and lets it be known or not."""
-        made = self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw)
-        if known:
-            self.store.upsert(BOOKING_KIND, made)
-        return made
+    def exists(self, raw: dict[str, Any], *, is_cached: bool = True) -> dict[str, Any]:
+        """Store a booking in the API server, and cache it or not."""
+        desk = self.api.put(f"{BOOKINGS}/{raw['metadata']['name']}", raw)
+        if is_cached:
+            self.store.upsert(BOOKING_KIND, desk)
+        return desk
 
     async def review(
         self, new: dict[str, Any], old: dict[str, Any] | None = None, *, dry_run: bool = False
@@ -54,17 +54,17 @@ class Desk:
 
 @pytest.fixture
 def desk(api: FakeApiServer, cluster: Cluster) -> Desk:
-    made: Desk
-    schedule, reservations = Schedule(), Reservations(lambda: made.now)
+    desk: Desk
+    schedule, reservations = Schedule(), Reservations(lambda: desk.now)
     store = Store(schedule, reservations)
     view = CapacityView(schedule, reservations)
-    reviewer = Reviewer(view, store, cluster, lambda: made.may_admit)
-    made = Desk(api, reviewer, schedule, reservations, store)
+    reviewer = Reviewer(view, store, cluster, lambda: desk.may_admit)
+    desk = Desk(api, reviewer, schedule, reservations, store)
     api.put(f"{CALENDARS}/staging", raw_calendar())
-    return made
+    return desk
 
 
-async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
+async def test_booking_that_fits_is_admitted_and_reserved(desk: Desk) -> None:
     assert await desk.review(raw_booking("a", *NINE)) == []
     assert len(desk.reservations) == 1
     with pytest.raises(RejectionError, match="it is being booked by a just now") as refused:
@@ -72,13 +72,13 @@ async def test_one_that_fits_is_let_in_and_reserved(desk: Desk) -> None:
     assert refused.value.code == 403
 
 
-async def test_a_calendar_that_is_not_known_is_looked_for(desk: Desk) -> None:
+async def test_uncached_calendar_is_fetched(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     assert desk.api.count("GET", f"{CALENDARS}/staging") == 1
     assert key("staging") in desk.schedule.calendars
 
 
-async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
+async def test_booking_on_a_missing_calendar_is_admitted_with_a_warning(desk: Desk) -> None:
     for name in "ab":
         [warning] = await desk.review(raw_booking(name, *NINE, "nowhere"))
         assert warning == (
@@ -87,7 +87,7 @@ async def test_without_its_calendar_a_booking_is_let_in(desk: Desk) -> None:
         )
 
 
-async def test_where_no_look_is_possible_nobody_is_let_in(desk: Desk) -> None:
+async def test_review_is_rejected_when_the_api_server_is_unreachable(desk: Desk) -> None:
     desk.api.fail("GET", f"{CALENDARS}/staging", 500)
     with pytest.raises(NotAdmittingError, match="cannot look for calendar team/staging"):
         await desk.review(raw_booking("a", *NINE))
@@ -102,7 +102,7 @@ async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
         await desk.review(raw_booking("a", *NINE), dry_run=True)
 
 
-async def test_who_may_not_admit_lets_nobody_in(desk: Desk) -> None:
+async def test_process_that_may_not_admit_admits_nothing(desk: Desk) -> None:
     desk.may_admit = False
     with pytest.raises(NotAdmittingError, match="does not hold the Lease"):
         await desk.review(raw_booking("a", *NINE))
@@ -111,7 +111,7 @@ async def test_who_may_not_admit_lets_nobody_in(desk: Desk) -> None:
     assert len(desk.reservations) == 0
 
 
-async def test_what_takes_no_more_passes_also_then(desk: Desk) -> None:
+async def test_write_that_adds_no_time_passes_without_the_lease(desk: Desk) -> None:
     desk.may_admit = False
     old = desk.exists(raw_booking("a", "2026-12-01T09:00:00Z", "2026-12-01T11:00:00Z"))
     for new in (
@@ -123,24 +123,26 @@ async def test_what_takes_no_more_passes_also_then(desk: Desk) -> None:
     assert len(desk.reservations) == 0
 
 
-async def test_what_is_being_deleted_passes_whatever_it_is(desk: Desk) -> None:
+async def test_write_to_a_terminating_object_is_admitted(desk: Desk) -> None:
     desk.exists(raw_booking("b", *NINE))
     old = desk.exists(raw_booking("a", *TEN))
     gone = raw_booking("a", *NINE, deletionTimestamp="2026-11-01T00:00:00Z")
     assert await desk.review(gone, old) == []
 
 
-async def test_what_is_in_the_way_is_looked_at_before_a_refusal(desk: Desk) -> None:
+async def test_conflicting_bookings_are_read_again_before_a_rejection(desk: Desk) -> None:
     desk.exists(raw_booking("gone", *NINE))
     desk.api.delete(f"{BOOKINGS}/gone")
     assert await desk.review(raw_booking("a", *NINE)) == []
     assert key("gone") not in desk.schedule.bookings
     desk.exists(raw_booking("moved", *TEN))
-    desk.exists(raw_booking("moved", "2026-12-02T10:00:00Z", "2026-12-02T11:00:00Z"), known=False)
+    desk.exists(
+        raw_booking("moved", "2026-12-02T10:00:00Z", "2026-12-02T11:00:00Z"), is_cached=False
+    )
     assert await desk.review(raw_booking("b", *TEN)) == []
 
 
-async def test_a_write_that_may_still_come_is_in_the_way_though_no_look_finds_it(
+async def test_reserved_booking_conflicts_though_it_is_not_stored(
     desk: Desk,
 ) -> None:
     await desk.review(raw_booking("a", *NINE))
@@ -149,14 +151,14 @@ async def test_a_write_that_may_still_come_is_in_the_way_though_no_look_finds_it
     assert desk.api.count("GET", f"{BOOKINGS}/a") == 1
 
 
-async def test_where_the_look_fails_it_refuses(desk: Desk) -> None:
+async def test_booking_is_rejected_if_the_recheck_fails(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.fail("GET", f"{BOOKINGS}/a", 500)
     with pytest.raises(RejectionError):
         await desk.review(raw_booking("b", *NINE))
 
 
-async def test_of_very_many_in_the_way_none_is_looked_at(desk: Desk) -> None:
+async def test_very_many_conflicting_bookings_are_not_read_again(desk: Desk) -> None:
     for number in range(MAX_RECHECKED + 1):
         desk.exists(raw_booking(f"b{number}", *NINE))
     desk.api.requests.clear()
@@ -165,7 +167,7 @@ async def test_of_very_many_in_the_way_none_is_looked_at(desk: Desk) -> None:
     assert [path for _, path in desk.api.requests if path.startswith(BOOKINGS)] == []
 
 
-async def test_a_booking_that_cannot_be_used_is_refused_with_the_remedy(desk: Desk) -> None:
+async def test_invalid_booking_is_rejected_with_the_fix(desk: Desk) -> None:
     with pytest.raises(
         RejectionError, match=r"a: spec.start is 'soon': give a time like"
     ) as refused:
@@ -173,13 +175,13 @@ async def test_a_booking_that_cannot_be_used_is_refused_with_the_remedy(desk: De
     assert refused.value.code == 422
 
 
-async def test_one_that_was_unusable_can_be_mended(desk: Desk) -> None:
+async def test_invalid_booking_can_be_fixed(desk: Desk) -> None:
     old = raw_booking("a", "soon", NINE[1])
     assert await desk.review(raw_booking("a", *NINE, generation=2), old) == []
     assert len(desk.reservations) == 1
 
 
-async def test_report_lets_in_with_a_warning(desk: Desk) -> None:
+async def test_policy_report_admits_with_a_warning(desk: Desk) -> None:
     desk.api.put(f"{CALENDARS}/window", raw_calendar("window", policy="Report"))
     await desk.review(raw_booking("a", *NINE, "window"))
     [warning] = await desk.review(raw_booking("b", *NINE, "window"))
@@ -190,7 +192,7 @@ async def test_report_lets_in_with_a_warning(desk: Desk) -> None:
         await desk.review(raw_booking("d", *NINE, "staging", "window"))
 
 
-async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> None:
+async def test_rules_of_an_admitted_calendar_apply_at_once(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.exists(raw_booking("b", *NINE))
     old = raw_calendar(capacity=3)
@@ -208,18 +210,18 @@ async def test_a_calendar_is_let_in_and_its_rules_count_at_once(desk: Desk) -> N
 
 
 async def settle(desk: Desk) -> None:
-    """Settles what is due, once."""
+    """Expire all due reservations, once."""
     for reservation in desk.reservations.expired():
         await desk.reviewer.expire(reservation)
 
 
-async def test_after_the_time_of_a_write_a_look_decides(desk: Desk) -> None:
+async def test_expired_reservation_is_released_after_a_read(desk: Desk) -> None:
     for name, when in (("never", NINE), ("other", TEN)):
         await desk.review(raw_booking(name, *when))
     written = desk.exists(
         raw_booking("came", "2026-12-03T09:00:00Z", NINE[1].replace("01T", "03T"))
     )
-    desk.exists(raw_booking("other", *TEN), known=False)
+    desk.exists(raw_booking("other", *TEN), is_cached=False)
     await desk.review(
         raw_booking("came", *NINE, "nowhere", uid=written["metadata"]["uid"], generation=9), written
     )
@@ -228,21 +230,21 @@ async def test_after_the_time_of_a_write_a_look_decides(desk: Desk) -> None:
     desk.now += WRITE_SECONDS
     await settle(desk)
     assert len(desk.reservations) == 0
-    # What a look found is known from then on.
+    # The object that was read is cached.
     assert key("other") in desk.schedule.bookings
     assert await desk.review(raw_booking("late", *NINE)) == []
 
 
-async def test_while_no_look_is_possible_it_stays(desk: Desk) -> None:
+async def test_reservation_stays_while_the_object_cannot_be_read(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.now += WRITE_SECONDS
     desk.api.fail("GET", f"{BOOKINGS}/a", 403)
-    with pytest.raises(Exception, match="told to say 403"):
+    with pytest.raises(Exception, match="configured to fail with 403"):
         await settle(desk)
     assert len(desk.reservations) == 1
 
 
-async def test_naming_a_booking_that_exists_takes_the_right_to_delete_it(desk: Desk) -> None:
+async def test_replacing_a_booking_requires_the_right_to_delete_it(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
     new = raw_booking("b", *NINE, spec={"replaces": ["a"]})
@@ -258,11 +260,11 @@ async def test_naming_a_booking_that_exists_takes_the_right_to_delete_it(desk: D
     assert await desk.review(new) == []
 
 
-async def test_the_right_is_asked_for_the_user_of_the_review(desk: Desk) -> None:
+async def test_the_right_of_the_reviewed_user_is_checked(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
-    [asked] = desk.api.access_reviews
-    assert asked == {
+    [spec] = desk.api.access_reviews
+    assert spec == {
         "user": "anna",
         "uid": "7",
         "groups": ["team"],
@@ -283,21 +285,21 @@ async def test_names_of_bookings_that_do_not_exist_are_allowed(desk: Desk) -> No
     assert desk.api.access_reviews == []
 
 
-async def test_a_booking_that_is_not_cached_yet_is_looked_for(desk: Desk) -> None:
-    desk.exists(raw_booking("a", *NINE), known=False)
+async def test_uncached_booking_is_fetched(desk: Desk) -> None:
+    desk.exists(raw_booking("a", *NINE), is_cached=False)
     desk.api.undeletable.add("a")
     with pytest.raises(RejectionError, match="may not delete"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
-async def test_a_booking_that_is_only_reserved_takes_the_right_too(desk: Desk) -> None:
+async def test_replacing_a_reserved_booking_requires_the_right(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
     with pytest.raises(RejectionError, match="may not delete"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
-async def test_only_names_that_a_write_adds_are_asked_about(desk: Desk) -> None:
+async def test_only_added_names_are_checked(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     old = desk.exists(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
     desk.api.undeletable.add("a")
@@ -306,7 +308,7 @@ async def test_only_names_that_a_write_adds_are_asked_about(desk: Desk) -> None:
     assert desk.api.access_reviews == []
 
 
-async def test_a_name_that_is_added_without_more_time_is_asked_about(desk: Desk) -> None:
+async def test_added_name_is_checked_without_added_time(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     old = desk.exists(raw_booking("b", *TEN))
     desk.api.undeletable.add("a")
@@ -314,14 +316,14 @@ async def test_a_name_that_is_added_without_more_time_is_asked_about(desk: Desk)
         await desk.review(raw_booking("b", *TEN, spec={"replaces": ["a"]}, generation=2), old)
 
 
-async def test_a_right_that_cannot_be_asked_for_lets_nobody_in(desk: Desk) -> None:
+async def test_booking_is_not_admitted_if_the_right_cannot_be_checked(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.fail("POST", ACCESS_REVIEWS, 500)
     with pytest.raises(NotAdmittingError, match="cannot check who may be replaced"):
         await desk.review(raw_booking("b", *NINE, spec={"replaces": ["a"]}))
 
 
-async def test_more_linked_bookings_than_the_limit_are_refused(desk: Desk) -> None:
+async def test_more_linked_bookings_than_the_limit_are_rejected(desk: Desk) -> None:
     for number in range(MAX_LINKED):
         name, before = f"b{number:02}", f"b{number - 1:02}"
         desk.exists(raw_booking(name, *NINE, spec={"replaces": [before]}))
@@ -330,19 +332,19 @@ async def test_more_linked_bookings_than_the_limit_are_refused(desk: Desk) -> No
     assert refused.value.code == 403
 
 
-async def test_a_refusal_names_the_next_free_time(desk: Desk) -> None:
+async def test_rejection_names_the_next_free_time(desk: Desk) -> None:
     desk.exists(raw_booking("a", "2099-12-01T09:00:00Z", "2099-12-01T10:00:00Z"))
     desk.exists(raw_booking("b", "2099-12-01T10:30:00Z", "2099-12-01T12:00:00Z"))
     with pytest.raises(RejectionError, match=r"Free from 2099-12-01T12:00:00Z\.$"):
         await desk.review(raw_booking("c", "2099-12-01T09:30:00Z", "2099-12-01T10:30:00Z"))
 
 
-async def test_a_booking_in_the_past_is_admitted_with_a_warning(desk: Desk) -> None:
+async def test_booking_in_the_past_is_admitted_with_a_warning(desk: Desk) -> None:
     [warning] = await desk.review(raw_booking("a", "2001-12-01T09:00:00Z", "2001-12-01T10:00:00Z"))
     assert warning == "booking a is in the past: it ended 2001-12-01T10:00:00Z"
 
 
-async def test_a_refusal_of_a_pending_write_says_when_to_try_again(desk: Desk) -> None:
+async def test_rejection_by_a_pending_write_says_when_to_try_again(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
     desk.now += 30
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Statuses are written where they are no longer true, and nowhere else."""
+"""Statuses are written when they change, and only then."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 
 @dataclass
 class Office:
-    """Statuses that are kept, and where news comes in."""
+    """A running status writer, with its cache and a fake API server."""
 
     api: FakeApiServer
     schedule: Schedule
@@ -38,17 +38,17 @@ class Office:
     enforcement: Enforcement = ENFORCED
 
     def write(self, raw: dict[str, Any], kind: Any = BOOKING_KIND) -> None:
-        """Somebody writes an object, and the watch brings it."""
+        """Write an object as another client, and deliver the watch event."""
         collection = BOOKINGS if kind is BOOKING_KIND else CALENDARS
         path = f"{collection}/{raw['metadata']['name']}"
-        held = self.api.objects.get(path)
-        if held:
-            raw = raw | {"status": held.get("status", {})}
+        stored = self.api.objects.get(path)
+        if stored:
+            raw = raw | {"status": stored.get("status", {})}
         self.store.upsert(kind, self.api.put(path, raw))
 
     def status(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.api.objects[f"{BOOKINGS}/{name}"].get("status", {})
-        return told
+        status: dict[str, Any] = self.api.objects[f"{BOOKINGS}/{name}"].get("status", {})
+        return status
 
     def verdict(self, name: str) -> str:
         conditions = self.status(name).get("conditions")
@@ -56,16 +56,16 @@ class Office:
 
     def conditions(self, path: str) -> dict[str, tuple[str, str]]:
         """Return the status and the reason of each condition of an object."""
-        found = self.api.objects[path].get("status", {}).get("conditions", ())
-        return {each["type"]: (each["status"], each["reason"]) for each in found}
+        conditions = self.api.objects[path].get("status", {}).get("conditions", ())
+        return {one["type"]: (one["status"], one["reason"]) for one in conditions}
 
     def hold_patch(self, name: str) -> asyncio.Event:
-        """Keep back the responses to status patches of a booking until the event is set."""
+        """Delay the responses to status patches of a booking until the event is set."""
         released = self.api.held_responses["PATCH", f"{BOOKINGS}/{name}/status"] = asyncio.Event()
         return released
 
     def bring(self, name: str) -> None:
-        """Let the watch bring a booking as it is stored."""
+        """Deliver the watch event of a booking as it is stored."""
         self.store.upsert(BOOKING_KIND, self.api.objects[f"{BOOKINGS}/{name}"])
 
     def patches(self, name: str) -> int:
@@ -77,21 +77,21 @@ class Office:
         return self.metrics.registry.get_sample_value(name)
 
     def events(self) -> list[tuple[str, str]]:
-        found = [raw for path, raw in self.api.objects.items() if path.startswith(EVENTS)]
-        return [(raw["type"], raw["involvedObject"]["name"]) for raw in found]
+        events = [raw for path, raw in self.api.objects.items() if path.startswith(EVENTS)]
+        return [(raw["type"], raw["involvedObject"]["name"]) for raw in events]
 
 
 @asynccontextmanager
 async def office_of(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Office]:
-    """Keep statuses until the end of the block."""
+    """Run a status writer until the end of the block."""
     schedule, metrics = Schedule(), Metrics()
     store = Store(schedule, Reservations(lambda: 0.0))
-    writer = StatusWriter(schedule, store, cluster, metrics, lambda _: made.enforcement)
+    writer = StatusWriter(schedule, store, cluster, metrics, lambda _: office.enforcement)
     store.subscribe(writer.on_change)
-    made = Office(api, schedule, store, writer, metrics)
+    office = Office(api, schedule, store, writer, metrics)
     task = asyncio.create_task(writer.run())
-    made.write(raw_calendar(), CALENDAR_KIND)
-    yield made
+    office.write(raw_calendar(), CALENDAR_KIND)
+    yield office
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -99,15 +99,15 @@ async def office_of(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Offic
 
 @pytest.fixture
 async def office(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Office]:
-    async with office_of(api, cluster) as made:
-        yield made
+    async with office_of(api, cluster) as office:
+        yield office
 
 
-async def test_both_sides_are_told_and_the_later_is_recorded(office: Office) -> None:
+async def test_both_statuses_name_the_conflict_and_an_event_is_recorded(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
     await until(lambda: office.verdict("b") == "True", "b is marked")
-    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("a") == "False", "a has a status")
     assert office.status("a")["conflictsWith"] == ["b"]
     assert office.status("b")["conflictsWith"] == ["a"]
     assert office.status("b")["observedGeneration"] == 1
@@ -116,7 +116,7 @@ async def test_both_sides_are_told_and_the_later_is_recorded(office: Office) -> 
     await until(lambda: office.writer.over == {key("b"): (key("staging"),)}, "it is counted")
 
 
-async def test_one_that_is_free_again_says_so_and_it_is_recorded(office: Office) -> None:
+async def test_a_booking_that_is_free_again_gets_a_status_and_an_event(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
     await until(lambda: office.verdict("b") == "True", "b is marked")
@@ -133,19 +133,21 @@ async def test_one_that_is_free_again_says_so_and_it_is_recorded(office: Office)
     assert office.writer.over == {}
 
 
-async def test_a_calendar_tells_how_much_is_on_it(office: Office) -> None:
+async def test_a_calendar_status_counts_bookings_and_conflicts(office: Office) -> None:
     for number, name in enumerate("abc"):
         office.write(raw_booking(name, *NINE, creationTimestamp=f"2025-11-0{number + 1}T00:00:00Z"))
 
-    def told() -> dict[str, Any]:
+    def status() -> dict[str, Any]:
         status: dict[str, Any] = office.api.objects[f"{CALENDARS}/staging"].get("status", {})
         return status
 
-    await until(lambda: (told().get("bookings"), told().get("conflicts")) == (3, 2), "the counts")
-    assert told()["conditions"][0]["status"] == "True"
+    await until(
+        lambda: (status().get("bookings"), status().get("conflicts")) == (3, 2), "the counts"
+    )
+    assert status()["conditions"][0]["status"] == "True"
 
 
-async def test_when_a_verdict_changed_stays_while_the_words_do(office: Office) -> None:
+async def test_the_transition_time_stays_while_the_verdict_does(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
     await until(lambda: office.verdict("b") == "True", "b is marked")
@@ -159,9 +161,9 @@ async def test_when_a_verdict_changed_stays_while_the_words_do(office: Office) -
     assert condition["lastTransitionTime"] == "2025-01-01T00:00:00Z"
 
 
-async def test_what_is_true_is_not_written_again(office: Office) -> None:
+async def test_an_unchanged_status_is_not_written_again(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
-    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("a") == "False", "a has a status")
     await until(lambda: office.writer.lag() == 0, "all is done")
     before = office.api.count("PATCH", f"{BOOKINGS}/a/status")
     raw = office.api.objects[f"{BOOKINGS}/a"]
@@ -170,31 +172,27 @@ async def test_what_is_true_is_not_written_again(office: Office) -> None:
     assert office.api.count("PATCH", f"{BOOKINGS}/a/status") == before
 
 
-async def test_a_status_that_somebody_changed_is_put_right(office: Office) -> None:
+async def test_a_status_changed_by_another_client_is_corrected(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
-    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("a") == "False", "a has a status")
     path = f"{BOOKINGS}/a"
     wrong = office.api.objects[path] | {"status": {}}
     office.store.upsert(BOOKING_KIND, office.api.put(path, wrong))
-    await until(lambda: office.verdict("a") == "False", "a is told again")
+    await until(lambda: office.verdict("a") == "False", "the status of a is corrected")
 
 
-async def test_a_write_that_fails_is_tried_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_write_is_retried(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("double_booked.operator.status_writer._RETRY_SECONDS", 0.05)
     office.api.fail("PATCH", f"{BOOKINGS}/a/status", 403)
     office.write(raw_booking("a", *NINE))
-    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("a") == "False", "a has a status")
     assert (
         office.metrics.registry.get_sample_value("double_booked_operator_reconcile_errors_total")
         == 1
     )
 
 
-async def test_an_event_that_cannot_be_recorded_is_told(
-    office: Office, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_failed_event_is_logged(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
     office.api.fail("POST", EVENTS, 403)
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
@@ -203,7 +201,7 @@ async def test_an_event_that_cannot_be_recorded_is_told(
     assert "event recording failed" in capsys.readouterr().out
 
 
-async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) -> None:
+async def test_a_booking_created_again_does_not_get_the_old_status(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     path = f"{BOOKINGS}/a"
     office.api.objects.pop(path)
@@ -217,10 +215,10 @@ async def test_a_booking_that_is_another_by_now_is_left_alone(office: Office) ->
     )
 
 
-async def test_both_say_whether_they_are_ready(office: Office) -> None:
+async def test_bookings_and_calendars_have_readiness(office: Office) -> None:
     office.write(raw_booking("a", *NINE))
     office.write(raw_booking("b", *NINE, creationTimestamp="2025-11-02T00:00:00Z"))
-    await until(lambda: office.verdict("a") == "False", "a is told")
+    await until(lambda: office.verdict("a") == "False", "a has a status")
     await until(lambda: office.verdict("b") == "True", "b is marked")
     kept, over = "Kept", "OverCapacity"
     assert office.conditions(f"{BOOKINGS}/a") == {
@@ -236,13 +234,13 @@ async def test_both_say_whether_they_are_ready(office: Office) -> None:
 
 async def test_a_booking_on_a_missing_calendar_is_stalled(office: Office) -> None:
     office.write(raw_booking("a", *NINE, "missing"))
-    await until(lambda: office.verdict("a"), "a is told")
-    found = office.conditions(f"{BOOKINGS}/a")
-    assert found["Ready"] == ("False", "CalendarNotFound")
-    assert found["Stalled"] == ("True", "CalendarNotFound")
+    await until(lambda: office.verdict("a"), "a has a status")
+    conditions = office.conditions(f"{BOOKINGS}/a")
+    assert conditions["Ready"] == ("False", "CalendarNotFound")
+    assert conditions["Stalled"] == ("True", "CalendarNotFound")
 
 
-async def test_a_status_that_the_watch_brings_before_the_response_is_no_news(
+async def test_a_watch_event_before_the_response_causes_no_round(
     office: Office,
 ) -> None:
     released = office.hold_patch("a")
@@ -254,7 +252,7 @@ async def test_a_status_that_the_watch_brings_before_the_response_is_no_news(
     assert (office.patches("a"), office.rounds()) == (1, 1)
 
 
-async def test_a_status_that_the_watch_brings_after_the_response_is_no_news(
+async def test_a_watch_event_after_the_response_causes_no_round(
     office: Office,
 ) -> None:
     office.write(raw_booking("a", *NINE))
@@ -265,7 +263,7 @@ async def test_a_status_that_the_watch_brings_after_the_response_is_no_news(
     assert (office.patches("a"), office.rounds()) == (1, 1)
 
 
-async def test_a_spec_that_changes_while_its_status_is_written_gets_its_own_status(
+async def test_a_spec_changed_during_a_status_write_gets_its_own_status(
     office: Office,
 ) -> None:
     released = office.hold_patch("a")
@@ -273,16 +271,16 @@ async def test_a_spec_that_changes_while_its_status_is_written_gets_its_own_stat
     await until(lambda: office.status("a"), "the status is stored")
     office.write(raw_booking("a", NINE[0], "2026-12-01T11:00:00Z"))
     released.set()
-    await until(lambda: office.status("a")["observedGeneration"] == 2, "the new spec is told")
+    await until(lambda: office.status("a")["observedGeneration"] == 2, "the new spec has a status")
     await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.conditions(f"{BOOKINGS}/a")["Ready"] == ("True", "Free")
     assert (office.patches("a"), office.rounds()) == (2, 2)
 
 
-async def test_a_change_of_enforcement_is_written_to_calendars_alone(office: Office) -> None:
+async def test_a_change_of_enforcement_is_written_only_to_calendars(office: Office) -> None:
     path = f"{CALENDARS}/staging"
     office.write(raw_booking("a", *NINE))
-    await until(lambda: office.status("a"), "a is told")
+    await until(lambda: office.status("a"), "a has a status")
     await until(lambda: office.writer.lag() == 0, "all is done")
     assert office.conditions(path)["Enforced"] == ("True", "Reviewed")
     office.enforcement = Enforcement("False", "WebhookNotFound", "There is none.")
@@ -299,7 +297,7 @@ async def test_a_change_of_enforcement_is_written_to_calendars_alone(office: Off
     assert office.api.count("PATCH", f"{path}/status") == before
 
 
-async def test_a_calendar_that_cannot_be_used_is_stalled(office: Office) -> None:
+async def test_an_invalid_calendar_is_stalled(office: Office) -> None:
     path = f"{CALENDARS}/broken"
     office.write(raw_calendar("broken", minGap="soon"), CALENDAR_KIND)
     await until(lambda: office.conditions(path), "the status is stored")
@@ -310,10 +308,10 @@ async def test_a_calendar_that_cannot_be_used_is_stalled(office: Office) -> None
     }
 
 
-async def test_a_change_of_conflicts_alone_waits_and_is_written_once(
+async def test_a_change_of_details_waits_and_is_written_once(
     api: FakeApiServer, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its last state: several changes come together."""
+    """Several changes cause one write, with the last state."""
     monkeypatch.setattr("double_booked.operator.status_writer._DETAILS_SECONDS", 1.0)
     async with office_of(api, cluster) as office:
         office.write(raw_booking("a", *NINE))

@@ -28,7 +28,7 @@ def store(schedule: Schedule) -> Store:
 
 
 def at_version(raw: dict[str, Any], version: int) -> dict[str, Any]:
-    """An object as it was at a resourceVersion."""
+    """Return an object with a resourceVersion."""
     return raw | {"metadata": raw["metadata"] | {"resourceVersion": str(version)}}
 
 
@@ -45,7 +45,7 @@ def test_a_late_response_does_not_bring_back_a_deleted_object(
     assert (schedule.bookings, schedule.calendars, list(schedule.by_calendar())) == ({}, {}, [])
 
 
-def test_a_list_that_was_under_way_does_not_bring_back_a_deleted_booking(
+def test_a_late_list_does_not_bring_back_a_deleted_booking(
     schedule: Schedule, store: Store
 ) -> None:
     listed = store.parse(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
@@ -56,9 +56,7 @@ def test_a_list_that_was_under_way_does_not_bring_back_a_deleted_booking(
     assert schedule.bookings == {}
 
 
-def test_a_booking_found_after_the_watch_position_is_cached(
-    schedule: Schedule, store: Store
-) -> None:
+def test_a_booking_newer_than_the_watermark_is_cached(schedule: Schedule, store: Store) -> None:
     store.advance(BOOKINGS, 7, "")
     assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 8))
     assert key("a") in schedule.bookings
@@ -72,24 +70,22 @@ def test_a_booking_created_again_under_its_name_is_cached(schedule: Schedule, st
     assert schedule.bookings[key("a")].metadata.uid == "another"
 
 
-def test_the_position_of_one_namespaces_watch_says_nothing_of_another(
-    schedule: Schedule, store: Store
-) -> None:
+def test_watermarks_of_namespaces_are_separate(schedule: Schedule, store: Store) -> None:
     store.advance(BOOKINGS, 7, "other")
     assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
     assert key("a") in schedule.bookings
 
 
-def test_positions_of_the_two_kinds_are_apart(schedule: Schedule, store: Store) -> None:
+def test_watermarks_of_kinds_are_separate(schedule: Schedule, store: Store) -> None:
     store.advance(CALENDARS, 7, "")
     assert store.upsert(BOOKINGS, at_version(raw_booking("a", *NINE), 5))
     assert key("a") in schedule.bookings
 
 
 class LateObservations(RuleBasedStateMachine):
-    """An API server whose single looks, responses and lists arrive at any later time."""
+    """An API server whose GETs, responses and lists arrive at any later time."""
 
-    looks = Bundle("looks")
+    states = Bundle("states")
     lists = Bundle("lists")
 
     def __init__(self) -> None:
@@ -101,7 +97,7 @@ class LateObservations(RuleBasedStateMachine):
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.passed = 0
 
-    @rule(name=st.sampled_from("abc"), target=looks)
+    @rule(name=st.sampled_from("abc"), target=states)
     def write(self, name: str) -> dict[str, Any]:
         """Create or change a booking; the response to the write arrives later."""
         self.version += 1
@@ -137,21 +133,22 @@ class LateObservations(RuleBasedStateMachine):
                 self.store.upsert(BOOKINGS, raw)
             self.store.advance(BOOKINGS, int(raw["metadata"]["resourceVersion"]), "")
 
-    @rule(raw=looks)
-    def look_arrives(self, raw: dict[str, Any]) -> None:
+    @rule(raw=states)
+    def get_arrives(self, raw: dict[str, Any]) -> None:
         self.store.upsert(BOOKINGS, raw)
 
     @rule(listed=lists)
     def list_arrives(self, listed: tuple[int, list[dict[str, Any]]]) -> None:
         version, raws = listed
-        found = [self.store.parse(BOOKINGS, raw) for raw in raws]
-        self.store.replace_all(BOOKINGS, found, version, "")
+        parsed = [self.store.parse(BOOKINGS, raw) for raw in raws]
+        self.store.replace_all(BOOKINGS, parsed, version, "")
 
     @invariant()
-    def once_the_watch_has_caught_up_the_index_is_what_is_stored(self) -> None:
+    def once_the_watch_has_caught_up_the_cache_is_what_is_stored(self) -> None:
         if self.passed == len(self.events):
             cached = {
-                each.name: held.metadata.version for each, held in self.schedule.bookings.items()
+                name.name: booking.metadata.version
+                for name, booking in self.schedule.bookings.items()
             }
             stored = {
                 name: int(raw["metadata"]["resourceVersion"]) for name, raw in self.stored.items()

@@ -1,4 +1,4 @@
-"""One sweep finds what each booking conflicts with, as looking at each pair does."""
+"""One sweep finds the conflicts of each booking, as comparing all pairs does."""
 
 from itertools import combinations
 
@@ -17,7 +17,7 @@ END = 14
 
 
 def finish(steps: Steps[dict[NamespacedName, Conflicts]]) -> dict[NamespacedName, Conflicts]:
-    """Do all steps, and return the result."""
+    """Run all steps, and return the result."""
     while True:
         try:
             next(steps)
@@ -26,8 +26,10 @@ def finish(steps: Steps[dict[NamespacedName, Conflicts]]) -> dict[NamespacedName
             return result
 
 
-def found(*spans: tuple[int, int], capacity: int = 1, most: int = 20) -> dict[str, tuple[str, int]]:
-    """The first conflicts of bookings a, b, c... as one text, and their count."""
+def conflicts_of(
+    *spans: tuple[int, int], capacity: int = 1, most: int = 20
+) -> dict[str, tuple[str, int]]:
+    """Return the first conflicts of bookings a, b, c... as one text, and their count."""
     intervals = [(*span, key(name)) for span, name in zip(spans, "abcdefgh", strict=False)]
     conflicts = finish(find_conflicts(Occupied(intervals), (0, END), capacity, most))
     return {
@@ -36,21 +38,21 @@ def found(*spans: tuple[int, int], capacity: int = 1, most: int = 20) -> dict[st
     }
 
 
-def test_a_booking_conflicts_with_each_that_it_overlaps() -> None:
-    assert found((0, 4), (2, 6), (5, 8)) == {"a": ("b", 1), "b": ("ac", 2), "c": ("b", 1)}
+def test_a_booking_conflicts_with_every_booking_that_it_overlaps() -> None:
+    assert conflicts_of((0, 4), (2, 6), (5, 8)) == {"a": ("b", 1), "b": ("ac", 2), "c": ("b", 1)}
 
 
 def test_touching_bookings_do_not_conflict() -> None:
-    assert found((0, 4), (4, 6)) == {}
+    assert conflicts_of((0, 4), (4, 6)) == {}
 
 
-def test_up_to_the_capacity_nothing_conflicts() -> None:
-    assert found((0, 4), (2, 6), capacity=2) == {}
-    assert found((0, 4), (2, 6), (3, 4), capacity=2)["a"] == ("bc", 2)
+def test_bookings_up_to_the_capacity_do_not_conflict() -> None:
+    assert conflicts_of((0, 4), (2, 6), capacity=2) == {}
+    assert conflicts_of((0, 4), (2, 6), (3, 4), capacity=2)["a"] == ("bc", 2)
 
 
 def test_the_first_by_start_are_named_and_all_are_counted() -> None:
-    assert found((0, 9), (1, 9), (2, 9), (3, 9), most=2) == {
+    assert conflicts_of((0, 9), (1, 9), (2, 9), (3, 9), most=2) == {
         "a": ("bc", 3),
         "b": ("ac", 3),
         "c": ("ab", 3),
@@ -58,9 +60,9 @@ def test_the_first_by_start_are_named_and_all_are_counted() -> None:
     }
 
 
-def test_a_booking_that_comes_while_nothing_is_over_is_named_once_it_is() -> None:
+def test_a_booking_that_starts_before_an_overlap_conflicts_in_it() -> None:
     """C is there from 5 on, and a and c conflict when d makes the depth three."""
-    conflicts = found((0, 9), (1, 3), (5, 9), (7, 8), (2, 3), capacity=2)
+    conflicts = conflicts_of((0, 9), (1, 3), (5, 9), (7, 8), (2, 3), capacity=2)
     assert conflicts["a"] == ("becd", 4)
 
 
@@ -69,7 +71,7 @@ pairs = st.sets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=5)
 
 
 @given(spans, pairs, st.integers(1, 3), st.integers(1, 8))
-def test_it_finds_what_looking_at_each_pair_at_each_instant_finds(
+def test_sweep_finds_the_same_as_comparing_all_pairs(
     starts: list[tuple[int, int]], linked: set[tuple[int, int]], capacity: int, most: int
 ) -> None:
     intervals = [

@@ -1,4 +1,4 @@
-"""The listener that the API server asks."""
+"""The HTTPS server that receives admission reviews."""
 
 import asyncio
 import datetime as dt
@@ -29,7 +29,7 @@ SECRET = "0123456789abcdef" * 2
 
 @dataclass
 class Listener:
-    """A webhook that runs, and who asks it."""
+    """A running webhook server, and a client of it."""
 
     server: WebhookServer
     url: str
@@ -38,12 +38,12 @@ class Listener:
     paths: ReviewPaths
     may_admit: bool = True
     answer: dict[str, Any] = field(default_factory=lambda: {"allowed": True})
-    asked: list[tuple[str, Any]] = field(default_factory=list)
+    reviews: list[tuple[str, Any]] = field(default_factory=list)
     hold: asyncio.Event | None = None
 
     async def review(self, request: Any, *, webhook: str) -> Any:
-        """What kopf would be."""
-        self.asked.append((webhook, request))
+        """Review in place of kopf."""
+        self.reviews.append((webhook, request))
         if self.hold:
             await self.hold.wait()
         return {"response": {"uid": request["request"]["uid"]} | self.answer}
@@ -69,33 +69,33 @@ async def listener(clock: Clock) -> AsyncIterator[Listener]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     use_key_pair(context, material.key_pair())
     listening = sockets.listen(Address("127.0.0.1", 0), "WEBHOOK_HOST")
-    metrics, made = Metrics(), None
+    metrics, listener = Metrics(), None
     paths = ReviewPaths(clock)
     paths.accept([SECRET])
     server = WebhookServer(
-        listening, context, paths, lambda: bool(made and made.may_admit), metrics
+        listening, context, paths, lambda: bool(listener and listener.may_admit), metrics
     )
     verifying = ssl.create_default_context(cadata=material.authorities.decode())
     verifying.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=verifying)) as session:
         url = f"https://127.0.0.1:{listening[0].getsockname()[1]}"
-        made = Listener(server, url, session, metrics, paths)
+        listener = Listener(server, url, session, metrics, paths)
         started = asyncio.Event()
 
         async def serve() -> None:
-            async for _ in server(made.review):  # type: ignore[arg-type]
+            async for _ in server(listener.review):  # type: ignore[arg-type]
                 started.set()
 
         task = asyncio.create_task(serve())
         await started.wait()
-        yield made
+        yield listener
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
 
 
 def asking(raw: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
-    """A review of a creation."""
+    """Return a review of a CREATE."""
     return {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -111,7 +111,7 @@ def asking(raw: dict[str, Any] | None = None, **request: Any) -> dict[str, Any]:
 async def test_a_review_is_answered_and_counted(listener: Listener) -> None:
     status, text = await listener.post(asking())
     assert (status, json.loads(text)) == (200, {"response": {"uid": "1", "allowed": True}})
-    assert listener.asked[0][0] == "bookings"
+    assert listener.reviews[0][0] == "bookings"
     assert listener.counted("allowed") == 1
 
 
@@ -122,7 +122,7 @@ async def test_a_review_is_answered_and_counted(listener: Listener) -> None:
         ({"allowed": True, "warnings": ["hm"]}, "warned"),
     ],
 )
-async def test_what_came_of_it_is_counted(
+async def test_results_of_reviews_are_counted(
     listener: Listener, answer: dict[str, Any], result: str
 ) -> None:
     listener.answer = answer
@@ -133,7 +133,7 @@ async def test_what_came_of_it_is_counted(
 
 
 @pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid")])
-async def test_a_refusal_has_the_reason_that_clients_expect(
+async def test_a_rejection_has_the_reason_that_clients_expect(
     listener: Listener, code: int, reason: str
 ) -> None:
     listener.answer = {"allowed": False, "status": {"code": code, "message": "no"}}
@@ -142,15 +142,17 @@ async def test_a_refusal_has_the_reason_that_clients_expect(
     assert status == {"code": code, "message": "no", "reason": reason}
 
 
-async def test_who_may_not_admit_answers_503_and_asks_nobody(listener: Listener) -> None:
+async def test_a_process_that_may_not_admit_answers_503_without_a_review(
+    listener: Listener,
+) -> None:
     listener.may_admit = False
     status, text = await listener.post(asking())
     assert (status, text) == (503, "this process may not admit now\n")
-    assert listener.asked == []
+    assert listener.reviews == []
     assert listener.counted("unavailable") == 1
 
 
-async def test_who_may_not_admit_any_more_answers_503_too(listener: Listener) -> None:
+async def test_a_process_that_loses_the_lease_in_a_review_answers_503(listener: Listener) -> None:
     listener.answer = {"allowed": False, "status": {"code": 503, "message": "lost the Lease"}}
     assert await listener.post(asking()) == (503, "lost the Lease\n")
 
@@ -169,14 +171,14 @@ async def test_who_may_not_admit_any_more_answers_503_too(listener: Listener) ->
         asking(object=None),
     ],
 )
-async def test_what_is_no_review_gets_400_and_a_sentence(
+async def test_an_invalid_review_gets_400_and_a_sentence(
     listener: Listener, capsys: pytest.CaptureFixture[str], content: Any
 ) -> None:
     status, text = await listener.post(content)
     assert status == 400
     assert text.startswith("this is no AdmissionReview of bookings: ")
     assert "Traceback" not in capsys.readouterr().out
-    assert listener.asked == []
+    assert listener.reviews == []
     assert listener.counted("invalid") == 1
 
 
@@ -186,7 +188,7 @@ async def test_a_review_of_the_largest_objects_is_read(listener: Listener) -> No
     assert status == 200
 
 
-async def test_a_body_that_tells_no_length_is_bounded_too(listener: Listener) -> None:
+async def test_a_body_without_a_length_is_limited(listener: Listener) -> None:
     async def body() -> AsyncIterator[bytes]:
         for _ in range(MAX_REVIEW_BYTES // 2**20 + 1):
             yield b" " * 2**20
@@ -212,12 +214,12 @@ async def test_a_body_that_tells_no_length_is_bounded_too(listener: Listener) ->
         "bookings/\u00e9",
     ],
 )
-async def test_any_other_path_gets_the_same_404_and_nobody_is_asked(
+async def test_any_other_path_gets_the_same_404_without_a_review(
     listener: Listener, path: str
 ) -> None:
     assert await listener.post(asking(), path) == (404, "not found\n")
     assert await listener.post(b" " * (MAX_REVIEW_BYTES + 1), path) == (404, "not found\n")
-    assert listener.asked == []
+    assert listener.reviews == []
     name = "double_booked_operator_unknown_requests_total"
     assert listener.metrics.registry.get_sample_value(name) == 2
 
@@ -227,7 +229,7 @@ async def test_a_get_of_the_right_path_gets_404(listener: Listener) -> None:
         assert (answer.status, answer.headers["Server"]) == (404, "double-booked")
 
 
-async def test_the_path_before_is_accepted_for_a_minute(listener: Listener, clock: Clock) -> None:
+async def test_the_previous_path_is_accepted_for_a_minute(listener: Listener, clock: Clock) -> None:
     successor = SECRET[::-1]
     listener.paths.accept([successor, SECRET])
     clock.now += 1000
@@ -240,7 +242,7 @@ async def test_the_path_before_is_accepted_for_a_minute(listener: Listener, cloc
     assert (await listener.post(asking(), f"bookings/{successor}"))[0] == 200
 
 
-async def test_a_fault_of_ours_is_logged_and_answered_500(
+async def test_an_internal_error_is_logged_and_answered_500(
     listener: Listener, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listener.answer = {"allowed": True, "warnings": 7, "status": 7}
@@ -249,10 +251,10 @@ async def test_a_fault_of_ours_is_logged_and_answered_500(
     assert "review failed" in capsys.readouterr().out
 
 
-async def test_a_stop_closes_connections_at_once_and_admits_no_more(listener: Listener) -> None:
+async def test_a_stop_closes_connections_at_once_and_stops_admitting(listener: Listener) -> None:
     listener.hold = asyncio.Event()
     pending = asyncio.create_task(listener.post(asking()))
-    while not listener.asked:
+    while not listener.reviews:
         assert not pending.done(), await pending
         await asyncio.sleep(0.01)
     [serving] = [

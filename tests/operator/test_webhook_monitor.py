@@ -1,4 +1,4 @@
-"""The webhook configurations are read now and then, and a change is reported once."""
+"""The webhook configurations are read regularly, and a change is reported once."""
 
 import asyncio
 from contextlib import suppress
@@ -26,7 +26,7 @@ TEAM_RED = {"matchLabels": {"team": "red"}}
 
 
 def configuration(**changes: Any) -> dict[str, Any]:
-    """Make a configuration as the chart has it, with other fields in both webhooks."""
+    """Make the configuration of the chart, with other fields in both webhooks."""
     webhooks = [
         {
             "name": f"{kind}.double-booked.io",
@@ -58,7 +58,7 @@ class Watch:
     changes: list[str]
 
     async def refresh(self) -> list[EventDict]:
-        """Look once; return what was logged."""
+        """Refresh once; return what was logged."""
         with capture_logs() as logged:
             await self.monitor.refresh()
         return logged
@@ -75,12 +75,12 @@ def watch(cluster: Cluster) -> Watch:
     changes: list[str] = []
     expected = ExpectedWebhook(NAME, [f"{NAME}.shared.svc"], b"", [])
     monitor = WebhookMonitor(cluster, schedule, lambda: expected)
-    monitor.subscribe(lambda: changes.append(made.verdict()))
-    made = Watch(monitor, schedule, changes)
-    return made
+    monitor.subscribe(lambda: changes.append(watch.verdict()))
+    watch = Watch(monitor, schedule, changes)
+    return watch
 
 
-async def test_nothing_is_claimed_before_the_first_look(watch: Watch) -> None:
+async def test_state_is_unknown_before_the_first_refresh(watch: Watch) -> None:
     assert watch.verdict() == "Unknown Unknown"
 
 
@@ -100,7 +100,7 @@ async def test_each_change_is_logged_and_reported_once(api: FakeApiServer, watch
     assert watch.changes == ["True Reviewed", "False WebhookNotFound", "True Reviewed"]
 
 
-async def test_a_failure_policy_that_changes_is_a_change(api: FakeApiServer, watch: Watch) -> None:
+async def test_a_changed_failure_policy_is_reported(api: FakeApiServer, watch: Watch) -> None:
     api.put(OWN, configuration())
     await watch.refresh()
     api.put(OWN, configuration(failurePolicy="Ignore"))
@@ -109,7 +109,9 @@ async def test_a_failure_policy_that_changes_is_a_change(api: FakeApiServer, wat
     assert watch.changes == ["True Reviewed", "False FailurePolicyIgnore"]
 
 
-async def test_without_the_right_to_list_it_reads_its_own(api: FakeApiServer, watch: Watch) -> None:
+async def test_without_the_right_to_list_the_own_configuration_is_read(
+    api: FakeApiServer, watch: Watch
+) -> None:
     api.put(OWN, configuration())
     api.put(OTHER, configuration())
     api.fail("GET", WEBHOOKS, 403)
@@ -119,7 +121,7 @@ async def test_without_the_right_to_list_it_reads_its_own(api: FakeApiServer, wa
     assert api.requests == [("GET", WEBHOOKS), ("GET", OWN)]
 
 
-async def test_without_the_right_to_list_a_missing_one_is_found(
+async def test_without_the_right_to_list_a_missing_configuration_is_reported(
     api: FakeApiServer, watch: Watch
 ) -> None:
     api.fail("GET", WEBHOOKS, 403)
@@ -136,13 +138,13 @@ async def test_an_error_of_the_list_makes_the_state_unknown(
     api.fail("GET", WEBHOOKS, code)
     [logged] = await watch.refresh()
     assert logged["event"] == "reviews not enforced"
-    assert f"told to say {code}" in logged["message"]
+    assert f"configured to fail with {code}" in logged["message"]
     await watch.refresh()
     assert watch.changes == ["True Reviewed", "Unknown Unknown", "True Reviewed"]
 
 
 @pytest.mark.parametrize("code", [401, 429, 500, 503])
-async def test_a_passing_error_of_the_list_is_tried_again(
+async def test_a_transient_error_of_the_list_is_retried(
     api: FakeApiServer, watch: Watch, code: int
 ) -> None:
     api.put(OWN, configuration())
@@ -177,7 +179,7 @@ async def test_a_foreign_webhook_is_logged_once_and_changes_no_verdict(
     assert watch.changes == ["True Reviewed"]
 
 
-async def test_labels_are_not_asked_for_where_no_selector_needs_them(
+async def test_labels_are_not_read_if_no_selector_needs_them(
     api: FakeApiServer, watch: Watch
 ) -> None:
     name = {"matchLabels": {"kubernetes.io/metadata.name": "team"}}
@@ -188,9 +190,7 @@ async def test_labels_are_not_asked_for_where_no_selector_needs_them(
     assert api.count("GET", NAMESPACE) == 0
 
 
-async def test_labels_are_asked_for_where_a_selector_needs_them(
-    api: FakeApiServer, watch: Watch
-) -> None:
+async def test_labels_are_read_if_a_selector_needs_them(api: FakeApiServer, watch: Watch) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
     api.put(OWN, configuration(namespaceSelector=TEAM_RED))
     await watch.refresh()
@@ -199,7 +199,7 @@ async def test_labels_are_asked_for_where_a_selector_needs_them(
     assert api.count("GET", NAMESPACE) == 1
 
 
-async def test_labels_that_change_are_learned_after_a_while(
+async def test_changed_labels_are_read_after_a_minute(
     api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
@@ -211,7 +211,7 @@ async def test_labels_that_change_are_learned_after_a_while(
     assert watch.changes == ["True Reviewed", "False NamespaceNotSelected"]
 
 
-async def test_labels_are_learned_at_once_on_a_machine_that_has_just_started(
+async def test_labels_are_read_at_once_just_after_a_boot(
     api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("double_booked.operator.webhook_monitor.monotonic", lambda: 5.0)
@@ -222,7 +222,7 @@ async def test_labels_are_learned_at_once_on_a_machine_that_has_just_started(
 
 
 @pytest.mark.parametrize("code", [403, 404])
-async def test_labels_that_may_not_be_read_leave_the_verdict_unknown(
+async def test_unreadable_labels_leave_the_verdict_unknown(
     api: FakeApiServer, watch: Watch, code: int
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "red"}}})
@@ -235,7 +235,7 @@ async def test_labels_that_may_not_be_read_leave_the_verdict_unknown(
     assert watch.verdict() == "True Reviewed"
 
 
-async def test_a_foreign_webhook_with_a_selector_is_judged_by_labels(
+async def test_a_foreign_webhook_with_a_selector_is_matched_by_labels(
     api: FakeApiServer, watch: Watch
 ) -> None:
     api.put(NAMESPACE, {"metadata": {"labels": {"team": "blue"}}})
@@ -262,7 +262,7 @@ async def test_calendars_that_are_not_enforced_are_counted_by_reason(
     assert watch.monitor.unenforced() == {}
 
 
-async def test_it_looks_until_it_is_cancelled(
+async def test_monitor_refreshes_until_cancelled(
     api: FakeApiServer, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("double_booked.operator.webhook_monitor._REFRESH_SECONDS", 0.01)

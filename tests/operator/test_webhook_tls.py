@@ -1,4 +1,4 @@
-"""The certificate that the webhook serves, from a Secret or from files."""
+"""The webhook serves a certificate from a Secret or from files, and keeps its path secret."""
 
 import asyncio
 import base64
@@ -43,7 +43,7 @@ NAMES = ("localhost", "127.0.0.1")
 
 @pytest.fixture
 def configured(api: FakeApiServer) -> FakeApiServer:
-    """An API server with a configuration of two webhooks."""
+    """Return a fake API server with a configuration of two webhooks."""
     webhooks = [
         {"name": f"{kind}.double-booked.io", "clientConfig": {"url": "https://127.0.0.1:1"}}
         for kind in ("bookings", "calendars")
@@ -69,15 +69,15 @@ def kept(
 
 
 def asked_at(api: FakeApiServer, kind: int = 0) -> str:
-    """Return the path at which reviews of bookings, or of calendars, are asked for."""
+    """Return the path to which reviews of bookings, or of calendars, are sent."""
     url: str = api.objects[CONFIGURATION]["webhooks"][kind]["clientConfig"]["url"]
     return url.removeprefix("https://127.0.0.1:1")
 
 
 def trusted(api: FakeApiServer) -> set[bytes]:
-    """What the webhooks trust."""
-    found = api.objects[CONFIGURATION]["webhooks"]
-    return {base64.b64decode(each["clientConfig"].get("caBundle", "")) for each in found}
+    """Return the authorities that the webhooks trust."""
+    webhooks = api.objects[CONFIGURATION]["webhooks"]
+    return {base64.b64decode(each["clientConfig"].get("caBundle", "")) for each in webhooks}
 
 
 def secret(api: FakeApiServer) -> dict[str, bytes]:
@@ -96,7 +96,7 @@ def expiry(metrics: Metrics) -> float | None:
 
 @asynccontextmanager
 async def listening(tls: WebhookTls) -> AsyncIterator[int]:
-    """A port on which the context is served."""
+    """Serve the context on a port of loopback."""
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -108,7 +108,7 @@ async def listening(tls: WebhookTls) -> AsyncIterator[int]:
 
 
 def shown(port: int, authorities: bytes, flags: int = ssl.VERIFY_X509_STRICT) -> bytes:
-    """The certificate that is shown to somebody who verifies it, strictly or not."""
+    """Return the served certificate, verified strictly or not."""
     context = ssl.create_default_context(cadata=authorities.decode())
     context.verify_flags = ssl.VerifyFlags(flags)
     with (
@@ -120,7 +120,7 @@ def shown(port: int, authorities: bytes, flags: int = ssl.VERIFY_X509_STRICT) ->
         return shown
 
 
-async def test_it_makes_what_is_not_there_and_has_it_trusted(
+async def test_a_missing_secret_is_created_and_trusted(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
@@ -133,7 +133,7 @@ async def test_it_makes_what_is_not_there_and_has_it_trusted(
         assert await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
 
 
-async def test_it_takes_what_another_process_made(
+async def test_the_bundle_of_another_process_is_used(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     await kept(cluster).wait_ready()
@@ -142,7 +142,7 @@ async def test_it_takes_what_another_process_made(
     assert secret(configured) == before
 
 
-async def test_a_bundle_that_is_lost_is_set_again(
+async def test_a_removed_ca_bundle_is_written_again(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     tls = kept(cluster)
@@ -154,7 +154,7 @@ async def test_a_bundle_that_is_lost_is_set_again(
     assert trusted(configured) == {secret(configured)["ca.crt"]}
 
 
-async def test_another_certificate_is_served_by_the_listener_that_runs(
+async def test_a_new_certificate_is_served_without_a_restart(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
@@ -162,8 +162,8 @@ async def test_another_certificate_is_served_by_the_listener_that_runs(
     await tls.wait_ready()
     async with listening(tls) as port:
         before = await asyncio.to_thread(shown, port, secret(configured)["ca.crt"])
-        held = secret(configured)
-        without = authority.CertificateBundle(held["ca.crt"], held["ca.key"], b"", b"")
+        data = secret(configured)
+        without = authority.CertificateBundle(data["ca.crt"], data["ca.key"], b"", b"")
         other = authority.ensure_fresh(
             without, NAMES, dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
         )
@@ -176,7 +176,7 @@ async def test_another_certificate_is_served_by_the_listener_that_runs(
     assert reloads(metrics, "success") == 1
 
 
-async def test_a_secret_that_is_lost_gets_a_successor_that_is_trusted_before_it_is_served(
+async def test_the_successor_of_a_lost_secret_is_trusted_before_it_is_served(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     tls = kept(cluster)
@@ -197,7 +197,7 @@ async def test_a_secret_that_is_lost_gets_a_successor_that_is_trusted_before_it_
     ("broken", "reason"),
     [({"tls.key": "bm8ga2V5"}, "no usable certificate or key"), ({"ca.key": None}, "'ca.key' is")],
 )
-async def test_a_broken_secret_is_told_counted_and_made_anew(
+async def test_a_broken_secret_is_logged_counted_and_replaced(
     configured: FakeApiServer,
     cluster: Cluster,
     capsys: pytest.CaptureFixture[str],
@@ -219,7 +219,7 @@ async def test_a_broken_secret_is_told_counted_and_made_anew(
     assert reloads(metrics, "success") == 1
 
 
-async def test_where_another_is_quicker_its_material_is_served(
+async def test_the_bundle_of_a_quicker_process_is_served(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     metrics = Metrics()
@@ -232,7 +232,9 @@ async def test_where_another_is_quicker_its_material_is_served(
 
 
 @pytest.mark.usefixtures("configured")
-async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_path: Path) -> None:
+async def test_changed_files_are_served_and_broken_ones_ignored(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     one = Authority("One")
     pair = one.issue(tmp_path, "leaf")
     files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
@@ -255,7 +257,7 @@ async def test_files_are_followed_and_broken_ones_ignored(cluster: Cluster, tmp_
         assert reloads(metrics, "success") == 1
 
 
-async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
+async def test_with_files_the_path_is_written_and_the_ca_bundle_is_not(
     configured: FakeApiServer, cluster: Cluster, tmp_path: Path
 ) -> None:
     pair = Authority("One").issue(tmp_path, "leaf")
@@ -269,7 +271,7 @@ async def test_with_files_the_path_is_kept_and_who_is_trusted_is_left_alone(
     assert configured.objects[SECRET]["type"] == "Opaque"
 
 
-async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority(
+async def test_the_path_is_stored_in_the_secret_and_written_with_the_authority(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     paths = ReviewPaths()
@@ -283,7 +285,7 @@ async def test_the_path_is_a_secret_of_the_secret_and_written_with_the_authority
     assert configured.count("PATCH", CONFIGURATION) == 1
 
 
-async def test_a_successor_is_asked_where_its_predecessor_was_and_accepts_that(
+async def test_a_successor_accepts_the_path_of_its_predecessor(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     await kept(cluster).wait_ready()
@@ -329,7 +331,7 @@ async def test_the_path_changes_with_the_authority(
     assert asked_at(configured) != before
 
 
-async def test_the_path_before_is_accepted_as_long_as_the_next_cannot_be_written(
+async def test_the_previous_path_is_accepted_while_the_next_cannot_be_written(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     clock = Clock()
@@ -378,7 +380,7 @@ async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
     assert paths.kind_of("/bookings") is None
 
 
-async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
+async def test_the_path_of_a_rollback_is_kept_for_some_refreshes(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     paths = ReviewPaths()
@@ -393,7 +395,7 @@ async def test_a_rollback_to_an_older_chart_is_left_alone_for_some_looks(
     assert paths.kind_of(asked_at(configured)) == "bookings"
 
 
-async def test_webhooks_that_call_somebody_else_never_learn_the_path(
+async def test_webhooks_that_call_other_hosts_never_get_the_path(
     configured: FakeApiServer, cluster: Cluster
 ) -> None:
     elsewhere = {"url": "https://elsewhere.example/bookings"}
@@ -402,16 +404,14 @@ async def test_webhooks_that_call_somebody_else_never_learn_the_path(
     assert configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] == elsewhere
 
 
-async def test_what_it_writes_is_owned_by_nobody(
-    configured: FakeApiServer, cluster: Cluster
-) -> None:
+async def test_written_fields_have_no_manager(configured: FakeApiServer, cluster: Cluster) -> None:
     owners = [{"manager": "helm"}, {"manager": "double-booked-operator"}]
     configured.objects[CONFIGURATION]["metadata"]["managedFields"] = owners
     await kept(cluster).wait_ready()
     assert configured.objects[CONFIGURATION]["metadata"]["managedFields"] == [{"manager": "helm"}]
 
 
-async def test_callers_without_a_certificate_of_the_authority_are_refused(
+async def test_callers_without_a_certificate_of_the_authority_are_rejected(
     configured: FakeApiServer, cluster: Cluster, tmp_path: Path
 ) -> None:
     tls = kept(cluster)
@@ -419,7 +419,7 @@ async def test_callers_without_a_certificate_of_the_authority_are_refused(
     tls.require_clients(clients.pem())
     await tls.wait_ready()
     context = ssl.create_default_context(cadata=secret(configured)["ca.crt"].decode())
-    # From 1.3 on, a caller learns of a refusal only when it reads.
+    # From TLS 1.3 on, a client observes the rejection only when it reads.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     async with listening(tls) as port:
         with pytest.raises((ssl.SSLError, ConnectionError)):
@@ -434,7 +434,7 @@ async def test_callers_without_a_certificate_of_the_authority_are_refused(
 
 
 def greet(port: int, context: ssl.SSLContext) -> None:
-    """Finish a handshake; raise what the other side refuses."""
+    """Finish a handshake; raise its rejection by the other side."""
     with (
         socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
         context.wrap_socket(connection, server_hostname="127.0.0.1"),

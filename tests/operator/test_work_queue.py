@@ -1,4 +1,4 @@
-"""A queue hands out each key to one worker at a time, in the order in which keys were added."""
+"""A queue gives each key to one worker at a time, in the order of addition."""
 
 import asyncio
 
@@ -29,20 +29,20 @@ async def take(queue: WorkQueue[str], count: int = 1) -> list[str]:
 
 
 async def ready(task: asyncio.Task[str]) -> bool:
-    """Return whether a task is done after all others had their turn."""
+    """Return whether a task is done after all others have run."""
     for _ in range(5):
         await asyncio.sleep(0)
     return task.done()
 
 
-async def test_keys_are_taken_in_the_order_in_which_they_were_added(
+async def test_keys_are_returned_in_the_order_of_addition(
     queue: WorkQueue[str],
 ) -> None:
     add(queue, "b", "a", "c")
     assert await take(queue, 3) == ["b", "a", "c"]
 
 
-async def test_a_key_that_waits_is_there_once_in_its_first_place(queue: WorkQueue[str]) -> None:
+async def test_a_key_that_is_added_twice_keeps_its_first_place(queue: WorkQueue[str]) -> None:
     add(queue, "a", "b", "a")
     assert await take(queue, 2) == ["a", "b"]
     assert not await ready(asyncio.create_task(queue.get()))
@@ -55,14 +55,14 @@ async def test_a_worker_waits_for_a_key(queue: WorkQueue[str]) -> None:
     assert await waiting == "a"
 
 
-async def test_each_of_several_workers_gets_a_key(queue: WorkQueue[str]) -> None:
+async def test_every_worker_gets_a_key(queue: WorkQueue[str]) -> None:
     waiting = [asyncio.create_task(queue.get()) for _ in range(3)]
     assert not await ready(waiting[0])
     add(queue, "a", "b", "c")
     assert sorted(await asyncio.gather(*waiting)) == ["a", "b", "c"]
 
 
-async def test_a_key_that_is_worked_on_waits_until_that_work_is_done(
+async def test_a_key_in_progress_waits_until_it_is_done(
     queue: WorkQueue[str],
 ) -> None:
     add(queue, "a", "b")
@@ -87,7 +87,7 @@ async def test_a_key_that_is_done_can_be_added_again(queue: WorkQueue[str]) -> N
 
 
 @pytest.mark.parametrize("patience", [0.0, 60.0])
-async def test_a_worker_that_is_cancelled_ends_and_takes_no_key_with_it(patience: float) -> None:
+async def test_a_cancelled_worker_takes_no_key(patience: float) -> None:
     queue = WorkQueue[str](patience)
     waiting = asyncio.create_task(queue.get())
     assert not await ready(waiting)
@@ -98,7 +98,7 @@ async def test_a_worker_that_is_cancelled_ends_and_takes_no_key_with_it(patience
     assert await queue.get() == "a"
 
 
-async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
+async def test_the_oldest_key_is_waiting_or_in_progress(
     queue: WorkQueue[str], clock: Clock
 ) -> None:
     assert queue.oldest() == 0
@@ -120,11 +120,11 @@ async def test_the_oldest_key_is_the_first_that_waits_or_is_worked_on(
 
 @pytest.fixture
 def patient_queue(clock: Clock) -> WorkQueue[str]:
-    """Make a queue that leaves a key that can wait alone for 10 ms of its clock."""
+    """Make a queue that holds back keys that can wait for 10 ms of its clock."""
     return WorkQueue(0.01, clock)
 
 
-async def test_a_key_that_can_wait_comes_after_all_that_cannot(
+async def test_a_key_that_can_wait_comes_after_all_others(
     patient_queue: WorkQueue[str], clock: Clock
 ) -> None:
     patient_queue.add("a", can_wait=True)
@@ -133,7 +133,7 @@ async def test_a_key_that_can_wait_comes_after_all_that_cannot(
     assert await take(patient_queue, 3) == ["b", "c", "a"]
 
 
-async def test_a_key_that_can_wait_is_left_alone_for_a_while(
+async def test_a_key_that_can_wait_is_held_back(
     patient_queue: WorkQueue[str], clock: Clock
 ) -> None:
     patient_queue.add("a", can_wait=True)
@@ -147,7 +147,7 @@ async def test_a_key_that_can_wait_is_left_alone_for_a_while(
     assert patient_queue.held_back() == 0
 
 
-async def test_a_key_that_can_no_longer_wait_is_taken_at_once(
+async def test_a_key_that_can_no_longer_wait_is_returned_at_once(
     patient_queue: WorkQueue[str],
 ) -> None:
     patient_queue.add("a", can_wait=True)
