@@ -89,7 +89,7 @@ def many_files() -> Iterator[None]:
 
 @pytest.mark.usefixtures("many_files")
 async def test_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "_HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(lifecycle, "HANDSHAKE_SECONDS", 0.3)
     async with serve() as served:
         silent = [
             await asyncio.open_connection("127.0.0.1", served.server.port) for _ in range(1_000)

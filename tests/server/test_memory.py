@@ -133,7 +133,7 @@ def test_used_bytes_count_allocated_and_not_freed_memory() -> None:
 
 
 def test_release_free_memory_returns_it_to_the_system() -> None:
-    # Small pieces, whose pages malloc keeps until it must release them.
+    # Small pieces, whose pages malloc keeps.
     pieces = [b"\x01" * 8192 for _ in range(10_000)]
     last = b"\x01" * 8192
     del pieces

@@ -110,7 +110,7 @@ class Call:
         name: Name of the method, as the client wrote it.
         event: The event of gRPC's core that delivered the call.
         started: When it started, in seconds of perf_counter.
-        receiving_since: When it began to wait for a message, in seconds of perf_counter; None
+        receiving_since: When it started to wait for a message, in seconds of perf_counter; None
             while it does not wait.
         sending_since: When a message was sent, in seconds of perf_counter, and a second later for
             each MiB of it; None while the client has none to accept.
@@ -266,14 +266,14 @@ class UnaryCall(Call):
         cancellation: Stops the work when the call ends; None if the serving thread answers.
     """
 
-    __slots__ = ("_expanded_size", "_is_batch", "_request", "_respond", "cancellation")
+    __slots__ = ("_decompressed_size", "_is_batch", "_request", "_respond", "cancellation")
 
     def __init__(self, method: Method, event: Event, respond: Respond, *, is_batch: bool) -> None:
         super().__init__(method, event)
         self._respond = respond
         self._is_batch = is_batch
         self._request = b""
-        self._expanded_size = 0
+        self._decompressed_size = 0
         self.cancellation: kernel.Cancellation | None = None
 
     def _begin(self) -> None:
@@ -303,8 +303,8 @@ class UnaryCall(Call):
         content = decompress(request, MAX_INLINE_BYTES) if is_compressed(request) else request
         if content is None:
             maximum = self.method.context.max_message_bytes
-            self._expanded_size = decompressed_size(request, maximum)
-            self._hand_to_worker(request, self._expanded_size)
+            self._decompressed_size = decompressed_size(request, maximum)
+            self._hand_to_worker(request, self._decompressed_size)
             return None
         if not kernel.is_small(content, self._is_batch):
             self._hand_to_worker(content, len(content))
@@ -338,9 +338,9 @@ class UnaryCall(Call):
     def _end_without_request(self) -> None:
         refusal = Refusal(grpc.StatusCode.INTERNAL, "no message came")
         operations = (HEADERS, status_of(refusal), ReceiveClose(0))
-        self._start_batch(operations, self._abort_codeout_request)
+        self._start_batch(operations, self._finish_without_request)
 
-    def _abort_codeout_request(self, event: Event) -> None:
+    def _finish_without_request(self, event: Event) -> None:
         is_cancelled = event.batch_operations[2].cancelled()
         self._finish(self._code_if_cancelled() if is_cancelled else grpc.StatusCode.INTERNAL)
 
@@ -367,8 +367,8 @@ class UnaryCall(Call):
     def _answer(self) -> tuple[Operation, ...]:
         request, self._request = self._request, b""
         try:
-            if self._expanded_size:
-                request = decompress_to(request, self._expanded_size)
+            if self._decompressed_size:
+                request = decompress_to(request, self._decompressed_size)
             answer = self._respond(request, self)
             self._reserve_answer(len(answer))
         except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error

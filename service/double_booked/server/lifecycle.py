@@ -52,13 +52,13 @@ accepts calls immediately, and refuses those over MAX_CONCURRENT_RPCS.
 _FLUSH_SECONDS = 1.0
 """Seconds that the export of the remaining spans may take."""
 
-_HANDSHAKE_SECONDS = 20.0
+HANDSHAKE_SECONDS = 20.0
 """Seconds in which a new connection must complete its handshake."""
 
 _OTHER_FILES = 3 * probes.MAX_CONNECTIONS
-"""Open files that are kept from gRPC: for HTTP, with some just accepted, and for the process.
+"""Open files that gRPC does not get: those of HTTP, also if just accepted, and of the process.
 
-If a file is lacking to accept a connection, gRPC's core retries in a busy loop.
+Without a free file, gRPC's core retries to accept connections in a busy loop.
 """
 
 _STOPPING = (grpc.StatusCode.UNAVAILABLE, "the server is stopping")
@@ -363,6 +363,6 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),
         # Close connections that send nothing during the handshake.
-        ("grpc.server_handshake_timeout_ms", round(_HANDSHAKE_SECONDS * 1000)),
+        ("grpc.server_handshake_timeout_ms", round(HANDSHAKE_SECONDS * 1000)),
         *_connection_age(settings),
     ]
