@@ -10,6 +10,7 @@ from tables import show
 
 from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
 from double_booked.conflicts import kernel
+from double_booked.conflicts.instants import nanoseconds
 
 EVENTS_A_SAMPLE = 20_000
 MAX_REPEATED = 100_000
@@ -67,8 +68,8 @@ def answer_by_hand(request: bytes) -> bytes:
 
 def occupied_time(position: int, event: Event) -> tuple[int, int, int]:
     """Return start (ns), position and end (ns) of an event."""
-    start = event.start.seconds * 1_000_000_000 + event.start.nanos
-    return start, position, max(event.end.seconds * 1_000_000_000 + event.end.nanos, start + 1)
+    start = nanoseconds(event.start)
+    return start, position, max(nanoseconds(event.end), start + 1)
 
 
 def add_group(conflicts: ConflictList, group: list[Event]) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import termios
 import threading
-import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from double_booked.commands import SUMMARIES, main
 from double_booked.commands.errors import INTERRUPTED
 from double_booked.settings import Settings
 from server.certificate_authority import Authority
+from waiting import wait_until
 
 WEEK = Path(__file__).parents[2] / "examples" / "week.json"
 COMMAND = [sys.executable, "-m", "double_booked"]
@@ -299,12 +299,12 @@ def test_an_interrupt_is_not_taken_for_conflicts() -> None:
     with subprocess.Popen(
         [*COMMAND, "check"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        assert process.stdin
-        process.stdin.write(b"{\n")
-        process.stdin.flush()
-        # Where the pipe is empty, the command waits for the rest.
-        while unread(process.stdin):
-            time.sleep(0.01)
+        pipe = process.stdin
+        assert pipe
+        pipe.write(b"{\n")
+        pipe.flush()
+        # Once the pipe is empty, the command waits for the rest.
+        wait_until(lambda: not unread(pipe), "the command reads its input")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
         assert process.returncode == INTERRUPTED

@@ -1,12 +1,11 @@
-"""The page contains the report safely; test_page.py tests it in a browser."""
+"""The page contains its data safely; test_page.py tests it in a browser."""
 
 import base64
 import hashlib
 import json
 import re
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,7 +13,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.report import html
-from double_booked.view import page as view_page
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 
 HOUR = 3600
@@ -43,33 +41,6 @@ def data_of(page: str) -> Any:
     return json.loads(data)
 
 
-def page_of(*events: Event, zone: tzinfo = UTC) -> Any:
-    return data_of(html.render(report_of(*events), zone))
-
-
-def test_page_has_events_groups_and_overlaps_in_the_readers_zone() -> None:
-    data = page_of(
-        event(9, 11, "A", "lab"), event(10, 12, "B", "lab"), zone=ZoneInfo("Europe/Berlin")
-    )
-    assert data["zone"] == "CET"
-    assert data["resources"] == ["lab"]
-    assert [entry["time"] for entry in data["events"]] == [
-        "Mon 16 Nov 2026, 10:00-12:00",
-        "Mon 16 Nov 2026, 11:00-13:00",
-    ]
-    [group] = data["groups"]
-    assert group["members"] == [0, 1]
-    [overlap] = group["overlaps"]
-    assert overlap == {
-        "start": (MIDNIGHT + 10 * HOUR) * 1000,
-        "end": (MIDNIGHT + 11 * HOUR) * 1000,
-        "time": "Mon 16 Nov 2026, 11:00-12:00",
-        "lasts": "1h",
-        "depth": 2,
-        "members": [0, 1],
-    }
-
-
 @pytest.mark.parametrize("hostile", ["</script><b>", "<!--<script>", "]]>&lt;'\"", "$data"])
 def test_text_of_an_event_never_becomes_markup(hostile: str) -> None:
     page = html.render(
@@ -91,48 +62,3 @@ def test_policy_allows_only_the_pages_own_style_and_script() -> None:
         assert allowed.pop(name) == f"'sha256-{digest}'"
     assert set(allowed.values()) == {"'none'"}
     assert "://" not in page
-
-
-def test_page_has_days_without_events() -> None:
-    days = page_of(event(1, 2), event(49, 50))["days"]
-    assert [day["label"] for day in days] == [
-        "Mon 16 Nov 2026",
-        "Tue 17 Nov 2026",
-        "Wed 18 Nov 2026",
-    ]
-    assert days[0]["end"] == days[1]["start"]
-
-
-def test_day_of_a_clock_change_has_its_real_length_and_ticks() -> None:
-    [day] = page_of(event(-22 * 24, -22 * 24), zone=ZoneInfo("Europe/Berlin"))["days"]
-    assert day["label"] == "Sun 25 Oct 2026"
-    assert (day["end"] - day["start"]) / 3_600_000 == 25
-    assert [label for _, label in day["ticks"]][:2] == ["00:00", "03:00"]
-    assert (day["ticks"][1][0] - day["ticks"][0][0]) / 3_600_000 == 4
-
-
-def test_page_of_years_has_only_days_with_events() -> None:
-    last = 24 * view_page.MAX_DAYS
-    days = page_of(event(0, 1), event(last, last + 1))["days"]
-    assert len(days) == 2
-
-
-@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_page_has_the_first_and_the_last_instant(zone: str) -> None:
-    first = Event(start=Timestamp(seconds=-62_135_596_800), end=Timestamp(seconds=-62_135_596_800))
-    last = Event(start=Timestamp(seconds=253_402_300_799), end=Timestamp(seconds=253_402_300_799))
-    assert len(page_of(first, last, zone=ZoneInfo(zone))["days"]) == 2
-
-
-def test_page_over_the_maximum_has_only_conflicting_events(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(view_page, "MAX_DRAWN", 2)
-    data = page_of(event(0, 1, "A"), event(9, 11, "B"), event(10, 12, "C"))
-    assert [entry["name"] for entry in data["events"]] == ["B", "C"]
-    assert data["groups"][0]["members"] == [0, 1]
-    assert data["left_out"] == 1
-
-
-def test_page_can_be_empty() -> None:
-    assert page_of()["days"] == []

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
-from double_booked.conflicts.instants import Span
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.report import text
 from double_booked.view.conflict_report import SourceLocation, build_report
 
@@ -108,8 +108,8 @@ def test_long_names_share_the_width_of_a_line() -> None:
 
 
 def test_group_lists_the_suggestions_of_its_events() -> None:
-    hour = 3600 * 10**9
-    noon = 1_794_787_200 * 10**9 + 12 * hour
+    hour = 3_600 * NANOS_PER_SECOND
+    noon = 1_794_787_200 * NANOS_PER_SECOND + 12 * hour
     lines = written(PLANNING, INTERVIEW, suggestions={1: [(noon, noon + hour)]})
     assert lines[-3] == "  > Interview could be 12:00-13:00"
     assert (

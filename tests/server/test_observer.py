@@ -24,6 +24,7 @@ from double_booked.server.metrics import Metrics
 from double_booked.server.observer import request_id
 from server.conftest import BlockedEngine, Served, serve, started
 from server.test_service import LARGE, PAIR
+from waiting import until
 
 
 async def scraped(served: Served) -> list[Sample]:
@@ -50,9 +51,7 @@ async def handled(served: Served, code: str, method: str = "GetConflicts") -> fl
 
 async def until_handled(served: Served, code: str, method: str = "GetConflicts") -> None:
     """Wait until a call is counted, which happens just after its answer is sent."""
-    async with asyncio.timeout(5):
-        while not await handled(served, code, method):
-            await asyncio.sleep(0)
+    await until(lambda: handled(served, code, method), f"{method} is counted as {code}")
 
 
 async def test_answered_call_is_counted_with_its_events_and_groups(

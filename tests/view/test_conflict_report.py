@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from double_booked.api.scheduling_pb2 import ConflictGroup, ConflictList, Event, EventList
 from double_booked.conflicts.definition import Group, Overlap, get_conflicts
-from double_booked.conflicts.instants import Span, merge_spans
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span, merge_spans
 from double_booked.view.conflict_report import (
     ConflictReport,
     SourceLocation,
@@ -17,8 +17,6 @@ from double_booked.view.conflict_report import (
     build_report,
     summarize,
 )
-
-SECOND = 10**9
 
 
 def event(start: int, end: int, title: str = "", *resources: str) -> Event:
@@ -52,9 +50,9 @@ def test_group_has_members_and_overlaps_by_position_in_the_request() -> None:
     ).groups
     assert group.members == (1, 3, 0, 2)
     assert group.overlaps == (
-        Overlap(1 * SECOND, 2 * SECOND, 2, (1, 3)),
-        Overlap(4 * SECOND, 5 * SECOND, 2, (3, 0)),
-        Overlap(5 * SECOND, 6 * SECOND, 2, (0, 2)),
+        Overlap(1 * NANOS_PER_SECOND, 2 * NANOS_PER_SECOND, 2, (1, 3)),
+        Overlap(4 * NANOS_PER_SECOND, 5 * NANOS_PER_SECOND, 2, (3, 0)),
+        Overlap(5 * NANOS_PER_SECOND, 6 * NANOS_PER_SECOND, 2, (0, 2)),
     )
 
 
@@ -69,7 +67,11 @@ def test_equal_events_are_distinguished_by_their_order() -> None:
 
 def test_entry_has_name_times_resources_and_location() -> None:
     entry = report_of(event(1, 2, "", "b", "a", "b")).entries[0]
-    assert (entry.name, entry.start, entry.end) == ("team.ics: line 10", SECOND, 2 * SECOND)
+    assert (entry.name, entry.start, entry.end) == (
+        "team.ics: line 10",
+        NANOS_PER_SECOND,
+        2 * NANOS_PER_SECOND,
+    )
     assert (entry.resources, entry.location) == (("a", "b"), SourceLocation("team.ics", 10))
     assert report_of(event(1, 2)).entries[0].resources == ("",)
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import to_instant
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
 from double_booked.view.repeats import Repeat, find_repeats
 
@@ -14,10 +15,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 12, 7)
 NINE = timedelta(hours=9)
 HOUR = timedelta(hours=1)
-
-
-def instant(moment: datetime) -> int:
-    return int(moment.timestamp()) * 10**9
 
 
 def report(
@@ -38,10 +35,10 @@ def report(
         other = SourceLocation("anna.ics", 9, series="other")
         pair = len(entries), len(entries) + 1
         entries += [
-            Entry(name, instant(start), instant(end), (resource,), location),
-            Entry("Review", instant(half), instant(end), (resource,), other),
+            Entry(name, to_instant(start), to_instant(end), (resource,), location),
+            Entry("Review", to_instant(half), to_instant(end), (resource,), other),
         ]
-        groups.append(Group(resource, pair, (Overlap(instant(half), instant(end), 2, pair),)))
+        groups.append(Group(resource, pair, (Overlap(to_instant(half), to_instant(end), 2, pair),)))
     return ConflictReport(entries, groups)
 
 
@@ -125,11 +122,11 @@ def test_repeats_are_in_the_order_of_their_first_groups() -> None:
 def test_repeat_is_described(days: int, text: str) -> None:
     start = datetime(2026, 12, 7, 9, tzinfo=BERLIN)
     repeat = Repeat((0, 1, 2), days, MONDAY, date(2027, 1, 4))
-    assert repeat.describe((instant(start), instant(start + HOUR)), BERLIN) == text
+    assert repeat.describe((to_instant(start), to_instant(start + HOUR)), BERLIN) == text
 
 
 def test_description_within_a_year_has_the_year_once() -> None:
-    start = instant(datetime(2026, 12, 7, 9, tzinfo=UTC))
+    start = to_instant(datetime(2026, 12, 7, 9, tzinfo=UTC))
     repeat = Repeat((0, 1, 2), 7, MONDAY, date(2026, 12, 21))
     assert repeat.describe((start, start), UTC) == (
         "every Monday 09:00 from 7 Dec to 21 Dec 2026, 3 times"

@@ -11,6 +11,7 @@ import pytest
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
+from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.report.json_report import render
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 from double_booked.view.repeats import Repeat
@@ -18,8 +19,8 @@ from double_booked.view.report_document import make_document
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
-HOUR = 3_600 * 10**9
-NINE = int((MONDAY + timedelta(hours=9)).timestamp()) * 10**9
+HOUR = 3_600 * NANOS_PER_SECOND
+NINE = to_instant(MONDAY + timedelta(hours=9))
 TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,

@@ -24,6 +24,7 @@ from double_booked.calendars.row_events import ParsedTable
 from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
+from double_booked.conflicts.instants import to_seconds
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 from double_booked.recurrence.series import Window
 
@@ -219,6 +220,6 @@ def _in_window(file: ParsedFile, window: Window | None) -> ParsedFile:
 def _is_within(event: Event, window: Window | None) -> bool:
     if window is None:
         return True
-    first, last = int(window.start.timestamp()), int(window.end.timestamp())
+    first, last = to_seconds(window.start), to_seconds(window.end)
     start, end = event.start.seconds, event.end.seconds
     return start < last and (end > first or start == end == first)
