@@ -173,7 +173,7 @@ async def test_reflection_lists_the_services(served: Served) -> None:
 async def test_reflection_can_be_turned_off() -> None:
     method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     async with serve(reflection=False) as served:
-        # Not as a stream: grpc.aio reports INTERNAL for one that ends before it has written to it.
+        # Not as a stream: grpc.aio reports INTERNAL if that ends before it has written to it.
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await served.channel.unary_unary(method)(b"")
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -196,7 +196,7 @@ class Core:
             self._thread.join()
 
     def _request_call(self) -> None:
-        """Ask the core for one more call; `_begin_call` gets it, or the end of the server."""
+        """Request a further call from the core; `_begin_call` gets it, or the end of the server."""
         try:
             self._server.request_call(self._queue, self._queue, self._begin_call)
         except ValueError:

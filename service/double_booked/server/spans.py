@@ -68,7 +68,7 @@ _SECONDS_BETWEEN_LOGS = 300.0
 class Tracing:
     """Starts and ends the spans of calls, and exports the sampled ones.
 
-    For one thread. Starting and ending a span never waits for the collector: while it is
+    All methods are called from the same thread. They never wait for the collector: while it is
     unreachable, spans beyond OTEL_BSP_MAX_QUEUE_SIZE are dropped.
 
     Raises:

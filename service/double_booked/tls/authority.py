@@ -135,4 +135,5 @@ def _unexpired(authorities: bytes, now: dt.datetime) -> bytes:
     if not authorities.strip():
         return b""
     certificates = x509.load_pem_x509_certificates(authorities)
-    return b"".join(certificate_pem(one) for one in certificates if one.not_valid_after_utc > now)
+    unexpired = [issuer for issuer in certificates if issuer.not_valid_after_utc > now]
+    return b"".join(map(certificate_pem, unexpired))
