@@ -61,10 +61,10 @@ def answers(objects: list[dict[str, Any]]) -> Answers:
             "groupVersion": f"{group}/v1",
             "resources": [resource | {"verbs": ["get", "list"]}],
         }
-        items = [each for each in objects if each["kind"] == kind]
+        items = [manifest for manifest in objects if manifest["kind"] == kind]
         path = f"/apis/{group}/v1/{resource['name']}"
         found[path] = {"kind": f"{kind}List", "apiVersion": f"{group}/v1", "items": items}
-        found |= {f"{path}/{each['metadata']['name']}": each for each in items}
+        found |= {f"{path}/{item['metadata']['name']}": item for item in items}
     return found
 
 

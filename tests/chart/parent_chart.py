@@ -19,6 +19,6 @@ def write_parent(folder: Path, *dependencies: dict[str, Any]) -> Path:
     shutil.copytree(CHART, folder / "charts/double-booked")
     ours = {"name": "double-booked", "version": "*"}
     chart = {"apiVersion": "v2", "name": folder.name, "version": "0.1.0"}
-    chart["dependencies"] = [ours | each for each in dependencies]  # type: ignore[assignment]
+    chart["dependencies"] = [ours | dependency for dependency in dependencies]  # type: ignore[assignment]
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
     return folder

@@ -11,7 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts/double-booked"
-NAMES = sorted(each.name.removesuffix("-values.yaml") for each in CHART.glob("ci/*-values.yaml"))
+NAMES = sorted(path.name.removesuffix("-values.yaml") for path in CHART.glob("ci/*-values.yaml"))
 """Features with values in ci/."""
 
 OLDEST, NEWEST = "1.31.14", "1.34.4"
@@ -78,7 +78,7 @@ def template(*options: str, helm: str = "helm", kubernetes: str = NEWEST) -> str
 def render(*options: str, helm: str = "helm") -> Objects:
     """Return the objects that helm renders."""
     objects = filter(None, yaml.safe_load_all(template(*options, helm=helm)))
-    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in objects}
 
 
 def refusal(*options: str, helm: str = "helm") -> str:
@@ -97,4 +97,4 @@ def container(objects: Objects, deployment: str = "double-booked") -> dict[str, 
 
 def environment(objects: Objects) -> dict[str, Any]:
     """Return the environment variables of the container."""
-    return {each["name"]: each.get("value") for each in container(objects)["env"]}
+    return {variable["name"]: variable.get("value") for variable in container(objects)["env"]}

@@ -39,8 +39,8 @@ def crd_files() -> list[Path]:
 @cache
 def module_folder(module: str) -> Path:
     """Return the folder of a module in Go's cache; Go downloads it once."""
-    told = json.loads(run(tool("go"), "mod", "download", "-json", module, cwd=Path("/")))
-    return Path(told["Dir"])
+    module_info = json.loads(run(tool("go"), "mod", "download", "-json", module, cwd=Path("/")))
+    return Path(module_info["Dir"])
 
 
 @cache
@@ -58,9 +58,9 @@ def kubernetes_schemas(version: str) -> Iterator[tuple[str, Schema]]:
     folder = module_folder(f"k8s.io/kubernetes@v{version}")
     definitions = json.loads((folder / "api/openapi-spec/swagger.json").read_text())["definitions"]
     definitions["io.k8s.apimachinery.pkg.util.intstr.IntOrString"] = {"type": ["integer", "string"]}
-    strict = {name: refuse_unknown(each) for name, each in definitions.items()}
-    for name, each in definitions.items():
-        for kind in each.get("x-kubernetes-group-version-kind", ()):
+    strict = {name: refuse_unknown(definition) for name, definition in definitions.items()}
+    for name, definition in definitions.items():
+        for kind in definition.get("x-kubernetes-group-version-kind", ()):
             used = reachable(name, strict)
             file = (
                 f"{kind['kind'].lower()}_{kind['group'] or kind['version']}_{kind['version']}.json"
@@ -81,10 +81,10 @@ def crd_schemas() -> Iterator[tuple[str, Schema]]:
 def refuse_unknown(schema: Any) -> Any:
     """Return the schema without additional properties; an API server warns about them, too."""
     if isinstance(schema, list):
-        return [refuse_unknown(each) for each in schema]
+        return [refuse_unknown(element) for element in schema]
     if not isinstance(schema, dict):
         return schema
-    strict = {key: refuse_unknown(each) for key, each in schema.items()}
+    strict = {key: refuse_unknown(value) for key, value in schema.items()}
     is_closed = isinstance(schema.get("properties"), dict) and "type" in schema
     if is_closed and not schema.get("x-kubernetes-preserve-unknown-fields"):
         strict.setdefault("additionalProperties", False)

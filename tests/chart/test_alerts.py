@@ -38,7 +38,7 @@ def test_the_runbook_has_a_section_for_each_alert() -> None:
 
 def test_alerts_cover_only_what_is_installed() -> None:
     """Two alerts fire on absence, so they would always fire without the service or the operator."""
-    assert [each["name"] for each in groups()] == ["double-booked", "double-booked-operator"]
+    assert [group["name"] for group in groups()] == ["double-booked", "double-booked-operator"]
     [of_service] = groups("--set=operator.enabled=false")
     assert "operator" not in json.dumps(of_service)
     [of_operator] = groups("--set=service.enabled=false")
@@ -52,6 +52,6 @@ def test_alerts_cover_only_what_is_installed() -> None:
 def test_the_alert_describes_the_failure_policy(policy: str, consequence: str) -> None:
     _, of_operator = groups(f"--set=operator.failurePolicy={policy}")
     [alert] = [
-        each for each in of_operator["rules"] if each["alert"] == "DoubleBookedOperatorNotAdmitting"
+        rule for rule in of_operator["rules"] if rule["alert"] == "DoubleBookedOperatorNotAdmitting"
     ]
     assert consequence in alert["annotations"]["description"]

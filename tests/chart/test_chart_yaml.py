@@ -36,15 +36,15 @@ def test_the_listed_kinds_are_those_of_the_chart() -> None:
     listed = yaml.safe_load(NOTES["artifacthub.io/crds"])
     brought = {
         (f"{spec['names']['plural']}.{spec['group']}", spec["names"]["kind"], version["name"])
-        for spec in (each["spec"] for each in DEFINITIONS)
+        for spec in (definition["spec"] for definition in DEFINITIONS)
         for version in spec["versions"]
     }
-    assert {(each["name"], each["kind"], each["version"]) for each in listed} == brought
+    assert {(entry["name"], entry["kind"], entry["version"]) for entry in listed} == brought
 
 
 def test_the_examples_match_their_definitions() -> None:
     examples = yaml.safe_load(NOTES["artifacthub.io/crdsExamples"])
-    assert {each["kind"] for each in examples} == {"Calendar", "Booking"}
+    assert {example["kind"] for example in examples} == {"Calendar", "Booking"}
     location = f"-schema-location={write_schemas(NEWEST)}"
     run(
         tool("kubeconform"),

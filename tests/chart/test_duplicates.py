@@ -35,23 +35,23 @@ class StrictLoader(yaml.SafeLoader):
 def repeated(value: Any, path: str = "") -> Iterator[str]:
     """Yield the paths of lists with duplicate names or duplicate strings."""
     if isinstance(value, dict):
-        for key, each in value.items():
-            yield from repeated(each, f"{path}.{key}")
+        for key, child in value.items():
+            yield from repeated(child, f"{path}.{key}")
     if isinstance(value, list):
         last = path.rpartition(".")[2]
         names = [
-            each.get(KEYS.get(last, ""), index) if isinstance(each, dict) else each
-            for index, each in enumerate(value)
+            element.get(KEYS.get(last, ""), index) if isinstance(element, dict) else element
+            for index, element in enumerate(value)
         ]
         yield from (f"{path}: {name}" for name, count in Counter(names).items() if count > 1)
-        for each in value:
-            yield from repeated(each, path)
+        for element in value:
+            yield from repeated(element, path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_key_or_name_is_rendered_twice(name: str) -> None:
-    for each in filter(None, yaml.load_all(template(values(name)), StrictLoader)):
-        assert list(repeated(each, each["kind"])) == []
+    for manifest in filter(None, yaml.load_all(template(values(name)), StrictLoader)):
+        assert list(repeated(manifest, manifest["kind"])) == []
 
 
 def test_the_checks_find_duplicates() -> None:
@@ -62,12 +62,12 @@ def test_the_checks_find_duplicates() -> None:
 
 def test_the_users_environment_wins() -> None:
     objects = render(SAME)
-    told = environment(objects)
-    assert (told["LOG_CALLS"], told["WORKER_THREADS"]) == ("errors", "3")
+    settings = environment(objects)
+    assert (settings["LOG_CALLS"], settings["WORKER_THREADS"]) == ("errors", "3")
     [format_] = [
-        each
-        for each in container(objects, "double-booked-operator")["env"]
-        if each["name"] == "LOG_FORMAT"
+        variable
+        for variable in container(objects, "double-booked-operator")["env"]
+        if variable["name"] == "LOG_FORMAT"
     ]
     assert format_["value"] == "console"
 
@@ -108,14 +108,14 @@ def test_the_operators_ports_and_network_are_values() -> None:
     spec = objects["Deployment", key]["spec"]["template"]["spec"]
     assert (spec["hostNetwork"], spec["dnsPolicy"]) == (True, "ClusterFirstWithHostNet")
     operator = container(objects, key)
-    told = {each["name"]: each.get("value") for each in operator["env"]}
-    assert (told["WEBHOOK_HOST"], told["HEALTH_CHECK_HOST"]) == (":9443", ":9090")
-    ports = {each["name"]: each["containerPort"] for each in operator["ports"]}
+    settings = {variable["name"]: variable.get("value") for variable in operator["env"]}
+    assert (settings["WEBHOOK_HOST"], settings["HEALTH_CHECK_HOST"]) == (":9443", ":9090")
+    ports = {port["name"]: port["containerPort"] for port in operator["ports"]}
     assert ports == {"webhook": 9443, "http": 9090}
     assert objects["Service", key]["spec"]["ports"][0]["targetPort"] == 9443
     assert objects["Service", f"{key}-metrics"]["spec"]["ports"][0]["targetPort"] == 9090
     policy = render(
         "--set=operator.enabled=true,networkPolicy.enabled=true,operator.webhookPort=9443"
     )
-    ports = [each["ports"][0]["port"] for each in policy["NetworkPolicy", key]["spec"]["ingress"]]
+    ports = [rule["ports"][0]["port"] for rule in policy["NetworkPolicy", key]["spec"]["ingress"]]
     assert ports == [9443, 8080]

@@ -52,8 +52,8 @@ def test_a_pod_has_none_of_these_fields_by_default() -> None:
 
 def test_every_service_has_the_ip_families_of_the_values() -> None:
     options = ("operator.enabled", "headlessService.enabled", "metrics.serviceMonitor.enabled")
-    objects = render(*DUAL, *(f"--set={each}=true" for each in options))
-    services = [each["spec"] for (kind, _), each in objects.items() if kind == "Service"]
+    objects = render(*DUAL, *(f"--set={option}=true" for option in options))
+    services = [manifest["spec"] for (kind, _), manifest in objects.items() if kind == "Service"]
     assert len(services) == 5
     for spec in services:
         assert spec["ipFamilies"] == ["IPv6", "IPv4"]
@@ -72,7 +72,7 @@ def test_the_grace_period_includes_the_sleep_of_a_hook() -> None:
         return [pod(objects, name)["terminationGracePeriodSeconds"] for name in (KEY, OPERATOR)]
 
     sleep = "lifecycle.preStop.sleep.seconds=20"
-    assert grace(f"--set={sleep},operator.{sleep}") == [each + 20 for each in grace()]
+    assert grace(f"--set={sleep},operator.{sleep}") == [seconds + 20 for seconds in grace()]
 
 
 def test_a_service_monitor_has_the_fields_that_values_set() -> None:
@@ -89,14 +89,14 @@ def test_extra_objects_are_rendered_as_templates() -> None:
 
 def test_pods_scale_on_cpu_memory_and_custom_metrics() -> None:
     spec = render(values("autoscaling"))["HorizontalPodAutoscaler", KEY]["spec"]
-    kinds = [each.get("resource", {}).get("name", each["type"]) for each in spec["metrics"]]
+    kinds = [metric.get("resource", {}).get("name", metric["type"]) for metric in spec["metrics"]]
     assert kinds == ["cpu", "memory", "Pods"]
 
 
 def test_a_target_of_zero_is_left_out() -> None:
     options = ("--set=autoscaling.targetCPUUtilizationPercentage=0",)
     spec = render(values("autoscaling"), *options)["HorizontalPodAutoscaler", KEY]["spec"]
-    assert [each["type"] for each in spec["metrics"]] == ["Resource", "Pods"]
+    assert [metric["type"] for metric in spec["metrics"]] == ["Resource", "Pods"]
 
 
 def test_a_budget_has_either_max_unavailable_or_min_available() -> None:

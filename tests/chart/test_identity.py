@@ -15,20 +15,26 @@ RELEASED = ROOT / "tests/chart/identities.json"
 def identities(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the immutable fields and the selectors of each object."""
     found = {}
-    for each in objects:
-        name = (each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"])
-        spec = each.get("spec") or {}
+    for manifest in objects:
+        name = (
+            manifest["kind"],
+            manifest["metadata"].get("namespace", ""),
+            manifest["metadata"]["name"],
+        )
+        spec = manifest.get("spec") or {}
         fields = {key: spec[key] for key in ("selector", "clusterIP", "secretName") if key in spec}
-        fields |= {key: each[key] for key in ("roleRef", "subjects") if key in each}
+        fields |= {key: manifest[key] for key in ("roleRef", "subjects") if key in manifest}
         found[" ".join(name)] = fields
     return found
 
 
 def without_hooks(text: str) -> list[dict[str, Any]]:
     """Return the objects without those of hooks, which every upgrade creates again."""
-    objects = [each for each in yaml.safe_load_all(text) if each]
+    objects = [manifest for manifest in yaml.safe_load_all(text) if manifest]
     return [
-        each for each in objects if "helm.sh/hook" not in each["metadata"].get("annotations", {})
+        manifest
+        for manifest in objects
+        if "helm.sh/hook" not in manifest["metadata"].get("annotations", {})
     ]
 
 
@@ -49,9 +55,15 @@ def test_every_object_and_reference_follows_the_namespace() -> None:
     for name in ("operator", "operator-cert-manager", "operator-namespaced"):
         text = template(values(name), *options)
         assert "shared" not in text
-        [*_, webhook] = (each for each in yaml.safe_load_all(text) if each and "webhooks" in each)
+        [*_, webhook] = (
+            manifest for manifest in yaml.safe_load_all(text) if manifest and "webhooks" in manifest
+        )
         assert webhook["webhooks"][0]["clientConfig"]["service"]["namespace"] == "elsewhere"
-        spaces = {each["metadata"].get("namespace") for each in yaml.safe_load_all(text) if each}
+        spaces = {
+            manifest["metadata"].get("namespace")
+            for manifest in yaml.safe_load_all(text)
+            if manifest
+        }
         assert spaces <= {None, "elsewhere", "staging", "research"}
 
 
@@ -83,7 +95,7 @@ def test_global_and_own_pull_secrets_are_merged() -> None:
     secrets["global"] = {"imagePullSecrets": [{"name": "all"}, "both"]}  # type: ignore[assignment]
     objects = render(
         A_FULL_CLUSTER,
-        *(f"--set-json={key}={json.dumps(each)}" for key, each in secrets.items()),
+        *(f"--set-json={key}={json.dumps(secret)}" for key, secret in secrets.items()),
         "--set=operator.enabled=true",
     )
     expected = [{"name": "all"}, {"name": "both"}, {"name": "own"}]

@@ -20,12 +20,12 @@ EXAMPLE = ROOT / "examples/kustomization"
 KIND = "CustomResourceDefinition"
 
 
-def comparable(each: dict[str, Any]) -> str:
+def comparable(manifest: dict[str, Any]) -> str:
     """Return an object as text with sorted settings, because their order means nothing."""
-    if each["kind"] == "Deployment":
-        for container in each["spec"]["template"]["spec"]["containers"]:
+    if manifest["kind"] == "Deployment":
+        for container in manifest["spec"]["template"]["spec"]["containers"]:
             container["env"].sort(key=itemgetter("name"))
-    return yaml.safe_dump(each)
+    return yaml.safe_dump(manifest)
 
 
 def built(folder: Path) -> Objects:
@@ -37,10 +37,10 @@ def built(folder: Path) -> Objects:
 def assert_chart_makes(objects: Objects, *options: str) -> None:
     """Assert that the chart renders these objects, besides the definitions."""
     rendered = kustomize_base.render(HELM, "--namespace=double-booked", *options)
-    made = {key: each for key, each in rendered.items() if key[0] != KIND}
-    assert objects.keys() == made.keys()
-    for key, each in objects.items():
-        assert comparable(each) == comparable(made[key])
+    expected = {key: manifest for key, manifest in rendered.items() if key[0] != KIND}
+    assert objects.keys() == expected.keys()
+    for key, manifest in objects.items():
+        assert comparable(manifest) == comparable(expected[key])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def write_kustomization(folder: Path, components: list[str]) -> None:
     own = {
         "namespace": "double-booked",
         "resources": [str(kustomize / "base")],
-        "components": [str(kustomize / "components" / each) for each in components],
+        "components": [str(kustomize / "components" / component) for component in components],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(own))
 
@@ -116,9 +116,9 @@ def test_deleting_an_overlay_keeps_the_definitions() -> None:
         built(ROOT / "kustomize/crds"),
         kustomize_base.render(HELM, values("operator")),
     )
-    assert kinds == {key: each for key, each in rendered.items() if key[0] == KIND}
-    for each in kinds.values():
-        annotations = each["metadata"]["annotations"]
+    assert kinds == {key: manifest for key, manifest in rendered.items() if key[0] == KIND}
+    for kind in kinds.values():
+        annotations = kind["metadata"]["annotations"]
         assert "Prune=false" in annotations["argocd.argoproj.io/sync-options"]
         assert annotations["kustomize.toolkit.fluxcd.io/prune"] == "disabled"
 
@@ -129,18 +129,20 @@ def test_the_team_example_builds_with_its_settings() -> None:
     [container] = deployment["template"]["spec"]["containers"]
     assert deployment["replicas"] == 3
     assert {"name": "MAX_MESSAGE_BYTES", "value": "16777216"} in container["env"]
-    assert len(container["env"]) == len({each["name"] for each in container["env"]})
+    assert len(container["env"]) == len({variable["name"] for variable in container["env"]})
     assert container["image"] == "docker.io/library/double-booked:0.1.0"
     assert {name for kind, name in objects if kind == "NetworkPolicy"} == {
         "double-booked",
         "double-booked-operator",
     }
     assert namespaces(EXAMPLE) == {"booking"}
-    [configuration] = [each for key, each in objects.items() if key[0].startswith("ValidatingWeb")]
+    [configuration] = [
+        manifest for key, manifest in objects.items() if key[0].startswith("ValidatingWeb")
+    ]
     assert {
         name
-        for each in configuration["webhooks"]
-        for name in each["namespaceSelector"]["matchLabels"]
+        for webhook in configuration["webhooks"]
+        for name in webhook["namespaceSelector"]["matchLabels"]
     } == {"booking"}
 
 
@@ -163,9 +165,9 @@ def test_a_copied_overlay_needs_two_changed_lines(tmp_path: Path, name: str) -> 
     assert namespaces(own) == {"mine"}
     images = {
         container["image"]
-        for each in objects_of(own)
-        if each["kind"] == "Deployment"
-        for container in each["spec"]["template"]["spec"]["containers"]
+        for manifest in objects_of(own)
+        if manifest["kind"] == "Deployment"
+        for container in manifest["spec"]["template"]["spec"]["containers"]
     }
     assert images == {"registry.example/booked:0.1.0"}
 
@@ -177,11 +179,11 @@ def objects_of(folder: Path) -> list[dict[str, Any]]:
 def namespaces(folder: Path) -> set[str]:
     """Return the namespaces of objects, of subjects of bindings, and of webhook services."""
     found = set()
-    for each in objects_of(folder):
-        if not each["kind"].startswith(("Cluster", "Custom", "Validating")):
-            found.add(each["metadata"].get("namespace"))
-        found |= {subject["namespace"] for subject in each.get("subjects", ())}
-        for webhook in each.get("webhooks", ()):
+    for manifest in objects_of(folder):
+        if not manifest["kind"].startswith(("Cluster", "Custom", "Validating")):
+            found.add(manifest["metadata"].get("namespace"))
+        found |= {subject["namespace"] for subject in manifest.get("subjects", ())}
+        for webhook in manifest.get("webhooks", ()):
             found.add(webhook["clientConfig"]["service"]["namespace"])
     return found
 

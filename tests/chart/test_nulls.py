@@ -36,7 +36,7 @@ def given(name: str) -> Values:
 
 def is_kept(path: str) -> bool:
     """Return whether null has another meaning at a path."""
-    return path in OWN_MEANING or path.startswith(tuple(f"{each}." for each in OF_KUBERNETES))
+    return path in OWN_MEANING or path.startswith(tuple(f"{prefix}." for prefix in OF_KUBERNETES))
 
 
 def nulls(defaults: Values, used: Values, *, deep: bool, path: str = "") -> Values:
@@ -68,9 +68,9 @@ def take_back(given: Values, defaults: Values, path: str = "") -> Values:
 def rendered(chart: Path, helm: str, folder: Path, *given: Values) -> str:
     """Return what helm renders with the values, each in its own file."""
     options = []
-    for number, each in enumerate(given):
+    for number, file_values in enumerate(given):
         file = folder / f"{number}.yaml"
-        file.write_text(yaml.safe_dump(each))
+        file.write_text(yaml.safe_dump(file_values))
         options.append(f"--values={file}")
     version = f"--kube-version={NEWEST}"
     return run(tool(helm), "template", "double-booked", str(chart), version, *options)

@@ -27,7 +27,7 @@ from chart.schemas import write_schemas
 from double_booked.api.scheduling_pb2 import EventList
 from double_booked.conflicts import definition
 from double_booked.operator.enforcement import (
-    Expected,
+    ExpectedWebhook,
     WebhookState,
     assess,
     enforcement_of,
@@ -35,7 +35,7 @@ from double_booked.operator.enforcement import (
     path_for,
 )
 from double_booked.operator.objects import Calendar, NamespacedName, ObjectMeta, Rules
-from double_booked.tls.authority import renew
+from double_booked.tls.authority import ensure_fresh
 
 KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
@@ -62,7 +62,7 @@ KEPT = [(*CONFIGURATIONS, None, ["list"]), (*CONFIGURATIONS, [KEY], ["get", "pat
 
 def every(name: str) -> list[dict[str, Any]]:
     """Return all objects; objects of two namespaces may share a name."""
-    return [each for each in yaml.safe_load_all(template(values(name))) if each]
+    return [manifest for manifest in yaml.safe_load_all(template(values(name))) if manifest]
 
 
 def granted(name: str) -> list[tuple[str, str | None, Any]]:
@@ -70,22 +70,23 @@ def granted(name: str) -> list[tuple[str, str | None, Any]]:
     objects = every(name)
     account = container_pod(name)["serviceAccountName"]
     who = {"kind": "ServiceAccount", "name": account, "namespace": "shared"}
-    bindings = [each for each in objects if each["kind"].endswith("RoleBinding")]
-    assert all(each["subjects"] == [who] for each in bindings)
+    bindings = [manifest for manifest in objects if manifest["kind"].endswith("RoleBinding")]
+    assert all(bound["subjects"] == [who] for bound in bindings)
     found = []
     for binding in bindings:
         namespace = binding["metadata"].get("namespace")
         kind = binding["roleRef"]["kind"]
         assert (kind == "Role") is (namespace is not None)
         [role] = [
-            each
-            for each in objects
-            if (each["kind"], each["metadata"]["name"]) == (kind, binding["roleRef"]["name"])
-            and each["metadata"].get("namespace") == namespace
+            manifest
+            for manifest in objects
+            if (manifest["kind"], manifest["metadata"]["name"])
+            == (kind, binding["roleRef"]["name"])
+            and manifest["metadata"].get("namespace") == namespace
         ]
         rules = [
-            (each["apiGroups"], each["resources"], each.get("resourceNames"), each["verbs"])
-            for each in role["rules"]
+            (rule["apiGroups"], rule["resources"], rule.get("resourceNames"), rule["verbs"])
+            for rule in role["rules"]
         ]
         found.append((role["metadata"]["name"], namespace, rules))
     return sorted(found, key=str)
@@ -95,11 +96,11 @@ def container_pod(name: str) -> dict[str, Any]:
     return dict(render(values(name))["Deployment", KEY]["spec"]["template"]["spec"])
 
 
-def told(name: str) -> dict[str, Any]:
+def settings_of(name: str) -> dict[str, Any]:
     return {
-        each["name"]: each.get("value") or each["valueFrom"]["fieldRef"]["fieldPath"]
-        for each in container(render(values(name)), KEY)["env"]
-        if each.get("value") != ""
+        variable["name"]: variable.get("value") or variable["valueFrom"]["fieldRef"]["fieldPath"]
+        for variable in container(render(values(name)), KEY)["env"]
+        if variable.get("value") != ""
     }
 
 
@@ -139,7 +140,7 @@ def limits(name: str) -> str:
     policy = render(values(name))["ValidatingAdmissionPolicy", f"{KEY}-webhook"]["spec"]
     [rule] = policy["matchConstraints"]["resourceRules"]
     assert rule["resourceNames"] == [KEY]
-    return " ".join(each["expression"] for each in policy["validations"])
+    return " ".join(validation["expression"] for validation in policy["validations"])
 
 
 @pytest.mark.parametrize("name", [*SOURCES, "operator-only"])
@@ -169,7 +170,7 @@ def test_the_webhook_port_admits_only_known_api_server_ranges() -> None:
     assert ("NetworkPolicy", KEY) not in render(values("operator"))
     spec = render(values("operator"), ranges)["NetworkPolicy", KEY]["spec"]
     assert spec["policyTypes"] == ["Ingress"]
-    blocks = [{"ipBlock": {"cidr": each}} for each in ("10.0.0.0/28", "fd00::/64")]
+    blocks = [{"ipBlock": {"cidr": cidr}} for cidr in ("10.0.0.0/28", "fd00::/64")]
     assert spec["ingress"] == [
         {"ports": [{"port": 10250, "protocol": "TCP"}], "from": blocks},
         {"ports": [{"port": 8080, "protocol": "TCP"}]},
@@ -184,10 +185,14 @@ def test_the_webhook_port_admits_only_known_api_server_ranges() -> None:
 def test_the_client_authority_is_mounted_as_a_file(name: str) -> None:
     objects = render(values(name), "--set=operator.clientCA.existingSecret=callers")
     pod = objects["Deployment", KEY]["spec"]["template"]["spec"]
-    [mount] = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "client-ca"]
-    [volume] = [each for each in pod["volumes"] if each["name"] == "client-ca"]
+    [mount] = [
+        candidate
+        for candidate in pod["containers"][0]["volumeMounts"]
+        if candidate["name"] == "client-ca"
+    ]
+    [volume] = [candidate for candidate in pod["volumes"] if candidate["name"] == "client-ca"]
     assert volume["secret"]["secretName"] == "callers"
-    env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    env = {variable["name"]: variable.get("value") for variable in pod["containers"][0]["env"]}
     assert env["WEBHOOK_CLIENT_CA_FILE"] == f"{mount['mountPath']}/ca.crt"
 
 
@@ -207,9 +212,9 @@ def aggregated(role: str, *options: str) -> set[tuple[str, str]]:
     label = f"rbac.authorization.k8s.io/aggregate-to-{role}"
     return {
         (resource, verb)
-        for each in render(values("operator"), *options).values()
-        if each["metadata"]["labels"].get(label) == "true"
-        for rule in each["rules"]
+        for manifest in render(values("operator"), *options).values()
+        if manifest["metadata"]["labels"].get(label) == "true"
+        for rule in manifest["rules"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
@@ -221,13 +226,13 @@ def test_no_selector_of_the_service_matches_the_operators_pod(name: str) -> None
     labels = objects["Deployment", KEY]["spec"]["template"]["metadata"]["labels"]
     of_service = objects["Deployment", "double-booked"]["spec"]["template"]["metadata"]["labels"]
     selecting = 0
-    for each in objects.values():
-        spec = each.get("spec", {})
+    for manifest in objects.values():
+        spec = manifest.get("spec", {})
         selector = spec.get("selector") or spec.get("podSelector")
-        if each["kind"] in {"ServiceMonitor", "CustomResourceDefinition"} or not selector:
+        if manifest["kind"] in {"ServiceMonitor", "CustomResourceDefinition"} or not selector:
             continue
         wanted = selector.get("matchLabels", selector).items()
-        is_operators = each["metadata"]["name"].startswith(KEY)
+        is_operators = manifest["metadata"]["name"].startswith(KEY)
         assert (wanted <= labels.items()) is is_operators
         assert (wanted <= of_service.items()) is not is_operators
         selecting += is_operators
@@ -255,15 +260,15 @@ def test_one_operator_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
     deployment = render(values("operator"))["Deployment", KEY]["spec"]
     assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
     tolerations = container_pod("operator")["tolerations"]
-    assert {each["tolerationSeconds"] for each in tolerations} == {30}
-    assert {each["key"] for each in tolerations} == {
+    assert {toleration["tolerationSeconds"] for toleration in tolerations} == {30}
+    assert {toleration["key"] for toleration in tolerations} == {
         "node.kubernetes.io/not-ready",
         "node.kubernetes.io/unreachable",
     }
 
 
 def test_the_operator_gets_the_names_of_its_objects() -> None:
-    assert told("operator") == {
+    assert settings_of("operator") == {
         "OPERATOR_NAMESPACE": "metadata.namespace",
         "LEASE_HOLDER": "metadata.uid",
         "LEASE_NAME": KEY,
@@ -275,14 +280,14 @@ def test_the_operator_gets_the_names_of_its_objects() -> None:
         "LOG_LEVEL": "info",
         "LOG_FORMAT": "json",
     }
-    assert told("operator-namespaced")["WATCH_NAMESPACES"] == "staging,research"
+    assert settings_of("operator-namespaced")["WATCH_NAMESPACES"] == "staging,research"
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_the_operator_gets_the_name_of_its_configuration_with_any_certificate(
     name: str,
 ) -> None:
-    settings = told(name)
+    settings = settings_of(name)
     assert settings["WEBHOOK_CONFIGURATION"] == KEY
     assert settings["WEBHOOK_NAMES"] == f"{KEY}.$(OPERATOR_NAMESPACE).svc"
     # Kubernetes expands $(...) only if the variable is defined before.
@@ -292,12 +297,12 @@ def test_the_operator_gets_the_name_of_its_configuration_with_any_certificate(
 
 def assessed(name: str, *options: str) -> WebhookState:
     """Return the operator's assessment of its configuration, after an authority is injected."""
-    settings = told(name)
+    settings = settings_of(name)
     hosts = settings["WEBHOOK_NAMES"].replace("$(OPERATOR_NAMESPACE)", "shared").split(",")
-    material = renew(None, hosts, dt.datetime.now(dt.UTC))
+    material = ensure_fresh(None, hosts, dt.datetime.now(dt.UTC))
     configurations = [
-        each
-        for (kind, _), each in render(values(name), *options).items()
+        manifest
+        for (kind, _), manifest in render(values(name), *options).items()
         if kind == "ValidatingWebhookConfiguration"
     ]
     for configuration in configurations:
@@ -307,7 +312,7 @@ def assessed(name: str, *options: str) -> WebhookState:
             kind = webhook["name"].partition(".")[0]
             webhook["clientConfig"]["service"]["path"] = path_for(kind, "secret")
     name = settings["WEBHOOK_CONFIGURATION"]
-    expected = Expected(name, hosts, material.certificate, ["secret"])
+    expected = ExpectedWebhook(name, hosts, material.certificate, ["secret"])
     return assess(configurations, expected)
 
 
@@ -356,7 +361,7 @@ def test_cert_manager_issues_the_certificate_and_injects_its_authority() -> None
     assert configuration["metadata"]["annotations"] == {
         "cert-manager.io/inject-ca-from": f"shared/{KEY}"
     }
-    assert told("operator-cert-manager")["WEBHOOK_CERT_FILE"] == "/tls/tls.crt"
+    assert settings_of("operator-cert-manager")["WEBHOOK_CERT_FILE"] == "/tls/tls.crt"
     [volume] = container_pod("operator-cert-manager")["volumes"]
     assert volume["secret"]["secretName"] == certificate["secretName"]
 
@@ -419,8 +424,8 @@ def test_values_set_the_namespaces_and_the_failure_policy(
 def test_the_network_policy_admits_the_api_server_both_ways() -> None:
     """This tests the rendered rules; the cluster's network plugin enforces them."""
     spec = render(values("operator-cert-manager"))["NetworkPolicy", KEY]["spec"]
-    asked, scraped = spec["ingress"]
-    assert asked == {"ports": [{"port": 10250, "protocol": "TCP"}]}
+    reviewed, scraped = spec["ingress"]
+    assert reviewed == {"ports": [{"port": 10250, "protocol": "TCP"}]}
     assert scraped == {
         "ports": [{"port": 8080, "protocol": "TCP"}],
         "from": [{"namespaceSelector": {}}],
@@ -434,9 +439,10 @@ def test_the_operators_metrics_are_scraped_like_the_services() -> None:
     for name in ("double-booked", KEY):
         wanted = monitored["ServiceMonitor", name]["spec"]["selector"]["matchLabels"]
         found = [
-            each["metadata"]["name"]
-            for each in monitored.values()
-            if each["kind"] == "Service" and wanted.items() <= each["metadata"]["labels"].items()
+            manifest["metadata"]["name"]
+            for manifest in monitored.values()
+            if manifest["kind"] == "Service"
+            and wanted.items() <= manifest["metadata"]["labels"].items()
         ]
         assert found == [f"{name}-metrics"]
     assert monitored["Service", f"{KEY}-metrics"]["spec"]["publishNotReadyAddresses"] is True
@@ -450,9 +456,9 @@ def test_the_operators_metrics_are_scraped_like_the_services() -> None:
 def test_a_definition_is_rendered_unchanged(helm: str, kind: str) -> None:
     written = yaml.safe_load((CHART / f"files/crds/{kind}.yaml").read_text())
     [rendered] = [
-        each
-        for each in yaml.safe_load_all(template(values("operator"), helm=helm))
-        if each and each["metadata"]["name"] == f"{kind}.double-booked.io"
+        manifest
+        for manifest in yaml.safe_load_all(template(values("operator"), helm=helm))
+        if manifest and manifest["metadata"]["name"] == f"{kind}.double-booked.io"
     ]
     assert rendered["spec"] == written["spec"]
 
@@ -504,8 +510,8 @@ def test_definitions_can_be_deleted_with_the_release_or_left_out() -> None:
 def test_a_definition_has_no_tracking_label_of_argo_cd() -> None:
     objects = render(values("operator"))
     instances = {
-        kind: each["metadata"]["labels"].get("app.kubernetes.io/instance")
-        for (kind, _), each in objects.items()
+        kind: manifest["metadata"]["labels"].get("app.kubernetes.io/instance")
+        for (kind, _), manifest in objects.items()
     }
     assert {kind for kind, found in instances.items() if not found} == {"CustomResourceDefinition"}
 
@@ -567,20 +573,22 @@ def events(file: str) -> list[dict[str, Any]]:
     """Return the bookings of an example as events."""
     text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
     return [
-        {"id": each["metadata"]["name"], "resources": each["spec"]["calendars"]}
-        | {name: each["spec"][name] for name in ("start", "end", "title")}
-        for each in yaml.safe_load_all(text)
+        {"id": manifest["metadata"]["name"], "resources": manifest["spec"]["calendars"]}
+        | {name: manifest["spec"][name] for name in ("start", "end", "title")}
+        for manifest in yaml.safe_load_all(text)
     ]
 
 
 def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Return resource and event ids of each group of conflicts."""
     calendars = yaml.safe_load_all((ROOT / "examples/bookings/calendars.yaml").read_text())
-    capacity = {each["metadata"]["name"]: each["spec"].get("capacity", 1) for each in calendars}
-    asked = ParseDict({"events": found, "options": {"capacity": capacity}}, EventList())
+    capacity = {
+        calendar["metadata"]["name"]: calendar["spec"].get("capacity", 1) for calendar in calendars
+    }
+    request = ParseDict({"events": found, "options": {"capacity": capacity}}, EventList())
     return [
-        (each.resource, [event.id for event in each.conflict_group])
-        for each in definition.get_conflicts(asked).conflicts
+        (conflict.resource, [event.id for event in conflict.conflict_group])
+        for conflict in definition.get_conflicts(request).conflicts
     ]
 
 
@@ -604,9 +612,9 @@ def test_an_example_matches_the_definitions(file: str) -> None:
 def test_an_object_outside_the_definitions_is_found(
     kind: str, spec: dict[str, Any], complaint: str
 ) -> None:
-    made = {"apiVersion": "double-booked.io/v1alpha1", "kind": kind, "spec": spec}
+    manifest = {"apiVersion": "double-booked.io/v1alpha1", "kind": kind, "spec": spec}
     with pytest.raises(AssertionError, match=complaint):
-        check(json.dumps(made | {"metadata": {"name": "a"}}))
+        check(json.dumps(manifest | {"metadata": {"name": "a"}}))
 
 
 def test_every_field_of_the_definitions_has_a_description() -> None:
@@ -618,4 +626,4 @@ def test_every_field_of_the_definitions_has_a_description() -> None:
             path, schema = waiting.pop()
             assert schema.get("description"), f"{file.name}: {path}"
             fields = schema.get("items", schema).get("properties", {})
-            waiting += [(f"{path}.{name}", each) for name, each in fields.items()]
+            waiting += [(f"{path}.{name}", field) for name, field in fields.items()]

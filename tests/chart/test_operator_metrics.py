@@ -26,11 +26,11 @@ FAR = 1_000_000
 
 def exposed() -> list[Metric]:
     """Return all metrics; each must have at least one series."""
-    held = schedule_of(calendar(), booking("a", 9, FAR), booking("b", 9, FAR))
-    made = metrics_of(held, {key("b"): (key("staging"),)})
-    made.reviews.labels("bookings", "refused").observe(0.1)
-    found = [each for each in made.registry.collect() if NAME.match(each.name)]
-    assert all(each.samples for each in found)
+    schedule = schedule_of(calendar(), booking("a", 9, FAR), booking("b", 9, FAR))
+    metrics = metrics_of(schedule, {key("b"): (key("staging"),)})
+    metrics.reviews.labels("bookings", "refused").observe(0.1)
+    found = [metric for metric in metrics.registry.collect() if NAME.match(metric.name)]
+    assert all(metric.samples for metric in found)
     return found
 
 

@@ -61,7 +61,7 @@ def test_both_helm_versions_render_the_same_every_time(name: str) -> None:
 
 def sorted_objects(text: str) -> list[str]:
     """Return each object as text, sorted: Helm 3 and 4 order webhook configurations differently."""
-    return sorted(yaml.safe_dump(each) for each in yaml.safe_load_all(text) if each)
+    return sorted(yaml.safe_dump(manifest) for manifest in yaml.safe_load_all(text) if manifest)
 
 
 def test_the_service_keeps_the_contract_of_the_original() -> None:
@@ -95,9 +95,9 @@ def test_without_tls_the_service_says_h2c() -> None:
 )
 def test_the_grace_period_covers_the_drain(name: str, delay: int) -> None:
     objects = render(values(name))
-    told = environment(objects)
-    assert told["DRAIN_DELAY"] == str(delay)
-    grace = delay + int(told["SHUTDOWN_GRACE"]) + 5
+    settings = environment(objects)
+    assert settings["DRAIN_DELAY"] == str(delay)
+    grace = delay + int(settings["SHUTDOWN_GRACE"]) + 5
     assert pod(objects)["spec"]["terminationGracePeriodSeconds"] == grace
     assert objects["Deployment", KEY]["spec"]["minReadySeconds"] == 10
 
@@ -149,7 +149,9 @@ def test_an_image_reference_precedes_digest_and_tag() -> None:
 
 
 def test_worker_threads_follow_the_cpu_limit() -> None:
-    [found] = [each for each in container(render())["env"] if each["name"] == "WORKER_THREADS"]
+    [found] = [
+        variable for variable in container(render())["env"] if variable["name"] == "WORKER_THREADS"
+    ]
     assert found["valueFrom"]["resourceFieldRef"]["resource"] == "limits.cpu"
 
 
@@ -160,7 +162,7 @@ def test_google_load_balancers_reach_both_ports(name: str) -> None:
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     for port, rule in zip((7070, 8080), spec["ingress"], strict=True):
         assert rule["ports"] == [{"port": port, "protocol": "TCP"}]
-        ranges = [each["ipBlock"]["cidr"] for each in rule["from"] if "ipBlock" in each]
+        ranges = [source["ipBlock"]["cidr"] for source in rule["from"] if "ipBlock" in source]
         assert {"130.211.0.0/22", "35.191.0.0/16"} <= set(ranges)
         assert ("10.129.0.0/23" in ranges) is (name == "gke-gateway")
 
@@ -209,9 +211,9 @@ def test_a_rendering_for_kubectl_has_no_test_pod(helm: str) -> None:
 def test_the_helm_test_is_one_container_whose_log_is_kept() -> None:
     found = render(A_FULL_CLUSTER, values("mutual-tls"))
     hooks = {
-        key: each["metadata"]["annotations"]
-        for key, each in found.items()
-        if "helm.sh/hook" in each["metadata"].get("annotations", {})
+        key: manifest["metadata"]["annotations"]
+        for key, manifest in found.items()
+        if "helm.sh/hook" in manifest["metadata"].get("annotations", {})
     }
     # Helm 3 reads logs of every test hook as if it were a pod, and deletes hooks before reading.
     [(key, annotations)] = hooks.items()
@@ -236,16 +238,16 @@ def test_no_sidecar_keeps_the_helm_test_running() -> None:
 
 
 def test_mutual_tls_reads_authorities_from_a_secret() -> None:
-    told = environment(render(values("mutual-tls")))
-    assert told["TLS_CLIENT_CA_FILE"] == "/client-ca/ca.crt"
-    assert told["TLS_CERT_FILE"] == "/tls/tls.crt"
+    settings = environment(render(values("mutual-tls")))
+    assert settings["TLS_CLIENT_CA_FILE"] == "/client-ca/ca.crt"
+    assert settings["TLS_CERT_FILE"] == "/tls/tls.crt"
 
 
 def test_the_readme_lists_every_value() -> None:
     """If this fails, run `make chart-docs`."""
     written = (CHART / "README.md").read_text()
-    told = run(tool("helm-docs"), "--chart-search-root=charts", "--dry-run", "--log-level=error")
-    assert told.strip() == written.strip()
+    readme = run(tool("helm-docs"), "--chart-search-root=charts", "--dry-run", "--log-level=error")
+    assert readme.strip() == written.strip()
 
 
 def test_the_chart_has_the_version_of_the_project() -> None:

@@ -101,22 +101,22 @@ def manifests(folder: Path) -> list[Path]:
 def found_by_kube_score(file: Path) -> Iterator[Finding]:
     options = ("--output-format=json", f"--kubernetes-version=v{NEWEST.rpartition('.')[0]}")
     # It exits with 1 if it finds something.
-    told = run("sh", "-c", '"$@" || true', "sh", tool("kube-score"), "score", *options, str(file))
-    for each in json.loads(told):
-        where = f"{file.stem} {each['type_meta']['kind']} {each['object_meta']['name']}"
-        for check in each["checks"]:
+    output = run("sh", "-c", '"$@" || true', "sh", tool("kube-score"), "score", *options, str(file))
+    for load in json.loads(output):
+        where = f"{file.stem} {load['type_meta']['kind']} {load['object_meta']['name']}"
+        for check in load["checks"]:
             if not check["skipped"] and check["grade"] < 10:
                 yield Finding(check["check"]["id"], where)
 
 
 def found_by_checkov(folder: Path) -> Iterator[Finding]:
     options = ("--framework=kubernetes", "--skip-download", "--compact", "--quiet", "--soft-fail")
-    told = run(tool("checkov"), f"--directory={folder}", "--output=json", *options)
-    report = json.loads(told)
+    output = run(tool("checkov"), f"--directory={folder}", "--output=json", *options)
+    report = json.loads(output)
     assert report["summary"]["parsing_errors"] == 0
-    for each in report["results"]["failed_checks"]:
-        kind, _, name = each["resource"].split(".")[:3]
-        yield Finding(each["check_id"], f"{Path(each['file_path']).stem} {kind} {name}")
+    for finding in report["results"]["failed_checks"]:
+        kind, _, name = finding["resource"].split(".")[:3]
+        yield Finding(finding["check_id"], f"{Path(finding['file_path']).stem} {kind} {name}")
 
 
 def is_accepted(found: Finding, by: Accepted) -> bool:
@@ -133,11 +133,17 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> set[Finding]:
 
 def test_every_finding_of_a_scanner_has_a_reason(findings: set[Finding]) -> None:
     unexpected = [
-        found for found in findings if not any(is_accepted(found, each) for each in ACCEPTED)
+        found
+        for found in findings
+        if not any(is_accepted(found, exception) for exception in ACCEPTED)
     ]
-    assert sorted(f"{each.check}: {each.where}" for each in unexpected) == []
+    assert sorted(f"{finding.check}: {finding.where}" for finding in unexpected) == []
 
 
 def test_each_exception_is_still_needed(findings: set[Finding]) -> None:
-    unused = [each for each in ACCEPTED if not any(is_accepted(found, each) for found in findings)]
+    unused = [
+        exception
+        for exception in ACCEPTED
+        if not any(is_accepted(found, exception) for found in findings)
+    ]
     assert unused == []

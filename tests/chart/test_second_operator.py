@@ -27,7 +27,7 @@ def configuration(
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": KIND,
         "metadata": {"name": name, "annotations": dict(zip(keys, release, strict=True))},
-        "webhooks": [{"name": each, "namespaceSelector": selector} for each in webhooks],
+        "webhooks": [{"name": webhook, "namespaceSelector": selector} for webhook in webhooks],
     }
 
 

@@ -140,14 +140,20 @@ def resolved(node: Any) -> Values:
 def kinds(node: Values) -> str:
     """Return the type of a schema, or the joined types of its alternatives."""
     node = resolved(node)
-    return " ".join(str(each.get("type")) for each in (node, *map(resolved, node.get("anyOf", ()))))
+    return " ".join(
+        str(alternative.get("type"))
+        for alternative in (node, *map(resolved, node.get("anyOf", ())))
+    )
 
 
 def leaves(node: Values, path: Path) -> Iterator[tuple[Path, Values]]:
     """Yield the path and the schema of every string in a schema."""
     node = resolved(node)
     if "anyOf" in node:
-        node = next((each for each in node["anyOf"] if each.get("type") != "integer"), node)
+        node = next(
+            (alternative for alternative in node["anyOf"] if alternative.get("type") != "integer"),
+            node,
+        )
         if "anyOf" not in node:
             yield from leaves(node, path)
         return
@@ -161,8 +167,8 @@ def leaves(node: Values, path: Path) -> Iterator[tuple[Path, Values]]:
         yield from leaves(node["items"], (*path, "0"))
     elif "string" in resolved(node.get("additionalProperties")).get("type", ()):
         yield (*path, f"key.example/{len(path)}"), {"type": "string", "is_label": True}
-    for key, each in node.get("properties", {}).items():
-        yield from leaves(each, (*path, key))
+    for key, child in node.get("properties", {}).items():
+        yield from leaves(child, (*path, key))
 
 
 def strings(shape: Any) -> Iterator[Path]:
@@ -171,8 +177,8 @@ def strings(shape: Any) -> Iterator[Path]:
         yield ()
         return
     items = enumerate(shape) if isinstance(shape, list) else getattr(shape, "items", tuple)()
-    for key, each in items:
-        yield from ((str(key), *inner) for inner in strings(each))
+    for key, item in items:
+        yield from ((str(key), *inner) for inner in strings(item))
 
 
 def allowed(leaf: Values, texts: tuple[str, ...]) -> list[str]:
@@ -181,9 +187,11 @@ def allowed(leaf: Values, texts: tuple[str, ...]) -> list[str]:
     pattern = re.compile(leaf.get("pattern", ""))
     never = re.compile(leaf.get("not", {}).get("pattern", "(?!)"))
     return [
-        each
-        for each in texts
-        if least <= len(each) <= most and pattern.search(each) and not never.search(each)
+        candidate
+        for candidate in texts
+        if least <= len(candidate) <= most
+        and pattern.search(candidate)
+        and not never.search(candidate)
     ]
 
 
@@ -250,7 +258,9 @@ def rendered(values: Values, release: str, namespace: str) -> list[str]:
     )
     assert done.returncode == 0, done.stderr
     objects = yaml.load_all(done.stdout, AnyParser)
-    return [json.dumps(each, sort_keys=True, ensure_ascii=False) for each in objects if each]
+    return [
+        json.dumps(manifest, sort_keys=True, ensure_ascii=False) for manifest in objects if manifest
+    ]
 
 
 RELEASE, NAMESPACE = ("release",), ("namespace",)
@@ -290,11 +300,11 @@ def test_every_string_is_rendered_unchanged(base: str) -> None:
     @given(texts(base))
     def holds(chosen: dict[Path, str]) -> None:
         by_word = {
-            words(base)[path]: json.dumps(each, ensure_ascii=False)[1:-1]
-            for path, each in chosen.items()
+            words(base)[path]: json.dumps(text, ensure_ascii=False)[1:-1]
+            for path, text in chosen.items()
         }
-        expected = [WORD.sub(lambda found: by_word[found[0]], each) for each in template_of(base)]
-        values = {path: each for path, each in chosen.items() if path not in {RELEASE, NAMESPACE}}
+        expected = [WORD.sub(lambda found: by_word[found[0]], text) for text in template_of(base)]
+        values = {path: text for path, text in chosen.items() if path not in {RELEASE, NAMESPACE}}
         found = rendered(merged(base, values), chosen[RELEASE], chosen[NAMESPACE])
         different = set(canonical(found)) ^ set(canonical(expected))
         assert sorted(different) == []
@@ -304,18 +314,22 @@ def test_every_string_is_rendered_unchanged(base: str) -> None:
 
 def canonical(objects: list[str]) -> list[str]:
     """Return the objects as JSON with sorted keys."""
-    return [json.dumps(json.loads(each), sort_keys=True) for each in objects]
+    return [json.dumps(json.loads(manifest), sort_keys=True) for manifest in objects]
 
 
 def test_a_string_that_a_parser_may_misread_is_found() -> None:
-    for each in sorted({*MISREAD} - {"nan", "e1"}):
-        assert yaml.load(f"a: {each}", AnyParser)["a"] != each  # noqa: S506 - a SafeLoader
+    for misread in sorted({*MISREAD} - {"nan", "e1"}):
+        assert yaml.load(f"a: {misread}", AnyParser)["a"] != misread  # noqa: S506 - a SafeLoader
 
 
 def test_every_string_of_the_schema_is_tested() -> None:
     """If this fails, add the value to a base."""
     unseen = [
-        {path for path, word in words(base).items() if not any(word in each for each in objects)}
+        {
+            path
+            for path, word in words(base).items()
+            if not any(word in manifest for manifest in objects)
+        }
         | ({RELEASE, NAMESPACE, *dict(leaves(schema(), ()))} - words(base).keys())
         for base, objects in ((base, template_of(base)) for base in BASES)
     ]

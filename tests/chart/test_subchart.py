@@ -77,21 +77,23 @@ def documents(chart: Path, values: dict[str, Any], **how: str) -> Documents:
     for text in done.stdout.split("---\n# Source: ")[1:]:
         source, _, rest = text.partition("\n")
         found += [
-            (source.partition("/templates/")[0], each) for each in yaml.safe_load_all(rest) if each
+            (source.partition("/templates/")[0], manifest)
+            for manifest in yaml.safe_load_all(rest)
+            if manifest
         ]
     return found
 
 
-def identity(each: dict[str, Any]) -> tuple[str, ...]:
-    return each["kind"], each["metadata"].get("namespace", ""), each["metadata"]["name"]
+def identity(manifest: dict[str, Any]) -> tuple[str, ...]:
+    return manifest["kind"], manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
 
 
-def selected(each: dict[str, Any]) -> Iterator[dict[str, str]]:
+def selected(manifest: dict[str, Any]) -> Iterator[dict[str, str]]:
     """Yield the selectors for pods or Services in an object."""
-    if each["kind"] == "Service":
-        yield each["spec"]["selector"]
+    if manifest["kind"] == "Service":
+        yield manifest["spec"]["selector"]
         return
-    waiting: list[Any] = [each.get("spec")]
+    waiting: list[Any] = [manifest.get("spec")]
     while waiting:
         current = waiting.pop()
         if isinstance(current, list):
@@ -105,11 +107,15 @@ def selected(each: dict[str, Any]) -> Iterator[dict[str, str]]:
 
 def labelled(found: Documents) -> Iterator[tuple[str, str, dict[str, str]]]:
     """Yield chart, name and labels of all pods and Services."""
-    for source, each in found:
-        if each["kind"] in {"Pod", "Service"}:
-            yield source, each["metadata"]["name"], each["metadata"]["labels"]
-        if each["kind"] == "Deployment":
-            yield source, each["metadata"]["name"], each["spec"]["template"]["metadata"]["labels"]
+    for source, manifest in found:
+        if manifest["kind"] in {"Pod", "Service"}:
+            yield source, manifest["metadata"]["name"], manifest["metadata"]["labels"]
+        if manifest["kind"] == "Deployment":
+            yield (
+                source,
+                manifest["metadata"]["name"],
+                manifest["spec"]["template"]["metadata"]["labels"],
+            )
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
@@ -119,14 +125,14 @@ def test_two_subcharts_share_no_name_and_select_only_their_own_pods(
     by_pod = {"serviceMonitor": {"enabled": False}, "podMonitor": {"enabled": True}}
     west = features("b") | {"metrics": FEATURES["metrics"] | by_pod}
     found = documents(parent, {"east": features("a"), "westSide": west}, helm=helm)
-    names = [identity(each) for _, each in found]
+    names = [identity(manifest) for _, manifest in found]
     assert len(names) == len(set(names))
     definitions = [name for kind, _, name in names if kind == "CustomResourceDefinition"]
     assert sorted(definitions) == ["bookings.double-booked.io", "calendars.double-booked.io"]
     matches = [
         (source, target)
-        for source, each in found
-        for labels in selected(each)
+        for source, manifest in found
+        for labels in selected(manifest)
         for target, _, own in labelled(found)
         if labels.items() <= own.items()
     ]
@@ -137,7 +143,8 @@ def test_two_subcharts_share_no_name_and_select_only_their_own_pods(
 def test_cluster_wide_names_differ_between_namespaces(parent: Path) -> None:
     values = {"east": features("a"), "westSide": features("b")}
     here, there = (
-        {identity(each) for _, each in documents(parent, values, space=space)} for space in "mn"
+        {identity(manifest) for _, manifest in documents(parent, values, space=space)}
+        for space in "mn"
     )
     shared = {kind for kind, space, _ in here & there if not space}
     assert shared == {"CustomResourceDefinition"}
@@ -190,7 +197,9 @@ def test_nested_subcharts_are_distinguished_by_their_whole_path(tmp_path: Path) 
     chart = {"apiVersion": "v2", "name": "all", "version": "0.1.0"}
     (tmp_path / "all/Chart.yaml").write_text(yaml.safe_dump(chart))
     found = documents(tmp_path / "all", {})
-    deployments = {each["metadata"]["name"] for _, each in found if each["kind"] == "Deployment"}
+    deployments = {
+        manifest["metadata"]["name"] for _, manifest in found if manifest["kind"] == "Deployment"
+    }
     assert deployments == {"r-blue-double-booked", "r-red-double-booked"}
 
 
@@ -199,7 +208,7 @@ def test_long_names_fit_and_differ(tmp_path: Path) -> None:
     chart = write_parent(tmp_path / "long", *({"alias": alias} for alias in aliases))
     values = {alias: features(alias[-1]) for alias in aliases}
     found = documents(chart, values, release=LONGEST)
-    names = [identity(each) for _, each in found]
+    names = [identity(manifest) for _, manifest in found]
     assert len(names) == len(set(names))
     for kind, _, name in names:
         assert len(name) <= (63 if kind in {"Service", "Deployment"} else 253)

@@ -63,9 +63,9 @@ CERTIFIED = "ingress.enabled=true,ingress.tlsSecret=t"
 HOSTED = "operator.enabled=true,operator.hostNetwork=true"
 SPREAD = "topologyKey: topology.example, maxSkew: 1, whenUnsatisfiable: DoNotSchedule"
 TWICE = ",".join(
-    f"topologySpreadConstraints[{number}].{each.replace(': ', '=')}"
+    f"topologySpreadConstraints[{number}].{field.replace(': ', '=')}"
     for number in (0, 1)
-    for each in SPREAD.split(", ")
+    for field in SPREAD.split(", ")
 )
 SCALED = "autoscaling.enabled=true"
 

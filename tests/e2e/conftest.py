@@ -205,10 +205,10 @@ def definitions() -> Iterator[None]:
     """Install the definitions that the chart may need and the cluster lacks."""
     there = run(tool("kubectl"), "get", "crds", "--output=name")
     lacking = [
-        each
+        manifest
         for file in crd_files()
-        for each in yaml.safe_load_all(file.read_text())
-        if each and each["metadata"]["name"] not in there
+        for manifest in yaml.safe_load_all(file.read_text())
+        if manifest and manifest["metadata"]["name"] not in there
     ]
     everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": lacking})
     if lacking:
@@ -235,10 +235,10 @@ def kinds() -> Iterator[None]:
 @pytest.fixture
 def place(kinds: None) -> Iterator[Namespace]:  # noqa: ARG001
     """Create a namespace for one test, without restrictions on its pods."""
-    made = Namespace(f"booked-{uuid4().hex[:8]}")
-    made.kubectl("create", "namespace", made.name)
-    yield made
-    made.kubectl("delete", "namespace", made.name, "--wait=false")
+    created = Namespace(f"booked-{uuid4().hex[:8]}")
+    created.kubectl("create", "namespace", created.name)
+    yield created
+    created.kubectl("delete", "namespace", created.name, "--wait=false")
 
 
 @pytest.fixture
@@ -269,10 +269,12 @@ def loaded() -> None:
 
 @pytest.fixture
 def namespace(loaded: None) -> Iterator[Namespace]:  # noqa: ARG001 - the images are there then
-    made = Namespace(f"double-booked-{uuid4().hex[:8]}")
-    made.kubectl("create", "namespace", made.name)
-    made.kubectl("label", "namespace", made.name, "pod-security.kubernetes.io/enforce=restricted")
+    created = Namespace(f"double-booked-{uuid4().hex[:8]}")
+    created.kubectl("create", "namespace", created.name)
+    created.kubectl(
+        "label", "namespace", created.name, "pod-security.kubernetes.io/enforce=restricted"
+    )
     try:
-        yield made
+        yield created
     finally:
-        made.kubectl("delete", "namespace", made.name, "--wait=false")
+        created.kubectl("delete", "namespace", created.name, "--wait=false")

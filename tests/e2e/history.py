@@ -108,7 +108,7 @@ def read_spec(kind: Kind, name: str, spec: Mapping[str, Any]) -> Spec:
         gap = int(str(spec.get("minGap", "0s")).removesuffix("s"))
         return Rules(spec.get("capacity", 1), gap, spec.get("policy", "Reject") == "Reject")
     start, end = (
-        int(dt.datetime.fromisoformat(spec[each]).timestamp()) for each in ("start", "end")
+        int(dt.datetime.fromisoformat(spec[field]).timestamp()) for field in ("start", "end")
     )
     return Booking(
         name, start, end, frozenset(spec["calendars"]), frozenset(spec.get("replaces") or ())
@@ -128,8 +128,12 @@ def pairs(names: Collection[str], related: Collection[frozenset[str]]) -> int:
 
 def depth(present: Collection[Booking]) -> int:
     """Return the depth of the present bookings, where a related pair counts as one."""
-    names = {each.name for each in present}
-    related = {frozenset({each.name, other}) for each in present for other in each.replaces & names}
+    names = {booking.name for booking in present}
+    related = {
+        frozenset({booking.name, other})
+        for booking in present
+        for other in booking.replaces & names
+    }
     return len(names) - pairs(names, [pair for pair in related if len(pair) == 2])
 
 
@@ -147,7 +151,7 @@ def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[st
     bookings: dict[str, Booking] = {}
     calendars: dict[str, list[tuple[int, Rules | None]]] = {}
     found = []
-    for event in sorted(events, key=lambda each: each.version):
+    for event in sorted(events, key=lambda stored: stored.version):
         if event.kind == "calendars":
             rules = event.spec if isinstance(event.spec, Rules) else None
             calendars.setdefault(event.name, []).append((event.version, rules))
@@ -156,7 +160,7 @@ def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[st
         after = event.spec if isinstance(event.spec, Booking) else None
         if before == after:
             continue
-        others = [each for each in bookings.values() if each.name != event.name]
+        others = [booking for booking in bookings.values() if booking.name != event.name]
         bookings.pop(event.name, None)
         if after:
             bookings[event.name] = after
@@ -187,7 +191,9 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
     """
     timeline = _timeline(events, writes)
     return [
-        each for each in writes if each.outcome == "refused" and not _is_justified(each, timeline)
+        write
+        for write in writes
+        if write.outcome == "refused" and not _is_justified(write, timeline)
     ]
 
 
@@ -241,10 +247,10 @@ class _Moment:
 def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
     """Return all phases, sorted by start."""
     # A request without a change is answered with the previous version.
-    latest_first = sorted(writes, key=lambda each: -each.started)
-    started = {each.version: each.started for each in latest_first if each.version}
+    latest_first = sorted(writes, key=lambda sent: -sent.started)
+    started = {write.version: write.started for write in latest_first if write.version}
     histories: dict[tuple[Kind, str], list[Event]] = {}
-    for event in sorted(events, key=lambda each: each.version):
+    for event in sorted(events, key=lambda stored: stored.version):
         history = histories.setdefault((event.kind, event.name), [])
         if not history or history[-1].spec != event.spec:
             history.append(event)
@@ -261,7 +267,7 @@ def _timeline(events: Iterable[Event], writes: Sequence[Write]) -> list[_Phase]:
             until = write.ended + RESERVED_SECONDS
             outcome: Outcome = "failed" if write.outcome == "failed" else "refused"
             phases.append(_Phase(write.name, write.wanted, write.started, until, outcome))
-    return sorted(phases, key=lambda each: each.start)
+    return sorted(phases, key=lambda phase: phase.start)
 
 
 def _may_leave_a_reservation(write: Write, history: Iterable[Event]) -> bool:
@@ -269,7 +275,8 @@ def _may_leave_a_reservation(write: Write, history: Iterable[Event]) -> bool:
     if write.creates or write.outcome == "refused":
         return not write.creates
     return any(
-        each.spec is None and write.started <= each.seen <= write.ended + 1.0 for each in history
+        change.spec is None and write.started <= change.seen <= write.ended + 1.0
+        for change in history
     )
 
 
@@ -277,11 +284,14 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
     """Return whether a write did not fit at some moment between its start and its end."""
     if not isinstance(write.wanted, Booking):
         return False
-    last = bisect_right(timeline, write.ended, key=lambda each: each.start)
+    last = bisect_right(timeline, write.ended, key=lambda phase: phase.start)
     named = set(re.findall(r"[-.\w]+", write.message))
-    window = [each for each in timeline[:last] if each.matters_to(write, named)]
+    window = [phase for phase in timeline[:last] if phase.matters_to(write, named)]
     # The set of phases grows only when a phase starts, so only these moments are checked.
-    for moment in {write.started, *(each.start for each in window if each.start > write.started)}:
+    for moment in {
+        write.started,
+        *(phase.start for phase in window if phase.start > write.started),
+    }:
         there = _Moment()
         for phase in window:
             if phase.start <= moment <= phase.end:
@@ -293,33 +303,33 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
 
 def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
     """Return whether a booking may exceed the capacity of a calendar in time that it adds."""
-    rules = [each for each in there.calendars.get(calendar, []) if each.rejects]
+    rules = [rule for rule in there.calendars.get(calendar, []) if rule.rejects]
     if not rules:
         return False
-    capacity, gap = min(each.capacity for each in rules), max(each.gap for each in rules)
+    capacity, gap = min(rule.capacity for rule in rules), max(rule.gap for rule in rules)
     others = {
-        name: [each for each in specs if calendar in each.calendars]
+        name: [spec for spec in specs if calendar in spec.calendars]
         for name, specs in there.bookings.items()
     }
     names = there.bookings | {wanted.name: [wanted]}
     for start, end in _added(wanted, there.olds, calendar, gap):
         around = {
-            name: [each for each in specs if _overlap(each.span(gap), (start, end))]
+            name: [spec for spec in specs if _overlap(spec.span(gap), (start, end))]
             for name, specs in others.items()
         }
-        starts = {each.start for specs in around.values() for each in specs}
-        for at in {start, *(each for each in starts if start < each < end)}:
+        starts = {spec.start for specs in around.values() for spec in specs}
+        for at in {start, *(other for other in starts if start < other < end)}:
             present = {wanted.name} | {
                 name
                 for name, specs in around.items()
-                if any(_covers(each.span(gap), at) for each in specs)
+                if any(_covers(spec.span(gap), at) for spec in specs)
             }
             if len(present) > capacity:
                 related = [
                     frozenset({one, other})
                     for one in present
                     for other in present
-                    if one != other and all(other in each.replaces for each in names[one])
+                    if one != other and all(other in spec.replaces for spec in names[one])
                 ]
                 if len(present) - pairs(present, list(dict.fromkeys(related))) > capacity:
                     return True
@@ -354,20 +364,25 @@ def _depths(
     after: Booking | None,
 ) -> Iterator[tuple[int, int, int]]:
     """Yield instant, depth before and depth after, for each instant at which a depth can change."""
-    changed = [each for each in (before, after) if each and calendar in each.calendars]
+    changed = [spec for spec in (before, after) if spec and calendar in spec.calendars]
     near = [
-        each
-        for each in others
-        if calendar in each.calendars
-        and any(_overlap(each.span(gap), one.span(gap)) for one in changed)
+        booking
+        for booking in others
+        if calendar in booking.calendars
+        and any(_overlap(booking.span(gap), one.span(gap)) for one in changed)
     ]
     # Spans are half-open: the depth is constant from each of these instants to the next.
-    instants = {edge for each in (*near, *changed) for edge in each.span(gap)}
+    instants = {edge for booking in (*near, *changed) for edge in booking.span(gap)}
     for at in sorted(instants):
-        present = [each for each in near if _covers(each.span(gap), at)]
+        present = [booking for booking in near if _covers(booking.span(gap), at)]
         was, now = (
             depth(
-                present + [each for each in changed if each is one and _covers(each.span(gap), at)]
+                present
+                + [
+                    booking
+                    for booking in changed
+                    if booking is one and _covers(booking.span(gap), at)
+                ]
             )
             for one in (before, after)
         )
@@ -377,17 +392,17 @@ def _depths(
 def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
     """Return the newest version known at the start of each write, by the version of the write."""
     stored = sorted(
-        (each for each in writes if each.version), key=lambda each: (each.ended, each.version)
+        (write for write in writes if write.version), key=lambda write: (write.ended, write.version)
     )
-    ends = [each.ended for each in stored]
+    ends = [write.ended for write in stored]
     newest: list[int] = []
-    for each in stored:
-        newest.append(max(each.version, newest[-1] if newest else 0))
+    for write in stored:
+        newest.append(max(write.version, newest[-1] if newest else 0))
     found = {}
-    for each in stored:
-        known = bisect_right(ends, each.started)
+    for write in stored:
+        known = bisect_right(ends, write.started)
         since = newest[known - 1] if known else 0
-        found[each.version] = min(since, found.get(each.version, since))
+        found[write.version] = min(since, found.get(write.version, since))
     return found
 
 
@@ -397,7 +412,7 @@ def _loosest(history: Sequence[tuple[int, Rules | None]], since: int, until: int
     there = [rules for version, rules in history if at_start <= version <= until]
     if not there or any(rules is None or not rules.rejects for rules in there):
         return None
-    return max((rules for rules in there if rules), key=lambda each: each.capacity)
+    return max((rules for rules in there if rules), key=lambda rules: rules.capacity)
 
 
 def _calendars_of(booking: Booking | None) -> frozenset[str]:

@@ -34,7 +34,7 @@ from ports import free_ports
 from waiting import wait_until
 
 WEBHOOKS = "validatingwebhookconfiguration"
-Told = subprocess.CompletedProcess[str]
+Finished = subprocess.CompletedProcess[str]
 RIVALS = 20
 REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
@@ -58,9 +58,9 @@ def webhooks(port: int, namespaces: Sequence[str], failure_policy: str) -> dict[
     )  # fmt: skip
     configuration: dict[str, Any] = yaml.safe_load(rendered)
     configuration["metadata"] = {"name": configuration_of(namespaces[0])}
-    for each in configuration["webhooks"]:
-        kind = each["name"].partition(".")[0]
-        each["clientConfig"] = {"url": f"https://127.0.0.1:{port}/{kind}"}
+    for webhook in configuration["webhooks"]:
+        kind = webhook["name"].partition(".")[0]
+        webhook["clientConfig"] = {"url": f"https://127.0.0.1:{port}/{kind}"}
     return configuration
 
 
@@ -131,7 +131,7 @@ class Process:
         return sum(
             float(value)
             for text, _, value in series
-            if re.match(rf"{name}[{{ ]", f"{text} ") and all(each in text for each in wanted)
+            if re.match(rf"{name}[{{ ]", f"{text} ") and all(label in text for label in wanted)
         )
 
     def metric_of(self, name: str, result: str) -> float:
@@ -242,9 +242,9 @@ class Team:
         answers = await asyncio.gather(
             *(self.book(name, *when) for name in names), return_exceptions=True
         )
-        for each in answers:
-            if isinstance(each, BaseException) and not isinstance(each, ClusterError):
-                raise each
+        for result in answers:
+            if isinstance(result, BaseException) and not isinstance(result, ClusterError):
+                raise result
         return {
             name: str(answer) if isinstance(answer, ClusterError) else ""
             for name, answer in zip(names, answers, strict=True)
@@ -287,7 +287,7 @@ class Team:
 def condition(raw: dict[str, Any], kind: str) -> dict[str, Any]:
     """Return the condition of a type from the status of an object; {} if it has none."""
     conditions = raw.get("status", {}).get("conditions", [])
-    return next((dict(each) for each in conditions if each["type"] == kind), {})
+    return next((dict(candidate) for candidate in conditions if candidate["type"] == kind), {})
 
 
 def manifest(name: str, start: str, end: str, *calendars: str, **more: Any) -> dict[str, Any]:
@@ -319,7 +319,7 @@ async def winners(bookers: Team, round_: int, calendar: str) -> list[str]:
     return [name for name, answer in answers.items() if not answer]
 
 
-async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Told:
+async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Finished:
     """Run kubectl in a namespace without blocking the event loop."""
     return await asyncio.to_thread(
         subprocess.run,
@@ -334,11 +334,11 @@ async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Tol
 @asynccontextmanager
 async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     """Serve a webhook that admits every write of a namespace; yield the requested reviews."""
-    asked: list[dict[str, Any]] = []
+    reviews: list[dict[str, Any]] = []
 
     async def allow(request: aiohttp.web.Request) -> aiohttp.web.Response:
         review = await request.json()
-        asked.append(review["request"])
+        reviews.append(review["request"])
         response = {"uid": review["request"]["uid"], "allowed": True}
         kind = {"apiVersion": review["apiVersion"], "kind": review["kind"]}
         return aiohttp.web.json_response(kind | {"response": response})
@@ -352,11 +352,11 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     configuration = webhooks(runner.addresses[0][1], [namespace], "Fail")
-    for each in configuration["webhooks"]:
-        each["clientConfig"]["caBundle"] = base64.b64encode(material.authorities).decode()
+    for webhook in configuration["webhooks"]:
+        webhook["clientConfig"]["caBundle"] = base64.b64encode(material.authorities).decode()
     run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
     try:
-        yield asked
+        yield reviews
     finally:
         run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, configuration_of(namespace))
         await runner.cleanup()
@@ -401,8 +401,8 @@ class Proxy:
         kind = {"Content-Type": request.headers.get("Content-Type", "application/json")}
         url = f"{self.server}{request.path_qs}"
         async with self.session.request(request.method, url, data=data, headers=kind) as answer:
-            told = {"Content-Type": answer.headers["Content-Type"]}
-            response = aiohttp.web.StreamResponse(status=answer.status, headers=told)
+            headers = {"Content-Type": answer.headers["Content-Type"]}
+            response = aiohttp.web.StreamResponse(status=answer.status, headers=headers)
             if "watch" not in request.query:
                 content = await answer.read()
                 await asyncio.sleep(random.uniform(0, self.answer_delay))  # noqa: S311 - no secret

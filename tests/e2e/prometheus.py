@@ -43,7 +43,7 @@ class Prometheus:
 
     def firing(self) -> set[str]:
         """Return the names of the firing alerts."""
-        return {each["labels"]["alertname"] for each in self.ask("alerts")["alerts"]}
+        return {alert["labels"]["alertname"] for alert in self.ask("alerts")["alerts"]}
 
 
 @contextmanager
@@ -98,18 +98,20 @@ def endpoints(namespace: Namespace) -> list[Labels]:
     services, slices, listed = (
         namespace.get(kind)["items"] for kind in ("services", "endpointslices", "pods")
     )
-    of_service = {each["metadata"]["name"]: each["metadata"]["labels"] for each in services}
-    of_pod = {each["metadata"]["name"]: each for each in listed}
+    of_service = {
+        service["metadata"]["name"]: service["metadata"]["labels"] for service in services
+    }
+    of_pod = {pod["metadata"]["name"]: pod for pod in listed}
     return [
         pod_labels(of_pod[endpoint["targetRef"]["name"]])
-        | prefixed("service_label_", of_service[each["metadata"]["labels"][OF_SERVICE]])
+        | prefixed("service_label_", of_service[endpoint_slice["metadata"]["labels"][OF_SERVICE]])
         | {
             f"{META}endpoint_port_name": port["name"],
             f"{META}pod_container_port_number": str(port["port"]),
         }
-        for each in slices
-        for endpoint in each["endpoints"]
-        for port in each["ports"]
+        for endpoint_slice in slices
+        for endpoint in endpoint_slice["endpoints"]
+        for port in endpoint_slice["ports"]
     ]
 
 

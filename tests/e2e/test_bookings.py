@@ -25,14 +25,14 @@ def place() -> Iterator[Namespace]:
     if "bookings.double-booked.io" not in there or "calendars.double-booked.io" not in there:
         run(tool("kubectl"), "apply", files)
     run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
-    made = Namespace(f"week-{uuid4().hex[:8]}")
-    made.kubectl("create", "namespace", made.name)
+    namespace = Namespace(f"week-{uuid4().hex[:8]}")
+    namespace.kubectl("create", "namespace", namespace.name)
     try:
-        made.kubectl("apply", f"--filename={EXAMPLES}/calendars.yaml")
-        made.kubectl("apply", f"--filename={EXAMPLES}/bookings.yaml")
-        yield made
+        namespace.kubectl("apply", f"--filename={EXAMPLES}/calendars.yaml")
+        namespace.kubectl("apply", f"--filename={EXAMPLES}/bookings.yaml")
+        yield namespace
     finally:
-        made.kubectl("delete", "namespace", made.name, "--wait=false")
+        namespace.kubectl("delete", "namespace", namespace.name, "--wait=false")
 
 
 def bookings(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -46,14 +46,14 @@ def bookings(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
     )
 
 
-def told(place: Namespace, *arguments: str) -> str:
+def output_of(place: Namespace, *arguments: str) -> str:
     done = bookings("--namespace", place.name, *WEEK, *arguments)
     assert (done.stderr, done.returncode) == ("", 0)
     return done.stdout
 
 
 def test_bookings_reports_a_week_with_its_conflicts(place: Namespace) -> None:
-    quiet = told(place)
+    quiet = output_of(place)
     assert quiet.splitlines()[:7] == [
         "Mon 7 Dec 2026 (UTC)",
         "  gpu-pool",
@@ -80,11 +80,11 @@ def test_bookings_reports_a_week_with_its_conflicts(place: Namespace) -> None:
     }
     patch = f"--patch={json.dumps({'status': marked})}"
     place.kubectl("patch", "bk", "hotfix-login", "--subresource=status", "--type=merge", patch)
-    assert "  staging: 2 events, double-booked for 1h30m\n" in told(place)
-    found = json.loads(told(place, "--format=json", "--calendar=staging"))
-    [hotfix] = [each for each in found["bookings"] if each["name"] == "hotfix-login"]
+    assert "  staging: 2 events, double-booked for 1h30m\n" in output_of(place)
+    found = json.loads(output_of(place, "--format=json", "--calendar=staging"))
+    [hotfix] = [booking for booking in found["bookings"] if booking["name"] == "hotfix-login"]
     assert (hotfix["doubleBooked"], hotfix["conflictsWith"]) == ("True", ["load-test-checkout"])
-    assert [each["bookings"] for each in found["conflicts"]] == [
+    assert [conflict["bookings"] for conflict in found["conflicts"]] == [
         ["load-test-checkout", "hotfix-login"]
     ]
 

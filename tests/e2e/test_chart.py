@@ -52,7 +52,7 @@ def test_an_install_passes_helm_test_and_an_uninstall_leaves_only_its_log(
     namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
     left = namespace.objects() - before
     # The control plane removes the endpoints of a Service a moment later.
-    assert {each for each in left if not each.startswith("endpoint")} == set()
+    assert {name for name in left if not name.startswith("endpoint")} == set()
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])

@@ -18,9 +18,9 @@ from e2e.conftest import Namespace, tool
 from e2e.operator_process import (
     NEXT,
     NINE,
+    Finished,
     Process,
     Team,
-    Told,
     kubectl,
     manifest,
     operating,
@@ -67,10 +67,10 @@ async def two(bookers: Team) -> Team:
     return bookers
 
 
-def assert_refused(told: Told, name: str, codes: Sequence[int] = (1,)) -> None:
+def assert_refused(result: Finished, name: str, codes: Sequence[int] = (1,)) -> None:
     """Assert that a client failed with the message of the operator and without a stack trace."""
-    everything = told.stdout + told.stderr
-    assert told.returncode in codes, everything
+    everything = result.stdout + result.stderr
+    assert result.returncode in codes, everything
     sentence = f"{name} would be double-booked: calendar staging takes 1 at a time, and load-test"
     assert f"{sentence} has it from 2026-12-01T10:00:00Z to" in everything, everything
     assert "Free from 2026-12-0" in everything
@@ -119,8 +119,8 @@ async def test_kubectl_shows_the_message_for_a_rejected_move(
     place: Namespace, two: Team, command: tuple[str, ...]
 ) -> None:
     before = planned("b", "2026-12-01T08:00:00Z", "2026-12-01T09:00:00Z")
-    made = command if command[0] == "apply" else APPLY
-    assert (await kubectl(place, *made, content=before)).returncode == 0
+    command_before = command if command[0] == "apply" else APPLY
+    assert (await kubectl(place, *command_before, content=before)).returncode == 0
     assert_refused(await kubectl(place, *command, content=planned("b", *NEXT)), "b")
     spec = (await two.get("bookings", "b"))["spec"]
     assert spec["end"] == "2026-12-01T09:00:00Z"
@@ -129,11 +129,11 @@ async def test_kubectl_shows_the_message_for_a_rejected_move(
 @pytest.mark.usefixtures("two")
 async def test_kubectl_shows_the_message_for_a_rejected_patch(place: Namespace) -> None:
     patch = json.dumps({"spec": {"end": HALF_PAST[1]}})
-    told = await kubectl(place, "patch", BOOKINGS, "a", "--type=merge", f"--patch={patch}")
-    assert_refused(told, "a")
+    result = await kubectl(place, "patch", BOOKINGS, "a", "--type=merge", f"--patch={patch}")
+    assert_refused(result, "a")
     patch = json.dumps([{"op": "replace", "path": "/spec/end", "value": HALF_PAST[1]}])
-    told = await kubectl(place, "patch", BOOKINGS, "a", "--type=json", f"--patch={patch}")
-    assert_refused(told, "a")
+    result = await kubectl(place, "patch", BOOKINGS, "a", "--type=json", f"--patch={patch}")
+    assert_refused(result, "a")
 
 
 @pytest.mark.usefixtures("two")
@@ -158,9 +158,9 @@ async def test_a_rejected_update_takes_one_quick_review(
     for _ in range(3):
         before = process.total(name, kind="bookings")
         started = time.monotonic()
-        told = await kubectl(place, *command, content=demo("b"))
+        result = await kubectl(place, *command, content=demo("b"))
         took.append(time.monotonic() - started)
-        assert_refused(told, "b")
+        assert_refused(result, "b")
         assert process.total(name, kind="bookings") - before == 1
     # The fastest run counts, because other programs may have slowed down the others.
     assert min(took) < 1
@@ -183,7 +183,7 @@ class Plan:
         chart = {"apiVersion": "v2", "name": "plan", "version": "1.0.0"}
         (self._folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
 
-    async def release(self, command: str, *bookings: dict[str, Any]) -> Told:
+    async def release(self, command: str, *bookings: dict[str, Any]) -> Finished:
         """Install or upgrade the release with these Bookings."""
         content = yaml.safe_dump_all(bookings)
         (self._folder / "templates/bookings.yaml").write_text(content)
@@ -244,7 +244,7 @@ async def thief_of(bookers: Team, start: str, end: str) -> AsyncIterator[list[st
 
 
 async def names(bookers: Team) -> set[str]:
-    return {each["metadata"]["name"] for each in await bookers.get("bookings")}
+    return {booking["metadata"]["name"] for booking in await bookers.get("bookings")}
 
 
 async def test_a_rename_by_kubectl_apply_prune_converges_and_never_frees_the_slot(
@@ -254,18 +254,18 @@ async def test_a_rename_by_kubectl_apply_prune_converges_and_never_frees_the_slo
     assert (await kubectl(place, *PRUNE, content=listed(old))).returncode == 0
     async with thief_of(bookers, *NINE):
         for _ in range(RUNS):
-            told = await kubectl(place, *PRUNE, content=listed(new))
-        assert told.returncode == 0, told.stderr
+            result = await kubectl(place, *PRUNE, content=listed(new))
+        assert result.returncode == 0, result.stderr
         assert await names(bookers) == {"new"}
         # Later commits need not keep the name of the replaced booking.
-        told = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
-        assert told.returncode == 0, told.stderr
+        result = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
+        assert result.returncode == 0, result.stderr
 
 
 async def test_a_rename_without_replaces_is_rejected(place: Namespace, bookers: Team) -> None:
     assert (await kubectl(place, *PRUNE, content=planned("old", *NINE))).returncode == 0
-    told = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
-    assert "new would be double-booked" in told.stderr
+    result = await kubectl(place, *PRUNE, content=listed(planned("new", *NINE)))
+    assert "new would be double-booked" in result.stderr
     assert "old" in await names(bookers)
 
 
@@ -274,13 +274,13 @@ async def test_a_rename_by_helm_upgrade_converges_and_never_frees_the_slot(
     place: Namespace, bookers: Team, tmp_path: Path, helm: str
 ) -> None:
     plan = Plan(tmp_path, place.name, helm)
-    told = await plan.release("install", manifest("old", *NINE, "staging"))
-    assert told.returncode == 0, told.stderr
+    result = await plan.release("install", manifest("old", *NINE, "staging"))
+    assert result.returncode == 0, result.stderr
     new = manifest("new", *NINE, "staging", replaces=["old"])
     async with thief_of(bookers, *NINE):
         for _ in range(RUNS):
-            told = await plan.release("upgrade", new)
-        assert told.returncode == 0, told.stderr
+            result = await plan.release("upgrade", new)
+        assert result.returncode == 0, result.stderr
         assert await names(bookers) == {"new"}
 
 
@@ -292,14 +292,14 @@ async def test_a_swap_in_one_kubectl_apply_converges(
     assert (await kubectl(place, *command, content=before)).returncode == 0
     swapped = listed(planned("a", *NEXT, replaces=["b"]), planned("b", *NINE, replaces=["a"]))
     for _ in range(RUNS):
-        told = await kubectl(place, *command, content=swapped)
-    assert told.returncode == 0, told.stderr
+        result = await kubectl(place, *command, content=swapped)
+    assert result.returncode == 0, result.stderr
     spec = {name: (await bookers.get("bookings", name))["spec"] for name in "ab"}
     assert (spec["a"]["start"], spec["b"]["start"]) == (NEXT[0], NINE[0])
     # Later commits need not keep the names, and no other booking fits in.
     plain = listed(planned("a", *NEXT), planned("b", *NINE))
-    told = await kubectl(place, *command, content=plain)
-    assert told.returncode == 0, told.stderr
+    result = await kubectl(place, *command, content=plain)
+    assert result.returncode == 0, result.stderr
     for when in (NINE, NEXT):
         with pytest.raises(ClusterError, match="would be double-booked"):
             await bookers.book("c", *when, "staging")
@@ -312,8 +312,8 @@ async def test_a_booking_and_its_replacement_are_both_ready(
     await bookers.book("new", *NINE, "staging", replaces=["old"])
     for name, reason in (("old", "ReplacedBy"), ("new", "Replaces")):
         path = f'--for=jsonpath={{.status.conditions[?(@.type=="DoubleBooked")].reason}}={reason}'
-        told = await kubectl(place, "wait", path, "--timeout=10s", f"{BOOKINGS}/{name}")
-        assert told.returncode == 0, told.stderr
+        result = await kubectl(place, "wait", path, "--timeout=10s", f"{BOOKINGS}/{name}")
+        assert result.returncode == 0, result.stderr
         ready = ("wait", "--for=condition=Ready", "--timeout=10s", f"{BOOKINGS}/{name}")
         assert (await kubectl(place, *ready)).returncode == 0
         assert await bookers.verdict(name) == "False"
@@ -336,38 +336,38 @@ async def test_a_booking_replaces_only_bookings_that_its_user_may_delete(
     grant(place, "owner", "get", "list", "create", "update", "patch", "delete")
     await bookers.book("old", *NINE, "staging")
     new = manifest("new", *NINE, "staging", replaces=["old"])
-    told = await kubectl(place, "create", "--filename=-", "--as=writer", content=new)
-    assert told.returncode == 1
-    assert "replaces" in told.stderr
-    assert "delete" in told.stderr
-    assert "old" in told.stderr
-    assert "Forbidden" in told.stderr
+    result = await kubectl(place, "create", "--filename=-", "--as=writer", content=new)
+    assert result.returncode == 1
+    assert "replaces" in result.stderr
+    assert "delete" in result.stderr
+    assert "old" in result.stderr
+    assert "Forbidden" in result.stderr
     # Naming a booking that does not exist needs no right to delete.
     other = manifest("other", *NEXT, "staging", replaces=["nobody"])
-    told = await kubectl(place, "create", "--filename=-", "--as=writer", content=other)
-    assert told.returncode == 0, told.stderr
+    result = await kubectl(place, "create", "--filename=-", "--as=writer", content=other)
+    assert result.returncode == 0, result.stderr
     patch = f"--patch={json.dumps({'spec': {'replaces': ['nobody', 'old']}})}"
     merge = ("patch", BOOKINGS, "other", "--type=merge", patch)
-    told = await kubectl(place, *merge, "--as=writer")
-    assert told.returncode == 1
-    assert "delete" in told.stderr
-    told = await kubectl(place, *merge, "--as=owner")
-    assert told.returncode == 0, told.stderr
+    result = await kubectl(place, *merge, "--as=writer")
+    assert result.returncode == 1
+    assert "delete" in result.stderr
+    result = await kubectl(place, *merge, "--as=owner")
+    assert result.returncode == 0, result.stderr
     # Names that were in `replaces` before are not checked again.
     later = f"--patch={json.dumps({'spec': {'title': 'later'}})}"
-    told = await kubectl(place, "patch", BOOKINGS, "other", "--type=merge", later, "--as=writer")
-    assert told.returncode == 0, told.stderr
-    told = await kubectl(place, "create", "--filename=-", "--as=owner", content=new)
-    assert told.returncode == 0, told.stderr
+    result = await kubectl(place, "patch", BOOKINGS, "other", "--type=merge", later, "--as=writer")
+    assert result.returncode == 0, result.stderr
+    result = await kubectl(place, "create", "--filename=-", "--as=owner", content=new)
+    assert result.returncode == 0, result.stderr
 
 
 async def test_a_booking_of_a_calendar_that_does_not_exist_is_created_with_a_warning(
     place: Namespace, bookers: Team
 ) -> None:
     unknown = manifest("a", *NINE, "stagin")
-    told = await kubectl(place, "create", "--filename=-", content=unknown)
-    assert told.returncode == 0
-    [line] = told.stderr.splitlines()
+    result = await kubectl(place, "create", "--filename=-", content=unknown)
+    assert result.returncode == 0
+    [line] = result.stderr.splitlines()
     assert line.startswith("Warning: ")
     assert "stagin" in line
     assert place.name in line
@@ -378,9 +378,9 @@ async def test_a_booking_wholly_in_the_past_is_created_with_a_warning(
     place: Namespace, bookers: Team
 ) -> None:
     past = manifest("a", "2020-12-01T09:00:00Z", "2020-12-01T10:00:00Z", "staging")
-    told = await kubectl(place, "create", "--filename=-", content=past)
-    assert told.returncode == 0
-    [line] = told.stderr.splitlines()
+    result = await kubectl(place, "create", "--filename=-", content=past)
+    assert result.returncode == 0
+    [line] = result.stderr.splitlines()
     assert line.startswith("Warning: ")
     assert "past" in line
     assert await names(bookers) == {"a"}

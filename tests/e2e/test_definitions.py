@@ -59,11 +59,11 @@ PENDING = {
 def group() -> Iterator[str]:
     """Install the definitions in a new API group; return the group."""
     name = f"{uuid4().hex[:8]}.example"
-    made = [
+    definitions = [
         renamed(yaml.safe_load(file.read_text()), name)
         for file in sorted(CHART.glob("files/crds/*.yaml"))
     ]
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": made})
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": definitions})
     run(tool("kubectl"), "create", "--filename=-", text=text)
     wait = ("wait", "--for=condition=Established", "--timeout=60s", "--filename=-")
     run(tool("kubectl"), *wait, text=text)
@@ -76,12 +76,12 @@ def group() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def team(group: str) -> Iterator[Namespace]:
     """Create a namespace in a cluster with the definitions."""
-    made = Namespace(f"team-{group.partition('.')[0]}")
-    made.kubectl("create", "namespace", made.name)
+    namespace = Namespace(f"team-{group.partition('.')[0]}")
+    namespace.kubectl("create", "namespace", namespace.name)
     try:
-        yield made
+        yield namespace
     finally:
-        made.kubectl("delete", "namespace", made.name, "--wait=false")
+        namespace.kubectl("delete", "namespace", namespace.name, "--wait=false")
 
 
 def renamed(definition: dict[str, Any], group: str) -> dict[str, Any]:
@@ -93,21 +93,21 @@ def renamed(definition: dict[str, Any], group: str) -> dict[str, Any]:
     return definition
 
 
-def made(group: str, kind: str, spec: dict[str, Any] | None) -> dict[str, Any]:
+def manifest(group: str, kind: str, spec: dict[str, Any] | None) -> dict[str, Any]:
     found = {"apiVersion": f"{group}/v1alpha1", "kind": kind, "metadata": {"name": "tried"}}
     return found if spec is None else found | {"spec": spec}
 
 
-def tried(team: Namespace, each: dict[str, Any]) -> Any:
+def tried(team: Namespace, candidate: dict[str, Any]) -> Any:
     """Return an object as it would be stored; an error has the API server's message."""
     command = team.command("create", "--dry-run=server", "--output=json", "--filename=-")
-    return json.loads(run(*command, text=json.dumps(each)))
+    return json.loads(run(*command, text=json.dumps(candidate)))
 
 
-def refusal(team: Namespace, each: dict[str, Any]) -> str:
+def refusal(team: Namespace, candidate: dict[str, Any]) -> str:
     """Return the API server's error for an object; it must not contain a regular expression."""
     with pytest.raises(AssertionError) as refused:
-        tried(team, each)
+        tried(team, candidate)
     found = str(refused.value)
     assert not [raw for raw in RAW if raw in found], found
     return found
@@ -138,7 +138,7 @@ def booking(start: str, end: str) -> dict[str, Any]:
 )
 def test_a_valid_time_is_accepted_unchanged(group: str, team: Namespace, time: str) -> None:
     for spec in (booking(time, LATE), booking(EARLY, time), booking(time, time)):
-        assert tried(team, made(group, "Booking", spec))["spec"] == spec
+        assert tried(team, manifest(group, "Booking", spec))["spec"] == spec
 
 
 @pytest.mark.parametrize(
@@ -186,17 +186,19 @@ def test_a_valid_time_is_accepted_unchanged(group: str, team: Namespace, time: s
 )
 def test_an_invalid_time_is_rejected(group: str, team: Namespace, time: str, expected: str) -> None:
     for field, spec in (("start", booking(time, LATE)), ("end", booking(EARLY, time))):
-        found = refusal(team, made(group, "Booking", spec))
+        found = refusal(team, manifest(group, "Booking", spec))
         assert f"spec.{field}: " in found
         # The API server shows the type instead of the value, so the message has the value.
         assert "\n" in time or f'"{time}" {expected}' in found
         # Only one message: each rule passes values that other rules reject.
-        assert [each for each in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if each in found] == [expected]
+        assert [message for message in (NOT_A_TIME, NO_SUCH_DAY, OUTSIDE) if message in found] == [
+            expected
+        ]
         assert "before start" not in found
 
 
 def test_a_rejection_names_both_invalid_times(group: str, team: Namespace) -> None:
-    found = refusal(team, made(group, "Booking", booking("2026-12-01", "2026-02-30T09:00:00Z")))
+    found = refusal(team, manifest(group, "Booking", booking("2026-12-01", "2026-02-30T09:00:00Z")))
     assert re.search(f"spec\\.start: .*{re.escape(NOT_A_TIME)}", found)
     assert re.search(f"spec\\.end: .*{re.escape(NO_SUCH_DAY)}", found)
 
@@ -214,14 +216,14 @@ def test_a_rejection_names_both_invalid_times(group: str, team: Namespace) -> No
 def test_an_end_before_the_start_is_rejected_with_any_offsets(
     group: str, team: Namespace, start: str, end: str
 ) -> None:
-    tried(team, made(group, "Booking", booking(start, end)))
-    found = refusal(team, made(group, "Booking", booking(end, start)))
+    tried(team, manifest(group, "Booking", booking(start, end)))
+    found = refusal(team, manifest(group, "Booking", booking(end, start)))
     assert re.search(rf"spec\.end: .* must not be before start: give {re.escape(end)}", found)
 
 
 def test_one_instant_in_two_zones_is_accepted(group: str, team: Namespace) -> None:
     spec = booking("2026-12-01T10:00:00.5+01:00", "2026-12-01T09:00:00.500000000Z")
-    assert tried(team, made(group, "Booking", spec))["spec"] == spec
+    assert tried(team, manifest(group, "Booking", spec))["spec"] == spec
 
 
 @pytest.mark.parametrize(
@@ -287,7 +289,7 @@ def test_one_instant_in_two_zones_is_accepted(group: str, team: Namespace) -> No
 def test_a_mistake_is_rejected_with_its_field(
     group: str, team: Namespace, kind: str, spec: dict[str, Any] | None, expected: str
 ) -> None:
-    assert expected in refusal(team, made(group, kind, spec))
+    assert expected in refusal(team, manifest(group, kind, spec))
 
 
 @pytest.mark.parametrize(
@@ -323,15 +325,15 @@ def test_a_mistake_is_rejected_with_its_field(
 def test_maximum_values_are_accepted(
     group: str, team: Namespace, kind: str, spec: dict[str, Any]
 ) -> None:
-    assert tried(team, made(group, kind, spec))["spec"] == spec
+    assert tried(team, manifest(group, kind, spec))["spec"] == spec
 
 
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
 def test_the_examples_are_accepted(group: str, team: Namespace, file: str) -> None:
     text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
-    for each in yaml.safe_load_all(text):
-        assert tried(team, made(group, each["kind"], each["spec"]))["spec"].items() >= (
-            each["spec"].items()
+    for manifest in yaml.safe_load_all(text):
+        assert tried(team, manifest(group, manifest["kind"], manifest["spec"]))["spec"].items() >= (
+            manifest["spec"].items()
         )
 
 
@@ -339,13 +341,13 @@ def test_the_examples_are_accepted(group: str, team: Namespace, file: str) -> No
 def test_an_empty_calendar_has_capacity_1(
     group: str, team: Namespace, spec: dict[str, Any] | None
 ) -> None:
-    kept = tried(team, made(group, "Calendar", spec))["spec"]
+    kept = tried(team, manifest(group, "Calendar", spec))["spec"]
     assert kept == {"capacity": 1, "policy": "Reject", "minGap": "0s"}
 
 
 def test_a_list_shows_times_calendars_and_conflicts(group: str, team: Namespace) -> None:
     spec = booking("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z") | {"title": "Rehearsal"}
-    team.apply(made(group, "Booking", spec))
+    team.apply(manifest(group, "Booking", spec))
     since = {"lastTransitionTime": "2026-12-01T08:00:00Z", "message": "It clashes."}
     clash = since | {"type": "DoubleBooked", "status": "True", "reason": "Overlaps"}
     status = {"conflictsWith": ["other"], "conflicts": 1, "conditions": [clash]}
@@ -364,12 +366,12 @@ def test_a_new_object_has_unknown_conditions(
     group: str, team: Namespace, kind: str, spec: dict[str, Any]
 ) -> None:
     name = f"new-{kind.lower()}"
-    each = made(group, kind, spec) | {"metadata": {"name": name}}
+    claiming = manifest(group, kind, spec) | {"metadata": {"name": name}}
     # A status in the author's manifest is dropped.
     claim = {"conditions": [PENDING["conditions"][0] | {"status": "True"}]}
     target = (f"{kind.lower()}s.{group}", name)
     try:
-        team.apply(each | {"status": claim})
+        team.apply(claiming | {"status": claim})
         assert team.get(*target)["status"] == PENDING
         listed = team.get(target[0])["items"]
         assert [raw["status"] for raw in listed if raw["metadata"]["name"] == name] == [PENDING]
@@ -389,7 +391,7 @@ def test_a_new_object_has_unknown_conditions(
 def test_a_list_of_calendars_shows_whether_new_bookings_are_reviewed(
     group: str, team: Namespace
 ) -> None:
-    team.apply(made(group, "Calendar", {"capacity": 2}))
+    team.apply(manifest(group, "Calendar", {"capacity": 2}))
     since = {"lastTransitionTime": "2026-12-01T08:00:00Z", "message": "", "reason": "Is"}
     conditions = [since | {"type": "Ready", "status": "True"}]
     conditions.append(since | {"type": "Enforced", "status": "False"})
@@ -409,14 +411,14 @@ def test_a_list_of_calendars_shows_whether_new_bookings_are_reviewed(
 def test_a_booking_may_replace_others_but_not_itself(
     group: str, team: Namespace, name: str
 ) -> None:
-    each = made(group, "Booking", BOOKED | {"replaces": ["tried"]})
-    each["metadata"] = {"name": name}
+    candidate = manifest(group, "Booking", BOOKED | {"replaces": ["tried"]})
+    candidate["metadata"] = {"name": name}
     if name == "tried":
-        found = refusal(team, each)
+        found = refusal(team, candidate)
         assert "spec.replaces: Invalid value" in found
         assert "name another Booking of this namespace, like load-test-1" in found
     else:
-        assert tried(team, each)["spec"]["replaces"] == ["tried"]
+        assert tried(team, candidate)["spec"]["replaces"] == ["tried"]
 
 
 def test_kubectl_explain_describes_the_fields(group: str) -> None:
@@ -430,9 +432,9 @@ def test_updates_without_a_spec_change_pass_without_an_operator(
 ) -> None:
     """A finalizer that cannot be removed would block the deletion of the namespace."""
     name = "kept"
-    each = made(group, "Booking", BOOKED)
-    each["metadata"] = {"name": name, "finalizers": ["example.com/keep"]}
-    team.apply(each)
+    kept = manifest(group, "Booking", BOOKED)
+    kept["metadata"] = {"name": name, "finalizers": ["example.com/keep"]}
+    team.apply(kept)
     with unanswered_webhooks(group):
         target = (f"bookings.{group}", name)
         wait_until(lambda: refuses(team, group), "the webhook is called", SECONDS)
@@ -463,7 +465,7 @@ def unanswered_webhooks(group: str) -> Iterator[None]:
 def refuses(team: Namespace, group: str) -> bool:
     """Return whether creating a calendar is rejected, even in a dry run."""
     try:
-        tried(team, made(group, "Calendar", {}))
+        tried(team, manifest(group, "Calendar", {}))
     except AssertionError as refused:
         return "failed calling webhook" in str(refused)
     return False

@@ -36,9 +36,9 @@ def schemas_by_kind() -> dict[tuple[str, str], Schema]:
     """Return the schemas of objects by apiVersion and kind."""
     found = {}
     for schema in schemas().values():
-        for each in schema.get("x-kubernetes-group-version-kind", ()):
-            version = "/".join(filter(None, (each["group"], each["version"])))
-            found[version, each["kind"]] = schema
+        for kind in schema.get("x-kubernetes-group-version-kind", ()):
+            version = "/".join(filter(None, (kind["group"], kind["version"])))
+            found[version, kind["kind"]] = schema
     return found
 
 
@@ -103,32 +103,36 @@ def rendered(namespace: str, name: str, *options: str) -> list[dict[str, Any]]:
     return list(filter(None, yaml.safe_load_all(template(values(name), *where, *options))))
 
 
-def stored(each: dict[str, Any]) -> dict[str, Any]:
+def stored(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return an object as the API server would store it (dry run)."""
     command = (tool("kubectl"), "apply", "--server-side", "--force-conflicts", "--dry-run=server")
-    return dict(json.loads(run(*command, "--output=json", "--filename=-", text=json.dumps(each))))
+    return dict(
+        json.loads(run(*command, "--output=json", "--filename=-", text=json.dumps(manifest)))
+    )
 
 
 @pytest.fixture
 def somewhere() -> Iterator[Namespace]:
     """Create a namespace in which no pods can run, because none are needed."""
-    made = Namespace(f"drift-{uuid4().hex[:8]}")
-    made.kubectl("create", "namespace", made.name)
-    made.kubectl("create", "quota", "no-pods", "--hard=pods=0")
-    yield made
-    made.kubectl("delete", "namespace", made.name, "--wait=false")
+    namespace = Namespace(f"drift-{uuid4().hex[:8]}")
+    namespace.kubectl("create", "namespace", namespace.name)
+    namespace.kubectl("create", "quota", "no-pods", "--hard=pods=0")
+    yield namespace
+    namespace.kubectl("delete", "namespace", namespace.name, "--wait=false")
 
 
 @pytest.mark.usefixtures("definitions")
 def test_the_api_server_stores_rendered_objects_unchanged(somewhere: Namespace) -> None:
-    all_objects = [each for name in NAMES for each in rendered(somewhere.name, name)]
-    objects = list({json.dumps(each, sort_keys=True): each for each in all_objects}.values())
+    all_objects = [manifest for name in NAMES for manifest in rendered(somewhere.name, name)]
+    objects = list(
+        {json.dumps(manifest, sort_keys=True): manifest for manifest in all_objects}.values()
+    )
     with ThreadPoolExecutor(4) as pool:
         found = [
-            f"{each['kind']} {each['metadata']['name']}: {difference}"
-            for each, kept in zip(objects, pool.map(stored, objects), strict=True)
+            f"{manifest['kind']} {manifest['metadata']['name']}: {difference}"
+            for manifest, kept in zip(objects, pool.map(stored, objects), strict=True)
             for difference in differences(
-                each, kept, schemas_by_kind()[each["apiVersion"], each["kind"]], ""
+                manifest, kept, schemas_by_kind()[manifest["apiVersion"], manifest["kind"]], ""
             )
         ]
     assert len(objects) > len(NAMES)
@@ -139,10 +143,10 @@ def test_the_api_server_stores_rendered_objects_unchanged(somewhere: Namespace) 
 def test_taking_over_from_kubectl_apply_causes_no_conflict(somewhere: Namespace) -> None:
     """Argo CD does this when it is switched to server-side apply."""
     objects = [
-        each
+        manifest
         for name in NAMES
-        for each in rendered(somewhere.name, name, f"--set=fullnameOverride={name}")
-        if each["metadata"].get("namespace") == somewhere.name
+        for manifest in rendered(somewhere.name, name, f"--set=fullnameOverride={name}")
+        if manifest["metadata"].get("namespace") == somewhere.name
     ]
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     run(*somewhere.command("apply", "--filename=-"), text=text)

@@ -49,7 +49,7 @@ async def enforced(bookers: Team, calendar: str, status: str, reason: str) -> st
     async def found() -> dict[str, str]:
         raw = await bookers.get("calendars", calendar)
         conditions = raw.get("status", {}).get("conditions", [])
-        return next((each for each in conditions if each["type"] == "Enforced"), {})
+        return next((condition for condition in conditions if condition["type"] == "Enforced"), {})
 
     async def is_so() -> bool:
         condition = await found()
@@ -152,7 +152,7 @@ async def test_deleting_a_finished_booking_is_recorded_on_its_calendar(
 ) -> None:
     await bookers.calendar("staging")
     end = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=5)
-    when = [f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (end - dt.timedelta(hours=1), end)]
+    when = [f"{instant:%Y-%m-%dT%H:%M:%SZ}" for instant in (end - dt.timedelta(hours=1), end)]
     await bookers.book("over", *when, "staging")
     await bookers.change("bookings", "over", spec={"ttlSecondsAfterFinished": 0})
     await bookers.book("later", *NINE, "staging")
@@ -166,6 +166,6 @@ async def test_deleting_a_finished_booking_is_recorded_on_its_calendar(
 
     async def is_recorded() -> bool:
         events = place.get("events", "--field-selector=reason=BookingDeleted")["items"]
-        return [each["involvedObject"]["kind"] for each in events] == ["Calendar"]
+        return [event["involvedObject"]["kind"] for event in events] == ["Calendar"]
 
     await until(is_recorded, "an Event on the calendar", SECONDS)

@@ -86,13 +86,13 @@ class Churn:
 @asynccontextmanager
 async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
     """Create a namespace; delete it at the end if it still exists."""
-    made = Namespace(name)
-    await asyncio.to_thread(made.kubectl, "create", "namespace", name)
+    namespace = Namespace(name)
+    await asyncio.to_thread(namespace.kubectl, "create", "namespace", name)
     try:
-        yield made
+        yield namespace
     finally:
         await asyncio.to_thread(
-            made.kubectl, "delete", "namespace", name, "--ignore-not-found", "--timeout=120s"
+            namespace.kubectl, "delete", "namespace", name, "--ignore-not-found", "--timeout=120s"
         )
 
 
@@ -132,20 +132,24 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
         assert len(lists) > 20
         await assert_empty(bookers, process)
         assert process.total("double_booked_operator_bookings", namespace=gone.name) == 0
-        # Deleted bookings occupy no capacity either.
-        answers = await bookers.race([f"p{n}" for n in range(60)], *NINE, "pool")
-        assert list(filter(None, answers.values())) == []
-        with pytest.raises(ClusterError, match="takes 60 at a time"):
-            await bookers.book("one-too-many", *NINE, "pool")
-        await bookers.book("lone", *NINE, "staging", "window")
+        await assert_all_is_free(bookers)
 
-        async def is_free() -> bool:
-            return await bookers.verdict("lone") == "False"
 
-        await until(is_free, "a lone booking is free", 60)
-        lone = (await bookers.get("bookings", "lone"))["status"]
-        assert lone["conditions"][0]["reason"] == "Free"
-        assert lone["conflictsWith"] == []
+async def assert_all_is_free(bookers: Team) -> None:
+    """Assert that deleted bookings occupy no capacity either."""
+    answers = await bookers.race([f"p{n}" for n in range(60)], *NINE, "pool")
+    assert list(filter(None, answers.values())) == []
+    with pytest.raises(ClusterError, match="takes 60 at a time"):
+        await bookers.book("one-too-many", *NINE, "pool")
+    await bookers.book("lone", *NINE, "staging", "window")
+
+    async def is_free() -> bool:
+        return await bookers.verdict("lone") == "False"
+
+    await until(is_free, "a lone booking is free", 60)
+    lone = (await bookers.get("bookings", "lone"))["status"]
+    assert lone["conditions"][0]["reason"] == "Free"
+    assert lone["conflictsWith"] == []
 
 
 async def assert_empty(bookers: Team, process: Process) -> None:
@@ -154,8 +158,8 @@ async def assert_empty(bookers: Team, process: Process) -> None:
     left: dict[str, Any] = {}
 
     async def is_empty() -> bool:
-        statuses = [each["status"] for each in await bookers.get("calendars")]
-        left["statuses"] = [each["bookings"] for each in statuses]
+        statuses = [calendar["status"] for calendar in await bookers.get("calendars")]
+        left["statuses"] = [status["bookings"] for status in statuses]
         for name in ("bookings", "reservations", "conflicts"):
             metric = f"double_booked_operator_{name}"
             left[name] = await asyncio.to_thread(process.total, metric)
@@ -240,7 +244,7 @@ class Recorder:
         await self.bookers.book(name, *NINE, name)
 
         async def is_seen() -> bool:
-            return {each.kind for each in self.events if each.name == name} == {
+            return {event.kind for event in self.events if event.name == name} == {
                 "calendars",
                 "bookings",
             }
@@ -322,7 +326,7 @@ class Client:
         return self.chooser.sample(others, min(count, len(others)))
 
     def _others(self, name: str) -> list[str]:
-        return [each for each in self.plans if each != name]
+        return [plan for plan in self.plans if plan != name]
 
 
 def _time(half_hours: int) -> str:
@@ -332,10 +336,10 @@ def _time(half_hours: int) -> str:
 def unrelated(events: Iterable[Event]) -> list[Event]:
     """Return the events with every `replaces` removed."""
     return [
-        replace(each, spec=replace(each.spec, replaces=frozenset()))
-        if isinstance(each.spec, Booking)
-        else each
-        for each in events
+        replace(event, spec=replace(event.spec, replaces=frozenset()))
+        if isinstance(event.spec, Booking)
+        else event
+        for event in events
     ]
 
 
@@ -356,12 +360,12 @@ async def test_no_write_of_a_history_exceeds_a_capacity_and_each_rejection_is_ju
             ]
             await asyncio.gather(*(client.work() for client in clients))
             await recorder.until_seen("end")
-            for each in watches:
-                each.cancel()
+            for watch in watches:
+                watch.cancel()
             await asyncio.gather(*watches, return_exceptions=True)
     events, writes = recorder.events, recorder.writes
-    decided = [each for each in writes if each.outcome != "failed"]
-    refused = [each for each in writes if each.outcome == "refused"]
+    decided = [write for write in writes if write.outcome != "failed"]
+    refused = [write for write in writes if write.outcome == "refused"]
     assert len(decided) > WRITES
     assert len(refused) > WRITES / 20
     assert violations(events, writes)[:3] == []

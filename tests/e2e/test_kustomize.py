@@ -49,7 +49,7 @@ def test_the_team_example_serves_and_its_deletion_leaves_calendars(
     namespace.kubectl("apply", f"--kustomize={ROOT}/kustomize/crds")
     name, _, tag = IMAGE.rpartition(":")
     selector = {"op": "replace", "value": {"matchLabels": {METADATA_NAME: namespace.name}}}
-    patch = [selector | {"path": f"/webhooks/{each}/namespaceSelector"} for each in (0, 1)]
+    patch = [selector | {"path": f"/webhooks/{index}/namespaceSelector"} for index in (0, 1)]
     own = {
         "resources": [os.path.relpath(ROOT / "examples/kustomization", tmp_path)],
         "namespace": namespace.name,

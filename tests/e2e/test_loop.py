@@ -126,8 +126,8 @@ def loop(
         make_loop = kubectl_loop
         with capsys.disabled():
             print("\nskaffold is not on PATH: the loop is tested with kubectl instead")  # noqa: T201
-    with make_loop(namespace, tmp_path / "sources") as made:
-        yield made
+    with make_loop(namespace, tmp_path / "sources") as running:
+        yield running
 
 
 def test_saved_code_and_proto_are_served(

@@ -34,11 +34,11 @@ async def test_a_pod_survives_large_requests_and_slow_uploads(installed: Namespa
     # Together they exceed the limit of 1 GiB.
     codes, small = await ask_at_once(address, [LARGE] * 20)
     assert codes["OK"], codes
-    assert all("MAX_BYTES_IN_FLIGHT" in each for each in set(codes) - {"OK"}), codes
+    assert all("MAX_BYTES_IN_FLIGHT" in code for code in set(codes) - {"OK"}), codes
     assert set(small) == {"OK"}
     # A feed counts against MAX_CONCURRENT_RPCS from its start, so fewer are used.
-    for method, each in (("GetConflicts", 20), ("SweepConflicts", 18)):
+    for method, streams in (("GetConflicts", 20), ("SweepConflicts", 18)):
         plan = Plan(f"/{CONFLICT_SERVICE}/{method}", size=55 * MIB, part=2 * MIB)
-        async with uploads(address, plan, connections=50, streams=each) as made:
-            assert set(await until_still(address, made)) == {"OK"}
+        async with uploads(address, plan, connections=50, streams=streams) as tasks:
+            assert set(await until_still(address, tasks)) == {"OK"}
     assert container(installed)["restartCount"] == 0

@@ -62,8 +62,8 @@ def expressions(namespace: Namespace) -> list[str]:
     found = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
     assert found
     return [
-        each.replace("$namespace", namespace.name).replace("$__rate_interval", "1m")
-        for each in found
+        expression.replace("$namespace", namespace.name).replace("$__rate_interval", "1m")
+        for expression in found
     ]
 
 
@@ -72,17 +72,17 @@ def test_prometheus_sees_the_pods_and_fires_when_calls_fail(
 ) -> None:
     for job in ("annotations", "monitor"):
         pod = f'double_booked_build_info{{namespace="{namespace.name}",job="{job}"}}'
-        wait_until(lambda asked=pod: watched.query(asked), f"scraped by {job}", SECONDS)
+        wait_until(lambda query=pod: watched.query(query), f"scraped by {job}", SECONDS)
 
     with calls(namespace) as service:
         for expression in expressions(namespace):
             wait_until(
-                lambda asked=expression: service.GetConflicts(PAIR) and watched.query(asked),
+                lambda query=expression: service.GetConflicts(PAIR) and watched.query(query),
                 expression,
                 SECONDS,
             )
         wait_until(
-            lambda: {each["health"] for each in watched.rules()} == {"ok"},
+            lambda: {rule["health"] for rule in watched.rules()} == {"ok"},
             "all rules evaluate",
             SECONDS,
         )

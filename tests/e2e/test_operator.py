@@ -118,12 +118,12 @@ async def test_two_operators_never_both_admit(
             with pytest.raises(ClusterError, match="failed calling webhook"):
                 await bookers.book("early", *hour(0), "staging")
             await asyncio.to_thread(second.until_ready)
-            held = await bookers.get("bookings")
+            bookings = await bookers.get("bookings")
             again = await winners(bookers, 1, "staging")
-            assert len(held) <= 1
+            assert len(bookings) <= 1
             assert len(again) == 1
             late = await bookers.race(["late-a", "late-b"], *hour(0), "staging")
-            assert list(late.values()).count("") == 1 - len(held)
+            assert list(late.values()).count("") == 1 - len(bookings)
         finally:
             assert second.popen
             second.popen.kill()
@@ -175,39 +175,39 @@ async def test_double_bookings_are_marked_after_every_kill(
                 raw["metadata"]["name"]: str(position > 0) for position, raw in enumerate(order)
             }
 
-            async def is_told(expected: dict[str, str] = expected) -> bool:
+            async def is_marked(expected: dict[str, str] = expected) -> bool:
                 return {name: await bookers.verdict(name) for name in expected} == expected
 
-            await until(is_told, f"{expected} is told", 10)
+            await until(is_marked, f"{expected} is reported", 10)
 
 
 async def test_a_review_has_the_final_name_uid_and_generation(
     place: Namespace, bookers: Team
 ) -> None:
     """Reservations depend on these fields, also if the API server generates the name."""
-    async with listening_in(place.name) as asked:
+    async with listening_in(place.name) as reviews:
         nameless = manifest("", *NINE, "staging")
         nameless["metadata"] = {"generateName": "made-"}
 
         async def is_heard() -> bool:
             await kubectl(place, "create", "--filename=-", content=nameless)
-            return bool(asked)
+            return bool(reviews)
 
-        await until(is_heard, "the webhook is asked")
-        review = asked[-1]
-        [made] = [
+        await until(is_heard, "the webhook is called")
+        review = reviews[-1]
+        [nameless_booking] = [
             raw
             for raw in await bookers.get("bookings")
             if raw["metadata"]["name"] == review["object"]["metadata"]["name"]
         ]
-        assert review["object"]["metadata"]["uid"] == made["metadata"]["uid"]
+        assert review["object"]["metadata"]["uid"] == nameless_booking["metadata"]["uid"]
         assert review["object"]["metadata"]["generation"] == 1
-        asked.clear()
-        name = made["metadata"]["name"]
+        reviews.clear()
+        name = nameless_booking["metadata"]["name"]
         await bookers.change("bookings", name, spec={"start": "2026-12-01T08:00:00Z"})
         await bookers.change("bookings", name, metadata={"labels": {"team": "red"}})
-        [review] = asked
-        assert review["object"]["metadata"]["uid"] == made["metadata"]["uid"]
+        [review] = reviews
+        assert review["object"]["metadata"]["uid"] == nameless_booking["metadata"]["uid"]
         assert review["object"]["metadata"]["generation"] == 2
         assert review["oldObject"]["metadata"]["generation"] == 1
 
@@ -280,16 +280,16 @@ async def test_report_warns_and_both_sides_name_each_other(place: Namespace, boo
     await bookers.book("first", *NINE, "window")
     await asyncio.sleep(1.1)  # a creationTimestamp has whole seconds
     second = manifest("second", *NINE, "window")
-    told = await kubectl(place, "create", "--filename=-", content=second)
-    assert told.stderr.strip() == (
+    result = await kubectl(place, "create", "--filename=-", content=second)
+    assert result.stderr.strip() == (
         "Warning: double-booked: calendar window takes 1 at a time, and first has it from"
         " 2026-12-01T09:00:00Z to 2026-12-01T10:00:00Z"
     )
 
-    async def is_told() -> bool:
+    async def is_marked() -> bool:
         return [await bookers.verdict(name) for name in ("first", "second")] == ["False", "True"]
 
-    await until(is_told, "second is marked")
+    await until(is_marked, "second is marked")
     for one, other in (("first", "second"), ("second", "first")):
         status = (await bookers.get("bookings", one))["status"]
         assert status["conflictsWith"] == [other]
@@ -341,7 +341,7 @@ async def test_a_calendar_counts_for_bookings_in_the_same_apply(
 ) -> None:
     for number in range(10):
         calendar = {"kind": "Calendar", "metadata": {"name": f"c{number}"}}
-        bookings = [manifest(f"b{number}-{each}", *NINE, f"c{number}") for each in range(2)]
+        bookings = [manifest(f"b{number}-{copy}", *NINE, f"c{number}") for copy in range(2)]
         items = [{"apiVersion": API_VERSION} | calendar, *bookings]
         everything = {"apiVersion": "v1", "kind": "List", "items": items}
         applied = await kubectl(place, "apply", "--filename=-", content=everything)
@@ -357,8 +357,8 @@ async def test_a_capacity_below_what_is_booked_is_warned_about(
     await asyncio.sleep(1.1)
     await bookers.book("b", *NINE, "pool")
     less = '--patch={"spec":{"capacity":1}}'
-    told = await kubectl(place, "patch", "calendar", "pool", "--type=merge", less)
-    assert told.stderr.startswith("Warning: calendar pool takes 1 at a time, but up to 2 overlap")
+    result = await kubectl(place, "patch", "calendar", "pool", "--type=merge", less)
+    assert result.stderr.startswith("Warning: calendar pool takes 1 at a time, but up to 2 overlap")
 
     async def is_marked() -> bool:
         return [await bookers.verdict(name) for name in "ab"] == ["False", "True"]
@@ -378,7 +378,7 @@ async def test_a_lost_certificate_is_recreated_while_calls_continue(
 
     await until(is_kept, "another certificate is served", 40)
     webhooks = place.get(WEBHOOKS, configuration_of(place.name))["webhooks"]
-    assert all(each["clientConfig"]["caBundle"] for each in webhooks)
+    assert all(webhook["clientConfig"]["caBundle"] for webhook in webhooks)
     await bookers.book("a", *NINE, "staging")
 
 

@@ -44,7 +44,7 @@ def denied(namespace: Namespace) -> list[dict[str, Any]]:
     entries = [json.loads(line) for line in log if line.startswith("{")]
     assert entries
     # Rejections by the operator itself have the same code.
-    return [each for each in entries if each.get("code") == 403 and each["event"] != "refused"]
+    return [entry for entry in entries if entry.get("code") == 403 and entry["event"] != "refused"]
 
 
 def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Namespace) -> None:
@@ -99,8 +99,8 @@ def test_the_operator_has_exactly_the_rights_that_it_uses(installed: Namespace) 
         ("patch", "validatingwebhookconfigurations/another"),
     ):
         command = installed.command("auth", "can-i", account, *refused)
-        told = subprocess.run(command, text=True, capture_output=True, check=False)
-        assert told.stdout.strip() == "no", refused
+        result = subprocess.run(command, text=True, capture_output=True, check=False)
+        assert result.stdout.strip() == "no", refused
 
 
 def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namespace) -> None:
@@ -125,11 +125,13 @@ def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namesp
 def test_an_upgrade_keeps_the_trusted_authority(installed: Namespace) -> None:
     configuration = ("validatingwebhookconfiguration", OPERATOR)
     before = installed.get(*configuration)["webhooks"]
-    assert all(each["clientConfig"]["caBundle"] for each in before)
+    assert all(webhook["clientConfig"]["caBundle"] for webhook in before)
     installed.install(QUICK, ON, "--set=operator.timeoutSeconds=7")
     after = installed.get(*configuration)["webhooks"]
-    assert {each["timeoutSeconds"] for each in after} == {7}
-    assert [each["clientConfig"] for each in after] == [each["clientConfig"] for each in before]
+    assert {webhook["timeoutSeconds"] for webhook in after} == {7}
+    assert [webhook["clientConfig"] for webhook in after] == [
+        webhook["clientConfig"] for webhook in before
+    ]
 
 
 def test_an_uninstall_leaves_only_what_the_readme_lists(
@@ -141,7 +143,7 @@ def test_an_uninstall_leaves_only_what_the_readme_lists(
     assert apply(namespace, "calendars.yaml").returncode == 0
     namespace.helm("uninstall", RELEASE, "--wait")
     namespace.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=60s")
-    left = {each for each in namespace.objects() - before if not each.startswith("endpoint")}
+    left = {name for name in namespace.objects() - before if not name.startswith("endpoint")}
     assert left == {
         f"lease.coordination.k8s.io/{OPERATOR}",
         f"secret/{OPERATOR}-webhook",
@@ -200,8 +202,8 @@ async def test_two_pods_never_both_admit_during_an_eviction(
             assert len(won) <= 1
             won_after += bool(deleted and rounds > 5 and won)
             rounds += 1
-    taken = [raw["spec"]["start"] for raw in await bookers.get("bookings")]
-    assert len(taken) == len(set(taken))
+    starts = [raw["spec"]["start"] for raw in await bookers.get("bookings")]
+    assert len(starts) == len(set(starts))
     late = await bookers.race(["late-a", "late-b"], *hour(rounds), "staging")
     assert list(late.values()).count("") == 1
 

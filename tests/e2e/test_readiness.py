@@ -43,7 +43,7 @@ async def becomes(bookers: Team, kind: str, name: str, status: str) -> str:
 async def conditions(bookers: Team, kind: str, name: str) -> dict[str, tuple[str, str]]:
     """Return the status and the reason of each condition of an object."""
     found = (await bookers.get(kind, name))["status"]["conditions"]
-    return {each["type"]: (each["status"], each["reason"]) for each in found}
+    return {condition["type"]: (condition["status"], condition["reason"]) for condition in found}
 
 
 @pytest.mark.usefixtures("process")
@@ -61,7 +61,7 @@ async def test_a_free_booking_and_its_calendar_are_current(place: Namespace, boo
     assert found.get("Stalled", ("False", ""))[0] == "False"
     for kind, name in (("bookings", "a"), ("calendars", "staging")):
         raw = await bookers.get(kind, name)
-        generations = {each["observedGeneration"] for each in raw["status"]["conditions"]}
+        generations = {condition["observedGeneration"] for condition in raw["status"]["conditions"]}
         assert generations == {raw["status"]["observedGeneration"]} == {1}
 
 
@@ -140,4 +140,4 @@ async def test_an_unprocessed_object_is_in_progress(bookers: Team) -> None:
         status, _ = await kstatus(bookers, kind, name)
         assert status == "InProgress", kind
         conditions = (await bookers.get(kind, name)).get("status", {}).get("conditions", [])
-        assert not [each for each in conditions if each["status"] == "True"]
+        assert not [condition for condition in conditions if condition["status"] == "True"]

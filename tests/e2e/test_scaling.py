@@ -6,7 +6,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -86,52 +88,80 @@ def test_helm_turns_autoscaling_on_and_off_without_failed_calls(
     assert [(call.code.name, call.details) for call in running.failed()] == []
 
 
+@dataclass(frozen=True, slots=True)
+class Kustomization:
+    """A kustomization of the base for a namespace, with or without an autoscaler.
+
+    Attributes:
+        namespace: The namespace.
+        folder: The folder of the kustomization.
+    """
+
+    namespace: Namespace
+    folder: Path
+
+    def apply(self, **fields: object) -> None:
+        """Apply the kustomization with more fields, or other ones."""
+        (self.folder / "kustomization.yaml").write_text(yaml.safe_dump(self.fields() | fields))
+        self.namespace.kubectl("apply", f"--kustomize={self.folder}")
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that every variant has."""
+        name, _, tag = IMAGE.rpartition(":")
+        return {
+            "resources": [os.path.relpath(ROOT / "kustomize/base", self.folder)],
+            "components": [os.path.relpath(ROOT / "kustomize/components/plaintext", self.folder)],
+            "namespace": self.namespace.name,
+            "images": [{"name": RELEASE, "newName": name, "newTag": tag}],
+        }
+
+    def apply_fixed(self) -> None:
+        """Apply it with a fixed number of pods."""
+        self.apply(replicas=[{"name": RELEASE, "count": 3}])
+
+    def apply_scaled(self) -> None:
+        """Apply it with an autoscaler, and without a number of pods."""
+        scaler = {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": RELEASE},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": RELEASE},
+                "minReplicas": 4,
+                "maxReplicas": 5,
+            },
+        }
+        (self.folder / "scaler.yaml").write_text(yaml.safe_dump(scaler))
+        removal = json.dumps([{"op": "remove", "path": "/spec/replicas"}])
+        self.apply(
+            resources=[*self.fields()["resources"], "scaler.yaml"],
+            patches=[{"target": {"kind": "Deployment"}, "patch": removal}],
+        )
+
+    def forget_replicas(self) -> None:
+        """Remove the number of pods from the last applied state, so that no apply removes it."""
+        applied = self.namespace.kubectl("apply", "view-last-applied", DEPLOYMENT)
+        without = "".join(
+            line for line in applied.splitlines(keepends=True) if not line.startswith("  replicas:")
+        )
+        command = self.namespace.command("apply", "set-last-applied", "--filename=-")
+        run(*command, text=without)
+
+
 def test_kubectl_turns_autoscaling_on_and_off_without_failed_calls(
     namespace: Namespace, tmp_path: Path
 ) -> None:
-    name, _, tag = IMAGE.rpartition(":")
-    own = {
-        "resources": [os.path.relpath(ROOT / "kustomize/base", tmp_path)],
-        "components": [os.path.relpath(ROOT / "kustomize/components/plaintext", tmp_path)],
-        "namespace": namespace.name,
-        "images": [{"name": RELEASE, "newName": name, "newTag": tag}],
-    }
-    scaler = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": RELEASE},
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": RELEASE},
-            "minReplicas": 4,
-            "maxReplicas": 5,
-        },
-    }
-    removal = json.dumps([{"op": "remove", "path": "/spec/replicas"}])
-    (tmp_path / "scaler.yaml").write_text(yaml.safe_dump(scaler))
-    fixed = own | {"replicas": [{"name": RELEASE, "count": 3}]}
-    scaled = own | {
-        "resources": [*own["resources"], "scaler.yaml"],
-        "patches": [{"target": {"kind": "Deployment"}, "patch": removal}],
-    }
-
-    def apply(kustomization: dict[str, object]) -> None:
-        (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        namespace.kubectl("apply", f"--kustomize={tmp_path}")
-
-    apply(fixed)
+    kustomization = Kustomization(namespace, tmp_path)
+    kustomization.apply_fixed()
     namespace.kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s")
     address = namespace.node_address(RELEASE)
     assert check(address) == 5
     with wanted_replicas(namespace) as wanted, load(address) as running:
-        applied = namespace.kubectl("apply", "view-last-applied", DEPLOYMENT)
-        without = "".join(
-            line for line in applied.splitlines(keepends=True) if not line.startswith("  replicas:")
-        )
-        run(*namespace.command("apply", "set-last-applied", "--filename=-"), text=without)
-        apply(scaled)
+        kustomization.forget_replicas()
+        kustomization.apply_scaled()
         until_has(namespace, 4)
         namespace.kubectl("delete", "hpa", RELEASE)
-        apply(fixed)
+        kustomization.apply_fixed()
         until_has(namespace, 3)
         running.until_more(200)
     assert [*dict.fromkeys(wanted)] == [3, 4]

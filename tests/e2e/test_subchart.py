@@ -36,8 +36,8 @@ def test_each_subchart_serves_with_its_own_evictable_pods(both: Namespace) -> No
         slices = both.get("endpointslices", f"--selector=kubernetes.io/service-name=both-{alias}")
         served = {
             endpoint["targetRef"]["name"]
-            for each in slices["items"]
-            for endpoint in each["endpoints"]
+            for item in slices["items"]
+            for endpoint in item["endpoints"]
         }
         assert served == pods
         assert len(pods) == 2
@@ -49,7 +49,7 @@ def test_each_subchart_serves_with_its_own_evictable_pods(both: Namespace) -> No
 
 def names(namespace: Namespace, kind: str, selector: str) -> set[str]:
     found = namespace.get(kind, f"--selector={selector}")["items"]
-    return {each["metadata"]["name"] for each in found}
+    return {manifest["metadata"]["name"] for manifest in found}
 
 
 def evict(namespace: Namespace, pod: str) -> None:

@@ -36,10 +36,10 @@ def test_clients_verify_a_certificate_from_a_secret(namespace: Namespace, tmp_pa
 @pytest.mark.usefixtures("definitions")
 def test_clients_verify_a_certificate_of_cert_manager(namespace: Namespace, tmp_path: Path) -> None:
     """The cluster has the API of cert-manager only, so the test does cert-manager's work."""
-    asked = render(values("cert-manager"))["Certificate", RELEASE]["spec"]
-    assert all(asked["dnsNames"])
-    authority, name = Authority("Authority"), asked["dnsNames"][-1]
-    namespace.create_tls_secret(asked["secretName"], authority.issue(tmp_path / "server", name))
+    spec = render(values("cert-manager"))["Certificate", RELEASE]["spec"]
+    assert all(spec["dnsNames"])
+    authority, name = Authority("Authority"), spec["dnsNames"][-1]
+    namespace.create_tls_secret(spec["secretName"], authority.issue(tmp_path / "server", name))
     namespace.install(*ONE_POD, values("cert-manager"))
     assert namespace.kubectl("get", "certificates", "--output=name").split()
     assert groups(namespace, name, authority) == 1

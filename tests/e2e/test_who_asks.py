@@ -46,7 +46,7 @@ def paths(place: Namespace) -> list[str]:
     found = json.loads(
         run(tool("kubectl"), "get", WEBHOOKS, configuration_of(place.name), "--output=json")
     )
-    urls = [each["clientConfig"]["url"] for each in found["webhooks"]]
+    urls = [webhook["clientConfig"]["url"] for webhook in found["webhooks"]]
     return ["/" + url.split("/", 3)[3] for url in urls]
 
 
@@ -160,77 +160,78 @@ def tried(command: list[str]) -> str:
     return done.stderr if done.returncode else ""
 
 
-SERVICE = {"name": "webhook", "namespace": "default", "port": 443}
+WEBHOOK: dict[str, Any] = {
+    "name": "bookings.double-booked.io",
+    "clientConfig": {"service": {"name": "webhook", "namespace": "default", "port": 443}},
+    "admissionReviewVersions": ["v1"],
+    "sideEffects": "None",
+    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "nowhere"}},
+    "rules": [
+        {
+            "apiGroups": ["double-booked.io"],
+            "apiVersions": ["v1alpha1"],
+            "operations": ["CREATE"],
+            "resources": ["bookings"],
+        }
+    ],
+}
+SECRETS = WEBHOOK["rules"][0] | {"apiGroups": [""], "resources": ["secrets"]}
+FORBIDDEN_CHANGES: tuple[dict[str, Any], ...] = (
+    {"rules": [SECRETS]},
+    {"failurePolicy": "Ignore"},
+    {"timeoutSeconds": 30},
+    {"namespaceSelector": {"matchLabels": None}},
+    {"objectSelector": {"matchLabels": {"a": "b"}}},
+    {"matchConditions": [{"name": "never", "expression": "false"}]},
+    {"clientConfig": {"service": {"name": "elsewhere"}}},
+    {"clientConfig": {"service": {"namespace": "elsewhere"}}},
+    {"clientConfig": {"service": {"port": 444}}},
+    {"clientConfig": {"service": None, "url": "https://elsewhere.example"}},
+)
 
 
-@pytest.mark.usefixtures("policies")
-def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
-    place: Namespace,
-) -> None:
-    name = f"{place.name}-operator"
-    webhook: dict[str, Any] = {
-        "name": "bookings.double-booked.io",
-        "clientConfig": {"service": SERVICE},
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "nowhere"}},
-        "rules": [
-            {
-                "apiGroups": ["double-booked.io"],
-                "apiVersions": ["v1alpha1"],
-                "operations": ["CREATE"],
-                "resources": ["bookings"],
-            }
-        ],
-    }
+@pytest.fixture
+def limited_webhook(place: Namespace, policies: None) -> Iterator[str]:  # noqa: ARG001
+    """Create the webhook configuration that the policies limit; yield its name."""
     configuration = {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingWebhookConfiguration",
-        "metadata": {"name": name},
-        "webhooks": [webhook],
+        "metadata": {"name": f"{place.name}-operator"},
+        "webhooks": [WEBHOOK],
     }
     run(tool("kubectl"), "apply", "--filename=-", text=json.dumps(configuration))
+    try:
+        yield f"{place.name}-operator"
+    finally:
+        run(tool("kubectl"), "delete", WEBHOOKS, f"{place.name}-operator")
 
+
+def test_the_operator_may_change_only_the_path_and_authority_of_its_webhook(
+    place: Namespace, limited_webhook: str
+) -> None:
     def change(**changes: Any) -> str:
         """Change the webhook as the operator; return the error, or "" if it is allowed."""
-        patch = json.dumps({"webhooks": [{"name": webhook["name"]} | changes]})
+        patch = json.dumps({"webhooks": [{"name": WEBHOOK["name"]} | changes]})
         return patched("strategic", patch)
 
     def patched(kind: str, patch: str) -> str:
-        account = f"--as=system:serviceaccount:{place.name}:{name}"
+        account = f"--as=system:serviceaccount:{place.name}:{limited_webhook}"
         options = (f"--type={kind}", f"--patch={patch}", account)
-        return tried([tool("kubectl"), "patch", WEBHOOKS, name, *options])
+        return tried([tool("kubectl"), "patch", WEBHOOKS, limited_webhook, *options])
 
-    try:
-        # Each patch sets another value, because a patch without a change is allowed.
-        seconds = itertools.cycle(range(1, 30))
-        wait_until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in effect", 30)
-        secrets = webhook["rules"][0] | {"apiGroups": [""], "resources": ["secrets"]}
-        for refused in (
-            {"rules": [secrets]},
-            {"failurePolicy": "Ignore"},
-            {"timeoutSeconds": 30},
-            {"namespaceSelector": {"matchLabels": None}},
-            {"objectSelector": {"matchLabels": {"a": "b"}}},
-            {"matchConditions": [{"name": "never", "expression": "false"}]},
-            {"clientConfig": {"service": {"name": "elsewhere"}}},
-            {"clientConfig": {"service": {"namespace": "elsewhere"}}},
-            {"clientConfig": {"service": {"port": 444}}},
-            {"clientConfig": {"service": None, "url": "https://elsewhere.example"}},
-        ):
-            assert "the operator may" in change(**refused), refused
-        added = json.dumps(
-            [{"op": "add", "path": "/webhooks/-", "value": webhook | {"name": "a.b.c"}}]
-        )
-        assert "may not change which writes" in patched("json", added)
-        assert "may not change which writes" in patched(
-            "json", '[{"op":"remove","path":"/webhooks"}]'
-        )
-        assert "metadata" in patched("merge", '{"metadata":{"labels":{"a":"b"}}}')
-        assert change(clientConfig={"service": {"path": "/bookings/1"}, "caBundle": "Cg=="}) == ""
-        # Other users are not limited.
-        ignoring = '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'
-        command = ("patch", WEBHOOKS, name, "--type=json", f"--patch={ignoring}")
-        assert tried([tool("kubectl"), *command]) == ""
-    finally:
-        run(tool("kubectl"), "delete", WEBHOOKS, name)
+    # Each patch sets another value, because a patch without a change is allowed.
+    seconds = itertools.cycle(range(1, 30))
+    wait_until(lambda: change(timeoutSeconds=next(seconds)), "the policy is in effect", 30)
+    for forbidden in FORBIDDEN_CHANGES:
+        assert "the operator may" in change(**forbidden), forbidden
+    other = WEBHOOK | {"name": "a.b.c"}
+    added = json.dumps([{"op": "add", "path": "/webhooks/-", "value": other}])
+    assert "may not change which writes" in patched("json", added)
+    removed = '[{"op":"remove","path":"/webhooks"}]'
+    assert "may not change which writes" in patched("json", removed)
+    assert "metadata" in patched("merge", '{"metadata":{"labels":{"a":"b"}}}')
+    assert change(clientConfig={"service": {"path": "/bookings/1"}, "caBundle": "Cg=="}) == ""
+    # Other users are not limited.
+    ignoring = '[{"op":"replace","path":"/webhooks/0/failurePolicy","value":"Ignore"}]'
+    command = ("patch", WEBHOOKS, limited_webhook, "--type=json", f"--patch={ignoring}")
+    assert tried([tool("kubectl"), *command]) == ""

@@ -75,9 +75,9 @@ def serving(
     here = {"SERVICE_HOST": "127.0.0.1:0", "HEALTH_CHECK_HOST": "127.0.0.1:0"}
     with container(image, runc, folder, **here, **variables) as process:
         assert process.stderr
-        told = json.loads(process.stderr.readline())
-        assert told["event"] == "listening"
-        yield process, f"127.0.0.1:{told['grpc_port']}"
+        entry = json.loads(process.stderr.readline())
+        assert entry["event"] == "listening"
+        yield process, f"127.0.0.1:{entry['grpc_port']}"
 
 
 @pytest.mark.parametrize("tls", ["false", "true"])
@@ -96,8 +96,8 @@ def test_the_server_answers_and_exits_after_draining(
         else:
             probe = ("healthcheck", "--insecure", "--server", address)
             (tmp_path / "probe").mkdir()
-            with container(image, runc, tmp_path / "probe", *probe) as asked:
-                assert asked.communicate(timeout=SECONDS)[0] == f"{address} is SERVING\n"
+            with container(image, runc, tmp_path / "probe", *probe) as probe_process:
+                assert probe_process.communicate(timeout=SECONDS)[0] == f"{address} is SERVING\n"
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=SECONDS)
     assert process.returncode == 0
@@ -119,8 +119,8 @@ def test_the_version_names_the_commit(image: Image, runc: str, tmp_path: Path) -
 
 
 def test_a_port_in_use_is_one_line_of_error(image: Image, runc: str, tmp_path: Path) -> None:
-    with silent_port() as taken:
-        address = f"127.0.0.1:{taken}"
+    with silent_port() as port:
+        address = f"127.0.0.1:{port}"
         with container(image, runc, tmp_path, SERVICE_HOST=address) as process:
             _, error = process.communicate(timeout=SECONDS)
     assert (process.returncode, error.count("\n")) == (1, 1)

@@ -70,9 +70,11 @@ def test_the_image_is_small(image: Image) -> None:
 
 def test_the_image_has_every_licence(image: Image) -> None:
     for folder in (image.root / SITE).glob("*.dist-info"):
-        told = Distribution.at(folder).metadata
+        metadata = Distribution.at(folder).metadata
         names = " ".join(str(path.relative_to(folder)).lower() for path in folder.rglob("*"))
-        assert "licen" in names or told.get("License-Expression") or told.get("License"), folder
+        assert "licen" in names or metadata.get("License-Expression") or metadata.get("License"), (
+            folder
+        )
     debian = {path.name for path in (image.root / "usr/share/doc").iterdir()}
     assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "python3.13-minimal"} <= debian
     # Debian's copyright files refer to these texts.

@@ -25,16 +25,16 @@ def sbom(archive: Path, target: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
     target = tmp_path_factory.mktemp("sbom") / "sbom.spdx.json"
-    made = sbom(ARCHIVE, target)
-    assert made.returncode == 0, made.stderr
+    result = sbom(ARCHIVE, target)
+    assert result.returncode == 0, result.stderr
     written: Document = json.loads(target.read_text())
-    for each in written["packages"]:
-        assert f"{each['name']} " in made.stdout
+    for package in written["packages"]:
+        assert f"{package['name']} " in result.stdout
     return written
 
 
 def test_the_sbom_lists_every_requirement_with_its_version(document: Document) -> None:
-    purls = {each["externalRefs"][0]["referenceLocator"] for each in document["packages"]}
+    purls = {package["externalRefs"][0]["referenceLocator"] for package in document["packages"]}
     pinned = re.findall(
         r"^([\w.-]+)==(\S+) (?:; .*)?\\$", (ROOT / "requirements.txt").read_text(), re.MULTILINE
     )
@@ -45,19 +45,19 @@ def test_the_sbom_lists_every_requirement_with_its_version(document: Document) -
 
 def test_the_sbom_lists_the_packages_of_debian(document: Document) -> None:
     debian = {
-        each["name"]: each["externalRefs"][0]["referenceLocator"]
-        for each in document["packages"]
-        if each.get("supplier") == "Organization: Debian"
+        package["name"]: package["externalRefs"][0]["referenceLocator"]
+        for package in document["packages"]
+        if package.get("supplier") == "Organization: Debian"
     }
     assert {"libc6", "libssl3t64", "libpython3.13-stdlib", "zlib1g", "base-files"} <= set(debian)
     assert all(re.fullmatch(r"pkg:deb/debian/.+@.+\?arch=\w+", purl) for purl in debian.values())
 
 
 def test_every_package_has_a_licence_and_its_text(document: Document) -> None:
-    texts = {each["licenseId"]: each for each in document["hasExtractedLicensingInfos"]}
-    for each in document["packages"]:
-        assert each["licenseDeclared"] not in ("NONE", "NOASSERTION"), each["name"]
-        for reference in re.findall(r"LicenseRef-[\w.-]+", each["licenseDeclared"]):
+    texts = {info["licenseId"]: info for info in document["hasExtractedLicensingInfos"]}
+    for package in document["packages"]:
+        assert package["licenseDeclared"] not in ("NONE", "NOASSERTION"), package["name"]
+        for reference in re.findall(r"LicenseRef-[\w.-]+", package["licenseDeclared"]):
             assert texts[reference]["extractedText"].strip(), reference
 
 
@@ -78,7 +78,7 @@ def test_a_file_of_no_package_is_rejected(tmp_path: Path) -> None:
             member = tarfile.TarInfo(name)
             member.size = len(data)
             image.addfile(member, BytesIO(data))
-    made = sbom(archive, tmp_path / "sbom.json")
-    assert made.returncode == 1
-    assert "no package holds usr/lib/stranger.so" in made.stderr
-    assert "Traceback" not in made.stderr
+    result = sbom(archive, tmp_path / "sbom.json")
+    assert result.returncode == 1
+    assert "no package holds usr/lib/stranger.so" in result.stderr
+    assert "Traceback" not in result.stderr
