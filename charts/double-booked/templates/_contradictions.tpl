@@ -1,4 +1,4 @@
-{{/* Refuses values of Kubernetes' objects that the API server, the kubelet or GKE would refuse later. */}}
+{{/* Reject values that the API server, the kubelet or GKE would reject later. */}}
 {{- define "double-booked.validatePod" -}}
 {{- include "double-booked.validateResources" (dict "name" "resources" "resources" .Values.resources) -}}
 {{- include "double-booked.validateMemory" . -}}
@@ -12,7 +12,7 @@
 {{- include "double-booked.validateEnv" (dict "name" "extraEnv" "extra" .Values.extraEnv "owned" (include "double-booked.ownedEnv" . | fromYaml)) -}}
 {{- end -}}
 
-{{/* Kubernetes neither shares nor overcommits a device, such as a GPU. */}}
+{{/* Kubernetes does not share or overcommit devices, such as GPUs. */}}
 {{- define "double-booked.validateResources" -}}
 {{- $limits := .resources.limits | default dict -}}
 {{- range $kind, $request := .resources.requests | default dict -}}
@@ -28,7 +28,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The budget of the server's large requests, and what it needs beside it. */}}
+{{/* The memory limit must cover the budget for large requests and the rest of the server. */}}
 {{- define "double-booked.validateMemory" -}}
 {{- $budget := .Values.settings.maxBytesInFlight -}}
 {{- $limit := (.Values.resources.limits | default dict).memory -}}
@@ -80,7 +80,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The server starts within ten seconds, also on a slow node. */}}
+{{/* The server starts within ten seconds, even on a slow node. */}}
 {{- define "double-booked.validateStart" -}}
 {{- $probe := .Values.startupProbe -}}
 {{- $seconds := add (int ($probe.initialDelaySeconds | default 0)) (mul (int $probe.periodSeconds) (int $probe.failureThreshold)) -}}
@@ -114,7 +114,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Environment variables that other objects depend on, and the value to set instead. */}}
+{{/* Environment variables that other objects depend on, and the chart value to set instead. */}}
 {{- define "double-booked.ownedEnv" -}}
 SERVICE_HOST: nothing, as Services and probes call port 7070
 HEALTH_CHECK_HOST: nothing, as probes and scrapers call port 8080
@@ -154,7 +154,7 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- end -}}
 {{- end -}}
 
-{{/* Arguments of `serve` win over its environment, so those that other objects depend on are refused. */}}
+{{/* Arguments of `serve` take precedence over its environment, so those that other objects depend on are rejected. */}}
 {{- define "double-booked.validateArguments" -}}
 {{- if not .Values.command -}}
 {{- $owned := include "double-booked.ownedEnv" . | fromYaml -}}
@@ -193,7 +193,7 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- range .Values.extraVolumeMounts -}}
 {{- $paths = append $paths (clean .mountPath) -}}
 {{- if not (has .name $volumes) -}}
-{{- fail (printf "extraVolumeMounts mounts %s, which is no volume of the pod: add it to extraVolumes." .name) -}}
+{{- fail (printf "extraVolumeMounts mounts %s, which is not a volume of the pod: add it to extraVolumes." .name) -}}
 {{- end -}}
 {{- end -}}
 {{- with include "double-booked.repeated" $paths -}}
@@ -207,17 +207,17 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- end -}}
 {{- end -}}
 
-{{/* cert-manager refuses less than an hour, and a renewal before the certificate is issued. */}}
+{{/* cert-manager rejects a duration below an hour, and a renewal before the certificate is issued. */}}
 {{- define "double-booked.validateCertificate" -}}
 {{- $certificate := .Values.tls.certManager -}}
 {{- if and .Values.tls.enabled (eq .Values.tls.source "certManager") -}}
 {{- $duration := include "double-booked.seconds" $certificate.duration | float64 -}}
 {{- $before := include "double-booked.seconds" $certificate.renewBefore | float64 -}}
 {{- if lt $duration 3600.0 -}}
-{{- fail (printf "tls.certManager.duration is %s, but cert-manager issues none for less than 1h: raise it." $certificate.duration) -}}
+{{- fail (printf "tls.certManager.duration is %s, but cert-manager issues no certificate for less than 1h: raise it." $certificate.duration) -}}
 {{- end -}}
 {{- if lt $before 300.0 -}}
-{{- fail (printf "tls.certManager.renewBefore is %s, but cert-manager needs 5m to renew one: raise it." $certificate.renewBefore) -}}
+{{- fail (printf "tls.certManager.renewBefore is %s, but cert-manager needs 5m to renew a certificate: raise it." $certificate.renewBefore) -}}
 {{- end -}}
 {{- if ge $before $duration -}}
 {{- fail (printf "tls.certManager.renewBefore is %s, but the certificate lasts only %s (tls.certManager.duration): renew it later, or let it last longer." $certificate.renewBefore $certificate.duration) -}}
@@ -281,7 +281,7 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- fail (printf "%sinitContainers and %sextraContainers have a second container named %s in the pod: choose another name." $.path $.path .) -}}
 {{- end -}}
 {{- if and (eq .values.dnsPolicy "None") (not .values.dnsConfig.nameservers) -}}
-{{- fail (printf "%sdnsPolicy is None, but %sdnsConfig.nameservers is empty, so no name would be found: list a name server." .path .path) -}}
+{{- fail (printf "%sdnsPolicy is None, but %sdnsConfig.nameservers is empty, so no name could be resolved: list a name server." .path .path) -}}
 {{- end -}}
 {{- end -}}
 
@@ -302,7 +302,7 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- end -}}
 {{- end -}}
 
-{{/* What the API server refuses in a Service. */}}
+{{/* Reject combinations that the API server rejects in a Service. */}}
 {{- define "double-booked.validateFamilies" -}}
 {{- $service := .Values.service -}}
 {{- if and (has $service.trafficDistribution (list "PreferSameZone" "PreferSameNode")) (semverCompare "<1.34-0" .Capabilities.KubeVersion.Version) -}}

@@ -1,8 +1,7 @@
 {{/*
-Set each value that is null, or missing, to its default. Helm removes what a user sets to null, and
-`helm upgrade --reuse-values` lacks the values that are new, so every template starts with this,
-and the first one that is rendered does the work for all.
-A null of replicaCount has a meaning of its own.
+Set each value that is null or missing to its default. Helm removes values that a user sets to null, and
+`helm upgrade --reuse-values` lacks values that are new. Therefore every template starts with this; the first one that
+is rendered does the work for all. A null replicaCount has a meaning of its own.
 */}}
 {{- define "double-booked.setDefaults" -}}
 {{- if not .Values.areComplete -}}
@@ -27,7 +26,7 @@ A null of replicaCount has a meaning of its own.
 {{- $_ := set $root.values $key $default -}}
 {{- end -}}
 {{- if and (kindIs "float64" $value) (eq (toString $value) (toString (floor $value))) -}}
-{{- /* Helm reads a number of a file as a float, which it would write as 1e+06. */ -}}
+{{- /* Helm reads numbers in files as floats, which it would write as 1e+06. */ -}}
 {{- $_ := set $root.values $key (int64 $value) -}}
 {{- else if include "double-booked.isOfUser" (list $path $default) -}}
 {{- include "double-booked.removeNulls" $value -}}
@@ -37,7 +36,7 @@ A null of replicaCount has a meaning of its own.
 {{- end -}}
 {{- end -}}
 
-{{/* Whether a map has no keys of the chart's: a null removes one, such as a limit or a label. */}}
+{{/* Whether the user defines the keys of a map: a null removes a key, such as a limit or a label. */}}
 {{- define "double-booked.isOfUser" -}}
 {{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "metrics.dashboard.labels" "helmTest.podLabels" "helmTest.podAnnotations" -}}
 {{- if or (has (first .) $maps) (and (kindIs "map" (last .)) (empty (last .))) }}true{{ end -}}

@@ -1,9 +1,9 @@
-{{/* Where the chart is among those of its parents, by their aliases; nothing as the root chart. */}}
+{{/* The path of aliases from the root chart to this chart; empty for the root chart. */}}
 {{- define "double-booked.alias" -}}
 {{- .Template.BasePath | trimSuffix "/templates" | trimSuffix "/templates/tests" | splitList "/charts/" | rest | join "." -}}
 {{- end -}}
 
-{{/* A text of at most so many characters. What is cut differs where the whole differs. */}}
+{{/* A text cut to a number of characters, with a hash if it was cut, so that different texts stay different. */}}
 {{- define "double-booked.shortened" -}}
 {{- $text := index . 0 -}}
 {{- $most := index . 1 -}}
@@ -14,8 +14,8 @@
 {{- end -}}
 
 {{/*
-The release, as the root chart: it is cut at 50 characters, as it always was. As a subchart, the release and the
-alias, so that two never share a name; short enough for "-operator-metrics" after it.
+As the root chart: the release, cut at 50 characters as in all former versions. As a subchart: the release and the
+alias, so that two subcharts never share a name, and short enough for the suffix "-operator-metrics".
 */}}
 {{- define "double-booked.fullname" -}}
 {{- $part := .Values.nameOverride | default (include "double-booked.alias" .) -}}
@@ -38,7 +38,7 @@ alias, so that two never share a name; short enough for "-operator-metrics" afte
 app.kubernetes.io/name: {{ include "double-booked.shortened" (list $alias 63) | quote }}
 {{- end -}}
 
-{{/* What tells the pods of one installation from those of others. No value changes it, as selectors are immutable. */}}
+{{/* Labels that identify the pods of one installation. No value changes them, because selectors are immutable. */}}
 {{- define "double-booked.instanceLabels" -}}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if include "double-booked.alias" . }}
@@ -46,7 +46,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 {{- end -}}
 
-{{/* What selects pods: never changes, in any version. */}}
+{{/* The selector of pods, which must never change in any version. */}}
 {{- define "double-booked.selector" -}}
 app: double-booked
 {{ include "double-booked.instanceLabels" . }}
@@ -87,7 +87,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* With global.imageRegistry in place of a registry: a first part with a dot or a port, or localhost, is one. */}}
+{{/* The repository with global.imageRegistry. A first part with a dot or a port, or localhost, is a registry. */}}
 {{- define "double-booked.repository" -}}
 {{- $registry := (.Values.global | default dict).imageRegistry -}}
 {{- if $registry -}}
@@ -97,7 +97,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* Those of all charts, then the chart's own: names, or objects with a name. */}}
+{{/* Pull secrets: the global ones, then the chart's own; each is a name or an object with a name. */}}
 {{- define "double-booked.imagePullSecrets" -}}
 {{- $secrets := list -}}
 {{- range concat ((.Values.global | default dict).imagePullSecrets | default list) .Values.imagePullSecrets -}}
@@ -122,7 +122,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* A load balancer of layer 7 spreads calls itself, so that new connections would only cost. */}}
+{{/* A layer 7 load balancer spreads calls itself, so new connections would have no benefit. */}}
 {{- define "double-booked.maxConnectionAge" -}}
 {{- if kindIs "invalid" .Values.settings.maxConnectionAge -}}
 {{ ternary 0 600 (eq (include "double-booked.isBehindLoadBalancer" .) "true") }}
@@ -131,7 +131,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret with the certificate, if it comes from one. */}}
+{{/* The name of the Secret with the certificate; empty if it does not come from a Secret. */}}
 {{- define "double-booked.tlsSecret" -}}
 {{- if .Values.tls.enabled -}}
 {{- if eq .Values.tls.source "existingSecret" -}}{{ .Values.tls.existingSecret }}{{- end -}}
@@ -144,14 +144,14 @@ labels:
 {{- end -}}
 
 {{/*
-Whether Helm knows a cluster. Without one (helm template), only APIs that every client knows are listed, and
+Whether Helm is connected to a cluster. Without one (helm template), only APIs built into the client are listed, and
 APIServices are not among them.
 */}}
 {{- define "double-booked.hasCluster" -}}
 {{- if .Capabilities.APIVersions.Has "apiregistration.k8s.io/v1" }}true{{ end -}}
 {{- end -}}
 
-{{/* Fails where a cluster that is known lacks an API. */}}
+{{/* Fail if the cluster lacks an API. */}}
 {{- define "double-booked.requireApi" -}}
 {{- if and (include "double-booked.hasCluster" .root) (not (.root.Capabilities.APIVersions.Has .api)) -}}
 {{- fail (printf "%s needs %s, which this cluster does not have: %s." .value .api .help) -}}

@@ -1,4 +1,4 @@
-{{/* Maps in one, as YAML: of a key in two of them, the value of the later. */}}
+{{/* Merge maps into one, as YAML; later maps take precedence. */}}
 {{- define "double-booked.union" -}}
 {{- $all := dict -}}
 {{- range . -}}
@@ -11,20 +11,20 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Metadata with more labels, which replace those of the same name. */}}
+{{/* Metadata with more labels; these replace labels of the same name. */}}
 {{- define "double-booked.withLabels" -}}
 {{- $metadata := first . | fromYaml -}}
 {{- $_ := set $metadata "labels" (include "double-booked.union" (list $metadata.labels (last .)) | fromYaml) -}}
 {{ toYaml $metadata }}
 {{- end -}}
 
-{{/* Annotations of pods; `port` is that of their metrics. */}}
+{{/* Annotations of pods; `port` is the port of their metrics. */}}
 {{- define "double-booked.podAnnotations" -}}
 {{- $scrape := dict "prometheus.io/scrape" "true" "prometheus.io/port" (toString .port) "prometheus.io/path" "/metrics" -}}
 {{- include "double-booked.union" (list (ternary $scrape dict .isScraped) .annotations) -}}
 {{- end -}}
 
-{{/* Environment variables of the chart, then the user's, which replace those of the same name. */}}
+{{/* Environment variables of the chart, then those of the user, which replace variables of the same name. */}}
 {{- define "double-booked.withExtraEnv" -}}
 {{- $extra := .extra -}}
 {{- $names := list -}}
@@ -37,11 +37,11 @@
 {{- $kept = append $kept . -}}
 {{- end -}}
 {{- end -}}
-{{- /* toYaml leaves out the newline at the end, and the last value may need it. */ -}}
+{{- /* toYaml omits the final newline, which the last value may need. */ -}}
 {{ toYaml (concat $kept (include "double-booked.extraEnv" $extra | printf "%s\n" | fromYamlArray)) }}
 {{- end -}}
 
-{{/* The first of the strings that is in the list twice, or nothing. */}}
+{{/* The first duplicate string in a list; empty if there is none. */}}
 {{- define "double-booked.repeated" -}}
 {{- $seen := list -}}
 {{- $found := "" -}}

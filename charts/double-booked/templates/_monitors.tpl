@@ -1,4 +1,4 @@
-{{/* How a monitor of the Prometheus operator scrapes. */}}
+{{/* The endpoint of a monitor of the Prometheus operator. */}}
 {{- define "double-booked.scrape" -}}
 interval: {{ .interval | quote }}
 {{- with .scrapeTimeout }}
@@ -14,7 +14,7 @@ metricRelabelings:
 {{- end }}
 {{- end -}}
 
-{{/* How Google Cloud Managed Service for Prometheus scrapes. */}}
+{{/* The endpoint of a PodMonitoring of Google Cloud Managed Service for Prometheus. */}}
 {{- define "double-booked.managedScrape" -}}
 interval: {{ .interval | quote }}
 {{- with .timeout }}

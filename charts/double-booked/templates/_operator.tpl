@@ -1,4 +1,4 @@
-{{/* Short enough for the names that it begins. As the root chart it is cut, as it always was. */}}
+{{/* The operator's name, short enough for suffixes. In the root chart it is cut as in all former versions. */}}
 {{- define "double-booked.operatorName" -}}
 {{- $name := include "double-booked.fullname" . -}}
 {{- if include "double-booked.alias" . -}}
@@ -8,15 +8,15 @@
 {{- end -}}
 
 {{/*
-The name of what belongs to no namespace. A subchart puts its namespace before it, with a dot, which no part of it
-contains: releases of one name in two namespaces then have objects of their own.
+The name of cluster-wide objects. A subchart adds its namespace and a dot, which names cannot contain, so that releases
+of the same name in two namespaces have separate objects.
 */}}
 {{- define "double-booked.operatorClusterName" -}}
 {{- if include "double-booked.alias" . }}{{ include "double-booked.namespace" . }}.{{ end -}}
 {{- include "double-booked.operatorName" . -}}
 {{- end -}}
 
-{{/* Other than the service's, so that its Services, budget and policy never select the operator. */}}
+{{/* A selector different from the service's, whose Services, budget and policy must never select the operator. */}}
 {{- define "double-booked.operatorSelector" -}}
 app: double-booked-operator
 {{ include "double-booked.instanceLabels" . }}
@@ -53,7 +53,7 @@ labels:
   namespace: {{ include "double-booked.namespace" . | quote }}
 {{- end -}}
 
-{{/* The operator's rights in the namespaces that it watches. */}}
+{{/* The operator's rights in the watched namespaces. */}}
 {{- define "double-booked.operatorRules" -}}
 - apiGroups: [double-booked.io]
   resources: [calendars, bookings]
@@ -78,12 +78,12 @@ labels:
   verbs: [create]
 {{- end -}}
 
-{{/* The Secret of the webhook: its path, and with source=operator its authority and certificate. */}}
+{{/* The name of the webhook's Secret, with its path and, with source=operator, its authority and certificate. */}}
 {{- define "double-booked.operatorSecret" -}}
 {{ include "double-booked.operatorName" . }}-webhook
 {{- end -}}
 
-{{/* The namespaces whose writes are reviewed. */}}
+{{/* The selector of the namespaces with reviews. */}}
 {{- define "double-booked.namespaceSelector" -}}
 {{- if .Values.operator.watchNamespaces -}}
 matchExpressions:
@@ -112,7 +112,7 @@ timeoutSeconds: {{ $operator.timeoutSeconds }}
 namespaceSelector:
   {{- include "double-booked.namespaceSelector" .root | nindent 2 }}
 objectSelector: {}
-# What changes no spec, or is being deleted, passes without being asked about, also while nobody answers.
+# Updates without a change of the spec, and updates of objects being deleted, need no review and always pass.
 matchConditions:
   - name: spec-changes
     expression: request.operation != 'UPDATE' || object.spec != oldObject.spec
@@ -144,7 +144,7 @@ rules:
       fieldPath: metadata.namespace
 - name: LEASE_NAME
   value: {{ $name | quote }}
-# A container that restarts in its pod is the same holder, and need not wait for its own Lease.
+# A container restarted in the same pod is the same holder, so it does not wait for its own Lease.
 - name: LEASE_HOLDER
   valueFrom:
     fieldRef:

@@ -1,4 +1,4 @@
-{{/* The kubelet speaks gRPC without TLS only. */}}
+{{/* The kubelet supports gRPC probes only without TLS. */}}
 {{- define "double-booked.readyCheck" -}}
 {{- if .Values.tls.enabled -}}
 httpGet:
@@ -36,7 +36,7 @@ grpc:
 {{- include "double-booked.tlsEnv" . }}
 {{- end -}}
 
-{{/* Variables of users, with what the API server adds: else Argo CD and server-side apply find a difference. */}}
+{{/* The user's variables with the API server's defaults; otherwise Argo CD and server-side apply find differences. */}}
 {{- define "double-booked.extraEnv" -}}
 {{- $variables := list -}}
 {{- range $variable := deepCopy . }}
@@ -67,7 +67,7 @@ grpc:
 {{- end }}
 {{- end -}}
 
-{{/* Fields of a pod that have the same names in values: of the service at the top, of the operator below `operator`. */}}
+{{/* Fields of a pod with the same names in the values: at the top for the service, below `operator` for the operator. */}}
 {{- define "double-booked.podFields" -}}
 {{- $fields := dict -}}
 {{- range $name := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" "dnsConfig" "hostAliases" "nodeSelector" "tolerations" "affinity" "initContainers" -}}
@@ -80,7 +80,7 @@ grpc:
 {{- end -}}
 {{- end -}}
 
-{{/* Seconds that a preStop hook sleeps: they count in the grace period, before the server hears of the stop. */}}
+{{/* Seconds that a preStop hook sleeps; they are part of the grace period, before the server gets SIGTERM. */}}
 {{- define "double-booked.preStopSleep" -}}
 {{- dig "preStop" "sleep" "seconds" 0 .lifecycle | int64 -}}
 {{- end -}}

@@ -1,8 +1,9 @@
 {{/*
-The number of pods to render; empty leaves it to what scales the Deployment.
-A number that an earlier manifest had and this one lacks falls back to 1 when it is applied. So where something else scales,
-the number of the running Deployment is repeated, within the bounds of autoscaling: by client-side apply in each
-upgrade, by server-side apply until the field belongs to a scaler. Without a cluster (helm template), lookup finds nothing.
+The number of pods to render; empty leaves it to another tool that scales the Deployment.
+If an earlier manifest has a number and this one does not, applying it resets the number to 1. So if another tool
+scales, the number of the running Deployment is repeated, within the bounds of autoscaling: at each upgrade with
+client-side apply, and until a scaler owns the field with server-side apply. Without a cluster (helm template), lookup
+finds nothing.
 */}}
 {{- define "double-booked.replicas" -}}
 {{- $autoscaling := .Values.autoscaling -}}
@@ -20,7 +21,7 @@ upgrade, by server-side apply until the field belongs to a scaler. Without a clu
 {{- end -}}
 {{- end -}}
 
-{{/* Whether server-side apply made a Deployment, and something that scales it has set its number of pods. */}}
+{{/* Whether a Deployment was created by server-side apply, and a scaler has set its number of pods. */}}
 {{- define "double-booked.isLeftToScaler" -}}
 {{- $isServerSide := false -}}
 {{- $isScaled := false -}}

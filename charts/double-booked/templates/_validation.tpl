@@ -1,4 +1,4 @@
-{{/* Refuses what a schema cannot: values that contradict each other. */}}
+{{/* Reject values that contradict each other, which a schema cannot check. */}}
 {{- define "double-booked.validate" -}}
 {{- include "double-booked.validateName" . -}}
 {{- if not (or .Values.service.enabled .Values.operator.enabled) -}}
@@ -38,8 +38,8 @@
 {{- end -}}
 
 {{/*
-Fails where another alias of this chart in the same parent has an object of the same name, or an operator for the same
-namespaces. Helm hands all charts the same .Release, in which each leaves what the next one compares.
+Fail if another alias of this chart in the same parent has an object of the same name, or an operator for the same
+namespaces. All charts share one .Release object, in which each chart stores its names for the next one.
 */}}
 {{- define "double-booked.validateSiblings" -}}
 {{- $alias := include "double-booked.alias" . -}}
@@ -65,7 +65,7 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- $_ := set .Release "double-booked" $siblings -}}
 {{- end -}}
 
-{{/* The names that objects have in their namespace. */}}
+{{/* The names of objects in their namespace. */}}
 {{- define "double-booked.names" -}}
 {{- $name := include "double-booked.fullname" . -}}
 {{- $operator := include "double-booked.operatorName" . -}}
@@ -152,7 +152,7 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- fail "operator.certificate.source is certManager, but operator.certificate.certManager.issuerRef.name is empty: name an Issuer or a ClusterIssuer." -}}
 {{- end -}}
 {{- if and $operator.watchNamespaces $operator.namespaceSelector -}}
-{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: what is not watched cannot be reviewed, so watchNamespaces sets the selector." -}}
+{{- fail "operator.watchNamespaces and operator.namespaceSelector exclude each other: only watched namespaces can be reviewed, so watchNamespaces sets the selector." -}}
 {{- end -}}
 {{- if and (not $operator.serviceAccount.create) (not $operator.serviceAccount.name) -}}
 {{- fail "operator.serviceAccount.create is false, but operator.serviceAccount.name is empty: name a ServiceAccount, as the rights of the operator are not for `default`." -}}
@@ -165,8 +165,8 @@ namespaces. Helm hands all charts the same .Release, in which each leaves what t
 {{- end -}}
 
 {{/*
-Fails where an upgrade without the definitions would delete them: those that carry the annotation `keep` stay, so that
-only crds.keep=false needs a look at the cluster, and the right to read definitions.
+Fail if an upgrade without the definitions would delete them. Definitions with the annotation `keep` stay, so only
+crds.keep=false needs a lookup in the cluster, and the right to read definitions.
 */}}
 {{- define "double-booked.validateDefinitions" -}}
 {{- if not (or .Values.crds.keep (and .Values.operator.enabled (include "double-booked.hasDefinitions" .))) -}}
@@ -182,8 +182,8 @@ only crds.keep=false needs a look at the cluster, and the right to read definiti
 {{- end -}}
 
 {{/*
-Fails where another operator reviews the same namespaces. Without a cluster (helm template), lookup finds nothing.
-What an older name of this release left is no other operator: Helm deletes it after this upgrade.
+Fail if another operator reviews the same namespaces. Without a cluster (helm template), lookup finds nothing.
+A configuration under a former name of this release is ignored: Helm deletes it after this upgrade.
 */}}
 {{- define "double-booked.validateAlone" -}}
 {{- $root := . -}}
@@ -200,7 +200,7 @@ What an older name of this release left is no other operator: Helm deletes it af
 {{- end -}}
 {{- $configuration := .metadata.name -}}
 {{- if and (not $isOwn) (ne $release "") (eq .metadata.name (include "double-booked.operatorClusterName" $root)) -}}
-{{- $taken = printf "operator.enabled: the ValidatingWebhookConfiguration %s belongs to release %s in namespace %s, and names are of the whole cluster: set fullnameOverride to a name that no other release has." .metadata.name $release $namespace -}}
+{{- $taken = printf "operator.enabled: the ValidatingWebhookConfiguration %s belongs to release %s in namespace %s, and names are unique in the cluster: set fullnameOverride to a name that no other release has." .metadata.name $release $namespace -}}
 {{- end -}}
 {{- range $webhook := ternary (list) (.webhooks | default list) $isOwn -}}
 {{- $overlaps := include "double-booked.selectorsOverlap" (list $own ($webhook.namespaceSelector | default dict)) -}}
@@ -227,7 +227,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* `all`, or the `names` that a selector lists, or neither where it goes by other labels. */}}
+{{/* `all`, or the `names` that a selector lists, or neither if it selects by other labels. */}}
 {{- define "double-booked.selectedNames" -}}
 {{- $labels := .matchLabels | default dict -}}
 {{- $expressions := .matchExpressions | default list -}}
