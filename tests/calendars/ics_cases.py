@@ -1,4 +1,4 @@
-"""How a case of a calendar is written, and what is read of it."""
+"""Short notations for calendars and times in tests, and functions that read them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,13 +18,13 @@ Times = list[tuple[datetime, datetime]]
 
 
 def calendar_of(*components: str) -> bytes:
-    """A file of one calendar."""
+    """Return a file with one calendar."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *components, "END:VCALENDAR"]
     return "\r\n".join("\r\n".join(lines).split("\n")).replace("\r\r", "\r").encode()
 
 
 def vevent(text: str) -> str:
-    """An event; its lines are separated by line ends or by " | "."""
+    """Return a VEVENT; its lines are separated by line ends or by " | "."""
     lines = re.split(r"\n| \| ", text.strip())
     uid = [] if "UID:" in text else ["UID:1"]
     return "\n".join(["BEGIN:VEVENT", *uid, *(line.strip() for line in lines), "END:VEVENT"])
@@ -35,9 +35,9 @@ def read(content: bytes, window: Window = ALL, **options: bool) -> ParsedCalenda
 
 
 def times(content: bytes, window: Window = ALL, **options: bool) -> Times:
-    """When the events start and end, in UTC, in order."""
+    """Return the starts and ends of the events in UTC, in order."""
     found = read(content, window, **options).occurrences
-    return sorted((each.start, each.end) for each in found)
+    return sorted((event.start, event.end) for event in found)
 
 
 def times_of(*events: str, window: Window = ALL, **options: bool) -> Times:
@@ -49,7 +49,7 @@ def starts_of(*events: str, window: Window = ALL) -> list[datetime]:
 
 
 def at(text: str) -> datetime:
-    """A time like "2026-03-29 02:30 +01:00"; without an offset it is in UTC."""
+    """Parse a time like "2026-03-29 02:30 +01:00"; without an offset it is in UTC."""
     clock, _, offset = text.partition(" +")
     sign = 1
     if not offset:
@@ -63,10 +63,10 @@ def at(text: str) -> datetime:
 
 
 def spans(text: str) -> Times:
-    """Times like "2026-03-29 01:00/02:00, 2026-03-30 01:00/2026-03-31 02:00", in UTC."""
+    """Parse times like "2026-03-29 01:00/02:00, 2026-03-30 01:00/2026-03-31 02:00", in UTC."""
     found = []
-    for each in filter(None, map(str.strip, text.split(","))):
-        begin, _, end = each.partition("/")
+    for span in filter(None, map(str.strip, text.split(","))):
+        begin, _, end = span.partition("/")
         start = at(begin)
         if not end:
             found.append((start, start))
@@ -78,7 +78,7 @@ def spans(text: str) -> Times:
 
 
 def days(text: str) -> Iterator[date]:
-    """Days like "1997-09 2-11 30, 1997-10 1"."""
+    """Yield days, from a text like "1997-09 2-11 30, 1997-10 1"."""
     for month in text.split(", "):
         name, *numbers = month.split()
         for number in numbers:
@@ -88,7 +88,7 @@ def days(text: str) -> Iterator[date]:
 
 
 def mornings(text: str, clock: Sequence[str] = ("09:00",)) -> list[datetime]:
-    """Those days in New York, at nine or at what the clock is given to show."""
+    """Return times on these days in New York, at nine or at the given times of day."""
     return [
         datetime.fromisoformat(f"{day} {time}").replace(tzinfo=NEW_YORK).astimezone(UTC)
         for day in days(text)

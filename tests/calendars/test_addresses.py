@@ -1,4 +1,4 @@
-"""Addresses are compared in one form."""
+"""Addresses are compared in a normal form."""
 
 import pytest
 

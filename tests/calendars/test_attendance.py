@@ -1,4 +1,4 @@
-"""Which events take time, and whose."""
+"""Events occupy the time of the people who take part."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BUSY = {
     "a status, whatever the organizer intends": (
         "X-MICROSOFT-CDO-BUSYSTATUS:BUSY | X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"
     ),
-    "its only attendee sends another, who is not listed": (
+    "its only attendee delegated to someone who is not listed": (
         "ATTENDEE;PARTSTAT=DELEGATED:mailto:a@b.c"
     ),
     "its only attendee is informed of what others do": (
@@ -93,19 +93,19 @@ def people(*lines: str, **options: bool) -> People:
 ANNA = "anna@example.org"
 BRUNO = "ATTENDEE:mailto:bruno@example.org"
 ABSENT = {
-    "who declined": "PARTSTAT=DECLINED",
-    "who declined, in small letters": "PARTSTAT=declined",
-    "who declined, in quotes": 'PARTSTAT="DECLINED"',
-    "who delegated it": "PARTSTAT=DELEGATED;DELEGATED-TO=bruno@example.org",
-    "who is only informed (3.2.16)": "ROLE=NON-PARTICIPANT",
-    "who is only informed, and accepted": "ROLE=NON-PARTICIPANT;PARTSTAT=ACCEPTED",
+    "an attendee who declined": "PARTSTAT=DECLINED",
+    "an attendee who declined, in lower case": "PARTSTAT=declined",
+    "an attendee who declined, in quotes": 'PARTSTAT="DECLINED"',
+    "an attendee who delegated": "PARTSTAT=DELEGATED;DELEGATED-TO=bruno@example.org",
+    "an attendee who is only informed (3.2.16)": "ROLE=NON-PARTICIPANT",
+    "an informed attendee who accepted": "ROLE=NON-PARTICIPANT;PARTSTAT=ACCEPTED",
 }
 PRESENT = {
-    "who accepted": "PARTSTAT=ACCEPTED",
-    "who has not answered": "PARTSTAT=NEEDS-ACTION",
-    "who has not answered, by default (3.2.12)": "CN=Anna",
-    "who answered with maybe": "PARTSTAT=TENTATIVE",
-    "who need not come": "ROLE=OPT-PARTICIPANT",
+    "an attendee who accepted": "PARTSTAT=ACCEPTED",
+    "an attendee who has not answered": "PARTSTAT=NEEDS-ACTION",
+    "an attendee without an answer (3.2.12)": "CN=Anna",
+    "a tentative attendee": "PARTSTAT=TENTATIVE",
+    "an optional attendee": "ROLE=OPT-PARTICIPANT",
     "a room": "CUTYPE=ROOM",
 }
 
@@ -132,7 +132,7 @@ def test_a_repeated_attendee_is_present_once() -> None:
 
 
 def test_an_organizer_outside_of_the_attendees_takes_part() -> None:
-    """Exchange and Outlook do not list them."""
+    """Exchange and Outlook do not list the organizer as an attendee."""
     assert people("ORGANIZER;CN=Anna:MAILTO:Anna@Example.org", BRUNO).present == (
         "bruno@example.org",
         ANNA,
@@ -168,7 +168,7 @@ def test_an_attendee_without_an_address_is_ignored(name: str, value: str) -> Non
 
 @pytest.mark.parametrize("value", ["invalid:nomail", "/aMTQ/principal/", "mailto:2_X@imip.me.com"])
 def test_the_email_parameter_takes_precedence_over_the_value(value: str) -> None:
-    """RFC 7986, section 6.2; Apple writes it beside values that are no addresses of people."""
+    """RFC 7986, section 6.2; Apple writes it beside values that are not addresses of people."""
     assert people(f"ATTENDEE;EMAIL=Anna@example.org:{value}") == People((ANNA,))
 
 

@@ -1,4 +1,4 @@
-"""The time that is not available, by hours of one day."""
+"""Availabilities are combined by priority, in hours of one day."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +34,7 @@ def hours(*found: Availability, count_tentative: bool = True) -> list[Hours]:
 
 
 CASES = {
-    "nothing said": ([], []),
+    "no availability": ([], []),
     "nothing available": ([available()], [(0, 24)]),
     "outside of what is available": ([available((9, 17))], [(0, 9), (17, 24)]),
     "several, in no order": ([available((14, 17), (9, 12))], [(0, 9), (12, 14), (17, 24)]),
@@ -44,11 +44,11 @@ CASES = {
     "beyond the window": ([available((-5, 2), (22, 30))], [(2, 22)]),
     "only within its own time": ([available((9, 12), (15, 20), span=(8, 17))], [(8, 9), (12, 15)]),
     "its own time is elsewhere": ([available(span=(30, 40))], []),
-    "a higher priority goes first": (
+    "a higher priority takes precedence": (
         [available((10, 12), span=(9, 15), priority=1), available((8, 16), priority=5)],
         [(0, 8), (9, 10), (12, 15), (16, 24)],
     ),
-    "an undefined priority goes last": (
+    "an undefined priority counts least": (
         [available((8, 16)), available((20, 22), span=(18, 24), priority=9)],
         [(0, 8), (16, 20), (22, 24)],
     ),
@@ -74,7 +74,7 @@ def test_unlisted_time_is_unavailable(found: list[Availability], expected: list[
 
 
 def test_tentative_time_is_available_if_it_is_not_counted() -> None:
-    """It goes before a lower priority nevertheless."""
+    """It still takes precedence over a lower priority."""
     tentative = available(span=(8, 12), priority=1, busy_type="BUSY-TENTATIVE")
     found = [tentative, available((13, 24))]
     assert hours(*found) == [(0, 13)]

@@ -1,4 +1,4 @@
-"""CSV with a header is read; what is wrong is told by its line."""
+"""CSV with a header is read; faults are reported with their line."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ def read(text: str) -> Sequence[tuple[int, Event]]:
 
 def faults(content: bytes) -> tuple[str, ...]:
     try:
-        return tuple(each.fault for each in parse(content, READING).skipped)
+        return tuple(row.fault for row in parse(content, READING).skipped)
     except InvalidCalendarError as refused:
         return refused.faults
 
@@ -126,7 +126,7 @@ def test_an_unusable_row_is_skipped_alone(bad: str) -> None:
 
 
 def test_text_that_is_not_utf_8_is_read_as_windows_1252() -> None:
-    """As Outlook exports it; text that is UTF-8 stays as it is."""
+    """Outlook exports in Windows-1252; UTF-8 stays as it is."""
     row = "2026-03-02,2026-03-02,Café € {}\n"
     foreign = row.format("Zoë").encode("cp1252") + row.format("Žižek").encode()
     table = parse(b"start,end,title\n" + foreign, READING)
@@ -172,14 +172,14 @@ def test_an_export_of_outlook_is_one_calendar() -> None:
     ]
     assert table.is_calendar
     assert [list(event.resources) for _, event in table.events] == [[], [], []]
-    said = "dates like 12/2/2026 are read month first; --day-first reads them day first"
-    assert table.assumptions == [said]
+    assumption = "dates like 12/2/2026 are read month first; --day-first reads them day first"
+    assert table.assumptions == [assumption]
 
 
 def test_counting_options_exclude_rows() -> None:
     counting = CountingRules(count_tentative=False, count_all_day=False)
     assert [
-        each[:4] for each in spans(parse(OUTLOOK.encode(), replace(READING, counting=counting)))
+        span[:4] for span in spans(parse(OUTLOOK.encode(), replace(READING, counting=counting)))
     ] == ["Talk"]
 
 
@@ -238,7 +238,7 @@ def test_a_date_without_a_time_is_skipped_beside_a_time_column() -> None:
     )
     table = parse(text.encode(), READING)
     assert [line for line, _ in table.events] == [2]
-    assert [each.fault for each in table.skipped] == [
+    assert [row.fault for row in table.skipped] == [
         f"line {line}: start: the cell is empty" for line in (3, 4, 5)
     ]
 
@@ -284,7 +284,7 @@ def test_a_table_can_have_only_organizers() -> None:
 
 def test_a_skipped_row_is_named_by_its_date() -> None:
     table = parse(b"Date,Start,End,Employee\n2026-12-05,9:00,25:00,Carl\n", READING)
-    assert [each.date for each in table.skipped] == ["2026-12-05"]
+    assert [row.date for row in table.skipped] == ["2026-12-05"]
 
 
 def test_a_declined_row_occupies_no_time() -> None:

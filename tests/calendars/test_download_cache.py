@@ -1,4 +1,4 @@
-"""What was downloaded is kept where only its user can read it."""
+"""Downloads are cached where only their user can read them."""
 
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def test_an_unwritable_folder_keeps_nothing(tmp_path: Path) -> None:
 
 
 def test_the_folder_is_in_the_users_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """XDG Base Directory Specification: a relative path is passed over."""
+    """A relative path is ignored (XDG Base Directory Specification)."""
     monkeypatch.setenv("HOME", "/home/anna")
     for value, expected in (
         ("/var/cache/anna", "/var/cache/anna/double-booked"),

@@ -1,4 +1,4 @@
-"""Calendars are downloaded from real servers on this machine, within bounds."""
+"""Calendars are downloaded from real servers on this machine, within limits."""
 
 import gzip
 from collections.abc import Iterator
@@ -22,18 +22,18 @@ def _without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with serving() as each:
-        yield each
+    with serving() as site:
+        yield site
 
 
 @pytest.fixture
 def secure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
-    """A site with a certificate that is trusted."""
+    """Yield a site with a trusted certificate."""
     authority = Authority("trusted")
     (tmp_path / "ca.pem").write_bytes(authority.pem())
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    with serving(authority.issue(tmp_path / "server", "localhost")) as each:
-        yield each
+    with serving(authority.issue(tmp_path / "server", "localhost")) as site:
+        yield site
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_an_untrusted_certificate_is_rejected(
     secure: Site, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    said = fault(secure.address(), cache)
-    assert said.startswith("the server's certificate is not trusted: ")
+    message = fault(secure.address(), cache)
+    assert message.startswith("the server's certificate is not trusted: ")
     assert not secure.requests
 
 
@@ -74,13 +74,13 @@ def test_a_certificate_of_another_host_is_rejected(
     (tmp_path / "ca.pem").write_bytes(authority.pem())
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with serving(authority.issue(tmp_path / "server", "elsewhere")) as other:
-        said = fault(other.address(), cache)
-    assert said.startswith("the server's certificate is not trusted: Hostname mismatch")
+        message = fault(other.address(), cache)
+    assert message.startswith("the server's certificate is not trusted: Hostname mismatch")
 
 
 def test_https_needs_a_server_with_tls(site: Site, cache: Cache) -> None:
-    said = fault(site.address().replace("http:", "https:"), cache)
-    assert said == "the server does not speak TLS as https needs it"
+    message = fault(site.address().replace("http:", "https:"), cache)
+    assert message == "the server does not speak TLS as https needs it"
 
 
 def test_the_name_and_password_of_an_address_are_sent(site: Site, cache: Cache) -> None:
@@ -104,7 +104,7 @@ def test_the_allowance_counts_unpacked_bytes(site: Site, cache: Cache, *, packed
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (
             Answer(status=401),
@@ -148,10 +148,10 @@ def test_the_allowance_counts_unpacked_bytes(site: Site, cache: Cache, *, packed
     ],
 )
 def test_an_answer_without_a_calendar_is_reported(
-    site: Site, cache: Cache, answer: Answer, said: str
+    site: Site, cache: Cache, answer: Answer, message: str
 ) -> None:
     site.answers["/anna.ics"] = answer
-    assert fault(site.address("/anna.ics?token=secret"), cache) == said
+    assert fault(site.address("/anna.ics?token=secret"), cache) == message
 
 
 def test_redirects_keep_the_password_on_its_host(site: Site, cache: Cache) -> None:
@@ -177,8 +177,8 @@ def test_a_redirect_to_https_is_followed_but_not_back(
     site.answers["/up"] = Answer(b"", 301, {"Location": secure.address()})
     secure.answers["/down"] = Answer(b"", 301, {"Location": site.address()})
     assert download(site.address("/up"), Allowance(), cache) == ICS
-    said = fault(secure.address("/down"), cache)
-    assert said == "the server redirects from https to http, which anyone can read"
+    message = fault(secure.address("/down"), cache)
+    assert message == "the server redirects from https to http, which anyone can read"
 
 
 @pytest.mark.parametrize(
@@ -214,10 +214,10 @@ def test_a_download_times_out(site: Site, cache: Cache) -> None:
 
 def test_an_unreachable_server_is_reported(cache: Cache) -> None:
     with refusing_port() as port:
-        said = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
-    assert said == "the server cannot be reached: Connection refused"
+        message = fault(f"http://127.0.0.1:{port}/anna.ics", cache)
+    assert message == "the server cannot be reached: Connection refused"
 
 
 def test_an_unknown_host_is_reported(cache: Cache) -> None:
-    said = fault("https://nobody.invalid/anna.ics", cache)
-    assert said == "the name of the host is not known; check the address and the network"
+    message = fault("https://nobody.invalid/anna.ics", cache)
+    assert message == "the name of the host is not known; check the address and the network"

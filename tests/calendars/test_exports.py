@@ -1,4 +1,4 @@
-"""Files as calendar programs write them, shortened to what is special about each."""
+"""Files of calendar programs are read; each is shortened to what is special about it."""
 
 from calendars.ics_cases import calendar_of, read, spans, times, vevent
 from recurrence.test_zones import OUTLOOK

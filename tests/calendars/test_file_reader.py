@@ -32,7 +32,7 @@ def read_content(folder: Path, content: bytes, options: ReadOptions = READING) -
 
 
 def resources(source: ParsedFile) -> list[list[str]]:
-    return [list(each.event.resources) for each in source.events]
+    return [list(parsed.event.resources) for parsed in source.events]
 
 
 def test_a_parsed_file_has_the_name_of_its_file(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_an_event_of_a_calendar_occupies_the_chosen_resources(
 def test_a_declined_event_is_absent_from_its_owners_calendar(
     tmp_path: Path, by: str | None, expected: list[list[str]], name: str, file: str
 ) -> None:
-    """As Google exports a person's calendar; the others still meet."""
+    """Google exports a person's calendar so; the others still meet."""
     event = vevent(
         f"{MEETING} | LOCATION:Room 1 | ATTENDEE;PARTSTAT=DECLINED:mailto:anna@example.org"
         " | ATTENDEE;PARTSTAT=ACCEPTED:mailto:bruno@example.org"
@@ -218,7 +218,7 @@ def test_the_id_of_an_event_in_a_series_has_its_date(tmp_path: Path) -> None:
     weekly = "DTSTART;TZID=Europe/Berlin:20260323T090000 | RRULE:FREQ=WEEKLY;COUNT=2 | UID:s"
     daily = "DTSTART;VALUE=DATE:20260323 | RRULE:FREQ=DAILY;COUNT=1 | UID:d"
     source = read_content(tmp_path, calendar_of(vevent(weekly), vevent(daily)))
-    assert [each.event.id for each in source.events] == [
+    assert [parsed.event.id for parsed in source.events] == [
         "s 2026-03-23T09:00:00+01:00",
         "s 2026-03-30T09:00:00+02:00",
         "d 2026-03-23",
@@ -229,7 +229,7 @@ def test_the_id_of_an_event_in_a_series_has_its_date(tmp_path: Path) -> None:
 def test_an_event_with_unusable_times_is_skipped(tmp_path: Path, start: str) -> None:
     bad = b'{"title": "Lunch", %s"end": "2026-03-02T10:00:00Z"}' % start.encode()
     source = read_content(tmp_path, b'{"events": [%s, %s]}' % (LINE, bad))
-    assert [each.event.id for each in source.events] == ["1"]
+    assert [parsed.event.id for parsed in source.events] == ["1"]
     [skipped] = source.skipped
     assert skipped.reason.startswith("events[1].end: " if start else "events[1].start: ")
     assert (skipped.title, skipped.date) == ("Lunch", "2026-03-02T11:00:00Z" if start else "")
@@ -237,5 +237,5 @@ def test_an_event_with_unusable_times_is_skipped(tmp_path: Path, start: str) -> 
 
 def test_a_row_that_ends_before_its_start_is_skipped_with_its_line(tmp_path: Path) -> None:
     source = read_content(tmp_path, CSV + b"2,2026-03-02T09:00:00Z,2026-03-02T08:00:00Z\n")
-    assert [each.event.id for each in source.events] == ["1"]
-    assert [each.fault for each in source.skipped] == ["line 3: end: the end is before the start"]
+    assert [parsed.event.id for parsed in source.events] == ["1"]
+    assert [row.fault for row in source.skipped] == ["line 3: end: the end is before the start"]

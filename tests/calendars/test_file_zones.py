@@ -1,4 +1,4 @@
-"""Which zone a name of a file means; what no time uses does not matter."""
+"""Zone names are looked up in IANA's zones, in the file and in Windows names."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ def zone(name: str, *observances: str) -> str:
 
 
 def eastern(name: str) -> str:
-    """New York's zone, as Outlook defines it."""
+    """Return New York's zone as Outlook defines it."""
     winter, summer = (
         "RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11",
         "RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3",
@@ -33,7 +33,7 @@ def eastern(name: str) -> str:
 
 
 def start_of(zones: str, name: str, window: Window = YEAR) -> str:
-    """When nine o'clock of 1 July is, by a zone's name."""
+    """Return nine o'clock of 1 July in UTC, by the name of the zone."""
     event = vevent(f"DTSTART;TZID={name}:20260701T090000")
     [(start, _)] = times(calendar_of(zones, event), window)
     return f"{start:%H:%M}"
@@ -58,7 +58,7 @@ def test_an_unusable_vtimezone_is_replaced_by_the_iana_zone() -> None:
     broken = zone("Europe/Prague", observance("STANDARD", ":18500101T000000", "+5744", "+5744"))
     event = vevent("DTSTART;TZID=Europe/Prague:20260701T090000")
     calendar = read(calendar_of(broken, event))
-    assert [each.start for each in calendar.occurrences] == [datetime(2026, 7, 1, 7, tzinfo=UTC)]
+    assert [event.start for event in calendar.occurrences] == [datetime(2026, 7, 1, 7, tzinfo=UTC)]
     [note] = calendar.notes
     assert note.startswith("line 4: a VTIMEZONE is not used: line 6: STANDARD: ")
 
@@ -103,7 +103,7 @@ def test_names_compare_without_case() -> None:
 
 
 def test_an_iana_zone_takes_precedence_over_a_vtimezone_with_its_offsets() -> None:
-    """What the file leaves out of the past is right then."""
+    """The past that the file omits is then right."""
     event = vevent("DTSTART;TZID=America/New_York:20060315T090000")
     window = Window(datetime(2006, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
     own = eastern("America/New_York").replace("2SU", "1SU").replace("BYMONTH=3", "BYMONTH=4")
@@ -112,7 +112,7 @@ def test_an_iana_zone_takes_precedence_over_a_vtimezone_with_its_offsets() -> No
 
 
 def test_a_vtimezone_with_other_offsets_takes_precedence_over_iana() -> None:
-    """IANA's EST has no summer time; that of some programs has."""
+    """IANA's EST has no summer time; the EST of some programs has."""
     assert start_of("X-A:none", "EST") == "14:00"
     assert start_of(eastern("EST"), "EST") == "13:00"
     event = vevent("DTSTART;TZID=EST:20260701T090000")
@@ -158,5 +158,5 @@ def test_an_unusable_line_of_a_zone_skips_the_events_in_it() -> None:
     named = vevent("UID:1 | DTSTART;TZID=Own:20260302T090000")
     other = vevent("UID:2 | DTSTART:20260302T090000Z")
     calendar = read(calendar_of(zone("Own", winter), named, other))
-    assert [each.info.uid for each in calendar.occurrences] == ["2"]
+    assert [event.info.uid for event in calendar.occurrences] == ["2"]
     assert "the time zone 'Own' cannot be used: line 10: " in calendar.skipped[0].reason

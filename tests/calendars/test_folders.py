@@ -1,4 +1,4 @@
-"""Which files a folder has, and what they are called among the resources."""
+"""The files of a folder are found, and each is named as a resource."""
 
 import os
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_files_of_other_formats_are_read_with_their_folder(tmp_path: Path, name:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "note"),
     [
         (["notes.txt"], "1 file of another format is not read: notes.txt"),
         (["b.pdf", "a"], "2 files of other formats are not read: a, b.pdf"),
@@ -74,9 +74,9 @@ def test_files_of_other_formats_are_read_with_their_folder(tmp_path: Path, name:
     ],
 )
 def test_files_of_unknown_formats_are_named_in_one_note(
-    tmp_path: Path, names: list[str], said: str
+    tmp_path: Path, names: list[str], note: str
 ) -> None:
-    assert notes_of(tmp_path, *names) == [said]
+    assert notes_of(tmp_path, *names) == [note]
 
 
 def test_the_metadata_of_a_vdir_needs_no_note(tmp_path: Path) -> None:

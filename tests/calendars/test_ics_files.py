@@ -1,4 +1,4 @@
-"""What a calendar file says of when its events are: each case is named after its rule."""
+"""The events of a calendar file are read at their times; each case is named after its rule."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -532,8 +532,8 @@ FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260305T080000Z/PT1H
 FREEBUSY;FBTYPE=BUSY-UNAVAILABLE:20260306T080000Z/PT1H
 END:VFREEBUSY"""
     content = calendar_of(busy)
-    told = "2026-03-02 08:00/09:00, 2026-03-03 08:00/08:30"
-    assert times(content, count_tentative=False) == spans(f"{told}, 2026-03-06 08:00/09:00")
+    certain = "2026-03-02 08:00/09:00, 2026-03-03 08:00/08:30"
+    assert times(content, count_tentative=False) == spans(f"{certain}, 2026-03-06 08:00/09:00")
     assert len(times(content)) == 4
     assert read(content).occurrences[0].info.people.present == ("anna@example.org",)
 
@@ -544,8 +544,8 @@ def test_tasks_are_ignored() -> None:
 
 
 def test_several_calendars_of_a_file_are_read() -> None:
-    each = calendar_of(vevent(HOUR))
-    assert len(times(each + b"\r\n" + each)) == 2
+    calendar = calendar_of(vevent(HOUR))
+    assert len(times(calendar + b"\r\n" + calendar)) == 2
 
 
 def test_a_calendar_without_events_is_accepted() -> None:
@@ -564,7 +564,7 @@ def test_floating_times_are_in_the_calendars_own_zone() -> None:
 
 def test_an_unknown_x_wr_timezone_is_noted_and_ignored() -> None:
     calendar = read(calendar_of("X-WR-TIMEZONE:Here", vevent("DTSTART:20260302T090000")))
-    assert [each.start for each in calendar.occurrences] == [at("2026-03-02 08:00")]
+    assert [event.start for event in calendar.occurrences] == [at("2026-03-02 08:00")]
     [note] = calendar.notes
     assert note.startswith("line 4: X-WR-TIMEZONE is not used: the time zone 'Here' is unknown")
 
@@ -599,14 +599,14 @@ def test_the_properties_of_an_event_are_read() -> None:
 
 
 def test_a_text_is_equal_after_a_quoted_parameter() -> None:
-    """Such a line is read by icalendar, which must not take the escapes away before we do."""
+    """Such a line is split by icalendar, which must leave the escapes for us."""
     plain, quoted = (
         f"SUMMARY{x}:C:\\\\new | LOCATION{x}:a\\, b | RESOURCES{x}:Room 1\\, East,Beamer"
         for x in ("", ';ALTREP="http://x/y"')
     )
     found = [
-        read(calendar_of(vevent(f"{HOUR} | {each}"))).occurrences[0].info
-        for each in (plain, quoted)
+        read(calendar_of(vevent(f"{HOUR} | {texts}"))).occurrences[0].info
+        for texts in (plain, quoted)
     ]
     assert found[0] == found[1]
     assert found[0].title == "C:\\new"
@@ -615,7 +615,7 @@ def test_a_text_is_equal_after_a_quoted_parameter() -> None:
 
 def test_an_override_keeps_the_time_of_its_series() -> None:
     found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
-    [moved] = [each for each in found if each.start == at("2026-03-10 13:00")]
+    [moved] = [event for event in found if event.start == at("2026-03-10 13:00")]
     assert moved.series_time.local == datetime(2026, 3, 9, 9)  # noqa: DTZ001 - as its clock shows
     assert moved.info.recurs
 
@@ -623,7 +623,7 @@ def test_an_override_keeps_the_time_of_its_series() -> None:
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     folded = vevent(f"{HOUR} | SUMMARY:longer").replace("longer", "long\n er")
     found = read(calendar_of(folded, vevent(f"UID:2 | {HOUR}"))).occurrences
-    assert [each.info.line for each in found] == [4, 11]
+    assert [event.info.line for event in found] == [4, 11]
 
 
 def test_a_fold_can_split_a_character() -> None:

@@ -1,4 +1,4 @@
-"""What is wrong with a calendar is told, with its line; hostile files end soon."""
+"""Faults of a calendar are reported with their line, and hostile files are rejected quickly."""
 
 import pytest
 
@@ -16,7 +16,7 @@ EVERY_SECOND = (
 
 def faults(content: bytes) -> tuple[str, ...]:
     try:
-        return tuple(each.fault for each in read(content, ALL).skipped)
+        return tuple(part.fault for part in read(content, ALL).skipped)
     except InvalidCalendarError as refused:
         return refused.faults
 
@@ -178,15 +178,15 @@ def zone_from(start: str, offset: str, rule: str = "FREQ=YEARLY") -> str:
 )
 def test_an_invalid_zone_is_reported_with_its_line(zone: str, fault: str) -> None:
     event = vevent("DTSTART;TZID=X:20260302T090000")
-    told = f"line 20: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
-    assert faults(calendar_of(zone, event)) == (told,)
+    reported = f"line 20: DTSTART: the time zone 'X' cannot be used: line 6: STANDARD: {fault}"
+    assert faults(calendar_of(zone, event)) == (reported,)
 
 
 GOOD = [vevent(f"UID:{name} | {START} | SUMMARY:{name}") for name in ("first", "last")]
 
 
 def titles(content: bytes) -> list[str]:
-    return [each.info.title for each in read(content, ALL).occurrences]
+    return [event.info.title for event in read(content, ALL).occurrences]
 
 
 @pytest.mark.parametrize(("event", "fault"), REFUSED.values(), ids=REFUSED)
@@ -262,19 +262,19 @@ DAYS = "UID:s | DTSTART:20260302T090000Z | RRULE:FREQ=DAILY;COUNT=3"
 def test_an_unusable_override_leaves_a_gap_in_its_series() -> None:
     moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:2026 | SUMMARY:moved")
     calendar = read(calendar_of(vevent(DAYS), moved))
-    assert [each.start.day for each in calendar.occurrences] == [2, 4]
-    assert [each.title for each in calendar.skipped] == ["moved"]
+    assert [event.start.day for event in calendar.occurrences] == [2, 4]
+    assert [part.title for part in calendar.skipped] == ["moved"]
 
 
 def test_an_unusable_future_override_ends_its_series() -> None:
     moved = vevent("UID:s | RECURRENCE-ID;RANGE=THISANDFUTURE:20260303T090000Z | SUMMARY:moved")
-    assert [each.start.day for each in read(calendar_of(vevent(DAYS), moved)).occurrences] == [2]
+    assert [event.start.day for event in read(calendar_of(vevent(DAYS), moved)).occurrences] == [2]
 
 
 def test_the_overrides_of_an_unusable_series_are_read() -> None:
     series = vevent(DAYS.replace("DAILY", "NEVER"))
     moved = vevent("UID:s | RECURRENCE-ID:20260303T090000Z | DTSTART:20260305T090000Z")
-    assert [each.start.day for each in read(calendar_of(series, moved)).occurrences] == [5]
+    assert [event.start.day for event in read(calendar_of(series, moved)).occurrences] == [5]
 
 
 def test_an_unusable_revision_still_replaces_the_older_one() -> None:
@@ -287,7 +287,7 @@ def test_a_rule_with_too_many_steps_leaves_budget_for_others() -> None:
     endless = vevent(f"UID:e | DTSTART:19900101T000000Z | {EVERY_SECOND} | SUMMARY:endless")
     calendar = read(calendar_of(endless, vevent(DAYS)))
     assert len(calendar.occurrences) == 3
-    assert [each.title for each in calendar.skipped] == ["endless"]
+    assert [part.title for part in calendar.skipped] == ["endless"]
 
 
 def test_all_rules_of_a_file_share_a_budget() -> None:

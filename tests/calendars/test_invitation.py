@@ -1,4 +1,4 @@
-"""An invitation is compared with every calendar, before it is part of one."""
+"""An invitation is compared with every calendar before it is part of one."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def source(
 
 
 def resources_of(sources: list[ParsedFile]) -> list[list[str]]:
-    return [list(each.event.resources) for source in sources for each in source.events]
+    return [list(parsed.event.resources) for source in sources for parsed in source.events]
 
 
 CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
@@ -30,7 +30,7 @@ CALENDARS = source("anna.ics", "anna"), source("bruno.ics", "bruno")
 
 def test_an_invitation_occupies_every_calendar() -> None:
     addressed = Invitation("in.ics").apply_to([*CALENDARS, source("in.ics", "in")])
-    assert [each.name for each in addressed] == ["in.ics", "anna.ics", "bruno.ics"]
+    assert [file.name for file in addressed] == ["in.ics", "anna.ics", "bruno.ics"]
     assert resources_of(addressed) == [["anna", "bruno"], ["anna"], ["bruno"]]
 
 

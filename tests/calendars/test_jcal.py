@@ -1,4 +1,4 @@
-"""jCal gives the same components as .ics, so that the same rules apply."""
+"""jCal is converted to the components of .ics, so that the same rules apply."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def components_of(*calendars: list[Any]) -> Component:
 
 def values(*properties: object) -> dict[str, str]:
     [found] = components_of(calendar(event(*properties))).components
-    return {each.name: each.value for each in found.components[0].properties}
+    return {line.name: line.value for line in found.components[0].properties}
 
 
 VALUES = {
@@ -111,8 +111,10 @@ END:VTIMEZONE"""
     expected = read(content)
     assert not found.skipped
     assert [
-        (each.info.uid, each.info.title, each.start, each.end) for each in found.occurrences
-    ] == [(each.info.uid, each.info.title, each.start, each.end) for each in expected.occurrences]
+        (event.info.uid, event.info.title, event.start, event.end) for event in found.occurrences
+    ] == [
+        (event.info.uid, event.info.title, event.start, event.end) for event in expected.occurrences
+    ]
     assert len(found.occurrences) > 20
 
 
@@ -121,11 +123,11 @@ def test_components_have_the_lines_of_the_json() -> None:
     top = to_components(document, json.dumps(document, indent=1))
     lines = json.dumps(document, indent=1).splitlines()
     places = [line for line, text in enumerate(lines) if '"vevent"' in text]
-    assert [each.line for each in top.components[0].components] == places
+    assert [component.line for component in top.components[0].components] == places
 
 
 def test_several_calendars_are_read() -> None:
-    assert [each.name for each in components_of(calendar(), calendar()).components] == [
+    assert [component.name for component in components_of(calendar(), calendar()).components] == [
         "VCALENDAR",
         "VCALENDAR",
     ]
@@ -161,14 +163,14 @@ def test_other_documents_are_not_jcal(document: object) -> None:
 def test_an_unusable_event_is_skipped_alone(given: object, fault: str) -> None:
     top = components_of(calendar(event(given, UTC_START), event(UTC_START, uid="2")))
     found = ics_files.read_components(top, CalendarOptions(ALL, BERLIN))
-    assert [each.info.uid for each in found.occurrences] == ["2"]
+    assert [event.info.uid for event in found.occurrences] == ["2"]
     [skipped] = found.skipped
     assert skipped.fault.startswith(f"line 1: {fault}")
 
 
 def test_an_invalid_component_is_reported() -> None:
     found = ics_files.read_components(components_of(calendar(5)), CalendarOptions(ALL, BERLIN))
-    assert [each.reason for each in found.skipped] == ["not a component like [name, [...], [...]]"]
+    assert [part.reason for part in found.skipped] == ["not a component like [name, [...], [...]]"]
 
 
 def test_components_that_nest_too_deeply_are_rejected() -> None:

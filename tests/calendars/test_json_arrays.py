@@ -1,4 +1,4 @@
-"""Arrays of events are read as FullCalendar, calendars' APIs and scripts write them."""
+"""JSON arrays of events are read as FullCalendar, calendar APIs and scripts write them."""
 
 from dataclasses import replace
 
@@ -122,17 +122,17 @@ def test_an_event_occupies_the_resources_that_it_names(
 
 
 def test_events_without_resources_are_noted() -> None:
-    said = "no column names resources, so all events are taken as one resource"
-    assert parse([HOUR], READING).assumptions[0].startswith(said)
+    assumption = "no column names resources, so all events are taken as one resource"
+    assert parse([HOUR], READING).assumptions[0].startswith(assumption)
     assert not parse([HOUR | {"room": "Blue"}], READING).assumptions
     assert not parse([HOUR], replace(READING, by="file")).assumptions
 
 
 def test_events_without_an_end_are_noted() -> None:
-    [*_, said] = parse(
+    [*_, assumption] = parse(
         [{"start": "2026-12-02", "room": "a"}, HOUR | {"room": "a"}], READING
     ).assumptions
-    assert said.startswith("1 event has no end: a time lasts an hour, and a date is that day")
+    assert assumption.startswith("1 event has no end: a time lasts an hour, and a date is that day")
 
 
 def test_one_persons_calendar_occupies_the_file() -> None:
@@ -258,10 +258,10 @@ def test_a_tentative_attendee_is_present_unless_not_counted(
     attendee: dict[str, object],
 ) -> None:
     event = HOUR | {"attendees": [ANNA, attendee]}
-    [(_, taken)] = parse([event], BY_ATTENDEE).events
-    assert list(taken.resources) == [ANNA, BRUNO]
-    [(_, taken)] = parse([event], replace(BY_ATTENDEE, counting=CERTAIN)).events
-    assert list(taken.resources) == [ANNA]
+    [(_, parsed)] = parse([event], BY_ATTENDEE).events
+    assert list(parsed.resources) == [ANNA, BRUNO]
+    [(_, parsed)] = parse([event], replace(BY_ATTENDEE, counting=CERTAIN)).events
+    assert list(parsed.resources) == [ANNA]
 
 
 def test_an_event_that_all_declined_occupies_no_time() -> None:
@@ -294,5 +294,5 @@ def test_an_event_that_the_owner_declined_is_absent_from_their_calendar(
 
 def test_an_event_that_the_owner_declined_occupies_others() -> None:
     event = HOUR | MINE | {"responseStatus": {"response": "declined"}}
-    [(_, taken)] = parse([event], replace(BY_ATTENDEE, me=frozenset({BRUNO}))).events
-    assert list(taken.resources) == [ANNA]
+    [(_, parsed)] = parse([event], replace(BY_ATTENDEE, me=frozenset({BRUNO}))).events
+    assert list(parsed.resources) == [ANNA]

@@ -1,4 +1,4 @@
-"""What is read from JSON, and what is said where it cannot be read."""
+"""EventLists are read from JSON, and faults are reported with their position."""
 
 import json
 from io import BytesIO
@@ -26,7 +26,7 @@ def events_of(content: bytes) -> EventList:
 
 def faults_of(content: bytes) -> tuple[str, ...]:
     try:
-        return tuple(each.fault for each in parse(content).skipped)
+        return tuple(part.fault for part in parse(content).skipped)
     except InvalidCalendarError as refused:
         return refused.faults
 
@@ -149,7 +149,7 @@ def test_an_unusable_event_is_skipped_alone() -> None:
     assert [event.id for event in listed.events.events] == ["1", "2"]
     assert dict(listed.events.options.capacity) == {"a": 2}
     assert listed.positions == [0, 3]
-    lunch = [(each.title, each.date) for each in listed.skipped if "events[2]" in each.reason]
+    lunch = [(part.title, part.date) for part in listed.skipped if "events[2]" in part.reason]
     assert lunch == [("Lunch", "2026-11-16")] * 2
     assert len(listed.skipped) == 3
 
@@ -210,5 +210,5 @@ def test_json_lines_are_read_one_at_a_time() -> None:
 def test_a_fault_of_json_lines_is_reported_with_its_line(line: bytes, fault: str) -> None:
     listed = load(EVENT_LINE, BytesIO(line + b"\n" + EVENT_LINE + line))
     assert len(listed.events.events) == 2
-    assert [each.line for each in listed.skipped] == [2, 4]
+    assert [part.line for part in listed.skipped] == [2, 4]
     assert listed.skipped[0].fault.startswith(f"line 2: {fault}")

@@ -67,9 +67,9 @@ def test_a_date_can_have_a_time(day: str, text: str, clock: timedelta) -> None:
 
 
 def test_the_time_can_come_first() -> None:
-    """As MRBS exports it."""
-    said = "09:00:00 - Thursday 03 December 2026"
-    assert parse_parts(said, DateOrder()) == DateTimeParts(THE_DAY, NINE)
+    """MRBS exports times so."""
+    text = "09:00:00 - Thursday 03 December 2026"
+    assert parse_parts(text, DateOrder()) == DateTimeParts(THE_DAY, NINE)
 
 
 @pytest.mark.parametrize(
@@ -152,13 +152,13 @@ ORDERS = {
         3,
         ["dates like 3/4/2026 are read month first; --day-first reads them day first"],
     ),
-    "a day over 12 goes first": (
+    "a first number over 12 is the day": (
         ["3/4/2026 9:00", "25/12/2026 9:00"],
         "3/4/2026",
         4,
         ["dates like 3/4/2026 are read day first, as 25/12/2026 shows"],
     ),
-    "a day over 12 goes second": (
+    "a second number over 12 is the day": (
         ["Thu 3/4/2026", "12/25/2026"],
         "3/4/2026",
         3,
@@ -203,14 +203,14 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize(("texts", "text", "month", "said"), ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize(("texts", "text", "month", "expected"), ORDERS.values(), ids=ORDERS)
 def test_the_dates_of_a_table_show_their_order(
-    texts: list[str], text: str, month: int, said: list[str]
+    texts: list[str], text: str, month: int, expected: list[str]
 ) -> None:
     order, sentences = choose_order(texts, day_first=False)
     day = parse_parts(text, order).day
     assert day
-    assert (day.month, sentences) == (month, said)
+    assert (day.month, sentences) == (month, expected)
 
 
 def test_the_caller_can_set_the_order() -> None:

@@ -1,4 +1,4 @@
-"""The zone of this machine is found as the C library finds it."""
+"""The local zone is found as the C library finds it."""
 
 import os
 import time

@@ -21,7 +21,7 @@ ICS = calendar_of(vevent(MEETING))
 
 
 def source_of(name: str, *ids: str) -> ParsedFile:
-    return ParsedFile(name, [ParsedEvent(Event(id=each)) for each in ids], ConflictOptions())
+    return ParsedFile(name, [ParsedEvent(Event(id=id_)) for id_ in ids], ConflictOptions())
 
 
 TWO, NONE, ONE = source_of("a.json", "1", "2"), source_of("none.json"), source_of("b.json", "3")
@@ -46,7 +46,7 @@ def test_an_event_of_several_calendars_is_one_event(tmp_path: Path) -> None:
         read_file(str(tmp_path / f"{name}.ics"), name, READING) for name in ("anna", "bruno")
     ]
     merged = merge_files(sources, ConflictOptions())
-    assert [(each.id, list(each.resources)) for each in merged.request.events] == [
+    assert [(event.id, list(event.resources)) for event in merged.request.events] == [
         ("1", ["anna", "bruno"]),
         ("2", ["bruno"]),
     ]
@@ -68,7 +68,11 @@ SECOND = "UID:s | DTSTART;TZID=Europe/Berlin:20260309T090000 | DURATION:PT1H | R
         (f"{SECOND}:20260309T080000Z",),
         (SERIES, f"{SECOND}:20260309T080000Z"),
     ],
-    ids=["who was invited once", "named in UTC", "a series and an override named in UTC"],
+    ids=[
+        "a calendar with one event of the series",
+        "named in UTC",
+        "a series and an override named in UTC",
+    ],
 )
 def test_an_event_of_a_series_is_one_event_in_every_notation(
     tmp_path: Path, events: Sequence[str]
@@ -81,16 +85,16 @@ def test_an_event_of_a_series_is_one_event_in_every_notation(
 def test_copies_at_different_times_are_two_events() -> None:
     moved = [ParsedEvent(Event(id="1"), is_shared=True), ParsedEvent(Event(id="1"), is_shared=True)]
     moved[1].event.start.seconds = 1
-    sources = [ParsedFile("a", [each], ConflictOptions()) for each in moved]
+    sources = [ParsedFile("a", [event], ConflictOptions()) for event in moved]
     assert len(merge_files(sources, ConflictOptions()).request.events) == 2
 
 
 def test_events_without_a_uid_stay_apart(tmp_path: Path) -> None:
-    """Nothing tells that they are one, also where both are on the same line of their files."""
+    """Nothing identifies them, even if both are on the same line of their files."""
     content = calendar_of(vevent(MEETING).replace("UID:1\n", ""))
     sources = [read_content(tmp_path, content), read_content(tmp_path, content)]
     merged = merge_files(sources, ConflictOptions()).request
-    assert [each.id for each in merged.events] == ["line 4", "line 4"]
+    assert [event.id for event in merged.events] == ["line 4", "line 4"]
 
 
 def test_equal_events_of_other_formats_stay_apart() -> None:

@@ -1,4 +1,4 @@
-"""Notes of one kind become one sentence."""
+"""Notes with the same text become one sentence."""
 
 from double_booked.calendars.notes import Notes
 

@@ -1,4 +1,4 @@
-"""Lines that exporters write otherwise than RFC 5545 has them are read by their plain meaning."""
+"""Lines that violate RFC 5545 but have only one meaning are read."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def event_of(content: bytes) -> EventInfo:
 
 
 NOTED = {
-    "DTEND goes before DURATION": (
+    "DTEND takes precedence over DURATION": (
         f"{HOUR} | DURATION:PT0S",
         "DURATION beside DTEND is passed over",
     ),
@@ -56,7 +56,7 @@ def test_an_oddity_is_read_and_noted(event: str, note: str) -> None:
 
 
 READ = {
-    "an empty DTEND is none": ("DTSTART:20260302T090000Z | DTEND:", "2026-03-02 09:00"),
+    "an empty DTEND is ignored": ("DTSTART:20260302T090000Z | DTEND:", "2026-03-02 09:00"),
     "blanks around times": (
         "DTSTART: 20260302T090000Z | DTEND:20260302T100000Z  ",
         NINE,
@@ -100,7 +100,7 @@ def test_texts_without_a_value_need_no_note() -> None:
 def test_blank_lines_do_not_end_a_line() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
     found = read(content.replace(b"\r\n", b"\r\n\r\n"))
-    assert [each.info.title for each in found.occurrences] == ["longer"]
+    assert [event.info.title for event in found.occurrences] == ["longer"]
     assert found.notes == ()
 
 
@@ -117,7 +117,7 @@ def test_lines_after_the_end_are_ignored() -> None:
 def test_every_kind_of_line_end_is_read(end: bytes) -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
     found = read(content.replace(b"\r\n", end))
-    assert [(each.start, each.end) for each in found.occurrences] == spans(NINE)
+    assert [(event.start, event.end) for event in found.occurrences] == spans(NINE)
     assert found.occurrences[0].info.title == "longer"
     assert found.occurrences[0].info.line == 4
 

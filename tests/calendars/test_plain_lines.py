@@ -45,12 +45,12 @@ def test_a_plain_line_is_split_as_icalendar_does(head: str, value: str) -> None:
     if parts:
         name, parameters, found = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
         theirs = {
-            key.upper(): ",".join(each) if isinstance(each, list) else each
-            for key, each in parameters.items()
+            key.upper(): ",".join(value) if isinstance(value, list) else value
+            for key, value in parameters.items()
         }
         # It strips blanks around values without quotes.
-        blank = {key: each.replace(" ", "") for key, each in parts[1].items()}
-        assert blank == {key: each.replace(" ", "") for key, each in theirs.items()}
+        blank = {key: value.replace(" ", "") for key, value in parts[1].items()}
+        assert blank == {key: value.replace(" ", "") for key, value in theirs.items()}
         assert (parts[0], parts[2]) == (name.upper(), found)
 
 

@@ -1,4 +1,4 @@
-"""Of several copies of an event the newest counts; different events under one UID all count."""
+"""The newest copy of an event counts, and different events with one UID all count."""
 
 from datetime import UTC, datetime
 
@@ -17,9 +17,9 @@ MOVED = (
 
 
 def days(*events: str, more: tuple[str, ...] = ()) -> list[tuple[int, str]]:
-    """The day of March of each event, and its title."""
+    """Return the day in March and the title of each event."""
     found = read(calendar_of(*more, *map(vevent, events))).occurrences
-    return sorted((each.start.astimezone(BERLIN).day, each.info.title) for each in found)
+    return sorted((event.start.astimezone(BERLIN).day, event.info.title) for event in found)
 
 
 def test_an_older_override_counts_if_the_series_has_its_time() -> None:
@@ -112,7 +112,7 @@ def test_different_events_with_one_uid_are_all_read(other: str) -> None:
 
 def test_different_events_with_one_uid_are_noted_and_renamed() -> None:
     calendar = read(calendar_of(vevent(CHOIR), vevent(CHESS)))
-    assert len({each.info.uid for each in calendar.occurrences}) == 2
+    assert len({event.info.uid for event in calendar.occurrences}) == 2
     [note] = calendar.notes
     assert note.startswith("line 9: ")
 

@@ -1,4 +1,4 @@
-"""Which rooms a LOCATION names, and how names are compared."""
+"""A LOCATION names rooms, and their names are compared."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_names_that_differ_in_case_or_blanks_get_the_first_spelling() -> None:
         ]
     )
     unify_spelling(request)
-    assert [list(each.resources) for each in request.events] == [
+    assert [list(event.resources) for event in request.events] == [
         ["Room 1", "Lab"],
         ["Room 1"],
         ["Lab", "Room 2"],
@@ -95,5 +95,5 @@ def test_a_capacity_gets_the_spelling_of_events() -> None:
 
 
 def test_a_long_location_is_read_in_one_pass() -> None:
-    """Tried from every letter, a link would take minutes to be found in it."""
+    """A search for a link that starts at every letter would take minutes."""
     assert rooms_of("a" * 1_000_000) == ("a" * 1_000_000,)

@@ -1,4 +1,4 @@
-"""When the event of a row starts and ends."""
+"""The start and the end of a row are parsed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,19 +14,19 @@ Texts = dict[str, str]
 
 
 def span(texts: Texts, style: TimeStyle = STYLE) -> str:
-    """Like "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z"."""
-    found = parse_times(texts, {each: each.title() for each in texts}, style)
+    """Return times like "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z"."""
+    found = parse_times(texts, {field: field.title() for field in texts}, style)
     return f"{found.start.ToJsonString()}/{found.end.ToJsonString()}"
 
 
 def row(text: str) -> Texts:
-    """A row like "start: 9:00 | end: 10:00"."""
-    pairs = (each.partition(":") for each in text.split("|"))
+    """Parse a row like "start: 9:00 | end: 10:00"."""
+    pairs = (cell.partition(":") for cell in text.split("|"))
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def day(first: str, last: str = "") -> str:
-    """Whole days in Berlin: from the first day's midnight to that before the other."""
+    """Return the span in Berlin from the midnight of one day to that of another."""
     return f"{first}T23:00:00Z/{last}T23:00:00Z"
 
 
@@ -79,7 +79,7 @@ SPANS = {
         "start: 2026-12-02 09:00 | duration: 1:30",
         "2026-12-02T08:00:00Z/2026-12-02T09:30:00Z",
     ),
-    "an end goes before a length": (
+    "an end takes precedence over a duration": (
         "start: 2026-12-02 09:00 | end: 2026-12-02 10:00 | duration: 9:00",
         "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z",
     ),
@@ -144,7 +144,7 @@ JSON_SPANS = {
 
 @pytest.mark.parametrize(("texts", "expected"), JSON_SPANS.values(), ids=JSON_SPANS)
 def test_a_fullcalendar_event_has_an_exclusive_end(texts: str, expected: str) -> None:
-    """FullCalendar: ends are exclusive, and an event without an end lasts an hour."""
+    """In FullCalendar, ends are exclusive, and an event without an end lasts an hour."""
     assert span(row(texts), JSON_STYLE) == expected
 
 
@@ -169,7 +169,7 @@ FAULTS = {
         "start: 9999-12-31 | end: 9999-12-31",
         "End: '9999-12-31' is no time like",
     ),
-    "a length that is none": (
+    "an invalid duration": (
         "start: 2026-12-02 09:00 | duration: long",
         "Duration: 'long' is no length like 1:30",
     ),

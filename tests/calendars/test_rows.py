@@ -1,4 +1,4 @@
-"""What rows take, and whether they take time."""
+"""Rows name resources, and may occupy no time."""
 
 import pytest
 

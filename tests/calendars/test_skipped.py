@@ -1,4 +1,4 @@
-"""What is skipped is named; much of one kind is counted."""
+"""Skipped parts are listed, and many of one kind are counted."""
 
 from double_booked.calendars.skipped import (
     MAX_KINDS,
@@ -10,7 +10,7 @@ from double_booked.calendars.skipped import (
 
 
 def bad_times(count: int) -> list[Skipped]:
-    """Faults of one kind, each with a line and a text of its own."""
+    """Yield faults of one kind, each with its own line and text."""
     return [
         Skipped(line, f"DTEND: '2026{line}' is no time", f"Event {line}", "20261128")
         for line in range(1, count + 1)
@@ -18,13 +18,15 @@ def bad_times(count: int) -> list[Skipped]:
 
 
 def test_a_skipped_event_is_named_with_its_fault() -> None:
-    [told] = summarize([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
-    assert told == "line 9: DTEND: 'x' is no time (event \"Dentist\", 20261128T120000Z); skipped"
+    [sentence] = summarize([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
+    assert (
+        sentence == "line 9: DTEND: 'x' is no time (event \"Dentist\", 20261128T120000Z); skipped"
+    )
 
 
 def test_an_event_without_title_is_named_so() -> None:
-    [told] = summarize([Skipped(None, "events[2]: not an object", "")])
-    assert told == "events[2]: not an object (an event without a title); skipped"
+    [sentence] = summarize([Skipped(None, "events[2]: not an object", "")])
+    assert sentence == "events[2]: not an object (an event without a title); skipped"
 
 
 def test_another_skipped_part_is_named_by_its_fault() -> None:
@@ -39,13 +41,13 @@ def test_a_few_faults_of_a_kind_are_all_listed() -> None:
 
 def test_many_faults_of_a_kind_are_counted() -> None:
     other = Skipped(99, "an event without DTSTART", "Lunch")
-    told = [*summarize([*bad_times(40), other])]
-    assert told[SHOWN_OF_A_KIND] == f"and {40 - SHOWN_OF_A_KIND} more like it"
-    assert told[SHOWN_OF_A_KIND + 1 :] == [f"{other}; skipped"]
-    assert "Event 1" in told[0]
+    sentences = [*summarize([*bad_times(40), other])]
+    assert sentences[SHOWN_OF_A_KIND] == f"and {40 - SHOWN_OF_A_KIND} more like it"
+    assert sentences[SHOWN_OF_A_KIND + 1 :] == [f"{other}; skipped"]
+    assert "Event 1" in sentences[0]
 
 
 def test_many_kinds_of_faults_are_counted() -> None:
     words = [f"unknown part {chr(65 + number)}" for number in range(MAX_KINDS + 4)]
-    told = [*summarize([Skipped(1, word) for word in words])]
-    assert told[MAX_KINDS:] == ["and 4 more faults of other kinds"]
+    sentences = [*summarize([Skipped(1, word) for word in words])]
+    assert sentences[MAX_KINDS:] == ["and 4 more faults of other kinds"]

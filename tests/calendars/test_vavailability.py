@@ -1,4 +1,4 @@
-"""What VAVAILABILITY does not list as available is taken (RFC 7953)."""
+"""The time that VAVAILABILITY does not list as available is occupied (RFC 7953)."""
 
 from datetime import UTC, datetime
 
@@ -14,21 +14,21 @@ OFFICE = (
 
 
 def available(text: str) -> str:
-    lines = [each.strip() for each in f"UID:a | {text}".split("|")]
+    lines = [line.strip() for line in f"UID:a | {text}".split("|")]
     return "\n".join(["BEGIN:AVAILABLE", *lines, "END:AVAILABLE"])
 
 
 def availability(text: str, *inside: str, uid: str = "av") -> str:
-    lines = [each.strip() for each in f"UID:{uid} | {text}".split("|") if each.strip()]
+    lines = [line.strip() for line in f"UID:{uid} | {text}".split("|") if line.strip()]
     return "\n".join(["BEGIN:VAVAILABILITY", *lines, *inside, "END:VAVAILABILITY"])
 
 
-def taken(*components: str, window: Window = WEEK, **options: bool) -> Times:
+def occupied(*components: str, window: Window = WEEK, **options: bool) -> Times:
     return times(calendar_of(*components), window, **options)
 
 
 def test_time_outside_of_available_is_occupied() -> None:
-    assert taken(availability("", available(OFFICE))) == spans(
+    assert occupied(availability("", available(OFFICE))) == spans(
         "2026-11-30 00:00/09:00, 2026-11-30 17:00/2026-12-01 09:00,"
         "2026-12-01 17:00/2026-12-02 09:00, 2026-12-02 17:00/2026-12-03 09:00,"
         "2026-12-03 17:00/2026-12-04 09:00, 2026-12-04 17:00/2026-12-07 00:00"
@@ -88,13 +88,13 @@ CASES = {
 
 @pytest.mark.parametrize(("components", "expected"), CASES.values(), ids=CASES)
 def test_unavailable_time_is_occupied(components: list[str], expected: str) -> None:
-    assert taken(*components) == spans(expected)
+    assert occupied(*components) == spans(expected)
 
 
 def test_tentative_time_is_free_if_it_is_not_counted() -> None:
     tentative = availability("BUSYTYPE:BUSY-TENTATIVE | DTSTART:20261202T080000Z | DURATION:PT1H")
-    assert taken(tentative) == spans("2026-12-02 08:00/09:00")
-    assert taken(tentative, count_tentative=False) == []
+    assert occupied(tentative) == spans("2026-12-02 08:00/09:00")
+    assert occupied(tentative, count_tentative=False) == []
 
 
 def test_availabilities_of_two_people_are_separate() -> None:
@@ -106,7 +106,7 @@ def test_availabilities_of_two_people_are_separate() -> None:
         ),
         WEEK,
     ).occurrences
-    assert [(each.info.title, each.info.people.present) for each in found] == [
+    assert [(event.info.title, event.info.people.present) for event in found] == [
         ("not available", ("a@b.c",)),
         ("not available", ("d@b.c",)),
     ]
@@ -125,7 +125,7 @@ def test_availabilities_of_two_people_are_separate() -> None:
     ],
 )
 def test_an_unusable_availability_occupies_no_time(broken: str, fault: str) -> None:
-    """Else all time would be taken of which it is not known whether it is available."""
+    """Otherwise all of its time would be occupied, because the available spans are unknown."""
     calendar = read(calendar_of(broken), WEEK)
     assert not calendar.occurrences
     assert calendar.skipped[0].fault.startswith(fault)

@@ -1,4 +1,4 @@
-"""A folder of one event a file is a calendar, as khal, vdirsyncer and Radicale store it."""
+"""A vdir is a folder with a file for each event, as khal, vdirsyncer and Radicale store it."""
 
 import os
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_a_repeated_file_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_large_picture_is_skipped(tmp_path: Path) -> None:
-    """Put together line by line, it would take minutes."""
+    """Unfolding it line by line would take minutes."""
     picture = b"ATTACH;ENCODING=BASE64:\r\n" + b" AAAA\r\n" * 1_000_000 + b"UID:2\r\n"
     assert is_vdir(tmp_path, ONE, TWO.replace(b"UID:2\r\n", picture))
 

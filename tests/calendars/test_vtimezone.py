@@ -1,4 +1,4 @@
-"""A zone is read up to the window, whatever its rules, and the same text once."""
+"""A VTIMEZONE is expanded up to the window, and equal texts are parsed once."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

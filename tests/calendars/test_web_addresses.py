@@ -1,4 +1,4 @@
-"""Addresses are told from paths, and shown without what is secret."""
+"""Web addresses are distinguished from paths, and shown without secrets."""
 
 import pytest
 

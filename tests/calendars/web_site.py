@@ -14,7 +14,7 @@ ICS = b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"
 
 @dataclass
 class Answer:
-    """What the server answers at a path; without a length, it hangs after the body."""
+    """The response of the server at a path; with a longer length than the body, it stalls."""
 
     body: bytes = ICS
     status: int = 200
@@ -23,7 +23,7 @@ class Answer:
 
 
 class Site:
-    """A server on loopback, and what it was asked for."""
+    """A server on loopback, and the requests that it received."""
 
     def __init__(self, server: ThreadingHTTPServer, scheme: str) -> None:
         self.answers: dict[str, Answer] = {"/anna.ics": Answer()}

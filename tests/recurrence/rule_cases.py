@@ -12,13 +12,13 @@ SHORT = FREQUENCIES[4:]
 
 
 def numbers(low: int, high: int, size: int = 3) -> st.SearchStrategy[list[int]]:
-    each = st.integers(low, high).filter(bool) if low < 0 else st.integers(low, high)
-    return st.lists(each, unique=True, max_size=size).map(sorted)
+    number = st.integers(low, high).filter(bool) if low < 0 else st.integers(low, high)
+    return st.lists(number, unique=True, max_size=size).map(sorted)
 
 
 @st.composite
 def weekdays(draw: st.DrawFn, parts: Mapping[str, str]) -> list[str]:
-    """What may stand in BYDAY beside other parts."""
+    """Return a strategy for BYDAY that fits the other parts."""
     days = draw(st.lists(st.sampled_from(WEEKDAYS), unique=True, min_size=1, max_size=3))
     freq = parts["FREQ"]
     if (freq != "MONTHLY" and (freq != "YEARLY" or "BYWEEKNO" in parts)) or draw(st.booleans()):
@@ -29,7 +29,7 @@ def weekdays(draw: st.DrawFn, parts: Mapping[str, str]) -> list[str]:
 
 @st.composite
 def rules(draw: st.DrawFn) -> tuple[str, datetime]:
-    """The text of a rule that RFC 5545 allows, and where its series starts."""
+    """Draw the text of a rule that RFC 5545 allows, and the start of its series."""
     freq = draw(st.sampled_from(FREQUENCIES))
     parts = {"FREQ": freq, "INTERVAL": str(draw(st.integers(1, 5)))}
 

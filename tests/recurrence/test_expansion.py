@@ -1,4 +1,4 @@
-"""Rules fire as dateutil has it, and as a walk through the days has it."""
+"""Rules fire as in dateutil, and as in a check of each day."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,19 +24,19 @@ YEARS_AFTER = {"YEARLY": 12, "MONTHLY": 6, "WEEKLY": 3, "DAILY": 2}
 
 
 def fires_for_dateutil(text: str, start: datetime, last: datetime) -> list[datetime]:
-    """When dateutil has a rule fire after its start, to which alone COUNT may have come."""
+    """Return the times after the start at which a rule fires in dateutil."""
     try:
         rule = rrule.rrulestr(text, dtstart=start)
     except ValueError:  # it finds that the rule never fires
         return []
     assert isinstance(rule, rrule.rrule)
     count = parse_rule(text, of_dates=False).count
-    times = [each for each in rule.replace(count=None, until=last) if each != start]
+    times = [time for time in rule.replace(count=None, until=last) if time != start]
     return times if count is None else times[: count - 1]
 
 
 def _fires_again(rule: Rule, start: datetime, last: datetime) -> bool:
-    """Whether dateutil will see that it is past the last time; else it goes on for very long."""
+    """Return whether the rule fires after `last`; otherwise dateutil would search for very long."""
     later = expand(
         replace(rule, count=None), start, last, last + timedelta(20_000), StepBudget(100_000)
     )
@@ -58,14 +58,14 @@ def test_a_rule_fires_as_in_dateutil(case: tuple[str, datetime]) -> None:
     # To it a week without a day is all of its days, not the weekday of the start (section 3.3.10).
     assume(not rule.by_week_no or rule.by_day or rule.by_month_day or rule.by_year_day)
     # It misses days of a last week that lie in the next year, like Sunday 2 January 2011.
-    assume(not any(abs(each) >= LATE_WEEK for each in rule.by_week_no))
+    assume(not any(abs(week) >= LATE_WEEK for week in rule.by_week_no))
     assume(_fires_again(rule, start, last))
     ours = list(expand(rule, start, start, last, StepBudget(10**9)))
     assert ours == fires_for_dateutil(text, start, last)
 
 
 def walked(rule: Rule, start: datetime, last: date) -> Iterator[datetime]:
-    """A rule of days, read from section 3.3.10: every day is asked whether it fires then."""
+    """Yield the times of a rule of days by checking each day against section 3.3.10."""
     every_day = (
         date.fromordinal(number)
         for number in range(date(start.year, 1, 1).toordinal() - 7, last.toordinal() + 1)
@@ -143,14 +143,14 @@ def test_a_rule_of_days_fires_as_in_a_check_of_each_day(
     last = start + timedelta(YEARS_AFTER[rule.freq] * 366)
     ours = list(expand(rule, start, start, last, StepBudget(10**9)))
     assert ours == [
-        each for each in walked(rule, start, last.date() + timedelta(366)) if each <= last
+        time for time in walked(rule, start, last.date() + timedelta(366)) if time <= last
     ]
 
 
 @pytest.mark.parametrize("number", [1, 2, 51, 52, 53])
 def test_weeks_are_numbered_as_in_iso_8601(number: int) -> None:
     start, last = datetime(2000, 1, 1, 9), datetime(2028, 1, 1, 9)  # noqa: DTZ001 - as above
-    days = [start + timedelta(each) for each in range(1, (last - start).days + 1)]
+    days = [start + timedelta(number) for number in range(1, (last - start).days + 1)]
     for week, wanted in (
         (number, lambda day: day.isocalendar().week),
         (-number, lambda day: day.isocalendar().week - _weeks_of(day.isocalendar().year) - 1),
@@ -175,8 +175,8 @@ def test_a_rule_without_count_starts_near_the_window(freq: str) -> None:
     assert budget.left > 0
     if freq not in {"MINUTELY", "SECONDLY"}:
         whole = expand(rule, START, START, last, StepBudget(10**9))
-        tail = [each for each in whole if each >= first]
-        assert [each for each in near if each >= first] == tail
+        tail = [time for time in whole if time >= first]
+        assert [time for time in near if time >= first] == tail
 
 
 def test_every_step_counts_against_the_budget() -> None:

@@ -1,4 +1,4 @@
-"""SKIP of RFC 7529: what becomes of days that a month has not."""
+"""Days that a month lacks are replaced by SKIP (RFC 7529)."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ END = datetime(2029, 1, 1)  # noqa: DTZ001 - a local time
 
 
 def days(start: str, rule: str, count: int = 4) -> list[str]:
-    """The first days on which a rule fires, without its start."""
+    """Return the first days on which a rule fires, without its start."""
     parsed = parse_rule(rule, of_dates=False)
     begin = datetime.fromisoformat(start)
     found = expand_with_skip(parsed, begin, begin, END, StepBudget(10_000))

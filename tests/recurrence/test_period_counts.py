@@ -1,4 +1,4 @@
-"""A rule with COUNT that jumps to a time fires there as if it was followed from its start."""
+"""A rule with COUNT fires after a jump as if it was followed from its start."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,8 +21,8 @@ def assert_same(text: str, start: datetime, first: datetime, last: datetime) -> 
     for start_counts in (True, False):
         stepped = expand(rule, start, start, last, StepBudget(10**9), start_counts=start_counts)
         jumped = expand(rule, start, first, last, StepBudget(10**9), start_counts=start_counts)
-        assert [each for each in jumped if each >= first] == [
-            each for each in stepped if each >= first
+        assert [time for time in jumped if time >= first] == [
+            time for time in stepped if time >= first
         ]
 
 

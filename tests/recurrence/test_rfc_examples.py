@@ -1,4 +1,4 @@
-"""The examples of RFC 5545, section 3.8.5.3, and the times that it gives for them."""
+"""The examples of RFC 5545, section 3.8.5.3, are expanded to the times listed there."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Oddities of rules with one plain meaning are read, and noted."""
+"""Oddities of rules that have only one meaning are read and noted."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Series of random rules, exceptions and overrides are as recurring-ical-events has them.
+"""Series of random rules, exceptions and overrides expand as in recurring-ical-events.
 
-Its ends across a change of the clocks are left out: it takes them from the clock.
+Ends across a change of the offset are excluded: that library derives them from the local time.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,26 +20,26 @@ FORM = "%Y%m%dT%H%M%S"
 
 @st.composite
 def series(draw: st.DrawFn) -> bytes:
-    """A calendar of one series, its exceptions and its overrides."""
+    """Draw a calendar with one series, its exceptions and its overrides."""
     start = datetime(2026, 1, draw(st.integers(1, 28)), draw(st.sampled_from([5, 9, 22])))  # noqa: DTZ001
     zone = draw(st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Tokyo"]))
 
-    def told(name: str, local: datetime) -> str:
+    def line(name: str, local: datetime) -> str:
         return f"{name};TZID={zone}:{local:{FORM}}"
 
     rule = f"FREQ={draw(st.sampled_from(FREQUENCIES))};INTERVAL={draw(st.integers(1, 3))}"
     rule += draw(st.sampled_from(["", ";COUNT=9", ";UNTIL=20260615T120000Z"]))
-    lines = [told("DTSTART", start), "DURATION:PT45M", f"RRULE:{rule}"]
+    lines = [line("DTSTART", start), "DURATION:PT45M", f"RRULE:{rule}"]
     nearby = st.integers(0, 200).map(lambda days: start + timedelta(days))
     for name in ("EXDATE", "RDATE"):
-        lines += [told(name, day) for day in draw(st.lists(nearby, max_size=4, unique=True))]
+        lines += [line(name, day) for day in draw(st.lists(nearby, max_size=4, unique=True))]
     found = [vevent(" | ".join(lines))]
     for day in draw(st.lists(nearby, max_size=3, unique=True)):
         if f"EXDATE;TZID={zone}:{day:{FORM}}" not in lines:
             moved = day + timedelta(hours=draw(st.integers(-30, 30)))
             found.append(
                 vevent(
-                    f"{told('RECURRENCE-ID', day)} | {told('DTSTART', moved)} | DURATION:PT20M"
+                    f"{line('RECURRENCE-ID', day)} | {line('DTSTART', moved)} | DURATION:PT20M"
                     " | SEQUENCE:1"
                 )
             )
@@ -51,7 +51,7 @@ def series(draw: st.DrawFn) -> bytes:
 def test_a_series_expands_as_in_another_library(content: bytes) -> None:
     query = recurring_ical_events.of(Calendar.from_ical(content))
     theirs = [
-        (each.start.astimezone(UTC), each.end.astimezone(UTC))
-        for each in query.between(WINDOW.start, WINDOW.end)
+        (event.start.astimezone(UTC), event.end.astimezone(UTC))
+        for event in query.between(WINDOW.start, WINDOW.end)
     ]
     assert times(content, WINDOW) == sorted(theirs)

@@ -1,4 +1,4 @@
-"""EXDATE, RDATE, RECURRENCE-ID and UNTIL of another type or zone than their series."""
+"""EXDATE, RDATE, RECURRENCE-ID and UNTIL are aligned with the type and zone of their series."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -41,7 +41,7 @@ def test_recurrence_id_of_a_series_of_days_names_that_day(exdate: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "until", sorted({each.rpartition(":")[2] for each in WITHOUT_SECOND.values()})
+    "until", sorted({text.rpartition(":")[2] for text in WITHOUT_SECOND.values()})
 )
 def test_until_of_a_series_of_days_includes_that_day(until: str) -> None:
     event = f"DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=DAILY;UNTIL={until}"
@@ -79,13 +79,13 @@ def test_a_midnight_is_that_of_the_calendars_zone(hint: str) -> None:
 
 
 def test_x_wr_timezone_takes_precedence_over_vtimezone() -> None:
-    """11:00 UTC is before noon, and midnight in Auckland only."""
+    """11:00 UTC is before noon, and midnight only in Auckland."""
     content = calendar_of("X-WR-TIMEZONE:Europe/Berlin", AUCKLAND, EXCLUDED)
     assert times(content) == spans(f"{SECOND}, {THIRD}")
 
 
 def test_several_vtimezones_give_the_calendar_no_zone() -> None:
-    """Nothing says that it is not the same day then."""
+    """Nothing then indicates another day."""
     assert times(calendar_of(AUCKLAND, TOKYO, EXCLUDED)) == spans(f"{SECOND}, {THIRD}")
 
 

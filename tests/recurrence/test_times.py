@@ -1,4 +1,4 @@
-"""Dates and times are read by their form."""
+"""Dates and times are parsed."""
 
 from datetime import date, datetime
 

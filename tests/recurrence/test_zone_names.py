@@ -99,7 +99,7 @@ def test_an_unknown_name_is_not_found(name: str) -> None:
 
 
 def test_a_name_is_looked_up_in_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every time of Outlook's has a name that is not IANA's."""
+    """Every time in a file of Outlook has a name that is not IANA's."""
     request = []
 
     def find(name: str) -> ZoneInfo:

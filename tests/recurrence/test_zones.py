@@ -1,4 +1,4 @@
-"""Zones as a file defines them."""
+"""Zones that a file defines have the offsets of IANA's zones."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -85,7 +85,7 @@ def test_a_zone_can_be_defined_after_its_events() -> None:
 
 
 def test_the_zones_of_many_outlook_files_are_read() -> None:
-    """They begin in 1601; a file may have a hundred of them, and rules of its own."""
+    """Their rules begin in 1601, and a file may have a hundred of them."""
     defined = [OUTLOOK.replace("Custom", f"Zone {number}") for number in range(100)]
     event = vevent("DTSTART;TZID=Zone 99:20260302T090000 | DURATION:PT1H")
     assert times(calendar_of(*defined, event)) == spans("2026-03-02 08:00/09:00")
