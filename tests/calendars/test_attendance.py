@@ -8,19 +8,17 @@ from double_booked.calendars.attendance import People, owner_is_absent
 HOUR = "DTSTART:20260302T090000Z | DTEND:20260302T100000Z"
 BUSY = {
     "CONFIRMED": "STATUS:CONFIRMED",
-    "TENTATIVE, unless it is not to count": "STATUS:TENTATIVE",
+    "TENTATIVE": "STATUS:TENTATIVE",
     "OPAQUE": "TRANSP:OPAQUE",
     "Microsoft's busy": "X-MICROSOFT-CDO-BUSYSTATUS:BUSY",
     "Microsoft's out of office": "X-MICROSOFT-CDO-BUSYSTATUS:OOF",
-    "a status, whatever the organizer intends": (
+    "a busy status, whatever the organizer intends": (
         "X-MICROSOFT-CDO-BUSYSTATUS:BUSY | X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"
     ),
     "its only attendee delegated to someone who is not listed": (
         "ATTENDEE;PARTSTAT=DELEGATED:mailto:a@b.c"
     ),
-    "its only attendee is informed of what others do": (
-        "ATTENDEE;ROLE=NON-PARTICIPANT:mailto:a@b.c"
-    ),
+    "its only attendee is only informed": ("ATTENDEE;ROLE=NON-PARTICIPANT:mailto:a@b.c"),
     "one of two has declined": "ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c | ATTENDEE:mailto:d@b.c",
 }
 FREE = {
@@ -28,13 +26,11 @@ FREE = {
     "TRANSPARENT": "TRANSP:TRANSPARENT",
     "Microsoft's free": "X-MICROSOFT-CDO-BUSYSTATUS:FREE",
     "Microsoft's working elsewhere": "X-MICROSOFT-CDO-BUSYSTATUS:WorkingElsewhere",
-    "Microsoft's free as the organizer intends, without a status": (
-        "X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"
-    ),
-    "one declined and the others only know of it": (
+    "free as the organizer intends, without a status": ("X-MICROSOFT-CDO-INTENDEDSTATUS:FREE"),
+    "one declined and the others are only informed": (
         "ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c | ATTENDEE;ROLE=NON-PARTICIPANT:mailto:d@b.c"
     ),
-    "whom it was delegated to declined": (
+    "the delegate declined": (
         "ATTENDEE;PARTSTAT=DELEGATED:mailto:a@b.c | ATTENDEE;PARTSTAT=DECLINED:mailto:d@b.c"
     ),
     "all have declined": "ATTENDEE;PARTSTAT=DECLINED:mailto:a@example.org",

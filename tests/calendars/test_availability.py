@@ -35,15 +35,21 @@ def hours(*found: Availability, count_tentative: bool = True) -> list[Hours]:
 
 CASES = {
     "no availability": ([], []),
-    "nothing available": ([available()], [(0, 24)]),
-    "outside of what is available": ([available((9, 17))], [(0, 9), (17, 24)]),
-    "several, in no order": ([available((14, 17), (9, 12))], [(0, 9), (12, 14), (17, 24)]),
-    "several that overlap": ([available((9, 13), (12, 17))], [(0, 9), (17, 24)]),
-    "without length": ([available((9, 9))], [(0, 24)]),
-    "all day": ([available((-5, 30))], []),
-    "beyond the window": ([available((-5, 2), (22, 30))], [(2, 22)]),
-    "only within its own time": ([available((9, 12), (15, 20), span=(8, 17))], [(8, 9), (12, 15)]),
-    "its own time is elsewhere": ([available(span=(30, 40))], []),
+    "an empty availability": ([available()], [(0, 24)]),
+    "one available span": ([available((9, 17))], [(0, 9), (17, 24)]),
+    "several available spans, unordered": (
+        [available((14, 17), (9, 12))],
+        [(0, 9), (12, 14), (17, 24)],
+    ),
+    "overlapping available spans": ([available((9, 13), (12, 17))], [(0, 9), (17, 24)]),
+    "an available span without length": ([available((9, 9))], [(0, 24)]),
+    "a whole day": ([available((-5, 30))], []),
+    "available spans beyond the window": ([available((-5, 2), (22, 30))], [(2, 22)]),
+    "available spans beyond its range": (
+        [available((9, 12), (15, 20), span=(8, 17))],
+        [(8, 9), (12, 15)],
+    ),
+    "a range outside of the window": ([available(span=(30, 40))], []),
     "a higher priority takes precedence": (
         [available((10, 12), span=(9, 15), priority=1), available((8, 16), priority=5)],
         [(0, 8), (9, 10), (12, 15), (16, 24)],
@@ -52,14 +58,14 @@ CASES = {
         [available((8, 16)), available((20, 22), span=(18, 24), priority=9)],
         [(0, 8), (16, 20), (22, 24)],
     ),
-    "of one priority, the busier type counts": (
+    "the busier type counts at equal priority": (
         [
             available((8, 16), busy_type="BUSY-TENTATIVE"),
             available(span=(10, 12), busy_type="BUSY"),
         ],
         [(0, 8), (10, 12), (16, 24)],
     ),
-    "an unknown type is the default": (
+    "an unknown type is the default type": (
         [available((9, 17), busy_type="X-AWAY")],
         [(0, 9), (17, 24)],
     ),

@@ -32,27 +32,27 @@ REFUSED = {
         "DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260301",
         "line 7: DTEND: the end is before the start",
     ),
-    "a time that starts and a date that ends": (
+    "a time as start and a date as end": (
         f"{START} | DTEND;VALUE=DATE:20260303",
         "line 7: DTEND: start and end must both be dates, or both be times",
     ),
-    "a negative length": (
+    "a negative duration": (
         f"{START} | DURATION:-PT1H",
         "line 7: DURATION: the duration -PT1H is negative",
     ),
-    "a length that is none": (
+    "an invalid duration": (
         f"{START} | DURATION:1 hour",
         "line 7: DURATION: '1 hour' is no duration like PT1H30M or P1D",
     ),
-    "a length without numbers": (
+    "a duration without numbers": (
         f"{START} | DURATION:PT",
         "line 7: DURATION: 'PT' is no duration like PT1H30M or P1D",
     ),
-    "a length of hours for a day": (
+    "a duration of hours for a day": (
         "DTSTART;VALUE=DATE:20260302 | DURATION:PT1H",
         "line 7: DURATION: a whole day lasts days, not hours",
     ),
-    "a time that is none": (
+    "an invalid time": (
         "DTSTART:tomorrow",
         "line 6: DTSTART: 'tomorrow' is no time like 20261123T090000 or 20261123",
     ),
@@ -60,7 +60,7 @@ REFUSED = {
         "DTSTART:20260230T090000Z",
         "line 6: DTSTART: '20260230T090000Z' is not in the calendar",
     ),
-    "a zone that is unknown": (
+    "an unknown zone": (
         "DTSTART;TZID=Middle/Earth:20260302T090000",
         (
             "line 6: DTSTART: the time zone 'Middle/Earth' is unknown: it is no name of"
@@ -75,19 +75,19 @@ REFUSED = {
         ),
     ),
     "a rule without FREQ": (f"{START} | RRULE:COUNT=2", "line 7: RRULE: it has no FREQ"),
-    "an UNTIL that is a length": (
+    "a duration as UNTIL": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=P1D",
         "line 7: RRULE: UNTIL: 'P1D' is no time like 20261123T090000 or 20261123",
     ),
-    "an UNTIL that is a time of day": (
+    "a time of day as UNTIL": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=T090000",
         "line 7: RRULE: UNTIL: 'T090000' is no time like 20261123T090000 or 20261123",
     ),
-    "a calendar of another culture (RFC 7529)": (
+    "another calendar scale (RFC 7529)": (
         f"{START} | RRULE:RSCALE=CHINESE;FREQ=YEARLY",
         "line 7: RRULE: RSCALE=CHINESE is not supported, only GREGORIAN is",
     ),
-    "a SKIP that is none": (
+    "an invalid SKIP": (
         f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=AHEAD;FREQ=YEARLY",
         "line 7: RRULE: SKIP=AHEAD is none of OMIT, BACKWARD, FORWARD",
     ),
@@ -95,11 +95,11 @@ REFUSED = {
         f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=FORWARD;FREQ=YEARLY;BYMONTHDAY=31;BYSETPOS=1",
         "line 7: RRULE: SKIP=FORWARD cannot be with BYSETPOS, BYWEEKNO or BYYEARDAY here",
     ),
-    "an interval of nothing": (
+    "an interval of 0": (
         f"{START} | RRULE:FREQ=DAILY;INTERVAL=0",
         "line 7: RRULE: INTERVAL is not a number from 1",
     ),
-    "a month that is none": (
+    "an invalid month": (
         f"{START} | RRULE:FREQ=DAILY;BYMONTH=13",
         "line 7: RRULE: BYMONTH=13 is out of range",
     ),
@@ -111,7 +111,7 @@ REFUSED = {
         f"{START} | RRULE:FREQ=DAILY;BYSETPOS=1",
         "line 7: RRULE: BYSETPOS needs another BY part",
     ),
-    "a numbered day of a week": (
+    "a numbered weekday in a week": (
         f"{START} | RRULE:FREQ=WEEKLY;BYDAY=2MO",
         "line 7: RRULE: BYDAY with a number needs FREQ=MONTHLY, or YEARLY without BYWEEKNO",
     ),
@@ -119,7 +119,7 @@ REFUSED = {
         "DTSTART;VALUE=DATE:20260302 | RRULE:FREQ=HOURLY",
         "line 7: RRULE: whole days cannot repeat HOURLY",
     ),
-    "a part of a rule twice": (
+    "a repeated part of a rule": (
         f"{START} | RRULE:FREQ=DAILY;BYDAY=MO;freq=WEEKLY",
         "line 7: RRULE: FREQ stands there twice",
     ),
@@ -127,15 +127,18 @@ REFUSED = {
         f"{START} | RRULE:FREQ=DAILY;UNTIL=20260401T000000Z,20260501T000000Z",
         "line 7: RRULE: UNTIL has more than one value",
     ),
-    "an EXDATE that is none": (
+    "an invalid EXDATE": (
         f"{START} | EXDATE:never",
         "line 7: EXDATE: 'never' is no time like 20261123T090000 or 20261123",
     ),
-    "a line that is none": (
+    "a line that is not NAME:VALUE": (
         f"{START} | DTEND 20260302T100000Z",
         "line 7: not NAME:VALUE, as lines of a calendar are",
     ),
-    "an END of another": (f"{START} | END:VTODO", "line 7: END:VTODO ends BEGIN:VEVENT of line 4"),
+    "an END of another component": (
+        f"{START} | END:VTODO",
+        "line 7: END:VTODO ends BEGIN:VEVENT of line 4",
+    ),
     "a time before year 1": (
         "DTSTART;TZID=Asia/Tokyo:00010101T000000 | DURATION:P1D",
         "line 4: a time is not in years 1 to 9999",

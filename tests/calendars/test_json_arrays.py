@@ -55,7 +55,7 @@ TIMES = {
         {"start": 1796202000, "end": 1796205600.5},
         "2026-12-02T09:00:00Z/2026-12-02T10:00:00.500Z",
     ),
-    "whole days end before the end": (
+    "the end of whole days is exclusive": (
         {"start": "2026-12-02", "end": "2026-12-04", "allDay": True},
         "2026-12-01T23:00:00Z/2026-12-03T23:00:00Z",
     ),
@@ -233,11 +233,11 @@ ANSWERS = {
         },
         [ANNA],
     ),
-    "an organizer who is listed": (
+    "an organizer among the attendees": (
         {"attendees": [google(ANNA, "accepted")], "organizer": {"email": ANNA}},
         [ANNA],
     ),
-    "an organizer alone": ({"organizer": {"email": ANNA}}, [ANNA]),
+    "an organizer without attendees": ({"organizer": {"email": ANNA}}, [ANNA]),
     "a calendar of Google as the organizer": (
         {"attendees": [ANNA], "organizer": {"email": "x@group.calendar.google.com"}},
         [ANNA],

@@ -176,13 +176,13 @@ ORDERS = {
         ],
     ),
     "both occur without a doubtful date": (["12/25/2026", "25/12/2026"], "3/4/2026", 3, []),
-    "what is no date shows nothing": (
+    "a text that is not a date shows nothing": (
         ["12/45/2026", "45/12/2026", "30/2/2026", "29/2/2027", "3/4/2026", "25/12/2026"],
         "3/4/2026",
         4,
         ["dates like 3/4/2026 are read day first, as 25/12/2026 shows"],
     ),
-    "only what is no date": (
+    "only texts that are not dates": (
         ["45/12/2026", "12/45/2026", "13/14/2026", "0/5/2026", "3/4/2026"],
         "3/4/2026",
         3,

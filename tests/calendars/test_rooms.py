@@ -12,7 +12,7 @@ ROOMS = {
     "blanks around it": (" Room 1 ", ("Room 1",)),
     "several": ("Room 1; Room 2;Room 3", ("Room 1", "Room 2", "Room 3")),
     "nothing between semicolons": (";Room 1;; ;Room 2;", ("Room 1", "Room 2")),
-    "the same twice": ("Room 1; room 1", ("Room 1",)),
+    "a repeated room": ("Room 1; room 1", ("Room 1",)),
     "an address": ("Main St 5, Berlin", ("Main St 5, Berlin",)),
     "a number": ("101", ("101",)),
     "a room and a program": ("Room 1; Microsoft Teams Meeting", ("Room 1",)),
@@ -26,7 +26,7 @@ ROOMS = {
         ("Microsoft Teams Room 2",),
     ),
     "a room with a word of a program": ("Team Room", ("Team Room",)),
-    "where people meet": ("Meet at the entrance", ("Meet at the entrance",)),
+    "a place to meet": ("Meet at the entrance", ("Meet at the entrance",)),
     "a room with a meeting": ("Meeting 3", ("Meeting 3",)),
 }
 

@@ -51,7 +51,7 @@ SPANS = {
         "start date: 2.12.2026 | start: 22:00 | end: 6:00",
         "2026-12-02T21:00:00Z/2026-12-03T05:00:00Z",
     ),
-    "one date, and no length": (
+    "one date without length": (
         "start date: 2.12.2026 | start: 9:00 | end: 9:00",
         "2026-12-02T08:00:00Z/2026-12-02T08:00:00Z",
     ),
@@ -67,7 +67,7 @@ SPANS = {
         "start: 2026-12-02 09:00 +02:00 | end: 10:00",
         "2026-12-02T07:00:00Z/2026-12-02T08:00:00Z",
     ),
-    "a date as an end belongs to the event": (
+    "an end date is included": (
         "start: 2026-12-02 | end: 2026-12-03",
         day("2026-12-01", "2026-12-03"),
     ),
@@ -75,7 +75,7 @@ SPANS = {
         "start date: 2026-12-02",
         day("2026-12-01", "2026-12-02"),
     ),
-    "a length instead of an end": (
+    "a duration instead of an end": (
         "start: 2026-12-02 09:00 | duration: 1:30",
         "2026-12-02T08:00:00Z/2026-12-02T09:30:00Z",
     ),
@@ -122,7 +122,7 @@ def test_a_row_has_a_start_and_an_end(texts: str, expected: str) -> None:
 
 
 JSON_SPANS = {
-    "a date as an end is the day after": (
+    "an end date is excluded": (
         "start: 2026-12-02 | end: 2026-12-03",
         day("2026-12-01", "2026-12-02"),
     ),
@@ -130,7 +130,7 @@ JSON_SPANS = {
         "start: 2026-12-02 | end: 2026-12-02",
         day("2026-12-01", "2026-12-02"),
     ),
-    "whole days end before the end": (
+    "the end of whole days is exclusive": (
         "start: 2026-12-02 | end: 2026-12-04 | all day: true",
         day("2026-12-01", "2026-12-03"),
     ),
@@ -165,7 +165,7 @@ FAULTS = {
         "start date: 2026-12-06 | start:  | end: 10:00",
         "Start: the cell is empty",
     ),
-    "an end after all times": (
+    "an end that is too late": (
         "start: 9999-12-31 | end: 9999-12-31",
         "End: '9999-12-31' is no time like",
     ),
@@ -173,7 +173,7 @@ FAULTS = {
         "start: 2026-12-02 09:00 | duration: long",
         "Duration: 'long' is no length like 1:30",
     ),
-    "a length after all times": (
+    "a duration that is too long": (
         "start: 9999-12-31 09:00 | duration: 99999999 days",
         "Duration: '99999999 days' is no length like 1:30",
     ),

@@ -46,7 +46,7 @@ CALENDARS = {
         ONE,
         calendar_of(event("2", "BEGIN:VALARM", "UID:alarm", "END:VALARM")),
     ),
-    "a UID behind an alarm": (
+    "a UID after an alarm": (
         ONE,
         calendar_of(vevent("BEGIN:VALARM | UID:alarm | END:VALARM | UID:2")),
     ),
@@ -58,18 +58,18 @@ CALENDARS = {
         calendar_of("X-WR-CALNAME:Home", event("1")),
         calendar_of("X-WR-CALNAME:Home", event("2")),
     ),
-    "a text that speaks of UIDs": (
+    "a text about UIDs": (
         ONE,
         TWO.replace(b"UID:2\r\n", b"UID:2\r\nDESCRIPTION:a\r\n UID:3\r\n"),
     ),
-    "small letters": (ONE, TWO.lower()),
-    "plain line ends": (ONE, TWO.replace(b"\r\n", b"\n")),
+    "lower case": (ONE, TWO.lower()),
+    "Unix line ends": (ONE, TWO.replace(b"\r\n", b"\n")),
     "a byte order mark": (ONE, b"\xef\xbb\xbf" + TWO),
 }
 OTHERS = {
     "one file": (ONE,),
     "two events in a file": (ONE, calendar_of(event("2"), event("3"))),
-    "two events whose UIDs differ behind a fold": (
+    "two events whose UIDs differ after a fold": (
         ONE,
         TWO.replace(b"UID:2\r\n", FOLDED % 1)
         + calendar_of(event("3")).replace(b"UID:3\r\n", FOLDED % 2),

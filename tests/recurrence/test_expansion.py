@@ -24,7 +24,7 @@ YEARS_AFTER = {"YEARLY": 12, "MONTHLY": 6, "WEEKLY": 3, "DAILY": 2}
 
 
 def fires_for_dateutil(text: str, start: datetime, last: datetime) -> list[datetime]:
-    """Return the times after the start at which a rule fires in dateutil."""
+    """Return the times after the start at which a rule fires in dateutil; the start counts."""
     try:
         rule = rrule.rrulestr(text, dtstart=start)
     except ValueError:  # it finds that the rule never fires
