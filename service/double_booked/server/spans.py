@@ -68,8 +68,8 @@ _SECONDS_BETWEEN_LOGS = 300.0
 class Tracing:
     """Starts and ends the spans of calls, and exports the sampled ones.
 
-    All methods are called from the same thread. They never wait for the collector: while it is
-    unreachable, spans beyond OTEL_BSP_MAX_QUEUE_SIZE are dropped.
+    One thread starts and ends spans. It never waits for the collector: while that is unreachable,
+    spans beyond OTEL_BSP_MAX_QUEUE_SIZE are dropped.
 
     Raises:
         TracingError: An OTEL_* variable is unusable.
