@@ -93,6 +93,6 @@ def test_every_overlap_with_one_of_the_events_is_kept(
     for group in kept:
         assert set(group.members) == {m for overlap in group.overlaps for m in overlap.members}
         for before, after in zip(group.overlaps, group.overlaps[1:], strict=False):
-            joined = [set(one.members) for one in group.overlaps if one.start >= after.start]
-            first = {m for one in group.overlaps if one.start <= before.start for m in one.members}
-            assert first.intersection(*[set().union(*joined)])
+            later = [set(o.members) for o in group.overlaps if o.start >= after.start]
+            first = {m for o in group.overlaps if o.start <= before.start for m in o.members}
+            assert first.intersection(*[set().union(*later)])

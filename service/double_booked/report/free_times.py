@@ -1,4 +1,4 @@
-"""The next spans in which every resource has room for one more event."""
+"""The next spans in which every resource has room for another event."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ class FreeTimeOptions:
 
 
 def find_full_spans(request: EventList) -> list[Span]:
-    """Return the spans in which at least one resource has no room for one more event, in order.
+    """Return the spans in which at least one resource has no room for another event, in order.
 
     Args:
         request: Valid events and options. An event occupies its resources for the gap after its

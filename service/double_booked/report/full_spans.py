@@ -1,4 +1,4 @@
-"""The spans in which a resource has no room for one more event."""
+"""The spans in which a resource has no room for another event."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ class FullSpans:
             occupied: The spans that the events occupy, in any order.
             capacity: How many events may be present at an instant, at least 1.
         """
-        # There is no room for one more event if the depth is the capacity.
+        # There is no room for another event if the depth is the capacity.
         full = list(find_overlap_depths(occupied, capacity - 1))
         self._full = merge_spans(overlap.span for overlap in full)
         self._over = [overlap.span for overlap in full if overlap.depth > capacity]
