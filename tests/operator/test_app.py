@@ -249,7 +249,7 @@ async def test_a_missing_cluster_is_reported_in_one_line(
     assert line.startswith("double-booked: the kubeconfig cannot be used: ")
     code, line = await failure_of(environment | {"KUBECONFIG": "", "HOME": str(tmp_path)})
     assert code == 1
-    assert line == "double-booked: no cluster: this is no pod, and there is no kubeconfig"
+    assert line == "double-booked: no cluster: this is not a pod, and there is no kubeconfig"
 
 
 async def test_an_error_in_kopf_is_reported_in_one_line(

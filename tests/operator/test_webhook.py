@@ -176,7 +176,7 @@ async def test_an_invalid_review_gets_400_and_a_sentence(
 ) -> None:
     status, text = await listener.post(content)
     assert status == 400
-    assert text.startswith("this is no AdmissionReview of bookings: ")
+    assert text.startswith("this is not an AdmissionReview of bookings: ")
     assert "Traceback" not in capsys.readouterr().out
     assert listener.reviews == []
     assert listener.counted("invalid") == 1

@@ -1,1 +1,1 @@
-"""Calendars and Bookings in a cluster: a double booking is refused, or found and told."""
+"""The Kubernetes operator: it rejects double bookings, and reports them in statuses."""

@@ -215,7 +215,7 @@ def links_message(wanted: Booking, view: CapacityView) -> str:
         return ""
     return (
         f"{wanted.key.name}: spec.replaces would link {len(linked)} bookings, directly or through"
-        f" others, and {MAX_LINKED} may be: leave out the names of bookings that need not be named."
+        f" others, but at most {MAX_LINKED} may be linked: leave out names that are not needed."
     )
 
 

@@ -60,7 +60,7 @@ def login() -> kopf.ConnectionInfo:
     except (OSError, KeyError, kopf.LoginError) as error:
         raise ClusterError(0, f"the kubeconfig cannot be used: {error}") from error
     if info is None:
-        raise ClusterError(0, "no cluster: this is no pod, and there is no kubeconfig")
+        raise ClusterError(0, "no cluster: this is not a pod, and there is no kubeconfig")
     return info
 
 

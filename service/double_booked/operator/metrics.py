@@ -60,12 +60,12 @@ class Gauges:
             ("admitting", "Whether this process may answer reviews.", self.admitting()),
             (
                 "queue_lag_seconds",
-                "How long the oldest change has waited for its verdicts.",
+                "Seconds that the oldest change has waited for its verdicts.",
                 self.lag(),
             ),
             (
                 "pending_details",
-                "Statuses to write that differ only in whom a booking conflicts with.",
+                "Pending statuses that differ only in whom a booking conflicts with.",
                 self.details(),
             ),
             (
@@ -103,29 +103,29 @@ class Metrics:
         self.registry = new_registry("double_booked_operator_build")
         self.reviews = Histogram(
             "double_booked_operator_review_seconds",
-            "How long admission reviews took, by what came of them.",
+            "Duration of admission reviews, by kind and result.",
             ("kind", "result"),
             buckets=_REVIEW_BUCKETS,
             registry=self.registry,
         )
         self.unknown_requests = Counter(
             "double_booked_operator_unknown_requests_total",
-            "Requests to the webhook at no path of the API server, answered 404.",
+            "Requests to the webhook with any other path or method, answered 404.",
             registry=self.registry,
         )
         self.reconciling = Histogram(
             "double_booked_operator_reconcile_seconds",
-            "How long rounds took that compute statuses.",
+            "Duration of the rounds that compute statuses.",
             registry=self.registry,
         )
         self.reconcile_errors = Counter(
             "double_booked_operator_reconcile_errors_total",
-            "Statuses that could not be written, and are tried again.",
+            "Status writes that failed and are retried.",
             registry=self.registry,
         )
         self.watch_errors = Counter(
             "double_booked_operator_watch_errors_total",
-            "Lists and watches that ended with an error, and are tried again.",
+            "Lists and watches that failed and are retried.",
             registry=self.registry,
         )
         self.certificate = CertificateMetrics(self.registry, "double_booked_operator")
@@ -179,7 +179,7 @@ class _CacheCollector(Collector):
         )
         yield self._by_calendar(
             "double_booked_operator_conflicts",
-            "Bookings that put a calendar over its capacity, and are not over yet.",
+            "Double-booked bookings on a calendar that have not ended.",
             self._conflicts(),
         )
 

@@ -292,5 +292,5 @@ def _relevant_fields(booking: Booking) -> tuple[Hashable, ...]:
     )
 
 
-def _rules_of(held: CachedObject | None) -> Rules | None:
-    return held.rules if isinstance(held, Calendar) else None
+def _rules_of(cached: CachedObject | None) -> Rules | None:
+    return cached.rules if isinstance(cached, Calendar) else None

@@ -109,7 +109,7 @@ class WebhookServer:
             reason = (
                 str(error) if isinstance(error, InvalidReviewError) else "it is nested too deeply"
             )
-            text = f"this is no AdmissionReview of {kind}: {reason}"
+            text = f"this is not an AdmissionReview of {kind}: {reason}"
             return _respond_with(400, text), "invalid"
         except Exception:  # noqa: BLE001 - one review must not end the others
             structlog.get_logger().exception("review failed", kind=kind)
