@@ -1,4 +1,4 @@
-"""Starts the service, asks it about the calendars of a team, reads its health, and stops it."""
+"""Start the service, find the conflicts of a team's calendars, read its health, and stop it."""
 
 import json
 import os
@@ -52,7 +52,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that runs, and where it listens."""
+    """A running service, and the addresses that it listens on."""
 
     process: subprocess.Popen[str]
     grpc: str
@@ -60,9 +60,9 @@ class Service:
 
 
 def main() -> None:
-    """Shows the service from start to stop."""
+    """Show the service from start to stop."""
     with started() as service:
-        tell("double-booked serve", f"gRPC on {service.grpc}, HTTP on {service.http}")
+        show("double-booked serve", f"gRPC on {service.grpc}, HTTP on {service.http}")
         show_conflicts(service)
         show_health(service)
         stop(service)
@@ -70,7 +70,7 @@ def main() -> None:
 
 @contextmanager
 def started() -> Iterator[Service]:
-    """Runs a service on free ports; none is left running, whatever happens."""
+    """Start a service on free ports, yield it, and kill it."""
     settings = {
         "SERVICE_HOST": "127.0.0.1:0",
         "HEALTH_CHECK_HOST": "127.0.0.1:0",
@@ -92,7 +92,7 @@ def started() -> Iterator[Service]:
 
 
 def read_ports(process: subprocess.Popen[str]) -> dict[str, int]:
-    """The line of its log in which a service says that it is listening."""
+    """Return the log entry with which a service reports its ports."""
     lines = []
     for line in process.stderr or ():
         lines.append(line)
@@ -103,7 +103,7 @@ def read_ports(process: subprocess.Popen[str]) -> dict[str, int]:
 
 
 def show_conflicts(service: Service) -> None:
-    """Asks over gRPC which events of the team's calendars conflict, and draws the answer."""
+    """Find the conflicts of the team's calendars over gRPC, and draw them."""
     files = find_files(str(TEAM))
     names = resource_names(files)
     week = merge_files(
@@ -112,8 +112,8 @@ def show_conflicts(service: Service) -> None:
     begin = perf_counter()
     conflicts = client.get_conflicts(service.grpc, week.request)
     milliseconds = 1000 * (perf_counter() - begin)
-    asked = f"{len(week.request.events)} events of {len(files)} calendars"
-    tell("GetConflicts", f"{asked}, answered in {milliseconds:.1f} ms")
+    size = f"{len(week.request.events)} events of {len(files)} calendars"
+    show("GetConflicts", f"{size}, answered in {milliseconds:.1f} ms")
     console.print()
     report = build_report(
         conflicts, week.request, lambda position: SourceLocation(*week.location(position))
@@ -122,40 +122,40 @@ def show_conflicts(service: Service) -> None:
     console.print()
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(html.render(report, BERLIN), "utf-8")
-    tell("as a picture", str(PAGE.relative_to(ROOT)))
+    show("as a picture", str(PAGE.relative_to(ROOT)))
 
 
 def show_health(service: Service) -> None:
-    """Reads back what load balancers and Prometheus read."""
-    tell("grpc.health.v1", client.check_health(service.grpc))
-    tell("GET /readyz", get(service.http, "/readyz"))
+    """Read what load balancers and Prometheus read."""
+    show("grpc.health.v1", client.check_health(service.grpc))
+    show("GET /readyz", get(service.http, "/readyz"))
     for family in text_string_to_metric_families(get(service.http, "/metrics")):
         for name, labels, value, *_ in family.samples:
             if name in METRICS and labels.items() <= ANSWERED.items():
-                tell("GET /metrics", f"{name} {value:g}")
+                show("GET /metrics", f"{name} {value:g}")
 
 
 def get(address: str, path: str) -> str:
-    """The text at a path of the service's HTTP side."""
+    """Return the text at a path of the service's HTTP address."""
     connection = HTTPConnection(address, timeout=SECONDS_TO_STOP)
     connection.request("GET", path)
-    answer = connection.getresponse().read().decode().strip()
+    content = connection.getresponse().read().decode().strip()
     connection.close()
-    return answer
+    return content
 
 
 def stop(service: Service) -> None:
-    """Stops the service as Kubernetes does."""
+    """Stop the service as Kubernetes does."""
     service.process.send_signal(signal.SIGTERM)
     service.process.communicate(timeout=SECONDS_TO_STOP)
-    tell("SIGTERM", f"exit code {service.process.returncode}")
+    show("SIGTERM", f"exit code {service.process.returncode}")
     if service.process.returncode:
         sys.exit(1)
 
 
-def tell(what: str, outcome: str) -> None:
-    """Writes one step of the demonstration."""
-    console.print(f"[bold green]{what:<21}[/]", end="")
+def show(step: str, outcome: str) -> None:
+    """Write one step of the demo."""
+    console.print(f"[bold green]{step:<21}[/]", end="")
     console.print(outcome, markup=False)
 
 

@@ -2,6 +2,6 @@
 
 from hypothesis import settings
 
-# A machine that others use too is slow now and then; no test is about its own time.
+# Tests also run on busy machines, and no property is about time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

@@ -1,4 +1,4 @@
-"""The client against real servers."""
+"""The client with real servers."""
 
 import asyncio
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ PAIR = EventList(events=[event(10, 20), event(15, 25)])
 
 @contextmanager
 def serving(max_message_bytes: int = 2**20) -> Iterator[Server]:
-    """A server in a thread with a loop of its own."""
+    """Run a server in a thread with a loop of its own."""
     settings = Settings(
         service_host=LOOPBACK,
         health_check_host=LOOPBACK,
@@ -67,26 +67,26 @@ def refusing() -> Iterator[int]:
         yield port
 
 
-def test_the_groups_are_answered(port: int) -> None:
-    answer = client.get_conflicts(f"127.0.0.1:{port}", PAIR)
-    assert [list(group.conflict_group) for group in answer.conflicts] == [list(PAIR.events)]
+def test_get_conflicts_returns_the_groups(port: int) -> None:
+    response = client.get_conflicts(f"127.0.0.1:{port}", PAIR)
+    assert [list(group.conflict_group) for group in response.conflicts] == [list(PAIR.events)]
 
 
-def test_field_violations_come_back_as_an_invalid_request(port: int) -> None:
+def test_field_violations_raise_an_invalid_request_error(port: int) -> None:
     with pytest.raises(InvalidRequestError) as raised:
         client.get_conflicts(f"127.0.0.1:{port}", EventList(events=[event(10, 20), event(9, 8)]))
     assert raised.value.violations == (Violation("events[1].end", "the end is before the start"),)
     assert raised.value.count == 1
 
 
-def test_another_refusal_is_told_with_server_and_code() -> None:
+def test_other_error_has_the_server_and_the_code() -> None:
     with serving(max_message_bytes=10) as server:
         address = f"127.0.0.1:{server.port}"
         with pytest.raises(client.ServerError, match=f"^{address}: RESOURCE_EXHAUSTED: "):
             client.get_conflicts(address, PAIR)
 
 
-def test_a_server_that_is_not_there_is_unavailable(refusing: int) -> None:
+def test_unreachable_server_is_unavailable(refusing: int) -> None:
     address = f"127.0.0.1:{refusing}"
     with pytest.raises(client.ServerError, match=f"^{address}: UNAVAILABLE: "):
         client.get_conflicts(address, PAIR)
@@ -94,7 +94,7 @@ def test_a_server_that_is_not_there_is_unavailable(refusing: int) -> None:
         client.check_health(address)
 
 
-def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "HEALTH_SECONDS", 0.2)
     with silent_port() as silent:
         address = f"127.0.0.1:{silent}"
@@ -105,17 +105,17 @@ def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "address", ["nonsense", "host:port", "host:99999", "::1", "", "a b:1", "dns:///x:1"]
 )
-def test_an_address_that_is_none_is_told_without_asking(address: str) -> None:
+def test_invalid_address_is_reported_without_a_call(address: str) -> None:
     with pytest.raises(client.ServerError) as raised:
         client.get_conflicts(address, PAIR)
     assert str(raised.value).startswith(f"'{address}' is not HOST:PORT: ")
 
 
-def test_an_address_without_a_host_is_this_machine(port: int) -> None:
+def test_address_without_a_host_is_this_machine(port: int) -> None:
     assert client.check_health(f":{port}") == "SERVING"
 
 
-def test_a_proxy_of_the_environment_is_not_asked(
+def test_proxy_of_the_environment_is_not_used(
     port: int, refusing: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "https_proxy", "grpc_proxy"):

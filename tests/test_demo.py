@@ -1,4 +1,4 @@
-"""The demonstration runs as a reader of the README runs it."""
+"""The demo, run as the README describes."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
 PAGE = DEMO.parent.parent / "build" / "demo.html"
 
 
-def test_the_demonstration_shows_the_service_from_start_to_stop() -> None:
+def test_demo_shows_the_service_from_start_to_stop() -> None:
     demo = subprocess.run(
         [sys.executable, DEMO], capture_output=True, text=True, timeout=60, check=False
     )

@@ -1,4 +1,4 @@
-"""What `bookings` tells of a cluster, through a kubectl that answers from a file."""
+"""`bookings`, with a kubectl that prints a file."""
 
 import json
 import re
@@ -21,24 +21,24 @@ MONDAY = "2026-12-07T{}:00Z"
 
 @dataclass(frozen=True, slots=True)
 class FakeKubectl:
-    """A program that answers from a file, and notes what it was called with."""
+    """A program that prints a file, and records its arguments."""
 
     folder: Path
 
-    def install(self, code: int = 0, complaint: str = "", answer: str = "") -> None:
+    def install(self, code: int = 0, messages: str = "", answer: str = "") -> None:
         (self.folder / "answer").write_text(answer)
-        (self.folder / "complaint").write_text(complaint)
+        (self.folder / "messages").write_text(messages)
         program = self.folder / "kubectl"
         program.write_text(
             "#!/bin/sh\n"
             f"cd '{self.folder}'\n"
             'printf "%s\\n" "$@" > arguments\n'
-            "/bin/cat answer; /bin/cat complaint >&2\n"
+            "/bin/cat answer; /bin/cat messages >&2\n"
             f"exit {code}\n"
         )
         program.chmod(0o755)
 
-    def holds(self, *objects: Mapping[str, Any]) -> None:
+    def serves(self, *objects: Mapping[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": objects}
         self.install(answer=json.dumps(items))
 
@@ -48,7 +48,7 @@ class FakeKubectl:
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
-    """The only program on PATH, not yet there."""
+    """The only program on PATH; a test installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")
     monkeypatch.setenv("COLUMNS", "80")
@@ -59,19 +59,19 @@ def run(*arguments: str) -> click.testing.Result:
     return click.testing.CliRunner().invoke(main, ["bookings", *arguments])
 
 
-def told(*arguments: str, note: str = "") -> list[str]:
-    """What a call that must succeed tells, line by line."""
+def show(*arguments: str, note: str = "") -> list[str]:
+    """Return the lines of a command that must succeed."""
     done = run(*arguments)
     assert (done.stderr, done.exit_code) == (note, 0)
     return done.stdout.splitlines()
 
 
-def told_json(*arguments: str) -> Any:
-    return json.loads("\n".join(told(*DECEMBER, "--format=json", *arguments)))
+def shown_json(*arguments: str) -> Any:
+    return json.loads("\n".join(show(*DECEMBER, "--format=json", *arguments)))
 
 
 def error(*arguments: str) -> str:
-    """What a call that must fail says, which is one line."""
+    """Return the one line on standard error of a command that must fail."""
     done = run(*arguments)
     assert (done.stdout, done.exit_code) == ("", 2)
     [line] = done.stderr.splitlines()
@@ -81,7 +81,7 @@ def error(*arguments: str) -> str:
 def booked(
     name: str, start: str, end: str, *calendars: str, title: str = "", **metadata: Any
 ) -> dict[str, Any]:
-    """A Booking from one time of Monday, 7 December 2026, to another."""
+    """Return a Booking from one time of Monday, 7 December 2026, to another."""
     raw = raw_booking(name, MONDAY.format(start), MONDAY.format(end), *calendars, **metadata)
     raw["spec"] |= {"title": title} if title else {}
     return raw
@@ -93,30 +93,30 @@ def in_namespace(name: str, raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def conflicts(*arguments: str) -> list[tuple[str, list[str]]]:
-    """Which bookings conflict on which calendars."""
-    found = told_json(*arguments)["conflicts"]
-    return [(group["calendar"], group["bookings"]) for group in found]
+    """Return the calendar and the bookings of each conflict."""
+    groups = shown_json(*arguments)["conflicts"]
+    return [(group["calendar"], group["bookings"]) for group in groups]
 
 
 def overlaps(*arguments: str) -> list[tuple[str, str]]:
-    found = told_json(*arguments)["conflicts"]
-    return [(each["start"], each["end"]) for group in found for each in group["overlaps"]]
+    groups = shown_json(*arguments)["conflicts"]
+    return [(overlap["start"], overlap["end"]) for group in groups for overlap in group["overlaps"]]
 
 
-# What is asked
+# Calls of kubectl
 
 
-def test_kubectl_is_asked_for_both_kinds_of_the_namespace_of_the_kubeconfig(
+def test_kubectl_gets_both_kinds_in_the_namespace_of_the_kubeconfig(
     kubectl: FakeKubectl,
 ) -> None:
-    kubectl.holds()
-    told(*DECEMBER)
+    kubectl.serves()
+    show(*DECEMBER)
     both = "calendars.double-booked.io,bookings.double-booked.io"
     assert kubectl.arguments() == ["get", both, "--output=json"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "asked"),
+    ("arguments", "argument"),
     [
         (("-n", "team"), "--namespace=team"),
         (("--namespace", "--kubeconfig=/etc/x"), "--namespace=--kubeconfig=/etc/x"),
@@ -124,31 +124,31 @@ def test_kubectl_is_asked_for_both_kinds_of_the_namespace_of_the_kubeconfig(
         (("-A",), "--all-namespaces"),
     ],
 )
-def test_a_namespace_reaches_kubectl_as_one_argument(
-    kubectl: FakeKubectl, arguments: Sequence[str], asked: str
+def test_namespace_reaches_kubectl_as_one_argument(
+    kubectl: FakeKubectl, arguments: Sequence[str], argument: str
 ) -> None:
-    kubectl.holds()
-    told(*DECEMBER, *arguments)
-    assert kubectl.arguments()[3:] == [asked]
+    kubectl.serves()
+    show(*DECEMBER, *arguments)
+    assert kubectl.arguments()[3:] == [argument]
 
 
-def test_one_namespace_and_all_exclude_each_other(kubectl: FakeKubectl) -> None:
-    kubectl.holds()
+def test_namespace_and_all_namespaces_exclude_each_other(kubectl: FakeKubectl) -> None:
+    kubectl.serves()
     done = run("-A", "-n", "team")
     assert done.exit_code == 2
     assert "exclude each other" in done.stderr
 
 
-# What is told
+# Text
 
 
-def test_a_quiet_week_shows_who_has_what_when(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_week_without_conflicts_lists_bookings_by_day_and_calendar(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar("staging"),
         booked("load", "13:00", "17:30", title="Load test"),
         booked("release", "09:00", "12:00"),
     )
-    assert told(*DECEMBER) == [
+    assert show(*DECEMBER) == [
         "Mon 7 Dec 2026 (UTC)",
         "  staging",
         "    09:00-12:00  release",
@@ -158,43 +158,43 @@ def test_a_quiet_week_shows_who_has_what_when(kubectl: FakeKubectl) -> None:
     ]
 
 
-def test_a_conflict_is_told_and_the_exit_code_is_0(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_conflict_is_shown_and_the_exit_code_is_0(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar("staging"),
         booked("load", "13:00", "17:30", title="Load test"),
         booked("fix", "16:00", "18:00"),
     )
-    lines = told(*DECEMBER)
+    lines = show(*DECEMBER)
     assert "  ! 13:00-17:30  Load test  load" in lines
     assert "  staging: 2 events, double-booked for 1h30m" in lines
     assert "  ! 16:00-17:30  1h30m, 2 at once: Load test, fix" in lines
     assert lines[-1] == "1 group of conflicting events, 2 of 2 events."
 
 
-def test_times_are_told_in_the_zone_asked_for(kubectl: FakeKubectl) -> None:
-    kubectl.holds(raw_calendar(), booked("late", "23:30", "23:45"))
-    lines = told("--from", "2026-12-08", "--timezone", "Europe/Berlin")
+def test_times_are_shown_in_the_chosen_zone(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar(), booked("late", "23:30", "23:45"))
+    lines = show("--from", "2026-12-08", "--timezone", "Europe/Berlin")
     assert lines[0] == "Tue 8 Dec 2026 (CET)"
     assert lines[2] == "    00:30-00:45  late"
 
 
-def test_the_week_that_the_reader_is_in_is_looked_at(kubectl: FakeKubectl) -> None:
+def test_window_defaults_to_the_current_week(kubectl: FakeKubectl) -> None:
     now = datetime.now(UTC)
 
     def around(name: str, moment: datetime) -> dict[str, Any]:
-        ends = (moment + timedelta(minutes=each) for each in (-2, 2))
-        return raw_booking(name, *(f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in ends))
+        ends = (moment + timedelta(minutes=minutes) for minutes in (-2, 2))
+        return raw_booking(name, *(f"{end:%Y-%m-%dT%H:%M:%SZ}" for end in ends))
 
     week = timedelta(days=7)
-    kubectl.holds(
+    kubectl.serves(
         raw_calendar(),
         around("before", now - week),
         around("today", now),
         around("after", now + week),
     )
-    found = json.loads("\n".join(told("--format=json", "--timezone=UTC")))
-    assert [each["name"] for each in found["bookings"]] == ["today"]
-    start, end = (datetime.fromisoformat(found["window"][each]) for each in ("start", "end"))
+    shown = json.loads("\n".join(show("--format=json", "--timezone=UTC")))
+    assert [booking["name"] for booking in shown["bookings"]] == ["today"]
+    start, end = (datetime.fromisoformat(shown["window"][name]) for name in ("start", "end"))
     assert (start.weekday(), end - start) == (0, week)
     assert start <= now + timedelta(minutes=1)
 
@@ -208,50 +208,50 @@ def test_the_week_that_the_reader_is_in_is_looked_at(kubectl: FakeKubectl) -> No
         (date(1, 1, 3), date(1, 1, 1)),
     ],
 )
-def test_a_week_starts_on_monday(day: date, monday: date) -> None:
+def test_week_starts_on_monday(day: date, monday: date) -> None:
     assert monday_of(day) == monday
 
 
-def test_the_week_in_which_clocks_change_ends_at_midnight(kubectl: FakeKubectl) -> None:
-    kubectl.holds()
+def test_week_of_a_clock_change_ends_at_midnight(kubectl: FakeKubectl) -> None:
+    kubectl.serves()
     zone = ("--from", "2026-03-23", "--timezone", "Europe/Berlin")
-    found = json.loads("\n".join(told(*zone, "--format=json")))
-    assert found["window"] == {"start": "2026-03-22T23:00:00Z", "end": "2026-03-29T22:00:00Z"}
+    shown = json.loads("\n".join(show(*zone, "--format=json")))
+    assert shown["window"] == {"start": "2026-03-22T23:00:00Z", "end": "2026-03-29T22:00:00Z"}
 
 
-def test_from_and_to_choose_what_is_looked_at(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_from_and_to_choose_the_window(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar(), booked("early", "08:00", "09:00"), booked("late", "20:00", "21:00")
     )
-    assert "early" in "".join(told("--timezone=UTC", "--from=2026-12-01", "--to=2026-12-07"))
-    lines = told("--timezone=UTC", "--from=2026-12-07T09:00", "--to=2026-12-07T20:30")
+    assert "early" in "".join(show("--timezone=UTC", "--from=2026-12-01", "--to=2026-12-07"))
+    lines = show("--timezone=UTC", "--from=2026-12-07T09:00", "--to=2026-12-07T20:30")
     assert "early" not in "".join(lines)
     assert "late" in "".join(lines)
 
 
-def test_nothing_booked_is_said_with_what_there_is_otherwise(kubectl: FakeKubectl) -> None:
-    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00"))
+def test_empty_window_names_how_many_bookings_are_outside(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00"))
     march = ("--from", "2026-03-02", "--timezone", "UTC")
     nothing = "Nothing is booked from Mon 2026-03-02 00:00 to Mon 2026-03-09 00:00"
-    assert told(*march) == [f"{nothing}; 1 booking at other times, --from and --to choose."]
-    kubectl.holds(raw_calendar())
-    assert told(*march) == [f"{nothing}."]
+    assert show(*march) == [f"{nothing}; 1 booking at other times, --from and --to choose."]
+    kubectl.serves(raw_calendar())
+    assert show(*march) == [f"{nothing}."]
 
 
-# What conflicts
+# Conflicts
 
 
-def test_a_calendar_takes_as_many_as_its_capacity(kubectl: FakeKubectl) -> None:
+def test_calendar_admits_bookings_up_to_its_capacity(kubectl: FakeKubectl) -> None:
     three = [booked(name, "09:00", "10:00", "gpu") for name in "abc"]
-    kubectl.holds(raw_calendar("gpu", capacity=2), *three[:2])
+    kubectl.serves(raw_calendar("gpu", capacity=2), *three[:2])
     assert conflicts() == []
-    kubectl.holds(raw_calendar("gpu", capacity=2), *three)
+    kubectl.serves(raw_calendar("gpu", capacity=2), *three)
     assert conflicts() == [("gpu", ["a", "b", "c"])]
 
 
-def test_each_calendar_has_its_own_gap(kubectl: FakeKubectl) -> None:
+def test_calendars_have_gaps_of_their_own(kubectl: FakeKubectl) -> None:
     both = ("window", "staging")
-    kubectl.holds(
+    kubectl.serves(
         raw_calendar("window", minGap="30m"),
         raw_calendar("staging"),
         raw_calendar("other", minGap="1h"),
@@ -268,8 +268,8 @@ def test_each_calendar_has_its_own_gap(kubectl: FakeKubectl) -> None:
     ]
 
 
-def test_the_gap_of_a_booking_that_ended_before_the_window_counts(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_gap_of_a_booking_before_the_window_counts(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar("window", minGap="30m"),
         booked("a", "08:00", "08:50", "window"),
         booked("b", "09:10", "10:00", "window"),
@@ -277,12 +277,12 @@ def test_the_gap_of_a_booking_that_ended_before_the_window_counts(kubectl: FakeK
     )
     begins_at_nine = ("--from", "2026-12-07T09:00")
     assert conflicts(*begins_at_nine) == [("window", ["a", "b"])]
-    assert [each["name"] for each in told_json(*begins_at_nine)["bookings"]] == ["a", "b"]
+    assert [booking["name"] for booking in shown_json(*begins_at_nine)["bookings"]] == ["a", "b"]
 
 
-def test_of_an_overlap_only_what_is_in_the_window_is_told(kubectl: FakeKubectl) -> None:
-    """What is outside may overlap more than is looked at."""
-    kubectl.holds(
+def test_overlaps_are_clipped_to_the_window(kubectl: FakeKubectl) -> None:
+    """Events outside of the window may overlap too, but not all of them are read."""
+    kubectl.serves(
         raw_calendar(),
         booked("a", "08:00", "11:00"),
         booked("b", "08:30", "12:00"),
@@ -297,8 +297,8 @@ def test_of_an_overlap_only_what_is_in_the_window_is_told(kubectl: FakeKubectl) 
     ]
 
 
-def test_a_calendar_that_is_chosen_is_told_alone(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_calendar_option_shows_only_the_chosen_calendars(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar("staging"),
         raw_calendar("gpu"),
         raw_calendar("beamer"),
@@ -306,25 +306,29 @@ def test_a_calendar_that_is_chosen_is_told_alone(kubectl: FakeKubectl) -> None:
         booked("gpu-only", "10:00", "12:00", "gpu"),
         booked("beamer-only", "10:00", "12:00", "beamer"),
     )
-    assert told(*DECEMBER, "--calendar", "staging") == [
+    assert show(*DECEMBER, "--calendar", "staging") == [
         "Mon 7 Dec 2026 (UTC)",
         "  staging",
         "    09:00-11:00  both",
         "",
         "No conflicts among 1 event.",
     ]
-    chosen = told_json("--calendar", "gpu", "--calendar", "beamer")
-    assert [each["name"] for each in chosen["calendars"]] == ["beamer", "gpu"]
-    assert [each["name"] for each in chosen["bookings"]] == ["both", "beamer-only", "gpu-only"]
-    assert [each["calendar"] for each in chosen["conflicts"]] == ["gpu"]
+    chosen = shown_json("--calendar", "gpu", "--calendar", "beamer")
+    assert [calendar["name"] for calendar in chosen["calendars"]] == ["beamer", "gpu"]
+    assert [booking["name"] for booking in chosen["bookings"]] == [
+        "both",
+        "beamer-only",
+        "gpu-only",
+    ]
+    assert [group["calendar"] for group in chosen["conflicts"]] == ["gpu"]
 
 
-def test_namespaces_share_nothing(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_calendars_of_two_namespaces_are_separate(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         *(in_namespace(name, raw_calendar()) for name in ("blue", "red")),
         *(in_namespace(name, booked("a", "09:00", "10:00")) for name in ("blue", "red", "red")),
     )
-    lines = told(*DECEMBER, "-A")
+    lines = show(*DECEMBER, "-A")
     assert lines[1:6] == [
         "  blue/staging",
         "    09:00-10:00  a",
@@ -332,20 +336,20 @@ def test_namespaces_share_nothing(kubectl: FakeKubectl) -> None:
         "  ! 09:00-10:00  a",
         "  ! 09:00-10:00  a",
     ]
-    [group] = told_json("-A")["conflicts"]
+    [group] = shown_json("-A")["conflicts"]
     assert (group["namespace"], group["calendar"]) == ("red", "staging")
 
 
-def test_on_a_calendar_that_does_not_exist_nothing_conflicts(kubectl: FakeKubectl) -> None:
-    kubectl.holds(booked("a", "09:00", "10:00", "ghost"), booked("b", "09:00", "10:00", "ghost"))
+def test_nothing_conflicts_on_a_calendar_that_does_not_exist(kubectl: FakeKubectl) -> None:
+    kubectl.serves(booked("a", "09:00", "10:00", "ghost"), booked("b", "09:00", "10:00", "ghost"))
     note = "Note: there is no calendar ghost: nothing conflicts on it\n"
-    lines = told(*DECEMBER, note=note)
+    lines = show(*DECEMBER, note=note)
     assert "    09:00-10:00  b" in lines
     assert lines[-1] == "No conflicts among 2 events."
 
 
-def test_what_cannot_be_used_is_named_and_the_rest_told(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_invalid_objects_are_noted_and_the_others_shown(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar(minGap="1y"),
         booked("wrong", "10:00", "09:00"),
         booked("right", "10:00", "11:00"),
@@ -357,10 +361,10 @@ def test_what_cannot_be_used_is_named_and_the_rest_told(kubectl: FakeKubectl) ->
     assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "No conflicts among 1 event.")
 
 
-# The formats
+# Formats
 
 
-def test_json_has_a_form_that_docs_tell(kubectl: FakeKubectl) -> None:
+def test_json_has_the_documented_form(kubectl: FakeKubectl) -> None:
     status = {
         "conflictsWith": ["b"],
         "observedGeneration": 1,
@@ -368,12 +372,12 @@ def test_json_has_a_form_that_docs_tell(kubectl: FakeKubectl) -> None:
     }
     one = booked("a", "09:00", "11:00", "gpu", title="Train") | {"status": status}
     one["spec"]["description"] = "For a day"
-    kubectl.holds(
+    kubectl.serves(
         raw_calendar("gpu", policy="Report", minGap="90m", capacity=1),
         one,
         raw_booking("b", "2026-12-07T11:00:00+01:00", "2026-12-07T12:00:00+01:00", "gpu"),
     )
-    assert told_json() == {
+    assert shown_json() == {
         "window": {"start": "2026-12-07T00:00:00Z", "end": "2026-12-14T00:00:00Z"},
         "calendars": [
             {
@@ -426,48 +430,48 @@ def test_json_has_a_form_that_docs_tell(kubectl: FakeKubectl) -> None:
     }
 
 
-def test_a_status_of_an_older_spec_says_nothing_of_this_one(kubectl: FakeKubectl) -> None:
+def test_status_of_an_older_generation_is_ignored(kubectl: FakeKubectl) -> None:
     status = {
         "conflictsWith": ["b"],
         "observedGeneration": 1,
         "conditions": [{"type": "DoubleBooked", "status": "True"}],
     }
-    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", generation=2) | {"status": status})
-    [found] = told_json()["bookings"]
-    assert (found["doubleBooked"], found["conflictsWith"]) == ("Unknown", [])
+    kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00", generation=2) | {"status": status})
+    [booking] = shown_json()["bookings"]
+    assert (booking["doubleBooked"], booking["conflictsWith"]) == ("Unknown", [])
 
 
 def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
-    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", title="</script>Load"))
-    page = "\n".join(told(*DECEMBER, "--format=html"))
+    kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00", title="</script>Load"))
+    page = "\n".join(show(*DECEMBER, "--format=html"))
     [data] = re.findall(r'type="application/json">(.*?)</script>', page)
     [event] = json.loads(data)["events"]
     assert (event["name"], event["location"]) == ("</script>Load", "team: a")
     assert event["time"] == "Mon 7 Dec 2026, 09:00-10:00"
 
 
-def test_no_text_of_a_booking_reaches_a_terminal_raw(kubectl: FakeKubectl) -> None:
-    kubectl.holds(raw_calendar(), booked("a", "09:00", "10:00", title="\x1b[2J\u202eb"))
-    text = "".join(told(*DECEMBER))
+def test_text_of_a_booking_reaches_the_terminal_escaped(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00", title="\x1b[2J\u202eb"))
+    text = "".join(show(*DECEMBER))
     assert not {"\x1b", "\u202e"} & set(text)
 
 
-# What goes wrong
+# Errors
 
 
-def test_kubectl_that_is_missing_is_one_line(kubectl: FakeKubectl) -> None:
+def test_missing_kubectl_is_a_one_line_error(kubectl: FakeKubectl) -> None:
     assert not list(kubectl.folder.iterdir())
     assert error() == "Error: kubectl is not on PATH; it is needed to read the cluster"
 
 
-def test_kubectl_that_cannot_be_run_is_one_line(kubectl: FakeKubectl) -> None:
+def test_kubectl_that_cannot_run_is_a_one_line_error(kubectl: FakeKubectl) -> None:
     kubectl.install()
     (kubectl.folder / "kubectl").write_bytes(b"\x7fELF")
     assert error() == "Error: kubectl: Exec format error"
 
 
 @pytest.mark.parametrize(
-    ("complaint", "said"),
+    ("messages", "message"),
     [
         (
             'E1125 02:00:00.1 1 memcache.go:265] "Unhandled"\nThe connection was refused\n',
@@ -479,60 +483,62 @@ def test_kubectl_that_cannot_be_run_is_one_line(kubectl: FakeKubectl) -> None:
         ("", "it ends with exit code 3"),
     ],
 )
-def test_what_kubectl_complains_of_is_passed_on(
-    kubectl: FakeKubectl, complaint: str, said: str
+def test_error_has_the_messages_of_kubectl(
+    kubectl: FakeKubectl, messages: str, message: str
 ) -> None:
-    kubectl.install(3, complaint, answer='{"items": []}')
-    assert error() == f"Error: kubectl: {said}"
+    kubectl.install(3, messages, answer='{"items": []}')
+    assert error() == f"Error: kubectl: {message}"
 
 
 @pytest.mark.parametrize("answer", ["", "no JSON", "[]", "{}", "null", '{"items": 1}', "\udcff"])
-def test_an_answer_that_is_no_list_is_one_line(kubectl: FakeKubectl, answer: str) -> None:
+def test_invalid_output_of_kubectl_is_a_one_line_error(kubectl: FakeKubectl, answer: str) -> None:
     kubectl.install()
     (kubectl.folder / "answer").write_bytes(answer.encode(errors="surrogateescape"))
     assert error() == "Error: kubectl: its output is not a JSON list of objects"
 
 
-def test_a_calendar_that_is_not_there_is_named_with_those_that_are(kubectl: FakeKubectl) -> None:
-    kubectl.holds(raw_calendar("staging"), raw_calendar("gpu"))
+def test_unknown_calendar_is_reported_with_the_existing_ones(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar("staging"), raw_calendar("gpu"))
     assert error("--calendar", "stagign") == (
         "Error: there is no calendar stagign, only gpu, staging"
     )
-    kubectl.holds()
+    kubectl.serves()
     assert error("--calendar", "gpu") == "Error: there is no calendar gpu, nor any other"
 
 
-def test_a_window_that_ends_before_it_starts_is_refused_before_anybody_is_asked(
+def test_empty_window_is_rejected_before_kubectl_runs(
     kubectl: FakeKubectl,
 ) -> None:
-    kubectl.holds()
-    said = error("--from=2026-12-07", "--to=2026-12-06")
-    assert said == "Error: --to is not after --from; give --to a later time"
+    kubectl.serves()
+    assert (
+        error("--from=2026-12-07", "--to=2026-12-06")
+        == "Error: --to is not after --from; give --to a later time"
+    )
     assert not (kubectl.folder / "arguments").exists()
 
 
 # Bookings that replace one another
 
 
-def test_a_booking_and_one_that_it_replaces_do_not_conflict(kubectl: FakeKubectl) -> None:
+def test_booking_does_not_conflict_with_the_one_it_replaces(kubectl: FakeKubectl) -> None:
     new = booked("b", "09:00", "11:00", "gpu", spec={"replaces": ["a"]})
-    kubectl.holds(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new)
+    kubectl.serves(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new)
     assert conflicts() == []
 
 
-def test_a_third_booking_conflicts_with_both_of_a_pair_which_counts_once(
+def test_third_booking_conflicts_with_a_replacing_pair_that_counts_once(
     kubectl: FakeKubectl,
 ) -> None:
     new = booked("b", "09:00", "11:00", "gpu", spec={"replaces": ["a"]})
     third = booked("c", "10:00", "12:00", "gpu")
-    kubectl.holds(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new, third)
+    kubectl.serves(raw_calendar("gpu"), booked("a", "09:00", "11:00", "gpu"), new, third)
     assert conflicts() == [("gpu", ["a", "b", "c"])]
-    [overlap] = told_json()["conflicts"][0]["overlaps"]
+    [overlap] = shown_json()["conflicts"][0]["overlaps"]
     assert (overlap["start"], overlap["depth"]) == (MONDAY.format("10:00"), 2)
 
 
-def test_a_group_falls_apart_where_only_a_pair_held_it_together(kubectl: FakeKubectl) -> None:
-    kubectl.holds(
+def test_group_splits_where_only_a_replacing_pair_connects_it(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
         raw_calendar("gpu"),
         booked("a", "09:00", "11:00", "gpu"),
         booked("b", "10:00", "13:00", "gpu"),

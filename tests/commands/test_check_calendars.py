@@ -1,4 +1,4 @@
-"""`check` on calendars, as people run it: what is read, what is told, and the exit code."""
+"""`check` on calendars, as people run it: input, output and exit codes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def run(*arguments: str | Path, code: int = 1) -> subprocess.CompletedProcess[st
     return ran
 
 
-def test_a_folder_of_calendars_is_checked_over_a_window() -> None:
+def test_folder_of_calendars_is_checked_within_a_window() -> None:
     ran = run(TEAM, *WEEK)
     assert ran.stdout.endswith(f"{SUMMARY}\n")
     assert "anna: 2 events, double-booked for 15m" in ran.stdout
@@ -36,16 +36,16 @@ def test_a_folder_of_calendars_is_checked_over_a_window() -> None:
     )
 
 
-def test_calendars_are_read_from_today_for_ninety_days(tmp_path: Path) -> None:
-    """Whichever day is today, a daily series has ninety events, and one of a year is one."""
+def test_window_of_calendars_defaults_to_ninety_days_from_today(tmp_path: Path) -> None:
+    """Whichever day is today, a daily series has ninety events in the window."""
     event = "BEGIN:VEVENT\nUID:{0}\nDTSTART;VALUE=DATE:20200101\nRRULE:FREQ=DAILY\nEND:VEVENT"
     lines = ["BEGIN:VCALENDAR", *(event.format(uid) for uid in "ab"), "END:VCALENDAR"]
     (tmp_path / "a.ics").write_text("\n".join(lines))
-    said = json.loads(run(tmp_path, "--format=json").stdout)
-    assert len(said["conflicts"]) == 90
+    output = json.loads(run(tmp_path, "--format=json").stdout)
+    assert len(output["conflicts"]) == 90
 
 
-def test_events_take_what_is_chosen() -> None:
+def test_by_chooses_what_events_occupy() -> None:
     ran = run(TEAM, *WEEK, "--by=attendee", "--format=json")
     resources = [group["resource"] for group in json.loads(ran.stdout)["conflicts"]]
     assert resources == ["anna@example.org", "bruno@example.org"]
@@ -55,11 +55,11 @@ def test_events_take_what_is_chosen() -> None:
     )
 
 
-def test_conflicts_need_not_fail() -> None:
+def test_exit_zero_exits_with_0_despite_conflicts() -> None:
     assert run(TEAM, *WEEK, "--exit-zero", code=0).stdout.endswith(f"{SUMMARY}\n")
 
 
-def test_tentative_events_need_not_count(tmp_path: Path) -> None:
+def test_tentative_events_are_ignored_on_request(tmp_path: Path) -> None:
     event = "BEGIN:VEVENT\nUID:{0}\nDTSTART:20261116\nSTATUS:TENTATIVE\nEND:VEVENT"
     lines = ["BEGIN:VCALENDAR", *(event.format(uid) for uid in "ab"), "END:VCALENDAR"]
     (tmp_path / "a.ics").write_text("\n".join(lines))
@@ -91,7 +91,7 @@ def test_deprecated_option_works_and_names_its_replacement(
 
 
 def write(path: Path, *events: str) -> Path:
-    """A calendar of events whose lines are separated by blanks."""
+    """Write a calendar of events whose lines are separated by blanks."""
     inside = [
         line
         for number, event in enumerate(events)
@@ -104,7 +104,7 @@ def write(path: Path, *events: str) -> Path:
 NINE = "DTSTART:20261116T090000Z DURATION:PT1H"
 
 
-def test_tentative_events_and_answers_can_be_ignored(tmp_path: Path) -> None:
+def test_tentative_answers_are_ignored_on_request(tmp_path: Path) -> None:
     answered = f"{NINE} ATTENDEE;PARTSTAT=TENTATIVE:mailto:a@b.c ATTENDEE:mailto:d@b.c"
     file = write(tmp_path / "a.ics", answered, f"{NINE} ATTENDEE:mailto:a@b.c")
     run(file, *WEEK, "--by=attendee")
@@ -112,13 +112,13 @@ def test_tentative_events_and_answers_can_be_ignored(tmp_path: Path) -> None:
     run(file, *WEEK, "--me=a@b.c", "--ignore-tentative", code=0)
 
 
-def test_events_of_whole_days_can_be_ignored(tmp_path: Path) -> None:
+def test_events_of_whole_days_are_ignored_on_request(tmp_path: Path) -> None:
     file = write(tmp_path / "a.ics", "DTSTART;VALUE=DATE:20261116", NINE)
     run(file, *WEEK)
     run(file, *WEEK, "--ignore-all-day", code=0)
 
 
-def test_what_i_declined_takes_none_of_my_time(tmp_path: Path) -> None:
+def test_declined_events_of_the_owner_are_ignored(tmp_path: Path) -> None:
     declined = f"{NINE} ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c ATTENDEE:mailto:d@b.c"
     file = write(tmp_path / "a.ics", declined, NINE)
     run(file, *WEEK)
@@ -127,15 +127,15 @@ def test_what_i_declined_takes_none_of_my_time(tmp_path: Path) -> None:
     run(file, *WEEK, "--me=d@b.c")
 
 
-def test_rooms_are_the_same_however_files_spell_them(tmp_path: Path) -> None:
+def test_rooms_of_calendars_match_in_any_spelling(tmp_path: Path) -> None:
     write(tmp_path / "a.ics", f"{NINE} LOCATION:Blue\\;Red")
     write(tmp_path / "b.ics", f"{NINE} LOCATION:RED")
-    said = run(tmp_path, *WEEK, "--by=location").stdout
-    assert "Red: 2 events, double-booked for 1h" in said
+    output = run(tmp_path, *WEEK, "--by=location").stdout
+    assert "Red: 2 events, double-booked for 1h" in output
     run(tmp_path, *WEEK, "--by=location", "--capacity=red=2", code=0)
 
 
-def test_a_folder_of_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
+def test_folder_with_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
     """As khal, vdirsyncer and Radicale store it."""
     home = tmp_path / "home"
     home.mkdir()
@@ -152,7 +152,7 @@ def test_a_folder_of_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
         assert (ran.stdout, ran.stderr) == ("No conflicts among 2 events of 2 calendars.\n", "")
 
 
-def test_a_folder_of_one_event_a_file_is_a_persons_if_it_is_named_so(tmp_path: Path) -> None:
+def test_folder_named_after_an_address_belongs_to_that_person(tmp_path: Path) -> None:
     declined = f"{NINE} ATTENDEE;PARTSTAT=DECLINED:mailto:a@b.c ATTENDEE:mailto:d@b.c"
     (tmp_path / "a@b.c").mkdir()
     write(tmp_path / "a@b.c" / "1.ics", NINE)
@@ -160,15 +160,15 @@ def test_a_folder_of_one_event_a_file_is_a_persons_if_it_is_named_so(tmp_path: P
     run(tmp_path, *WEEK, code=0)
 
 
-def test_all_files_can_be_one_calendar(tmp_path: Path) -> None:
+def test_merge_makes_all_files_one_calendar(tmp_path: Path) -> None:
     files = [write(tmp_path / name, NINE) for name in ("work.ics", "private.ics")]
     table = tmp_path / "trips.csv"
     table.write_text("title,start,end,resources\nVisit,2026-11-16 09:00,2026-11-16 11:00,car\n")
-    said = run(*files, *WEEK, code=0).stdout
-    assert said == "No conflicts among 2 events of 2 calendars.\n"
-    said = run(*files, table, *WEEK, "--merge", "--timezone=UTC").stdout
-    assert "all files: 3 events, double-booked for 1h" in said
-    assert said.endswith("3 of 3 events of 1 calendar.\n")
+    output = run(*files, *WEEK, code=0).stdout
+    assert output == "No conflicts among 2 events of 2 calendars.\n"
+    output = run(*files, table, *WEEK, "--merge", "--timezone=UTC").stdout
+    assert "all files: 3 events, double-booked for 1h" in output
+    assert output.endswith("3 of 3 events of 1 calendar.\n")
 
 
 @pytest.mark.parametrize(
@@ -181,37 +181,37 @@ def test_all_files_can_be_one_calendar(tmp_path: Path) -> None:
         ("resource", "3 resources"),
     ],
 )
-def test_the_summary_counts_what_was_compared(tmp_path: Path, by: str, scope: str) -> None:
+def test_summary_counts_the_resources(tmp_path: Path, by: str, scope: str) -> None:
     event = f"{NINE} ATTENDEE:mailto:a@b.c ATTENDEE:mailto:d@b.c LOCATION:Lab RESOURCES:a,b,c"
-    said = run(write(tmp_path / "a.ics", event), *WEEK, f"--by={by}", code=0).stdout
-    assert said == f"No conflicts among 1 event of {scope}.\n"
+    output = run(write(tmp_path / "a.ics", event), *WEEK, f"--by={by}", code=0).stdout
+    assert output == f"No conflicts among 1 event of {scope}.\n"
 
 
-def test_the_summary_counts_what_tables_and_calendars_name_together(tmp_path: Path) -> None:
+def test_summary_counts_resources_of_tables_and_calendars_together(tmp_path: Path) -> None:
     table = tmp_path / "rooms.csv"
     table.write_text("start,end,resources\n2026-11-16 09:00,2026-11-16 10:00,Lab|Hall\n")
-    said = run(write(tmp_path / "a.ics", NINE), table, *WEEK, code=0).stdout
-    assert said == "No conflicts among 2 events of 3 resources.\n"
+    output = run(write(tmp_path / "a.ics", NINE), table, *WEEK, code=0).stdout
+    assert output == "No conflicts among 2 events of 3 resources.\n"
 
 
-def test_free_times_are_proposed_for_what_was_booked_later() -> None:
-    said = run(TEAM, *WEEK, "--suggest=2", "--hours=9-18").stdout
-    assert "> Dentist could be 09:45-10:45, 10:45-11:45" in said
+def test_free_times_are_suggested_for_the_event_booked_later() -> None:
+    output = run(TEAM, *WEEK, "--suggest=2", "--hours=9-18").stdout
+    assert "> Dentist could be 09:45-10:45, 10:45-11:45" in output
 
 
-def test_the_clashes_as_a_calendar() -> None:
-    said = run(TEAM, *WEEK, "--format=ics").stdout
-    assert len(Calendar.from_ical(said).walk("VEVENT")) == 6
+def test_ics_has_an_event_for_each_overlap() -> None:
+    output = run(TEAM, *WEEK, "--format=ics").stdout
+    assert len(Calendar.from_ical(output).walk("VEVENT")) == 6
 
 
-def test_the_clashes_as_annotations() -> None:
+def test_github_annotates_each_conflicting_event() -> None:
     lines = run(TEAM, *WEEK, "--format=github").stdout.splitlines()
     assert sum(line.startswith(f"::error file={TEAM}/") for line in lines) == 12
     warnings = run(TEAM, *WEEK, "--format=github", "--exit-zero", code=0).stdout
     assert "::warning file=" in warnings
 
 
-def test_rows_that_cannot_be_read_are_annotated(tmp_path: Path) -> None:
+def test_github_annotates_unreadable_rows(tmp_path: Path) -> None:
     table = tmp_path / "rota.csv"
     table.write_text("title,start,end\nA,2026-11-17 09:00,2026-11-17 10:00\nB,soon,later\n")
     place = f"file={table},title=Cannot be read,line=3::"
@@ -220,19 +220,19 @@ def test_rows_that_cannot_be_read_are_annotated(tmp_path: Path) -> None:
     assert f"::warning {place}" in read.stdout
 
 
-def test_the_clashes_as_a_page() -> None:
+def test_html_is_a_page() -> None:
     assert run(TEAM, *WEEK, "--format=html").stdout.startswith("<!doctype html>")
 
 
-def test_formats_may_be_mixed(tmp_path: Path) -> None:
+def test_input_formats_may_be_mixed(tmp_path: Path) -> None:
     table = tmp_path / "rooms.csv"
     table.write_text("title,start,end,resources\nVisit,2026-11-17 09:00,2026-11-17 10:00,anna\n")
-    said = run(TEAM / "anna.ics", table, *WEEK).stdout
-    assert "anna: 3 events, double-booked for 1h" in said
+    output = run(TEAM / "anna.ics", table, *WEEK).stdout
+    assert "anna: 3 events, double-booked for 1h" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--from=soon"], "'soon' is no time like 2026-11-23 or 2026-11-23T09:00."),
         (["--hours=18-9"], "'18-9' is not two hours of a day like 9-18."),
@@ -244,12 +244,12 @@ def test_formats_may_be_mixed(tmp_path: Path) -> None:
         (["--strict", "--skip-unreadable"], "--skip-unreadable and --strict exclude each other"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_told(arguments: list[str], said: str) -> None:
-    assert said in run(TEAM, *arguments, code=2).stderr
+def test_invalid_option_is_reported(arguments: list[str], message: str) -> None:
+    assert message in run(TEAM, *arguments, code=2).stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ["--from=2026-11-22", "--to=2026-11-16"],
@@ -259,18 +259,18 @@ def test_an_option_that_cannot_be_used_is_told(arguments: list[str], said: str) 
         (["--to=9999-12-31"], "--from and --to must be in the years 1 to 9999"),
     ],
 )
-def test_a_window_that_is_none_is_told(arguments: list[str], said: str) -> None:
-    assert run(TEAM, *arguments, code=2).stderr == f"Error: {said}\n"
+def test_invalid_window_is_reported(arguments: list[str], message: str) -> None:
+    assert run(TEAM, *arguments, code=2).stderr == f"Error: {message}\n"
 
 
-def test_a_fault_is_told_with_file_and_line(tmp_path: Path) -> None:
+def test_fault_is_reported_with_file_and_line(tmp_path: Path) -> None:
     broken = tmp_path / "a.ics"
     broken.write_text("BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:secret\nEND:VEVENT\nEND:VCALENDAR\n")
-    said = run(broken, code=2).stderr
-    assert said == f'Error: {broken}: line 2: an event without DTSTART (event "secret")\n'
+    error = run(broken, code=2).stderr
+    assert error == f'Error: {broken}: line 2: an event without DTSTART (event "secret")\n'
 
 
-def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+def test_faults_of_all_files_are_reported_together(tmp_path: Path) -> None:
     for name in ("a.ics", "b.ics"):
         (tmp_path / name).write_text("BEGIN:VCALENDAR\nDTEND 20261116\nEND:VCALENDAR\n")
     fault = "line 2: not NAME:VALUE, as lines of a calendar are"
@@ -281,7 +281,7 @@ def test_the_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_oddities_are_noted_when_asked_for(tmp_path: Path) -> None:
+def test_verbose_notes_what_is_read_differently(tmp_path: Path) -> None:
     events = [f"{NINE} DTEND:20261116T100000Z RRULE:", f"{NINE} DTEND:20261116T100000Z"]
     file = write(tmp_path / "a.ics", *events)
     assert run(file, *WEEK).stderr == ""
@@ -291,7 +291,7 @@ def test_oddities_are_noted_when_asked_for(tmp_path: Path) -> None:
     ]
 
 
-def test_notes_move_no_cursor(tmp_path: Path) -> None:
+def test_notes_have_no_control_characters(tmp_path: Path) -> None:
     (tmp_path / "a.ics").write_text(
         "BEGIN:VCALENDAR\nX-WR-TIMEZONE:Here\x1b[2J\nEND:VCALENDAR\n", encoding="utf-8"
     )
@@ -299,7 +299,7 @@ def test_notes_move_no_cursor(tmp_path: Path) -> None:
     assert "the time zone 'Here\\x1b[2J' is unknown" in ran.stderr
 
 
-def test_progress_is_shown_on_a_terminal_and_only_there() -> None:
+def test_progress_is_shown_only_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
     command = [*COMMAND, str(TEAM), *WEEK, "--format=json"]
@@ -307,16 +307,16 @@ def test_progress_is_shown_on_a_terminal_and_only_there() -> None:
         command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment
     ) as process:
         os.close(theirs)
-        said = b""
-        while b"outside of" not in said:
-            said += os.read(ours, 4096)
+        output = b""
+        while b"outside of" not in output:
+            output += os.read(ours, 4096)
         process.wait(timeout=60)
     os.close(ours)
-    assert b"reading" in said
+    assert b"reading" in output
     assert "reading" not in run(TEAM, *WEEK).stderr
 
 
-def test_a_table_of_rooms_is_read_by_its_columns(tmp_path: Path) -> None:
+def test_columns_option_chooses_the_columns_of_a_table(tmp_path: Path) -> None:
     table = tmp_path / "rooms.csv"
     table.write_text(
         "Was,Von,Bis,Raum\nTalk,16/11/2026 9:00,16/11/2026 10:00,Blue\n"
@@ -331,7 +331,7 @@ def test_a_table_of_rooms_is_read_by_its_columns(tmp_path: Path) -> None:
     assert not run(table, f"{columns},resources=Raum", "--day-first", code=0).stderr
 
 
-def test_rooms_of_tables_are_the_same_however_they_are_spelled(tmp_path: Path) -> None:
+def test_rooms_of_tables_match_in_any_spelling(tmp_path: Path) -> None:
     for number, room in enumerate(("Blue", "BLUE ")):
         row = f"{number},2026-11-16 09:00,2026-11-16 10:00,{room}"
         (tmp_path / f"{number}.csv").write_text(f"title,start,end,room\n{row}\n")
@@ -339,17 +339,17 @@ def test_rooms_of_tables_are_the_same_however_they_are_spelled(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         ("Begin", "'Begin' is not like start=Begin or resources=Room."),
         ("begin=Von", "'begin' is no field; the fields are id, title, description, start,"),
     ],
 )
-def test_columns_that_are_none_are_refused(columns: str, said: str) -> None:
-    assert said in " ".join(run(TEAM, f"--columns={columns}", code=2).stderr.split())
+def test_invalid_columns_are_rejected(columns: str, message: str) -> None:
+    assert message in " ".join(run(TEAM, f"--columns={columns}", code=2).stderr.split())
 
 
-def test_all_formats_of_a_folder_are_compared(tmp_path: Path) -> None:
+def test_folder_may_mix_all_formats(tmp_path: Path) -> None:
     write(tmp_path / "a.ics", f"{NINE} SUMMARY:Talk")
     (tmp_path / "b.json").write_text(
         '[{"title": "Fair", "start": "2026-11-16T09:00:00", "end": "2026-11-16T10:00:00"}]'
@@ -376,7 +376,7 @@ def test_all_formats_of_a_folder_are_compared(tmp_path: Path) -> None:
     assert "Note: 1 file of another format is not read: notes.txt.\n" in ran.stderr
 
 
-def test_calendars_at_addresses_are_compared(
+def test_calendar_at_an_address_is_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
@@ -398,7 +398,7 @@ def test_calendars_at_addresses_are_compared(
     assert "secret" not in ran.stdout + ran.stderr
 
 
-def test_a_cancellation_beside_its_invitation_cancels_it_with_a_note(tmp_path: Path) -> None:
+def test_cancellation_removes_its_invitation_with_a_note(tmp_path: Path) -> None:
     meeting = (
         "BEGIN:VEVENT\nUID:m\nSEQUENCE:{}\nDTSTART:20261116T0{}0000Z\nDURATION:PT1H\nEND:VEVENT"
     )

@@ -1,4 +1,4 @@
-"""`check` tells once what comes again, and with `--each` one by one."""
+"""Repeated conflicts, which `check` shows once, and with `--each` one by one."""
 
 import subprocess
 import sys
@@ -33,20 +33,20 @@ def run(calendar: Path, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_text_has_what_comes_again_once(calendar: Path) -> None:
+def test_text_has_repeated_conflicts_once(calendar: Path) -> None:
     lines = run(calendar).splitlines()
     assert f"  {EVERY}" in lines
     assert sum("at once" in line for line in lines) == 1
     assert lines[-1].startswith("17 groups of conflicting events, 34 of 34 events")
 
 
-def test_each_lists_them_one_by_one(calendar: Path) -> None:
-    said = run(calendar, "--each")
-    assert said.count("at once") == 17
-    assert "every Monday" not in said
+def test_each_option_lists_repeated_conflicts_one_by_one(calendar: Path) -> None:
+    output = run(calendar, "--each")
+    assert output.count("at once") == 17
+    assert "every Monday" not in output
 
 
-def test_the_page_draws_all_and_its_table_has_one(calendar: Path) -> None:
+def test_page_draws_all_repeats_and_its_table_has_one(calendar: Path) -> None:
     page = run(calendar, "--format=html")
     assert page.count(f'"every":["{EVERY}"]') == 1
     assert page.count('"repeated":true') == 16
@@ -54,5 +54,5 @@ def test_the_page_draws_all_and_its_table_has_one(calendar: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "github", "ics"])
-def test_what_programs_read_has_each(calendar: Path, form: str) -> None:
+def test_formats_for_programs_have_every_repeat(calendar: Path, form: str) -> None:
     assert run(calendar, f"--format={form}").count("Standup") >= 17

@@ -1,4 +1,4 @@
-"""`check --format report`: what programs are told that the protobuf JSON does not carry."""
+"""`check --format report`: what the protobuf JSON of a ConflictList lacks."""
 
 import json
 import subprocess
@@ -44,44 +44,49 @@ def run(folder: Path, *arguments: str, code: int = 1) -> Any:
     return json.loads(ran.stdout)
 
 
-def test_events_have_file_line_series_and_whether_they_are_of_whole_days(tmp_path: Path) -> None:
-    said = run(tmp_path)
-    told = {
-        each["title"]: (Path(each["file"]).name, each["line"], each["series"], each["all_day"])
-        for each in said["events"]
+def test_events_have_file_line_series_and_all_day(tmp_path: Path) -> None:
+    output = run(tmp_path)
+    events = {
+        event["title"]: (
+            Path(event["file"]).name,
+            event["line"],
+            event["series"],
+            event["all_day"],
+        )
+        for event in output["events"]
     }
-    assert told == {
+    assert events == {
         "Standup": ("anna.ics", 2, "standup", False),
         "Review": ("anna.ics", 9, "review", False),
         "Leave": ("anna.ics", 16, None, True),
         "Fair": ("hall.csv", 2, None, True),
     }
-    assert said["timezone"] == "UTC"
+    assert output["timezone"] == "UTC"
 
 
-def test_conflicts_come_with_who_overlaps_when_and_how_often(tmp_path: Path) -> None:
-    said = run(tmp_path)
-    assert [each["overlaps"][0]["start"] for each in said["conflicts"]] == [
+def test_conflicts_have_overlaps_and_repeats(tmp_path: Path) -> None:
+    output = run(tmp_path)
+    assert [group["overlaps"][0]["start"] for group in output["conflicts"]] == [
         "2026-12-07T09:00:00Z",
         "2026-12-14T09:00:00Z",
         "2026-12-21T09:00:00Z",
     ]
-    assert said["repeats"] == [
+    assert output["repeats"] == [
         {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
     ]
     assert run(tmp_path, "--each")["repeats"] == []
 
 
-def test_suggestions_are_there_if_asked_for(tmp_path: Path) -> None:
-    assert {each["suggestions"] for each in run(tmp_path)["events"]} == {None}
-    said = run(tmp_path, "--suggest=1")
-    [first, *_] = [each for each in said["events"] if each["suggestions"]]
+def test_suggestions_are_included_on_request(tmp_path: Path) -> None:
+    assert {event["suggestions"] for event in run(tmp_path)["events"]} == {None}
+    output = run(tmp_path, "--suggest=1")
+    [first, *_] = [event for event in output["events"] if event["suggestions"]]
     assert first["title"] == "Review"
     assert first["suggestions"] == [
         {"start": "2026-12-07T09:30:00Z", "end": "2026-12-07T10:30:00Z"}
     ]
 
 
-def test_the_exit_code_is_that_of_check(tmp_path: Path) -> None:
+def test_report_has_the_exit_codes_of_check(tmp_path: Path) -> None:
     assert run(tmp_path, "--exit-zero", code=0)["conflicts"]
     assert run(tmp_path, "--from=2026-12-08", "--to=2026-12-08", code=0)["conflicts"] == []

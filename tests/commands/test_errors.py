@@ -1,4 +1,4 @@
-"""An error that nobody foresaw is one line; what click handles is left to it."""
+"""Unexpected errors are one line; exceptions of click are left to click."""
 
 import click
 import pytest
@@ -8,8 +8,8 @@ from double_booked.commands.errors import describe, doing
 from double_booked.commands.group import LazyGroup
 
 
-def run(error: Exception, what: str | None = None) -> tuple[int, str]:
-    """The exit code and standard error of a command that raises."""
+def run(error: Exception, activity: str | None = None) -> tuple[int, str]:
+    """Return the exit code and standard error of a command that raises an error."""
 
     @click.group(cls=LazyGroup, summaries={})
     def main() -> None:
@@ -17,9 +17,9 @@ def run(error: Exception, what: str | None = None) -> tuple[int, str]:
 
     @main.command()
     def fail() -> None:
-        if what is None:
+        if activity is None:
             raise error
-        with doing(what):
+        with doing(activity):
             raise error
 
     ran = CliRunner().invoke(main, ["fail"])
@@ -27,29 +27,29 @@ def run(error: Exception, what: str | None = None) -> tuple[int, str]:
     return ran.exit_code, ran.stderr
 
 
-def test_an_unexpected_error_is_one_line_and_no_exit_code_of_conflicts() -> None:
-    code, told = run(TypeError("no\x07\nnumber"), "reading anna.ics")
+def test_unexpected_error_is_one_line_with_exit_code_2() -> None:
+    code, text = run(TypeError("no\x07\nnumber"), "reading anna.ics")
     assert code == 2
-    assert told.startswith(
+    assert text.startswith(
         "Error: unexpected error while reading anna.ics: TypeError: no\\x07 number at "
     )
-    assert told.endswith("; please report it\n")
-    assert len(told.splitlines()) == 1
+    assert text.endswith("; please report it\n")
+    assert len(text.splitlines()) == 1
 
 
-def test_an_unexpected_error_names_its_place_in_the_code() -> None:
-    _, told = run(TypeError("no number"))
-    assert " at test_errors.py:" in told
+def test_unexpected_error_names_its_place_in_the_code() -> None:
+    _, text = run(TypeError("no number"))
+    assert " at test_errors.py:" in text
 
 
-def test_of_what_is_done_within_each_other_the_innermost_is_named() -> None:
+def test_unexpected_error_names_the_innermost_activity() -> None:
     with pytest.raises(KeyError) as raised, doing("checking"), doing("reading a.ics"):
         raise KeyError("x")
     assert describe(raised.value).startswith("unexpected error while reading a.ics: KeyError: 'x'")
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (click.UsageError("no"), 2, "Error: no"),
         (click.exceptions.Exit(5), 5, ""),
@@ -57,14 +57,12 @@ def test_of_what_is_done_within_each_other_the_innermost_is_named() -> None:
         (BrokenPipeError(32, "x"), 1, ""),
     ],
 )
-def test_what_click_ends_a_command_with_is_left_to_it(
-    error: Exception, code: int, told: str
-) -> None:
-    ended, said = run(error)
+def test_exceptions_of_click_are_left_to_click(error: Exception, code: int, message: str) -> None:
+    ended, text = run(error)
     assert ended == code
-    assert said.strip().endswith(told)
-    assert "unexpected" not in said
+    assert text.strip().endswith(message)
+    assert "unexpected" not in text
 
 
-def test_an_error_of_the_system_is_not_taken_for_conflicts() -> None:
+def test_system_error_has_exit_code_2() -> None:
     assert run(PermissionError(13, "Permission denied"))[0] == 2

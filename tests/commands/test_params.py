@@ -1,4 +1,4 @@
-"""Options as people write them."""
+"""Options of what a conflict is, as people write them."""
 
 import json
 import subprocess
@@ -34,49 +34,49 @@ def check(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def groups(*arguments: str | Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(check("--format=json", *arguments).stdout).get(
+    result: list[dict[str, object]] = json.loads(check("--format=json", *arguments).stdout).get(
         "conflicts", []
     )
-    return found
+    return result
 
 
 def titles(*arguments: str | Path) -> list[list[str]]:
     return [[event["title"] for event in group["conflictGroup"]] for group in groups(*arguments)]  # type: ignore[attr-defined] # JSON
 
 
-def test_a_capacity_lets_as_many_overlap(file: Path) -> None:
+def test_capacity_lets_as_many_events_overlap(file: Path) -> None:
     assert titles("--capacity=room-a=2", file) == [["Stand-up", "Review", "Call"]]
     assert titles("--capacity=room-a=3", file) == []
     assert titles("--capacity=room-b=3", "--capacity==3", file) == [["Stand-up", "Review", "Call"]]
 
 
 @pytest.mark.parametrize("gap", ["6m", "1h", "360s", "0h6m", "1d"])
-def test_a_gap_keeps_events_apart(file: Path, gap: str) -> None:
+def test_events_closer_than_the_gap_conflict(file: Path, gap: str) -> None:
     assert titles("--min-gap", gap, file) == [["Stand-up", "Review", "Call", "Lunch"]]
 
 
-def test_a_gap_that_is_kept_is_no_conflict(file: Path) -> None:
+def test_events_with_the_gap_between_them_do_not_conflict(file: Path) -> None:
     assert titles("--min-gap=5m", file) == [["Stand-up", "Review", "Call"]]
 
 
-def test_explain_tells_who_overlaps_when(file: Path) -> None:
-    said = check("--explain", file).stdout
-    assert "room-a: 3 events, double-booked for 30m" in said
-    assert "09:45-09:50  5m, 3 at once: Stand-up, Review, Call" in said
+def test_explain_lists_overlaps_with_their_events(file: Path) -> None:
+    output = check("--explain", file).stdout
+    assert "room-a: 3 events, double-booked for 30m" in output
+    assert "09:45-09:50  5m, 3 at once: Stand-up, Review, Call" in output
 
 
-def test_only_what_is_over_the_capacity_is_double_booked(file: Path) -> None:
+def test_duration_counts_only_time_over_the_capacity(file: Path) -> None:
     assert "3 events, double-booked for 5m\n" in check("--capacity=room-a=2", file).stdout
 
 
-def test_options_in_a_file_hold(file: Path) -> None:
+def test_options_of_a_file_apply_unless_overridden(file: Path) -> None:
     file.write_text(json.dumps(EVENTS | {"options": {"capacity": {"room-a": 3}}}))
     assert titles(file) == []
     assert titles("--capacity=room-a=2", file) == [["Stand-up", "Review", "Call"]]
 
 
 @pytest.mark.parametrize(
-    ("option", "said"),
+    ("option", "message"),
     [
         ("--min-gap=soon", "'soon' is not a duration like 1h30m, 15m or 90s."),
         ("--min-gap=-5m", "'-5m' is not a duration"),
@@ -87,10 +87,8 @@ def test_options_in_a_file_hold(file: Path) -> None:
         ("--capacity=room-a=4294967296", "is not RESOURCE=NUMBER"),
     ],
 )
-def test_an_option_that_makes_no_sense_is_an_error_of_usage(
-    file: Path, option: str, said: str
-) -> None:
-    refused = check(option, file)
-    assert refused.returncode == 2
-    assert said in refused.stderr
-    assert "Traceback" not in refused.stderr
+def test_invalid_conflict_option_is_a_usage_error(file: Path, option: str, message: str) -> None:
+    ran = check(option, file)
+    assert ran.returncode == 2
+    assert message in ran.stderr
+    assert "Traceback" not in ran.stderr
