@@ -1,7 +1,7 @@
-# Builds alike with docker, podman and buildah. The last stage, production, is the default.
+# Builds with docker, podman and buildah. The last stage, production, is the default.
 ARG BASE=docker.io/library/debian:trixie-slim
 
-# What compiles the kernel and runs the tools; all later stages but production stand on it.
+# Compiler and Python for all later stages except production.
 FROM ${BASE} AS toolchain
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
@@ -11,12 +11,12 @@ RUN python3 -m venv /venv
 ENV PATH=/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /source
 
-# The sources and all tools; serves, and anew whenever a source is saved.
+# The sources and all tools: serves, and restarts whenever a source is saved.
 FROM toolchain AS dev
 COPY requirements-dev.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --quiet --require-hashes --requirement requirements-dev.txt
-# Whoever syncs files into the container does it as its user, so they are that user's.
+# File sync runs as the container's user, so that user must own the sources.
 COPY --chown=65532:65532 . .
 RUN pip install --quiet --no-deps --no-build-isolation --editable . && chown -R 65532:65532 .
 USER 65532:65532
@@ -24,11 +24,11 @@ ENV HOME=/tmp
 EXPOSE 7070 8080
 CMD ["python", "tools/dev.py"]
 
-# Runs the unit tests, and says how they go in TeamCity's words.
+# Runs the unit tests with TeamCity service messages.
 FROM dev AS test
 ENV TEST=1
 
-# Puts together what production holds.
+# Builds the file tree of the production image.
 FROM toolchain AS build
 ARG SOURCE_DATE_EPOCH=0
 ARG COMMIT=unknown
@@ -42,13 +42,13 @@ RUN pip install --quiet --no-deps --no-build-isolation --no-compile --target /pa
 COPY tools/image_root.py tools/
 RUN PYTHONHASHSEED=0 python tools/image_root.py /packages /image "${COMMIT}" "${SOURCE_DATE_EPOCH}"
 
-# Interpreter, libraries, packages: no shell, no package manager, no source.
+# Interpreter, libraries and packages, without shell, package manager and sources.
 FROM scratch AS production
 ARG COMMIT=unknown
 ARG VERSION=0.0.0
 ARG BASE
 LABEL org.opencontainers.image.title="double-booked" \
-      org.opencontainers.image.description="Tells which events of a list conflict" \
+      org.opencontainers.image.description="Finds conflicting events in a list" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}" \

@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 KERNEL := service/double_booked/conflicts
 
-help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
-# OTHER_PINS is a file of pins that replace those of requirements-dev.txt.
+# OTHER_PINS is a file with pins that replace those of requirements-dev.txt.
 $(VENV)/installed: pyproject.toml setup.py requirements-dev.txt $(OTHER_PINS) $(wildcard $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
@@ -18,16 +18,16 @@ $(VENV)/installed: pyproject.toml setup.py requirements-dev.txt $(OTHER_PINS) $(
 
 install: $(VENV)/installed ## install the project and its tools into .venv
 
-demo: install ## start a server, ask it about a team's calendars, show the answer and draw build/demo.html
+demo: install ## start a server, check a sample team's calendars, print the result and write build/demo.html
 	$(BIN)/python examples/demo.py
 
 run: install ## serve on :7070 and :8080 until Ctrl-C
 	$(BIN)/double-booked serve
 
-dev: install ## serve on :7070 and :8080, anew whenever a source is saved
+dev: install ## serve on :7070 and :8080, and restart whenever a source is saved
 	$(BIN)/python tools/dev.py
 
-test: install lint ## prove that the project works
+test: install lint ## run all linters and tests
 	$(BIN)/pytest
 
 test-server: install ## run the server tests, also with another Python (PYTHON=python3.13 VENV=build/python3.13)
@@ -49,7 +49,7 @@ $(TOOLS)/built: tools/go.mod tools/go.sum tools/kube-score/go.mod tools/kube-sco
 
 tools: $(TOOLS)/built ## build helm 4 and 3, grpcurl, helm-docs, kubeconform, kube-score, actionlint and kstatus into build/tools (needs Go)
 
-# In a venv of its own: its pins clash with the project's.
+# In its own venv, because its pins conflict with the project's.
 $(TOOLS)/checkov: requirements-checkov.txt
 	$(PYTHON) -m venv build/checkov
 	build/checkov/bin/pip install --quiet --require-hashes --requirement requirements-checkov.txt
@@ -61,14 +61,14 @@ chart-docs: install $(TOOLS)/built ## write docs/settings.md and the comments of
 	$(BIN)/python tools/chart_defaults.py
 	$(TOOLS)/helm-docs --chart-search-root charts --log-level warning
 
-kustomize: install $(TOOLS)/built ## write kustomize/base and its components from the chart
+kustomize: install $(TOOLS)/built ## generate kustomize/base and the components from the chart
 	$(BIN)/python tools/kustomize_base.py
 
-test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the release workflow, prove chart and kustomize without a cluster (needs kubectl and promtool)
+test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the workflows, and test chart and kustomize without a cluster (needs kubectl and promtool)
 	$(TOOLS)/actionlint
 	PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest tests/chart tests/release
 
-test-bench: install ## prove that the benchmark's peers answer as the server does (needs Go)
+test-bench: install ## test that the benchmark's peers answer as the server does (needs Go)
 	$(BIN)/pytest tests/bench/test_peers.py
 
 docs: install ## build the documentation site in build/docs, and check its links
@@ -92,7 +92,7 @@ words: install ## check the spelling, and find words of tools/words.txt
 	@git grep -nIwEif tools/words.txt -- . ':!tools/words.txt'; test $$? -eq 1 || \
 		{ echo "Replace these words by plainer ones: the verb that says what happens, the noun that is meant."; false; }
 
-format: install ## put code and proto in the standard form
+format: install ## format code and proto
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
@@ -100,37 +100,37 @@ format: install ## put code and proto in the standard form
 ARCHIVE := build/image.tar
 IMAGE := docker.io/library/double-booked:dev
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-# The name that the chart and kustomize pull by default.
+# The image that the chart and kustomize pull by default.
 CHART_IMAGE = docker.io/library/double-booked:$(VERSION)
 BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
 COMMIT = $(shell git rev-parse HEAD)$(shell git diff --quiet HEAD || echo -modified)
 BUILD_ARGS = --build-arg COMMIT=$(COMMIT) --build-arg VERSION=$(VERSION) \
 	--build-arg SOURCE_DATE_EPOCH=$(COMMIT_TIME)
 COMMIT_TIME = $(shell git log -1 --format=%ct)
-# Without these, buildah writes the time and its own version into the image. BuildKit needs no flag.
+# Without these flags, buildah writes the time and its own version into the image. BuildKit needs no flag.
 SAME_DIGEST = $(if $(filter buildah,$(BUILDER)),--timestamp $(COMMIT_TIME) --identity-label=false)
 
-dev-image: ## build the dev stage likewise, as build/dev-image.tar
+dev-image: ## build the development image as build/dev-image.tar
 	$(MAKE) --no-print-directory image IMAGE=$(IMAGE)-loop CHART_IMAGE= SAME_DIGEST= ARCHIVE=build/dev-image.tar BUILD_FLAGS="--target dev $(BUILD_FLAGS)"
 
-image: ## build the production image, with docker or buildah (BUILD_FLAGS=...), as build/image.tar, named :dev and by its version
+image: ## build the production image with docker or buildah as build/image.tar, tagged dev and with its version (BUILD_FLAGS=...)
 	mkdir -p build
 	rm -f $(ARCHIVE)
 	$(BUILDER) build $(BUILD_ARGS) $(SAME_DIGEST) $(BUILD_FLAGS) $(patsubst %,--tag %,$(IMAGE) $(CHART_IMAGE)) .
 	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE) $(CHART_IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
 	$(if $(filter buildah,$(BUILDER)),$(if $(CHART_IMAGE),python3 tools/image_tag.py $(ARCHIVE) $(CHART_IMAGE)))
 
-image-size: ## tell what takes the room in build/image.tar
+image-size: ## show what takes up space in build/image.tar
 	@python3 tools/image_size.py build/image.tar
 
-sbom: install ## list the packages in build/image.tar with their licences, and write build/sbom.spdx.json (SPDX)
+sbom: install ## list the packages in build/image.tar with licences, and write build/sbom.spdx.json (SPDX)
 	@$(BIN)/python tools/sbom.py build/image.tar build/sbom.spdx.json
 
-version: ## give the project a version: VERSION=0.2.0, in pyproject.toml, chart, kustomize, docs and changelog
+version: ## set the version in pyproject.toml, chart, kustomize, docs and changelog (VERSION=0.2.0)
 	python3 tools/version.py "$(if $(filter command%,$(origin VERSION)),$(VERSION))"
 
 RELEASE := build/release
-dist: install ## build the sdist, and from it the wheel for this machine, into dist/, and check them
+dist: install ## build sdist and wheel into dist/, and check them
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(BIN)/python -m build --no-isolation --outdir dist
 	$(BIN)/python tools/check_dist.py dist/*
@@ -142,34 +142,34 @@ package-chart: install $(TOOLS)/built ## package the chart into build/release
 	$(TOOLS)/helm package $(RELEASE)/chart/double-booked --destination $(RELEASE)
 	rm -rf $(RELEASE)/chart
 
-push-chart: ## push the packaged chart to TARGET=oci://REGISTRY/FOLDER (PUSH_FLAGS=...)
+push-chart: ## push the packaged chart (TARGET=oci://REGISTRY/FOLDER PUSH_FLAGS=...)
 	$(TOOLS)/helm push $(RELEASE)/double-booked-$(VERSION).tgz $(TARGET) $(PUSH_FLAGS) 2>&1 | tee $(RELEASE)/chart.log
 	sed -n 's/^Digest: *//p' $(RELEASE)/chart.log | grep . > $(RELEASE)/chart.digest
 
 TAG = Unreleased
-release-notes: ## write the changelog's section of TAG=v0.2.0 to build/release/notes.md
+release-notes: ## write a section of the changelog to build/release/notes.md (TAG=v0.2.0)
 	mkdir -p $(RELEASE)
 	python3 tools/release_notes.py CHANGELOG.md $(TAG) > $(RELEASE)/notes.md
 
-# One archive for each architecture.
+# One archive per architecture.
 IMAGE_ARCHIVES = $(ARCHIVE)
 RELEASE_LIST := double-booked-release
-push-image: ## push IMAGE_ARCHIVES="..." as one image to TARGET=REGISTRY/NAME:TAG, with buildah (PUSH_FLAGS=...)
+push-image: ## push archives as one image with buildah (IMAGE_ARCHIVES="..." TARGET=REGISTRY/NAME:TAG PUSH_FLAGS=...)
 	mkdir -p $(RELEASE)
 	buildah manifest rm $(RELEASE_LIST) >/dev/null 2>&1 || true
 	buildah manifest create $(RELEASE_LIST)
 	$(foreach archive,$(IMAGE_ARCHIVES),buildah manifest add $(RELEASE_LIST) docker-archive:$(archive) &&) true
 	buildah manifest push --all --format oci $(PUSH_FLAGS) --digestfile $(RELEASE)/image.digest $(RELEASE_LIST) docker://$(TARGET)
 
-checksums: ## list the digests of the files in build/release in its SHA256SUMS
+checksums: ## write the digests of the files in build/release to its SHA256SUMS
 	cd $(RELEASE) && sha256sum $(sort $(notdir $(foreach kind,*.tar.gz *.whl *.tgz *.spdx.json,$(wildcard $(RELEASE)/$(kind))))) > SHA256SUMS
 
-same-digest: image ## prove that a second build of this commit is the same image
+same-digest: image ## check that a second build of this commit gives the same image
 	tar -xOf $(ARCHIVE) manifest.json > build/manifest.json
 	$(MAKE) --no-print-directory image BUILD_FLAGS="$(BUILD_FLAGS) --no-cache"
 	tar -xOf $(ARCHIVE) manifest.json | diff build/manifest.json -
 
-release-dry-run: ## take the steps of a release that need no secret (REGISTRY=HOST:PORT pushes there, without TLS)
+release-dry-run: ## run the steps of a release that need no secret (REGISTRY=HOST:PORT also pushes there, without TLS)
 	rm -rf $(RELEASE)
 	$(MAKE) dist same-digest sbom package-chart release-notes
 	cp dist/* build/sbom.spdx.json $(RELEASE)
@@ -177,43 +177,43 @@ release-dry-run: ## take the steps of a release that need no secret (REGISTRY=HO
 	$(if $(REGISTRY),$(MAKE) push-image TARGET=$(REGISTRY)/double-booked:$(VERSION) PUSH_FLAGS=--tls-verify=false)
 	$(if $(REGISTRY),$(MAKE) push-chart TARGET=oci://$(REGISTRY)/charts PUSH_FLAGS=--plain-http)
 	@cat $(RELEASE)/SHA256SUMS
-	@$(if $(REGISTRY),,echo "Not tried, for REGISTRY is not set: pushing the image and the chart")
-	@sed -n 's/^ *# Only on GitHub: /Not tried, needs GitHub: /p' .github/workflows/release.yml
+	@$(if $(REGISTRY),,echo "Skipped, because REGISTRY is not set: pushing the image and the chart")
+	@sed -n 's/^ *# Only on GitHub: /Skipped, because it needs GitHub: /p' .github/workflows/release.yml
 
-test-image: install ## prove build/image.tar: what is in it, and how it runs (needs root and runc)
+test-image: install ## test the contents of build/image.tar, and run it (needs root and runc)
 	$(BIN)/pytest tests/image
 
-test-page: install ## prove the HTML report in a browser (Debian's chromium and chromium-driver)
+test-page: install ## test the HTML report in a browser (needs Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
 
 E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/release tests/image tests/e2e
 export LOAD_IMAGE
-e2e: install tools $(TOOLS)/checkov image dev-image ## prove chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE, BUILD_FLAGS)
+e2e: install tools $(TOOLS)/checkov image dev-image ## test chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE=... BUILD_FLAGS=...)
 	$(E2E) --junitxml=build/e2e.xml
 	@grep --only-matching --extended-regexp '(seconds|calls) [^/]*' build/e2e.xml
 
-e2e-failed: ## prove once more what failed in `make e2e`
+e2e-failed: ## rerun the tests that failed in `make e2e`
 	$(E2E) --last-failed --last-failed-no-failures none
 
-proto: install ## regenerate the Python API from proto/
+proto: install ## generate the Python API from proto/
 	$(BIN)/python tools/generate_api.py service
 
 bench: install ## print the benchmark tables (needs Go for the peer and the fast caller)
 	$(BIN)/python tests/bench
 
-bench-hostile: install ## attack a server and an operator, print figures beside their goals (ONLY="memory http"; root for the limits)
+bench-hostile: install ## attack a server and an operator, and print figures beside their goals (ONLY="memory http"; limits need root)
 	PYTHONPATH=tests $(BIN)/python -m bench.hostile $(addprefix --only=,$(ONLY))
 
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH PYTHONPATH=tests $(BIN)/python -m scale
 
-soak: install ## put a server under mixed traffic, tell what it leaks (SOAK_SECONDS=1800)
+soak: install ## soak-test a server under mixed traffic and report leaks (SOAK_SECONDS=1800)
 	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
-# Each builds the kernel anew beside the one in use, with what finds faults in memory and arithmetic.
+# These targets build a second kernel with sanitizers, beside the one in use.
 SANITIZED_SOURCES := setup.py $(wildcard service/double_booked/*.py service/double_booked/*/*.py $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
 SANITIZED_BUILD = rm -rf build/$(1)/lib build/$(1)/temp* && KERNEL_SANITIZERS=$(2) $(BIN)/python setup.py --quiet build --build-base build/$(1) --build-lib build/$(1)/lib
-# Python itself lets go of little when it ends.
+# Python does not free all its memory at exit, so leaks are not detected.
 SANITIZED_RUN = ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=build/$(1)/lib:tests
 COMMA := ,
 SANITIZERS := address$(COMMA)undefined
@@ -233,10 +233,10 @@ build/fuzz/built: $(VENV)/installed $(SANITIZED_SOURCES) requirements-fuzz.txt
 	touch $@
 
 FUZZ_SECONDS ?= 600
-# 0 is another search each time.
+# 0 starts a different search each time.
 FUZZ_SEED ?= 0
 FUZZ_TARGETS ?= $(basename $(notdir $(wildcard tests/fuzz/targets/*.py)))
-fuzz: build/fuzz/built ## search for inputs that break a FUZZ_TARGETS, FUZZ_SECONDS=600 in all (needs clang)
+fuzz: build/fuzz/built ## search for inputs that break FUZZ_TARGETS, FUZZ_SECONDS=600 in total (needs clang)
 	for target in $(FUZZ_TARGETS); do \
 		LD_PRELOAD="$$($(BIN)/python -c 'import atheris; print(atheris.path())')/asan_with_fuzzer.so" $(call SANITIZED_RUN,fuzz) \
 			$(BIN)/python -m fuzz $$target build/fuzz -seed=$(FUZZ_SEED) -timeout=60 -verbosity=0 -print_final_stats=1 \
@@ -253,7 +253,7 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 		uv pip compile $(LOCK) --no-deps --resolution lowest --output-file requirements-grpcio-oldest.txt -
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-clean: ## remove what the other commands made
+clean: ## remove everything that the other targets create
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
 .PHONY: help install docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

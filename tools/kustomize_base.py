@@ -98,11 +98,9 @@ def main() -> None:
         objects = render(helm, *options(values))
         added = {key: manifest for key, manifest in objects.items() if key not in written}
         # In their own folder: `kubectl delete -k` of the operator must not delete all Bookings.
-
         definitions = [
             added.pop(key) for key in list(added) if key[0] == "CustomResourceDefinition"
         ]
-
         if definitions:
             write(ROOT / "kustomize/crds", definitions)
         write(ROOT / "kustomize/components" / component, list(added.values()))

@@ -87,7 +87,6 @@ def test_every_dashboard_query_finds_something(tmp_path: Path) -> None:
     for expression, labels in targets():
         tests.append(finds(expression))
         # The vector has no labels, so it removes results in which the label is missing or empty.
-
         tests += [finds(f"({expression}) unless on ({label}) vector(0)") for label in labels]
     series = [stored(sample) for metric in exposed() for sample in metric.samples]
     assert evaluate(tmp_path, series, tests) == ""

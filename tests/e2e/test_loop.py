@@ -101,7 +101,6 @@ def skaffold_loop(namespace: Namespace, folder: Path) -> Iterator[Loop]:
     builder = () if has_docker() else ("--profile=buildah",)
     with started_skaffold(folder, "dev", f"--namespace={namespace.name}", *builder) as process:
         assert process.stdout
-
         lines = []
         for line in process.stdout:
             lines.append(line)

@@ -48,7 +48,6 @@ class Loop:
     root: Path
     port: int
     process: subprocess.Popen[str]
-
     lines: list[str] = field(default_factory=list)
 
     def listen(self) -> None:

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ConflictServiceStub:
-    """Tells which events of a list conflict.
+    """Finds conflicting events.
     """
 
     def __init__(self, channel):
@@ -58,36 +58,36 @@ class ConflictServiceStub:
 
 
 class ConflictServiceServicer:
-    """Tells which events of a list conflict.
+    """Finds conflicting events.
     """
 
     def GetConflicts(self, request, context):
-        """Returns the groups of conflicting events, each event as it was sent,
-        unknown fields included.
+        """Returns the groups of conflicting events. Events are returned byte for
+        byte, including unknown fields.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamConflicts(self, request, context):
-        """Returns the same groups in messages of about 1 MiB, so that a large answer
-        needs no large limit at the client. No conflicts: no message.
+        """Returns the same groups in messages of about 1 MiB, so that clients need no
+        higher limit for large answers. Without conflicts there is no message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SweepConflicts(self, request_iterator, context):
-        """Answers a feed of events in the order of their starts, however long: a group
-        is returned as soon as no later event can join it. The first message may
-        have options.
+        """Answers a feed of events sorted by start, of any length. A group is returned
+        as soon as no later event can join it. Only the first message can have
+        options.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetConflicts(self, request, context):
-        """Answers many lists that have nothing to do with one another.
+        """Answers many independent lists in one call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,7 +125,7 @@ def add_ConflictServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConflictService:
-    """Tells which events of a list conflict.
+    """Finds conflicting events.
     """
 
     @staticmethod
