@@ -98,11 +98,11 @@ def test_a_csv_header_names_a_start_and_an_end(line: str, *, expected: bool) -> 
     [
         (
             b"start,end\nsoon,2026-03-02",
-            "line 2: start: 'soon' is no time like 2026-03-23T09:00:00+01:00, 2026-11-23 09:00",
+            "line 2: start: 'soon' is not a time like 2026-03-23T09:00:00+01:00, 2026-11-23 09:00",
         ),
-        (b"start,end\n2026-03-02,", "line 2: end: '' is no time"),
-        (b"start,end\n2026-02-30,2026-03-02", "line 2: start: '2026-02-30' is no time"),
-        (b"start,end\n2026-03-02,9999-12-31", "line 2: end: '9999-12-31' is no time"),
+        (b"start,end\n2026-03-02,", "line 2: end: '' is not a time"),
+        (b"start,end\n2026-02-30,2026-03-02", "line 2: start: '2026-02-30' is not a time"),
+        (b"start,end\n2026-03-02,9999-12-31", "line 2: end: '9999-12-31' is not a time"),
         (b"start,end\n1,2,3", "line 2: 3 values, but the header names 2 columns"),
         (b"start,title\n", "line 1: the header has no column end; it has start, title; --columns"),
         (b"start,end,END\n", "line 1: the header names end twice"),

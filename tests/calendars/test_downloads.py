@@ -126,20 +126,20 @@ def test_the_allowance_counts_unpacked_bytes(site: Site, cache: Cache, *, packed
         ),
         (
             Answer(headers={"Content-Encoding": "br"}),
-            "the answer is packed with br, and not with gzip",
+            "the answer is compressed with br, not with gzip",
         ),
         (
             Answer(headers={"Content-Encoding": "gzip"}),
-            "the answer is not packed with gzip, as it says",
+            "the answer is not compressed with gzip, as its header says",
         ),
         (
             Answer(gzip.compress(ICS)[:-8], headers={"Content-Encoding": "gzip"}),
             "the answer is cut off",
         ),
-        (Answer(status=302), "the server redirects to what is no web address"),
+        (Answer(status=302), "the server redirects to something that is not a web address"),
         (
             Answer(status=302, headers={"Location": "file:///etc/passwd"}),
-            "the server redirects to what is no web address",
+            "the server redirects to something that is not a web address",
         ),
         (
             Answer(status=302, headers={"Location": "/anna.ics"}),
@@ -208,7 +208,7 @@ def test_content_without_validators_or_with_no_store_is_not_kept(
 
 def test_a_download_times_out(site: Site, cache: Cache) -> None:
     site.answers["/anna.ics"] = Answer(length=len(ICS) + 1)
-    with pytest.raises(InvalidCalendarError, match=r"no whole answer within 0.2 s"):
+    with pytest.raises(InvalidCalendarError, match=r"no complete answer within 0.2 s"):
         download(site.address(), Allowance(), cache, 0.2)
 
 

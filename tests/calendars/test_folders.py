@@ -34,7 +34,7 @@ def test_links_and_special_files_of_a_folder_are_ignored(tmp_path: Path) -> None
     assert notes == [
         f"{folder}/gone.ics is not read: it is a link to nothing",
         f"{folder}/outside.ics is not read: it is a link to outside of the folder",
-        f"{folder}/pipe.ics is not read: it is no regular file",
+        f"{folder}/pipe.ics is not read: it is not a regular file",
         f"{folder}/zero.ics is not read: it is a link to outside of the folder",
     ]
 

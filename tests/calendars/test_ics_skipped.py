@@ -42,11 +42,11 @@ REFUSED = {
     ),
     "an invalid duration": (
         f"{START} | DURATION:1 hour",
-        "line 7: DURATION: '1 hour' is no duration like PT1H30M or P1D",
+        "line 7: DURATION: '1 hour' is not a duration like PT1H30M or P1D",
     ),
     "a duration without numbers": (
         f"{START} | DURATION:PT",
-        "line 7: DURATION: 'PT' is no duration like PT1H30M or P1D",
+        "line 7: DURATION: 'PT' is not a duration like PT1H30M or P1D",
     ),
     "a duration of hours for a day": (
         "DTSTART;VALUE=DATE:20260302 | DURATION:PT1H",
@@ -54,7 +54,7 @@ REFUSED = {
     ),
     "an invalid time": (
         "DTSTART:tomorrow",
-        "line 6: DTSTART: 'tomorrow' is no time like 20261123T090000 or 20261123",
+        "line 6: DTSTART: 'tomorrow' is not a time like 20261123T090000 or 20261123",
     ),
     "a time that is not in the calendar": (
         "DTSTART:20260230T090000Z",
@@ -63,25 +63,25 @@ REFUSED = {
     "an unknown zone": (
         "DTSTART;TZID=Middle/Earth:20260302T090000",
         (
-            "line 6: DTSTART: the time zone 'Middle/Earth' is unknown: it is no name of"
+            "line 6: DTSTART: the time zone 'Middle/Earth' is unknown: it is not a name of"
             " IANA or Windows, and the file does not define it"
         ),
     ),
     "a zone that is a path": (
         "DTSTART;TZID=../../etc/passwd:20260302T090000",
         (
-            "line 6: DTSTART: the time zone '../../etc/passwd' is unknown: it is no name of"
+            "line 6: DTSTART: the time zone '../../etc/passwd' is unknown: it is not a name of"
             " IANA or Windows, and the file does not define it"
         ),
     ),
     "a rule without FREQ": (f"{START} | RRULE:COUNT=2", "line 7: RRULE: it has no FREQ"),
     "a duration as UNTIL": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=P1D",
-        "line 7: RRULE: UNTIL: 'P1D' is no time like 20261123T090000 or 20261123",
+        "line 7: RRULE: UNTIL: 'P1D' is not a time like 20261123T090000 or 20261123",
     ),
     "a time of day as UNTIL": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=T090000",
-        "line 7: RRULE: UNTIL: 'T090000' is no time like 20261123T090000 or 20261123",
+        "line 7: RRULE: UNTIL: 'T090000' is not a time like 20261123T090000 or 20261123",
     ),
     "another calendar scale (RFC 7529)": (
         f"{START} | RRULE:RSCALE=CHINESE;FREQ=YEARLY",
@@ -89,7 +89,7 @@ REFUSED = {
     ),
     "an invalid SKIP": (
         f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=AHEAD;FREQ=YEARLY",
-        "line 7: RRULE: SKIP=AHEAD is none of OMIT, BACKWARD, FORWARD",
+        "line 7: RRULE: SKIP=AHEAD is not one of OMIT, BACKWARD, FORWARD",
     ),
     "a SKIP with BYSETPOS": (
         f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=FORWARD;FREQ=YEARLY;BYMONTHDAY=31;BYSETPOS=1",
@@ -121,7 +121,7 @@ REFUSED = {
     ),
     "a repeated part of a rule": (
         f"{START} | RRULE:FREQ=DAILY;BYDAY=MO;freq=WEEKLY",
-        "line 7: RRULE: FREQ stands there twice",
+        "line 7: RRULE: FREQ occurs twice",
     ),
     "a rule with two ends": (
         f"{START} | RRULE:FREQ=DAILY;UNTIL=20260401T000000Z,20260501T000000Z",
@@ -129,7 +129,7 @@ REFUSED = {
     ),
     "an invalid EXDATE": (
         f"{START} | EXDATE:never",
-        "line 7: EXDATE: 'never' is no time like 20261123T090000 or 20261123",
+        "line 7: EXDATE: 'never' is not a time like 20261123T090000 or 20261123",
     ),
     "a line that is not NAME:VALUE": (
         f"{START} | DTEND 20260302T100000Z",
@@ -306,7 +306,7 @@ def test_an_unusable_period_is_skipped_alone() -> None:
     content = calendar_of(f"BEGIN:VFREEBUSY\nUID:f\n{periods}\nEND:VFREEBUSY")
     assert titles(content) == ["busy", "busy"]
     [fault] = faults(content)
-    assert fault.startswith("line 7: FREEBUSY: '2026' is no time")
+    assert fault.startswith("line 7: FREEBUSY: '2026' is not a time")
 
 
 @pytest.mark.parametrize("method", ["REPLY", "CANCEL", "refresh"])

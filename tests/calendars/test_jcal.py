@@ -157,7 +157,7 @@ def test_other_documents_are_not_jcal(document: object) -> None:
         (["summary", [], "text", "a"], "not a property like [name, {...}, type, value]"),
         (["dtstart", {}, "date-time", None], "DTSTART: its value is of a wrong type"),
         (["freebusy", {}, "period", "soon"], "FREEBUSY: a period has a start and an end"),
-        (["dtstart", {}, "date-time", "soon"], "DTSTART: 'soon' is no time"),
+        (["dtstart", {}, "date-time", "soon"], "DTSTART: 'soon' is not a time"),
     ],
 )
 def test_an_unusable_event_is_skipped_alone(given: object, fault: str) -> None:

@@ -108,7 +108,7 @@ def test_lines_after_the_end_are_ignored() -> None:
     content = calendar_of(vevent(HOUR)) + b"\r\nX-COMMENT:cached\r\n<!-- 12 ms -->\r\n"
     assert times(content) == spans(NINE)
     assert read(content).notes == (
-        "line 10: a line behind END:VCALENDAR is passed over",
+        "line 10: a line after END:VCALENDAR is passed over",
         "line 11: a line that is not NAME:VALUE is passed over",
     )
 

@@ -147,7 +147,7 @@ def test_thousands_of_events_with_one_uid_are_read_quickly() -> None:
 def test_an_invalid_sequence_is_read_as_0_and_noted() -> None:
     calendar = read(calendar_of(vevent(f"{CHOIR} | SEQUENCE:second")))
     assert len(calendar.occurrences) == 1
-    assert calendar.notes == ("line 8: SEQUENCE 'second' is no number, and read as 0",)
+    assert calendar.notes == ("line 8: SEQUENCE 'second' is not a number, so it is read as 0",)
 
 
 def test_a_cancellation_is_newer_at_the_same_sequence() -> None:

@@ -149,13 +149,13 @@ def test_a_fullcalendar_event_has_an_exclusive_end(texts: str, expected: str) ->
 
 
 FAULTS = {
-    "no time": ("start: soon | end: 2026-12-02", "Start: 'soon' is no time like 2026-11-23T09"),
-    "a time without a date": ("start: 9:00 | end: 10:00", "Start: '9:00' is no time like"),
-    "no end": ("start: 2026-12-02 09:00 | end: ?", "End: '?' is no time like"),
-    "an empty end": ("start: 2026-12-02 09:00 | end:  ", "End: '' is no time like"),
+    "no time": ("start: soon | end: 2026-12-02", "Start: 'soon' is not a time like 2026-11-23T09"),
+    "a time without a date": ("start: 9:00 | end: 10:00", "Start: '9:00' is not a time like"),
+    "no end": ("start: 2026-12-02 09:00 | end: ?", "End: '?' is not a time like"),
+    "an empty end": ("start: 2026-12-02 09:00 | end:  ", "End: '' is not a time like"),
     "a date of two columns": (
         "start date: soon | start time: 9:00 | end: 10:00",
-        "Start Date: 'soon' is no time like",
+        "Start Date: 'soon' is not a time like",
     ),
     "a date beside an empty time": (
         "start date: 2026-12-05 | start time:  | end time: ",
@@ -167,15 +167,15 @@ FAULTS = {
     ),
     "an end that is too late": (
         "start: 9999-12-31 | end: 9999-12-31",
-        "End: '9999-12-31' is no time like",
+        "End: '9999-12-31' is not a time like",
     ),
     "an invalid duration": (
         "start: 2026-12-02 09:00 | duration: long",
-        "Duration: 'long' is no length like 1:30",
+        "Duration: 'long' is not a duration like 1:30",
     ),
     "a duration that is too long": (
         "start: 9999-12-31 09:00 | duration: 99999999 days",
-        "Duration: '99999999 days' is no length like 1:30",
+        "Duration: '99999999 days' is not a duration like 1:30",
     ),
 }
 

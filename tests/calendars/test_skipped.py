@@ -12,15 +12,16 @@ from double_booked.calendars.skipped import (
 def bad_times(count: int) -> list[Skipped]:
     """Yield faults of one kind, each with its own line and text."""
     return [
-        Skipped(line, f"DTEND: '2026{line}' is no time", f"Event {line}", "20261128")
+        Skipped(line, f"DTEND: '2026{line}' is not a time", f"Event {line}", "20261128")
         for line in range(1, count + 1)
     ]
 
 
 def test_a_skipped_event_is_named_with_its_fault() -> None:
-    [sentence] = summarize([Skipped(9, "DTEND: 'x' is no time", "Dentist", "20261128T120000Z")])
+    [sentence] = summarize([Skipped(9, "DTEND: 'x' is not a time", "Dentist", "20261128T120000Z")])
     assert (
-        sentence == "line 9: DTEND: 'x' is no time (event \"Dentist\", 20261128T120000Z); skipped"
+        sentence
+        == "line 9: DTEND: 'x' is not a time (event \"Dentist\", 20261128T120000Z); skipped"
     )
 
 

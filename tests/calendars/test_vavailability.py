@@ -115,12 +115,12 @@ def test_availabilities_of_two_people_are_separate() -> None:
 @pytest.mark.parametrize(
     ("broken", "fault"),
     [
-        (availability("DTSTART:soon"), "line 4: VAVAILABILITY: 'soon' is no time"),
-        (availability("PRIORITY:high"), "line 4: VAVAILABILITY: PRIORITY: 'high' is no number"),
+        (availability("DTSTART:soon"), "line 4: VAVAILABILITY: 'soon' is not a time"),
+        (availability("PRIORITY:high"), "line 4: VAVAILABILITY: PRIORITY: 'high' is not a number"),
         (availability("", available("SUMMARY:x")), "line 6: an event without DTSTART"),
         (
             availability("", available(f"{OFFICE} | EXDATE:soon")),
-            "line 11: EXDATE: 'soon' is no time",
+            "line 11: EXDATE: 'soon' is not a time",
         ),
     ],
 )

@@ -45,5 +45,5 @@ def test_an_oddity_is_cleaned_and_noted(text: str, parts: dict[str, str], note: 
 
 
 def test_a_repeated_part_is_rejected() -> None:
-    with pytest.raises(ValueError, match="COUNT stands there twice"):
+    with pytest.raises(ValueError, match="COUNT occurs twice"):
         clean_parts("FREQ=DAILY;COUNT=1;count=2", lambda _: None)

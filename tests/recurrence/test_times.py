@@ -29,7 +29,7 @@ def test_a_date_or_a_time_is_parsed(text: str, wanted: date, *, is_utc: bool) ->
     ["", "x", "T090000", "090000", "P1D", "2026030", "20260302T0905", "20260302T", "20260302ZZ"],
 )
 def test_another_text_is_rejected(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time like 20261123T090000 or 20261123"):
+    with pytest.raises(ValueError, match="is not a time like 20261123T090000 or 20261123"):
         parse_date_or_time(text)
 
 

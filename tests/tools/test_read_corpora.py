@@ -29,7 +29,7 @@ def test_rejected_inputs_are_counted_by_reason(tmp_path: Path) -> None:
     (tmp_path / "other" / "none.ics").write_text("no calendar")
     lines = tables(tmp_path)
     assert "4 files of calendars: 2 refused in part, 1 refused, 1 read" in lines
-    reason = "DTSTART: '...' is no time like NTN or N  (for example other/two.ics)"
+    reason = "DTSTART: '...' is not a time like NTN or N  (for example other/two.ics)"
     assert f"    2  {reason}" in lines
 
 

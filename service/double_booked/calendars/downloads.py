@@ -40,7 +40,7 @@ _ERRORS: Sequence[tuple[type[Exception], str]] = (
     (aiohttp.ClientSSLError, "the server does not speak TLS as https needs it"),
     (aiohttp.ClientPayloadError, "the answer is cut off"),
     (aiohttp.ClientOSError, _UNREACHABLE),
-    (zlib.error, "the answer is not packed with gzip, as it says"),
+    (zlib.error, "the answer is not compressed with gzip, as its header says"),
     (aiohttp.ClientError, "the server does not answer as a web server does"),
 )
 _REFUSALS: Mapping[int, str] = {
@@ -77,7 +77,7 @@ def download(
     except InvalidCalendarError:
         raise
     except TimeoutError as error:
-        raise InvalidCalendarError([f"no whole answer within {max_seconds:g} s"]) from error
+        raise InvalidCalendarError([f"no complete answer within {max_seconds:g} s"]) from error
     except (aiohttp.ClientError, OSError, ValueError, zlib.error) as error:
         raise InvalidCalendarError([_describe(error)]) from error
     if _PAGE.match(content):
@@ -143,7 +143,7 @@ def _redirected(url: URL, location: str) -> URL:
     """Return the target of a redirect; name and password are sent only to their own host."""
     target = url.join(URL(location))
     if not location or target.scheme not in {"http", "https"} or not target.host:
-        raise InvalidCalendarError(["the server redirects to what is no web address"])
+        raise InvalidCalendarError(["the server redirects to something that is not a web address"])
     if url.scheme == "https" and target.scheme == "http":
         raise InvalidCalendarError(
             ["the server redirects from https to http, which anyone can read"]
@@ -156,7 +156,7 @@ def _redirected(url: URL, location: str) -> URL:
 async def _unpacked(response: aiohttp.ClientResponse, allowance: Allowance) -> AsyncIterator[bytes]:
     encoding = response.headers.get("Content-Encoding", "identity").lower()
     if encoding not in {"identity", "gzip", "x-gzip"}:
-        raise InvalidCalendarError([f"the answer is packed with {encoding}, and not with gzip"])
+        raise InvalidCalendarError([f"the answer is compressed with {encoding}, not with gzip"])
     unpacker = None if encoding == "identity" else zlib.decompressobj(_GZIP)
     async for packed in response.content.iter_chunked(_CHUNK):
         rest = packed

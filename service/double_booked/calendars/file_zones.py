@@ -88,7 +88,7 @@ class FileZones:
         other = non_iana_zone(name)
         if other is None:
             raise UnknownZoneError(
-                f"the time zone '{name}' is unknown: it is no name of IANA or Windows,"
+                f"the time zone '{name}' is unknown: it is not a name of IANA or Windows,"
                 " and the file does not define it"
             )
         self._notes.add(line, f"the time zone '{name}' is read as {other}")

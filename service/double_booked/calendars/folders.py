@@ -78,7 +78,7 @@ def _not_of_folder(file: Path, root: Path) -> str | None:
     if not file.exists():
         return "a link to nothing"
     if not file.is_file():
-        return "no regular file"
+        return "not a regular file"
     return None
 
 

@@ -168,7 +168,7 @@ def _add_line(line: bytes, number: int, stack: list[Component], notes: Notes) ->
     elif len(stack) > 1 or not stack[0].components or parsed.name in {"BEGIN", "END"}:
         _add(parsed, stack)
     else:
-        notes.add(number, "a line behind END:VCALENDAR is passed over")
+        notes.add(number, "a line after END:VCALENDAR is passed over")
 
 
 def _property(text: str, number: int, notes: Notes) -> Property:

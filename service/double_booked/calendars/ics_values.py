@@ -111,7 +111,7 @@ def parse_duration(text: str) -> EventDuration:
     """
     match = _DURATION.fullmatch(text.strip().upper())
     if not match:
-        raise ValueError(f"'{text}' is no duration like PT1H30M or P1D")
+        raise ValueError(f"'{text}' is not a duration like PT1H30M or P1D")
     number = {name: int(match[name] or 0) for name in ("weeks", "days", "hours", "minutes")}
     if match["sign"] == "-":
         raise ValueError(f"the duration {text} is negative")

@@ -168,7 +168,7 @@ def _field_faults(
 
 
 def _expected(name: str, message: Descriptor) -> str:
-    """Return what is wrong with the value of a field: what it should be."""
+    """Return what the value of a field should be."""
     field = dict(message.fields_by_name).get(name)  # the map itself rejects lone surrogates
     if field is None:
         return f"no such field; {message.full_name} has {', '.join(message.fields_by_name)}"

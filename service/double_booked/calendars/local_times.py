@@ -166,7 +166,7 @@ def _parse_date(text: str, order: DateOrder) -> date:
         month = match["month"][:3].lower()
         if month in _MONTHS:
             return date(int(match["year"]), _MONTHS.index(month) + 1, int(match["day"]))
-    raise ValueError("it is no date")
+    raise ValueError("it is not a date")
 
 
 def _year_of(match: re.Match[str]) -> int:
@@ -246,7 +246,7 @@ def parse_duration_text(text: str) -> timedelta:
         return timedelta(hours=int(clock["hour"]), minutes=int(clock["minute"]))
     amounts = _DURATION.findall(text)
     if not amounts or _DURATION.sub("", text).strip():
-        raise ValueError("it is no length")
+        raise ValueError("it is not a duration")
     try:
         return sum(
             (timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in amounts),

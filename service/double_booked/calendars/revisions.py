@@ -72,7 +72,7 @@ def _sequence(component: Component, note: Callable[[int, str], None]) -> int:
     if line is None or not line.value.strip():
         return 0
     if not _NUMBER.fullmatch(line.value.strip()):
-        note(line.line, f"SEQUENCE '{line.value}' is no number, and read as 0")
+        note(line.line, f"SEQUENCE '{line.value}' is not a number, so it is read as 0")
         return 0
     return int(line.value)
 

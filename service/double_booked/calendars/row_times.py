@@ -160,7 +160,9 @@ class _RowTimes:
             return _later(start, parse_duration_text(self._text("duration")))
         except ValueError:
             text, name = self._text("duration"), self._names.get("duration", "duration")
-            raise ValueError(f"{name}: '{text}' is no length like 1:30 or 90 minutes") from None
+            raise ValueError(
+                f"{name}: '{text}' is not a duration like 1:30 or 90 minutes"
+            ) from None
 
     def _stated(self, side: str) -> Timestamp | None:
         """Return a time in RFC 3339 with its nanoseconds, which a datetime lacks."""
@@ -184,7 +186,7 @@ class _RowTimes:
         fields = (field, side, f"{side} date", f"{side} time")
         field = next((name for name in fields if name in self._names), side)
         name, text = self._names.get(field, field), self._text(field)
-        return ValueError(f"{name}: '{text}' is no time like {EXAMPLES}")
+        return ValueError(f"{name}: '{text}' is not a time like {EXAMPLES}")
 
 
 def _later(start: Timestamp, duration: timedelta) -> Timestamp:

@@ -84,5 +84,5 @@ def _span(component: Component, clock: TimeContext) -> tuple[datetime | None, da
 def _priority(component: Component) -> int:
     text = text_value(component.first("PRIORITY")).strip() or "0"
     if not (text.isdecimal() and int(text) in _PRIORITIES):
-        raise ValueError(f"PRIORITY: '{text}' is no number from 0 to 9")
+        raise ValueError(f"PRIORITY: '{text}' is not a number from 0 to 9")
     return int(text)

@@ -28,7 +28,7 @@ def to_http(address: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise InvalidCalendarError(["the address has no host, or a port that is none"])
+        raise InvalidCalendarError(["the address has no host, or an invalid port"])
     return f"{scheme}://{rest}"
 
 

@@ -25,7 +25,7 @@ def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
     pairs = [part.partition("=") for part in plain.split(";") if part]
     twice = [name for name, times in Counter(name for name, _, _ in pairs).items() if times > 1]
     if twice:
-        raise ValueError(f"{twice[0]} stands there twice")
+        raise ValueError(f"{twice[0]} occurs twice")
     parts = {}
     for name, equals, value in pairs:
         values = ",".join(filter(None, value.split(",")))

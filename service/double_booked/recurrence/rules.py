@@ -170,7 +170,7 @@ def _skip(texts: dict[str, str]) -> str:
     if scale not in {None, "GREGORIAN"}:
         raise ValueError(f"RSCALE={scale} is not supported, only GREGORIAN is")
     if skip not in {None, *_SKIPS}:
-        raise ValueError(f"SKIP={skip} is none of {', '.join(_SKIPS)}")
+        raise ValueError(f"SKIP={skip} is not one of {', '.join(_SKIPS)}")
     return skip or "OMIT"
 
 
@@ -195,7 +195,7 @@ def _numbers(parts: dict[str, Any], name: str) -> tuple[int, ...]:
 def _weekday(text: str) -> tuple[int, int]:
     match = _DAY.fullmatch(text)
     if not match or (match[1] and not 1 <= abs(int(match[1])) <= _MAX_WEEKS):
-        raise ValueError(f"BYDAY={text} is no day")
+        raise ValueError(f"BYDAY={text} is not a day")
     return int(match[1] or 0), WEEKDAYS.index(match[2])
 
 

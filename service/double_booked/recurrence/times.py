@@ -18,7 +18,7 @@ def parse_date_or_time(text: str) -> tuple[date, bool]:
     """
     match = _TIME.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"'{text}' is no time like 20261123T090000 or 20261123")
+        raise ValueError(f"'{text}' is not a time like 20261123T090000 or 20261123")
     day, hour, minute, second = match[1], *(int(match[group] or 0) for group in (2, 3, 4))
     try:
         parsed = date(int(day[:4]), int(day[4:6]), int(day[6:]))
