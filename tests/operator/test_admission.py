@@ -1,4 +1,4 @@
-"""What does not fit, and the words for it."""
+"""Admission rejects bookings that do not fit, and explains why."""
 
 from dataclasses import replace
 
@@ -23,12 +23,12 @@ from .factories import HOUR, at, booking, calendar, key, schedule_of
 
 
 def view_of(
-    *cached: Booking | Calendar, coming: tuple[Booking | Calendar, ...] = ()
+    *cached: Booking | Calendar, reserved: tuple[Booking | Calendar, ...] = ()
 ) -> CapacityView:
     """Return what occupies calendars: cached objects and reserved ones."""
     reservations = Reservations(lambda: 0.0)
-    for each in coming:
-        reservations.add(each)
+    for wanted in reserved:
+        reservations.add(wanted)
     return CapacityView(schedule_of(*cached), reservations)
 
 
@@ -68,22 +68,22 @@ def test_bookings_fit_up_to_the_capacity_at_any_instant() -> None:
 
 
 def test_reserved_time_is_occupied() -> None:
-    view = view_of(calendar(), coming=(booking("a", 9, 10),))
+    view = view_of(calendar(), reserved=(booking("a", 9, 10),))
     assert not fits(booking("b", 9, 10), view)
 
 
 def test_a_moved_booking_occupies_both_times_and_counts_once() -> None:
     view = view_of(
-        calendar(capacity=2), booking("a", 9, 11), coming=(booking("a", 10, 12, version=2),)
+        calendar(capacity=2), booking("a", 9, 11), reserved=(booking("a", 10, 12, version=2),)
     )
     assert fits(booking("b", 9, 12), view)
-    view = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 11, 12, version=2),))
+    view = view_of(calendar(), booking("a", 9, 10), reserved=(booking("a", 11, 12, version=2),))
     assert not fits(booking("b", 9, 10), view)
     assert not fits(booking("b", 11, 12), view)
 
 
 def test_a_booking_does_not_overlap_with_itself() -> None:
-    view = view_of(calendar(), booking("a", 9, 10), coming=(booking("a", 9, 10, uid="other"),))
+    view = view_of(calendar(), booking("a", 9, 10), reserved=(booking("a", 9, 10, uid="other"),))
     assert fits(booking("a", 9, 10, uid="third"), view)
 
 
@@ -104,10 +104,10 @@ def test_a_missing_calendar_admits_everything() -> None:
 def test_the_stricter_rules_apply_while_a_change_is_reserved() -> None:
     a, b = booking("a", 9, 10), booking("b", 9.5, 11)
     assert fits(b, view_of(calendar(capacity=2), a))
-    assert not fits(b, view_of(calendar(capacity=2), a, coming=(calendar(version=2),)))
-    assert not fits(b, view_of(calendar(), a, coming=(calendar(capacity=2, version=2),)))
-    assert not fits(b, view_of(a, coming=(calendar(),)))
-    strict = view_of(calendar(rejects=False), coming=(calendar(gap=HOUR, version=2),))
+    assert not fits(b, view_of(calendar(capacity=2), a, reserved=(calendar(version=2),)))
+    assert not fits(b, view_of(calendar(), a, reserved=(calendar(capacity=2, version=2),)))
+    assert not fits(b, view_of(a, reserved=(calendar(),)))
+    strict = view_of(calendar(rejects=False), reserved=(calendar(gap=HOUR, version=2),))
     assert strict.rules(key("staging")) == Rules(1, rejects=True, gap=HOUR)
 
 
@@ -117,7 +117,7 @@ def test_a_rejection_names_the_bookings_the_time_and_the_calendar() -> None:
         calendar(gap=HOUR // 2, gap_text="30m"),
         calendar("gpu", capacity=2),
         booking("load", 8, 9.5),
-        *(booking(f"train-{each}", 9.25, 9.5, "gpu") for each in range(12)),
+        *(booking(f"train-{number}", 9.25, 9.5, "gpu") for number in range(12)),
     )
     message = rejection_message(wanted, find_overlaps(wanted, None, view), None)
     assert message == (
@@ -139,7 +139,7 @@ def test_a_rejection_shows_an_instant_as_one_time() -> None:
 
 @pytest.mark.parametrize("length", [1, 60, 253])
 def test_a_warning_is_one_line_that_the_api_server_does_not_cut(length: int) -> None:
-    others = [booking(f"{each}".rjust(length, "b"), 9, 10) for each in range(12)]
+    others = [booking(f"{number}".rjust(length, "b"), 9, 10) for number in range(12)]
     view = view_of(calendar(rejects=False), *others)
     [overlap] = find_overlaps(booking("a", 9, 10), None, view)
     line = warning_message(overlap)

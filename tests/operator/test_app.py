@@ -152,11 +152,11 @@ async def test_operator_admits_rejects_and_warns(running: Running) -> None:
     assert (await running.review(raw_calendar(), "calendars"))["allowed"] is True
     running.api.put(f"{CALENDARS}/staging", raw_calendar())
     assert await running.review(raw_booking("a", *NINE)) == {"uid": "1", "allowed": True}
-    refused = await running.review(raw_booking("b", *NINE))
-    assert refused["allowed"] is False
-    assert refused["status"]["code"] == 403
-    assert "from 2026-12-01T09:00:00Z" in refused["status"]["message"]
-    assert "it is being booked by a just now" in refused["status"]["message"]
+    rejected = await running.review(raw_booking("b", *NINE))
+    assert rejected["allowed"] is False
+    assert rejected["status"]["code"] == 403
+    assert "from 2026-12-01T09:00:00Z" in rejected["status"]["message"]
+    assert "it is being booked by a just now" in rejected["status"]["message"]
     await running.review(raw_booking("a", *NINE, "window"))
     warned = await running.review(raw_booking("b", *NINE, "window"))
     assert warned["allowed"] is True

@@ -39,9 +39,9 @@ async def test_a_client_error_is_not_retried_and_has_the_reason(
     booked: FakeApiServer, cluster: Cluster
 ) -> None:
     booked.fail("GET", PATH, 403)
-    with pytest.raises(ClusterError, match="configured to fail with 403") as refused:
+    with pytest.raises(ClusterError, match="configured to fail with 403") as rejected:
         await cluster.get(PATH)
-    assert refused.value.code == 403
+    assert rejected.value.code == 403
     assert booked.count("GET", PATH) == 1
 
 
@@ -98,9 +98,9 @@ async def test_a_name_never_leads_to_another_object(
     api: FakeApiServer, cluster: Cluster, name: str
 ) -> None:
     api.put(f"{BOOKINGS}/b", raw_booking("b", *NINE))
-    with pytest.raises(ClusterError) as refused:
+    with pytest.raises(ClusterError) as rejected:
         await cluster.get(path_of("bookings", NamespacedName("team", name)))
-    assert refused.value.code == 404
+    assert rejected.value.code == 404
     assert api.requests == [("GET", f"{BOOKINGS}/{name}")]
 
 

@@ -29,14 +29,14 @@ LAX = Enforcement("False", "FailurePolicyIgnore", "The failurePolicy is Ignore."
 
 
 def verdicts(status: dict[str, Any]) -> dict[str, str]:
-    return {each["type"]: each["status"] for each in status["conditions"]}
+    return {condition["type"]: condition["status"] for condition in status["conditions"]}
 
 
 def changed(status: dict[str, Any]) -> dict[str, bool]:
     """Return the conditions with a new transition time."""
     return {
-        each["type"]: each["lastTransitionTime"] not in {BEFORE, EARLIER}
-        for each in status["conditions"]
+        condition["type"]: condition["lastTransitionTime"] not in {BEFORE, EARLIER}
+        for condition in status["conditions"]
     }
 
 
@@ -71,7 +71,7 @@ def test_a_calendar_is_ready_unless_its_spec_is_invalid() -> None:
         assert condition["reason"] == "InvalidSpec"
         assert condition["message"] == "spec.capacity is 0."
     assert (enforced["reason"], enforced["message"]) == (LAX.reason, LAX.message)
-    assert {each["observedGeneration"] for each in broken["conditions"]} == {2}
+    assert {condition["observedGeneration"] for condition in broken["conditions"]} == {2}
 
 
 def with_times(status: BookingStatus) -> BookingStatus:
@@ -98,7 +98,9 @@ def test_a_transition_time_of_a_booking_changes_only_with_its_condition(
 ) -> None:
     written = booking_status_json(with_times(before), after)
     assert changed(written) == expected
-    times = {each["type"]: each["lastTransitionTime"] for each in written["conditions"]}
+    times = {
+        condition["type"]: condition["lastTransitionTime"] for condition in written["conditions"]
+    }
     assert expected["DoubleBooked"] or times["DoubleBooked"] == BEFORE
     assert expected["Ready"] or times["Ready"] == EARLIER
 

@@ -51,13 +51,13 @@ async def turns_of_another_task(seconds: float, monkeypatch: pytest.MonkeyPatch)
             done += 1
             yield
 
-    async def look() -> None:
+    async def watch() -> None:
         while done < 12:
             turns.append(done)
             await asyncio.sleep(0)
 
     monkeypatch.setattr("double_booked.operator.cooperation.monotonic", lambda: now)
-    await asyncio.gather(run_cooperatively(work()), look())
+    await asyncio.gather(run_cooperatively(work()), watch())
     return turns
 
 

@@ -54,8 +54,8 @@ def with_ttl(name: str, ttl: int | None) -> Calendar:
 def test_a_booking_has_its_own_ttl_or_the_longest_default(
     own: int | None, defaults: list[int | None], seconds: int | None
 ) -> None:
-    calendars = [with_ttl(f"room-{number}", each) for number, each in enumerate(defaults)]
-    names = [each.metadata.key.name for each in calendars]
+    calendars = [with_ttl(f"room-{number}", ttl) for number, ttl in enumerate(defaults)]
+    names = [one.metadata.key.name for one in calendars]
     assert ttl_of(booking("a", 9, 10, *names, ttl=own), schedule_of(*calendars)) == seconds
 
 
@@ -166,7 +166,7 @@ async def test_a_deletion_is_counted_and_recorded_on_each_calendar(
     await until(lambda: len(cleaner.events()) == 2, "two Events")
     assert cleaner.names() == []
     assert cleaner.counted() == (1, 0)
-    about = sorted(each["involvedObject"]["name"] for each in cleaner.events())
+    about = sorted(event["involvedObject"]["name"] for event in cleaner.events())
     assert about == ["gpu", "staging"]
     for event in cleaner.events():
         assert (event["reason"], event["type"]) == ("BookingDeleted", "Normal")
@@ -234,12 +234,12 @@ async def test_a_booking_that_changed_in_the_cache_is_not_requested(cleaner: Cle
 async def test_a_process_without_the_lease_deletes_nothing(cleaner: Cleaner) -> None:
     calls = 0
 
-    def refuse() -> bool:
+    def deny() -> bool:
         nonlocal calls
         calls += 1
         return False
 
-    cleaner.may_delete = refuse
+    cleaner.may_delete = deny
     cleaner.put(finished("a"))
     await until(lambda: calls >= 3, "three rounds have run")
     assert cleaner.tries() == 0

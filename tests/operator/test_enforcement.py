@@ -163,7 +163,9 @@ def test_a_fault_of_the_calendars_webhook_is_reported() -> None:
 def test_operations_may_be_split_over_rules_or_be_a_wildcard() -> None:
     raw = configuration()
     [rule] = raw["webhooks"][0]["rules"]
-    raw["webhooks"][0]["rules"] = [rule | {"operations": [each]} for each in ("CREATE", "UPDATE")]
+    raw["webhooks"][0]["rules"] = [
+        rule | {"operations": [operation]} for operation in ("CREATE", "UPDATE")
+    ]
     assert state_of(raw).reason == ""
     everything = {key: ["*"] for key in ("apiGroups", "apiVersions", "operations")}
     assert state_of(with_rule(**everything, scope="*")).reason == ""
@@ -189,8 +191,8 @@ def test_a_bundle_with_the_certificate_itself_verifies() -> None:
     """It may be self-signed, or signed by an authority that is not in the bundle."""
     for alone in (Authority("alone").pem(), Authority("one").certificate("leaf", new_key())):
         raw = configuration()
-        for each in raw["webhooks"]:
-            each["clientConfig"]["caBundle"] = encoded(alone)
+        for webhook in raw["webhooks"]:
+            webhook["clientConfig"]["caBundle"] = encoded(alone)
         assert state_of(raw, alone).reason == ""
 
 
@@ -199,8 +201,8 @@ def test_an_intermediate_certificate_links_the_bundle_with_the_certificate() -> 
     intermediate = root.certificate("between", between.key)
     leaf = between.certificate("operator", new_key())
     raw = configuration()
-    for each in raw["webhooks"]:
-        each["clientConfig"]["caBundle"] = encoded(root.pem())
+    for webhook in raw["webhooks"]:
+        webhook["clientConfig"]["caBundle"] = encoded(root.pem())
     assert state_of(raw, leaf + intermediate).reason == ""
     assert state_of(raw, leaf).reason == "WebhookMisconfigured"
 
@@ -208,8 +210,8 @@ def test_an_intermediate_certificate_links_the_bundle_with_the_certificate() -> 
 def test_an_authority_of_the_same_name_with_another_key_does_not_verify() -> None:
     leaf = Authority("one").certificate("operator", new_key())
     raw = configuration()
-    for each in raw["webhooks"]:
-        each["clientConfig"]["caBundle"] = encoded(Authority("one").pem())
+    for webhook in raw["webhooks"]:
+        webhook["clientConfig"]["caBundle"] = encoded(Authority("one").pem())
     assert state_of(raw, leaf).reason == "WebhookMisconfigured"
 
 
@@ -242,7 +244,7 @@ def test_a_namespace_that_a_webhook_does_not_select_is_not_enforced(position: in
     enforcements = [
         enforcement_of(calendar(), state, labels) for labels in ({"team": "red"}, {}, None)
     ]
-    assert [(each.verdict, each.reason) for each in enforcements] == [
+    assert [(enforcement.verdict, enforcement.reason) for enforcement in enforcements] == [
         ("True", "Reviewed"),
         ("False", "NamespaceNotSelected"),
         ("Unknown", "Unknown"),
@@ -312,8 +314,8 @@ def test_webhooks_of_another_operator_are_foreign_if_they_select_a_namespace() -
 
 def test_webhooks_of_policy_engines_are_not_foreign() -> None:
     engine = configuration("policies")
-    for each in engine["webhooks"]:
-        each["name"] = "validate.policies.example"
+    for webhook in engine["webhooks"]:
+        webhook["name"] = "validate.policies.example"
     state = assess([configuration(), engine], expected())
     assert foreign_webhooks(state, {"team": {}}) == []
 

@@ -47,7 +47,7 @@ async def test_events_about_one_object_have_unique_names(
 ) -> None:
     for _ in range(3):
         await events.record(cluster, calendar(), "BookingDeleted", "Deleted.")
-    assert [each["type"] for each in recorded(api)] == ["Normal"] * 3
+    assert [event["type"] for event in recorded(api)] == ["Normal"] * 3
 
 
 @pytest.mark.parametrize("cut", ["a", "-", "."])

@@ -17,10 +17,10 @@ DAYS = 24
 """Hours of a day."""
 
 
-def view_of(*others: Booking | Calendar, coming: tuple[Booking, ...] = ()) -> CapacityView:
+def view_of(*others: Booking | Calendar, reserved: tuple[Booking, ...] = ()) -> CapacityView:
     reservations = Reservations(lambda: 0.0)
-    for each in coming:
-        reservations.add(each)
+    for wanted in reserved:
+        reservations.add(wanted)
     return CapacityView(schedule_of(*others), reservations)
 
 
@@ -68,7 +68,7 @@ def test_a_capacity_leaves_room_beside_others() -> None:
 
 
 def test_a_reserved_time_is_not_free() -> None:
-    view = view_of(calendar(), booking("a", 9, 10), coming=(booking("c", 10, 11),))
+    view = view_of(calendar(), booking("a", 9, 10), reserved=(booking("c", 10, 11),))
     assert free_hour(booking("b", 9, 10), view) == 11
 
 
@@ -153,7 +153,7 @@ def test_the_next_free_time_is_the_first_that_would_be_admitted(
         for name, (capacity, gap) in zip(CALENDARS, both, strict=True)
     ]
     # Some are only reserved.
-    view = view_of(*calendars, *bookings[reserved:], coming=tuple(bookings[:reserved]))
+    view = view_of(*calendars, *bookings[reserved:], reserved=tuple(bookings[:reserved]))
     wanted = make("wanted", new)
     length = wanted.end - wanted.start
     admitted = (

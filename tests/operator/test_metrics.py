@@ -196,7 +196,7 @@ def test_gauges_are_read_at_each_scrape() -> None:
     unenforced = "double_booked_operator_unenforced_calendars"
     reasons = ("FailurePolicyIgnore", "NamespaceNotSelected", "Unknown", "WebhookNotFound")
     assert [
-        exported.registry.get_sample_value(unenforced, {"reason": each}) for each in reasons
+        exported.registry.get_sample_value(unenforced, {"reason": reason}) for reason in reasons
     ] == [
         0,
         0,

@@ -209,35 +209,31 @@ INSTANTS = [at(hour / 2) for hour in range(32)]
 
 def plain_reading(schedule: Schedule) -> dict[NamespacedName, tuple[str, set[NamespacedName]]]:
     """Return the verdict and the conflicts of each booking, from all objects at once."""
-    conflicts: dict[NamespacedName, set[NamespacedName]] = {
-        each: set() for each in schedule.bookings
-    }
+    conflicts: dict[NamespacedName, set[NamespacedName]] = {one: set() for one in schedule.bookings}
     for name, cached in schedule.calendars.items():
-        on_it = [each for each in schedule.bookings.values() if each.is_on(name)]
+        on_it = [one for one in schedule.bookings.values() if one.is_on(name)]
         for one, other in _conflicting(on_it, cached.rules):
             conflicts[one].add(other)
             conflicts[other].add(one)
     kept: list[Booking] = []
     verdicts = {}
-    for each in sorted(
-        schedule.bookings.values(), key=lambda each: (each.created, each.metadata.uid)
-    ):
-        cached = [name for name in each.calendar_keys() if name in schedule.calendars]
-        if any(_is_over(each, kept, name, schedule.calendars[name].rules) for name in cached):
-            verdicts[each.key] = "True"
+    for one in sorted(schedule.bookings.values(), key=lambda one: (one.created, one.metadata.uid)):
+        cached = [name for name in one.calendar_keys() if name in schedule.calendars]
+        if any(_is_over(one, kept, name, schedule.calendars[name].rules) for name in cached):
+            verdicts[one.key] = "True"
         else:
-            kept.append(each)
-            verdicts[each.key] = "False" if len(cached) == len(each.calendars) else "Unknown"
-    return {each: (verdicts[each], conflicts[each]) for each in schedule.bookings}
+            kept.append(one)
+            verdicts[one.key] = "False" if len(cached) == len(one.calendars) else "Unknown"
+    return {one: (verdicts[one], conflicts[one]) for one in schedule.bookings}
 
 
 def _over_capacity(on_it: Iterable[Booking], rules: Rules) -> list[list[Booking]]:
-    """Who is present at each instant at which the depth is over the capacity."""
+    """Yield who is present at each instant at which the depth is over the capacity."""
     outcomes = []
     for instant in INSTANTS:
-        present = [each for each in on_it if _is_present(each, instant, rules)]
+        present = [one for one in on_it if _is_present(one, instant, rules)]
         edges = frozenset(frozenset(pair) for pair in _linked_pairs(present))
-        keys = frozenset(each.key for each in present)
+        keys = frozenset(one.key for one in present)
         if len(present) - largest_matching(keys, edges) > rules.capacity:
             outcomes.append(present)
     return outcomes

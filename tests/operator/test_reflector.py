@@ -103,9 +103,9 @@ async def test_expired_watch_lists_again_and_drops_deleted_objects(
     api.delete(f"{BOOKINGS}/a")
     write(api, "c")
     api.is_silent = False
-    gone = {"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}
-    api.end_watches(json.dumps(gone))
-    await until(lambda: cache.names() == {"b", "c"}, "what vanished is cached")
+    expired = {"type": "ERROR", "object": {"code": 410, "message": "too old resource version"}}
+    api.end_watches(json.dumps(expired))
+    await until(lambda: cache.names() == {"b", "c"}, "the deletion is observed")
 
 
 @pytest.mark.usefixtures("cache")

@@ -212,7 +212,7 @@ class Writes(RuleBasedStateMachine):
     @invariant()
     def no_instant_is_over_the_capacity(self) -> None:
         for place in PLACES:
-            on_it = [each for each in self.stored.values() if place in each.calendars]
+            on_it = [one for one in self.stored.values() if place in one.calendars]
             for hour in range(8):
                 assert depth(on_it, at(hour), self.rules.gap) <= self.rules.capacity
 
@@ -220,14 +220,12 @@ class Writes(RuleBasedStateMachine):
 def depth(bookings: list[Booking], instant: int, gap: int) -> int:
     """Return how many bookings are present; a linked pair counts once."""
     present = {
-        each.key: each
-        for each in bookings
-        if each.occupies(gap)[0] <= instant < each.occupies(gap)[1]
+        one.key: one for one in bookings if one.occupies(gap)[0] <= instant < one.occupies(gap)[1]
     }
     edges = frozenset(
-        frozenset({each.key, other})
-        for each in present.values()
-        for other in each.replaced_keys()
+        frozenset({one.key, other})
+        for one in present.values()
+        for other in one.replaced_keys()
         if other in present
     )
     return len(present) - largest_matching(frozenset(present), edges)

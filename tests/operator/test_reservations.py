@@ -110,7 +110,7 @@ def test_reserved_booking_is_on_its_calendars(reservations: Reservations) -> Non
     reservations.add(
         replace(other, metadata=replace(other.metadata, key=replace(key("c"), namespace="x")))
     )
-    assert [each.key.name for each in wanted(reservations)] == ["a"]
+    assert [one.key.name for one in wanted(reservations)] == ["a"]
 
 
 def test_rules_of_every_reserved_write_are_returned(reservations: Reservations) -> None:

@@ -67,9 +67,9 @@ def desk(api: FakeApiServer, cluster: Cluster) -> Desk:
 async def test_booking_that_fits_is_admitted_and_reserved(desk: Desk) -> None:
     assert await desk.review(raw_booking("a", *NINE)) == []
     assert len(desk.reservations) == 1
-    with pytest.raises(RejectionError, match="it is being booked by a just now") as refused:
+    with pytest.raises(RejectionError, match="it is being booked by a just now") as rejected:
         await desk.review(raw_booking("b", *NINE))
-    assert refused.value.code == 403
+    assert rejected.value.code == 403
 
 
 async def test_uncached_calendar_is_fetched(desk: Desk) -> None:
@@ -89,7 +89,7 @@ async def test_booking_on_a_missing_calendar_is_admitted_with_a_warning(desk: De
 
 async def test_review_is_rejected_when_the_api_server_is_unreachable(desk: Desk) -> None:
     desk.api.fail("GET", f"{CALENDARS}/staging", 500)
-    with pytest.raises(NotAdmittingError, match="cannot look for calendar team/staging"):
+    with pytest.raises(NotAdmittingError, match="cannot read calendar team/staging"):
         await desk.review(raw_booking("a", *NINE))
     assert len(desk.reservations) == 0
 
@@ -170,9 +170,9 @@ async def test_very_many_conflicting_bookings_are_not_read_again(desk: Desk) -> 
 async def test_invalid_booking_is_rejected_with_the_fix(desk: Desk) -> None:
     with pytest.raises(
         RejectionError, match=r"a: spec.start is 'soon': give a time like"
-    ) as refused:
+    ) as rejected:
         await desk.review(raw_booking("a", "soon", NINE[1]))
-    assert refused.value.code == 422
+    assert rejected.value.code == 422
 
 
 async def test_invalid_booking_can_be_fixed(desk: Desk) -> None:
@@ -248,10 +248,10 @@ async def test_replacing_a_booking_requires_the_right_to_delete_it(desk: Desk) -
     desk.exists(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
     new = raw_booking("b", *NINE, spec={"replaces": ["a"]})
-    with pytest.raises(RejectionError) as refused:
+    with pytest.raises(RejectionError) as rejected:
         await desk.review(new)
-    assert refused.value.code == 403
-    assert str(refused.value) == (
+    assert rejected.value.code == 403
+    assert str(rejected.value) == (
         "b: spec.replaces names a, and anna may not delete that in namespace team: ask for the"
         " right to delete it, or leave the name out."
     )
@@ -327,9 +327,9 @@ async def test_more_linked_bookings_than_the_limit_are_rejected(desk: Desk) -> N
     for number in range(MAX_LINKED):
         name, before = f"b{number:02}", f"b{number - 1:02}"
         desk.exists(raw_booking(name, *NINE, spec={"replaces": [before]}))
-    with pytest.raises(RejectionError, match="would link 65 bookings") as refused:
+    with pytest.raises(RejectionError, match="would link 65 bookings") as rejected:
         await desk.review(raw_booking("c", *TEN, spec={"replaces": [f"b{MAX_LINKED - 1}"]}))
-    assert refused.value.code == 403
+    assert rejected.value.code == 403
 
 
 async def test_rejection_names_the_next_free_time(desk: Desk) -> None:

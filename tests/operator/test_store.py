@@ -125,9 +125,9 @@ class LateObservations(RuleBasedStateMachine):
     def watch_one(self) -> None:
         """Deliver the next event of the watch."""
         if self.passed < len(self.events):
-            what, raw = self.events[self.passed]
+            kind, raw = self.events[self.passed]
             self.passed += 1
-            if what == "DELETED":
+            if kind == "DELETED":
                 self.store.on_deleted(BOOKINGS, raw)
             else:
                 self.store.upsert(BOOKINGS, raw)

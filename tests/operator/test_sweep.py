@@ -33,8 +33,8 @@ def conflicts_of(
     intervals = [(*span, key(name)) for span, name in zip(spans, "abcdefgh", strict=False)]
     conflicts = finish(find_conflicts(Occupied(intervals), (0, END), capacity, most))
     return {
-        each.name: ("".join(other.name for other in of.first), of.count)
-        for each, of in conflicts.items()
+        one.name: ("".join(other.name for other in of.first), of.count)
+        for one, of in conflicts.items()
     }
 
 
@@ -77,21 +77,21 @@ def test_sweep_finds_the_same_as_comparing_all_pairs(
     intervals = [
         (start, start + length, key(f"b{number}")) for number, (start, length) in enumerate(starts)
     ]
-    keys = [each for _, _, each in intervals]
+    keys = [one for _, _, one in intervals]
     links = make_links([(key(f"b{one}"), [key(f"b{other}")]) for one, other in linked], keys)
     edges = frozenset(frozenset({one, other}) for one, others in links.items() for other in others)
     expected: dict[NamespacedName, set[NamespacedName]] = {}
     for instant in range(END):
-        present = [each for start, end, each in intervals if start <= instant < end]
+        present = [one for start, end, one in intervals if start <= instant < end]
         if len(present) - largest_matching(frozenset(present), edges) > capacity:
             for one, other in combinations(present, 2):
                 if frozenset({one, other}) not in edges:
                     expected.setdefault(one, set()).add(other)
                     expected.setdefault(other, set()).add(one)
     conflicts = finish(find_conflicts(Occupied(intervals, links), (0, END), capacity, most))
-    starting = {each: (start, each) for start, _, each in intervals}
-    assert {each: of.count for each, of in conflicts.items() if of.count} == {
-        each: len(others) for each, others in expected.items()
+    starting = {one: (start, one) for start, _, one in intervals}
+    assert {one: of.count for one, of in conflicts.items() if of.count} == {
+        one: len(others) for one, others in expected.items()
     }
-    for each, others in expected.items():
-        assert conflicts[each].first == sorted(others, key=starting.__getitem__)[:most]
+    for one, others in expected.items():
+        assert conflicts[one].first == sorted(others, key=starting.__getitem__)[:most]

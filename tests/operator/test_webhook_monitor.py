@@ -51,7 +51,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Watch:
-    """A monitor, and what it reports."""
+    """A monitor, with the changes that it reports."""
 
     monitor: WebhookMonitor
     schedule: Schedule
@@ -267,9 +267,9 @@ async def test_monitor_refreshes_until_cancelled(
 ) -> None:
     monkeypatch.setattr("double_booked.operator.webhook_monitor._REFRESH_SECONDS", 0.01)
     task = asyncio.create_task(watch.monitor.run())
-    await until(lambda: watch.changes == ["False WebhookNotFound"], "a first look")
+    await until(lambda: watch.changes == ["False WebhookNotFound"], "a first refresh")
     api.put(OWN, configuration())
-    await until(lambda: watch.changes[-1] == "True Reviewed", "a second look")
+    await until(lambda: watch.changes[-1] == "True Reviewed", "a second refresh")
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

@@ -77,7 +77,7 @@ def asked_at(api: FakeApiServer, kind: int = 0) -> str:
 def trusted(api: FakeApiServer) -> set[bytes]:
     """Return the authorities that the webhooks trust."""
     webhooks = api.objects[CONFIGURATION]["webhooks"]
-    return {base64.b64decode(each["clientConfig"].get("caBundle", "")) for each in webhooks}
+    return {base64.b64decode(webhook["clientConfig"].get("caBundle", "")) for webhook in webhooks}
 
 
 def secret(api: FakeApiServer) -> dict[str, bytes]:
@@ -208,7 +208,7 @@ async def test_a_broken_secret_is_logged_counted_and_replaced(
     tls = kept(cluster, metrics=metrics)
     await tls.wait_ready()
     data = configured.objects[SECRET]["data"] | broken
-    configured.objects[SECRET]["data"] = {name: each for name, each in data.items() if each}
+    configured.objects[SECRET]["data"] = {name: value for name, value in data.items() if value}
     await tls.refresh()
     assert reloads(metrics, "failure") == 1
     assert reason in capsys.readouterr().out
@@ -314,10 +314,10 @@ async def test_the_path_changes_after_an_outage_and_every_hour(
     await tls.refresh()
     after = asked_at(configured)
     assert after != before
-    assert {paths.kind_of(each) for each in (before, after)} == {"bookings"}
+    assert {paths.kind_of(path) for path in (before, after)} == {"bookings"}
     await tls.refresh()
     clock.now += OVERLAP_SECONDS
-    assert [paths.kind_of(each) for each in (before, after)] == [None, "bookings"]
+    assert [paths.kind_of(path) for path in (before, after)] == [None, "bookings"]
 
 
 async def test_the_path_changes_with_the_authority(
@@ -364,7 +364,7 @@ async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_ga
     paths = ReviewPaths(clock)
     await kept(cluster, paths).wait_ready()
     assert asked_at(configured) != before
-    assert {paths.kind_of(each) for each in (before, asked_at(configured))} == {"bookings"}
+    assert {paths.kind_of(path) for path in (before, asked_at(configured))} == {"bookings"}
 
 
 async def test_the_path_of_an_older_chart_is_replaced_at_the_start(

@@ -164,7 +164,7 @@ def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> l
             others = view.others(calendar, span, rules.gap, wanted.key)
             occupied = others.occupied_with(wanted, span)
             if over := _first_over(occupied, parts, rules.capacity):
-                overlap = Overlap(calendar.name, rules, over, _in_the_way(wanted, others, over))
+                overlap = Overlap(calendar.name, rules, over, _conflicting(wanted, others, over))
                 overlaps.append(_with_pending(overlap, others, view))
     return overlaps
 
@@ -189,7 +189,7 @@ def _with_pending(overlap: Overlap, others: OtherBookings, view: CapacityView) -
     return replace(overlap, pending=pending, retry_seconds=math.ceil(seconds))
 
 
-def _in_the_way(wanted: Booking, others: OtherBookings, span: Span) -> tuple[NamespacedName, ...]:
+def _conflicting(wanted: Booking, others: OtherBookings, span: Span) -> tuple[NamespacedName, ...]:
     """Return the bookings that are present in a span, without those that a booking replaces."""
     present = bookings_during(span, others.intervals())
     replaced = set(wanted.replaced_keys())

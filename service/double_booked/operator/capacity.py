@@ -151,7 +151,7 @@ def bookings_during(span: Span, intervals: Iterable[BookedSpan]) -> list[Namespa
 
 
 def describe_overlap(overlap: Overlap, names: int = MAX_IN_SENTENCE) -> str:
-    """Return a clause that names the calendar, the bookings in the way and the time.
+    """Return a clause that names the calendar, the conflicting bookings and the time.
 
     Args:
         overlap: The overlap.

@@ -257,7 +257,7 @@ def needs_labels(selectors: Iterable[RawObject]) -> bool:
 
 
 def enforcement_of(calendar: Calendar, state: WebhookState, labels: Labels | None) -> Enforcement:
-    """Return whether new bookings on a calendar are reviewed, and rejected while nobody answers.
+    """Return whether new bookings on a calendar are reviewed, and rejected if no operator answers.
 
     Args:
         calendar: The calendar.

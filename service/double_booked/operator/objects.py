@@ -418,6 +418,6 @@ def parse_time(text: str) -> int:
 
 
 def format_time(instant: int) -> str:
-    """Format nanoseconds since 1970 as RFC 3339 in UTC; what is later than 9999 as its last one."""
+    """Format nanoseconds since 1970 as RFC 3339 in UTC, capped at the end of the year 9999."""
     text: str = timestamp(instant).ToJsonString()
     return text

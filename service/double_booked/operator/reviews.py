@@ -259,7 +259,7 @@ class Reviewer:
                 try:
                     await self._refresh(CALENDARS, key)
                 except ClusterError as error:
-                    raise NotAdmittingError(f"cannot look for calendar {key}: {error}") from error
+                    raise NotAdmittingError(f"cannot read calendar {key}: {error}") from error
 
     async def _recheck_conflicts(self, overlaps: Iterable[Overlap]) -> bool:
         """Read conflicting bookings again; return whether any of them changed."""

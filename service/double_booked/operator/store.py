@@ -1,4 +1,4 @@
-"""The cache of Calendars and Bookings, and the order in which it accepts what is observed."""
+"""The cache of Calendars and Bookings, which accepts observations in any order."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
