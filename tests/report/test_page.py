@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf.timestamp_pb2 import Timestamp
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -19,21 +18,11 @@ from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
 from double_booked.conflicts import kernel
 from double_booked.report import html
 from double_booked.view.conflict_report import SourceLocation, build_report
+from view.reports import event
 
-HOUR = 3600
-MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
 HOSTILE = "<img src=x onerror='window.harmed=1'></script><script>window.harmed=1</script>"
 TIME_TO_DRAW = 1_000
 """Milliseconds that an action may take with 5,000 events; about 100 were measured."""
-
-
-def event(start: float, end: float, title: str, *resources: str) -> Event:
-    return Event(
-        title=title,
-        start=Timestamp(seconds=MIDNIGHT + int(start * HOUR)),
-        end=Timestamp(seconds=MIDNIGHT + int(end * HOUR)),
-        resources=resources,
-    )
 
 
 OFFICE = [

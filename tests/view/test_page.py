@@ -7,30 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from double_booked.api.scheduling_pb2 import Event, EventList
-from double_booked.conflicts.definition import get_conflicts
+from double_booked.api.scheduling_pb2 import Event
 from double_booked.view import page
-from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
-
-HOUR = 3600
-MIDNIGHT = 1_794_787_200  # Monday, 16 November 2026
-
-
-def event(start: float, end: float, title: str = "", *resources: str) -> Event:
-    return Event(
-        title=title,
-        start=Timestamp(seconds=MIDNIGHT + int(start * HOUR)),
-        end=Timestamp(seconds=MIDNIGHT + int(end * HOUR)),
-        resources=resources,
-    )
-
-
-def report_of(*events: Event) -> ConflictReport:
-    request = EventList(events=events)
-    request.options.explain = True
-    return build_report(
-        get_conflicts(request), request, lambda position: SourceLocation("a.ics", position + 1)
-    )
+from view.reports import HOUR, MIDNIGHT, event, report_of
 
 
 def page_of(*events: Event, zone: tzinfo = UTC) -> Any:
