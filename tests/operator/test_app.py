@@ -186,8 +186,11 @@ async def test_operator_that_loses_the_lease_is_alive_and_not_ready(running: Run
     lease = running.api.objects[f"{LEASES}/double-booked-operator"]
     lease["spec"]["holderIdentity"] = "another"
     lease["metadata"]["resourceVersion"] = "another"
-    while (await running.get("readyz"))[0] == 200:
-        await asyncio.sleep(0.05)
+
+    async def is_unready() -> bool:
+        return (await running.get("readyz"))[0] != 200
+
+    await until(is_unready, "it is not ready", 60)
     assert (await running.get("healthz"))[0] == 200
 
 

@@ -27,6 +27,7 @@ from server.uploads import (
     frame,
     request_headers,
 )
+from waiting import until
 
 # RFC 9113: the preface of section 3.4, and the frames of section 6.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -150,9 +151,12 @@ async def test_idle_feeds_of_one_connection_leave_room_for_other_clients() -> No
         for number in range(1001):
             writer.write(frame(HEADERS, END_HEADERS, 2 * number + 1, opened))
         await writer.drain()
-        async with aiohttp.ClientSession() as session, asyncio.timeout(10):
-            while await counted(session, served, "started_total", "SweepConflicts") < 100:
-                await asyncio.sleep(0.01)
+        async with aiohttp.ClientSession() as session:
+
+            async def have_started() -> bool:
+                return await counted(session, served, "started_total", "SweepConflicts") >= 100
+
+            await until(have_started, "100 feeds start")
         for _ in range(20):
             assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
 

@@ -24,6 +24,7 @@ from server.uploads import (
     uploads,
     whole_call,
 )
+from waiting import until
 
 EXPLAINED = EventList(
     events=[event("", number, 10_000 - number) for number in range(700)],
@@ -58,9 +59,10 @@ async def unread(
 
 
 async def until_in_flight(served: Served, at_least: int) -> None:
-    async with asyncio.timeout(10):
-        while await metric(served, "double_booked_bytes_in_flight") < at_least:
-            await asyncio.sleep(0.01)
+    async def is_in_flight() -> bool:
+        return await metric(served, "double_booked_bytes_in_flight") >= at_least
+
+    await until(is_in_flight, f"{at_least} bytes are in flight")
 
 
 async def test_idle_feed_is_aborted_after_the_receive_timeout(log_lines: Any) -> None:
@@ -109,9 +111,11 @@ async def test_call_is_aborted_if_its_client_accepts_no_answer(
 ) -> None:
     async with serve(send_timeout=0.1) as served, unread(served, method, request_message, 1):
         await until_handled(served, "RESOURCE_EXHAUSTED", method)
-        async with asyncio.timeout(5):
-            while await metric(served, "double_booked_bytes_in_flight"):
-                await asyncio.sleep(0.01)
+
+        async def is_released() -> bool:
+            return await metric(served, "double_booked_bytes_in_flight") == 0
+
+        await until(is_released, "no bytes are in flight")
 
 
 async def test_status_for_a_late_reader_names_the_setting() -> None:

@@ -25,6 +25,7 @@ from server.conftest import BlockedEngine, Served, serve
 from server.test_lifecycle import refusal
 from server.test_observer import metric
 from server.test_service import LARGE, PAIR
+from waiting import until
 
 SERVED_WITHIN = 10.0
 """Seconds within which a replacement must be served."""
@@ -89,9 +90,10 @@ async def shown_name(served: Served) -> str:
 
 
 async def until_shown(served: Served, name: str) -> None:
-    async with asyncio.timeout(SERVED_WITHIN):
-        while await shown_name(served) != name:
-            await asyncio.sleep(0.05)
+    async def is_shown() -> bool:
+        return await shown_name(served) == name
+
+    await until(is_shown, f"the certificate of {name} is served", SERVED_WITHIN)
 
 
 async def page(served: Served, path: str) -> str:
@@ -104,9 +106,11 @@ async def page(served: Served, path: str) -> str:
 
 async def until_counted(served: Served, result: str) -> None:
     counted = f'double_booked_tls_reloads_total{{result="{result}"}} 1.0'
-    async with asyncio.timeout(SERVED_WITHIN):
-        while counted not in await page(served, "/metrics"):
-            await asyncio.sleep(0.05)
+
+    async def is_counted() -> bool:
+        return counted in await page(served, "/metrics")
+
+    await until(is_counted, counted, SERVED_WITHIN)
 
 
 async def test_tls_is_for_grpc_and_http_stays_plain(files: Files, authority: Authority) -> None:
