@@ -74,7 +74,7 @@ test-bench: install ## test that the benchmark's peers answer as the server does
 docs: install ## build the documentation site in build/docs, and check its links
 	$(BIN)/sphinx-build --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
 
-lint: install docs ## check style, types, layers, docs and the contract
+lint: install docs words ## check style, types, layers, words, docs and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint $(KERNEL)
@@ -84,13 +84,13 @@ lint: install docs ## check style, types, layers, docs and the contract
 	$(BIN)/buf lint proto
 	$(BIN)/buf format --diff --exit-code proto
 
-# tools/words.txt: a regular expression a line, matched as whole words in any case. Each stands for a
-# habit that makes sentences hard to read; "tell", for example, hides whether a program reports,
-# shows, lists, logs, returns, rejects or names something.
+# tools/words.txt has a regular expression per line, matched as whole words. Each stands for a
+# habit that makes sentences hard to read. The verb of the first line, for example, hides whether a
+# program reports, shows, lists, logs, returns, rejects or names something.
 words: install ## check the spelling, and find words of tools/words.txt
 	git ls-files -z | xargs -0 $(BIN)/codespell
-	@git grep -nIwEif tools/words.txt -- . ':!tools/words.txt'; test $$? -eq 1 || \
-		{ echo "Replace these words by plainer ones: the verb that says what happens, the noun that is meant."; false; }
+	@git grep -nIwEf tools/words.txt -- . ':!tools/words.txt'; test $$? -eq 1 || \
+		{ echo "Use plainer words in these lines: the verb that says what happens, the noun that is meant."; false; }
 
 format: install ## format code and proto
 	$(BIN)/ruff check --fix

@@ -1,1 +1,1 @@
-"""double-booked: tells which events of a list conflict."""
+"""double-booked: finds conflicting events."""

@@ -385,9 +385,11 @@ async def test_a_lost_certificate_is_recreated_while_calls_continue(
 async def test_titles_are_in_no_log(place: Namespace, bookers: Team, process: Process) -> None:
     await bookers.calendar("staging")
     for name in ("a", "b"):
-        booking = manifest(name, *NINE, "staging", title="secret plan", description="tell nobody")
+        booking = manifest(
+            name, *NINE, "staging", title="secret plan", description="keep this private"
+        )
         await kubectl(place, "create", "--filename=-", content=booking)
     log = process.log.read_text()
     assert f"{place.name}/b" in log
     assert "secret plan" not in log
-    assert "tell nobody" not in log
+    assert "keep this private" not in log

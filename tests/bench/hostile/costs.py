@@ -62,11 +62,13 @@ async def measure(attackers: Attackers, costly: Sequence[Request] = COSTLY) -> l
             if not half.end:
                 full = await _cost(attackers, next(servers), _shot(request, 1.0))
             ratio = full.seconds / max(half.seconds, 0.01)
-            tells = full.seconds > _NEGLIGIBLE_SECONDS and not half.end and not full.end
-            is_met = _is_cheap(half) and _is_cheap(full) and (not tells or ratio <= MAX_RATIO)
+            is_meaningful = full.seconds > _NEGLIGIBLE_SECONDS and not half.end and not full.end
+            is_met = (
+                _is_cheap(half) and _is_cheap(full) and (not is_meaningful or ratio <= MAX_RATIO)
+            )
             costs += [half, full]
-            ratios += [ratio] * tells
-            shown = f"{ratio:.1f}" if tells else ""
+            ratios += [ratio] * is_meaningful
+            shown = f"{ratio:.1f}" if is_meaningful else ""
             rows.append((request.name, half, full, shown, full.end or full.code, verdict(is_met)))
     head = ("request", "half of it, CPU s", "CPU s", "ratio", "ended", "")
     show("CPU: requests within the default limits", head, rows)
