@@ -44,7 +44,11 @@ def denied(namespace: Namespace) -> list[dict[str, Any]]:
     entries = [json.loads(line) for line in log if line.startswith("{")]
     assert entries
     # Rejections by the operator itself have the same code.
-    return [entry for entry in entries if entry.get("code") == 403 and entry["event"] != "refused"]
+    return [
+        entry
+        for entry in entries
+        if entry.get("code") == 403 and entry["event"] != "write rejected"
+    ]
 
 
 def test_a_teams_week_is_admitted_and_a_double_booking_is_rejected(installed: Namespace) -> None:
