@@ -20,6 +20,7 @@ from double_booked.operator.webhook_tls import use_key_pair
 from double_booked.runtime import sockets
 from double_booked.runtime.address import Address
 from double_booked.tls import authority
+from waiting import until
 
 from .factories import Clock, raw_booking
 
@@ -254,9 +255,8 @@ async def test_an_internal_error_is_logged_and_answered_500(
 async def test_a_stop_closes_connections_at_once_and_stops_admitting(listener: Listener) -> None:
     listener.hold = asyncio.Event()
     pending = asyncio.create_task(listener.post(asking()))
-    while not listener.reviews:
-        assert not pending.done(), await pending
-        await asyncio.sleep(0.01)
+    await until(lambda: listener.reviews or pending.done(), "the review arrives")
+    assert not pending.done(), await pending
     [serving] = [
         task
         for task in asyncio.all_tasks()

@@ -129,10 +129,11 @@ async def test_every_call_of_a_burst_is_answered_or_refused_and_counted() -> Non
         stub = ConflictServiceStub(served.channel)
         codes = Counter(await asyncio.gather(*(ask(stub) for _ in range(5000))))
         assert codes.keys() <= {"OK", "RESOURCE_EXHAUSTED"}
-        async with asyncio.timeout(5):
-            # The end of a call is recorded just after its answer is sent.
-            while await counted(session, served, "handled_total", "GetConflicts") < 5000:
-                await asyncio.sleep(0)
+
+        async def is_recorded() -> bool:  # just after its answer is sent
+            return await counted(session, served, "handled_total", "GetConflicts") >= 5000
+
+        await until(is_recorded, "the end of every call is recorded")
         assert await counted(session, served, "handled_total", "GetConflicts") == 5000
 
 

@@ -1,6 +1,5 @@
 """Every call is counted, timed and logged, also if it is refused."""
 
-import asyncio
 import json
 import logging
 import sys
@@ -253,9 +252,11 @@ async def test_call_ends_and_is_counted_if_its_log_line_cannot_be_written(disk: 
         disk.is_full = True
         for _ in range(2):
             assert (await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts
-        async with asyncio.timeout(5):
-            while served.server.open_calls or await handled(served, "OK") < 2:
-                await asyncio.sleep(0)
+
+        async def have_ended() -> bool:
+            return not served.server.open_calls and await handled(served, "OK") >= 2
+
+        await until(have_ended, "both calls end")
         disk.is_full = False
 
 

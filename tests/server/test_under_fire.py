@@ -27,6 +27,7 @@ from server.test_service import LARGE, PAIR
 from server.test_time_limits import EXPLAINED
 from server.uploads import CONFLICT_SERVICE
 from soak.traffic import vanishing
+from waiting import until
 
 DRAIN_DELAY = "0.5"
 """Longer than the interval of the proxy's health checks, so that it stops sending calls first."""
@@ -178,11 +179,15 @@ async def test_client_that_disappears_in_a_message_leaves_no_open_files() -> Non
         before = open_files()
         await asyncio.gather(*(vanishing(served.server.port) for _ in range(20)))
         labels = {"grpc_method": "GetConflicts"}
-        async with asyncio.timeout(10):
-            while await metric(served, "grpc_server_started_total", **labels) < 20:
-                await asyncio.sleep(0.01)
-            while await open_calls(served) or open_files() > before:
-                await asyncio.sleep(0.01)
+
+        async def have_started() -> bool:
+            return await metric(served, "grpc_server_started_total", **labels) >= 20
+
+        async def have_ended() -> bool:
+            return not await open_calls(served) and open_files() <= before
+
+        await until(have_started, "all calls start")
+        await until(have_ended, "all calls and connections end")
         assert len((await ConflictServiceStub(served.channel).GetConflicts(PAIR)).conflicts) == 1
 
 
