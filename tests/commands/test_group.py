@@ -25,7 +25,7 @@ def test_out_of_memory_is_a_one_line_error() -> None:
         ["/bin/bash", "-c", endless], capture_output=True, check=False, text=True
     )
     assert checked.returncode == 2
-    assert checked.stderr == "Error: memory ran out; ask about less at once, or allow more memory\n"
+    assert checked.stderr == "Error: out of memory; pass fewer events, or allow more memory\n"
 
 
 def unread(pipe: IO[bytes]) -> int:

@@ -143,9 +143,9 @@ def _with_suggestions(
     known = None if is_all_known else (to_instant(window.start), to_instant(window.end))
     for position in Invitation(only).positions(merged) if only else ():
         booked[position] = LAST_BOOKED
-    how = SuggestionOptions(output.suggestions, output.hours, known, options.calendar.zone)
-    suggestions = Suggester(report, merged.request, booked, how).suggest()
-    return replace(report, suggestions=suggestions)
+    wishes = SuggestionOptions(output.suggestions, output.hours, known, options.calendar.zone)
+    suggester = Suggester(report, merged.request, booked, wishes)
+    return replace(report, suggestions=suggester.suggest())
 
 
 def _describe_scope(merged: MergedEvents, by: str | None) -> str:

@@ -176,8 +176,8 @@ def free(  # noqa: PLR0917 - click passes them by name
     """Find the next times at which everybody is free.
 
     FILEs are read as check reads them. At a free time, each calendar, or each resource
-    that --by chooses, has room for one more event. Without --from, free times are from
-    now on.
+    that --by chooses, has room for another event. Without --from, the search starts
+    now.
 
     The exit code is 0 with at least one free time, 1 without, and 2 after an error.
     """

@@ -22,7 +22,7 @@ class LazyGroup(click.Group):
         super().__init__(**settings)
         self._summaries = summaries
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         """Return the names of all commands, sorted."""
         return sorted(self._summaries)
 
@@ -54,5 +54,5 @@ class LazyGroup(click.Group):
                 raise
             click.echo(f"Error: {printable(errors.describe(error))}", err=True)
             sys.exit(errors.ERROR)
-        click.echo("Error: memory ran out; ask about less at once, or allow more memory", err=True)
+        click.echo("Error: out of memory; pass fewer events, or allow more memory", err=True)
         sys.exit(errors.ERROR)

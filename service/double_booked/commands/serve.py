@@ -14,6 +14,6 @@ def serve(settings: Settings) -> None:
     """Serve over gRPC until SIGTERM or Ctrl-C."""
     try:
         from double_booked.server import lifecycle
-    except ImportError as error:
+    except ImportError as error:  # server.core needs internals that this grpcio lacks
         sys.exit(f"double-booked: {error}")
     lifecycle.serve(settings)
