@@ -11,7 +11,7 @@ from server.certificate_authority import Authority
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """A folder with valid and invalid files."""
+    """Create a folder with valid and invalid files."""
     (tmp_path / "conflict.json").write_bytes(WITH_CONFLICT)
     (tmp_path / "free.json").write_bytes(WITHOUT_CONFLICT)
     (tmp_path / "faults.json").write_bytes(WITH_FAULTS)
@@ -30,7 +30,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
-    """The address of a service with mutual TLS, and the TLS options of a client."""
+    """Run a service with mutual TLS; yield its address and the TLS options of a client."""
     folder = tmp_path_factory.mktemp("tls")
     authority = Authority("authority")
     ca = folder / "ca.crt"

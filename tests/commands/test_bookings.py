@@ -48,7 +48,7 @@ class FakeKubectl:
 
 @pytest.fixture
 def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
-    """The only program on PATH; a test installs it."""
+    """Return the path of the only program on PATH; a test installs it."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")
     monkeypatch.setenv("COLUMNS", "80")

@@ -77,7 +77,7 @@ class Allocations:
 
 
 def code_of(library: str) -> tuple[int, int]:
-    """The addresses of a library's code in this process."""
+    """Return the addresses of a library's code in this process."""
     for line in Path("/proc/self/maps").read_text().splitlines():
         addresses, mode, *_ = line.split()
         if line.endswith(library) and "x" in mode:

@@ -18,7 +18,7 @@ UNLIMITED = Limits(
 
 
 def assert_kernel_equals_definition(request: bytes) -> None:
-    """Asserts that both refuse the request for the same faults, or both answer the same."""
+    """Assert that both reject the request for the same faults, or both give the same answer."""
     try:
         parsed = EventList.FromString(request)
     except DecodeError:
@@ -38,7 +38,7 @@ def assert_kernel_equals_definition(request: bytes) -> None:
 
 
 def assert_same_faults(left: InvalidRequestError, right: InvalidRequestError) -> None:
-    """Asserts that both errors name the same faults, and count as many."""
+    """Assert that both errors have the same faults and the same count."""
     assert (left.violations, left.count) == (right.violations, right.count)
 
 
@@ -51,14 +51,14 @@ def _assert_refused(request: bytes) -> InvalidRequestError:
 
 
 def _assert_verbatim(request: bytes, answer: bytes) -> None:
-    """Asserts that each event of the answer is a slice of the request."""
+    """Assert that each event of the answer is a slice of the request."""
     for group in fields(answer):
         for event in fields(group):
             assert event in request
 
 
 def fields(message: bytes) -> list[bytes]:
-    """The contents of the fields 1 of a message whose fields are all length-delimited."""
+    """Yield the contents of the fields 1 of a message with length-delimited fields only."""
     contents = []
     at = 0
     while at < len(message):

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library to preload, compiled as extensions are."""
+    """Compile the library to preload, as extensions are compiled."""
     compiled = tmp_path_factory.mktemp("allocations") / "allocations.so"
     compiler = str(sysconfig.get_config_var("CC")).split()
     subprocess.run(

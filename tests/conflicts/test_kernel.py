@@ -468,7 +468,7 @@ def test_a_search_that_is_cancelled_ends() -> None:
 
 
 def joined(chunks: list[bytes]) -> ConflictList:
-    """The groups of a stream, its pieces put together."""
+    """Return the groups of a stream, with their pieces joined."""
     whole = ConflictList()
     goes_on = False
     for piece in (piece for chunk in chunks for piece in ConflictList.FromString(chunk).conflicts):

@@ -42,7 +42,7 @@ def unique_names(size):
 
 
 def measure(function: str, request: str) -> tuple[int, str]:
-    """Returns the bytes that a fresh process takes at most for it, and what it answers."""
+    """Return the peak memory of a fresh process in bytes, and its answer."""
     ended = subprocess.run(
         [sys.executable, "-c", f"{PROGRAM}\nmeasure(kernel.{function}, {request})"],
         check=True,
