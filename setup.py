@@ -13,12 +13,16 @@ HARDENED = ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=
 READ_ONLY_RELOCATIONS = ["-Wl,-z,relro,-z,now"] if sys.platform == "linux" else []
 SANITIZED = ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=undefined"]
 
+# The steps are inline functions. With GCC's default of 40 some of the hottest ones, which read a
+# tag or a length, are called instead: measured up to 20 % slower.
+OPTIMIZED = ["-O3", "--param=inline-unit-growth=120"]
+
 sanitizers = os.environ.get("KERNEL_SANITIZERS")  # as the compiler's -fsanitize has them
 sanitize = [f"-fsanitize={sanitizers}"]
 kernel = Extension(
     "double_booked.conflicts.kernel",
     ["service/double_booked/conflicts/kernel.pyx"],
-    extra_compile_args=[*SANITIZED, *sanitize] if sanitizers else ["-O3", *HARDENED],
+    extra_compile_args=[*SANITIZED, *sanitize] if sanitizers else [*OPTIMIZED, *HARDENED],
     extra_link_args=sanitize if sanitizers else READ_ONLY_RELOCATIONS,
 )
 

@@ -1,4 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: cdivision=True
 """Answer requests, from wire bytes to wire bytes, without the GIL.
 
 A ConflictGroup holds its Events as they came. So no message object is made: the request's own
