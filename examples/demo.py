@@ -24,7 +24,7 @@ from double_booked.calendars.folders import find_files, resource_names
 from double_booked.calendars.merging import merge_files
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import ReadOptions
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.report import html, text
 from double_booked.view.conflict_report import SourceLocation, build_report
 

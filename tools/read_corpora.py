@@ -22,7 +22,7 @@ from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import ReadOptions
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 CALENDARS = {".ics", ".ical", ".icalendar", ".ifb"}
 WINDOW = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 3, 31, tzinfo=UTC))

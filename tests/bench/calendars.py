@@ -21,7 +21,7 @@ from double_booked.calendars.merging import merge_files
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import ReadOptions
 from double_booked.conflicts import kernel
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.report import text
 from double_booked.view.conflict_report import SourceLocation, build_report
 

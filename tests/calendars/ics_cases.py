@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from double_booked.calendars import ics_files
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.parsed_calendars import CalendarOptions, ParsedCalendar
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from double_booked.calendars.availability import Availability, unavailable
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 MIDNIGHT = datetime(2026, 12, 2, tzinfo=UTC)
 WINDOW = Window(MIDNIGHT, MIDNIGHT + timedelta(days=1))

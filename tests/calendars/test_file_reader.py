@@ -14,7 +14,7 @@ from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_events import ParsedEvent
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 CALENDARS = CalendarOptions(ALL, BERLIN)
 READING = ReadOptions(CALENDARS)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calendars.ics_cases import calendar_of, read, spans, times, vevent
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 YEAR = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 

@@ -9,7 +9,7 @@ from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times
 from double_booked.calendars import ics_files
 from double_booked.calendars.attendance import People
 from double_booked.calendars.parsed_calendars import CalendarOptions, EventInfo
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 B = "TZID=Europe/Berlin:"
 NINE = f"DTSTART;{B}20260302T090000"

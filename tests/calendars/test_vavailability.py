@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calendars.ics_cases import Times, calendar_of, read, spans, times
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 WEEK = Window(datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 7, tzinfo=UTC))
 OFFICE = (

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calendars.ics_cases import mornings, starts_of
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 UNTIL_2000 = "1998-01 1-31, 1999-01 1-31, 2000-01 1-31"
 WHOLE_AUTUMN = "1997-09 2-30, 1997-10 1-31, 1997-11 1-30, 1997-12 1-23"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from calendars.ics_cases import calendar_of, times, vevent
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 WINDOW = Window(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC))
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY")

@@ -8,7 +8,7 @@ import pytest
 from calendars.ics_cases import calendar_of, spans, times, vevent
 from double_booked.calendars.ics_lines import parse_components
 from double_booked.calendars.vtimezone import read_zone
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.recurrence.zones import FileZone
 
 CENTRAL_EUROPE = """BEGIN:VTIMEZONE

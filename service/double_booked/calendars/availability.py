@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 TimeSpan = tuple[datetime, datetime]
 """A half-open pair of times in UTC."""

@@ -10,8 +10,8 @@ from double_booked.calendars.parsed_calendars import EventComponent, EventInfo
 from double_booked.calendars.parsed_events import ParsedEvent
 from double_booked.calendars.revisions import SeriesTimes, supersedes
 from double_booked.conflicts.instants import to_seconds
+from double_booked.recurrence.calendar_times import CalendarTime
 from double_booked.recurrence.rules import StepBudget, TooManyStepsError
-from double_booked.recurrence.series import CalendarTime
 
 MAX_STEPS = 1_000_000
 """Maximum candidates of the rules of all series that are compared."""

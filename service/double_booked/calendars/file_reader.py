@@ -26,7 +26,7 @@ from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
 from double_booked.conflicts.instants import to_seconds
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 _MAY_BE_MISSING = {"attendee", "location", "resource"}
 """The choices by which events of tables that lack the property are left out."""

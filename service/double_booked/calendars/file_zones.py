@@ -8,7 +8,7 @@ from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import text_value
 from double_booked.calendars.notes import Notes
 from double_booked.calendars.vtimezone import read_zone
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
 from double_booked.recurrence.zones import FileZone, UnknownZoneError
 

@@ -24,14 +24,9 @@ from double_booked.calendars.parsed_calendars import (
 from double_booked.calendars.revisions import Revision, latest, newest, revision_of, without_stale
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
+from double_booked.recurrence.calendar_times import CalendarTime, EventDuration
 from double_booked.recurrence.rules import StepBudget, TooManyStepsError
-from double_booked.recurrence.series import (
-    CalendarTime,
-    EventDuration,
-    Occurrence,
-    SeriesComponent,
-    occurrences,
-)
+from double_booked.recurrence.series import Occurrence, SeriesComponent, occurrences
 from double_booked.recurrence.series_times import align_times
 
 MAX_STEPS = 250_000

@@ -23,8 +23,9 @@ from double_booked.calendars.ics_values import (
 from double_booked.calendars.parsed_calendars import EventComponent, EventInfo
 from double_booked.calendars.rooms import rooms_of
 from double_booked.calendars.skipped import Skipped
+from double_booked.recurrence.calendar_times import CalendarTime, EventDuration
 from double_booked.recurrence.rules import Rule, parse_rule
-from double_booked.recurrence.series import CalendarTime, EventDuration, SeriesComponent
+from double_booked.recurrence.series import SeriesComponent
 
 _NEEDS_NO_START = {"REPLY", "CANCEL", "REFRESH", "DECLINECOUNTER"}
 """Methods of messages that need not repeat the time of their event (RFC 5546, section 3.2)."""

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from double_booked.calendars.ics_lines import Property
 from double_booked.calendars.notes import Notes
-from double_booked.recurrence.series import CalendarTime, EventDuration
+from double_booked.recurrence.calendar_times import CalendarTime, EventDuration
 from double_booked.recurrence.times import is_unusual, parse_date_or_time
 
 _DURATION = re.compile(

@@ -7,7 +7,8 @@ from datetime import tzinfo
 from double_booked.calendars.attendance import CountingRules, People
 from double_booked.calendars.revisions import Revision
 from double_booked.calendars.skipped import Skipped
-from double_booked.recurrence.series import Occurrence, SeriesComponent, Window
+from double_booked.recurrence.calendar_times import Window
+from double_booked.recurrence.series import Occurrence, SeriesComponent
 
 
 @dataclass(frozen=True, slots=True)

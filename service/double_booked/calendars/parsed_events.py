@@ -6,7 +6,8 @@ from typing import NamedTuple
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.parsed_calendars import EventInfo
 from double_booked.conflicts.instants import to_seconds
-from double_booked.recurrence.series import CalendarTime, Occurrence
+from double_booked.recurrence.calendar_times import CalendarTime
+from double_booked.recurrence.series import Occurrence
 
 
 class ParsedEvent(NamedTuple):

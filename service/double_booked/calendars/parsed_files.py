@@ -7,7 +7,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars.parsed_calendars import CalendarOptions, EventComponent
 from double_booked.calendars.parsed_events import RESOURCES, ParsedEvent
 from double_booked.calendars.skipped import Skipped
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 BY = ("file", "calendar", *RESOURCES)
 """The choices of what an event occupies."""

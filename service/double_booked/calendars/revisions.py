@@ -8,8 +8,9 @@ from typing import Protocol, TypeVar
 
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import text_value
+from double_booked.recurrence.calendar_times import CalendarTime, Window
 from double_booked.recurrence.rules import StepBudget
-from double_booked.recurrence.series import CalendarTime, SeriesComponent, Window, occurrences
+from double_booked.recurrence.series import SeriesComponent, occurrences
 from double_booked.recurrence.times import parse_date_or_time
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ from double_booked.calendars.availability import Availability, TimeSpan, unavail
 from double_booked.calendars.ics_lines import Component
 from double_booked.calendars.ics_values import TimeContext, parse_duration, text_value
 from double_booked.calendars.skipped import Skipped
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 TITLE = "not available"
 _PRIORITIES = range(10)

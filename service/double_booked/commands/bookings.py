@@ -25,7 +25,7 @@ from double_booked.commands.errors import Failure
 from double_booked.commands.output import replace_unwritable, writing
 from double_booked.commands.window import make_window
 from double_booked.conflicts.instants import Span, to_instant
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.report import agenda, html
 from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.printable import printable

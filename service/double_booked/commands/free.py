@@ -21,7 +21,7 @@ from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts import validation
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.conflicts.options import gap_of
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 from double_booked.report.free_formats import FreeTimes, render_ics, render_json, render_text
 from double_booked.report.free_times import FreeTimeOptions, find_free_times, find_full_spans
 

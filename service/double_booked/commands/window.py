@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from double_booked.commands.errors import Failure
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 DEFAULT_DAYS = 90
 """How many days of calendars to check without --to."""

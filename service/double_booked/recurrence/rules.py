@@ -115,16 +115,8 @@ def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _igno
     until = _until(texts.pop("UNTIL", None))
     skip = _skip(texts)
     parts: dict[str, Any] = dict(vRecur.from_ical(_joined(texts)))
-    unknown = parts.keys() - _KNOWN
-    if unknown:
-        raise ValueError(f"unknown part {min(unknown)}")
-    if "FREQ" not in parts:
-        raise ValueError("it has no FREQ")
-    freq = str(parts["FREQ"][0])
-    if len(parts["FREQ"]) != 1:
-        raise ValueError("FREQ has more than one value")
     rule = Rule(
-        freq,
+        _freq(parts),
         _positive(parts, "INTERVAL") or 1,
         _positive(parts, "COUNT"),
         until,
@@ -144,8 +136,19 @@ def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _igno
     if not of_dates:
         return rule
     if rule.is_within_days:
-        raise ValueError(f"whole days cannot repeat {freq}")
+        raise ValueError(f"whole days cannot repeat {rule.freq}")
     return replace(rule, by_hour=(), by_minute=(), by_second=())
+
+
+def _freq(parts: dict[str, Any]) -> str:
+    unknown = parts.keys() - _KNOWN
+    if unknown:
+        raise ValueError(f"unknown part {min(unknown)}")
+    if "FREQ" not in parts:
+        raise ValueError("it has no FREQ")
+    if len(parts["FREQ"]) != 1:
+        raise ValueError("FREQ has more than one value")
+    return str(parts["FREQ"][0])
 
 
 def _joined(texts: dict[str, str]) -> str:

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
 
+from double_booked.recurrence.calendar_times import CalendarTime, EventDuration
 from double_booked.recurrence.rules import Rule
-from double_booked.recurrence.series import CalendarTime, EventDuration, SeriesComponent
+from double_booked.recurrence.series import SeriesComponent
 
 _MIDNIGHT = time()
 _LAST_SECOND = time(23, 59, 59)

@@ -14,7 +14,7 @@ from double_booked.calendars.parsed_files import BY, ReadOptions
 from double_booked.commands.engine import find_conflicts
 from double_booked.commands.errors import Failure
 from double_booked.conflicts.validation import InvalidRequestError
-from double_booked.recurrence.series import Window
+from double_booked.recurrence.calendar_times import Window
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 MONTH = Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
