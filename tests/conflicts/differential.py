@@ -58,7 +58,7 @@ def _assert_verbatim(request: bytes, answer: bytes) -> None:
 
 
 def fields(message: bytes) -> list[bytes]:
-    """Yield the contents of the fields 1 of a message with length-delimited fields only."""
+    """Return the contents of the fields 1 of a message with length-delimited fields only."""
     contents = []
     at = 0
     while at < len(message):

@@ -75,13 +75,13 @@ async def measure(attackers: Attackers, costly: Sequence[Request] = COSTLY) -> l
     worst = max(costs, key=lambda cost: cost.seconds)
     return [
         Figure(
-            "any request within default limits, the dearest",
+            "most expensive request within the default limits",
             f"at most {MAX_CPU_SECONDS:.0f} CPU s",
             f"{worst} CPU s",
             all(map(_is_cheap, costs)),
         ),
         Figure(
-            "double as large a request, the worst ratio",
+            "request of double size, worst ratio",
             f"costs at most {MAX_RATIO} times",
             f"{max(ratios, default=0):.1f} times",
             max(ratios, default=0) <= MAX_RATIO,

@@ -208,7 +208,7 @@ def _worst(results: Sequence[Result]) -> list[Figure]:
     p99 = max(result.p99_ms for result in results)
     failed = sum(result.failed.total() for result in results)
     hold = max(result.hold_ms for result in results)
-    what = "memory cases, the worst"
+    what = "memory cases, worst"
     return [
         Figure(
             f"{what} peak",

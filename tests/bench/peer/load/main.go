@@ -1,6 +1,6 @@
 // Command load calls a server over one connection. Each line on its standard input starts a
 // run, and each run prints a line of JSON. The messages are sent as they are in the file,
-// where each follows its length as four bytes, and answers are not parsed: the caller has to
+// where a length of four bytes precedes each of them, and answers are not parsed: the caller must
 // be cheaper than the server.
 package main
 
@@ -33,7 +33,7 @@ var (
 	feed     = flag.Bool("feed", false, "send the messages as one feed instead of one call each")
 )
 
-// run is what a run has seen: calls, or the messages of a feed. A feed has no latencies.
+// run is the result of a run of calls, or of the messages of a feed. A feed has no latencies.
 type run struct {
 	Calls   int     `json:"calls"`
 	Seconds float64 `json:"seconds"`
@@ -44,7 +44,7 @@ type run struct {
 	Max     float64 `json:"max_ms,omitzero"`
 }
 
-// raw is a codec for bytes that are serialized already.
+// raw is a codec for bytes that are already serialized.
 type raw struct{}
 
 func (raw) Name() string { return "proto" }
@@ -55,7 +55,7 @@ func (raw) Marshal(message any) (mem.BufferSlice, error) {
 
 func (raw) Unmarshal(mem.BufferSlice, any) error { return nil }
 
-// call makes calls for so long, some at a time, and waits for all of them.
+// call makes calls for a duration, some at a time, and waits for all of them.
 func call(connection *grpc.ClientConn, messages [][]byte) run {
 	var callers sync.WaitGroup
 	times := make([][]time.Duration, *inFlight)
@@ -94,13 +94,13 @@ func call(connection *grpc.ClientConn, messages [][]byte) run {
 	return made
 }
 
-// percentile returns milliseconds by the nearest rank.
+// percentile returns a percentile in milliseconds by the nearest rank.
 func percentile(sorted []time.Duration, percent int) float64 {
 	rank := (len(sorted)*percent + 99) / 100
 	return sorted[rank-1].Seconds() * 1e3
 }
 
-// sendFeed sends the messages as one feed, and reads all of its answers.
+// sendFeed sends the messages as one feed, and reads all answers.
 func sendFeed(connection *grpc.ClientConn, messages [][]byte) run {
 	begin := time.Now()
 	err := exchange(connection, messages)
@@ -120,7 +120,7 @@ func exchange(connection *grpc.ClientConn, messages [][]byte) error {
 	go func() {
 		for _, message := range messages {
 			if stream.SendMsg(message) != nil {
-				return // the error is in what RecvMsg returns
+				return // RecvMsg returns the error
 			}
 		}
 		stream.CloseSend()
