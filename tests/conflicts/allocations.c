@@ -1,4 +1,4 @@
-/* Preloaded, asks at each allocation of one library whether it shall fail. */
+/* Preloaded, it calls `shall_fail` at each allocation of one library. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -7,7 +7,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *pointer, size_t size);
 
-/* The code of the library, and whom to ask. */
+/* The code of the library, and the callback. */
 uintptr_t watched_begin, watched_end;
 int (*shall_fail)(void);
 

@@ -1,6 +1,6 @@
-"""Does something at each allocation of the kernel in turn, and prints how the call then ends.
+"""Fail or cancel each allocation of the kernel in turn, and print how the call then ends.
 
-Run by test_allocations.py, in a process that allocations.c is preloaded into.
+test_allocations.py runs this in a process that allocations.c is preloaded into.
 """
 
 import ctypes
@@ -57,15 +57,18 @@ calls: dict[str, Call] = {
 
 
 class Allocations:
-    """Those of the kernel, counted; `at_next` is asked at one of them whether it shall fail."""
+    """A counter of the kernel's allocations, which calls `then` at the one that is chosen.
+
+    That allocation fails if `then` returns True.
+    """
 
     def __init__(self, library: str) -> None:
         preloaded = ctypes.CDLL(library)
         begin, end = code_of(kernel.__file__)
         ctypes.c_size_t.in_dll(preloaded, "watched_begin").value = begin
         ctypes.c_size_t.in_dll(preloaded, "watched_end").value = end
-        self._asked = ctypes.CFUNCTYPE(ctypes.c_int)(self._count)
-        pointer = ctypes.cast(self._asked, ctypes.c_void_p)
+        self._callback = ctypes.CFUNCTYPE(ctypes.c_int)(self._count)
+        pointer = ctypes.cast(self._callback, ctypes.c_void_p)
         ctypes.c_void_p.in_dll(preloaded, "shall_fail").value = pointer.value
         self.count = 0
         self.chosen = -1
@@ -110,8 +113,8 @@ def main(library: str, action: str) -> None:
 
             allocations.then = cancel if action == "cancel" else lambda: True
             allocations.count, allocations.chosen = 0, chosen
-            ended = outcome(call, cancellation)
-            sys.stdout.write(f"{name}\t{'whole' if ended == whole else ended}\n")
+            ending = outcome(call, cancellation)
+            sys.stdout.write(f"{name}\t{'whole' if ending == whole else ending}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compares the kernel with the definition on the same bytes."""
+"""Compare the kernel with the definition on the same bytes."""
 
 from google.protobuf.message import DecodeError
 
@@ -22,13 +22,13 @@ def assert_kernel_equals_definition(request: bytes) -> None:
     try:
         parsed = EventList.FromString(request)
     except DecodeError:
-        _assert_refused(request)
+        _assert_rejected(request)
         return
     try:
         expected = definition.get_conflicts(parsed)
     except InvalidRequestError as expected_error:
-        refused = _assert_refused(request)
-        assert_same_faults(refused, expected_error)
+        error = _assert_rejected(request)
+        assert_same_faults(error, expected_error)
         return
     answer = kernel.get_conflicts(request, UNLIMITED)
     assert ConflictList.FromString(answer.content) == expected
@@ -42,12 +42,12 @@ def assert_same_faults(left: InvalidRequestError, right: InvalidRequestError) ->
     assert (left.violations, left.count) == (right.violations, right.count)
 
 
-def _assert_refused(request: bytes) -> InvalidRequestError:
+def _assert_rejected(request: bytes) -> InvalidRequestError:
     try:
         kernel.get_conflicts(request, UNLIMITED)
     except InvalidRequestError as error:
         return error
-    raise AssertionError(f"the kernel answers what the definition refuses: {request!r}")
+    raise AssertionError(f"the kernel answers what the definition rejects: {request!r}")
 
 
 def _assert_verbatim(request: bytes, answer: bytes) -> None:

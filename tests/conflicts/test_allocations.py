@@ -1,4 +1,4 @@
-"""A call whose memory runs out, or that is cancelled, says so, whenever it is."""
+"""A call raises MemoryError or Cancelled, at whichever allocation that happens."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def endings(library: Path, action: str) -> dict[str, Counter[str]]:
-    """How each call ends, and how often, when something is done at each of its allocations."""
+    """Count how each call ends, with the action at each of its allocations in turn."""
     ended = subprocess.run(
         [sys.executable, "-m", "conflicts.allocations", library, action],
         check=True,
@@ -40,7 +40,7 @@ def endings(library: Path, action: str) -> dict[str, Counter[str]]:
     return found
 
 
-def test_an_allocation_that_fails_is_a_memory_error(library: Path) -> None:
+def test_failed_allocation_raises_memory_error(library: Path) -> None:
     found = endings(library, "fail")
     assert {"unary", "explained", "batch", "stream", "feed"} < set(found)
     assert {call: set(ended) for call, ended in found.items()} == {
@@ -50,7 +50,7 @@ def test_an_allocation_that_fails_is_a_memory_error(library: Path) -> None:
     assert found["explained"]["MemoryError"] > found["unary"]["MemoryError"] > 10
 
 
-def test_a_cancellation_is_never_taken_for_a_lack_of_memory(library: Path) -> None:
+def test_cancellation_never_raises_memory_error(library: Path) -> None:
     found = endings(library, "cancel")
     for call in ("unary", "explained", "batch", "stream", "feed"):
         assert set(found[call]) == {"Cancelled"}

@@ -1,4 +1,4 @@
-"""The kernel answers as the definition does, on any bytes that there are."""
+"""The kernel answers any bytes as the definition does."""
 
 import random
 import threading
@@ -18,9 +18,9 @@ from double_booked.conflicts.limits import MAX_CAPACITIES, LimitExceededError, L
 from double_booked.conflicts.sweep import Sweep
 from double_booked.conflicts.validation import InvalidRequestError, Violation
 
-CLASHING = wire.event(10, 20)
-ALONE = wire.event_list(CLASHING)
-PAIR = wire.event_list(CLASHING, wire.event(15, 25))
+EVENT = wire.event(10, 20)
+ALONE = wire.event_list(EVENT)
+PAIR = wire.event_list(EVENT, wire.event(15, 25))
 
 unknown_fields = {
     "varint": wire.number(99, 5),
@@ -36,8 +36,8 @@ unknown_fields = {
 
 cases = {
     "empty": b"",
-    "one event": wire.event_list(CLASHING),
-    "two that clash": PAIR,
+    "one event": wire.event_list(EVENT),
+    "two events that conflict": PAIR,
     "an empty event": wire.event_list(b""),
     "present but empty times": wire.event_list(b"\x22\x00\x2a\x00", b"\x22\x00\x2a\x00"),
     "negative seconds": wire.event_list(wire.event(-20, -10), wire.event(-15, 5)),
@@ -45,24 +45,24 @@ cases = {
         wire.delimited(4, wire.number(1, 15))
         + wire.delimited(5, wire.timestamp(30))
         + wire.delimited(4, wire.number(2, 7)),
-        CLASHING,
+        EVENT,
     ),
     "a repeated start, the last counts": wire.event_list(
-        wire.event(900, 1000, wire.delimited(4, wire.timestamp(12))), CLASHING
+        wire.event(900, 1000, wire.delimited(4, wire.timestamp(12))), EVENT
     ),
     "fields in reverse": wire.event_list(
         wire.delimited(5, wire.number(2, 3) + wire.number(1, 20))
         + wire.delimited(4, wire.timestamp(1))
         + wire.delimited(1, b"id"),
-        CLASHING,
+        EVENT,
     ),
     "non-minimal varint": wire.event_list(
         wire.delimited(4, wire.tag(1, 0) + wire.varint(12, 9)) + wire.delimited(5, b"\x08\x0d"),
-        CLASHING,
+        EVENT,
     ),
     "non-minimal tag and length": b"\x8a\x80\x00"
-    + wire.varint(len(CLASHING), 5)
-    + CLASHING
+    + wire.varint(len(EVENT), 5)
+    + EVENT
     + PAIR,
     "tag of six bytes": b"\x8a\x80\x80\x80\x80\x00" + PAIR,
     "tag over 32 bits": b"\x8a\x80\x80\x80\x10\x00" + PAIR,
@@ -71,7 +71,7 @@ cases = {
     "seconds of ten bytes, the top bits dropped": wire.event_list(
         wire.delimited(4, b"\x08" + b"\x8f" + b"\x80" * 8 + b"\x7e")
         + wire.delimited(5, wire.timestamp(16)),
-        CLASHING,
+        EVENT,
     ),
     "seconds of eleven bytes": wire.event_list(wire.delimited(4, b"\x08" + b"\x80" * 10 + b"\x01")),
     "nanos over 32 bits, the top bits dropped": wire.event_list(
@@ -87,7 +87,7 @@ cases = {
     "year 10000": wire.event_list(wire.event(0, 253402300800)),
     "seconds near the ends of 64 bits": wire.event_list(wire.event(-(2**63), 2**63 - 1)),
     "end before start": wire.event_list(wire.event(5, 4)),
-    "field number 0": wire.event_list(CLASHING + b"\x02\x00"),
+    "field number 0": wire.event_list(EVENT + b"\x02\x00"),
     "field number 0 in the list": b"\x00\x01",
     "field number 0 in an unknown group": wire.group(2, b"\x00\x05") + PAIR,
     "a group of number 0 in an unknown group": wire.group(2, b"\x03\x04") + PAIR,
@@ -95,9 +95,9 @@ cases = {
         *[wire.event(1, 5, *(wire.delimited(6, name) for name in (b"a", b"b", b"a")))] * 2
     ),
     "a resource not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(6, b"\xff"))),
-    "a resource that is a number": wire.event_list(wire.event(1, 2, wire.number(6, 1)), CLASHING),
+    "a resource that is a number": wire.event_list(wire.event(1, 2, wire.number(6, 1)), EVENT),
     "the unnamed resource, explicit": wire.event_list(
-        wire.event(10, 20, wire.delimited(6, b"")), CLASHING
+        wire.event(10, 20, wire.delimited(6, b"")), EVENT
     ),
     "options after the events": PAIR + wire.delimited(2, wire.capacity(b"", 2)),
     "options in two parts, merged": wire.delimited(2, wire.capacity(b"", 2))
@@ -163,27 +163,27 @@ cases = {
     "groups 98 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(98)),
     "groups 99 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(99)),
     "groups 100 deep in the options": PAIR + wire.delimited(2, wire.nested_groups(100)),
-    "wire type 6": wire.event_list(CLASHING + b"\x0e"),
+    "wire type 6": wire.event_list(EVENT + b"\x0e"),
     "wire type 7": b"\x0f",
-    "a lone end of a group": wire.event_list(CLASHING + wire.tag(9, 4)),
-    "a group that ends as another": wire.event_list(CLASHING + wire.tag(9, 3) + wire.tag(8, 4)),
-    "a group that does not end": wire.event_list(CLASHING + wire.tag(9, 3)),
-    "a length past the end of the event": wire.event_list(CLASHING + b"\x0a\x05abcd"),
+    "a lone end of a group": wire.event_list(EVENT + wire.tag(9, 4)),
+    "a group that ends as another": wire.event_list(EVENT + wire.tag(9, 3) + wire.tag(8, 4)),
+    "a group that does not end": wire.event_list(EVENT + wire.tag(9, 3)),
+    "a length past the end of the event": wire.event_list(EVENT + b"\x0a\x05abcd"),
     "a time past the end of the event": wire.event_list(b"\x22\x05\x08\x01"),
     "id not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(1, b"\xff"))),
     "title not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(2, b"ok \xc3"))),
     "description not UTF-8": wire.event_list(wire.event(1, 2, wire.delimited(3, b"\xed\xa0\x80"))),
-    **{f"unknown in an event: {name}": wire.event_list(CLASHING + field, CLASHING)
+    **{f"unknown in an event: {name}": wire.event_list(EVENT + field, EVENT)
        for name, field in unknown_fields.items()},
     **{f"unknown in a time: {name}": wire.event_list(
         wire.delimited(4, field + wire.timestamp(12)) + wire.delimited(5, wire.timestamp(15)),
-        CLASHING)
+        EVENT)
        for name, field in unknown_fields.items()},
     **{f"unknown in the list: {name}": wire.delimited(77, field) + field + PAIR
        for name, field in unknown_fields.items() if "known number" not in name},
     **{f"groups {depth} deep in the list": wire.nested_groups(depth) + PAIR
        for depth in (99, 100, 101)},
-    **{f"groups {depth} deep in an event": wire.event_list(CLASHING + wire.nested_groups(depth))
+    **{f"groups {depth} deep in an event": wire.event_list(EVENT + wire.nested_groups(depth))
        for depth in (98, 99, 100)},
     **{f"groups {depth} deep in a time": wire.event_list(
         wire.event(1, 2, wire.delimited(4, wire.nested_groups(depth))))
@@ -194,12 +194,12 @@ cases = {
 @pytest.mark.parametrize(
     "request_bytes", [pytest.param(case, id=name) for name, case in cases.items()]
 )
-def test_a_case_is_answered_or_refused_as_the_definition_does(request_bytes: bytes) -> None:
+def test_kernel_answers_each_case_as_the_definition(request_bytes: bytes) -> None:
     assert_kernel_equals_definition(request_bytes)
 
 
 @pytest.mark.parametrize("name", cases)
-def test_a_case_cut_short_at_any_byte_is_answered_or_refused_as_the_definition_does(
+def test_kernel_answers_truncated_cases_as_the_definition(
     name: str,
 ) -> None:
     for end in range(len(cases[name])):
@@ -252,24 +252,24 @@ options = st.builds(
 
 
 @given(st.lists(ordered_events, max_size=120))
-def test_lists_that_are_valid_are_answered_as_the_definition_does(some: list[bytes]) -> None:
-    assert_kernel_equals_definition(wire.event_list(*some))
+def test_kernel_answers_valid_lists_as_the_definition(event_fields: list[bytes]) -> None:
+    assert_kernel_equals_definition(wire.event_list(*event_fields))
 
 
 @given(st.lists(ordered_events, max_size=60), options)
-def test_resources_capacities_gaps_and_overlaps_are_those_of_the_definition(
-    some: list[bytes], options: bytes
+def test_kernel_applies_options_as_the_definition(
+    event_fields: list[bytes], options: bytes
 ) -> None:
-    assert_kernel_equals_definition(wire.event_list(*some) + options)
+    assert_kernel_equals_definition(wire.event_list(*event_fields) + options)
 
 
 @given(st.lists(st.one_of(ordered_events.map(wire.event_list), option_parts)))
-def test_parts_of_options_anywhere_merge_as_those_of_the_definition(parts: list[bytes]) -> None:
+def test_kernel_merges_parts_of_options_as_the_definition(parts: list[bytes]) -> None:
     assert_kernel_equals_definition(b"".join(parts))
 
 
 @given(st.lists(option_parts, min_size=1, max_size=4), st.data())
-def test_options_changed_anywhere_are_read_or_refused_as_the_definition_does(
+def test_kernel_reads_mutated_options_as_the_definition(
     parts: list[bytes], data: st.DataObject
 ) -> None:
     mutated = bytearray(b"".join(parts))
@@ -278,17 +278,17 @@ def test_options_changed_anywhere_are_read_or_refused_as_the_definition_does(
 
 
 @given(st.lists(any_events, max_size=8))
-def test_lists_that_may_be_invalid_are_answered_or_refused_as_the_definition_does(
-    some: list[bytes],
+def test_kernel_answers_invalid_lists_as_the_definition(
+    event_fields: list[bytes],
 ) -> None:
-    assert_kernel_equals_definition(wire.event_list(*some))
+    assert_kernel_equals_definition(wire.event_list(*event_fields))
 
 
 @given(st.lists(any_events | ordered_events, min_size=1, max_size=4), st.data())
-def test_bytes_changed_anywhere_are_answered_or_refused_as_the_definition_does(
-    some: list[bytes], data: st.DataObject
+def test_kernel_answers_mutated_lists_as_the_definition(
+    event_fields: list[bytes], data: st.DataObject
 ) -> None:
-    mutated = bytearray(wire.event_list(*some))
+    mutated = bytearray(wire.event_list(*event_fields))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(mutated) - 1))
         mutated[at] = data.draw(st.integers(0, 255))
@@ -297,11 +297,11 @@ def test_bytes_changed_anywhere_are_answered_or_refused_as_the_definition_does(
 
 @given(st.binary(max_size=40))
 @example(b"\xf0\x90\x80")
-def test_text_is_utf8_where_the_runtime_says_so(text: bytes) -> None:
+def test_kernel_accepts_the_utf8_that_protobuf_accepts(text: bytes) -> None:
     assert_kernel_equals_definition(wire.event_list(wire.event(1, 2, wire.delimited(2, text))))
 
 
-def test_every_sequence_of_two_bytes_is_utf8_where_the_runtime_says_so() -> None:
+def test_kernel_accepts_the_two_byte_sequences_that_protobuf_accepts() -> None:
     for lead in range(0xC0, 0x100):
         for second in range(0x70, 0xD0):
             for rest in (b"", b"\x80", b"\x80\x80", b"\xbf\xc0"):
@@ -311,7 +311,7 @@ def test_every_sequence_of_two_bytes_is_utf8_where_the_runtime_says_so() -> None
 
 
 @pytest.mark.parametrize("nanos", [0, 1], ids=["whole seconds", "nanoseconds"])
-def test_a_long_list_in_random_order_is_answered_as_the_definition_does(nanos: int) -> None:
+def test_kernel_answers_a_long_list_in_random_order_as_the_definition(nanos: int) -> None:
     chance = random.Random(20261123)  # noqa: S311 - a list, not a secret
     request = EventList()
     for _ in range(3000):
@@ -322,30 +322,30 @@ def test_a_long_list_in_random_order_is_answered_as_the_definition_does(nanos: i
     assert_kernel_equals_definition(request.SerializeToString())
 
 
-def test_a_million_events_that_all_overlap_are_one_group() -> None:
+def test_million_overlapping_events_are_one_group() -> None:
     answer = kernel.get_conflicts(PAIR * 500_000)
     assert (answer.events, answer.groups) == (1_000_000, 1)
     assert len(ConflictList.FromString(answer.content).conflicts[0].conflict_group) == 1_000_000
 
 
-def test_counts_are_those_of_the_request_and_the_answer() -> None:
+def test_answer_counts_events_and_groups() -> None:
     answer = kernel.get_conflicts(PAIR + wire.event_list(wire.event(90, 91), wire.event(80, 81)))
     assert (answer.events, answer.groups) == (4, 1)
 
 
-def test_faults_of_a_list_that_is_malformed_are_not_named_one_by_one() -> None:
-    with pytest.raises(InvalidRequestError) as refused:
+def test_malformed_list_is_a_single_violation() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
         kernel.get_conflicts(wire.event_list(b"", b"\x0f"))
-    assert str(refused.value) == "the bytes are not a Scheduling.EventList"
+    assert str(caught.value) == "the bytes are not a Scheduling.EventList"
 
 
 @pytest.mark.parametrize("request_object", [None, "text", bytearray(PAIR), 5])
-def test_what_is_not_bytes_is_a_type_error(request_object: object) -> None:
+def test_request_that_is_not_bytes_is_a_type_error(request_object: object) -> None:
     with pytest.raises(TypeError):
-        kernel.get_conflicts(request_object)  # type: ignore[arg-type] # that is the point
+        kernel.get_conflicts(request_object)  # type: ignore[arg-type] # the type is wrong on purpose
 
 
-def test_other_threads_run_while_the_kernel_works() -> None:
+def test_other_threads_run_during_a_query() -> None:
     large = PAIR * 500_000
     answering = threading.Event()
     done = threading.Event()
@@ -362,34 +362,34 @@ def test_other_threads_run_while_the_kernel_works() -> None:
     while not done.is_set():
         steps += 1
     thread.join()
-    assert steps > 1000, "the other thread hardly ran, as if the GIL had been held"
+    assert steps > 1000, "the other thread hardly ran: the GIL was held"
 
 
 def limits(**changed: int) -> Limits:
     return replace(Limits(), **changed)
 
 
-def test_more_events_than_the_limit_are_refused() -> None:
+def test_events_over_the_limit_are_rejected() -> None:
     with pytest.raises(LimitExceededError, match="2 events, more than MAX_EVENTS_PER_LIST = 1"):
         kernel.get_conflicts(PAIR, limits(max_events_per_list=1))
 
 
-def test_more_resources_of_an_event_than_the_limit_are_refused() -> None:
-    request = wire.event_list(CLASHING, wire.event(1, 2, wire.delimited(6, b"a") * 3))
+def test_resources_of_an_event_over_the_limit_are_rejected() -> None:
+    request = wire.event_list(EVENT, wire.event(1, 2, wire.delimited(6, b"a") * 3))
     with pytest.raises(
         LimitExceededError, match=r"events\[1\].resources: .*MAX_RESOURCES_PER_EVENT = 2"
     ):
         kernel.get_conflicts(request, limits(max_resources_per_event=2))
 
 
-def test_overlaps_that_list_more_members_than_the_limit_are_refused() -> None:
+def test_overlap_members_over_the_limit_are_rejected() -> None:
     request = PAIR + wire.delimited(2, wire.number(3, 1))
     with pytest.raises(LimitExceededError, match="MAX_EXPLAINED_MEMBERS = 1"):
         kernel.get_conflicts(request, limits(max_explained_members=1))
     kernel.get_conflicts(request, limits(max_explained_members=2))
 
 
-def test_the_members_of_all_lists_of_a_batch_count_against_one_limit() -> None:
+def test_lists_of_a_batch_share_the_limit_of_overlap_members() -> None:
     explained = PAIR + wire.delimited(2, wire.number(3, 1))
     batch = wire.event_list(*[explained] * 3)
     kernel.batch_get_conflicts(batch, limits(max_explained_members=6))
@@ -397,7 +397,7 @@ def test_the_members_of_all_lists_of_a_batch_count_against_one_limit() -> None:
         kernel.batch_get_conflicts(batch, limits(max_explained_members=5))
 
 
-def test_the_answers_to_all_lists_of_a_batch_count_against_one_limit() -> None:
+def test_lists_of_a_batch_share_the_limit_of_answer_bytes() -> None:
     batch = wire.event_list(*[PAIR + wire.delimited(2, wire.number(3, 1))] * 3)
     size = len(kernel.batch_get_conflicts(batch).content)
     kernel.batch_get_conflicts(batch, limits(max_answer_bytes=size))
@@ -410,37 +410,37 @@ def feed(request: bytes, limits: Limits) -> None:
         pass
 
 
-ways_to_ask = {
+calls = {
     "unary": kernel.get_conflicts,
     "stream": kernel.stream_conflicts,
     "batch": lambda request, limits: kernel.batch_get_conflicts(wire.event_list(request), limits),
     "feed": feed,
 }
-asked_in_any_way = pytest.mark.parametrize("ask", ways_to_ask.values(), ids=ways_to_ask)
+in_every_call = pytest.mark.parametrize("call", calls.values(), ids=calls)
 
 
-@asked_in_any_way
-def test_more_bytes_of_options_than_the_limit_are_refused(ask: Callable[..., object]) -> None:
+@in_every_call
+def test_option_bytes_over_the_limit_are_rejected(call: Callable[..., object]) -> None:
     request = (wire.delimited(2, wire.capacity(b"a", 2)) + wire.number(9, 1) + ALONE) * 3
     size = 3 * len(wire.delimited(2, wire.capacity(b"a", 2)))
-    ask(request, limits(max_options_bytes=size))
+    call(request, limits(max_options_bytes=size))
     with pytest.raises(
         LimitExceededError, match=rf"^(lists\[0\]: )?options: .*MAX_OPTIONS_BYTES = {size - 1}$"
     ):
-        ask(request, limits(max_options_bytes=size - 1))
+        call(request, limits(max_options_bytes=size - 1))
 
 
-@asked_in_any_way
-def test_capacities_of_more_resources_than_the_limit_are_refused(
-    ask: Callable[..., object],
+@in_every_call
+def test_capacities_over_the_limit_are_rejected(
+    call: Callable[..., object],
 ) -> None:
     most = b"".join(wire.capacity(b"%d" % number, 2) for number in range(MAX_CAPACITIES))
-    ask(wire.delimited(2, most) + wire.delimited(2, most), Limits())
+    call(wire.delimited(2, most) + wire.delimited(2, most), Limits())
     with pytest.raises(LimitExceededError, match=r"options\.capacity: more than 10000 entries"):
-        ask(wire.delimited(2, most) + wire.delimited(2, wire.capacity(b"more", 2)), Limits())
+        call(wire.delimited(2, most) + wire.delimited(2, wire.capacity(b"more", 2)), Limits())
 
 
-def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
+def test_answer_over_the_limit_is_rejected_and_can_be_streamed() -> None:
     size = len(kernel.get_conflicts(PAIR).content)
     kernel.get_conflicts(PAIR, limits(max_answer_bytes=size))
     with pytest.raises(LimitExceededError, match=r"MAX_ANSWER_BYTES = .*StreamConflicts"):
@@ -448,7 +448,7 @@ def test_an_answer_over_the_limit_is_refused_and_streamed() -> None:
     assert kernel.stream_conflicts(PAIR, limits(max_answer_bytes=1)).next(1000) is not None
 
 
-def test_a_search_that_is_cancelled_at_any_moment_answers_all_or_nothing() -> None:
+def test_query_cancelled_at_any_moment_has_a_whole_answer_or_none() -> None:
     request = wire.event_list(*[wire.event(5, 7), wire.event(4, 7)] * 50_000)
     whole = kernel.get_conflicts(request).content
     for moment in range(30):
@@ -460,7 +460,7 @@ def test_a_search_that_is_cancelled_at_any_moment_answers_all_or_nothing() -> No
         timer.join()
 
 
-def test_a_search_that_is_cancelled_ends() -> None:
+def test_cancelled_query_ends() -> None:
     cancellation = kernel.Cancellation()
     cancellation.cancel()
     with pytest.raises(kernel.Cancelled):
@@ -470,25 +470,25 @@ def test_a_search_that_is_cancelled_ends() -> None:
 def joined(chunks: list[bytes]) -> ConflictList:
     """Return the groups of a stream, with their pieces joined."""
     whole = ConflictList()
-    goes_on = False
+    is_continued = False
     for piece in (piece for chunk in chunks for piece in ConflictList.FromString(chunk).conflicts):
-        if goes_on:
+        if is_continued:
             assert not piece.overlaps
             assert not piece.resource
             whole.conflicts[-1].conflict_group.extend(piece.conflict_group)
         else:
             whole.conflicts.append(piece)
-        goes_on = piece.continued
+        is_continued = piece.continued
         whole.conflicts[-1].ClearField("continued")
-    assert not goes_on
+    assert not is_continued
     return whole
 
 
 @given(st.lists(ordered_events, max_size=60), options, st.integers(1, 3000))
-def test_chunks_put_together_are_the_answer_and_none_is_larger_than_it_may_be(
-    some: list[bytes], options: bytes, size: int
+def test_chunks_make_up_the_answer_and_have_the_size_asked_for(
+    event_fields: list[bytes], options: bytes, size: int
 ) -> None:
-    request = wire.event_list(*some) + options
+    request = wire.event_list(*event_fields) + options
     answer = kernel.stream_conflicts(request)
     chunks = list(iter(lambda: answer.next(size), None))
     assert joined(chunks) == ConflictList.FromString(kernel.get_conflicts(request).content)
@@ -507,10 +507,10 @@ def test_chunks_put_together_are_the_answer_and_none_is_larger_than_it_may_be(
         max_size=5,
     )
 )
-def test_a_batch_answers_as_its_lists_do_one_by_one(
+def test_batch_has_the_answers_to_its_lists(
     lists: list[tuple[list[bytes], bytes]],
 ) -> None:
-    requests = [wire.event_list(*some) + options for some, options in lists]
+    requests = [wire.event_list(*event_fields) + options for event_fields, options in lists]
     batch = wire.event_list(*requests)
     faults: list[Violation] = []
     results = []
@@ -518,35 +518,35 @@ def test_a_batch_answers_as_its_lists_do_one_by_one(
         try:
             results.append(kernel.get_conflicts(request).content)
         except InvalidRequestError as error:
-            faults += [each.within(f"lists[{number}]") for each in error.violations]
+            faults += [violation.within(f"lists[{number}]") for violation in error.violations]
     if faults:
-        with pytest.raises(InvalidRequestError) as refused:
+        with pytest.raises(InvalidRequestError) as caught:
             kernel.batch_get_conflicts(batch)
-        is_malformed = not refused.value.violations[0].field
-        assert is_malformed or list(refused.value.violations) == faults
+        is_malformed = not caught.value.violations[0].field
+        assert is_malformed or list(caught.value.violations) == faults
         return
     answer = kernel.batch_get_conflicts(batch)
     assert fields(answer.content) == results
-    assert answer.events == sum(len(some) for some, _ in lists)
+    assert answer.events == sum(len(event_fields) for event_fields, _ in lists)
 
 
-def test_a_fault_of_a_batch_tells_the_list() -> None:
-    batch = wire.event_list(PAIR, wire.event_list(CLASHING, wire.event(5, 4)))
+def test_fault_in_a_batch_has_the_path_of_its_list() -> None:
+    batch = wire.event_list(PAIR, wire.event_list(EVENT, wire.event(5, 4)))
     with pytest.raises(InvalidRequestError, match=r"^lists\[1\].events\[1\].end: "):
         kernel.batch_get_conflicts(batch)
 
 
 @pytest.mark.parametrize("batch", [b"\x0f", b"\x0a\x05", b"\x00", wire.event_list(b"\x0f")])
-def test_bytes_that_are_no_batch_are_refused(batch: bytes) -> None:
+def test_malformed_batch_is_rejected(batch: bytes) -> None:
     with pytest.raises(InvalidRequestError, match=r"not a Scheduling\.BatchGetConflictsRequest"):
         kernel.batch_get_conflicts(batch)
 
 
-def test_a_batch_counts_the_faults_of_all_its_lists_and_names_the_first() -> None:
+def test_batch_counts_all_faults_and_names_the_first() -> None:
     faulty = wire.event_list(b"") + wire.delimited(2, wire.capacity(b"a", 0))
-    with pytest.raises(InvalidRequestError, match="the first of 6000 faults") as refused:
+    with pytest.raises(InvalidRequestError, match="the first of 6000 faults") as caught:
         kernel.batch_get_conflicts(wire.event_list(*[faulty] * 2000))
-    named = [each.field for each in refused.value.violations]
+    named = [violation.field for violation in caught.value.violations]
     assert named[:3] == [
         'lists[0].options.capacity["a"]',
         "lists[0].events[0].start",
@@ -555,7 +555,7 @@ def test_a_batch_counts_the_faults_of_all_its_lists_and_names_the_first() -> Non
     assert len(named) == 100
 
 
-def test_more_lists_than_the_limit_are_refused() -> None:
+def test_lists_over_the_limit_are_rejected() -> None:
     with pytest.raises(LimitExceededError, match="MAX_LISTS_PER_BATCH = 1"):
         kernel.batch_get_conflicts(wire.event_list(PAIR, PAIR), limits(max_lists_per_batch=1))
 
@@ -569,7 +569,7 @@ EXPLAINED = wire.delimited(2, wire.number(3, 1))
     [b"", EXPLAINED, NESTED[:500], NESTED, NESTED + wire.delimited(2, wire.number(3, 0))],
     ids=["empty", "options alone", "cut short", "kilobytes", "explicitly unexplained"],
 )
-def test_what_costs_little_is_small(events: bytes) -> None:
+def test_cheap_requests_are_small(events: bytes) -> None:
     assert kernel.is_small(events, is_batch=False)
     assert kernel.is_small(wire.event_list(events), is_batch=True)
 
@@ -579,29 +579,29 @@ def test_what_costs_little_is_small(events: bytes) -> None:
     [NESTED * 9, NESTED + EXPLAINED, EXPLAINED + NESTED],
     ids=["over 64 KiB", "explained after the events", "explained before the events"],
 )
-def test_what_costs_much_is_not_small(events: bytes) -> None:
+def test_costly_requests_are_not_small(events: bytes) -> None:
     assert not kernel.is_small(events, is_batch=False)
     assert not kernel.is_small(wire.event_list(b"", events), is_batch=True)
 
 
-def test_a_batch_of_many_lists_is_not_small_however_few_bytes_they_have() -> None:
+def test_batch_of_many_lists_is_not_small() -> None:
     assert kernel.is_small(wire.event_list(*[b""] * 2000), is_batch=True)
     assert not kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=True)
     assert kernel.is_small(wire.event_list(*[b""] * 2001), is_batch=False)
 
 
-def test_what_a_stream_holds_is_known() -> None:
+def test_stream_reports_the_memory_that_it_holds() -> None:
     assert kernel.stream_conflicts(b"").held_bytes == 0
     events = kernel.stream_conflicts(PAIR * 1000)
-    # Each event takes an interval of 32 bytes and a place of 4.
+    # Each event takes an interval of 32 bytes and a position of 4.
     assert 36 * 2000 < events.held_bytes - len(PAIR * 1000) < 37 * 2000
     explained = kernel.stream_conflicts(PAIR * 1000 + EXPLAINED)
-    # And each of those present at once, 4 more.
+    # And each member that is present in an overlap takes 4 more.
     assert explained.held_bytes - events.held_bytes > 4 * 4000
 
 
 @pytest.mark.parametrize("size", [2, 3, 50, 300])
-def test_groups_that_start_at_once_are_in_the_order_of_their_resources(size: int) -> None:
+def test_groups_with_the_same_start_are_ordered_by_resource(size: int) -> None:
     chance = random.Random(size)  # noqa: S311 - a list, not a secret
     names = [b"%d" % number for number in range(size)]
     names += [b"the room %d" % number for number in range(size)] + [

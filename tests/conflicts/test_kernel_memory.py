@@ -1,4 +1,4 @@
-"""What a request makes the kernel take, beyond its own bytes and the answer's, is bounded."""
+"""The kernel takes a bounded amount of memory besides the request and the answer."""
 
 import subprocess
 import sys
@@ -57,33 +57,33 @@ def measure(function: str, request: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     "options", ["b'\\x12\\x00'", "capacity"], ids=["empty options", "a capacity given again"]
 )
-def test_a_flood_of_options_takes_no_memory(options: str) -> None:
-    taken, answer = measure("get_conflicts", f"{options} * (64 * 1024 * 1024 // len({options}))")
+def test_flood_of_options_takes_no_memory(options: str) -> None:
+    memory, answer = measure("get_conflicts", f"{options} * (64 * 1024 * 1024 // len({options}))")
     assert "MAX_OPTIONS_BYTES" in answer
-    assert taken < 4 * MIB
+    assert memory < 4 * MIB
 
 
-def test_a_batch_of_explained_lists_takes_as_much_as_one() -> None:
-    taken, answer = measure("batch_get_conflicts", "wire.event_list(*[explained] * 2500)")
+def test_batch_of_explained_lists_takes_as_much_memory_as_one() -> None:
+    memory, answer = measure("batch_get_conflicts", "wire.event_list(*[explained] * 2500)")
     assert "MAX_EXPLAINED_MEMBERS" in answer
-    assert taken < 32 * MIB
+    assert memory < 32 * MIB
 
 
-def test_a_batch_whose_answer_is_too_large_ends_once_that_is_known() -> None:
+def test_batch_ends_once_its_answer_is_too_large() -> None:
     names = "b''.join(wire.delimited(6, b'%d' % number) for number in range(100))"
     event = f"wire.event_list(wire.event(1, 2, {names}))"
-    taken, answer = measure("batch_get_conflicts", f"wire.event_list(*[{event} * 1000] * 100)")
+    memory, answer = measure("batch_get_conflicts", f"wire.event_list(*[{event} * 1000] * 100)")
     assert "MAX_ANSWER_BYTES" in answer
-    assert taken < (256 + 32) * MIB
+    assert memory < (256 + 32) * MIB
 
 
-def test_a_batch_takes_as_much_as_its_largest_list() -> None:
-    taken, _ = measure("batch_get_conflicts", "wire.event_list(*[instant * 500_000] * 20)")
+def test_batch_takes_as_much_memory_as_its_largest_list() -> None:
+    memory, _ = measure("batch_get_conflicts", "wire.event_list(*[instant * 500_000] * 20)")
     # 80 MiB of it are the answer, 17 MiB what is known of a list.
-    assert taken < (80 + 24) * MIB
+    assert memory < (80 + 24) * MIB
 
 
-def test_a_name_that_one_event_uses_takes_tens_of_bytes() -> None:
+def test_resource_of_a_single_event_takes_tens_of_bytes() -> None:
     names = 1_000_000
-    taken, _ = measure("get_conflicts", f"unique_names(6 * {names})")
-    assert taken < 50 * names
+    memory, _ = measure("get_conflicts", f"unique_names(6 * {names})")
+    assert memory < 50 * names
