@@ -36,8 +36,8 @@ def read(content: bytes, window: Window = ALL, **options: bool) -> ParsedCalenda
 
 def times(content: bytes, window: Window = ALL, **options: bool) -> Times:
     """Return the starts and ends of the events in UTC, in order."""
-    found = read(content, window, **options).occurrences
-    return sorted((event.start, event.end) for event in found)
+    events = read(content, window, **options).occurrences
+    return sorted((event.start, event.end) for event in events)
 
 
 def times_of(*events: str, window: Window = ALL, **options: bool) -> Times:
@@ -64,17 +64,17 @@ def at(text: str) -> datetime:
 
 def spans(text: str) -> Times:
     """Parse times like "2026-03-29 01:00/02:00, 2026-03-30 01:00/2026-03-31 02:00", in UTC."""
-    found = []
+    parsed = []
     for span in filter(None, map(str.strip, text.split(","))):
         begin, _, end = span.partition("/")
         start = at(begin)
         if not end:
-            found.append((start, start))
+            parsed.append((start, start))
         elif ":" in end and "-" not in end:
-            found.append((start, at(f"{begin[:10]} {end}")))
+            parsed.append((start, at(f"{begin[:10]} {end}")))
         else:
-            found.append((start, at(end)))
-    return found
+            parsed.append((start, at(end)))
+    return parsed
 
 
 def days(text: str) -> Iterator[date]:

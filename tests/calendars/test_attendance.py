@@ -82,8 +82,8 @@ def test_a_timed_event_counts_where_all_day_events_do_not() -> None:
 
 def people(*lines: str, **options: bool) -> People:
     event = vevent(" | ".join((HOUR, *lines)))
-    [found] = read(calendar_of(event), **options).occurrences
-    return found.info.people
+    [occurrence] = read(calendar_of(event), **options).occurrences
+    return occurrence.info.people
 
 
 ANNA = "anna@example.org"
@@ -108,8 +108,8 @@ PRESENT = {
 
 @pytest.mark.parametrize("parameters", ABSENT.values(), ids=ABSENT)
 def test_an_attendee_who_does_not_take_part_is_absent(parameters: str) -> None:
-    found = people(f"ATTENDEE;{parameters}:mailto:{ANNA}", BRUNO)
-    assert found == People(("bruno@example.org",), (ANNA,))
+    parsed = people(f"ATTENDEE;{parameters}:mailto:{ANNA}", BRUNO)
+    assert parsed == People(("bruno@example.org",), (ANNA,))
 
 
 @pytest.mark.parametrize("parameters", PRESENT.values(), ids=PRESENT)
@@ -170,8 +170,8 @@ def test_the_email_parameter_takes_precedence_over_the_value(value: str) -> None
 
 def test_a_vfreebusy_without_an_address_has_no_people() -> None:
     lines = ("BEGIN:VFREEBUSY", "ATTENDEE:invalid:nomail", "FREEBUSY:20260302T090000Z/PT1H")
-    [found] = read(calendar_of(*lines, "END:VFREEBUSY")).occurrences
-    assert found.info.people == People()
+    [busy] = read(calendar_of(*lines, "END:VFREEBUSY")).occurrences
+    assert busy.info.people == People()
 
 
 def test_an_owner_who_declined_is_absent_from_their_calendar() -> None:
@@ -182,11 +182,11 @@ def test_an_owner_who_declined_is_absent_from_their_calendar() -> None:
 
 
 def test_a_declined_event_occupies_only_the_organizer() -> None:
-    found = people("ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org", f"ORGANIZER:mailto:{ANNA}")
-    assert found.present == (ANNA,)
-    assert owner_is_absent(found, (), ())
-    assert not owner_is_absent(found, (), {ANNA})
-    assert not owner_is_absent(found, {ANNA}, ())
+    parsed = people("ATTENDEE;PARTSTAT=DECLINED:mailto:b@example.org", f"ORGANIZER:mailto:{ANNA}")
+    assert parsed.present == (ANNA,)
+    assert owner_is_absent(parsed, (), ())
+    assert not owner_is_absent(parsed, (), {ANNA})
+    assert not owner_is_absent(parsed, {ANNA}, ())
 
 
 def test_an_owner_is_present_if_one_of_their_addresses_is() -> None:

@@ -22,8 +22,8 @@ def available(*free: Hours, span: Hours | None = None, **rest: str | int) -> Ava
     return Availability(start, end, spans, **rest)  # type: ignore[arg-type]
 
 
-def hours(*found: Availability, count_tentative: bool = True) -> list[Hours]:
-    spans = unavailable(found, WINDOW, count_tentative=count_tentative)
+def hours(*availabilities: Availability, count_tentative: bool = True) -> list[Hours]:
+    spans = unavailable(availabilities, WINDOW, count_tentative=count_tentative)
     return [
         (
             int((start - MIDNIGHT).total_seconds()) // 3600,
@@ -72,16 +72,18 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("found", "expected"), CASES.values(), ids=CASES)
-def test_unlisted_time_is_unavailable(found: list[Availability], expected: list[Hours]) -> None:
+@pytest.mark.parametrize(("availabilities", "expected"), CASES.values(), ids=CASES)
+def test_unlisted_time_is_unavailable(
+    availabilities: list[Availability], expected: list[Hours]
+) -> None:
     """Section 4 of RFC 7953."""
-    assert hours(*found) == expected
-    assert hours(*reversed(found)) == expected
+    assert hours(*availabilities) == expected
+    assert hours(*reversed(availabilities)) == expected
 
 
 def test_tentative_time_is_available_if_it_is_not_counted() -> None:
     """It still takes precedence over a lower priority."""
     tentative = available(span=(8, 12), priority=1, busy_type="BUSY-TENTATIVE")
-    found = [tentative, available((13, 24))]
-    assert hours(*found) == [(0, 13)]
-    assert hours(*found, count_tentative=False) == [(0, 8), (12, 13)]
+    availabilities = [tentative, available((13, 24))]
+    assert hours(*availabilities) == [(0, 13)]
+    assert hours(*availabilities, count_tentative=False) == [(0, 8), (12, 13)]

@@ -73,8 +73,8 @@ def test_an_end_date_is_part_of_the_event() -> None:
 
 
 def test_blank_lines_and_missing_last_columns_are_accepted() -> None:
-    found = read("start,end,title\n\n2026-03-02,2026-03-02\n\n")
-    assert [line for line, _ in found] == [3]
+    events = read("start,end,title\n\n2026-03-02,2026-03-02\n\n")
+    assert [line for line, _ in events] == [3]
 
 
 @pytest.mark.parametrize(

@@ -42,9 +42,9 @@ def test_a_parsed_file_has_the_name_of_its_file(tmp_path: Path) -> None:
         ' "options": {"capacity": {"a": 2}}}'
     )
     times = {"start": Timestamp(seconds=1), "end": Timestamp(seconds=2)}
-    found = [ParsedEvent(Event(id="1", **times), position=0)]
-    wanted = ParsedFile(str(file), found, ConflictOptions(capacity={"a": 2}), skipped=[])
-    assert read_file(str(file), "week", READING) == wanted
+    events = [ParsedEvent(Event(id="1", **times), position=0)]
+    expected = ParsedFile(str(file), events, ConflictOptions(capacity={"a": 2}), skipped=[])
+    assert read_file(str(file), "week", READING) == expected
 
 
 def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_a_file_that_cannot_be_opened_raises_os_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n\n", b"\r\n"])
 def test_a_format_is_detected_by_content(tmp_path: Path, content: bytes, before: bytes) -> None:
     if before.strip() or content is not CSV:
-        [found] = read_content(tmp_path, before + content).events
-        assert found.event.id == "1"
-        assert found.event.start.ToJsonString() == "2026-03-02T09:00:00Z"
+        [parsed] = read_content(tmp_path, before + content).events
+        assert parsed.event.id == "1"
+        assert parsed.event.start.ToJsonString() == "2026-03-02T09:00:00Z"
 
 
 def test_a_format_can_be_forced(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ def test_the_files_of_a_folder_are_found_in_order_without_hidden_ones(tmp_path: 
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    found = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
-    assert found == ["a.ICS", "b.ics", "sub/c.ics"]
+    files = [Path(file).relative_to(tmp_path).as_posix() for file in find_files(str(tmp_path))]
+    assert files == ["a.ICS", "b.ics", "sub/c.ics"]
 
 
 def test_links_and_special_files_of_a_folder_are_ignored(tmp_path: Path) -> None:
@@ -29,8 +29,8 @@ def test_links_and_special_files_of_a_folder_are_ignored(tmp_path: Path) -> None
     (folder / "gone.ics").symlink_to("nothing.ics")
     os.mkfifo(folder / "pipe.ics")
     notes: list[str] = []
-    found = find_files(str(folder), notes.append)
-    assert found == [str(folder / "a.ics"), str(folder / "inside.ics")]
+    files = find_files(str(folder), notes.append)
+    assert files == [str(folder / "a.ics"), str(folder / "inside.ics")]
     assert notes == [
         f"{folder}/gone.ics is not read: it is a link to nothing",
         f"{folder}/outside.ics is not read: it is a link to outside of the folder",

@@ -571,8 +571,8 @@ def test_an_unknown_x_wr_timezone_is_noted_and_ignored() -> None:
 
 def test_floating_times_are_in_the_zone_of_the_options() -> None:
     options = CalendarOptions(ALL, ZoneInfo("Asia/Tokyo"))
-    [found] = ics_files.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
-    assert found.start == at("2026-03-02 00:00")
+    [event] = ics_files.parse(calendar_of(vevent("DTSTART:20260302T090000")), options).occurrences
+    assert event.start == at("2026-03-02 00:00")
 
 
 def test_the_properties_of_an_event_are_read() -> None:
@@ -584,8 +584,8 @@ def test_the_properties_of_an_event_are_read() -> None:
     )
     calendar = read(calendar_of("X-WR-CALNAME:Team", event))
     assert calendar.name == "Team"
-    [found] = calendar.occurrences
-    assert found.info == EventInfo(
+    [parsed] = calendar.occurrences
+    assert parsed.info == EventInfo(
         "7@x",
         "Plan, then do; it",
         "a\nb",
@@ -604,26 +604,26 @@ def test_a_text_is_equal_after_a_quoted_parameter() -> None:
         f"SUMMARY{x}:C:\\\\new | LOCATION{x}:a\\, b | RESOURCES{x}:Room 1\\, East,Beamer"
         for x in ("", ';ALTREP="http://x/y"')
     )
-    found = [
+    infos = [
         read(calendar_of(vevent(f"{HOUR} | {texts}"))).occurrences[0].info
         for texts in (plain, quoted)
     ]
-    assert found[0] == found[1]
-    assert found[0].title == "C:\\new"
-    assert found[0].resources == ("Room 1, East", "Beamer")
+    assert infos[0] == infos[1]
+    assert infos[0].title == "C:\\new"
+    assert infos[0].resources == ("Room 1, East", "Beamer")
 
 
 def test_an_override_keeps_the_time_of_its_series() -> None:
-    found = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
-    [moved] = [event for event in found if event.start == at("2026-03-10 13:00")]
+    events = read(calendar_of(vevent(WEEKLY), vevent(MOVED))).occurrences
+    [moved] = [event for event in events if event.start == at("2026-03-10 13:00")]
     assert moved.series_time.local == datetime(2026, 3, 9, 9)  # noqa: DTZ001 - as its clock shows
     assert moved.info.recurs
 
 
 def test_lines_are_counted_as_an_editor_counts_them() -> None:
     folded = vevent(f"{HOUR} | SUMMARY:longer").replace("longer", "long\n er")
-    found = read(calendar_of(folded, vevent(f"UID:2 | {HOUR}"))).occurrences
-    assert [event.info.line for event in found] == [4, 11]
+    events = read(calendar_of(folded, vevent(f"UID:2 | {HOUR}"))).occurrences
+    assert [event.info.line for event in events] == [4, 11]
 
 
 def test_a_fold_can_split_a_character() -> None:

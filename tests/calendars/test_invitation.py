@@ -16,9 +16,9 @@ def source(
 ) -> ParsedFile:
     event = Event(id=uid or str(name), resources=resources)
     event.start.seconds = event.end.seconds = 1
-    found = [ParsedEvent(event, is_shared=bool(uid))]
+    events = [ParsedEvent(event, is_shared=bool(uid))]
     calendar = resources[0] if takes_itself and resources else ""
-    return ParsedFile(str(name), found, ConflictOptions(), calendar=calendar)
+    return ParsedFile(str(name), events, ConflictOptions(), calendar=calendar)
 
 
 def resources_of(sources: list[ParsedFile]) -> list[list[str]]:

@@ -31,8 +31,8 @@ def components_of(*calendars: list[Any]) -> Component:
 
 
 def values(*properties: object) -> dict[str, str]:
-    [found] = components_of(calendar(event(*properties))).components
-    return {line.name: line.value for line in found.components[0].properties}
+    [component] = components_of(calendar(event(*properties))).components
+    return {line.name: line.value for line in component.components[0].properties}
 
 
 VALUES = {
@@ -76,8 +76,11 @@ def test_a_value_is_converted_to_ics(given: list[Any], expected: str) -> None:
 
 def test_parameters_are_kept() -> None:
     given = ["attendee", {"partstat": "DECLINED", "member": ["a", "b"]}, "cal-address", "mailto:a"]
-    [found] = components_of(calendar(event(given))).components
-    assert found.components[0].properties[1].parameters == {"PARTSTAT": "DECLINED", "MEMBER": "a,b"}
+    [component] = components_of(calendar(event(given))).components
+    assert component.components[0].properties[1].parameters == {
+        "PARTSTAT": "DECLINED",
+        "MEMBER": "a,b",
+    }
 
 
 def test_a_calendar_has_the_events_of_its_ics_form() -> None:
@@ -105,17 +108,17 @@ END:VTIMEZONE"""
     days = "UID:d | DTSTART;VALUE=DATE:20260302 | DTEND;VALUE=DATE:20260304"
     content = calendar_of(zone, *map(vevent, (series, moved, days)))
     document = json.loads(Calendar.from_ical(content).to_json())
-    found = ics_files.read_components(
+    parsed = ics_files.read_components(
         to_components(document, json.dumps(document)), CalendarOptions(ALL, BERLIN)
     )
     expected = read(content)
-    assert not found.skipped
+    assert not parsed.skipped
     assert [
-        (event.info.uid, event.info.title, event.start, event.end) for event in found.occurrences
+        (event.info.uid, event.info.title, event.start, event.end) for event in parsed.occurrences
     ] == [
         (event.info.uid, event.info.title, event.start, event.end) for event in expected.occurrences
     ]
-    assert len(found.occurrences) > 20
+    assert len(parsed.occurrences) > 20
 
 
 def test_components_have_the_lines_of_the_json() -> None:
@@ -138,10 +141,10 @@ def test_events_without_a_uid_stay_apart_on_one_line() -> None:
         ["vevent", [["dtstart", {}, "date-time", f"2026-12-0{day}T09:00:00Z"]], []]
         for day in (2, 3)
     ]
-    found = ics_files.read_components(
+    parsed = ics_files.read_components(
         components_of(calendar(*events)), CalendarOptions(ALL, BERLIN)
     )
-    assert len(found.occurrences) == 2
+    assert len(parsed.occurrences) == 2
 
 
 @pytest.mark.parametrize("document", [[], [[]], {}, ["vcalendar"], ["vevent", [], []], [{}], None])
@@ -162,15 +165,15 @@ def test_other_documents_are_not_jcal(document: object) -> None:
 )
 def test_an_unusable_event_is_skipped_alone(given: object, fault: str) -> None:
     top = components_of(calendar(event(given, UTC_START), event(UTC_START, uid="2")))
-    found = ics_files.read_components(top, CalendarOptions(ALL, BERLIN))
-    assert [event.info.uid for event in found.occurrences] == ["2"]
-    [skipped] = found.skipped
+    parsed = ics_files.read_components(top, CalendarOptions(ALL, BERLIN))
+    assert [event.info.uid for event in parsed.occurrences] == ["2"]
+    [skipped] = parsed.skipped
     assert skipped.fault.startswith(f"line 1: {fault}")
 
 
 def test_an_invalid_component_is_reported() -> None:
-    found = ics_files.read_components(components_of(calendar(5)), CalendarOptions(ALL, BERLIN))
-    assert [part.reason for part in found.skipped] == ["not a component like [name, [...], [...]]"]
+    parsed = ics_files.read_components(components_of(calendar(5)), CalendarOptions(ALL, BERLIN))
+    assert [part.reason for part in parsed.skipped] == ["not a component like [name, [...], [...]]"]
 
 
 def test_components_that_nest_too_deeply_are_rejected() -> None:

@@ -13,15 +13,15 @@ from double_booked.calendars.json_events import load, parse
 
 
 def read(file: BinaryIO) -> EventList:
-    listed = load(file.readline(), file)
-    assert not listed.skipped
-    return listed.events
+    parsed = load(file.readline(), file)
+    assert not parsed.skipped
+    return parsed.events
 
 
 def events_of(content: bytes) -> EventList:
-    listed = parse(content)
-    assert not listed.skipped
-    return listed.events
+    parsed = parse(content)
+    assert not parsed.skipped
+    return parsed.events
 
 
 def faults_of(content: bytes) -> tuple[str, ...]:
@@ -145,13 +145,13 @@ def test_an_unusable_event_is_skipped_alone() -> None:
         b'{"options": {"capacity": {"a": 2}}, "events": [{"id": "1"}, 5,'
         b' {"title": "Lunch", "start": "2026-11-16", "end": 5}, {"id": "2"}]}'
     )
-    listed = parse(content)
-    assert [event.id for event in listed.events.events] == ["1", "2"]
-    assert dict(listed.events.options.capacity) == {"a": 2}
-    assert listed.positions == [0, 3]
-    lunch = [(part.title, part.date) for part in listed.skipped if "events[2]" in part.reason]
+    parsed = parse(content)
+    assert [event.id for event in parsed.events.events] == ["1", "2"]
+    assert dict(parsed.events.options.capacity) == {"a": 2}
+    assert parsed.positions == [0, 3]
+    lunch = [(part.title, part.date) for part in parsed.skipped if "events[2]" in part.reason]
     assert lunch == [("Lunch", "2026-11-16")] * 2
-    assert len(listed.skipped) == 3
+    assert len(parsed.skipped) == 3
 
 
 def test_only_the_first_faults_of_options_are_reported() -> None:
@@ -208,7 +208,7 @@ def test_json_lines_are_read_one_at_a_time() -> None:
     ],
 )
 def test_a_fault_of_json_lines_is_reported_with_its_line(line: bytes, fault: str) -> None:
-    listed = load(EVENT_LINE, BytesIO(line + b"\n" + EVENT_LINE + line))
-    assert len(listed.events.events) == 2
-    assert [part.line for part in listed.skipped] == [2, 4]
-    assert listed.skipped[0].fault.startswith(f"line 2: {fault}")
+    parsed = load(EVENT_LINE, BytesIO(line + b"\n" + EVENT_LINE + line))
+    assert len(parsed.events.events) == 2
+    assert [part.line for part in parsed.skipped] == [2, 4]
+    assert parsed.skipped[0].fault.startswith(f"line 2: {fault}")

@@ -13,8 +13,8 @@ DAY_SPAN = "2026-03-01 23:00/2026-03-02 23:00"
 
 
 def event_of(content: bytes) -> EventInfo:
-    [found] = read(content).occurrences
-    return found.info
+    [event] = read(content).occurrences
+    return event.info
 
 
 NOTED = {
@@ -99,9 +99,9 @@ def test_texts_without_a_value_need_no_note() -> None:
 
 def test_blank_lines_do_not_end_a_line() -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
-    found = read(content.replace(b"\r\n", b"\r\n\r\n"))
-    assert [event.info.title for event in found.occurrences] == ["longer"]
-    assert found.notes == ()
+    parsed = read(content.replace(b"\r\n", b"\r\n\r\n"))
+    assert [event.info.title for event in parsed.occurrences] == ["longer"]
+    assert parsed.notes == ()
 
 
 def test_lines_after_the_end_are_ignored() -> None:
@@ -116,10 +116,10 @@ def test_lines_after_the_end_are_ignored() -> None:
 @pytest.mark.parametrize("end", [b"\r", b"\r\r\n", b"\n"], ids=["old Mac", "CR CR LF", "LF"])
 def test_every_kind_of_line_end_is_read(end: bytes) -> None:
     content = calendar_of(vevent(f"{HOUR} | SUMMARY:longer")).replace(b"long", b"long\r\n ")
-    found = read(content.replace(b"\r\n", end))
-    assert [(event.start, event.end) for event in found.occurrences] == spans(NINE)
-    assert found.occurrences[0].info.title == "longer"
-    assert found.occurrences[0].info.line == 4
+    parsed = read(content.replace(b"\r\n", end))
+    assert [(event.start, event.end) for event in parsed.occurrences] == spans(NINE)
+    assert parsed.occurrences[0].info.title == "longer"
+    assert parsed.occurrences[0].info.line == 4
 
 
 def test_a_title_in_windows_1252_is_decoded() -> None:
@@ -151,7 +151,7 @@ def test_a_picture_that_ends_with_an_equals_sign_does_not_continue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "wanted"),
+    ("line", "expected"),
     [
         ("A:b", ("A", {}, "b")),
         ("a;b:c", ("A", {"B": ""}, "c")),
@@ -162,8 +162,8 @@ def test_a_picture_that_ends_with_an_equals_sign_does_not_continue() -> None:
         ('A;B="open;C=d:e', ("A", {"B": '"open', "C": "d"}, "e")),
     ],
 )
-def test_odd_parameters_are_split(line: str, wanted: tuple[str, dict[str, str], str]) -> None:
-    assert split_loosely(line) == wanted
+def test_odd_parameters_are_split(line: str, expected: tuple[str, dict[str, str], str]) -> None:
+    assert split_loosely(line) == expected
 
 
 @pytest.mark.parametrize("line", ["", "lunch", "A;B=c", "we meet: at nine"])

@@ -43,7 +43,7 @@ def test_a_plain_line_is_split_as_icalendar_does(head: str, value: str) -> None:
     line = f"X;P={head}:{value}"
     parts = split_plain(line)
     if parts:
-        name, parameters, found = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
+        name, parameters, their_value = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
         theirs = {
             key.upper(): ",".join(value) if isinstance(value, list) else value
             for key, value in parameters.items()
@@ -51,7 +51,7 @@ def test_a_plain_line_is_split_as_icalendar_does(head: str, value: str) -> None:
         # It strips blanks around values without quotes.
         blank = {key: value.replace(" ", "") for key, value in parts[1].items()}
         assert blank == {key: value.replace(" ", "") for key, value in theirs.items()}
-        assert (parts[0], parts[2]) == (name.upper(), found)
+        assert (parts[0], parts[2]) == (name.upper(), their_value)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ MOVED = (
 
 def days(*events: str, more: tuple[str, ...] = ()) -> list[tuple[int, str]]:
     """Return the day in March and the title of each event."""
-    found = read(calendar_of(*more, *map(vevent, events))).occurrences
-    return sorted((event.start.astimezone(BERLIN).day, event.info.title) for event in found)
+    occurrences = read(calendar_of(*more, *map(vevent, events))).occurrences
+    return sorted((event.start.astimezone(BERLIN).day, event.info.title) for event in occurrences)
 
 
 def test_an_older_override_counts_if_the_series_has_its_time() -> None:
@@ -79,8 +79,8 @@ def test_the_newest_override_of_a_time_counts() -> None:
     newer = MOVED.replace("20260310", "20260311")
     assert (11, "moved") in days(WEEKLY, f"{newer} | SEQUENCE:2", f"{MOVED} | SEQUENCE:1")
     in_other_zone = newer.replace(":20260309T090000Z", ";TZID=Europe/Berlin:20260309T100000")
-    found = days(WEEKLY, f"{in_other_zone} | SEQUENCE:2", f"{MOVED} | SEQUENCE:1")
-    assert [day for day, title in found if title == "moved"] == [11]
+    dated = days(WEEKLY, f"{in_other_zone} | SEQUENCE:2", f"{MOVED} | SEQUENCE:1")
+    assert [day for day, title in dated if title == "moved"] == [11]
 
 
 def test_a_higher_sequence_cancels() -> None:

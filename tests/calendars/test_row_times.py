@@ -15,8 +15,8 @@ Texts = dict[str, str]
 
 def span(texts: Texts, style: TimeStyle = STYLE) -> str:
     """Return times like "2026-12-02T08:00:00Z/2026-12-02T09:00:00Z"."""
-    found = parse_times(texts, {field: field.title() for field in texts}, style)
-    return f"{found.start.ToJsonString()}/{found.end.ToJsonString()}"
+    times = parse_times(texts, {field: field.title() for field in texts}, style)
+    return f"{times.start.ToJsonString()}/{times.end.ToJsonString()}"
 
 
 def row(text: str) -> Texts:
@@ -201,5 +201,5 @@ def test_an_event_without_an_end_can_have_a_duration() -> None:
     ],
 )
 def test_whole_days_are_detected(texts: str, *, expected: bool) -> None:
-    found = parse_times(row(texts), {"start": "Start", "end": "End"}, STYLE)
-    assert found.is_of_dates == expected
+    times = parse_times(row(texts), {"start": "Start", "end": "End"}, STYLE)
+    assert times.is_of_dates == expected

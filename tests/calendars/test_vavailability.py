@@ -99,14 +99,14 @@ def test_tentative_time_is_free_if_it_is_not_counted() -> None:
 
 def test_availabilities_of_two_people_are_separate() -> None:
     hours = "DTSTART:20261202T080000Z | DTEND:20261202T100000Z"
-    found = read(
+    events = read(
         calendar_of(
             availability(f"ORGANIZER:mailto:a@b.c | {hours}"),
             availability(f"ORGANIZER:mailto:D@b.c | {hours}", uid="d"),
         ),
         WEEK,
     ).occurrences
-    assert [(event.info.title, event.info.people.present) for event in found] == [
+    assert [(event.info.title, event.info.people.present) for event in events] == [
         ("not available", ("a@b.c",)),
         ("not available", ("d@b.c",)),
     ]

@@ -28,8 +28,8 @@ def zone(*observances: str, name: str = "X") -> Component:
 
 
 def hours(component: Component, *locals_: datetime) -> list[float]:
-    found = read_zone(component, LAST)
-    offsets = [found.utcoffset(local) for local in locals_]
+    parsed = read_zone(component, LAST)
+    offsets = [parsed.utcoffset(local) for local in locals_]
     return [offset / timedelta(hours=1) for offset in offsets if offset is not None]
 
 

@@ -33,9 +33,9 @@ def rules(draw: st.DrawFn) -> tuple[str, datetime]:
     freq = draw(st.sampled_from(FREQUENCIES))
     parts = {"FREQ": freq, "INTERVAL": str(draw(st.integers(1, 5)))}
 
-    def add(name: str, found: list[int]) -> None:
-        if found and draw(st.booleans()):
-            parts[name] = ",".join(map(str, found))
+    def add(name: str, numbers: list[int]) -> None:
+        if numbers and draw(st.booleans()):
+            parts[name] = ",".join(map(str, numbers))
 
     # dateutil would follow a rule that fires seldom, and often then, for hours.
     if freq not in SHORT:

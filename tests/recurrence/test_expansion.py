@@ -151,13 +151,13 @@ def test_a_rule_of_days_fires_as_in_a_check_of_each_day(
 def test_weeks_are_numbered_as_in_iso_8601(number: int) -> None:
     start, last = datetime(2000, 1, 1, 9), datetime(2028, 1, 1, 9)  # noqa: DTZ001 - as above
     days = [start + timedelta(number) for number in range(1, (last - start).days + 1)]
-    for week, wanted in (
+    for week, number_of in (
         (number, lambda day: day.isocalendar().week),
         (-number, lambda day: day.isocalendar().week - _weeks_of(day.isocalendar().year) - 1),
     ):
         rule = parse_rule(f"FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYWEEKNO={week}", of_dates=False)
-        found = list(expand(rule, start, start, last, StepBudget(10**6)))
-        assert found == [day for day in days if wanted(day) == week]
+        times = list(expand(rule, start, start, last, StepBudget(10**6)))
+        assert times == [day for day in days if number_of(day) == week]
 
 
 def _weeks_of(year: int) -> int:

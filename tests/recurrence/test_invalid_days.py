@@ -14,31 +14,31 @@ def days(start: str, rule: str, count: int = 4) -> list[str]:
     """Return the first days on which a rule fires, without its start."""
     parsed = parse_rule(rule, of_dates=False)
     begin = datetime.fromisoformat(start)
-    found = expand_with_skip(parsed, begin, begin, END, StepBudget(10_000))
-    return [f"{moment:%Y-%m-%d}" for _, moment in zip(range(count), found, strict=False)]
+    times = expand_with_skip(parsed, begin, begin, END, StepBudget(10_000))
+    return [f"{moment:%Y-%m-%d}" for _, moment in zip(range(count), times, strict=False)]
 
 
 @pytest.mark.parametrize(
-    ("skip", "wanted"),
+    ("skip", "expected"),
     [
         ("OMIT", ["2026-10-31", "2026-12-31", "2027-01-31", "2027-03-31"]),
         ("BACKWARD", ["2026-09-30", "2026-10-31", "2026-11-30", "2026-12-31"]),
         ("FORWARD", ["2026-10-01", "2026-10-31", "2026-12-01", "2026-12-31"]),
     ],
 )
-def test_the_31st_of_every_month_is_replaced(skip: str, wanted: list[str]) -> None:
-    assert days("2026-08-31", f"FREQ=MONTHLY;SKIP={skip}") == wanted
+def test_the_31st_of_every_month_is_replaced(skip: str, expected: list[str]) -> None:
+    assert days("2026-08-31", f"FREQ=MONTHLY;SKIP={skip}") == expected
 
 
 @pytest.mark.parametrize(
-    ("skip", "wanted"),
+    ("skip", "expected"),
     [
         ("BACKWARD", ["2025-02-28", "2026-02-28", "2027-02-28", "2028-02-29"]),
         ("FORWARD", ["2025-03-01", "2026-03-01", "2027-03-01", "2028-02-29"]),
     ],
 )
-def test_the_29th_of_february_is_replaced(skip: str, wanted: list[str]) -> None:
-    assert days("2024-02-29", f"FREQ=YEARLY;SKIP={skip}") == wanted
+def test_the_29th_of_february_is_replaced(skip: str, expected: list[str]) -> None:
+    assert days("2024-02-29", f"FREQ=YEARLY;SKIP={skip}") == expected
 
 
 def test_days_that_become_equal_count_once() -> None:
@@ -62,8 +62,8 @@ def test_byday_applies_to_the_replacement() -> None:
 
 
 def test_count_includes_replacements() -> None:
-    wanted = ["2026-09-30", "2026-10-31"]
-    assert days("2026-08-31", "FREQ=MONTHLY;COUNT=3;SKIP=BACKWARD", 9) == wanted
+    expected = ["2026-09-30", "2026-10-31"]
+    assert days("2026-08-31", "FREQ=MONTHLY;COUNT=3;SKIP=BACKWARD", 9) == expected
 
 
 def test_days_of_every_month_are_not_replaced() -> None:

@@ -33,17 +33,17 @@ def series(draw: st.DrawFn) -> bytes:
     nearby = st.integers(0, 200).map(lambda days: start + timedelta(days))
     for name in ("EXDATE", "RDATE"):
         lines += [line(name, day) for day in draw(st.lists(nearby, max_size=4, unique=True))]
-    found = [vevent(" | ".join(lines))]
+    events = [vevent(" | ".join(lines))]
     for day in draw(st.lists(nearby, max_size=3, unique=True)):
         if f"EXDATE;TZID={zone}:{day:{FORM}}" not in lines:
             moved = day + timedelta(hours=draw(st.integers(-30, 30)))
-            found.append(
+            events.append(
                 vevent(
                     f"{line('RECURRENCE-ID', day)} | {line('DTSTART', moved)} | DURATION:PT20M"
                     " | SEQUENCE:1"
                 )
             )
-    return calendar_of(*found)
+    return calendar_of(*events)
 
 
 @settings(deadline=None)

@@ -36,8 +36,8 @@ def test_exdate_of_a_series_of_days_removes_that_day(exdate: str) -> None:
 def test_recurrence_id_of_a_series_of_days_names_that_day(exdate: str) -> None:
     name = exdate.replace("EXDATE", "RECURRENCE-ID")
     moved = f"{name} | DTSTART;VALUE=DATE:20260310"
-    wanted = spans(f"{FIRST}, {THIRD}, 2026-03-09 23:00/2026-03-10 23:00")
-    assert times_of(DAYS, moved) == wanted
+    expected = spans(f"{FIRST}, {THIRD}, 2026-03-09 23:00/2026-03-10 23:00")
+    assert times_of(DAYS, moved) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from double_booked.recurrence.times import is_unusual, parse_date_or_time
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted", "is_utc"),
+    ("text", "expected", "is_utc"),
     [
         ("20260302", date(2026, 3, 2), False),
         ("20260302Z", date(2026, 3, 2), False),
@@ -20,8 +20,8 @@ from double_booked.recurrence.times import is_unusual, parse_date_or_time
         ("20261231T240000", datetime(2027, 1, 1), False),  # noqa: DTZ001 - a local time
     ],
 )
-def test_a_date_or_a_time_is_parsed(text: str, wanted: date, *, is_utc: bool) -> None:
-    assert parse_date_or_time(text) == (wanted, is_utc)
+def test_a_date_or_a_time_is_parsed(text: str, expected: date, *, is_utc: bool) -> None:
+    assert parse_date_or_time(text) == (expected, is_utc)
 
 
 @pytest.mark.parametrize(

@@ -31,16 +31,16 @@ def test_an_iana_name_is_found_in_any_case_and_after_a_vendor_prefix(name: str) 
 
 
 def test_a_name_of_three_parts_or_with_blanks_is_found() -> None:
-    wanted = ZoneInfo("America/Argentina/Buenos_Aires")
-    assert iana_zone("/citadel.org/20190914_1/America/Argentina/Buenos_Aires") == wanted
+    expected = ZoneInfo("America/Argentina/Buenos_Aires")
+    assert iana_zone("/citadel.org/20190914_1/America/Argentina/Buenos_Aires") == expected
     assert iana_zone("America/New York") == ZoneInfo("America/New_York")
 
 
 @pytest.mark.parametrize("name", ["UTC", "utc", "tzone://Microsoft/Utc", "/x.org/UTC"])
 def test_utc_is_found(name: str) -> None:
-    found = iana_zone(name)
-    assert found
-    assert found.utcoffset(datetime(2026, 7, 1)) == timedelta(0)  # noqa: DTZ001 - in that zone
+    zone = iana_zone(name)
+    assert zone
+    assert zone.utcoffset(datetime(2026, 7, 1)) == timedelta(0)  # noqa: DTZ001 - in that zone
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_utc_is_found(name: str) -> None:
 )
 def test_windows_names_and_captions_are_found(name: str, zone: str) -> None:
     assert iana_zone(name) is None
-    found, wanted = non_iana_zone(name), ZoneInfo(zone)
+    found, expected = non_iana_zone(name), ZoneInfo(zone)
     assert found
     for month in (1, 7):
         local = datetime(2026, month, 1)  # noqa: DTZ001 - in either zone
-        assert found.utcoffset(local) == wanted.utcoffset(local)
+        assert found.utcoffset(local) == expected.utcoffset(local)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_windows_names_and_captions_are_found(name: str, zone: str) -> None:
     [("GMT+01:00", 1), ("UTC-0530", -5.5), ("(UTC) Coordinated Universal Time", 0)],
 )
 def test_an_offset_is_a_fixed_zone(name: str, hours: float) -> None:
-    found = non_iana_zone(name)
-    assert found
-    assert found.utcoffset(datetime(2026, 7, 1, tzinfo=UTC)) == timedelta(hours=hours)
+    zone = non_iana_zone(name)
+    assert zone
+    assert zone.utcoffset(datetime(2026, 7, 1, tzinfo=UTC)) == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from double_booked.recurrence.calendar_times import CalendarTime
 from double_booked.recurrence.rules import StepBudget, TooManyStepsError
 
 MAX_STEPS = 1_000_000
-"""Maximum candidates of the rules of all series that are compared."""
+"""Maximum number of candidates of the rules of all series that are compared."""
 
 
 class Fate(Enum):
@@ -95,10 +95,10 @@ def _disputed(calendars: Iterable[Sequence[EventComponent]]) -> dict[str, list[E
         by_uid: dict[str, list[EventComponent]] = {}
         for copy in calendar:
             by_uid.setdefault(copy.info.uid, []).append(copy)
-        for uid, of_uid in by_uid.items():
-            copies.setdefault(uid, []).extend(of_uid)
-            definitions.setdefault(uid, set()).add(frozenset(map(_definition, of_uid)))
-    return {uid: of_uid for uid, of_uid in copies.items() if len(definitions[uid]) > 1}
+        for uid, same in by_uid.items():
+            copies.setdefault(uid, []).extend(same)
+            definitions.setdefault(uid, set()).add(frozenset(map(_definition, same)))
+    return {uid: same for uid, same in copies.items() if len(definitions[uid]) > 1}
 
 
 def _definition(copy: EventComponent) -> Hashable:

@@ -87,15 +87,15 @@ def download(
 
 
 async def _download(address: str, allowance: Allowance, cache: Cache, max_seconds: float) -> bytes:
-    kept = cache.find(address)
+    cached = cache.find(address)
     async with (
         asyncio.timeout(max_seconds),
         _session() as session,
-        await _ask(session, URL(address), kept[0] if kept else None) as response,
+        await _ask(session, URL(address), cached[0] if cached else None) as response,
     ):
-        if kept and response.status == HTTPStatus.NOT_MODIFIED:
-            allowance.take(len(kept[1]))
-            return kept[1]
+        if cached and response.status == HTTPStatus.NOT_MODIFIED:
+            allowance.take(len(cached[1]))
+            return cached[1]
         if response.status != HTTPStatus.OK:
             raise InvalidCalendarError([_refusal(response)])
         content = b"".join([piece async for piece in _unpacked(response, allowance)])
@@ -115,14 +115,14 @@ def _session() -> aiohttp.ClientSession:
 
 
 async def _ask(
-    session: aiohttp.ClientSession, url: URL, known: Validators | None
+    session: aiohttp.ClientSession, url: URL, validators: Validators | None
 ) -> aiohttp.ClientResponse:
     """Return the response at the end of all redirects.
 
     Raises:
         InvalidCalendarError: There are too many redirects, or one leads away from https.
     """
-    headers = _conditions(known)
+    headers = _conditions(validators)
     for _ in range(MAX_REDIRECTS + 1):
         response = await session.get(url, headers=headers, allow_redirects=False)
         if response.status not in _REDIRECTS:
@@ -132,10 +132,10 @@ async def _ask(
     raise InvalidCalendarError([f"the server redirects more than {MAX_REDIRECTS} times"])
 
 
-def _conditions(known: Validators | None) -> dict[str, str]:
-    if not known:
+def _conditions(validators: Validators | None) -> dict[str, str]:
+    if not validators:
         return {}
-    headers = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
+    headers = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified}
     return {name: value for name, value in headers.items() if value}
 
 
@@ -179,9 +179,8 @@ def _keep(cache: Cache, address: str, response: aiohttp.ClientResponse, content:
 
 
 def _refusal(response: aiohttp.ClientResponse) -> str:
-    status = f"({response.status})"
-    known = _REFUSALS.get(response.status)
-    return f"{known} {status}" if known else f"the server does not answer with a calendar {status}"
+    reason = _REFUSALS.get(response.status, "the server does not answer with a calendar")
+    return f"{reason} ({response.status})"
 
 
 def _describe(error: Exception) -> str:
@@ -189,8 +188,8 @@ def _describe(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it is not valid"
         return f"the server's certificate is not trusted: {reason}"
-    known = (sentence for kind, sentence in _ERRORS if isinstance(error, kind))
-    sentence = next(known, "the address cannot be downloaded")
+    sentences = (sentence for kind, sentence in _ERRORS if isinstance(error, kind))
+    sentence = next(sentences, "the address cannot be downloaded")
     if isinstance(error, OSError) and error.errno and sentence == _UNREACHABLE:
         return f"{sentence}: {os.strerror(error.errno)}"
     return sentence

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 MAX_FAULTS = 100
-"""Maximum faults that an InvalidCalendarError names."""
+"""Maximum number of faults that an InvalidCalendarError names."""
 
 
 class InvalidCalendarError(ValueError):

@@ -23,7 +23,7 @@ class FileZones:
     def __init__(self, calendar: Component, window: Window, notes: Notes) -> None:
         self._window = window
         self._notes = notes
-        self._found: dict[str, tzinfo | ValueError] = {}
+        self._zones: dict[str, tzinfo | ValueError] = {}
         self._defined: dict[str, Component] = {}
         for component in calendar.components:
             if component.name == "VTIMEZONE":
@@ -44,15 +44,15 @@ class FileZones:
             UnknownZoneError: There is no such zone.
             ValueError: The VTIMEZONE cannot be used, and no other zone has that name.
         """
-        if name not in self._found:
+        if name not in self._zones:
             try:
-                self._found[name] = self._look_up(name, line)
+                self._zones[name] = self._look_up(name, line)
             except ValueError as error:
-                self._found[name] = error
-        found = self._found[name]
-        if isinstance(found, ValueError):
-            raise found
-        return found
+                self._zones[name] = error
+        zone = self._zones[name]
+        if isinstance(zone, ValueError):
+            raise zone
+        return zone
 
     def only_defined(self) -> tzinfo | None:
         """Return the zone of the only VTIMEZONE; None unless there is exactly one."""
@@ -66,23 +66,23 @@ class FileZones:
 
     def _look_up(self, name: str, line: int) -> tzinfo:
         component = self._defined.get(_plain(name))
-        known = iana_zone(name)
+        iana = iana_zone(name)
         if component is None:
-            return known or self._by_other_name(name, line)
+            return iana or self._by_other_name(name, line)
         try:
             own = read_zone(component, self._end())
         except ValueError as error:
-            other = known or non_iana_zone(name)
+            other = iana or non_iana_zone(name)
             if other is None:
                 raise ValueError(f"the time zone '{name}' cannot be used: {error}") from error
             self._notes.add(component.line, f"a VTIMEZONE is not used: {error}")
             return other
-        if known is None:
+        if iana is None:
             return own
-        if contradicts(own, known, self._window):
+        if contradicts(own, iana, self._window):
             self._notes.add(component.line, f"the file's own time zone '{name}' is not IANA's")
             return own
-        return known
+        return iana
 
     def _by_other_name(self, name: str, line: int) -> tzinfo:
         other = non_iana_zone(name)
@@ -100,11 +100,11 @@ class FileZones:
 
 
 @lru_cache(maxsize=64)  # files of one program define the same zone, which is read once
-def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
-    """Return whether a file's zone and a known zone have different offsets in the window.
+def contradicts(own: FileZone, iana: tzinfo, window: Window) -> bool:
+    """Return whether a file's zone and IANA's zone have different offsets in the window.
 
     A shorter window is extended to a year. If the file's zone has only one offset, its history may
-    have been cut: it contradicts the known zone only if that has another offset on every day of the
+    have been cut: it contradicts IANA's zone only if that has another offset on every day of the
     year.
     """
     start = min(max(window.start.replace(tzinfo=None), _FIRST), _LAST)
@@ -113,8 +113,8 @@ def contradicts(own: FileZone, known: tzinfo, window: Window) -> bool:
     end = min(max(window.end.replace(tzinfo=None), year), last)
     days = list(_noons(max(start, first), end))
     if len({own.utcoffset(day) for day in days}) > 1:
-        return any(_differ(own, known, day) for day in days)
-    return all(_differ(own, known, day) for day in _noons(start, year))
+        return any(_differ(own, iana, day) for day in days)
+    return all(_differ(own, iana, day) for day in _noons(start, year))
 
 
 def _noons(start: datetime, end: datetime) -> Iterator[datetime]:
@@ -124,8 +124,8 @@ def _noons(start: datetime, end: datetime) -> Iterator[datetime]:
         yield noon + timedelta(number)
 
 
-def _differ(own: FileZone, known: tzinfo, local: datetime) -> bool:
-    return own.utcoffset(local) != known.utcoffset(local)
+def _differ(own: FileZone, iana: tzinfo, local: datetime) -> bool:
+    return own.utcoffset(local) != iana.utcoffset(local)
 
 
 def _plain(name: str) -> str:

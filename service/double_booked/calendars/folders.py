@@ -12,7 +12,7 @@ from double_booked.calendars.vdir import name_vdir
 from double_booked.calendars.web_addresses import is_address, resource_of, show_address
 
 _MAX_SHOWN = 5
-"""Maximum files of other formats that a note names."""
+"""Maximum number of files of other formats that a note names."""
 
 _OF_VDIR = {"color", "displayname"}
 """Files that vdirsyncer and khal keep beside the events of a calendar."""

@@ -30,13 +30,13 @@ from double_booked.recurrence.series import Occurrence, SeriesComponent, occurre
 from double_booked.recurrence.series_times import align_times
 
 MAX_STEPS = 250_000
-"""Maximum candidates of the rules of one series, about a second of work.
+"""Maximum number of candidates of the rules of one series, about a second of work.
 
 A meeting every minute of 90 days has 129,600.
 """
 
 MAX_STEPS_OF_FILE = 1_000_000
-"""Maximum candidates of all rules of a file, so that endless rules leave room for others."""
+"""Maximum number of candidates of all rules of a file, even if each series stays below its own."""
 
 _WITHOUT_TIME = {"VTODO", "VJOURNAL"}
 
@@ -108,12 +108,12 @@ class CalendarReader:
 
     def _find_own_zone(self) -> tzinfo | None:
         """Return the zone that X-WR-TIMEZONE names."""
-        named = self._calendar.first("X-WR-TIMEZONE")
-        if named:
+        line = self._calendar.first("X-WR-TIMEZONE")
+        if line:
             try:
-                return self._zones.find(text_value(named), named.line)
+                return self._zones.find(text_value(line), line.line)
             except ValueError as error:
-                self._notes.add(named.line, f"X-WR-TIMEZONE is not used: {error}")
+                self._notes.add(line.line, f"X-WR-TIMEZONE is not used: {error}")
         return None
 
     def _calendar_zone(self) -> tzinfo:
@@ -217,13 +217,13 @@ class CalendarReader:
         Raises:
             ValueError: One cannot be used.
         """
-        known = len(self._skipped)
+        before = len(self._skipped)
         series = [parsed for same in _by_uid(components) for parsed in self._parse_series(same)]
-        if len(self._skipped) > known:
-            raise ValueError(f"an AVAILABLE of it cannot be used, in {self._skipped[known].fault}")
+        if len(self._skipped) > before:
+            raise ValueError(f"an AVAILABLE of it cannot be used, in {self._skipped[before].fault}")
         copies = len(self._copies)
         expanded = [event for parsed in series if parsed for event in self._expand(parsed)]
-        del self._copies[copies:]  # these are no events, so nothing is a copy of them
+        del self._copies[copies:]  # they are not events, so they have no copies
         return [(event.start, event.end) for event in expanded]
 
 

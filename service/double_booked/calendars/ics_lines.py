@@ -23,7 +23,7 @@ from double_booked.calendars.plain_lines import MAX_ODD_HEAD, has_long_head, spl
 from double_booked.calendars.skipped import Skipped
 
 MAX_LINE_BYTES = 16 * 2**20
-"""Maximum bytes of a content line; the longest in use are inline pictures."""
+"""Maximum number of bytes of a content line; the longest in use are inline pictures."""
 
 TOP_COMPONENTS = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE", "VAVAILABILITY"}
 """The components of a calendar that are never inside of one another (section 3.6)."""
@@ -32,10 +32,10 @@ _NAMED = {*TOP_COMPONENTS, "VCALENDAR"}
 """The components whose missing END is a fault of themselves, not of their parent."""
 
 _MAX_DEPTH = 8
-"""Maximum open components that an END is compared with; section 3.6 nests three."""
+"""Maximum number of open components that an END is compared with; section 3.6 nests three."""
 
 _MAX_HEAD = 200
-"""Maximum bytes in which a line is searched for ENCODING=QUOTED-PRINTABLE."""
+"""Maximum number of bytes in which a line is searched for ENCODING=QUOTED-PRINTABLE."""
 
 
 @dataclass(frozen=True, slots=True)

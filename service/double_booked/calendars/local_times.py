@@ -31,7 +31,7 @@ _CENTURY = 2000
 _MONTHS_OF_YEAR = 12
 _NOON = 12
 _LONGEST_TEXT = 100
-"""Maximum characters of a time."""
+"""Maximum number of characters of a time."""
 
 EXAMPLES = "2026-11-23T09:00:00+01:00, 2026-11-23 09:00, 11/23/2026 9:00 AM or 23.11.2026 9:00"
 

@@ -19,7 +19,7 @@ def open_source(path: str, allowance: Allowance) -> BinaryIO:
 
     Args:
         path: The path or the address.
-        allowance: Receives the number of each byte that is read.
+        allowance: Pays for each byte that is read.
 
     Raises:
         InvalidCalendarError: The path is that of a device or a socket, or the download fails.

@@ -3,7 +3,7 @@
 import re
 
 MAX_ODD_HEAD = 65_536
-"""Maximum characters of name and parameters in other lines; real lines have a few hundred."""
+"""Maximum number of characters before the value of an odd line; real lines have a few hundred."""
 
 # The quantifiers are possessive, so that a line without a match takes linear time. Backslashes and
 # carets (RFC 6868) in parameters are left to icalendar.

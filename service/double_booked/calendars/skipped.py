@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 MAX_OF_A_KIND = 5
-"""Maximum faults of one kind that are listed; more are counted."""
+"""Maximum number of faults of one kind that are listed; more are counted."""
 
 SHOWN_OF_A_KIND = 3
 """Number of faults listed of a kind that is counted."""
 
 MAX_KINDS = 20
-"""Maximum kinds of faults that are listed."""
+"""Maximum number of kinds of faults that are listed."""
 
 _DIFFERS = re.compile(r"'[^']*'|\d+")
 

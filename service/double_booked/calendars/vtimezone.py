@@ -13,7 +13,7 @@ from double_booked.recurrence.times import parse_date_or_time
 from double_booked.recurrence.zones import FileZone, Transition
 
 MAX_ZONE_STEPS = 20_000
-"""Maximum candidates of the rules of a zone; yearly rules have about a thousand."""
+"""Maximum number of candidates of the rules of a zone; yearly rules have about a thousand."""
 
 _ZONES_KEPT = 128
 # Outlook's rules begin in 1601. No clock changed every year before 1916.

@@ -75,8 +75,8 @@ class _TimeSet:
             else:
                 self._moments.add(time.to_utc())
 
-    def has(self, when: CalendarTime, moment: datetime) -> bool:
-        return moment in self._moments or (bool(self._dates) and when.local.date() in self._dates)
+    def has(self, time: CalendarTime, moment: datetime) -> bool:
+        return moment in self._moments or (bool(self._dates) and time.local.date() in self._dates)
 
 
 def occurrences(

@@ -28,9 +28,9 @@ def iana_zone(name: str) -> ZoneInfo | None:
         except (KeyError, ValueError, OSError):  # unknown, not a name, or a region like Europe
             continue
     for candidate in _without_vendor(name):
-        known = _iana_names().get(_plain(candidate))
-        if known:
-            return ZoneInfo(known)
+        iana_name = _iana_names().get(_plain(candidate))
+        if iana_name:
+            return ZoneInfo(iana_name)
     return None
 
 
