@@ -78,9 +78,17 @@ async def show_hand_over(calls: int = 300) -> None:
                 begin = perf_counter()
                 await loop.run_in_executor(workers, kernel.get_conflicts, request)
                 handed.append(perf_counter() - begin)
-            here, there = 1e6 * median(inline), 1e6 * median(handed)
+            inline_us, in_worker = 1e6 * median(inline), 1e6 * median(handed)
             size = f"{len(request):,}"
-            rows.append((f"{count:,}", size, f"{here:.0f}", f"{there:.0f}", f"{there - here:.0f}"))
+            rows.append(
+                (
+                    f"{count:,}",
+                    size,
+                    f"{inline_us:.0f}",
+                    f"{in_worker:.0f}",
+                    f"{in_worker - inline_us:.0f}",
+                )
+            )
     head = ("events", "bytes", "event loop, us", "worker thread, us", "hand-over, us")
     show("Where a worker thread pays", head, rows)
 

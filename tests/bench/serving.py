@@ -137,17 +137,17 @@ def show_ratios(results: Mapping[int, Rounds]) -> None:
     rows = []
     for count, rounds in results.items():
         goals = GOALS.get(count, Goals())
-        ours, first, go = rounds[OURS], rounds.get(FIRST), rounds.get(GO)
+        own, first, go = rounds[OURS], rounds.get(FIRST), rounds.get(GO)
         rows.append(
             (
                 f"{count:,}",
-                ratio(ours, first, "rate"),
+                ratio(own, first, "rate"),
                 goals.rate_of_first,
-                ratio(ours, first, "cpu"),
+                ratio(own, first, "cpu"),
                 goals.cpu_of_first,
-                ratio(ours, go, "rate"),
+                ratio(own, go, "rate"),
                 goals.rate_of_go,
-                ratio(ours, go, "cpu"),
+                ratio(own, go, "cpu"),
             )
         )
     head = (
@@ -188,10 +188,12 @@ def middle(samples: Sequence[Sample], figure: str) -> float:
     return median(map(attrgetter(figure), samples))
 
 
-def ratio(ours: Sequence[Sample], theirs: Sequence[Sample] | None, figure: str) -> str:
+def ratio(samples: Sequence[Sample], peer_samples: Sequence[Sample] | None, figure: str) -> str:
     """Return a figure as a multiple of a peer's: the median and the range over the rounds."""
-    if theirs is None:
+    if peer_samples is None:
         return "not measured"
     read = attrgetter(figure)
-    ratios = sorted(read(one) / read(other) for one, other in zip(ours, theirs, strict=True))
+    ratios = sorted(
+        read(one) / read(other) for one, other in zip(samples, peer_samples, strict=True)
+    )
     return f"{median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})"

@@ -60,8 +60,10 @@ def test_a_topic_prints_figures_beside_their_goals(topic: str) -> None:
     assert "| what | goal | figure |" in ran.stdout
 
 
-@pytest.mark.parametrize(("is_met", "code", "said"), [("True", 0, "met"), ("False", 1, "MISSED")])
-def test_a_missed_goal_sets_the_exit_code(is_met: str, code: int, said: str) -> None:
+@pytest.mark.parametrize(
+    ("is_met", "code", "verdict"), [("True", 0, "met"), ("False", 1, "MISSED")]
+)
+def test_a_missed_goal_sets_the_exit_code(is_met: str, code: int, verdict: str) -> None:
     ran = run(
         "import sys\n"
         "from bench.hostile.__main__ import conclude\n"
@@ -69,7 +71,7 @@ def test_a_missed_goal_sets_the_exit_code(is_met: str, code: int, said: str) -> 
         f"sys.exit(conclude([Figure('what', 'goal', 'figure', {is_met})]))"
     )
     assert ran.returncode == code
-    assert f"| {said} |" in ran.stdout
+    assert f"| {verdict} |" in ran.stdout
 
 
 def test_an_unknown_topic_is_rejected_with_the_list_of_topics() -> None:

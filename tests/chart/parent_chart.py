@@ -17,8 +17,8 @@ def write_parent(folder: Path, *dependencies: dict[str, Any]) -> Path:
         dependencies: For each copy, the fields besides name and version.
     """
     shutil.copytree(CHART, folder / "charts/double-booked")
-    ours = {"name": "double-booked", "version": "*"}
+    this_chart = {"name": "double-booked", "version": "*"}
     chart = {"apiVersion": "v2", "name": folder.name, "version": "0.1.0"}
-    chart["dependencies"] = [ours | dependency for dependency in dependencies]  # type: ignore[assignment]
+    chart["dependencies"] = [this_chart | dependency for dependency in dependencies]  # type: ignore[assignment]
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
     return folder

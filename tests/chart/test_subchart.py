@@ -142,14 +142,14 @@ def test_two_subcharts_share_no_name_and_select_only_their_own_pods(
 
 def test_cluster_wide_names_differ_between_namespaces(parent: Path) -> None:
     values = {"east": features("a"), "westSide": features("b")}
-    here, there = (
+    first, second = (
         {identity(manifest) for _, manifest in documents(parent, values, space=space)}
         for space in "mn"
     )
-    shared = {kind for kind, space, _ in here & there if not space}
+    shared = {kind for kind, space, _ in first & second if not space}
     assert shared == {"CustomResourceDefinition"}
     # The rest are in watched namespaces, and each namespace is watched by one operator only.
-    assert {space for _, space, _ in here & there} == {"", "a", "b"}
+    assert {space for _, space, _ in first & second} == {"", "a", "b"}
 
 
 @pytest.mark.parametrize(

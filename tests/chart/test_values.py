@@ -171,9 +171,9 @@ SCALED = "autoscaling.enabled=true"
     ],
 )
 def test_values_that_kubernetes_would_reject_are_rejected(mistake: str, sentence: str) -> None:
-    said = refusal(f"--set={mistake}")
-    assert sentence in said
-    assert "template:" not in said
+    message = refusal(f"--set={mistake}")
+    assert sentence in message
+    assert "template:" not in message
 
 
 @pytest.mark.parametrize(

@@ -203,12 +203,12 @@ class Namespace:
 @pytest.fixture(scope="session")
 def definitions() -> Iterator[None]:
     """Install the definitions that the chart may need and the cluster lacks."""
-    there = run(tool("kubectl"), "get", "crds", "--output=name")
+    existing = run(tool("kubectl"), "get", "crds", "--output=name")
     lacking = [
         manifest
         for file in crd_files()
         for manifest in yaml.safe_load_all(file.read_text())
-        if manifest and manifest["metadata"]["name"] not in there
+        if manifest and manifest["metadata"]["name"] not in existing
     ]
     everything = json.dumps({"apiVersion": "v1", "kind": "List", "items": lacking})
     if lacking:
@@ -223,12 +223,12 @@ def definitions() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def kinds() -> Iterator[None]:
     """Install the definitions of Calendars and Bookings; remove them if they were new."""
-    there = run(tool("kubectl"), "get", "crds", "--output=name")
+    existing = run(tool("kubectl"), "get", "crds", "--output=name")
     files = f"--filename={CHART}/files/crds"
     run(tool("kubectl"), "apply", files)
     run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
     yield
-    if "bookings.double-booked.io" not in there:
+    if "bookings.double-booked.io" not in existing:
         run(tool("kubectl"), "delete", "--wait=true", "--timeout=100s", files)
 
 

@@ -292,27 +292,29 @@ def _is_justified(write: Write, timeline: Sequence[_Phase]) -> bool:
         write.started,
         *(phase.start for phase in window if phase.start > write.started),
     }:
-        there = _Moment()
+        moment_specs = _Moment()
         for phase in window:
             if phase.start <= moment <= phase.end:
-                there.add(phase, write)
-        if any(_is_over(write.wanted, calendar, there) for calendar in write.wanted.calendars):
+                moment_specs.add(phase, write)
+        if any(
+            _is_over(write.wanted, calendar, moment_specs) for calendar in write.wanted.calendars
+        ):
             return True
     return False
 
 
-def _is_over(wanted: Booking, calendar: str, there: _Moment) -> bool:
+def _is_over(wanted: Booking, calendar: str, moment_specs: _Moment) -> bool:
     """Return whether a booking may exceed the capacity of a calendar in time that it adds."""
-    rules = [rule for rule in there.calendars.get(calendar, []) if rule.rejects]
+    rules = [rule for rule in moment_specs.calendars.get(calendar, []) if rule.rejects]
     if not rules:
         return False
     capacity, gap = min(rule.capacity for rule in rules), max(rule.gap for rule in rules)
     others = {
         name: [spec for spec in specs if calendar in spec.calendars]
-        for name, specs in there.bookings.items()
+        for name, specs in moment_specs.bookings.items()
     }
-    names = there.bookings | {wanted.name: [wanted]}
-    for start, end in _added(wanted, there.olds, calendar, gap):
+    names = moment_specs.bookings | {wanted.name: [wanted]}
+    for start, end in _added(wanted, moment_specs.olds, calendar, gap):
         around = {
             name: [spec for spec in specs if _overlap(spec.span(gap), (start, end))]
             for name, specs in others.items()
@@ -409,10 +411,10 @@ def _versions_at_start(writes: Iterable[Write]) -> dict[int, int]:
 def _loosest(history: Sequence[tuple[int, Rules | None]], since: int, until: int) -> Rules | None:
     """Return the rules with the largest capacity between two versions; None if unlimited."""
     at_start = max((version for version, _ in history if version <= since), default=0)
-    there = [rules for version, rules in history if at_start <= version <= until]
-    if not there or any(rules is None or not rules.rejects for rules in there):
+    rules_in_range = [rules for version, rules in history if at_start <= version <= until]
+    if not rules_in_range or any(rules is None or not rules.rejects for rules in rules_in_range):
         return None
-    return max((rules for rules in there if rules), key=lambda rules: rules.capacity)
+    return max((rules for rules in rules_in_range if rules), key=lambda rules: rules.capacity)
 
 
 def _calendars_of(booking: Booking | None) -> frozenset[str]:

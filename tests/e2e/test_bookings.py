@@ -20,9 +20,9 @@ WEEK = ("--from=2026-12-07", "--timezone=UTC")
 @pytest.fixture
 def place() -> Iterator[Namespace]:
     """Create a namespace with the example week."""
-    there = run(tool("kubectl"), "get", "crds", "--output=name")
+    existing = run(tool("kubectl"), "get", "crds", "--output=name")
     files = f"--filename={CHART}/files/crds"
-    if "bookings.double-booked.io" not in there or "calendars.double-booked.io" not in there:
+    if "bookings.double-booked.io" not in existing or "calendars.double-booked.io" not in existing:
         run(tool("kubectl"), "apply", files)
     run(tool("kubectl"), "wait", "--for=condition=Established", "--timeout=60s", files)
     namespace = Namespace(f"week-{uuid4().hex[:8]}")

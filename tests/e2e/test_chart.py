@@ -109,8 +109,8 @@ def test_every_feature_can_be_upgraded_to_after_scaling_by_others(prepared: Name
     features = sorted({*NAMES} - {WITHOUT_SERVICE}, key=lambda name: (has_operator(name), name))
     for name in features:
         stand_in = STAND_INS.get(name, QUICK)
-        ours = "--set=replicaCount=null,helmTest.enabled=true"
-        prepared.install(values(name), QUICK, ours, stand_in)
+        options = "--set=replicaCount=null,helmTest.enabled=true"
+        prepared.install(values(name), QUICK, options, stand_in)
         replicas = ("get", "deployment", RELEASE, "--output=jsonpath={.status.readyReplicas}")
         assert prepared.kubectl(*replicas) == "2", name
         # The development image cannot run the helm test.

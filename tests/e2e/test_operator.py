@@ -164,9 +164,9 @@ async def test_double_bookings_are_marked_after_every_kill(
             process.popen.wait()
             answers = await racing
             answers |= await bookers.race([f"k{number}-c"], *when, "staging")
-            got_in = [name for name, answer in answers.items() if not answer]
+            admitted = [name for name, answer in answers.items() if not answer]
             process.start()
-            raws = [await bookers.get("bookings", name) for name in got_in]
+            raws = [await bookers.get("bookings", name) for name in admitted]
             order = sorted(
                 raws,
                 key=lambda raw: (raw["metadata"]["creationTimestamp"], raw["metadata"]["uid"]),

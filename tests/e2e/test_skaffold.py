@@ -20,9 +20,9 @@ def sources(tmp_path: Path) -> Path:
 
 def skaffold(folder: Path, *arguments: str) -> str:
     with started_skaffold(folder, *arguments) as process:
-        said, _ = process.communicate(timeout=MAX_SECONDS)
-    assert process.returncode == 0, said
-    return said
+        output, _ = process.communicate(timeout=MAX_SECONDS)
+    assert process.returncode == 0, output
+    return output
 
 
 def test_the_configuration_has_the_current_schema(sources: Path) -> None:
@@ -39,9 +39,9 @@ def test_every_profile_renders_the_chart(sources: Path, profile: str) -> None:
 
 def test_skaffold_verify_passes_for_production(sources: Path, namespace: Namespace) -> None:
     profile = "--profile=production" if has_docker() else "--profile=buildah-production"
-    there = (profile, f"--namespace={namespace.name}")
+    options = (profile, f"--namespace={namespace.name}")
     skaffold(sources, "build", profile, "--file-output=build.json")
-    skaffold(sources, "run", *there)
-    said = skaffold(sources, "verify", *there, "--build-artifacts=build.json")
-    assert "is SERVING" in said
-    skaffold(sources, "delete", *there)
+    skaffold(sources, "run", *options)
+    output = skaffold(sources, "verify", *options, "--build-artifacts=build.json")
+    assert "is SERVING" in output
+    skaffold(sources, "delete", *options)

@@ -33,8 +33,8 @@ def test_the_largest_parts_come_first_and_the_whole_last(tmp_path: Path) -> None
     archive = tmp_path / "image.tar"
     archive.write_bytes(pack({"manifest.json": manifest, "layer.tar": layer}))
     command = [sys.executable, "tools/image_size.py", archive]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    first, second, whole = said.splitlines()
+    output = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    first, second, whole = output.splitlines()
     assert first.split() == ["3.0", "MB", f"{site}/grpc"]
     assert second.split() == ["0.5", "MB", "etc/passwd"]
     assert whole.startswith("    3.5 MB  in total, ")
