@@ -136,7 +136,7 @@ def test_rooms_of_calendars_match_in_any_spelling(tmp_path: Path) -> None:
 
 
 def test_folder_with_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
-    """As khal, vdirsyncer and Radicale store it."""
+    """Check a folder as khal, vdirsyncer and Radicale store it."""
     home = tmp_path / "home"
     home.mkdir()
     for name in "ab":
