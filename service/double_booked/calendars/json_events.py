@@ -85,7 +85,7 @@ def _parse_line(line: bytes) -> Event | list[Skipped]:
     """Return the event of a line, or its faults."""
     reason = ""
     try:
-        if line.startswith(b"{"):  # protobuf takes [] and "" for {}
+        if line.startswith(b"{"):  # protobuf accepts [] and "" as {}
             return json_format.Parse(line.decode(), Event())
     except UnicodeDecodeError:
         return [Skipped(None, "the text is not UTF-8")]
@@ -109,7 +109,7 @@ def parse(content: bytes) -> ParsedList:
     text = decode_text(content)
     reason = ""
     try:
-        if text.lstrip().startswith("{"):  # protobuf takes [] and "" for {}
+        if text.lstrip().startswith("{"):  # protobuf accepts [] and "" as {}
             events = json_format.Parse(text, EventList())
             return ParsedList(events, range(len(events.events)))
     except _NOT_THE_MESSAGE as error:

@@ -21,10 +21,11 @@ def expand(
     *,
     start_counts: bool = True,
 ) -> Iterator[datetime]:
-    """Yield the times at which a rule fires, in order, from about `first` up to `last`.
+    """Yield the times at which a rule fires (RFC 5545, section 3.3.10), from `first` to `last`.
 
-    All times are local and have no zone. SKIP and UNTIL are ignored: `expand_with_skip` handles
-    SKIP, and the caller handles UNTIL, because only the caller knows the zone.
+    The times are in order. All times are local, without a zone. SKIP and UNTIL are ignored:
+    `expand_with_skip` handles SKIP, and the caller handles UNTIL, because only the caller knows
+    the zone.
 
     Args:
         rule: The rule.

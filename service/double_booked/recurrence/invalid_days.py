@@ -23,7 +23,7 @@ def expand_with_skip(
     *,
     start_counts: bool = True,
 ) -> Iterator[datetime]:
-    """Yield the times at which a rule fires, as `expand` does, and apply its SKIP.
+    """Yield the times at which a rule fires, as `expand` does, and apply SKIP (RFC 7529).
 
     The arguments are those of `expand`.
 

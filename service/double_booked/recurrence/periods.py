@@ -39,7 +39,7 @@ def complete_rule(rule: Rule, start: datetime) -> Rule:
 
 
 def apply_set_pos(rule: Rule, period: Sequence[datetime]) -> Sequence[datetime]:
-    """Return the candidates that BYSETPOS selects of a period, which are in order."""
+    """Return the candidates of a period that BYSETPOS selects; all of them are in order."""
     if not rule.by_set_pos:
         return period
     size = len(period)

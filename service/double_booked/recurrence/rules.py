@@ -67,6 +67,7 @@ class Rule:
         interval: INTERVAL: how many of these units apart the periods begin.
         count: COUNT: the number of all occurrences, the start of the series included.
         until: UNTIL: the last possible occurrence, as a date, a local time or a time in UTC.
+        by_month: BYMONTH; the other BY parts are like it: their numbers, sorted.
         by_day: BYDAY: pairs of the ordinal (0 for every) and the day of the week (0 for Monday).
         week_start: WKST: the first day of the week (0 for Monday).
         skip: SKIP, for a day that a month lacks (RFC 7529): "OMIT", "BACKWARD" to the last day of
@@ -100,7 +101,7 @@ def _ignore(_: str) -> None:
 
 
 def parse_rule(text: str, *, of_dates: bool, note: Callable[[str], None] = _ignore) -> Rule:
-    """Parse the value of an RRULE or EXRULE.
+    """Parse the value of an RRULE or EXRULE (RFC 5545, section 3.3.10).
 
     Args:
         text: The value, such as "FREQ=WEEKLY;BYDAY=MO".

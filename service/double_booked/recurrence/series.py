@@ -82,7 +82,9 @@ class _TimeSet:
 def occurrences(
     components: Sequence[SeriesComponent[T]], window: Window, budget: StepBudget
 ) -> Iterator[Occurrence[T]]:
-    """Yield the events of one series that lie partly in the window, in no order.
+    """Yield the events of one series that lie partly in the window (RFC 5545, section 3.8.5).
+
+    They are in no particular order.
 
     Args:
         components: At most one series, and its overrides. Of two overrides of the same time, the

@@ -9,7 +9,7 @@ _MAX_HOUR, _MAX_SECOND = 23, 59
 
 
 def parse_date_or_time(text: str) -> tuple[date, bool]:
-    """Return a date, or a time without a zone, and whether it is in UTC.
+    """Parse a DATE or DATE-TIME; return it without a zone, and whether it is in UTC.
 
     Second 60 is read as the first of the next minute, and hour 24 as midnight of the next day.
 

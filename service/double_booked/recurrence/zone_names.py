@@ -17,7 +17,7 @@ _WINTER, _SUMMER = datetime(2024, 1, 1), datetime(2024, 7, 1)  # noqa: DTZ001 - 
 
 @lru_cache(maxsize=1024)
 def iana_zone(name: str) -> ZoneInfo | None:
-    """Return the zone of an IANA name; None if there is no such zone.
+    """Return the zone of a TZID that is an IANA name, or None (RFC 5545, section 3.2.19).
 
     Case is ignored. A vendor may have put a prefix before the name, as in
     "/freeassociation.sourceforge.net/Europe/Berlin" or "tzone://Microsoft/Utc".
