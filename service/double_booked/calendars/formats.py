@@ -40,7 +40,7 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
 
     Args:
         head: The lines up to the first that is not blank.
-        path: The path, whose suffix counts if the content has no known format.
+        path: The path, whose suffix .csv or .tsv counts if the content has no known format.
         columns: The columns that the caller chose; then a file without another format is CSV.
 
     Raises:
@@ -51,6 +51,7 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
         raise InvalidCalendarError(["line 1: the text is UTF-16, not UTF-8"])
     if first[:6].upper() == b"BEGIN:":
         return "ics"
+    # The reader of JSON has the message for an empty file.
     if not first or first.startswith((b"{", b"[")):
         return "json"
     if columns or is_csv(first.decode(errors="replace")):

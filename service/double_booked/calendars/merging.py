@@ -103,7 +103,7 @@ def _moved(files: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]) -> list
 
 
 def _shared_key(parsed: ParsedEvent) -> Hashable:
-    """Return what names an event in all calendars that have it; None if nothing does."""
+    """Return the key that is equal for copies of one event; None if nothing does."""
     if not parsed.is_shared:
         return None
     event, info, series_time = parsed.event, parsed.info, parsed.series_time

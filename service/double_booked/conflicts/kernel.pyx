@@ -121,7 +121,7 @@ cdef class Cancellation:
     cdef Flag flag
 
     def cancel(self):
-        """Make the queries that were given this raise Cancelled soon."""
+        """Cancel every query that uses this object; each raises Cancelled at its next check."""
         self.flag = 1
 
 
@@ -202,7 +202,7 @@ def batch_get_conflicts(
 
 
 def is_small(bytes request not None, bint is_batch):
-    """Return whether a request is answered in about a millisecond.
+    """Return whether a request is answered in at most about two milliseconds.
 
     Args:
         request: A serialized EventList, or BatchGetConflictsRequest. Bytes that are

@@ -9,9 +9,9 @@ from double_booked.conflicts.limits import LimitExceededError, Limits
 CHUNK_BYTES = 1024 * 1024
 """The maximum size of a message of a stream, unless a single event is larger."""
 
+# The bytes of events up to which a step is small: those kept plus the message; see cost.pxd.
 _MAX_SMALL_BYTES = 64 * 1024
 _MAX_SMALL_EXPLAINED_BYTES = 6 * 1024
-"""The bytes of events up to which a step is small: those kept plus the message; see cost.pxd."""
 
 
 class Sweep:
@@ -38,7 +38,7 @@ class Sweep:
         return self._feed.memory_bytes
 
     def is_small(self, message: bytes) -> bool:
-        """Return whether the step of a message takes about a millisecond."""
+        """Return whether the step of a message takes at most about two milliseconds."""
         closable = len(message) + self._feed.held_bytes
         most = _MAX_SMALL_EXPLAINED_BYTES if self._feed.explain else _MAX_SMALL_BYTES
         return closable <= most and kernel.is_small(message, is_batch=False)

@@ -45,7 +45,7 @@ from double_booked.operator.reservations import Reservation, TooManyReservations
 from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
 MAX_RECHECKED = 50
-"""The most conflicting bookings that are read again before a rejection; more are trusted."""
+"""Up to how many conflicting bookings are read again; if there are more, the cache is trusted."""
 
 INVALID = 422
 
@@ -73,7 +73,7 @@ class NotAdmittingError(Exception):
 
 
 class Reviewer:
-    """Answers reviews from the cache; before it rejects a write, it reads the others again."""
+    """Answers reviews from the cache, and reads conflicting bookings again before a rejection."""
 
     def __init__(
         self, view: CapacityView, store: Store, cluster: Cluster, may_admit: Callable[[], bool]
@@ -95,14 +95,16 @@ class Reviewer:
             dry_run: Whether the write will not be stored.
 
         Raises:
-            RejectionError: Its spec is invalid, it would put a calendar over its capacity, or it
-                replaces a booking that the user may not delete.
-            NotAdmittingError: Another process may be answering reviews.
+            RejectionError: Its spec is invalid, it would put a calendar over its capacity, it
+                replaces a booking that the user may not delete or too many bookings, or too many
+                admitted writes are pending in its namespace.
+            NotAdmittingError: Another process may be answering reviews, or the API server cannot
+                be read.
         """
         before = parse_booking_lenient(old) if old else None
         if _is_deleted(new):
             return []
-        wanted = _usable(parse_booking, new)
+        wanted = _parse_or_reject(parse_booking, new)
         await self._check_replaced(wanted, before, user)
         if before and self._adds_nothing(wanted, before):
             return []
@@ -123,10 +125,10 @@ class Reviewer:
         """Admit a calendar; return a warning if more is booked on it than its new rules allow.
 
         Raises:
-            RejectionError: Its spec is invalid.
+            RejectionError: Its spec is invalid, or too many admitted writes are pending.
             NotAdmittingError: Another process may be answering reviews.
         """
-        wanted = _usable(parse_calendar, new)
+        wanted = _parse_or_reject(parse_calendar, new)
         before = parse_calendar_lenient(old) if old else None
         if before and (_is_deleted(new) or before.rules == wanted.rules):
             return []
@@ -195,7 +197,7 @@ class Reviewer:
             raise RejectionError(FORBIDDEN, f"{wanted.metadata.key.name}: {error}") from error
 
     def _adds_nothing(self, wanted: Booking, before: Booking) -> bool:
-        """Whether a booking takes no more time, and still counts once with all that it replaced."""
+        """Return whether a write occupies no more time or calendars, and keeps what it replaces."""
         start, end = wanted.occupies(0)
         first, last = before.occupies(0)
         return (
@@ -314,7 +316,7 @@ def _rejecting(overlaps: Iterable[Overlap]) -> list[Overlap]:
     return [overlap for overlap in overlaps if overlap.rules.rejects]
 
 
-def _usable(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
+def _parse_or_reject(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:
     try:
         return read(raw)
     except InvalidObjectError as error:

@@ -92,7 +92,7 @@ class Rule:
 
     @property
     def is_within_days(self) -> bool:
-        """Whether the rule fires more often than daily."""
+        """Whether FREQ is shorter than a day."""
         return self.freq in {"HOURLY", "MINUTELY", "SECONDLY"}
 
 
@@ -204,7 +204,9 @@ def _weekday(text: str) -> tuple[int, int]:
 
 
 def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
-    """Reject the combinations that section 3.3.10 forbids.
+    """Reject combinations of parts that section 3.3.10 forbids, and those not supported.
+
+    COUNT together with UNTIL is accepted, as other programs do: whichever ends first counts.
 
     Raises:
         ValueError: The rule has one.

@@ -21,6 +21,9 @@ from double_booked.view.times import day_of, format_day, format_span
 MAX_NAMES = 5
 """The maximum number of other events that an annotation names; the rest is counted."""
 
+_MAX_SPANS = 5
+"""The maximum number of spans that an annotation lists."""
+
 
 def render(report: ConflictReport, zone: tzinfo | None, *, is_error: bool) -> Iterator[str]:
     """Yield an annotation at the location of each event of each group, and a summary.
@@ -70,7 +73,7 @@ def _describe(report: ConflictReport, group: Group, position: int, zone: tzinfo 
     events = ", ".join(names[:MAX_NAMES]) + more or pluralize(len(group.members) - 1, "other event")
     resource = f" on {printable(group.resource)}" if group.resource else ""
     day = day_of(spans[0][0], zone)
-    times = ", ".join(format_span(*span, day, zone) for span in spans[:MAX_NAMES])
+    times = ", ".join(format_span(*span, day, zone) for span in spans[:_MAX_SPANS])
     name = report.entries[position].name
     return f"{name} overlaps {events}{resource}: {format_day(day)}, {times}"
 

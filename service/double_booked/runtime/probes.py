@@ -18,8 +18,8 @@ HEADER_SECONDS = 10.0
 MAX_CONNECTIONS = 128
 """How many connections may be open; a further one closes the oldest.
 
-Probes and Prometheus need few. A client that opens many thus loses its own older connections, and
-not the newest one, which may be that of a probe.
+Probes and Prometheus need few. So a client that opens many closes the oldest, mostly its own, and
+a new connection of a probe is accepted.
 """
 
 _MAX_WAITING = 1024
@@ -43,7 +43,7 @@ class HttpServer:
         app.router.add_get("/healthz", _healthz)
         app.router.add_get("/readyz", _readyz(is_ready))
         app.router.add_get("/metrics", _metrics(registry))
-        app.on_response_prepare.append(_name_server)
+        app.on_response_prepare.append(_set_server_header)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         self._listening: list[asyncio.Server] = []
         self.port = 0
@@ -65,7 +65,7 @@ class HttpServer:
             sock.listen(_MAX_WAITING)
 
     async def stop(self) -> None:
-        """Stop to listen, and close all connections; open requests have a second to finish."""
+        """Stop listening, and close all connections; open requests have a second to finish."""
         for server in self._listening:
             server.close()
         await self._runner.cleanup()
@@ -94,7 +94,7 @@ def _make_connection(manager: web.Server) -> _Connection:
     )
 
 
-async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
+async def _set_server_header(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SERVER_HEADER)
 
 

@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 MAX_INLINE_BYTES = 64 * 1024
 """Larger requests go to a worker thread, and larger answers count as bytes in flight.
 
-The kernel takes 0.11 ms for a request of this size; passing it to a thread and back takes 0.07 ms
-(`make bench`). Smaller requests that take long go to a worker too: see `kernel.is_small`.
+The kernel takes 0.11 ms for a simple request of this size, and up to 2 ms for others; passing it
+to a thread and back takes 0.07 ms (`make bench`). Smaller requests that take long go to a worker
+too: see `kernel.is_small`.
 """
 
 _SEND_SECONDS_PER_BYTE = 1 / (1024 * 1024)
-"""Time that a client gets for each byte of a message, beside SEND_TIMEOUT: 8 Mbit/s suffice."""
+"""Time that a client gets for each byte of a message, besides SEND_TIMEOUT: 8 Mbit/s suffice."""
 
 _LATE_SECONDS = 0.005
 """A client that resets a call this shortly before the deadline did so because of the deadline."""
@@ -103,7 +104,7 @@ class Method:
 
 
 class Call:
-    """An in-flight call. Except for `abort`, its methods are for the serving thread.
+    """An in-flight call. The serving thread owns it; `abort` may be called from any thread.
 
     Attributes:
         method: What it shares with the other calls of its method.
@@ -112,8 +113,8 @@ class Call:
         started: When it started, in seconds of perf_counter.
         receiving_since: When it started to wait for a message, in seconds of perf_counter; None
             while it does not wait.
-        sending_since: When a message was sent, in seconds of perf_counter, and a second later for
-            each MiB of it; None while the client has none to accept.
+        sending_since: Time from which SEND_TIMEOUT counts, in seconds of perf_counter: when a
+            message was sent, plus one second for each MiB; None if no message is unread.
         events: Number of events in its requests so far; None if it was not answered.
         groups: Number of groups of conflicting events in its answer so far; None likewise.
         span: Its span; None if it is not traced.

@@ -35,7 +35,10 @@ Engine: TypeAlias = Callable[[bytes, Limits, kernel.Cancellation | None], Answer
 
 
 class ConflictService:
-    """Answers with an engine, which also parses the requests."""
+    """The methods of the service, from serialized requests to serialized answers.
+
+    The engine answers GetConflicts; the kernel answers the other methods.
+    """
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self._engine = engine

@@ -71,8 +71,8 @@ def format_duration(nanoseconds: int) -> str:
 def format_span(start: int, end: int, day: date, zone: tzinfo | None) -> str:
     """Return a span like "09:00-10:30", or an instant like "09:00".
 
-    A day other than `day` is included, and so is the zone's abbreviation if its offset changes
-    within the span: "01:30 CEST-02:30 CET".
+    The start has its day unless it is `day`; the end has its day unless it is that of the start.
+    Both have the zone's abbreviation if its offset changes within the span: "01:30 CEST-02:30 CET".
 
     Args:
         start: Nanoseconds since 1970.
