@@ -26,7 +26,7 @@ from double_booked.conflicts.fields cimport (
     TIMESTAMP_NANOS,
     TIMESTAMP_SECONDS,
 )
-from double_booked.conflicts.growable cimport make_room
+from double_booked.conflicts.growable cimport make_room, use_huge_pages
 from double_booked.conflicts.instants cimport (
     MAX_NANOS,
     MAX_SECONDS,
@@ -145,6 +145,7 @@ cdef inline bint make_event_room(
     if intervals == NULL:
         return fail(progress, NO_MEMORY)
     events.intervals = intervals
+    use_huge_pages(intervals, events.room * sizeof(Interval))
     if events.first_assignment != NULL:
         first_assignment = <uint32_t *>realloc(
             events.first_assignment, (events.room + 1) * sizeof(uint32_t)

@@ -15,7 +15,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from double_booked.conflicts.end_heap cimport End, ends_by, pop_end, push_end
-from double_booked.conflicts.growable cimport make_room
+from double_booked.conflicts.growable cimport make_room, use_huge_pages
 from double_booked.conflicts.instants cimport (
     NANOS_PER_SECOND,
     Instant,
@@ -157,6 +157,7 @@ cdef inline bint sort_seconds(Query *query) noexcept nogil:
     cdef uint64_t *keys = <uint64_t *>malloc(2 * count * sizeof(uint64_t))
     if keys == NULL:
         return fail(&query.progress, NO_MEMORY)
+    use_huge_pages(keys, 2 * count * sizeof(uint64_t))
     for i in range(count):
         keys[i] = pack(intervals[i].start_seconds, i)
     sort_packed(keys, keys + count, count, query.groups.members, query.progress.cancelled)

@@ -45,6 +45,7 @@ from double_booked.conflicts.fields cimport (
     BATCH_GET_CONFLICTS_RESPONSE_RESULTS,
 )
 from double_booked.conflicts.grouping cimport apply_gap, find_groups
+from double_booked.conflicts.growable cimport use_huge_pages
 from double_booked.conflicts.instants cimport Instant, Interval, start_of
 from double_booked.conflicts.options cimport MAX_CAPACITIES
 from double_booked.conflicts.overlaps cimport explain_groups
@@ -313,6 +314,7 @@ cdef bytes encode(Query *query):
         write_groups(out, query, 0, query.groups.count)
     else:
         with nogil:
+            use_huge_pages(out, size)
             write_groups(out, query, 0, query.groups.count)
     check_cancelled(query)
     return answer

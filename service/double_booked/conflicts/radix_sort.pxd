@@ -74,7 +74,7 @@ cdef inline Key differing_bits(const Key *keys, size_t count) noexcept nogil:
     cdef size_t i
     cdef Key differing
     differing.seconds = 0
-    differing.nanos = 0
+    differing.nanos = differing.position = 0
     for i in range(1, count):
         differing.seconds |= keys[i].seconds ^ keys[0].seconds
         differing.nanos |= keys[i].nanos ^ keys[0].nanos
