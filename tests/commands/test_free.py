@@ -52,6 +52,14 @@ def test_free_has_the_input_options_of_check() -> None:
     assert json.loads(ran.stdout)["resources"][0] == "anna@example.org"
 
 
+def test_gap_after_the_window_counts_in_the_last_year_too() -> None:
+    rows = table(
+        "A,9999-06-09T00:00Z,9999-06-09T22:00Z,x", "B,9999-06-10T00:10Z,9999-06-10T09:00Z,x"
+    )
+    span = ("--from=9999-06-09T21:00Z", "--to=9999-06-10T00:00Z")
+    run("--length=1h30m", "--min-gap=30m", *span, code=1, read=rows)
+
+
 def test_capacity_and_gap_count() -> None:
     rows = table("A,2026-11-16 00:00,2026-11-16 09:00,room")
     full = "A,2026-11-16 00:00,2026-11-16 09:00,room"

@@ -75,7 +75,8 @@ def run(  # noqa: PLR0917 - the last two are rare
         inputs: What to read, and how.
 
     Returns:
-        The exit code: NO_CONFLICT, CONFLICTS, or ERROR if an entry was skipped.
+        The exit code: NO_CONFLICT, CONFLICTS, or ERROR if an entry was skipped
+        without --skip-unreadable.
 
     Raises:
         Failure: No entry can be read, or the service does not answer.
@@ -108,15 +109,15 @@ def _find(
     merged, request = events.merged, events.merged.request
     find = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     # The JSON form of a ConflictList has overlaps only if the request asks for them.
-    is_for_people = output.format != "json"
-    conflicts = find_overlaps(request, find) if is_for_people else find(request)
+    needs_overlaps = output.format != "json"
+    conflicts = find_overlaps(request, find) if needs_overlaps else find(request)
     zone = events.options.calendar.zone
     report = build_report(conflicts, request, partial(_locate, merged, zone))
     if only:
         report = _keep_only(report, merged, only)
         conflicts = to_message(report, request, explain=request.options.explain)
     report = replace(report, scope=_describe_scope(merged, events.options.by))
-    if output.suggestions and is_for_people:
+    if output.suggestions and needs_overlaps:
         report = _with_suggestions(report, events, output, only)
     return conflicts, report
 

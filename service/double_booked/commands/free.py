@@ -28,8 +28,8 @@ from double_booked.report.free_times import FreeTimeOptions, find_free_times, fi
 FOUND = 0
 NONE_FOUND = 1
 
-# A day less than datetime can hold: zones shift times by up to a day.
-_EARLIEST, _LATEST = (datetime(year, 1, 2, tzinfo=UTC) for year in (1, 9999))
+# Within what datetime can hold by a day, since zones shift times by up to a day.
+_EARLIEST, _LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def run(
         inputs: What to read, and how; without a start, from now on.
 
     Returns:
-        The exit code: FOUND, NONE_FOUND, or ERROR if an entry was skipped.
+        The exit code: FOUND, NONE_FOUND, or ERROR if an entry was skipped
+        without --skip-unreadable.
 
     Raises:
         Failure: No entry can be read, or no day has room for such a free time.

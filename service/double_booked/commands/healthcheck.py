@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def healthcheck(server: str, tls: "ClientTls | None") -> None:
     """Check the health of a service, by grpc.health.v1.
 
-    The exit code is 0 if the service is serving, and 1 otherwise, as probes of
-    containers expect.
+    The exit code is 0 if the service is serving, and 1 if it is not, as probes of
+    containers expect; 2 is a wrong option.
     """
     from double_booked import client  # gRPC reads GRPC_VERBOSITY, which main sets, on import
 

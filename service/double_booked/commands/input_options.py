@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from double_booked.calendars.allowance import MAX_BYTES
+from double_booked.calendars.formats import FORMATS
 from double_booked.commands import params
 
 
@@ -52,15 +53,14 @@ class InputOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
-_FORMATS = ("ics", "json", "csv")
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--input-format",
-        type=click.Choice(_FORMATS),
+        type=click.Choice(FORMATS),
         help="Input format; detected from the content by default.",
     ),
     params.deprecated_option(
-        "--format-in", "format_in", "--input-format", type=click.Choice(_FORMATS)
+        "--format-in", "format_in", "--input-format", type=click.Choice(FORMATS)
     ),
     click.option(
         "--by",
