@@ -93,7 +93,7 @@ REFUSED = {
     ),
     "a SKIP with BYSETPOS": (
         f"{START} | RRULE:RSCALE=GREGORIAN;SKIP=FORWARD;FREQ=YEARLY;BYMONTHDAY=31;BYSETPOS=1",
-        "line 7: RRULE: SKIP=FORWARD cannot be with BYSETPOS, BYWEEKNO or BYYEARDAY here",
+        "line 7: RRULE: SKIP=FORWARD is not supported with BYSETPOS, BYWEEKNO or BYYEARDAY",
     ),
     "an interval of 0": (
         f"{START} | RRULE:FREQ=DAILY;INTERVAL=0",
@@ -105,7 +105,7 @@ REFUSED = {
     ),
     "BYWEEKNO of a month": (
         f"{START} | RRULE:FREQ=MONTHLY;BYWEEKNO=3",
-        "line 7: RRULE: BYWEEKNO cannot be with FREQ=MONTHLY",
+        "line 7: RRULE: BYWEEKNO cannot be used with FREQ=MONTHLY",
     ),
     "BYSETPOS alone": (
         f"{START} | RRULE:FREQ=DAILY;BYSETPOS=1",

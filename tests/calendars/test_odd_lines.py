@@ -20,21 +20,21 @@ def event_of(content: bytes) -> EventInfo:
 NOTED = {
     "DTEND takes precedence over DURATION": (
         f"{HOUR} | DURATION:PT0S",
-        "DURATION beside DTEND is passed over",
+        "DURATION beside DTEND is ignored",
     ),
-    "an empty DTEND": (f"{HOUR} | DURATION:", "DURATION without a value is passed over"),
-    "an empty RRULE": (f"{HOUR} | RRULE:", "RRULE without a value is passed over"),
+    "an empty DTEND": (f"{HOUR} | DURATION:", "DURATION without a value is ignored"),
+    "an empty RRULE": (f"{HOUR} | RRULE:", "RRULE without a value is ignored"),
     "an empty RECURRENCE-ID": (
         f"{HOUR} | RECURRENCE-ID:",
-        "RECURRENCE-ID without a value is passed over",
+        "RECURRENCE-ID without a value is ignored",
     ),
     "blanks around a value": (
         f"{HOUR} | STATUS: CONFIRMED ",
-        "blanks around a value are passed over",
+        "blanks around a value are ignored",
     ),
     "a description that is not folded": (
         f"{HOUR} | DESCRIPTION:Dear all, | we meet at nine",
-        "a line that is not NAME:VALUE is passed over",
+        "a line that is not NAME:VALUE is ignored",
     ),
     "quotes within quotes": (
         f'{HOUR} | ATTENDEE;CN="Bob "Bobby" Smith";PARTSTAT=ACCEPTED:mailto:bob@example.org',
@@ -108,8 +108,8 @@ def test_lines_after_the_end_are_ignored() -> None:
     content = calendar_of(vevent(HOUR)) + b"\r\nX-COMMENT:cached\r\n<!-- 12 ms -->\r\n"
     assert times(content) == spans(NINE)
     assert read(content).notes == (
-        "line 10: a line after END:VCALENDAR is passed over",
-        "line 11: a line that is not NAME:VALUE is passed over",
+        "line 10: a line after END:VCALENDAR is ignored",
+        "line 11: a line that is not NAME:VALUE is ignored",
     )
 
 

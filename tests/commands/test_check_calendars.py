@@ -234,11 +234,11 @@ def test_input_formats_may_be_mixed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--from=soon"], "'soon' is no time like 2026-11-23 or 2026-11-23T09:00."),
+        (["--from=soon"], "'soon' is not a time like 2026-11-23 or 2026-11-23T09:00."),
         (["--hours=18-9"], "'18-9' is not two hours of a day like 9-18."),
         (["--hours=9-25"], "'9-25' is not two hours of a day like 9-18."),
         (["--by=person"], "'person' is not one of"),
-        (["--me=anna"], "'anna' is no address like anna@example.org."),
+        (["--me=anna"], "'anna' is not an address like anna@example.org."),
         (["--merge", "--by=file"], "--merge and --by exclude each other."),
         (["--suggest=-1"], "-1 is not in the range"),
         (["--strict", "--skip-unreadable"], "--skip-unreadable and --strict exclude each other"),
@@ -286,8 +286,8 @@ def test_verbose_notes_what_is_read_differently(tmp_path: Path) -> None:
     file = write(tmp_path / "a.ics", *events)
     assert run(file, *WEEK).stderr == ""
     assert run(file, *WEEK, "--verbose").stderr.splitlines() == [
-        f"Note: {file}: line 7: RRULE without a value is passed over.",
-        f"Note: {file}: line 5 and 1 more line: DURATION beside DTEND is passed over.",
+        f"Note: {file}: line 7: RRULE without a value is ignored.",
+        f"Note: {file}: line 5 and 1 more line: DURATION beside DTEND is ignored.",
     ]
 
 

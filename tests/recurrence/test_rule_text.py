@@ -26,15 +26,15 @@ def test_usual_rules_cause_no_note(text: str, parts: dict[str, str]) -> None:
         (
             "FREQ=WEEKLY;BYDAY=MO, TU",
             {"FREQ": "WEEKLY", "BYDAY": "MO,TU"},
-            "blanks within a rule are passed over",
+            "blanks within a rule are ignored",
         ),
         ("FREQ=DAILY;COUNT=-1", {"FREQ": "DAILY"}, "COUNT=-1 is read as no count"),
-        ("FREQ=DAILY;X-A=1", {"FREQ": "DAILY"}, "X-A of a rule is passed over"),
-        ("FREQ=DAILY;UNTIL=", {"FREQ": "DAILY"}, "UNTIL of a rule is passed over: it has no value"),
+        ("FREQ=DAILY;X-A=1", {"FREQ": "DAILY"}, "X-A of a rule is ignored"),
+        ("FREQ=DAILY;UNTIL=", {"FREQ": "DAILY"}, "UNTIL of a rule is ignored: it has no value"),
         (
             "FREQ=DAILY;BYDAY=,",
             {"FREQ": "DAILY"},
-            "BYDAY of a rule is passed over: it has no value",
+            "BYDAY of a rule is ignored: it has no value",
         ),
     ],
 )

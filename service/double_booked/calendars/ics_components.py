@@ -180,7 +180,7 @@ class ComponentParser:
         """
         end, duration = self._component.first("DTEND"), self._component.first("DURATION")
         if end and duration:
-            self._context.times.notes.add(duration.line, "DURATION beside DTEND is passed over")
+            self._context.times.notes.add(duration.line, "DURATION beside DTEND is ignored")
         try:
             if end:
                 return duration_between(start, self._context.times.parse(end))

@@ -159,16 +159,16 @@ def _add_line(line: bytes, number: int, stack: list[Component], notes: Notes) ->
         parsed = _property(text, number, notes)
     except NotContentLineError:
         if stack[0].components and is_left_over(text):
-            notes.add(number, "a line that is not NAME:VALUE is passed over")
+            notes.add(number, "a line that is not NAME:VALUE is ignored")
             return
         raise
     if not parsed.value:
         if is_of_time(parsed.name):
-            notes.add(number, f"{parsed.name} without a value is passed over")
+            notes.add(number, f"{parsed.name} without a value is ignored")
     elif len(stack) > 1 or not stack[0].components or parsed.name in {"BEGIN", "END"}:
         _add(parsed, stack)
     else:
-        notes.add(number, "a line after END:VCALENDAR is passed over")
+        notes.add(number, "a line after END:VCALENDAR is ignored")
 
 
 def _property(text: str, number: int, notes: Notes) -> Property:
@@ -182,7 +182,7 @@ def _property(text: str, number: int, notes: Notes) -> Property:
     value = trim(parsed.name, parsed.value)
     if value == parsed.value:
         return parsed
-    notes.add(number, "blanks around a value are passed over")
+    notes.add(number, "blanks around a value are ignored")
     return Property(parsed.name, parsed.parameters, value, number)
 
 

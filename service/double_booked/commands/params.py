@@ -96,7 +96,7 @@ class MomentType(click.ParamType[date]):
             is_day = len(text) == len("2026-11-23")
             return date.fromisoformat(text) if is_day else datetime.fromisoformat(text)
         except ValueError:
-            self.fail(f"'{value}' is no time like 2026-11-23 or 2026-11-23T09:00.", param, ctx)
+            self.fail(f"'{value}' is not a time like 2026-11-23 or 2026-11-23T09:00.", param, ctx)
 
 
 class HoursType(click.ParamType[tuple[int, int]]):
@@ -126,7 +126,7 @@ class MailAddressType(click.ParamType[str]):
         """Return the address as `normalize_address` does."""
         address = normalize_address(str(value))
         if "@" not in address:
-            self.fail(f"'{value}' is no address like anna@example.org.", param, ctx)
+            self.fail(f"'{value}' is not an address like anna@example.org.", param, ctx)
         return address
 
 

@@ -21,7 +21,7 @@ def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
     """
     plain = "".join(text.split()).upper()
     if plain != text.upper():
-        note("blanks within a rule are passed over")
+        note("blanks within a rule are ignored")
     pairs = [part.partition("=") for part in plain.split(";") if part]
     twice = [name for name, times in Counter(name for name, _, _ in pairs).items() if times > 1]
     if twice:
@@ -29,7 +29,7 @@ def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
     parts = {}
     for name, equals, value in pairs:
         values = ",".join(filter(None, value.split(",")))
-        reason = _passed_over(name, values) if equals else None
+        reason = _why_ignored(name, values) if equals else None
         if reason:
             note(reason)
         else:
@@ -37,12 +37,12 @@ def clean_parts(text: str, note: Callable[[str], None]) -> dict[str, str]:
     return parts
 
 
-def _passed_over(name: str, values: str) -> str | None:
+def _why_ignored(name: str, values: str) -> str | None:
     """Return why a part is ignored; None if it counts."""
     if name.startswith("X-"):
-        return f"{name} of a rule is passed over"
+        return f"{name} of a rule is ignored"
     if not values:
-        return f"{name} of a rule is passed over: it has no value"
+        return f"{name} of a rule is ignored: it has no value"
     if name == "COUNT" and values == _NO_COUNT:
         return "COUNT=-1 is read as no count"
     return None

@@ -213,11 +213,11 @@ def _check_parts(rule: Rule, parts: dict[str, Any]) -> None:
     """
     for name, forbidden in _FORBIDDEN.items():
         if name in parts and rule.freq in forbidden:
-            raise ValueError(f"{name} cannot be with FREQ={rule.freq}")
+            raise ValueError(f"{name} cannot be used with FREQ={rule.freq}")
     has_ordinals = any(ordinal for ordinal, _ in rule.by_day)
     if has_ordinals and (rule.freq not in {"MONTHLY", "YEARLY"} or rule.by_week_no):
         raise ValueError("BYDAY with a number needs FREQ=MONTHLY, or YEARLY without BYWEEKNO")
     if rule.by_set_pos and not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
         raise ValueError("BYSETPOS needs another BY part")
     if rule.skip != "OMIT" and (rule.by_set_pos or rule.by_week_no or rule.by_year_day):
-        raise ValueError(f"SKIP={rule.skip} cannot be with BYSETPOS, BYWEEKNO or BYYEARDAY here")
+        raise ValueError(f"SKIP={rule.skip} is not supported with BYSETPOS, BYWEEKNO or BYYEARDAY")
