@@ -10,7 +10,7 @@ from double_booked.api.scheduling_pb2 import EventList
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
 from double_booked.conflicts.limits import LimitExceededError
 from double_booked.server import compression
-from double_booked.server.errors import RefusalError
+from double_booked.server.errors import RejectionError
 from server.conftest import Served, serve
 from server.test_service import LARGE, PAIR
 
@@ -81,7 +81,7 @@ def test_decompressed_size_is_exact_for_gzip_and_a_bound_for_zlib() -> None:
 
 def test_message_with_a_false_size_is_refused() -> None:
     forged = gzip.compress(TEXT)[:-4] + (10).to_bytes(4, "little")
-    with pytest.raises(RefusalError, match="more than 10 bytes"):
+    with pytest.raises(RejectionError, match="more than 10 bytes"):
         compression.decompress_to(forged, compression.decompressed_size(forged, 10**6))
 
 
@@ -94,5 +94,5 @@ def test_broken_message_is_refused(compress: type[bytes]) -> None:
         message + b"more",
         message[:3] + b"?" + message[4:-4] + b"????",
     ):
-        with pytest.raises(RefusalError, match="cannot be decompressed"):
+        with pytest.raises(RejectionError, match="cannot be decompressed"):
             compression.decompress_to(broken, len(TEXT))

@@ -26,7 +26,7 @@ MAX_WARNING = 256
 """The length up to which the API server passes on every warning, in characters."""
 
 _MAX_NAME = 60
-"""The most characters of a name that a warning shows."""
+"""Maximum number of characters of a name that a warning shows."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 from double_booked.operator.objects import GROUP, VERSION
 
 MAX_NAMES = 16
-"""The most calendars of a booking, and the most bookings that it replaces, as in the CRD."""
+"""Maximum number of calendars of a booking, and of bookings that it replaces, as in the CRD."""
 
 OPERATIONS = ("CREATE", "UPDATE")
 

@@ -13,7 +13,7 @@ from double_booked.operator.links import Links, count_pairs, linked_with
 from double_booked.operator.objects import NamespacedName, Rules, format_time
 
 MAX_IN_SENTENCE = 10
-"""The most bookings that a sentence names; it counts the others."""
+"""Maximum number of bookings that a sentence names; it counts the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ _MINUTE = 60 * NANOS_PER_SECOND
 _SEARCH_NANOS = SEARCH_DAYS * 24 * 60 * _MINUTE
 
 _MAX_BOOKINGS = 2_000
-"""The most bookings of a calendar that are searched; 2,000 take 10 ms (2026-11-26)."""
+"""Maximum number of bookings of a calendar that are searched; 2,000 take 10 ms (2026-11-26)."""
 
 
 def next_free_time(wanted: Booking, view: CapacityView, now: int) -> int | None:

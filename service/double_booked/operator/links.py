@@ -19,7 +19,7 @@ Links: TypeAlias = Mapping[NamespacedName, frozenset[NamespacedName]]
 """The bookings that each booking is linked with, in both directions; unlinked ones are absent."""
 
 MAX_LINKED = 64
-"""The most bookings that may be linked, directly or through others.
+"""Maximum number of bookings that may be linked, directly or through others.
 
 Counting the pairs of 64 takes at most 20 ms (2 cores, 2026-11-26), and the time grows cubically.
 """

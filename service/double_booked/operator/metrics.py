@@ -18,7 +18,7 @@ from double_booked.operator.schedule import Schedule
 from double_booked.runtime.metrics import CertificateMetrics, new_registry
 
 MAX_SERIES = 500
-"""The most calendars with series of their own; the others are summed in one without names."""
+"""Maximum number of calendars with series of their own; one without names sums the others."""
 
 UNENFORCED_REASONS = (
     "FailurePolicyIgnore",

@@ -23,7 +23,7 @@ DOUBLE_BOOKED, READY, STALLED, ENFORCED = "DoubleBooked", "Ready", "Stalled", "E
 GitOps tools report a failure at once instead of waiting."""
 
 MAX_NAMED = 20
-"""The most bookings that a status names; its count includes the others."""
+"""Maximum number of bookings that a status names; its count includes the others."""
 
 MAX_GAP_DAYS = 366
 

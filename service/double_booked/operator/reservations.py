@@ -13,8 +13,11 @@ k8s.io/apiserver/pkg/endpoints/handlers/rest.go); the rest is a margin.
 """
 
 MAX_RESERVATIONS = 1000
-"""The most reservations of one namespace. A write is observed within milliseconds; only one that is
-admitted and then fails, for example by a quota, stays reserved for WRITE_SECONDS."""
+"""Maximum number of reservations of one namespace.
+
+A write is observed within milliseconds; only one that is admitted and then fails, for example by a
+quota, stays reserved for WRITE_SECONDS.
+"""
 
 
 class TooManyReservationsError(Exception):

@@ -27,7 +27,7 @@ from double_booked.server.core import (
     SendStatus,
     Tag,
 )
-from double_booked.server.errors import INTERNAL_ERROR, Refusal, to_refusal
+from double_booked.server.errors import INTERNAL_ERROR, Rejection, to_rejection
 from double_booked.server.metrics import MethodMetrics
 from double_booked.server.observer import Observer, log_error
 from double_booked.server.workers import Workers
@@ -65,8 +65,8 @@ class ServerContext:
         observer: Records the start and end of calls.
         workers: Threads for large requests.
         budget: The bytes in flight.
-        work: Limit of the calls of ConflictService.
-        standard_streams: Limit of the streams of health and reflection.
+        work_limit: Limit of the calls of ConflictService.
+        health_and_reflection_limit: Limit of the streams of health and reflection.
         max_message_bytes: Maximum size of a decompressed message.
     """
 
@@ -74,8 +74,8 @@ class ServerContext:
     observer: Observer
     workers: Workers
     budget: Budget
-    work: CallLimit
-    standard_streams: CallLimit
+    work_limit: CallLimit
+    health_and_reflection_limit: CallLimit
     max_message_bytes: int
 
 
@@ -197,8 +197,8 @@ class Call:
 
     def _abort_with(self, error: Exception) -> None:
         """End the call because of an error, from any thread."""
-        refusal = self._refusal(error)
-        self.abort(refusal.code, refusal.details)
+        rejection = self._rejection(error)
+        self.abort(rejection.code, rejection.details)
 
     def _start_batch(self, operations: tuple[Operation, ...], tag: Tag) -> None:
         self.method.context.core.start_batch(self.event.call, operations, tag)
@@ -214,20 +214,20 @@ class Call:
             limit.acquire()
             self._is_counted = True
 
-    def _refusal(self, error: Exception) -> Refusal:
-        """Return the refusal for an error; log the error if it is unexpected."""
-        refusal = to_refusal(error)
-        if refusal is None:
+    def _rejection(self, error: Exception) -> Rejection:
+        """Return the rejection for an error; log the error if it is unexpected."""
+        rejection = to_rejection(error)
+        if rejection is None:
             log_error(error, self.name)
             return INTERNAL_ERROR
-        return refusal
+        return rejection
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _reject(self, rejection: Rejection) -> None:
         """Send the status of a call for which no other batch has been started."""
-        self._code = refusal.code
-        self._start_batch((HEADERS, status_of(refusal), ReceiveClose(0)), self._refused)
+        self._code = rejection.code
+        self._start_batch((HEADERS, status_of(rejection), ReceiveClose(0)), self._rejected)
 
-    def _refused(self, _event: Event) -> None:
+    def _rejected(self, _event: Event) -> None:
         self._finish(self._code)
 
     def _ignore(self, _event: Event) -> None:
@@ -294,7 +294,7 @@ class UnaryCall(Call):
             answer = self._answer_inline(request)
         except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
             self.events = self.groups = None
-            self._refuse(self._refusal(error))
+            self._reject(self._rejection(error))
             return
         if answer is not None:
             self._send(answer)
@@ -337,8 +337,8 @@ class UnaryCall(Call):
         self._finish(_OK)
 
     def _end_without_request(self) -> None:
-        refusal = Refusal(grpc.StatusCode.INTERNAL, "no message came")
-        operations = (HEADERS, status_of(refusal), ReceiveClose(0))
+        rejection = Rejection(grpc.StatusCode.INTERNAL, "no message came")
+        operations = (HEADERS, status_of(rejection), ReceiveClose(0))
         self._start_batch(operations, self._finish_without_request)
 
     def _finish_without_request(self, event: Event) -> None:
@@ -374,9 +374,9 @@ class UnaryCall(Call):
             self._reserve_answer(len(answer))
         except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
             self.events = self.groups = None
-            refusal = self._refusal(error)
-            self._code = refusal.code
-            return HEADERS, status_of(refusal)
+            rejection = self._rejection(error)
+            self._code = rejection.code
+            return HEADERS, status_of(rejection)
         self._code = _OK
         self._start_send_timer(answer)
         return HEADERS, SendMessage(answer, 0), STATUS_OK
@@ -402,9 +402,9 @@ class UnknownCall(Call):
         super().__init__(method, event, event.call_details.method.decode("utf-8", "replace"))
 
     def _begin(self) -> None:
-        self._refuse(Refusal(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"))
+        self._reject(Rejection(grpc.StatusCode.UNIMPLEMENTED, "Method not found!"))
 
 
-def status_of(refusal: Refusal) -> Operation:
-    """Return the operation that sends the status of a refusal."""
-    return SendStatus(refusal.trailers, refusal.code.value[0], refusal.details, 0)
+def status_of(rejection: Rejection) -> Operation:
+    """Return the operation that sends the status of a rejection."""
+    return SendStatus(rejection.trailers, rejection.code.value[0], rejection.details, 0)

@@ -12,7 +12,7 @@ import zlib
 import grpc
 
 from double_booked.conflicts.limits import LimitExceededError
-from double_booked.server.errors import RefusalError
+from double_booked.server.errors import RejectionError
 
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -61,7 +61,7 @@ def decompress(message: bytes, maximum: int) -> bytes | None:
     """Return the decompressed message; None if it has more than `maximum` bytes.
 
     Raises:
-        RefusalError: The message cannot be decompressed, or is incomplete.
+        RejectionError: The message cannot be decompressed, or is incomplete.
     """
     decompressor = zlib.decompressobj(_EITHER)
     try:
@@ -80,16 +80,16 @@ def decompress_to(message: bytes, size: int) -> bytes:
     """Return the decompressed message, which has at most `size` bytes.
 
     Raises:
-        RefusalError: It has more bytes, cannot be decompressed, or is incomplete.
+        RejectionError: It has more bytes, cannot be decompressed, or is incomplete.
     """
     content = decompress(message, size)
     if content is None:
-        raise RefusalError(
+        raise RejectionError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
             f"the message has more than {size} bytes: than it says, or than MAX_MESSAGE_BYTES",
         )
     return content
 
 
-def _broken() -> RefusalError:
-    return RefusalError(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be decompressed")
+def _broken() -> RejectionError:
+    return RejectionError(grpc.StatusCode.INVALID_ARGUMENT, "the message cannot be decompressed")

@@ -107,7 +107,7 @@ class Core:
         self._methods: dict[bytes, Tag] = {}
         self._begin_other: Tag | None = None
         self._requested = 0
-        self._on_refusing: Callable[[], object] = _nothing
+        self._on_rejecting: Callable[[], object] = _nothing
         self._on_stopped: Callable[[], object] = _nothing
         self._thread: threading.Thread | None = None
         self._is_stopping = False
@@ -167,19 +167,21 @@ class Core:
             if not self._is_destroyed:
                 call.cancel(code.value[0], details)
 
-    def shutdown(self, on_refusing: Callable[[], object], on_stopped: Callable[[], object]) -> None:
-        """Refuse new calls, and ask clients to disconnect; open calls continue.
+    def shutdown(
+        self, on_rejecting: Callable[[], object], on_stopped: Callable[[], object]
+    ) -> None:
+        """Reject new calls, and ask clients to disconnect; open calls continue.
 
         Args:
-            on_refusing: Called in the serving thread when no further call can start.
+            on_rejecting: Called in the serving thread when no further call can start.
             on_stopped: Called there when the last call has ended. If the server was never started,
                 both are called immediately.
         """
         if not self._thread:
-            on_refusing()
+            on_rejecting()
             on_stopped()
             return
-        self._on_refusing, self._on_stopped = on_refusing, on_stopped
+        self._on_rejecting, self._on_stopped = on_rejecting, on_stopped
         self._is_stopping = True
         with self._lock:
             self._server.shutdown(self._queue, self._destroy)
@@ -212,7 +214,7 @@ class Core:
             self._request_call()
             self._dispatch(event)
         if not self._requested:
-            self._on_refusing()
+            self._on_rejecting()
 
     def _dispatch(self, event: Event) -> None:
         begin = self._methods.get(event.call_details.method, self._begin_other)

@@ -46,7 +46,7 @@ _MAX_PENDING_CALLS = 100_000
 
 By default, the core drops calls at random beyond 1,000: of a burst of 5,000 on one connection,
 2,273 ended as CANCELLED, neither counted nor logged (grpcio 1.85.3, 2026-11-26). This server
-accepts calls immediately, and refuses those over MAX_CONCURRENT_RPCS.
+accepts calls immediately, and rejects those over MAX_CONCURRENT_RPCS.
 """
 
 _FLUSH_SECONDS = 1.0
@@ -146,8 +146,8 @@ class Server:
                 self._observer,
                 self._workers,
                 budget,
-                work=CallLimit("calls", settings.max_concurrent_rpcs),
-                standard_streams=CallLimit(
+                work_limit=CallLimit("calls", settings.max_concurrent_rpcs),
+                health_and_reflection_limit=CallLimit(
                     "streams of health and reflection", settings.max_concurrent_rpcs
                 ),
                 max_message_bytes=settings.max_message_bytes,
@@ -197,16 +197,16 @@ class Server:
         await asyncio.sleep(self._settings.drain_delay)
 
     async def stop(self) -> None:
-        """Refuse new calls, and abort open calls that do not finish within the grace period."""
+        """Reject new calls, and abort open calls that do not finish within the grace period."""
         if not self._stopping:
             self._stopping = asyncio.create_task(self._stop())
         await asyncio.shield(self._stopping)
 
     async def _stop(self) -> None:
-        refusing, stopped = asyncio.Event(), asyncio.Event()
-        self._grpc.shutdown(_from_thread(refusing.set), _from_thread(stopped.set))
+        rejecting, stopped = asyncio.Event(), asyncio.Event()
+        self._grpc.shutdown(_from_thread(rejecting.set), _from_thread(stopped.set))
         self._abort_endless_streams()
-        await _finishes_within(self._settings.shutdown_grace, self._finish_calls(refusing))
+        await _finishes_within(self._settings.shutdown_grace, self._finish_calls(rejecting))
         self._abort_calls()
         await self._stop_core(stopped)
         for task in self._tasks:
@@ -223,9 +223,9 @@ class Server:
             if not call.method.is_work:
                 call.abort(*_STOPPING)
 
-    async def _finish_calls(self, refusing: asyncio.Event) -> None:
+    async def _finish_calls(self, rejecting: asyncio.Event) -> None:
         """Wait until all calls have ended, including those that are just starting."""
-        await refusing.wait()
+        await rejecting.wait()
         idle = asyncio.Event()
         self._observer.on_idle = _from_thread(idle.set)
         if self._observer.calls:
@@ -358,7 +358,7 @@ def _channel_options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_concurrent_streams", settings.max_concurrent_streams),
         # As many calls again may have ended for the client but not yet in this process: an answered
         # call counts until the serving thread has recorded its end. Without this allowance, a
-        # client that keeps to the limit is refused.
+        # client that keeps to the limit is rejected.
         ("grpc.http2.max_deallocating_streams", settings.max_concurrent_streams),
         ("grpc.server.max_pending_requests", _MAX_PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _MAX_PENDING_CALLS),

@@ -19,7 +19,7 @@ _CHECK_SECONDS = 0.05
 _SLOW_SECONDS = 0.1
 """Small messages arrive within this time."""
 
-_REFUSAL = (
+_REJECTION = (
     "memory is short, and more large messages are being received than fit into "
     "MAX_BYTES_IN_FLIGHT; try again later"
 )
@@ -71,6 +71,6 @@ class ReceiveGuard:
         if not aborted:
             return
         for call in aborted:
-            call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _REFUSAL)
+            call.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, _REJECTION)
         structlog.get_logger().warning("memory is short", calls_aborted=len(aborted))
         await asyncio.to_thread(malloc.release_free_memory)

@@ -51,15 +51,15 @@ class _Routes:
         )
 
     def add_others(self) -> None:
-        """Refuse calls of other methods; they share a label, so that clients cannot add series."""
+        """Reject calls of other methods; they share a label, so that clients cannot add series."""
         unknown = self._method(_UNARY, "unknown", "unknown")
         self._context.core.on_other_calls(lambda event: UnknownCall(unknown, event).begin())
 
     def _limit(self, kind: str, service: str) -> CallLimit | None:
         if service == CONFLICT_SERVICE:
-            return self._context.work
-        # Probes and refusals end immediately, so they need no limit.
-        return None if kind == _UNARY else self._context.standard_streams
+            return self._context.work_limit
+        # Probes and rejections end immediately, so they need no limit.
+        return None if kind == _UNARY else self._context.health_and_reflection_limit
 
     def _method(self, kind: str, service: str, name: str) -> Method:
         return Method(

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION_SERVIC
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 
-from double_booked.server.errors import RefusalError
+from double_booked.server.errors import RejectionError
 from double_booked.server.service import CONFLICT_SERVICE
 from double_booked.server.streams import Mailbox, StreamCall
 
@@ -29,7 +29,7 @@ def _parse(kind: type[_M], content: bytes) -> _M:
         return kind.FromString(content)
     except DecodeError:
         name = kind.DESCRIPTOR.name
-        raise RefusalError(
+        raise RejectionError(
             grpc.StatusCode.INVALID_ARGUMENT, f"the message is not a {name}"
         ) from None
 
@@ -72,7 +72,7 @@ class Health:
         context = _Context(call)
         answer = self._servicer.Check(request, context)
         if context.code:
-            raise RefusalError(context.code)
+            raise RejectionError(context.code)
         await call.send(answer.SerializeToString())
 
     async def watch(self, call: StreamCall) -> None:

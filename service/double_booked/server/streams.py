@@ -27,7 +27,7 @@ from double_booked.server.core import (
     ReceiveMessage,
     SendMessage,
 )
-from double_booked.server.errors import RefusalError
+from double_booked.server.errors import RejectionError
 
 _T = TypeVar("_T")
 _Start: TypeAlias = Callable[[], object]
@@ -85,7 +85,7 @@ class StreamCall(Call):
         try:
             self._admit()
         except Exception as error:  # noqa: BLE001 - the client gets a status whatever the error
-            self._refuse(self._refusal(error))
+            self._reject(self._rejection(error))
             return
         self._keep_peer()
         self._coroutine = self._handler(self)
@@ -99,7 +99,7 @@ class StreamCall(Call):
 
         Raises:
             LimitExceededError: The budget has no room for the decompressed message.
-            RefusalError: The message cannot be decompressed.
+            RejectionError: The message cannot be decompressed.
         """
         message = await self._receive()
         if message is None or not is_compressed(message):
@@ -120,11 +120,11 @@ class StreamCall(Call):
         """Return the message of a call that has exactly one.
 
         Raises:
-            RefusalError: The client sent no message.
+            RejectionError: The client sent no message.
         """
         message = await self.receive()
         if message is None:
-            raise RefusalError(grpc.StatusCode.INTERNAL, "no message came")
+            raise RejectionError(grpc.StatusCode.INTERNAL, "no message came")
         return message
 
     @types.coroutine
@@ -172,8 +172,8 @@ class StreamCall(Call):
         except StopIteration:
             self._send_status(STATUS_OK, grpc.StatusCode.OK)
         except Exception as raised:  # noqa: BLE001 - the client gets a status whatever the error
-            refusal = self._refusal(raised)
-            self._send_status(status_of(refusal), refusal.code)
+            rejection = self._rejection(raised)
+            self._send_status(status_of(rejection), rejection.code)
         else:
             start()
 
