@@ -176,6 +176,44 @@ cdef inline bint skip_value(Reader *reader, uint32_t tag, int depth) noexcept no
             return False
 
 
+cdef inline bint read_field(
+    Reader *reader, uint32_t *tag, Reader *content, int depth
+) noexcept nogil:
+    """Read a field; skip one that is not length-delimited, and set its tag to 0.
+
+    In a hot loop the reader should be a local variable whose address is not taken. So this is in
+    two parts: the usual field is read here, and any other from a copy of the reader.
+    """
+    cdef Reader rest = reader[0]
+    cdef uint32_t header = 0
+    if likely(rest.end - rest.at >= 2):
+        header = rest.at[0] | <uint32_t>rest.at[1] << 8
+    # Tag and length have one byte each, the field has a number and is length-delimited.
+    if likely(header & 0x8087 == LENGTH_DELIMITED and header & 0x78):
+        tag[0] = header & 0x7F
+        content.at = rest.at + 2
+        content.end = content.at + (header >> 8)
+        reader.at = content.end
+        return content.end <= reader.end
+    if not read_any_field(&rest, tag, content, depth):
+        return False
+    reader.at = rest.at
+    return True
+
+
+cdef inline bint read_any_field(
+    Reader *reader, uint32_t *tag, Reader *content, int depth
+) noexcept nogil:
+    if not read_tag(reader, tag):
+        return False
+    if tag[0] & 7 == LENGTH_DELIMITED:
+        return read_delimited(reader, content)
+    if not skip_value(reader, tag[0], depth):
+        return False
+    tag[0] = 0
+    return True
+
+
 cdef inline bint is_ascii(Reader text) noexcept nogil:
     cdef size_t size = text.end - text.at
     cdef uint64_t bits = 0
