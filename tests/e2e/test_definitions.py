@@ -331,10 +331,9 @@ def test_maximum_values_are_accepted(
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
 def test_the_examples_are_accepted(group: str, team: Namespace, file: str) -> None:
     text = (ROOT / f"examples/bookings/{file}.yaml").read_text()
-    for manifest in yaml.safe_load_all(text):
-        assert tried(team, manifest(group, manifest["kind"], manifest["spec"]))["spec"].items() >= (
-            manifest["spec"].items()
-        )
+    for example in yaml.safe_load_all(text):
+        candidate = manifest(group, example["kind"], example["spec"])
+        assert tried(team, candidate)["spec"].items() >= example["spec"].items()
 
 
 @pytest.mark.parametrize("spec", [None, {}])
