@@ -114,8 +114,8 @@ class Attacker(Connection):
     async def _call_all(self, shots: list[Shot]) -> None:
         await asyncio.gather(*map(self.call, shots))
 
-    def _take(self, kind: int, flags: int, stream: int, content: bytes) -> None:
-        super()._take(kind, flags, stream, content)
+    def _handle(self, kind: int, flags: int, stream: int, content: bytes) -> None:
+        super()._handle(kind, flags, stream, content)
         if kind == DATA and flags & END_STREAM:
             self.ended.add(stream)
         if kind == DATA and self._reads:
