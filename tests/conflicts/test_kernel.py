@@ -440,6 +440,31 @@ def test_capacities_over_the_limit_are_rejected(
         call(wire.delimited(2, most) + wire.delimited(2, wire.capacity(b"more", 2)), Limits())
 
 
+def test_reason_of_a_rejection_does_not_depend_on_the_order_of_fields() -> None:
+    option = wire.delimited(2, wire.capacity(b"a", 2))
+    tight = limits(max_events_per_list=1, max_options_bytes=1, max_resources_per_event=0)
+    named = wire.event_list(wire.event(1, 2, wire.delimited(6, b"a")))
+    for request in (named + PAIR + option, option + PAIR + named, PAIR + option + named):
+        with pytest.raises(InvalidRequestError, match=r"not a Scheduling\.EventList"):
+            kernel.get_conflicts(request + b"\x0f", tight)
+        with pytest.raises(LimitExceededError, match="MAX_OPTIONS_BYTES"):
+            kernel.get_conflicts(request, tight)
+    for request in (named + PAIR, PAIR + named):
+        with pytest.raises(LimitExceededError, match="3 events, more than MAX_EVENTS_PER_LIST"):
+            kernel.get_conflicts(request, tight)
+
+
+@pytest.mark.parametrize("named_from", [0, 63, 64, 65, 299], ids=lambda first: f"from {first}")
+def test_kernel_answers_lists_whose_events_grow_as_the_definition(named_from: int) -> None:
+    """Room is made by the size of the events before; the first resource may come late."""
+    events = []
+    for number in range(300):
+        resource = wire.delimited(6, b"room %d" % (number % 3)) if number >= named_from else b""
+        title = wire.delimited(2, b"x" * (300 - number if number % 2 else number))
+        events.append(wire.event(number * 7 % 50, number * 7 % 50 + 3, title, resource))
+    assert_kernel_equals_definition(wire.event_list(*events))
+
+
 def test_answer_over_the_limit_is_rejected_and_can_be_streamed() -> None:
     size = len(kernel.get_conflicts(PAIR).content)
     kernel.get_conflicts(PAIR, limits(max_answer_bytes=size))

@@ -37,8 +37,9 @@ from double_booked.conflicts.wire cimport (
 cdef enum:
     # How many events ahead of its use to fetch an interval, and then the event's bytes; see
     # grouping.pxd.
-    INTERVALS_AHEAD = 16
-    BYTES_AHEAD = 8
+    INTERVALS_AHEAD = 32
+    BYTES_AHEAD = 16
+    CACHE_LINE = 64
     # The most bytes of a piece of a group besides its content: two headers, and `continued`.
     PIECE_OVERHEAD = 24
 
@@ -125,6 +126,7 @@ cdef inline uint8_t *write_events(
     cdef const Interval *intervals = query.events.intervals
     cdef const uint32_t *members = query.groups.members + group.first
     cdef const Interval *interval
+    cdef const uint8_t *ahead
     cdef size_t i
     for i in range(begin, end):
         if i % CHECK_EVERY == 0 and query.progress.cancelled[0]:
@@ -132,7 +134,10 @@ cdef inline uint8_t *write_events(
         if i + INTERVALS_AHEAD < end:
             prefetch(&intervals[members[i + INTERVALS_AHEAD]])
         if i + BYTES_AHEAD < end:
-            prefetch(request + intervals[members[i + BYTES_AHEAD]].offset)
+            # An event of usual size is in two lines of the cache.
+            ahead = request + intervals[members[i + BYTES_AHEAD]].offset
+            prefetch(ahead)
+            prefetch(ahead + CACHE_LINE)
         interval = &intervals[members[i]]
         out = write_header(out, CONFLICT_GROUP_CONFLICT_GROUP, interval.length)
         memcpy(out, request + interval.offset, interval.length)
