@@ -23,7 +23,13 @@ from double_booked.conflicts.fields cimport (
 )
 from double_booked.conflicts.instants cimport MIN_SECONDS, Instant, Interval
 from double_booked.conflicts.progress cimport CHECK_EVERY
-from double_booked.conflicts.query cimport Group, GroupOverlaps, Overlap, Query
+from double_booked.conflicts.query cimport (
+    INTERVALS_AHEAD,
+    Group,
+    GroupOverlaps,
+    Overlap,
+    Query,
+)
 from double_booked.conflicts.resources cimport NO_RESOURCE, Resource
 from double_booked.conflicts.wire cimport (
     delimited_size,
@@ -35,9 +41,7 @@ from double_booked.conflicts.wire cimport (
 )
 
 cdef enum:
-    # How many events ahead of its use to fetch an interval, and then the event's bytes; see
-    # grouping.pxd.
-    INTERVALS_AHEAD = 32
+    # How many events ahead of its use to fetch an event's bytes.
     BYTES_AHEAD = 16
     CACHE_LINE = 64
     # The most bytes of a piece of a group besides its content: two headers, and `continued`.

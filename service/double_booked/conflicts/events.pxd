@@ -89,8 +89,8 @@ cdef struct Timestamp:
 cdef inline bint read_events(Events *events, Progress *progress) noexcept nogil:
     """Read the EventList.
 
-    The reason of a failure does not depend on the order of the fields: a list that is malformed
-    anywhere is that before all, then over the limit of option bytes, then over that of events.
+    The outcome of a list that fails does not depend on the order of its fields: it is MALFORMED if
+    any field is, else TOO_MANY_OPTION_BYTES, else TOO_MANY_EVENTS, else another one.
     """
     if events.content.end - events.content.at > INT32_MAX:
         return fail(progress, MALFORMED)
@@ -171,7 +171,7 @@ cdef inline bint read_options(
 
 
 cdef inline void find_reason(Events *events, Progress *progress) noexcept nogil:
-    """Walk over all fields for the reason why a list fails; without any it stays as it is."""
+    """Walk over all fields of a list that failed, and note the outcome that comes first."""
     cdef Reader reader = events.content
     cdef Reader event
     cdef const uint8_t *field

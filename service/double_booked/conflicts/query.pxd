@@ -17,6 +17,12 @@ from double_booked.conflicts.progress cimport Budget, Flag, Progress
 from double_booked.conflicts.resources cimport ResourceTable
 from double_booked.conflicts.wire cimport Reader
 
+cdef enum:
+    # How many events ahead of its use to fetch an interval: in the order of their starts, the
+    # intervals lie all over memory. Measured with the fetches of encoding.pxd at 1,000,000 events:
+    # 0.8 of the time; half as far ahead it is 3 % slower.
+    INTERVALS_AHEAD = 32
+
 
 cdef struct Fault:
     uint32_t position

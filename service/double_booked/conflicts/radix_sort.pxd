@@ -112,11 +112,8 @@ cdef enum:
     # Seconds have 40 bits; so the positions can have 24.
     POSITION_BITS = 24
     MAX_PACKED = 1 << POSITION_BITS
-    # The most bits of a digit. Counters of the wider one fit in the L2 cache only, but save a
-    # pass: measured faster from so many keys on.
-    NARROW_DIGIT = 8
-    WIDE_DIGIT = 11
-    MIN_WIDE = 4096
+    # The most bits of a digit. 11 bits save a pass, but were measured no more than 2 % faster.
+    MAX_DIGIT_BITS = 8
 
 
 cdef struct Digit:
@@ -162,13 +159,13 @@ cdef inline void sort_packed(
 
     After a cancellation they are not filled.
     """
-    cdef uint32_t places[1 << WIDE_DIGIT]
-    cdef int bits, passes, i, width = WIDE_DIGIT if count >= MIN_WIDE else NARROW_DIGIT
+    cdef uint32_t places[1 << MAX_DIGIT_BITS]
+    cdef int bits, passes, width, i
     cdef Digit digit
     cdef uint64_t *swap
     digit.shift = POSITION_BITS
     digit.lowest = lowest_key(keys, count, &bits)
-    passes = max(1, (bits + width - 1) // width)
+    passes = max(1, (bits + MAX_DIGIT_BITS - 1) // MAX_DIGIT_BITS)
     width = (bits + passes - 1) // passes
     digit.mask = (<uint64_t>1 << width) - 1
     for i in range(passes):
