@@ -9,8 +9,3 @@ import settings_docs
 
 def test_settings_page_is_up_to_date() -> None:
     assert settings_docs.PAGE.read_text() == settings_docs.page()
-
-
-def test_comments_of_chart_settings_are_up_to_date() -> None:
-    text = settings_docs.VALUES.read_text()
-    assert settings_docs.values(text) == text
