@@ -17,6 +17,7 @@ CHANGELOG = "CHANGELOG.md"
 # These files have versions of other projects.
 LOCKS = re.compile(r"requirements[\w-]*\.txt|go\.(mod|sum)")
 UNRELEASED = "## [Unreleased]\n"
+COMPARISON = re.compile(r"^(\[Unreleased\]: (.*/compare/))(v[\d.]+)\.\.\.HEAD$", re.MULTILINE)
 
 
 def current(root: Path) -> str:
@@ -58,9 +59,10 @@ def write(root: Path, version: str) -> None:
 
 
 def date_changelog(path: Path, version: str) -> None:
-    """Insert a heading with the version and today's date below [Unreleased]."""
+    """Insert a heading with the version and today's date below [Unreleased], and its link."""
     section = f"{UNRELEASED}\n## [{version}] - {datetime.now(UTC):%Y-%m-%d}\n"
-    path.write_text(path.read_text().replace(UNRELEASED, section, 1))
+    text = path.read_text().replace(UNRELEASED, section, 1)
+    path.write_text(COMPARISON.sub(rf"\1v{version}...HEAD\n[{version}]: \2\3...v{version}", text))
 
 
 def main(root: Path, version: str) -> None:

@@ -89,6 +89,8 @@ def test_make_version_writes_the_version_everywhere(clone: Path) -> None:
     assert (chart["version"], chart["appVersion"]) == ("7.8.9", "7.8.9")
     changelog = (clone / "CHANGELOG.md").read_text()
     assert re.search(r"## \[Unreleased\]\n\n## \[7\.8\.9\] - \d{4}-\d\d-\d\d\n\n### ", changelog)
+    assert re.search(r"^\[Unreleased\]: .*/compare/v7\.8\.9\.\.\.HEAD$", changelog, re.MULTILINE)
+    assert re.search(r"^\[7\.8\.9\]: .*/compare/v.*\.\.\.v7\.8\.9$", changelog, re.MULTILINE)
     notes = run("release_notes.py", "CHANGELOG.md", "v7.8.9", cwd=clone)
     assert notes.stdout.startswith("### ")
     again = run("version.py", "7.8.9", cwd=clone)
