@@ -18,7 +18,7 @@ def write_parent(folder: Path, *dependencies: dict[str, Any]) -> Path:
     """
     shutil.copytree(CHART, folder / "charts/double-booked")
     this_chart = {"name": "double-booked", "version": "*"}
-    chart = {"apiVersion": "v2", "name": folder.name, "version": "0.1.0"}
+    chart = {"apiVersion": "v2", "name": folder.name, "version": "0.2.0"}
     chart["dependencies"] = [this_chart | dependency for dependency in dependencies]  # type: ignore[assignment]
     (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
     return folder

@@ -76,11 +76,11 @@ def test_a_name_override_follows_the_release_name() -> None:
 @pytest.mark.parametrize(
     ("repository", "image"),
     [
-        ("double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
-        ("team/double-booked", "mirror.example:5000/all/team/double-booked:0.1.0"),
-        ("ghcr.io/team/double-booked", "mirror.example:5000/all/team/double-booked:0.1.0"),
-        ("localhost/double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
-        ("registry:5000/double-booked", "mirror.example:5000/all/double-booked:0.1.0"),
+        ("double-booked", "mirror.example:5000/all/double-booked:0.2.0"),
+        ("team/double-booked", "mirror.example:5000/all/team/double-booked:0.2.0"),
+        ("ghcr.io/team/double-booked", "mirror.example:5000/all/team/double-booked:0.2.0"),
+        ("localhost/double-booked", "mirror.example:5000/all/double-booked:0.2.0"),
+        ("registry:5000/double-booked", "mirror.example:5000/all/double-booked:0.2.0"),
     ],
 )
 def test_a_global_registry_replaces_that_of_the_image(repository: str, image: str) -> None:

@@ -130,7 +130,7 @@ def test_the_team_example_builds_with_its_settings() -> None:
     assert deployment["replicas"] == 3
     assert {"name": "MAX_MESSAGE_BYTES", "value": "16777216"} in container["env"]
     assert len(container["env"]) == len({variable["name"] for variable in container["env"]})
-    assert container["image"] == "docker.io/library/double-booked:0.1.0"
+    assert container["image"] == "docker.io/library/double-booked:0.2.0"
     assert {name for kind, name in objects if kind == "NetworkPolicy"} == {
         "double-booked",
         "double-booked-operator",
@@ -169,7 +169,7 @@ def test_a_copied_overlay_needs_two_changed_lines(tmp_path: Path, name: str) -> 
         if manifest["kind"] == "Deployment"
         for container in manifest["spec"]["template"]["spec"]["containers"]
     }
-    assert images == {"registry.example/booked:0.1.0"}
+    assert images == {"registry.example/booked:0.2.0"}
 
 
 def objects_of(folder: Path) -> list[dict[str, Any]]:

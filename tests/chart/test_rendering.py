@@ -141,7 +141,7 @@ def test_autoscaling_leaves_replicas_unset(name: str) -> None:
 
 def test_an_image_reference_precedes_digest_and_tag() -> None:
     digest = f"sha256:{'0' * 64}"
-    assert container(render())["image"] == "double-booked:0.1.0"
+    assert container(render())["image"] == "double-booked:0.2.0"
     assert container(render("--set-string=image.tag=2"))["image"] == "double-booked:2"
     by_digest = ("--set-string=image.tag=2", f"--set=image.digest={digest}")
     assert container(render(*by_digest))["image"] == f"double-booked@{digest}"

@@ -194,7 +194,7 @@ def test_two_conflicting_subcharts_are_rejected(
 def test_nested_subcharts_are_distinguished_by_their_whole_path(tmp_path: Path) -> None:
     for team in ("blue", "red"):
         write_parent(tmp_path / "all/charts" / team, {})
-    chart = {"apiVersion": "v2", "name": "all", "version": "0.1.0"}
+    chart = {"apiVersion": "v2", "name": "all", "version": "0.2.0"}
     (tmp_path / "all/Chart.yaml").write_text(yaml.safe_dump(chart))
     found = documents(tmp_path / "all", {})
     deployments = {

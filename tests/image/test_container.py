@@ -115,7 +115,7 @@ def test_the_version_names_the_commit(image: Image, runc: str, tmp_path: Path) -
     with container(image, runc, tmp_path, "version") as process:
         output, _ = process.communicate(timeout=SECONDS)
     revision = image.config["Labels"]["org.opencontainers.image.revision"]
-    assert output == f"double-booked 0.1.0, commit {revision}\n"
+    assert output == f"double-booked 0.2.0, commit {revision}\n"
 
 
 def test_a_port_in_use_is_one_line_of_error(image: Image, runc: str, tmp_path: Path) -> None:

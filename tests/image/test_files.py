@@ -24,10 +24,10 @@ def test_the_image_has_tags_and_labels(image: Image) -> None:
         cwd=ARCHIVE.parent,
     ).stdout.strip()
     name = "docker.io/library/double-booked"
-    assert image.tags == [f"{name}:dev", f"{name}:0.1.0"]
+    assert image.tags == [f"{name}:dev", f"{name}:0.2.0"]
     labels = image.config["Labels"]
     assert labels["org.opencontainers.image.revision"].removesuffix("-modified") == commit
-    assert labels["org.opencontainers.image.version"] == "0.1.0"
+    assert labels["org.opencontainers.image.version"] == "0.2.0"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
 
 

@@ -121,12 +121,12 @@ def test_release_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
     changelog = tmp_path / "CHANGELOG.md"
     changelog.write_text(
-        "# C\n\n## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n- new\n\n## [0.1.0]\n- old\n"
+        "# C\n\n## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n- new\n\n## [0.2.0]\n- old\n"
     )
     path = str(changelog)
     assert run("release_notes.py", path, "v0.2.0").stdout == "- new\n"
     for tag, reason in (
-        ("v0.1.0", "the tag is v0.1.0, but pyproject.toml has version 0.2.0"),
+        ("v0.2.0", "the tag is v0.2.0, but pyproject.toml has version 0.2.0"),
         ("Unreleased", "has no text under [Unreleased]"),
     ):
         refused = run("release_notes.py", path, tag)

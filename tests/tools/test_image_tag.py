@@ -20,11 +20,11 @@ def test_the_archive_has_both_names_and_the_same_layers(tmp_path: Path) -> None:
             member.size = len(content)
             packed.addfile(member, io.BytesIO(content))
 
-    command = [sys.executable, "tools/image_tag.py", archive, "double-booked:0.1.0"]
+    command = [sys.executable, "tools/image_tag.py", archive, "double-booked:0.2.0"]
     subprocess.run(command, check=True, cwd=ROOT)
 
     with tarfile.open(archive) as packed:
         found = {member.name: packed.extractfile(member).read() for member in packed}  # type: ignore[union-attr]
     assert found["layer.tar"] == files["layer.tar"]
     [manifest] = json.loads(found["manifest.json"])
-    assert manifest == MANIFEST | {"RepoTags": ["double-booked:dev", "double-booked:0.1.0"]}
+    assert manifest == MANIFEST | {"RepoTags": ["double-booked:dev", "double-booked:0.2.0"]}
