@@ -75,6 +75,9 @@ def test_every_file_names_the_version_of_the_package() -> None:
 
 
 def test_make_version_writes_the_version_everywhere(clone: Path) -> None:
+    note = "## [Unreleased]\n\n### Added\n\n- One more.\n"
+    changed = (clone / "CHANGELOG.md").read_text().replace("## [Unreleased]\n", note, 1)
+    (clone / "CHANGELOG.md").write_text(changed)
     before = texts(clone)
     written = run("version.py", "7.8.9", cwd=clone)
     assert (written.returncode, written.stderr) == (0, "")
@@ -118,15 +121,15 @@ def test_make_version_needs_a_version(clone: Path) -> None:
 
 
 def test_release_notes_are_the_section_of_the_tag(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "30.2.0"\n')
     changelog = tmp_path / "CHANGELOG.md"
     changelog.write_text(
-        "# C\n\n## [Unreleased]\n\n## [0.2.0] - 2026-01-02\n\n- new\n\n## [0.2.0]\n- old\n"
+        "# C\n\n## [Unreleased]\n\n## [30.2.0] - 2026-01-02\n\n- new\n\n## [30.1.0]\n- old\n"
     )
     path = str(changelog)
-    assert run("release_notes.py", path, "v0.2.0").stdout == "- new\n"
+    assert run("release_notes.py", path, "v30.2.0").stdout == "- new\n"
     for tag, reason in (
-        ("v0.2.0", "the tag is v0.2.0, but pyproject.toml has version 0.2.0"),
+        ("v30.1.0", "the tag is v30.1.0, but pyproject.toml has version 30.2.0"),
         ("Unreleased", "has no text under [Unreleased]"),
     ):
         refused = run("release_notes.py", path, tag)
