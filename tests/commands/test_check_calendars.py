@@ -55,8 +55,24 @@ def test_by_chooses_what_events_occupy() -> None:
     )
 
 
-def test_exit_zero_exits_with_0_despite_conflicts() -> None:
-    assert run(TEAM, *WEEK, "--exit-zero", code=0).stdout.endswith(f"{SUMMARY}\n")
+@pytest.mark.parametrize("option", ["--exit-zero", "--fail-on=none"])
+def test_fail_on_none_exits_with_0_despite_conflicts(option: str) -> None:
+    assert run(TEAM, *WEEK, option, code=0).stdout.endswith(f"{SUMMARY}\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "code"), [("--fail-on=any", 0), ("--fail-on=none", 0), ("--fail-on=empty", 1)]
+)
+def test_fail_on_empty_exits_with_1_without_events(option: str, code: int) -> None:
+    ran = run(TEAM, "--from=2020-01-01", "--format=json", option, code=code)
+    assert ran.stdout == "{}\n"
+    note = "Note: no event was checked, so the exit code is 1 (--fail-on empty).\n"
+    assert ran.stderr.endswith(note) is (code == 1)
+
+
+def test_fail_on_empty_exits_with_1_for_conflicts_and_0_without(tmp_path: Path) -> None:
+    run(write(tmp_path / "a.ics", NINE), *WEEK, "--fail-on=empty", code=0)
+    run(write(tmp_path / "a.ics", NINE, NINE), *WEEK, "--fail-on=empty", code=1)
 
 
 def test_tentative_events_are_ignored_on_request(tmp_path: Path) -> None:
@@ -72,8 +88,6 @@ def test_tentative_events_are_ignored_on_request(tmp_path: Path) -> None:
     [
         ("--format-in=ics", 1, "--input-format"),
         ("--format-in=csv", 2, "--input-format"),
-        ("--fail-on=any", 1, "--exit-zero"),
-        ("--fail-on=none", 0, "--exit-zero"),
         ("--count-tentative=yes", 1, "--ignore-tentative"),
         ("--count-tentative=no", 0, "--ignore-tentative"),
     ],
@@ -241,6 +255,7 @@ def test_input_formats_may_be_mixed(tmp_path: Path) -> None:
         (["--me=anna"], "'anna' is not an address like anna@example.org."),
         (["--merge", "--by=file"], "--merge and --by exclude each other."),
         (["--suggest=-1"], "-1 is not in the range"),
+        (["--exit-zero", "--fail-on=empty"], "--exit-zero and --fail-on empty exclude each other"),
         (["--strict", "--skip-unreadable"], "--skip-unreadable and --strict exclude each other"),
     ],
 )

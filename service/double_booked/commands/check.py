@@ -19,6 +19,7 @@ from double_booked.calendars.merging import MergedEvents
 from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.commands import params
 from double_booked.commands.check_output import (
+    FAIL_ON,
     FORMATS,
     OutputOptions,
     annotate_skipped,
@@ -76,7 +77,7 @@ def run(  # noqa: PLR0917 - the last two are rare
 
     Returns:
         The exit code: NO_CONFLICT, CONFLICTS, or ERROR if an entry was skipped
-        without --skip-unreadable.
+        without --skip-unreadable. `output.fail_on` decides which of the first two.
 
     Raises:
         Failure: No entry can be read, or the service does not answer.
@@ -96,7 +97,14 @@ def run(  # noqa: PLR0917 - the last two are rare
         write_conflicts(conflicts, report, request, output, all_overlaps=options.explain)
     if events.fails:
         return ERROR
-    return CONFLICTS if conflicts.conflicts and not output.exit_zero else NO_CONFLICT
+    return _exit_code(report, output.fail_on)
+
+
+def _exit_code(report: ConflictReport, fail_on: str) -> int:
+    if fail_on == "empty" and not report.entries:
+        write_note("no event was checked, so the exit code is 1 (--fail-on empty)")
+        return CONFLICTS
+    return CONFLICTS if report.groups and fail_on != "none" else NO_CONFLICT
 
 
 def _find(
@@ -234,8 +242,13 @@ def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...])
     show_default=True,
     help="Hours of the day for --suggest, like 9-18.",
 )
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 even if there are conflicts.")
-@params.deprecated_option("--fail-on", "fail_on", "--exit-zero", type=click.Choice(["any", "none"]))
+@click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    help="When to exit with 1: with any conflict, the default; never (none); or with any conflict"
+    " and also if there is no event to check (empty).",
+)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 with conflicts too: --fail-on none.")
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
@@ -250,8 +263,8 @@ def check(  # noqa: PLR0917 - click passes them by name
     zone: ZoneInfo | None,
     suggestions: int,
     hours: tuple[int, int],
-    exit_zero: bool,  # noqa: FBT001 - as above
     fail_on: str | None,
+    exit_zero: bool,  # noqa: FBT001 - as above
 ) -> None:
     """Report which events of the FILEs conflict.
 
@@ -264,11 +277,13 @@ def check(  # noqa: PLR0917 - click passes them by name
     Entries that cannot be read are listed on standard error, and the others are checked.
 
     The exit code is 0 without a conflict, 1 with one, and 2 after an error, or if an
-    entry cannot be read.
+    entry cannot be read. --fail-on empty makes it 1 without any event too.
     """
     if tls and server is None:
         raise click.UsageError("TLS needs --server too.")
     options = make_options(min_gap, dict(capacity), explain=explain)
-    exit_zero = exit_zero or fail_on == "none"
-    output = OutputOptions(output_format, zone, exit_zero, suggestions, hours, each)
+    if exit_zero and fail_on not in {None, "none"}:
+        raise click.UsageError(f"--exit-zero and --fail-on {fail_on} exclude each other.")
+    fail_on = "none" if exit_zero else fail_on or "any"
+    output = OutputOptions(output_format, zone, fail_on, suggestions, hours, each)
     sys.exit(run(files or ("-",), options, server, output, tls, replace(inputs, only=only)))

@@ -17,6 +17,9 @@ from double_booked.view.report_document import make_document
 
 FORMATS = ("text", "json", "report", "ics", "html", "github")
 
+FAIL_ON = ("any", "none", "empty")
+"""What makes the exit code 1: any conflict, nothing, or any conflict and a lack of events."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
@@ -25,7 +28,7 @@ class OutputOptions:
     Attributes:
         format: One of FORMATS.
         zone: The zone of the output, and of times without a zone; None for that of this machine.
-        exit_zero: Whether the exit code is 0 with conflicts too.
+        fail_on: One of FAIL_ON.
         suggestions: How many free times to suggest for an event.
         hours: The first hour of a day for suggestions, and the hour at which it ends.
         each: Whether to write each repeated conflict by itself.
@@ -33,7 +36,7 @@ class OutputOptions:
 
     format: str = "text"
     zone: tzinfo | None = None
-    exit_zero: bool = False
+    fail_on: str = "any"
     suggestions: int = 0
     hours: tuple[int, int] = (0, 24)
     each: bool = False
@@ -76,7 +79,7 @@ def _write_for_people(
     if options.format == "html":
         click.echo(html.render(report, options.zone, repeats), nl=False)
     elif options.format == "github":
-        for line in github.render(report, options.zone, is_error=not options.exit_zero):
+        for line in github.render(report, options.zone, is_error=options.fail_on != "none"):
             click.echo(line)
     else:
         console = Console(highlight=False)
