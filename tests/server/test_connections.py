@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.runtime import probes
+from double_booked.runtime import http_server
 from double_booked.server import lifecycle
 from server.conftest import Served, serve
 from server.test_lifecycle import process, readyz
@@ -197,4 +197,4 @@ def test_connections_leave_open_files_for_probes() -> None:
         assert silent.recv(1) == b"", "a connection over the limit is closed"
         assert readyz(server.http_port) == 200
         files = list(Path(f"/proc/{server.popen.pid}/fd").iterdir())
-        assert len(files) < 500 - probes.MAX_CONNECTIONS
+        assert len(files) < 500 - http_server.MAX_CONNECTIONS

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from double_booked.api.scheduling_pb2_grpc import ConflictServiceStub
-from double_booked.runtime import probes
-from double_booked.runtime.probes import HttpServer
+from double_booked.runtime import http_server, probes
+from double_booked.runtime.http_server import HttpServer
 from double_booked.server.core import Core
 from double_booked.server.lifecycle import Server
 from double_booked.settings import Settings
@@ -72,8 +72,8 @@ async def test_metrics_are_in_the_openmetrics_format_if_accepted(served: Served)
 async def test_metrics_are_in_the_prometheus_text_format_by_default() -> None:
     registry = CollectorRegistry()
     Counter("asked_total", "Questions asked.", registry=registry).inc(3)
-    server = HttpServer(registry, lambda: True)
-    await server.start(LOOPBACK)
+    server = HttpServer(probes.make_app(registry, lambda: True))
+    await server.start(LOOPBACK, probes.HOST_SETTING)
     try:
         status, content_type, text = await get(f"http://127.0.0.1:{server.port}/metrics")
     finally:
@@ -105,7 +105,7 @@ async def answer_to(port: int, request: bytes) -> bytes:
 async def test_connection_with_incomplete_headers_is_closed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(probes, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "HEADER_SECONDS", 0.2)
     async with asyncio.timeout(10):
         for sent in (b"", HALF_A_REQUEST):
             assert await answer_to(served.server.http_port, sent) == b""
@@ -130,7 +130,8 @@ async def test_too_many_connections_close_the_oldest(
 ) -> None:
     port = served.server.http_port
     opened = [
-        await asyncio.open_connection("127.0.0.1", port) for _ in range(probes.MAX_CONNECTIONS + 50)
+        await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(http_server.MAX_CONNECTIONS + 50)
     ]
     for _, writer in opened:
         writer.write(HALF_A_REQUEST)
@@ -157,6 +158,6 @@ def test_incomplete_requests_leave_open_files_for_calls() -> None:
         assert readyz(server.http_port) == 200
         assert len(ConflictServiceStub(channel).GetConflicts(PAIR, timeout=10).conflicts) == 1
         files = Path(f"/proc/{server.popen.pid}/fd")
-        assert len(list(files.iterdir())) < 3 * probes.MAX_CONNECTIONS
+        assert len(list(files.iterdir())) < 3 * http_server.MAX_CONNECTIONS
         limits = Path(f"/proc/{server.popen.pid}/limits").read_text()
         assert re.search(r"Max open files +1024 +1024 ", limits)

@@ -36,8 +36,8 @@ from double_booked.operator.webhook_tls import (
     SecretStore,
     WebhookTls,
 )
-from double_booked.runtime import sockets
-from double_booked.runtime.probes import HttpServer
+from double_booked.runtime import probes, sockets
+from double_booked.runtime.http_server import HttpServer
 from double_booked.settings import OperatorSettings, split_names
 from double_booked.tls.pem import PemFile, load_authorities
 
@@ -96,7 +96,7 @@ class Operator:
         self.webhook = WebhookServer(
             listening, self._tls.context, self._paths, self.may_admit, self._metrics
         )
-        self._http = HttpServer(self._metrics.registry, self.may_admit)
+        self._http = HttpServer(probes.make_app(self._metrics.registry, self.may_admit))
         self._tasks: list[asyncio.Task[None]] = []
 
     def may_admit(self) -> bool:
@@ -117,7 +117,7 @@ class Operator:
             raise
 
     async def _start(self) -> None:
-        await self._http.start(self._settings.health_check_host)
+        await self._http.start(self._settings.health_check_host, probes.HOST_SETTING)
         self._export_gauges()
         for reflector in self._reflectors:
             self._spawn(reflector.run())

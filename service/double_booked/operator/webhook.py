@@ -16,7 +16,7 @@ from aiohttp import web
 from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.review_paths import ReviewPaths
-from double_booked.runtime.probes import SERVER_HEADER
+from double_booked.runtime.http_server import SERVER_HEADER
 
 MAX_REVIEW_BYTES = 8 * 1024 * 1024
 """An UPDATE has two objects, each of up to etcd's 1.5 MiB; the rest is for JSON escapes."""

@@ -16,8 +16,8 @@ import grpc
 import structlog
 
 from double_booked.conflicts import kernel
-from double_booked.runtime import logs, probes, sockets
-from double_booked.runtime.probes import HttpServer
+from double_booked.runtime import http_server, logs, probes, sockets
+from double_booked.runtime.http_server import HttpServer
 from double_booked.server import malloc, memory, tracing
 from double_booked.server.budget import Budget, CallLimit
 from double_booked.server.calls import ServerContext
@@ -55,7 +55,7 @@ _FLUSH_SECONDS = 1.0
 HANDSHAKE_SECONDS = 20.0
 """Seconds in which a new connection must complete its handshake."""
 
-_OTHER_FILES = 3 * probes.MAX_CONNECTIONS
+_OTHER_FILES = 3 * http_server.MAX_CONNECTIONS
 """Open files that gRPC does not get: those of HTTP, also if just accepted, and of the process.
 
 Without a free file, gRPC's core retries to accept connections in a busy loop.
@@ -157,7 +157,7 @@ class Server:
             self._health,
             Reflection() if settings.reflection else None,
         )
-        self._http = HttpServer(metrics.registry, lambda: self._ready)
+        self._http = HttpServer(probes.make_app(metrics.registry, lambda: self._ready))
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping: asyncio.Task[None] | None = None
 
@@ -172,7 +172,7 @@ class Server:
         Raises:
             ListenError: The server cannot listen on an address; it then listens on neither.
         """
-        await self._http.start(self._settings.health_check_host)
+        await self._http.start(self._settings.health_check_host, probes.HOST_SETTING)
         try:
             self.port = self._bind_grpc()
         except sockets.ListenError:
