@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from commands.fake_kubectl import FakeKubectl
 from commands.programs import WITH_CONFLICT, WITH_FAULTS, WITHOUT_CONFLICT, serving
 from server.certificate_authority import Authority
 
@@ -20,6 +21,15 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "latin.json").write_bytes('{"events": [{"title": "Zoë"}]}'.encode("latin-1"))
     (tmp_path / "field.json").write_bytes(b'{"events": [{"begin": "2026-11-16T12:00:00Z"}]}')
     return tmp_path
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
+    """Return the only program on PATH; a test installs it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")
+    monkeypatch.setenv("COLUMNS", "80")
+    return FakeKubectl(tmp_path)
 
 
 @pytest.fixture(scope="module")

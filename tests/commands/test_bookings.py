@@ -2,57 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click.testing
 import pytest
 from tests.operator.factories import raw_booking, raw_calendar
 
+from commands.fake_kubectl import MONDAY, FakeKubectl, booked, in_namespace
 from double_booked.commands import main
-from double_booked.commands.bookings import monday_of
+from double_booked.commands.bookings_report import monday_of
 
 DECEMBER = ("--from", "2026-12-07", "--timezone", "UTC")
-MONDAY = "2026-12-07T{}:00Z"
-
-
-@dataclass(frozen=True, slots=True)
-class FakeKubectl:
-    """A program that prints a file, and records its arguments."""
-
-    folder: Path
-
-    def install(self, code: int = 0, messages: str = "", answer: str = "") -> None:
-        (self.folder / "answer").write_text(answer)
-        (self.folder / "messages").write_text(messages)
-        program = self.folder / "kubectl"
-        program.write_text(
-            "#!/bin/sh\n"
-            f"cd '{self.folder}'\n"
-            'printf "%s\\n" "$@" > arguments\n'
-            "/bin/cat answer; /bin/cat messages >&2\n"
-            f"exit {code}\n"
-        )
-        program.chmod(0o755)
-
-    def serves(self, *objects: Mapping[str, Any]) -> None:
-        items = {"apiVersion": "v1", "kind": "List", "items": objects}
-        self.install(answer=json.dumps(items))
-
-    def arguments(self) -> list[str]:
-        return (self.folder / "arguments").read_text().splitlines()
-
-
-@pytest.fixture
-def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeKubectl:
-    """Return the path of the only program on PATH; a test installs it."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("GRPC_VERBOSITY", "ERROR")
-    monkeypatch.setenv("COLUMNS", "80")
-    return FakeKubectl(tmp_path)
 
 
 def run(*arguments: str) -> click.testing.Result:
@@ -78,20 +40,6 @@ def error(*arguments: str) -> str:
     return line
 
 
-def booked(
-    name: str, start: str, end: str, *calendars: str, title: str = "", **metadata: Any
-) -> dict[str, Any]:
-    """Return a Booking from one time of Monday, 7 December 2026, to another."""
-    raw = raw_booking(name, MONDAY.format(start), MONDAY.format(end), *calendars, **metadata)
-    raw["spec"] |= {"title": title} if title else {}
-    return raw
-
-
-def in_namespace(name: str, raw: dict[str, Any]) -> dict[str, Any]:
-    raw["metadata"]["namespace"] = name
-    return raw
-
-
 def conflicts(*arguments: str) -> list[tuple[str, list[str]]]:
     """Return the calendar and the bookings of each conflict."""
     groups = shown_json(*arguments)["conflicts"]
@@ -112,7 +60,7 @@ def test_kubectl_gets_both_kinds_in_the_namespace_of_the_kubeconfig(
     kubectl.serves()
     show(*DECEMBER)
     both = "calendars.double-booked.io,bookings.double-booked.io"
-    assert kubectl.arguments() == ["get", both, "--output=json"]
+    assert kubectl.arguments() == ["get", both, "--output=json", "--show-managed-fields"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +77,7 @@ def test_namespace_reaches_kubectl_as_one_argument(
 ) -> None:
     kubectl.serves()
     show(*DECEMBER, *arguments)
-    assert kubectl.arguments()[3:] == [argument]
+    assert kubectl.arguments()[4:] == [argument]
 
 
 def test_namespace_and_all_namespaces_exclude_each_other(kubectl: FakeKubectl) -> None:

@@ -1,6 +1,6 @@
 """The conflicts of Bookings, from the engine in this process."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, Event, EventList
@@ -11,6 +11,8 @@ from double_booked.conflicts.instants import Span, timestamp
 from double_booked.conflicts.options import MAX_CAPACITY
 from double_booked.operator.links import count_pairs, make_links
 from double_booked.operator.objects import NamespacedName
+from double_booked.operator.reconcile import compute_outcomes
+from double_booked.operator.schedule import Schedule
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 
 
@@ -38,6 +40,29 @@ def report_conflicts(state: ClusterState, query: BookingsQuery, window: Span) ->
     groups.sort(key=lambda group: (starts[group.members[0]], group.resource))
     events = [_event(booked, query, booked.calendars(query)) for booked in state.bookings]
     return replace(_report(ConflictList(), EventList(events=events), state), groups=groups)
+
+
+def find_double_booked(state: ClusterState) -> Mapping[NamespacedName, str]:
+    """Return why bookings are double-booked, by name, as the operator decides it.
+
+    Args:
+        state: All calendars and bookings.
+    """
+    schedule = Schedule()
+    for calendar in state.calendars.values():
+        schedule.upsert_calendar(calendar)
+    for booked in state.bookings:
+        schedule.upsert_booking(booked.booking)
+    steps = compute_outcomes(schedule, list(schedule.bookings.values()))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return {
+                key: outcome.status.message
+                for key, outcome in end.value.items()
+                if outcome.status.verdict == "True"
+            }
 
 
 def touches(span: Span, window: Span) -> bool:

@@ -4,34 +4,23 @@ No operator needs to run in the cluster: the conflicts are found in this process
 """
 
 import json
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 
-from double_booked.calendars.local_zone import local_zone
-from double_booked.commands import kubectl, params
-from double_booked.commands.booking_conflicts import report_conflicts, touches
+from double_booked.commands import bookings_feed, kubectl, params
 from double_booked.commands.bookings_json import to_json
-from double_booked.commands.cluster_state import (
-    BookingsQuery,
-    ClusterState,
-    TitledBooking,
-    parse_objects,
-)
-from double_booked.commands.errors import Failure
+from double_booked.commands.bookings_report import BookingsReport, read_bookings
+from double_booked.commands.cluster_state import BookingsQuery
 from double_booked.commands.output import replace_unwritable, writing
-from double_booked.commands.window import make_window
-from double_booked.conflicts.instants import Span, to_instant
-from double_booked.recurrence.calendar_times import Window
 from double_booked.report import agenda, html
-from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.conflict_report import pluralize
 from double_booked.view.printable import printable
+from double_booked.view.times import moment_of
 
-DAYS = 7
-"""How many days to show without --to."""
+FORMATS = ("text", "json", "html", "ics")
 
 
 def run(query: BookingsQuery) -> None:
@@ -40,36 +29,18 @@ def run(query: BookingsQuery) -> None:
     Raises:
         Failure: The cluster cannot be read, or has no calendar of a name in the query.
     """
-    zone = query.zone or local_zone()
-    start = query.start or monday_of(datetime.now(zone).date())
-    window = make_window(start, query.end, DAYS, zone)
-    state = parse_objects(kubectl.get_objects(query.namespace, all_namespaces=query.all_namespaces))
-    _check_calendars(state, query)
-    shown = replace(state, bookings=_select(state, query, _span(window)))
-    _note(state, shown, query)
-    report = report_conflicts(shown, query, _span(window))
+    report = read_bookings(query)
+    _note(report)
     with writing():
-        if shown.bookings or query.format != "text":
-            _write(shown, report, query, _span(window))
+        if report.shown.bookings or query.format != "text":
+            _write(report)
         else:
-            click.echo(_describe_nothing(state, query, window))
+            click.echo(_describe_nothing(report))
 
 
-def monday_of(day: date) -> date:
-    """Return the Monday of the day's week; in the first week of the year 1, its first day."""
-    return day - timedelta(min(day.weekday(), (day - date.min).days))
-
-
-def _check_calendars(state: ClusterState, query: BookingsQuery) -> None:
-    existing = {key.name for key in state.calendars}
-    for name in query.calendars:
-        if name not in existing:
-            others = f", only {', '.join(sorted(existing))}" if existing else ", nor any other"
-            raise Failure(f"there is no calendar {name}{others}")
-
-
-def _note(state: ClusterState, shown: ClusterState, query: BookingsQuery) -> None:
+def _note(report: BookingsReport) -> None:
     """Write on standard error which objects are invalid, and which calendars do not exist."""
+    state, query = report.state, report.query
     for key, calendar in state.calendars.items():
         if calendar.fault and query.includes(key):
             _write_note(f"calendar {query.name(key)} has the default rules", calendar.fault)
@@ -77,7 +48,7 @@ def _note(state: ClusterState, shown: ClusterState, query: BookingsQuery) -> Non
         if booked.booking.fault:
             name = query.name(booked.booking.key)
             _write_note(f"booking {name} is left out", booked.booking.fault)
-    named = {key for booked in shown.bookings for key in booked.calendars(query)}
+    named = {key for booked in report.shown.bookings for key in booked.calendars(query)}
     for key in sorted(named - state.calendars.keys()):
         _write_note(f"there is no calendar {query.name(key)}", "nothing conflicts on it")
 
@@ -86,38 +57,28 @@ def _write_note(fact: str, reason: str) -> None:
     click.echo(printable(f"Note: {fact}: {reason}"), err=True)
 
 
-def _span(window: Window) -> Span:
-    return to_instant(window.start), to_instant(window.end)
-
-
-def _select(state: ClusterState, query: BookingsQuery, window: Span) -> list[TitledBooking]:
-    """Return the bookings that occupy a calendar within the window, gaps included, by start."""
-
-    def is_selected(booked: TitledBooking) -> bool:
-        gaps = [state.gap(key) for key in booked.calendars(query)]
-        return bool(gaps) and touches(booked.booking.occupies(max(gaps)), window)
-
-    selected = filter(is_selected, state.bookings)
-    return sorted(selected, key=lambda booked: (booked.booking.start, booked.booking.key))
-
-
-def _write(shown: ClusterState, report: ConflictReport, query: BookingsQuery, window: Span) -> None:
+def _write(report: BookingsReport) -> None:
+    query, conflicts = report.query, report.conflicts
     if query.format == "json":
-        click.echo(json.dumps(to_json(shown, report, query, window), indent=2))
+        document = to_json(report.shown, conflicts, query, report.window)
+        click.echo(json.dumps(document, indent=2))
+        return
+    if query.format == "ics":
+        source = kubectl.describe_source(query.namespace, all_namespaces=query.all_namespaces)
+        click.echo(bookings_feed.render(report, source), nl=False)
         return
     replace_unwritable()
     if query.format == "html":
-        click.echo(html.render(report, query.zone), nl=False)
+        click.echo(html.render(conflicts, query.zone), nl=False)
     else:
-        agenda.write(Console(highlight=False), report, query.zone, window)
+        agenda.write(Console(highlight=False), conflicts, query.zone, report.window)
 
 
-def _describe_nothing(state: ClusterState, query: BookingsQuery, window: Window) -> str:
-    zone = query.zone or local_zone()
+def _describe_nothing(report: BookingsReport) -> str:
     start, end = (
-        f"{moment.astimezone(zone):%a %Y-%m-%d %H:%M}" for moment in (window.start, window.end)
+        f"{moment_of(instant, report.zone):%a %Y-%m-%d %H:%M}" for instant in report.window
     )
-    others = sum(1 for booked in state.bookings if booked.calendars(query))
+    others = len(report.all_bookings())
     elsewhere = f"; {pluralize(others, 'booking')} at other times, --from and --to choose"
     return f"Nothing is booked from {start} to {end}{elsewhere if others else ''}."
 
@@ -140,10 +101,11 @@ def _describe_nothing(state: ClusterState, query: BookingsQuery, window: Window)
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["text", "json", "html"]),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="Output format: text or an HTML page for people, JSON for programs.",
+    help="Output format: text or an HTML page for people, JSON for programs, or a calendar (ics)"
+    " to subscribe to.",
 )
 @click.option(
     "--from",

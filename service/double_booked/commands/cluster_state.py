@@ -22,7 +22,7 @@ class BookingsQuery:
         calendars: Names of the calendars to show; empty for all.
         namespace: Their namespace; None for that of the kubeconfig's context.
         all_namespaces: Whether to show all namespaces instead.
-        format: "text", "json" or "html".
+        format: "text", "json", "html" or "ics".
         start: The first day or time to show; None for the Monday of this week.
         end: The last day, or the end of the time to show; None for 7 days from the start on.
         zone: The zone of days, and of the times shown; None for that of this machine.
@@ -47,11 +47,18 @@ class BookingsQuery:
 
 @dataclass(frozen=True, slots=True)
 class TitledBooking:
-    """A Booking with its title and description."""
+    """A Booking with what only people need.
+
+    Attributes:
+        title: Its title, or its name.
+        description: Its description; may be empty.
+        changed: When its spec or its metadata last changed, as RFC 3339.
+    """
 
     booking: Booking
     title: str
     description: str
+    changed: str
 
     def calendars(self, query: BookingsQuery) -> list[NamespacedName]:
         """Return the calendars to show that it occupies."""
@@ -84,5 +91,18 @@ def parse_objects(objects: Iterable[RawObject]) -> ClusterState:
             spec = raw.get("spec") or {}
             booking = parse_booking_lenient(raw)
             title = spec.get("title") or booking.key.name
-            bookings.append(TitledBooking(booking, title, spec.get("description") or ""))
+            description = spec.get("description") or ""
+            bookings.append(TitledBooking(booking, title, description, _last_change(raw)))
     return ClusterState(calendars, bookings)
+
+
+def _last_change(raw: RawObject) -> str:
+    """Return when anything but the status of an object last changed."""
+    metadata = raw["metadata"]
+    writes: list[str] = [
+        write.get("time", "")
+        for write in metadata.get("managedFields", ())
+        if write.get("subresource") != "status"
+    ]
+    created: str = metadata["creationTimestamp"]
+    return max([created, *writes])
