@@ -24,6 +24,7 @@ from double_booked.calendars.folders import find_files, resource_names
 from double_booked.calendars.merging import merge_files
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_files import ReadOptions
+from double_booked.commands.file_coverage import cover_files
 from double_booked.recurrence.calendar_times import Window
 from double_booked.report import html, text
 from double_booked.view.conflict_report import SourceLocation, build_report
@@ -120,8 +121,9 @@ def show_conflicts(service: Service) -> None:
     )
     text.write(Console(highlight=False), report, BERLIN, all_overlaps=False)
     console.print()
+    coverage = cover_files(week, READING)
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(html.render(report, BERLIN), "utf-8")
+    PAGE.write_text(html.render(report, coverage), "utf-8")
     show("as a picture", str(PAGE.relative_to(ROOT)))
 
 

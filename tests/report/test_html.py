@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from double_booked.report import html
+from double_booked.view.coverage import Coverage
 from view.reports import event, report_of
+
+COVERAGE = Coverage("check", 0, UTC, ["a.ics"])
 
 
 def data_of(page: str) -> Any:
@@ -21,7 +24,7 @@ def data_of(page: str) -> Any:
 @pytest.mark.parametrize("hostile", ["</script><b>", "<!--<script>", "]]>&lt;'\"", "$data"])
 def test_text_of_an_event_never_becomes_markup(hostile: str) -> None:
     page = html.render(
-        report_of(event(9, 10, hostile, hostile), event(9, 10, hostile, hostile)), UTC
+        report_of(event(9, 10, hostile, hostile), event(9, 10, hostile, hostile)), COVERAGE
     )
     assert page.count("</script>") == 2
     assert "<b>" not in page
@@ -30,7 +33,7 @@ def test_text_of_an_event_never_becomes_markup(hostile: str) -> None:
 
 
 def test_policy_allows_only_the_pages_own_style_and_script() -> None:
-    page = html.render(report_of(), UTC)
+    page = html.render(report_of(), COVERAGE)
     [policy] = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', page)
     allowed = dict(directive.split(" ", 1) for directive in policy.split("; "))
     for name, element in [("style-src", "style"), ("script-src", "script")]:

@@ -18,6 +18,7 @@ from double_booked.api.scheduling_pb2 import ConflictList, Event, EventList
 from double_booked.conflicts import kernel
 from double_booked.report import html
 from double_booked.view.conflict_report import SourceLocation, build_report
+from double_booked.view.coverage import Coverage
 from view.reports import event
 
 HOSTILE = "<img src=x onerror='window.harmed=1'></script><script>window.harmed=1</script>"
@@ -65,7 +66,7 @@ def show(browser: webdriver.Chrome, folder: Path, events: list[Event]) -> None:
         conflicts, request, lambda position: SourceLocation("team.ics", position + 1)
     )
     page = folder / "page.html"
-    page.write_text(html.render(report, UTC), "utf-8")
+    page.write_text(html.render(report, Coverage("check", 0, UTC, ["office.json"])), "utf-8")
     browser.get(page.as_uri())
 
 

@@ -1,9 +1,7 @@
 """The report document matches its schema."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,44 +14,12 @@ from double_booked.report.json_report import render
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
 from double_booked.view.repeats import Repeat
 from double_booked.view.report_document import make_document
+from view.json_schema import check, load_schema
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+SCHEMA = load_schema("report.schema.json")
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 HOUR = 3_600 * NANOS_PER_SECOND
 NINE = to_instant(MONDAY + timedelta(hours=9))
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "boolean": bool,
-    "null": type(None),
-}
-
-
-def check(value: Any, schema: Mapping[str, Any]) -> None:
-    """Assert that a value matches a schema, for the keywords that report.schema.json uses."""
-    if "$ref" in schema:
-        schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
-    assert value == schema.get("const", value)
-    if "type" in schema:
-        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-        assert any(isinstance(value, TYPES[name]) for name in names), (value, schema)
-        assert isinstance(value, bool) <= ("boolean" in names)
-    if isinstance(value, dict):
-        assert set(value) == set(schema["required"]) == set(schema["properties"])
-        for name, item in value.items():
-            check(item, schema["properties"][name])
-    if isinstance(value, list):
-        for item in value:
-            check(item, schema["items"])
-    if isinstance(value, int):
-        assert value >= schema.get("minimum", value)
-    if schema.get("format") == "date-time":
-        assert value.endswith("Z")
-        datetime.fromisoformat(value)
-    if schema.get("format") == "date":
-        date.fromisoformat(value)
 
 
 def event(start: float, end: float, title: str, *resources: str) -> Event:
@@ -88,7 +54,7 @@ def report(
     found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
     report = ConflictReport(found.entries, found.groups, suggestions or {})
     written = json.loads(render(make_document(report, request, zone, repeats)))
-    check(written, SCHEMA)
+    check(written, SCHEMA, SCHEMA)
     return written
 
 
@@ -185,4 +151,4 @@ def test_json_is_ascii_and_keeps_titles() -> None:
 )
 def test_schema_rejects_invalid_events(broken: dict[str, Any]) -> None:
     with pytest.raises((AssertionError, ValueError)):
-        check(report()["events"][0] | broken, SCHEMA["$defs"]["event"])
+        check(report()["events"][0] | broken, SCHEMA["$defs"]["event"], SCHEMA)

@@ -73,3 +73,8 @@ class ParsedFile:
     is_file: bool = True
     names_resources: bool = False
     copies: Sequence[Sequence[EventComponent]] = ()
+
+    @property
+    def is_expanded(self) -> bool:
+        """Whether only the events in the window were read, because series may have no end."""
+        return bool(self.copies)

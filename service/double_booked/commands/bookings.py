@@ -12,7 +12,7 @@ from rich.console import Console
 
 from double_booked.commands import bookings_feed, kubectl, params
 from double_booked.commands.bookings_json import to_json
-from double_booked.commands.bookings_report import BookingsReport, read_bookings
+from double_booked.commands.bookings_report import BookingsReport, cover_bookings, read_bookings
 from double_booked.commands.cluster_state import BookingsQuery
 from double_booked.commands.output import replace_unwritable, writing
 from double_booked.report import agenda, html
@@ -64,14 +64,18 @@ def _write(report: BookingsReport) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     if query.format == "ics":
-        source = kubectl.describe_source(query.namespace, all_namespaces=query.all_namespaces)
-        click.echo(bookings_feed.render(report, source), nl=False)
+        click.echo(bookings_feed.render(report, _describe_source(query)), nl=False)
         return
     replace_unwritable()
     if query.format == "html":
-        click.echo(html.render(conflicts, query.zone), nl=False)
+        coverage = cover_bookings(report, _describe_source(query))
+        click.echo(html.render(conflicts, coverage), nl=False)
     else:
         agenda.write(Console(highlight=False), conflicts, query.zone, report.window)
+
+
+def _describe_source(query: BookingsQuery) -> str:
+    return kubectl.describe_source(query.namespace, all_namespaces=query.all_namespaces)
 
 
 def _describe_nothing(report: BookingsReport) -> str:

@@ -32,6 +32,7 @@ from double_booked.commands.engine import (
     make_options,
 )
 from double_booked.commands.errors import ERROR, Failure
+from double_booked.commands.file_coverage import cover_files
 from double_booked.commands.input_options import InputOptions, input_options
 from double_booked.commands.notes import write_note
 from double_booked.commands.output import writing
@@ -94,7 +95,8 @@ def run(  # noqa: PLR0917 - the last two are rare
         if output.format == "github":
             annotate_skipped(events.merged.files, is_error=not inputs.skip_unreadable)
         request = events.merged.request
-        write_conflicts(conflicts, report, request, output, all_overlaps=options.explain)
+        coverage = cover_files(events.merged, events.options)
+        write_conflicts(conflicts, report, request, coverage, output, all_overlaps=options.explain)
     if events.fails:
         return ERROR
     return _exit_code(report, output.fail_on)

@@ -12,6 +12,7 @@ from double_booked.calendars.parsed_files import ParsedFile
 from double_booked.commands.output import replace_unwritable
 from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.view.conflict_report import ConflictReport, SourceLocation
+from double_booked.view.coverage import Coverage
 from double_booked.view.repeats import find_repeats
 from double_booked.view.report_document import make_document
 
@@ -46,6 +47,7 @@ def write_conflicts(
     conflicts: ConflictList,
     report: ConflictReport,
     request: EventList,
+    coverage: Coverage,
     options: OutputOptions,
     *,
     all_overlaps: bool,
@@ -56,6 +58,7 @@ def write_conflicts(
         conflicts: The conflicts as the engine or the service returns them.
         report: The same conflicts, with what people need.
         request: The events.
+        coverage: What the report covers.
         options: The format and its options.
         all_overlaps: Whether text has every overlap and the events in it.
     """
@@ -69,15 +72,15 @@ def write_conflicts(
         click.echo(json_report.render(document))
     else:
         replace_unwritable()
-        _write_for_people(report, options, all_overlaps=all_overlaps)
+        _write_for_people(report, coverage, options, all_overlaps=all_overlaps)
 
 
 def _write_for_people(
-    report: ConflictReport, options: OutputOptions, *, all_overlaps: bool
+    report: ConflictReport, coverage: Coverage, options: OutputOptions, *, all_overlaps: bool
 ) -> None:
     repeats = [] if options.each else find_repeats(report, options.zone)
     if options.format == "html":
-        click.echo(html.render(report, options.zone, repeats), nl=False)
+        click.echo(html.render(report, coverage, repeats), nl=False)
     elif options.format == "github":
         for line in github.render(report, options.zone, is_error=options.fail_on != "none"):
             click.echo(line)

@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from double_booked.conflicts.instants import Span
 from double_booked.report.ics_feed import make_calendar, make_event
 from double_booked.view.conflict_report import pluralize
+from double_booked.view.keys import make_key
 from double_booked.view.printable import printable
 from double_booked.view.times import (
     day_of,
@@ -75,7 +76,7 @@ def render_ics(free: FreeTimes, now: datetime) -> bytes:
     calendar = make_calendar("free", "Free times")
     summary = f"Free: {_join_names(free.resources)}"
     for span in free.spans:
-        key = (*span, list(free.resources))
+        key = make_key((*span, list(free.resources)))
         calendar.add_component(make_event(key, span, summary, now))
     content: bytes = calendar.to_ical()
     return content

@@ -4,26 +4,26 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from datetime import tzinfo
 from html import escape
 from importlib.resources import files
 from string import Template
 
 from double_booked.view.conflict_report import ConflictReport, summarize
+from double_booked.view.coverage import Coverage
 from double_booked.view.page import make_page
 from double_booked.view.repeats import Repeat
 
 
-def render(report: ConflictReport, zone: tzinfo | None, repeats: Sequence[Repeat] = ()) -> str:
+def render(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat] = ()) -> str:
     """Return the page; its data are JSON that its script reads, so no text becomes markup.
 
     Args:
         report: The events and conflicts.
-        zone: The reader's time zone; None is that of this machine.
+        coverage: What the report covers.
         repeats: Groups that recur; the table lists the first of each.
     """
     style, script = _asset("page.css"), _asset("page.js")
-    data = json.dumps(make_page(report, zone, repeats), separators=(",", ":"))
+    data = json.dumps(make_page(report, coverage.zone, repeats), separators=(",", ":"))
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",

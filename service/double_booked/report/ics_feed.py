@@ -1,6 +1,5 @@
 """Overlaps as a calendar to subscribe to (RFC 5545)."""
 
-import hashlib
 from datetime import UTC, datetime
 
 from icalendar import Calendar
@@ -9,6 +8,7 @@ from icalendar import Event as Vevent
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.keys import overlap_key
 from double_booked.view.printable import printable
 from double_booked.view.times import moment_of
 
@@ -45,18 +45,18 @@ def make_calendar(command: str, name: str) -> Calendar:
     return calendar
 
 
-def make_event(key: tuple[object, ...], span: Span, summary: str, now: datetime) -> Vevent:
+def make_event(key: str, span: Span, summary: str, now: datetime) -> Vevent:
     """Return a transparent event.
 
     Args:
-        key: What identifies the event; the same key gives the same UID.
+        key: What identifies the event, as `make_key` returns it.
         span: Start and end, in nanoseconds since 1970; equal for an instant.
         summary: The title.
         now: The time at which the calendar is written.
     """
     start, end = span
     event = Vevent()
-    event.add("UID", f"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}@double-booked")
+    event.add("UID", f"{key}@double-booked")
     event.add("DTSTAMP", now)
     event.add("DTSTART", moment_of(start, UTC))
     if end > start:
@@ -68,10 +68,9 @@ def make_event(key: tuple[object, ...], span: Span, summary: str, now: datetime)
 
 def _overlap_event(group: Group, overlap: Overlap, report: ConflictReport, now: datetime) -> Vevent:
     entries = [report.entries[position] for position in overlap.members]
-    names = [entry.name for entry in entries]
-    events = " / ".join(names) or pluralize(overlap.depth, "event")
+    events = " / ".join(entry.name for entry in entries) or pluralize(overlap.depth, "event")
     resource = f"{printable(group.resource)}: " if group.resource else ""
-    key = (group.resource, overlap.start, overlap.end, sorted(names))
+    key = overlap_key(group.resource, overlap, report.entries)
     event = make_event(key, overlap.span, f"{resource}{events}", now)
     locations = [f"{entry.name} ({printable(str(entry.location))})" for entry in entries]
     event.add("DESCRIPTION", "\n".join([f"{overlap.depth} at once", *locations]))

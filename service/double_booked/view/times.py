@@ -1,6 +1,7 @@
 """Times in a compact form for people, in a time zone; None is that of this machine."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from double_booked.conflicts.instants import EPOCH, NANOS_PER_SECOND, to_instant
 
@@ -41,6 +42,14 @@ def is_midnight(instant: int, zone: tzinfo | None) -> bool:
 def name_of_zone(instant: int, zone: tzinfo | None) -> str:
     """Return the zone's abbreviation at an instant, like "CET", "+03" or "UTC"."""
     return f"{moment_of(instant, zone):%Z}"
+
+
+def label_zone(zone: tzinfo, instant: int) -> str:
+    """Return the IANA name of a zone, or its offset at an instant, like "UTC+01:00"."""
+    if isinstance(zone, ZoneInfo) and zone.key:
+        return zone.key
+    offset = moment_of(instant, zone).isoformat()[-6:]
+    return "UTC" if offset == "+00:00" else f"UTC{offset}"
 
 
 def format_rfc3339(instant: int) -> str:

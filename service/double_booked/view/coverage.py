@@ -1,0 +1,62 @@
+"""What a report covers: the files or the cluster, the window, and the calendars, free ones too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from double_booked.conflicts.instants import Span
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarRules:
+    """A calendar that was looked at, with its rules.
+
+    Attributes:
+        name: Its name as a resource; "" is the unnamed resource.
+        capacity: How many events may be present at once.
+        gap: How long an event occupies it after its end, in nanoseconds.
+        policy: What happens to a Booking over the capacity, "Reject" or "Report"; "" for a file.
+    """
+
+    name: str
+    capacity: int = 1
+    gap: int = 0
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The events and series that were read and have nothing in the window.
+
+    Attributes:
+        events: How many.
+        first: The earliest start, in nanoseconds since 1970.
+        last: The latest start.
+    """
+
+    events: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a report covers.
+
+    Attributes:
+        kind: The command that made the report, "check" or "bookings".
+        made: When it was made, in nanoseconds since 1970.
+        zone: The reader's time zone.
+        sources: The names of the files, or of the cluster's context and namespace.
+        calendars: All calendars that were looked at.
+        window: The span that was looked at; None if it has no limits.
+        outside: What lies outside of the window; None if nothing does.
+    """
+
+    kind: str
+    made: int
+    zone: tzinfo
+    sources: Sequence[str]
+    calendars: Sequence[CalendarRules] = ()
+    window: Span | None = None
+    outside: Outside | None = None

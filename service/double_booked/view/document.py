@@ -1,0 +1,195 @@
+"""The view: one JSON document that every picture draws, described by docs/view.schema.json."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+
+from double_booked.conflicts.definition import Overlap
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
+from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
+from double_booked.view.coverage import CalendarRules, Coverage, Outside
+from double_booked.view.keys import overlap_key
+from double_booked.view.printable import printable
+from double_booked.view.repeats import Repeat
+from double_booked.view.shown_days import Json, make_days, seconds
+from double_booked.view.times import day_of, format_duration, label_zone
+
+VERSION = 1
+"""Increases when a field is removed or changes its meaning, not when a field is added."""
+
+MAX_DRAWN = 20_000
+"""If there are more events, only those that conflict are listed."""
+
+ALL_DAY = 1
+"""The flag of an event that is written as whole days."""
+
+
+def make_view(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat] = ()) -> Json:
+    """Return the view of a report; instants are in seconds since 1970, lengths in seconds.
+
+    Fields without a value are left out, so that a page of 5,000 events stays small.
+
+    Args:
+        report: The events and conflicts.
+        coverage: What the report covers.
+        repeats: Groups that recur; each repeat is one conflict of the view.
+    """
+    shown = _choose_events(report)
+    view = _View(report, coverage, {position: index for index, position in enumerate(shown)})
+    for calendar in coverage.calendars:
+        view.calendars.number(calendar.name)
+    events = [view.event(position) for position in shown]
+    conflicts = list(view.conflicts(repeats))
+    days = view.days(shown)
+    rules = [_calendar(calendar) for calendar in view.rules()]
+    optional = _present(
+        window=coverage.window and list(map(seconds, coverage.window)),
+        outside=coverage.outside and _outside(coverage.outside, coverage.zone),
+        left_out=len(report.entries) - len(shown),
+    )
+    return optional | {
+        "version": VERSION,
+        "kind": coverage.kind,
+        "made": coverage.made // NANOS_PER_SECOND,
+        "zone": label_zone(coverage.zone, coverage.made),
+        "sources": list(view.sources),
+        "summary": summarize_conflicts(report),
+        "calendars": rules,
+        "names": list(view.names),
+        "events": events,
+        "conflicts": conflicts,
+        "days": days,
+    }
+
+
+def summarize_conflicts(report: ConflictReport) -> str:
+    """Return the number and the total time of the conflicts, like "6 conflicts, 3h45m in all"."""
+    if not report.groups:
+        return summarize(report).removesuffix(".")
+    count = pluralize(len(report.groups), "conflict")
+    total = sum(map(_length, (part for group in report.groups for part in group.overlaps)))
+    return f"{count}, {format_duration(total)} in all"
+
+
+def _choose_events(report: ConflictReport) -> list[int]:
+    """Return the positions of the events to list, by start."""
+    positions = set(range(len(report.entries)))
+    if len(positions) > MAX_DRAWN:
+        positions = {position for group in report.groups for position in group.members}
+    return sorted(positions, key=lambda position: (report.entries[position].start, position))
+
+
+def _present(**fields: object) -> Json:
+    return {name: value for name, value in fields.items() if value}
+
+
+def _outside(outside: Outside, zone: tzinfo) -> Json:
+    first, last = (day_of(start, zone).isoformat() for start in (outside.first, outside.last))
+    return {"events": outside.events, "first": first, "last": last}
+
+
+def _calendar(rules: CalendarRules) -> Json:
+    capacity = rules.capacity if rules.capacity > 1 else None
+    optional = _present(capacity=capacity, policy=rules.policy, gap=seconds(rules.gap))
+    return {"name": printable(rules.name)} | optional
+
+
+def _length(overlap: Overlap) -> int:
+    return overlap.end - overlap.start
+
+
+class _Numbers(dict[str, int]):
+    """Texts, each with its number, in the order in which they are first used."""
+
+    def number(self, text: str) -> int:
+        return self.setdefault(text, len(self))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The parts of a view, which refer to one another by number."""
+
+    report: ConflictReport
+    coverage: Coverage
+    index: Mapping[int, int]
+    names: _Numbers = field(default_factory=_Numbers)
+    sources: _Numbers = field(default_factory=_Numbers)
+    calendars: _Numbers = field(default_factory=_Numbers)
+
+    def __post_init__(self) -> None:
+        for source in self.coverage.sources:
+            self.sources.number(printable(source))
+
+    def event(self, position: int) -> list[object]:
+        entry = self.report.entries[position]
+        location = entry.location
+        event: list[object] = [
+            self.names.number(entry.name),
+            seconds(entry.start),
+            seconds(entry.end - entry.start),
+            [self.calendars.number(name) for name in entry.resources],
+            self.sources.number(printable(location.file)),
+            location.line or 0,
+            ALL_DAY * location.is_all_day,
+        ]
+        return event if location.line else [*event, printable(location.field)]
+
+    def conflicts(self, repeats: Sequence[Repeat]) -> Iterator[Json]:
+        """Yield the conflicts by start, and each repeat at its first."""
+        first = {repeat.groups[0]: repeat for repeat in repeats}
+        later = {number for repeat in repeats for number in repeat.groups[1:]}
+        for number in range(len(self.report.groups)):
+            if number not in later:
+                yield self._conflict(number, first.get(number))
+
+    def _conflict(self, number: int, repeat: Repeat | None) -> Json:
+        group = self.report.groups[number]
+        optional = _present(
+            repeats=repeat and self._repeat(repeat),
+            suggestions=list(self._suggestions(group.members)),
+        )
+        return optional | {
+            "key": overlap_key(group.resource, group.overlaps[0], self.report.entries),
+            "calendar": self.calendars.number(group.resource),
+            "members": self._indices(group.members),
+            "overlaps": [self._overlap(overlap) for overlap in group.overlaps],
+            "lasts": seconds(sum(map(_length, group.overlaps))),
+        }
+
+    def _indices(self, positions: Sequence[int]) -> list[int]:
+        return [self.index[position] for position in positions]
+
+    def _overlap(self, overlap: Overlap) -> list[object]:
+        start, length = seconds(overlap.start), seconds(_length(overlap))
+        return [start, length, overlap.depth, self._indices(overlap.members)]
+
+    def _repeat(self, repeat: Repeat) -> Json:
+        groups = [self.report.groups[number] for number in repeat.groups]
+        span = groups[0].overlaps[0].start, groups[0].overlaps[-1].end
+        return {
+            "text": repeat.describe(span, self.coverage.zone),
+            "times": len(groups),
+            "starts": [seconds(group.overlaps[0].start) for group in groups],
+            "members": [self._indices(group.members) for group in groups],
+        }
+
+    def _suggestions(self, members: Sequence[int]) -> Iterator[Json]:
+        for position in members:
+            if position in self.report.suggestions:
+                spans = self.report.suggestions[position]
+                slots = [[seconds(start), seconds(end - start)] for start, end in spans]
+                yield {"event": self.index[position], "slots": slots}
+
+    def rules(self) -> Iterator[CalendarRules]:
+        """Yield the rules of every calendar, by its number."""
+        known = {rules.name: rules for rules in self.coverage.calendars}
+        for name in self.calendars:
+            yield known.get(name, CalendarRules(name))
+
+    def days(self, shown: Sequence[int]) -> list[Json]:
+        entries = [self.report.entries[position] for position in shown]
+        events: list[Span] = [(entry.start, entry.end) for entry in entries]
+        overlaps = [part.span for group in self.report.groups for part in group.overlaps]
+        is_of_bookings = self.coverage.kind == "bookings"
+        window = self.coverage.window if is_of_bookings else None
+        return make_days(events, overlaps, self.coverage.zone, window)
