@@ -41,10 +41,11 @@ def test_feed_names_its_source_and_when_to_read_it_again(kubectl: FakeKubectl) -
     assert "X-WR-CALNAME:Bookings of all namespaces of kind-dev" in feed("-A").decode()
 
 
-def test_feed_without_a_kubeconfig_names_the_namespace(kubectl: FakeKubectl) -> None:
+def test_feed_without_a_kubeconfig_names_what_is_known(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar())
     (kubectl.folder / "config").write_text(json.dumps({"contexts": None}))
-    assert "X-WR-CALNAME:Bookings of namespace default" in feed().decode()
+    assert "X-WR-CALNAME:Bookings of the cluster" in feed().decode()
+    assert "X-WR-CALNAME:Bookings of namespace blue" in feed("-n", "blue").decode()
 
 
 def test_event_identifies_the_booking_and_its_revision(kubectl: FakeKubectl) -> None:

@@ -22,6 +22,9 @@ from double_booked.view.times import moment_of
 
 FORMATS = ("text", "json", "html", "ics")
 
+_WITH_SOURCE = ("html", "ics")
+"""The formats that name the context and the namespace."""
+
 
 def run(query: BookingsQuery) -> None:
     """Write the bookings of a cluster within a window, and their conflicts.
@@ -29,6 +32,8 @@ def run(query: BookingsQuery) -> None:
     Raises:
         Failure: The cluster cannot be read, or has no calendar of a name in the query.
     """
+    if query.format in _WITH_SOURCE:
+        query = kubectl.resolve(query)
     report = read_bookings(query)
     _note(report)
     with writing():
@@ -64,18 +69,13 @@ def _write(report: BookingsReport) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     if query.format == "ics":
-        click.echo(bookings_feed.render(report, _describe_source(query)), nl=False)
+        click.echo(bookings_feed.render(report), nl=False)
         return
     replace_unwritable()
     if query.format == "html":
-        coverage = cover_bookings(report, _describe_source(query))
-        click.echo(html.render(conflicts, coverage), nl=False)
+        click.echo(html.render(conflicts, cover_bookings(report)), nl=False)
     else:
         agenda.write(Console(highlight=False), conflicts, query.zone, report.window)
-
-
-def _describe_source(query: BookingsQuery) -> str:
-    return kubectl.describe_source(query.namespace, all_namespaces=query.all_namespaces)
 
 
 def _describe_nothing(report: BookingsReport) -> str:

@@ -17,18 +17,15 @@ _REFRESH = timedelta(minutes=15)
 _MARK = "\N{WARNING SIGN} "
 
 
-def render(report: BookingsReport, source: str) -> bytes:
+def render(report: BookingsReport) -> bytes:
     """Return a calendar with a VEVENT for each booking; times are cut to whole seconds.
 
     Without --from and --to it has all bookings, since a subscription is not about one week. The
     same bookings always give the same bytes: DTSTAMP is the time of a booking's last change, as
     RFC 5545, 3.8.7.2 has it without a METHOD.
 
-    Args:
-        report: The bookings.
-        source: Where they are from, for the name of the calendar.
     """
-    calendar = make_calendar("bookings", f"Bookings of {printable(source)}")
+    calendar = make_calendar("bookings", f"Bookings of {printable(report.query.source)}")
     calendar.add("REFRESH-INTERVAL", _REFRESH, parameters={"VALUE": "DURATION"})  # RFC 7986, 5.7
     double_booked = find_double_booked(report.state)
     is_bounded = report.query.start or report.query.end

@@ -67,10 +67,7 @@ def read_bookings(query: BookingsQuery, timeout: float | None = None) -> Booking
     start = query.start or monday_of(datetime.now(zone).date())
     window = make_window(start, query.end, DAYS, zone)
     span = to_instant(window.start), to_instant(window.end)
-    objects = kubectl.get_objects(
-        query.namespace, all_namespaces=query.all_namespaces, timeout=timeout
-    )
-    state = parse_objects(objects)
+    state = parse_objects(kubectl.get_objects(query, timeout))
     _check_calendars(state, query)
     shown = replace(state, bookings=_select(state, query, span))
     conflicts = report_conflicts(shown, query, span)
@@ -104,13 +101,8 @@ def _by_start(bookings: Iterable[TitledBooking]) -> list[TitledBooking]:
     return sorted(bookings, key=lambda booked: (booked.booking.start, booked.booking.key))
 
 
-def cover_bookings(report: BookingsReport, source: str) -> Coverage:
-    """Return what a report covers.
-
-    Args:
-        report: The report.
-        source: Where in the cluster the bookings are, as `kubectl.describe_source` returns it.
-    """
+def cover_bookings(report: BookingsReport) -> Coverage:
+    """Return what a report covers."""
     query = report.query
     calendars = [
         CalendarRules(
@@ -123,4 +115,4 @@ def cover_bookings(report: BookingsReport, source: str) -> Coverage:
         if query.includes(key)
     ]
     made = to_instant(report.made)
-    return Coverage("bookings", made, report.zone, [source], calendars, report.window)
+    return Coverage("bookings", made, report.zone, [report.query.source], calendars, report.window)

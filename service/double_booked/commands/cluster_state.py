@@ -26,6 +26,7 @@ class BookingsQuery:
         start: The first day or time to show; None for the Monday of this week.
         end: The last day, or the end of the time to show; None for 7 days from the start on.
         zone: The zone of days, and of the times shown; None for that of this machine.
+        context: The kubeconfig's context to read; "" for the current one.
     """
 
     calendars: tuple[str, ...] = ()
@@ -35,6 +36,14 @@ class BookingsQuery:
     start: date | None = None
     end: date | None = None
     zone: tzinfo | None = None
+    context: str = ""
+
+    @property
+    def source(self) -> str:
+        """What is read, like "namespace team of kind-dev"; "the cluster" if nothing is known."""
+        namespace = f"namespace {self.namespace}" if self.namespace else ""
+        scope = "all namespaces" if self.all_namespaces else namespace
+        return " of ".join(filter(None, (scope, self.context))) or "the cluster"
 
     def includes(self, calendar: NamespacedName) -> bool:
         """Return whether to show a calendar."""

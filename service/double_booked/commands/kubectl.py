@@ -7,7 +7,9 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
+from double_booked.commands.cluster_state import BookingsQuery
 from double_booked.commands.errors import Failure
 from double_booked.operator.objects import GROUP, RawObject
 
@@ -15,14 +17,11 @@ _LOG_PREFIX = re.compile(r"[EWIF]\d{4} ")
 """The severity and date before a line of kubectl's own log; its messages to people follow."""
 
 
-def get_objects(
-    namespace: str | None, *, all_namespaces: bool, timeout: float | None = None
-) -> list[RawObject]:
+def get_objects(query: BookingsQuery, timeout: float | None = None) -> list[RawObject]:
     """Return the Calendars and Bookings of a cluster, as the API server encodes them.
 
     Args:
-        namespace: Their namespace; None for that of the kubeconfig's context.
-        all_namespaces: Whether to read all namespaces instead.
+        query: The context and the namespaces to read.
         timeout: Seconds after which kubectl is ended; None for no limit.
 
     Raises:
@@ -30,33 +29,27 @@ def get_objects(
     """
     # The managed fields, which kubectl hides by default, have the time of the last change.
     arguments = [f"calendars.{GROUP},bookings.{GROUP}", "--output=json", "--show-managed-fields"]
-    if all_namespaces:
+    if query.context:
+        arguments.append(f"--context={query.context}")
+    if query.all_namespaces:
         arguments.append("--all-namespaces")
-    elif namespace:
-        arguments.append(f"--namespace={namespace}")
+    elif query.namespace:
+        arguments.append(f"--namespace={query.namespace}")
     return _parse_list(_run("get", *arguments, timeout=timeout))
 
 
-def describe_source(namespace: str | None, *, all_namespaces: bool) -> str:
-    """Return the context and the namespace that are read, like "namespace team of kind-dev".
+def resolve(query: BookingsQuery) -> BookingsQuery:
+    """Return the query with the kubeconfig's current context, and the namespace of that.
 
-    Args:
-        namespace: The namespace; None for that of the kubeconfig's context.
-        all_namespaces: Whether all namespaces are read instead.
+    Without a kubeconfig, as in a pod, it stays as it is.
     """
-    context, default = _current_context()
-    scope = "all namespaces" if all_namespaces else f"namespace {namespace or default}"
-    return f"{scope} of {context}" if context else scope
-
-
-def _current_context() -> tuple[str, str]:
-    """Return the name of the kubeconfig's context, "" without one, and its namespace."""
     try:
         config = json.loads(_run("config", "view", "--minify", "--output=json"))
         [named] = config["contexts"]
-        return named["name"], named["context"].get("namespace") or "default"
+        context, namespace = named["name"], named["context"].get("namespace") or "default"
     except (Failure, ValueError, KeyError, TypeError):
-        return "", "default"  # kubectl in a pod works without a kubeconfig
+        return query
+    return replace(query, context=context, namespace=query.namespace or namespace)
 
 
 def _run(*arguments: str, timeout: float | None = None) -> bytes:
