@@ -90,7 +90,8 @@ def measure(people: int = PEOPLE) -> None:
         report = build_report(
             conflicts, merged.request, lambda position: SourceLocation(*merged.location(position))
         )
-        text.write(Console(file=StringIO(), highlight=False), report, ZONE, all_overlaps=False)
+        console = Console(file=StringIO(), highlight=False)
+        text.write(console, report, ZONE, all_overlaps=False, all_conflicts=True)
     show(
         f"A year of {people} people: {len(merged.request.events):,} events of series,"
         f" {len(conflicts.conflicts):,} groups",

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -76,15 +79,38 @@ def test_event_without_a_name_is_shown_by_its_place_in_the_file(files: Path) -> 
     assert "standard input: events[0]" in checked.stdout
 
 
-def test_output_to_a_pipe_has_no_colours_and_80_columns() -> None:
-    checked = run("check", WEEK)
+@pytest.mark.parametrize("variables", [{}, {"COLUMNS": "40"}, {"TERM": "dumb"}])
+def test_output_to_a_pipe_is_whole_and_has_no_colours(variables: dict[str, str]) -> None:
+    name = "a rollback plan, " * 20
+    content = WITH_CONFLICT.replace(b'"A"', f'"{name}"'.encode())
+    checked = run("check", content=content, **variables)
     assert "\x1b" not in checked.stdout
-    assert max(map(len, checked.stdout.splitlines())) <= 80
+    assert checked.stdout.count(name.strip()) == 2
+    assert checked.stdout.count("standard input: events[0]") == 1
 
 
-def test_columns_variable_sets_the_width() -> None:
-    checked = run("check", WEEK, COLUMNS="40")
-    assert max(map(len, checked.stdout.splitlines())) <= 40
+def test_forced_colours_do_not_cut_the_output() -> None:
+    """GitHub's runners and others set FORCE_COLOR, where nobody resizes a window."""
+    content = WITH_CONFLICT.replace(b'"A"', b'"' + b"A" * 300 + b'"')
+    checked = run("check", content=content, FORCE_COLOR="1", TERM="xterm")
+    assert "\x1b[1m" in checked.stdout
+    assert checked.stdout.count("A" * 300) == 2
+
+
+def test_columns_variable_sets_the_width_of_a_terminal() -> None:
+    ours, theirs = pty.openpty()
+    variables = environment(COLUMNS="40", TERM="xterm", NO_COLOR="1")
+    ran = subprocess.run([*COMMAND, "check", WEEK], stdout=theirs, env=variables, check=False)
+    os.close(theirs)
+    output = b""
+    with suppress(OSError):  # Linux reports the end of a terminal as an error
+        while part := os.read(ours, 4096):
+            output += part
+    os.close(ours)
+    lines = re.sub(r"\x1b\[\d*m", "", output.decode()).splitlines()
+    assert ran.returncode == 1
+    assert len(lines) > 20
+    assert max(map(len, lines)) <= 40
 
 
 def test_characters_that_the_encoding_lacks_are_replaced() -> None:

@@ -1,6 +1,8 @@
 """The text lists conflicting events, and when they overlap."""
 
 import io
+import re
+import sys
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
@@ -13,7 +15,10 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.report import text
+from double_booked.report.bars import MAX_BAR_WIDTH
+from double_booked.report.group_text import MAX_OVERLAPS, MAX_REPEAT_LINES
 from double_booked.view.conflict_report import SourceLocation, build_report
+from double_booked.view.repeats import find_repeats
 
 HOUR = 3600
 
@@ -36,13 +41,14 @@ def written(
     terminal: bool = False,
     zone: tzinfo = UTC,
     all_overlaps: bool = False,
+    all_conflicts: bool = False,
     suggestions: dict[int, list[Span]] | None = None,
 ) -> list[str]:
     request = EventList(events=events, options=ConflictOptions(explain=True))
     report = build_report(
         get_conflicts(request),
         request,
-        lambda number: SourceLocation("a", None, f"events[{number}]"),
+        lambda number: SourceLocation("a.ics", 4 * number + 1),
     )
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
     console = Console(
@@ -53,7 +59,12 @@ def written(
         color_system="standard" if terminal else None,
     )
     text.write(
-        console, replace(report, suggestions=suggestions or {}), zone, all_overlaps=all_overlaps
+        console,
+        replace(report, suggestions=suggestions or {}),
+        zone,
+        all_overlaps=all_overlaps,
+        all_conflicts=all_conflicts,
+        repeats=find_repeats(report, zone),
     )
     file.seek(0)
     return file.read().splitlines()
@@ -65,11 +76,11 @@ LUNCH = event(12.5, 13.5, "Lunch")
 
 
 def test_group_has_times_names_bars_and_overlaps() -> None:
-    assert written(LUNCH, INTERVIEW, PLANNING, width=60) == [
+    assert written(LUNCH, INTERVIEW, PLANNING, width=62) == [
         "Mon 16 Nov 2026 (UTC)",
         "  2 events, double-booked for 30m",
-        "    10:00-12:00  Sprint planning  ━━━━━━━━━━━━████",
-        "    11:30-12:30  Interview                    ████━━━━",
+        "    10:00-12:00  Sprint planning  ━━━━━━━━━━━█████     a.ics:9",
+        "    11:30-12:30  Interview                   █████━━━  a.ics:5",
         "  ! 11:30-12:00  30m, 2 at once: Sprint planning, Interview",
         "",
         "1 group of conflicting events, 2 of 3 events.",
@@ -139,7 +150,7 @@ def test_event_is_named_by_title_then_id_then_location() -> None:
     lines = written(
         event(9, 12, "Title", "id-1"), event(9, 12, " ", "id-2"), event(9, 12), event(9, 12)
     )
-    assert [line.split()[1] for line in lines[2:6]] == ["Title", "id-2", "a:", "a:"]
+    assert [line.split()[1] for line in lines[2:6]] == ["Title", "id-2", "a.ics:", "a.ics:"]
 
 
 def test_titles_cannot_control_the_terminal() -> None:
@@ -149,8 +160,98 @@ def test_titles_cannot_control_the_terminal() -> None:
     assert not any("\x1b" in line for line in lines)
 
 
-def test_terminal_output_has_colours() -> None:
-    assert any("\x1b[31m█" in line for line in written(PLANNING, INTERVIEW, terminal=True))
+def test_terminal_output_has_bold_times_and_red_conflicts() -> None:
+    """Red and bold are readable on light and on dark; cyan, green and dim texts are not."""
+    lines = written(PLANNING, INTERVIEW, terminal=True, suggestions={1: []})
+    assert "\x1b[1m10:00-12:00\x1b[0m" in lines[2]
+    assert "\x1b[31m█" in lines[2]
+    codes = set(re.findall(r"\x1b\[([\d;]+)m[^\x1b]*\w", "".join(lines)))
+    assert codes == {"0", "1"}
+
+
+def test_event_has_its_file_and_line_unless_they_are_its_name() -> None:
+    lines = written(event(9, 12, "A"), event(9, 12))
+    assert lines[2].endswith("  a.ics:1")
+    assert lines[3].split()[1:4] == ["a.ics:", "line", "5"]
+    assert "a.ics:5" not in lines[3]
+
+
+def test_narrow_terminal_has_the_end_of_a_long_place() -> None:
+    assert written(PLANNING, INTERVIEW, width=30)[2] == "    10:00-12:00  Sprin…  …:1"
+
+
+def test_wide_output_is_not_cut() -> None:
+    names = ["a rollback plan " * 20 + end for end in "AB"]
+    lines = written(*(event(9, 12, name) for name in names), width=sys.maxsize)
+    assert names[0] in lines[2]
+    assert lines[4].endswith(": " + ", ".join(names))
+
+
+def conflicts(number: int) -> list[Event]:
+    """Return pairs of events that conflict; no pair is at the same time of day as another."""
+    return [
+        event(25 * pair + start, 25 * pair + start + 1, f"Event {pair}", f"id-{pair}-{start}")
+        for pair in range(number)
+        for start in (0, 0.5)
+    ]
+
+
+def test_many_conflicts_are_summed_up_by_resource() -> None:
+    assert sum("at once" in line for line in written(*conflicts(text.MAX_CONFLICTS))) == 50
+    assert written(*conflicts(51)) == [
+        "  resource     conflicts  double-booked  first",
+        "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30  a.ics:1",
+        "",
+        "--all lists every conflict.",
+        "51 groups of conflicting events, 102 of 102 events.",
+    ]
+
+
+def test_all_conflicts_are_listed_on_request() -> None:
+    lines = written(*conflicts(51), all_conflicts=True)
+    assert sum("at once" in line for line in lines) == 51
+
+
+def weekly(hour: float, weeks: int, size: int = 2, name: str = "Sync") -> list[Event]:
+    """Return events that conflict every week."""
+    return [
+        event(week * 168 + hour, week * 168 + hour + 1, f"{name} {number}", f"{name} {number}")
+        for week in range(weeks)
+        for number in range(size)
+    ]
+
+
+def test_summary_of_many_conflicts_begins_with_those_that_recur() -> None:
+    lines = written(*weekly(9, 52), *conflicts(51))
+    assert lines[2] == "  every Monday 09:00-10:00 from 16 Nov 2026 to 8 Nov 2027, 52 times"
+    assert lines[7] == "  resource     conflicts  double-booked  first"
+    assert lines[8].startswith("  no resource  103 ")
+
+
+def test_summary_of_many_conflicts_is_short() -> None:
+    events = []
+    for number in range(60):
+        repeated = weekly(number * 2, 4, size=6, name=f"Sync {number}")
+        for booked in repeated:
+            booked.resources.append(f"room {number}")
+        events += repeated
+    lines = written(*events, width=200)
+    assert "  and 52 more conflicts that recur" in lines
+    assert "  and 10 more resources" in lines
+    assert len(lines) <= 150
+
+
+@pytest.mark.parametrize("size", [2, 3, 12])
+def test_conflict_that_recurs_has_few_lines(size: int) -> None:
+    suggestions: dict[int, list[Span]] = {number: [] for number in range(1, size)}
+    events = weekly(9, 52, size)
+    for number in range(0, len(events), size):
+        events[number].end.seconds += HOUR
+    lines = written(*events, suggestions=suggestions)
+    assert lines.index("") - 1 <= MAX_REPEAT_LINES
+    assert f"  ! and {size - 3} more events, {size - 2} more suggestions" in lines or size < 12
+    lines = written(*events, suggestions=suggestions, all_overlaps=True)
+    assert sum("no free time" in line for line in lines) == size - 1
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
@@ -169,13 +270,13 @@ def test_bars_are_ascii_without_utf() -> None:
 def test_conflict_at_an_instant_has_no_duration() -> None:
     lines = written(event(10, 12, "Demo"), event(11, 11, "Freeze"))
     assert lines[1] == "  2 events, double-booked for an instant"
-    assert lines[3].split() == ["11:00", "Freeze", "█"]
+    assert lines[3].split() == ["11:00", "Freeze", "█", "a.ics:5"]
     assert lines[4] == "  ! 11:00  2 at once: Demo, Freeze"
 
 
 def test_instants_of_a_group_have_full_bars() -> None:
     lines = written(event(11, 11, "Freeze"), event(11, 11, "Thaw"))
-    assert lines[2].split()[2] == "█" * text.MAX_BAR_WIDTH
+    assert lines[2].split()[2] == "█" * MAX_BAR_WIDTH
 
 
 def test_instant_at_the_end_of_its_group_has_a_bar() -> None:
@@ -195,8 +296,14 @@ def test_narrow_terminal_has_no_bars() -> None:
 def test_overlaps_over_the_maximum_are_counted_unless_all_are_requested() -> None:
     short = [event(hour, hour + 0.5, f"Call {hour}") for hour in range(1, 14)]
     lines = written(event(0, 18, "Workshop"), *short)
-    assert sum("at once" in line for line in lines) == text.MAX_OVERLAPS
+    assert sum("at once" in line for line in lines) == MAX_OVERLAPS
     assert lines[-3] == "  ! and 3 more overlaps"
     lines = written(event(0, 18, "Workshop"), *short, all_overlaps=True)
     assert sum("at once" in line for line in lines) == 13
     assert "  ! and" not in lines[-3]
+
+
+def test_all_names_of_an_overlap_are_listed_on_request() -> None:
+    names = [f"A long name of event {letter}" for letter in "ABCDEF"]
+    lines = written(*(event(9, 10, name) for name in names), all_overlaps=True)
+    assert lines[-3] == f"  ! 09:00-10:00  1h, 6 at once: {', '.join(names)}"

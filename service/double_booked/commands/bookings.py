@@ -8,13 +8,12 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 
 from double_booked.commands import bookings_feed, kubectl, params
 from double_booked.commands.bookings_json import to_json
 from double_booked.commands.bookings_report import BookingsReport, cover_bookings, read_bookings
 from double_booked.commands.cluster_state import BookingsQuery
-from double_booked.commands.output import replace_unwritable, writing
+from double_booked.commands.output import make_console, replace_unwritable, writing
 from double_booked.report import agenda, html
 from double_booked.view.conflict_report import pluralize
 from double_booked.view.printable import printable
@@ -75,7 +74,7 @@ def _write(report: BookingsReport) -> None:
     if query.format == "html":
         click.echo(html.render(conflicts, cover_bookings(report)), nl=False)
     else:
-        agenda.write(Console(highlight=False), conflicts, query.zone, report.window)
+        agenda.write(make_console(), conflicts, query.zone, report.window)
 
 
 def _describe_nothing(report: BookingsReport) -> str:

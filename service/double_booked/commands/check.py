@@ -227,6 +227,12 @@ def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...])
     is_flag=True,
     help="Show each conflict by itself. By default, text and page show repeated conflicts once.",
 )
+@click.option(
+    "--all",
+    "all_conflicts",
+    is_flag=True,
+    help="List all conflicts. By default, text sums up more than 50 by resource.",
+)
 @params.zone_option
 @click.option(
     "--suggest",
@@ -262,6 +268,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     capacity: tuple[tuple[str, int], ...],
     explain: bool,  # noqa: FBT001 - as above
     each: bool,  # noqa: FBT001 - as above
+    all_conflicts: bool,  # noqa: FBT001 - as above
     zone: ZoneInfo | None,
     suggestions: int,
     hours: tuple[int, int],
@@ -287,5 +294,5 @@ def check(  # noqa: PLR0917 - click passes them by name
     if exit_zero and fail_on not in {None, "none"}:
         raise click.UsageError(f"--exit-zero and --fail-on {fail_on} exclude each other.")
     fail_on = "none" if exit_zero else fail_on or "any"
-    output = OutputOptions(output_format, zone, fail_on, suggestions, hours, each)
+    output = OutputOptions(output_format, zone, fail_on, suggestions, hours, each, all_conflicts)
     sys.exit(run(files or ("-",), options, server, output, tls, replace(inputs, only=only)))

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 import click
-from rich.console import Console
 
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
 from double_booked.calendars.parsed_files import ParsedFile
-from double_booked.commands.output import replace_unwritable
+from double_booked.commands.output import make_console, replace_unwritable
 from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.view.conflict_report import ConflictReport, SourceLocation
 from double_booked.view.coverage import Coverage
@@ -33,6 +32,7 @@ class OutputOptions:
         suggestions: How many free times to suggest for an event.
         hours: The first hour of a day for suggestions, and the hour at which it ends.
         each: Whether to write each repeated conflict by itself.
+        all_conflicts: Whether text lists all conflicts, no matter how many they are.
     """
 
     format: str = "text"
@@ -41,6 +41,7 @@ class OutputOptions:
     suggestions: int = 0
     hours: tuple[int, int] = (0, 24)
     each: bool = False
+    all_conflicts: bool = False
 
 
 def write_conflicts(
@@ -85,8 +86,14 @@ def _write_for_people(
         for line in github.render(report, options.zone, is_error=options.fail_on != "none"):
             click.echo(line)
     else:
-        console = Console(highlight=False)
-        text.write(console, report, options.zone, all_overlaps=all_overlaps, repeats=repeats)
+        text.write(
+            make_console(),
+            report,
+            options.zone,
+            all_overlaps=all_overlaps,
+            all_conflicts=options.all_conflicts,
+            repeats=repeats,
+        )
 
 
 def annotate_skipped(files: Sequence[ParsedFile], *, is_error: bool) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 
+from rich.console import Console
+
 from double_booked.commands.errors import Failure
 
 
@@ -26,6 +28,11 @@ def _discard_buffered_output() -> None:
     null_device = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null_device, sys.stdout.fileno())
     os.close(null_device)
+
+
+def make_console() -> Console:
+    """Return a console for standard output, in which only a terminal has a width."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else sys.maxsize)
 
 
 def replace_unwritable() -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from double_booked.conflicts.instants import Span
-from double_booked.report.text import GAP, INDENT, MAX_OVERLAPS, Writer
+from double_booked.report.group_text import GAP, INDENT, MAX_OVERLAPS, Writer
 from double_booked.view.conflict_report import ConflictReport, Entry
 from double_booked.view.days import Day, group_by_day
 from double_booked.view.printable import printable
@@ -32,7 +32,7 @@ def write(console: Console, report: ConflictReport, zone: tzinfo | None, window:
         window: The days to show, in nanoseconds since 1970. Events that start before it are listed
             from the first day on.
     """
-    writer = Writer(console, console.width, report, zone, MAX_OVERLAPS)
+    writer = Writer(console, console.width, report, zone, MAX_OVERLAPS, _location)
     _Agenda(writer, report, zone).write(window)
 
 
@@ -77,8 +77,8 @@ class _Agenda:
         for time, entry, location in zip(times, entries, locations, strict=True):
             name = Text(entry.name)
             name.truncate(name_width, overflow="ellipsis", pad=True)
-            time_cell = (time.ljust(time_width), "cyan")
-            rows.append(Text.assemble(time_cell, GAP, name, GAP, (location, "dim")))
+            time_cell = (time.ljust(time_width), "bold")
+            rows.append(Text.assemble(time_cell, GAP, name, GAP, location))
         return rows
 
 
