@@ -394,7 +394,7 @@ def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
     page = "\n".join(show(*DECEMBER, "--format=html"))
     [data] = re.findall(r'type="application/json">(.*?)</script>', page)
     [event] = json.loads(data)["events"]
-    assert (event["name"], event["location"]) == ("</script>Load", "team: a")
+    assert (event["name"], event["location"]) == ("</script>Load", "namespace team of kind-dev: a")
     assert event["time"] == "Mon 7 Dec 2026, 09:00-10:00"
 
 

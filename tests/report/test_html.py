@@ -4,13 +4,14 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
 import pytest
 
 from double_booked.report import html
-from double_booked.view.coverage import Coverage
+from double_booked.view.coverage import Coverage, Live
 from view.reports import event, report_of
 
 COVERAGE = Coverage("check", 0, UTC, ["a.ics"])
@@ -42,3 +43,8 @@ def test_policy_allows_only_the_pages_own_style_and_script() -> None:
         assert allowed.pop(name) == f"'sha256-{digest}'"
     assert set(allowed.values()) == {"'none'"}
     assert "://" not in page
+
+
+def test_page_of_a_server_may_connect_to_it_and_nowhere_else() -> None:
+    page = html.render(report_of(), replace(COVERAGE, live=Live(15)))
+    assert "; connect-src 'self'; " in page

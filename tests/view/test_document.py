@@ -14,7 +14,7 @@ from double_booked.api.scheduling_pb2 import Event
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view import document, shown_days
 from double_booked.view.conflict_report import ConflictReport
-from double_booked.view.coverage import CalendarRules, Coverage, Outside
+from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.document import make_view
 from double_booked.view.repeats import find_repeats
 from view.json_schema import check, load_schema
@@ -119,6 +119,18 @@ def test_view_has_what_was_looked_at() -> None:
     assert view["window"] == [MIDNIGHT, MIDNIGHT + 24 * HOUR]
     assert view["outside"] == {"events": 3, "first": "2026-11-14", "last": "2026-11-15"}
     assert (view["made"], view["days"]) == (MIDNIGHT, [])
+
+
+def test_view_of_a_server_has_when_to_read_it_again_and_why_that_failed() -> None:
+    assert draw(report_of(), replace(COVERAGE, live=Live(15)))["live"] == {"every": 15}
+    failed = draw(report_of(), replace(COVERAGE, live=Live(15, "kubectl: \x1b")))
+    assert failed["live"] == {"every": 15, "error": "kubectl: \\x1b"}
+
+
+def test_double_booked_event_has_a_flag() -> None:
+    coverage = replace(COVERAGE, double_booked={0})
+    view = draw(report_of(event(9, 10, "late"), event(8, 9, "kept")), coverage)
+    assert [event[6] for event in view["events"]] == [0, document.DOUBLE_BOOKED]
 
 
 @pytest.mark.parametrize(

@@ -11,30 +11,44 @@ import click
 
 from double_booked.commands import bookings_feed, kubectl, params
 from double_booked.commands.bookings_json import to_json
-from double_booked.commands.bookings_report import BookingsReport, cover_bookings, read_bookings
+from double_booked.commands.bookings_report import BookingsReport, read_bookings
+from double_booked.commands.bookings_view import render_page
 from double_booked.commands.cluster_state import BookingsQuery
 from double_booked.commands.output import make_console, replace_unwritable, writing
-from double_booked.report import agenda, html
+from double_booked.commands.settings_options import AddressType
+from double_booked.report import agenda
+from double_booked.runtime.address import Address
 from double_booked.view.conflict_report import pluralize
 from double_booked.view.printable import printable
 from double_booked.view.times import moment_of
 
 FORMATS = ("text", "json", "html", "ics")
 
+_ALL_INTERFACES = ("", "0.0.0.0", "::")  # noqa: S104 - to reject them
+
 _WITH_SOURCE = ("html", "ics")
 """The formats that name the context and the namespace."""
 
 
-def run(query: BookingsQuery) -> None:
+def run(query: BookingsQuery, address: Address | None) -> None:
     """Write the bookings of a cluster within a window, and their conflicts.
+
+    Args:
+        query: What to show.
+        address: Where to serve them instead, until SIGINT or SIGTERM; None to write them.
 
     Raises:
         Failure: The cluster cannot be read, or has no calendar of a name in the query.
     """
-    if query.format in _WITH_SOURCE:
+    if address or query.format in _WITH_SOURCE:
         query = kubectl.resolve(query)
     report = read_bookings(query)
     _note(report)
+    if address:
+        from double_booked.commands import bookings_server  # noqa: PLC0415 - it loads aiohttp
+
+        bookings_server.serve(report, address)
+        return
     with writing():
         if report.shown.bookings or query.format != "text":
             _write(report)
@@ -72,7 +86,7 @@ def _write(report: BookingsReport) -> None:
         return
     replace_unwritable()
     if query.format == "html":
-        click.echo(html.render(conflicts, cover_bookings(report)), nl=False)
+        click.echo(render_page(report), nl=False)
     else:
         agenda.write(make_console(), conflicts, query.zone, report.window)
 
@@ -84,6 +98,14 @@ def _describe_nothing(report: BookingsReport) -> str:
     others = len(report.all_bookings())
     elsewhere = f"; {pluralize(others, 'booking')} at other times, --from and --to choose"
     return f"Nothing is booked from {start} to {end}{elsewhere if others else ''}."
+
+
+def _check_address(
+    _: click.Context, __: click.Parameter, address: Address | None
+) -> Address | None:
+    if address and address.host in _ALL_INTERFACES:
+        raise click.BadParameter(f"{address} is every interface; give one host, like 127.0.0.1.")
+    return address
 
 
 @click.command()
@@ -111,6 +133,15 @@ def _describe_nothing(report: BookingsReport) -> str:
     " to subscribe to.",
 )
 @click.option(
+    "--serve",
+    "address",
+    metavar="HOST:PORT",
+    type=AddressType(),
+    callback=_check_address,
+    help="Address to serve a page on that stays up to date, and the calendar, like"
+    " 127.0.0.1:8090. Whoever reaches it sees what you may read.",
+)
+@click.option(
     "--from",
     "start",
     type=params.MomentType(),
@@ -134,6 +165,7 @@ def bookings(  # noqa: PLR0917 - click passes them by name
     namespace: str | None,
     all_namespaces: bool,  # noqa: FBT001 - as above
     output_format: str,
+    address: Address | None,
     start: date | None,
     end: date | None,
     zone: ZoneInfo | None,
@@ -147,4 +179,7 @@ def bookings(  # noqa: PLR0917 - click passes them by name
     """
     if namespace and all_namespaces:
         raise click.UsageError("--namespace and --all-namespaces exclude each other.")
-    run(BookingsQuery(calendars, namespace, all_namespaces, output_format, start, end, zone))
+    if address and output_format != "text":
+        raise click.UsageError("--serve and --format exclude each other.")
+    query = BookingsQuery(calendars, namespace, all_namespaces, output_format, start, end, zone)
+    run(query, address)

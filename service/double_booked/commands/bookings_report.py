@@ -17,7 +17,6 @@ from double_booked.commands.errors import Failure
 from double_booked.commands.window import make_window
 from double_booked.conflicts.instants import Span, to_instant
 from double_booked.view.conflict_report import ConflictReport
-from double_booked.view.coverage import CalendarRules, Coverage
 
 DAYS = 7
 """How many days to show without --to."""
@@ -99,20 +98,3 @@ def _select(state: ClusterState, query: BookingsQuery, window: Span) -> list[Tit
 
 def _by_start(bookings: Iterable[TitledBooking]) -> list[TitledBooking]:
     return sorted(bookings, key=lambda booked: (booked.booking.start, booked.booking.key))
-
-
-def cover_bookings(report: BookingsReport) -> Coverage:
-    """Return what a report covers."""
-    query = report.query
-    calendars = [
-        CalendarRules(
-            query.name(key),
-            calendar.rules.capacity,
-            calendar.rules.gap,
-            "Reject" if calendar.rules.rejects else "Report",
-        )
-        for key, calendar in sorted(report.state.calendars.items())
-        if query.includes(key)
-    ]
-    made = to_instant(report.made)
-    return Coverage("bookings", made, report.zone, [report.query.source], calendars, report.window)

@@ -24,9 +24,10 @@ def render(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat]
     """
     style, script = _asset("page.css"), _asset("page.js")
     data = json.dumps(make_page(report, coverage.zone, repeats), separators=(",", ":"))
+    connections = "'self'" if coverage.live else "'none'"
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
+        f"connect-src {connections}; base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
         # JSON has "<" only in strings. Escaped, no string can end the script element.

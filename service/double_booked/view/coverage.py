@@ -1,6 +1,6 @@
 """What a report covers: the files or the cluster, the window, and the calendars, free ones too."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -40,6 +40,19 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """How a page that a server keeps up to date reads it again.
+
+    Attributes:
+        every: Seconds between two requests of an open page.
+        error: Why a later read failed, so that the view is older than it should be; "" if none did.
+    """
+
+    every: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What a report covers.
 
@@ -51,6 +64,8 @@ class Coverage:
         calendars: All calendars that were looked at.
         window: The span that was looked at; None if it has no limits.
         outside: What lies outside of the window; None if nothing does.
+        double_booked: The positions of the Bookings that are double-booked.
+        live: How to read it again; None for a page that stays as it is.
     """
 
     kind: str
@@ -60,3 +75,5 @@ class Coverage:
     calendars: Sequence[CalendarRules] = ()
     window: Span | None = None
     outside: Outside | None = None
+    double_booked: Collection[int] = ()
+    live: Live | None = None

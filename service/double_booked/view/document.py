@@ -7,7 +7,7 @@ from datetime import tzinfo
 from double_booked.conflicts.definition import Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
-from double_booked.view.coverage import CalendarRules, Coverage, Outside
+from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.keys import overlap_key
 from double_booked.view.printable import printable
 from double_booked.view.repeats import Repeat
@@ -22,6 +22,9 @@ MAX_DRAWN = 20_000
 
 ALL_DAY = 1
 """The flag of an event that is written as whole days."""
+
+DOUBLE_BOOKED = 2
+"""The flag of a Booking that is double-booked."""
 
 
 def make_view(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat] = ()) -> Json:
@@ -46,6 +49,7 @@ def make_view(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repe
         window=coverage.window and list(map(seconds, coverage.window)),
         outside=coverage.outside and _outside(coverage.outside, coverage.zone),
         left_out=len(report.entries) - len(shown),
+        live=coverage.live and _live(coverage.live),
     )
     return optional | {
         "version": VERSION,
@@ -86,6 +90,10 @@ def _present(**fields: object) -> Json:
 def _outside(outside: Outside, zone: tzinfo) -> Json:
     first, last = (day_of(start, zone).isoformat() for start in (outside.first, outside.last))
     return {"events": outside.events, "first": first, "last": last}
+
+
+def _live(live: Live) -> Json:
+    return {"every": live.every} | _present(error=printable(live.error))
 
 
 def _calendar(rules: CalendarRules) -> Json:
@@ -130,7 +138,8 @@ class _View:
             [self.calendars.number(name) for name in entry.resources],
             self.sources.number(printable(location.file)),
             location.line or 0,
-            ALL_DAY * location.is_all_day,
+            ALL_DAY * location.is_all_day
+            + DOUBLE_BOOKED * (position in self.coverage.double_booked),
         ]
         return event if location.line else [*event, printable(location.field)]
 
