@@ -177,6 +177,17 @@ async def test_last_good_view_stays_while_reading_fails(kubectl: FakeKubectl) ->
         assert (fresh["live"], fresh["events"]) == ({"every": INTERVAL}, [])
 
 
+async def test_unexpected_error_of_a_read_does_not_end_the_service(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar())
+    async with serving() as site:
+        kubectl.serves({"kind": "Calendar"})
+        site.clock.now += INTERVAL
+        errors = [(await site.view())["live"]["error"] for _ in range(2)]
+    assert errors[0] == errors[1]
+    assert errors[0].startswith("unexpected error: KeyError: 'metadata' at ")
+    assert kubectl.reads() == 2
+
+
 # Who is answered
 
 

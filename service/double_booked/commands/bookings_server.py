@@ -21,7 +21,7 @@ from aiohttp import ETag, web
 from double_booked.commands import bookings_feed
 from double_booked.commands.bookings_report import BookingsReport, read_bookings
 from double_booked.commands.bookings_view import make_document, render_page
-from double_booked.commands.errors import Failure
+from double_booked.commands.errors import Failure, describe
 from double_booked.runtime.address import Address
 from double_booked.runtime.http_server import HttpServer
 from double_booked.runtime.sockets import ListenError
@@ -45,7 +45,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def serve(report: BookingsReport, address: Address) -> None:
@@ -120,6 +120,8 @@ class LiveBookings:
             self.report = await asyncio.to_thread(read_bookings, self.report.query, _READ_SECONDS)
         except Failure as failure:
             self.error = failure.message
+        except Exception as error:  # noqa: BLE001 - the last good read is served on
+            self.error = describe(error)
         else:
             self.error = ""
 
@@ -179,7 +181,7 @@ def _unless_known(request: web.Request, content: str, response: web.Response) ->
 
 def _answer_only_to(hosts: Collection[str]) -> Callable[..., Awaitable[web.StreamResponse]]:
     @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
         match = _HOST.fullmatch(request.headers.get("Host", ""))
         if not match or match[1].lower() not in hosts:
             raise web.HTTPForbidden(text="This server answers only to the host that it serves.\n")
