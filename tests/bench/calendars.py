@@ -24,6 +24,7 @@ from double_booked.conflicts import kernel
 from double_booked.recurrence.calendar_times import Window
 from double_booked.report import text
 from double_booked.view.conflict_report import SourceLocation, build_report
+from double_booked.view.coverage import Coverage
 
 PEOPLE = 200
 SERIES = 18
@@ -90,8 +91,9 @@ def measure(people: int = PEOPLE) -> None:
         report = build_report(
             conflicts, merged.request, lambda position: SourceLocation(*merged.location(position))
         )
+        coverage = Coverage("check", 0, ZONE, [])
         console = Console(file=StringIO(), highlight=False)
-        text.write(console, report, ZONE, all_overlaps=False, all_conflicts=True)
+        text.write(console, report, coverage, all_overlaps=False, all_conflicts=True)
     show(
         f"A year of {people} people: {len(merged.request.events):,} events of series,"
         f" {len(conflicts.conflicts):,} groups",

@@ -15,6 +15,7 @@ from calendars.web_site import Answer, serving
 TEAM = Path(__file__).parents[2] / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
 WEEK = ("--from=2026-11-16", "--to=2026-11-22")
+DAYS = "16-22 Nov 2026"
 SUMMARY = "6 groups of conflicting events, 12 of 28 events of 5 calendars."
 
 
@@ -163,7 +164,10 @@ def test_folder_with_one_event_a_file_is_one_calendar(tmp_path: Path) -> None:
     )
     for separate in ((tmp_path, "--by=file"), (home / "a.ics", home / "b.ics")):
         ran = run(*separate, *WEEK, code=0)
-        assert (ran.stdout, ran.stderr) == ("No conflicts among 2 events of 2 calendars.\n", "")
+        assert (ran.stdout, ran.stderr) == (
+            f"No conflicts among 2 events of 2 calendars, {DAYS}.\n",
+            "",
+        )
 
 
 def test_folder_named_after_an_address_belongs_to_that_person(tmp_path: Path) -> None:
@@ -179,7 +183,7 @@ def test_merge_makes_all_files_one_calendar(tmp_path: Path) -> None:
     table = tmp_path / "trips.csv"
     table.write_text("title,start,end,resources\nVisit,2026-11-16 09:00,2026-11-16 11:00,car\n")
     output = run(*files, *WEEK, code=0).stdout
-    assert output == "No conflicts among 2 events of 2 calendars.\n"
+    assert output == f"No conflicts among 2 events of 2 calendars, {DAYS}.\n"
     output = run(*files, table, *WEEK, "--merge", "--timezone=UTC").stdout
     assert "all files: 3 events, double-booked for 1h" in output
     assert output.endswith("3 of 3 events of 1 calendar.\n")
@@ -188,24 +192,24 @@ def test_merge_makes_all_files_one_calendar(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("by", "scope"),
     [
-        ("file", "1 calendar"),
-        ("calendar", "1 calendar"),
+        ("file", "a"),
+        ("calendar", "a"),
         ("attendee", "2 attendees"),
-        ("location", "1 location"),
+        ("location", "Lab"),
         ("resource", "3 resources"),
     ],
 )
-def test_summary_counts_the_resources(tmp_path: Path, by: str, scope: str) -> None:
+def test_summary_names_one_resource_and_counts_several(tmp_path: Path, by: str, scope: str) -> None:
     event = f"{NINE} ATTENDEE:mailto:a@b.c ATTENDEE:mailto:d@b.c LOCATION:Lab RESOURCES:a,b,c"
     output = run(write(tmp_path / "a.ics", event), *WEEK, f"--by={by}", code=0).stdout
-    assert output == f"No conflicts among 1 event of {scope}.\n"
+    assert output == f"No conflicts among 1 event of {scope}, {DAYS}.\n"
 
 
 def test_summary_counts_resources_of_tables_and_calendars_together(tmp_path: Path) -> None:
     table = tmp_path / "rooms.csv"
     table.write_text("start,end,resources\n2026-11-16 09:00,2026-11-16 10:00,Lab|Hall\n")
     output = run(write(tmp_path / "a.ics", NINE), table, *WEEK, code=0).stdout
-    assert output == "No conflicts among 2 events of 3 resources.\n"
+    assert output == f"No conflicts among 2 events of 3 resources, {DAYS}.\n"
 
 
 def test_free_times_are_suggested_for_the_event_booked_later() -> None:

@@ -18,6 +18,7 @@ from double_booked.report import text
 from double_booked.report.bars import MAX_BAR_WIDTH
 from double_booked.report.group_text import MAX_OVERLAPS, MAX_REPEAT_LINES
 from double_booked.view.conflict_report import SourceLocation, build_report
+from double_booked.view.coverage import Coverage
 from double_booked.view.repeats import find_repeats
 
 HOUR = 3600
@@ -61,7 +62,7 @@ def written(
     text.write(
         console,
         replace(report, suggestions=suggestions or {}),
-        zone,
+        Coverage("check", 0, zone, ["a.ics"]),
         all_overlaps=all_overlaps,
         all_conflicts=all_conflicts,
         repeats=find_repeats(report, zone),
@@ -132,9 +133,9 @@ def test_group_lists_the_suggestions_of_its_events() -> None:
 @pytest.mark.parametrize(
     ("events", "summary"),
     [
-        ([], "No conflicts among 0 events."),
-        ([LUNCH], "No conflicts among 1 event."),
-        ([LUNCH, PLANNING], "No conflicts among 2 events."),
+        ([], "No events in a.ics."),
+        ([LUNCH], "No conflicts among 1 event in a.ics."),
+        ([LUNCH, PLANNING], "No conflicts among 2 events in a.ics."),
     ],
 )
 def test_report_without_conflicts_is_one_line(events: list[Event], summary: str) -> None:
@@ -199,7 +200,7 @@ def conflicts(number: int) -> list[Event]:
 def test_many_conflicts_are_summed_up_by_resource() -> None:
     assert sum("at once" in line for line in written(*conflicts(text.MAX_CONFLICTS))) == 50
     assert written(*conflicts(51)) == [
-        "  resource     conflicts  double-booked  first",
+        "  resource     conflicts  double-booked  first (UTC)",
         "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30  a.ics:1",
         "",
         "--all lists every conflict.",
@@ -224,7 +225,7 @@ def weekly(hour: float, weeks: int, size: int = 2, name: str = "Sync") -> list[E
 def test_summary_of_many_conflicts_begins_with_those_that_recur() -> None:
     lines = written(*weekly(9, 52), *conflicts(51))
     assert lines[2] == "  every Monday 09:00-10:00 from 16 Nov 2026 to 8 Nov 2027, 52 times"
-    assert lines[7] == "  resource     conflicts  double-booked  first"
+    assert lines[7] == "  resource     conflicts  double-booked  first (UTC)"
     assert lines[8].startswith("  no resource  103 ")
 
 
@@ -284,7 +285,7 @@ def test_instant_at_the_end_of_its_group_has_a_bar() -> None:
     request.options.min_gap.seconds = 60
     console = Console(file=io.StringIO(), width=80, highlight=False)
     report = build_report(get_conflicts(request), request, lambda _: SourceLocation("a"))
-    text.write(console, report, UTC, all_overlaps=False)
+    text.write(console, report, Coverage("check", 0, UTC, []), all_overlaps=False)
     assert isinstance(console.file, io.StringIO)
     assert "Freeze" + " " * 29 + "█" in console.file.getvalue()
 

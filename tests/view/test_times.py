@@ -10,6 +10,7 @@ from double_booked.conflicts import instants
 from double_booked.view.times import (
     day_of,
     format_day,
+    format_day_span,
     format_duration,
     format_span,
     is_midnight,
@@ -66,6 +67,19 @@ BERLIN = ZoneInfo("Europe/Berlin")
 )
 def test_span_is_in_the_readers_zone(start: str, end: str, text: str) -> None:
     assert format_span(nanoseconds(start), nanoseconds(end), MONDAY, BERLIN) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        (MONDAY, MONDAY, "16 Nov 2026"),
+        (MONDAY, date(2026, 11, 21), "16-21 Nov 2026"),
+        (MONDAY, date(2026, 12, 3), "16 Nov-3 Dec 2026"),
+        (MONDAY, date(2027, 11, 3), "16 Nov 2026-3 Nov 2027"),
+    ],
+)
+def test_days_share_their_month_and_year(first: date, last: date, text: str) -> None:
+    assert format_day_span(first, last) == text
 
 
 def test_span_across_a_clock_change_names_both_offsets() -> None:

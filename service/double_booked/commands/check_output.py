@@ -89,7 +89,7 @@ def _write_for_people(
         text.write(
             make_console(),
             report,
-            options.zone,
+            coverage,
             all_overlaps=all_overlaps,
             all_conflicts=options.all_conflicts,
             repeats=repeats,

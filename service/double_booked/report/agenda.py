@@ -11,7 +11,7 @@ from rich.text import Text
 
 from double_booked.conflicts.instants import Span
 from double_booked.report.group_text import GAP, INDENT, MAX_OVERLAPS, Writer
-from double_booked.view.conflict_report import ConflictReport, Entry
+from double_booked.view.conflict_report import ConflictReport, Entry, summarize
 from double_booked.view.days import Day, group_by_day
 from double_booked.view.printable import printable
 from double_booked.view.times import format_span
@@ -50,7 +50,7 @@ class _Agenda:
             self._write_events(day, conflicting)
             for group in day.groups:
                 self.writer.write_group(group, day.date)
-        self.writer.write_summary()
+        self.writer.write_summary(summarize(self.report))
 
     def _write_events(self, day: Day, conflicting: AbstractSet[tuple[str, int]]) -> None:
         by_resource: dict[str, list[int]] = {}

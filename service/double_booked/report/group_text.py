@@ -11,7 +11,7 @@ from rich.text import Text
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import merge_spans
 from double_booked.report.bars import MAX_BAR_WIDTH, MIN_BAR_WIDTH, bar_drawer
-from double_booked.view.conflict_report import ConflictReport, Entry, pluralize, summarize
+from double_booked.view.conflict_report import ConflictReport, Entry, pluralize
 from double_booked.view.printable import printable
 from double_booked.view.repeats import Repeat
 from double_booked.view.times import (
@@ -62,9 +62,9 @@ class Writer:
         day = format_day(day_of(instant, self.zone))
         self.print_line(Text.assemble((day, "bold"), f" ({name_of_zone(instant, self.zone)})"))
 
-    def write_summary(self) -> None:
-        """Write how many events conflict."""
-        self.console.print(summarize(self.report), style="bold")
+    def write_summary(self, sentence: str) -> None:
+        """Write the last line, wrapped at the width of the console."""
+        self.console.print(Text(sentence), style="bold")
 
     def _entries(self, group: Group) -> list[Entry]:
         return [self.report.entries[position] for position in group.members]

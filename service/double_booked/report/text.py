@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, tzinfo
+from datetime import date
 from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
@@ -11,10 +11,12 @@ from rich.text import Text
 
 from double_booked.conflicts.definition import Group
 from double_booked.report.group_text import GAP, MAX_OVERLAPS, Writer, shorten
-from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
+from double_booked.view.coverage import Coverage
+from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeats import Repeat
-from double_booked.view.times import day_of, format_day, format_duration, format_span
+from double_booked.view.times import day_of, format_day, format_duration, format_span, label_zone
 
 MAX_CONFLICTS = 50
 """If more conflicts are to be listed, they are summed up, unless all are requested."""
@@ -29,7 +31,7 @@ MAX_RESOURCES = 50
 def write(
     console: Console,
     report: ConflictReport,
-    zone: tzinfo | None,
+    coverage: Coverage,
     *,
     all_overlaps: bool,
     all_conflicts: bool = False,
@@ -40,12 +42,17 @@ def write(
     Args:
         console: The output; lines are cut to its width. It should not highlight.
         report: The events and conflicts.
-        zone: The reader's time zone; None is that of this machine.
+        coverage: What the report covers.
         all_overlaps: Whether to write every overlap of a group, with every event in it.
         all_conflicts: Whether to list more than MAX_CONFLICTS conflicts.
         repeats: Groups that recur; only the first of each is written, with the days of all.
     """
-    writer = Writer(console, console.width, report, zone, None if all_overlaps else MAX_OVERLAPS)
+    writer = Writer(
+        console, console.width, report, coverage.zone, None if all_overlaps else MAX_OVERLAPS
+    )
+    if not report.groups:
+        writer.write_summary(describe_no_conflicts(report, coverage))
+        return
     later = {number for repeat in repeats for number in repeat.groups[1:]}
     shown = [number for number in range(len(report.groups)) if number not in later]
     first = {repeat.groups[0]: repeat for repeat in repeats}
@@ -58,8 +65,8 @@ def write(
             more = pluralize(len(often[MAX_REPEATS:]), "more conflict")
             writer.print_line(Text(f"{GAP}and {more} that recur{'s' * (more[:2] == '1 ')}"))
             writer.print_line(Text())
-        _write_resources(writer)
-    writer.write_summary()
+        _write_resources(writer, coverage)
+    writer.write_summary(summarize(report))
 
 
 def _write_groups(writer: Writer, numbers: Sequence[int], repeats: dict[int, Repeat]) -> None:
@@ -80,14 +87,15 @@ def _start(writer: Writer, group: Group) -> int:
     return writer.report.entries[group.members[0]].start
 
 
-def _write_resources(writer: Writer) -> None:
+def _write_resources(writer: Writer, coverage: Coverage) -> None:
     """Write a line for each resource: its number of conflicts, their time, and the first one."""
     by_resource: dict[str, list[Group]] = defaultdict(list)
     for group in writer.report.groups:
         by_resource[group.resource].append(group)
     ordered = sorted(by_resource, key=lambda name: (-len(by_resource[name]), name))
     rows = [_resource_cells(writer, by_resource[name]) for name in ordered[:MAX_RESOURCES]]
-    header = ("resource", "conflicts", "double-booked", "first", "")
+    zone = label_zone(coverage.zone, coverage.made)
+    header = ("resource", "conflicts", "double-booked", f"first ({zone})", "")
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     writer.print_line(Text(_pad_cells(header, widths), "bold"))
     for cells in rows:

@@ -65,6 +65,15 @@ def format_day(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b} {day.year:04}"
 
 
+def format_day_span(first: date, last: date) -> str:
+    """Return days like "16-21 Nov 2026", "16 Nov-3 Dec 2026" or "27 Nov 2026-24 Feb 2027"."""
+    if first == last:
+        return f"{last.day} {last:%b} {last.year:04}"
+    year = "" if first.year == last.year else f" {first.year:04}"
+    month = "" if (first.year, first.month) == (last.year, last.month) else f" {first:%b}{year}"
+    return f"{first.day}{month}-{last.day} {last:%b} {last.year:04}"
+
+
 def format_duration(nanoseconds: int) -> str:
     """Return a duration like "1h30m", "15m", "2d" or "0.25s"; zero is "0s"."""
     seconds, nanos = divmod(nanoseconds, NANOS_PER_SECOND)
