@@ -144,14 +144,10 @@ class Suggester:
         if not openings:
             return
         if self._is_midnight(entry.start) and self._is_midnight(entry.end):
-            starts = _within(self._days.midnights(day), openings)
-            fits = self._is_known
+            starts, with_ends, fits = self._days.midnights(day), False, self._is_known
         else:
-            starts = _within(self._days.quarters(day), openings)
-            starts |= {end for opening in openings for end in opening}
-            fits = self._is_within_hours
-        starts -= {entry.start}
-        for start in _nearest_first(starts, entry.start):
+            starts, with_ends, fits = self._days.quarters(day), True, self._is_within_hours
+        for start in _nearest_first(openings, starts, entry.start, with_ends=with_ends):
             if abs(start - entry.start) <= _AROUND and fits(start, start + length):
                 yield start
 
@@ -197,21 +193,29 @@ def _openings(full: Iterable[Sequence[Span]], length: int, origin: int) -> list[
     return openings
 
 
-def _within(starts: Sequence[int], openings: Iterable[Span]) -> set[int]:
-    """Return the starts that lie in one of the openings; the starts are in order."""
-    inside: set[int] = set()
-    for first, last in openings:
-        inside.update(starts[bisect_left(starts, first) : bisect_right(starts, last)])
-    return inside
+def _nearest_first(
+    openings: Sequence[Span], starts: Sequence[int], origin: int, *, with_ends: bool
+) -> Iterator[int]:
+    """Yield the starts that lie in an opening by their distance from the origin, but not it.
 
+    Of two equally near the later one is first. Few are needed, so they are made as they are needed.
 
-def _nearest_first(starts: Iterable[int], origin: int) -> Iterator[int]:
-    """Yield the starts by their distance from the origin, the later of two equally near first."""
-    ordered = sorted(starts)
-    middle = bisect_left(ordered, origin)
-    return merge(
-        ordered[middle:],
-        reversed(ordered[:middle]),
+    Args:
+        openings: The openings, in order.
+        starts: The starts to choose from, in order.
+        origin: The start of the event.
+        with_ends: Whether the ends of the openings are starts too.
+    """
+
+    def inside(first: int, last: int) -> list[int]:
+        within = {*starts[bisect_left(starts, first) : bisect_right(starts, last)]}
+        return sorted((within | {first, last} if with_ends else within) - {origin})
+
+    later = ((max(first, origin), last) for first, last in openings if last > origin)
+    earlier = ((first, min(last, origin)) for first, last in reversed(openings) if first < origin)
+    yield from merge(
+        (start for opening in later for start in inside(*opening)),
+        (start for opening in earlier for start in reversed(inside(*opening))),
         key=lambda start: (abs(start - origin), -start),
     )
 
