@@ -1,5 +1,6 @@
 """Repeated conflicts, which `check` shows once, and with `--each` one by one."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,23 @@ def test_page_draws_all_repeats_and_its_table_has_one(calendar: Path) -> None:
     assert '"repeated":true' not in run(calendar, "--format=html", "--each")
 
 
-@pytest.mark.parametrize("form", ["json", "github", "ics"])
+def test_annotations_and_feed_have_repeated_conflicts_once(calendar: Path) -> None:
+    assert run(calendar, "--format=github").count(EVERY) == 2
+    assert run(calendar, "--format=github", "--each").count("::error") == 34
+    assert run(calendar, "--format=ics").count("BEGIN:VEVENT") == 2  # in winter, and in summer
+    assert run(calendar, "--format=ics", "--each").count("BEGIN:VEVENT") == 17
+
+
+@pytest.mark.parametrize("form", ["json", "report"])
 def test_formats_for_programs_have_every_repeat(calendar: Path, form: str) -> None:
     assert run(calendar, f"--format={form}").count("Standup") >= 17
+
+
+def test_suggestions_for_repeated_conflicts_are_free_every_time(calendar: Path) -> None:
+    blocked = "DTSTART:20261214T083000Z\nDURATION:PT30M\nSUMMARY:Visit\n"
+    text = calendar.read_text().replace("END:VCALENDAR", "")
+    visit = f"BEGIN:VEVENT\nUID:visit\n{blocked}END:VEVENT\nEND:VCALENDAR\n"
+    calendar.write_text(text + visit)
+    [repeat] = json.loads(run(calendar, "--format=report", "--suggest=1"))["repeats"]
+    [suggestion] = repeat["suggestions"]
+    assert suggestion["spans"] == [{"start": "2026-12-07T07:30:00Z", "end": "2026-12-07T08:00:00Z"}]

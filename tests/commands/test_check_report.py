@@ -71,9 +71,9 @@ def test_conflicts_have_overlaps_and_repeats(tmp_path: Path) -> None:
         "2026-12-14T09:00:00Z",
         "2026-12-21T09:00:00Z",
     ]
-    assert output["repeats"] == [
-        {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
-    ]
+    [repeat] = output["repeats"]
+    assert repeat["conflicts"] == [0, 1, 2]
+    assert repeat["text"] == "every Monday 09:00-09:30 from 7 Dec to 21 Dec 2026, 3 times"
     assert run(tmp_path, "--each")["repeats"] == []
 
 

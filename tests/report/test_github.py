@@ -1,12 +1,13 @@
 """Annotations are GitHub's workflow commands, one for each event at its location."""
 
-from datetime import UTC
+from datetime import UTC, date
 
 import pytest
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.report.github import render, render_unread
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
+from double_booked.view.repeat import Repeat
 from report.events import HOUR, NINE
 
 OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
@@ -33,6 +34,21 @@ def test_each_event_of_a_group_is_annotated_before_a_summary() -> None:
         f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {when}",
         f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
         "1 group of conflicting events, 2 of 2 events.",
+    ]
+
+
+def test_groups_that_recur_are_annotated_once() -> None:
+    weeks = [7 * 24 * HOUR * number for number in range(3)]
+    groups = [
+        Group("room", (0, 1), (Overlap(NINE + week, NINE + week + HOUR, 2, (0, 1)),))
+        for week in weeks
+    ]
+    repeat = Repeat((0, 1, 2), 7, date(2026, 3, 2), date(2026, 3, 16))
+    report = ConflictReport(PAIR, groups, repeats=[repeat])
+    when = "every Monday 09:00-10:00 from 2 Mar to 16 Mar 2026, 3 times"
+    assert list(render(report, UTC, is_error=True))[:-1] == [
+        f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {when}",
+        f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
     ]
 
 

@@ -1,14 +1,20 @@
 """Conflicts as a calendar that other programs can subscribe to."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from icalendar import Calendar
 
 from double_booked.conflicts.definition import Group, Overlap
+from double_booked.conflicts.instants import to_instant
 from double_booked.report.ics_feed import render
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
+from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import find_repeats
 from report.events import HOUR, NINE
 
+BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ENTRIES = [
     Entry("Plan, then; do", NINE, NINE + 2 * HOUR, ("room",), SourceLocation("a.ics", 4)),
@@ -26,8 +32,8 @@ def report_of(*overlaps: Overlap, resource: str = "room") -> ConflictReport:
     return ConflictReport(ENTRIES, [Group(resource, (0, 1), overlaps)])
 
 
-def events_of(report: ConflictReport) -> list[Calendar]:
-    return list(Calendar.from_ical(render(report, NOW)).walk("VEVENT"))
+def events_of(report: ConflictReport, zone: tzinfo = UTC) -> list[Calendar]:
+    return list(Calendar.from_ical(render(report, NOW, zone)).walk("VEVENT"))
 
 
 def test_each_overlap_is_a_transparent_event() -> None:
@@ -60,6 +66,46 @@ def test_summary_counts_events_if_the_overlap_has_no_members() -> None:
 
 
 def test_feed_without_conflicts_is_an_empty_calendar() -> None:
-    calendar = Calendar.from_ical(render(ConflictReport(ENTRIES, []), NOW))
+    calendar = Calendar.from_ical(render(ConflictReport(ENTRIES, []), NOW, UTC))
     assert calendar["X-WR-CALNAME"] == "Double bookings"
     assert calendar["VERSION"] == "2.0"
+
+
+def weekly_report(weeks: int) -> ConflictReport:
+    """Return a report of two events that overlap at 9:00 in Berlin, where summer ends in week 4."""
+    groups, entries = [], []
+    for week in range(weeks):
+        start = to_instant(datetime(2026, 10, 5, 9, tzinfo=BERLIN) + timedelta(7 * week))
+        members = 2 * week, 2 * week + 1
+        entries += [
+            Entry(name, start, start + HOUR, ("room",), SourceLocation("a.ics", 4)) for name in "AB"
+        ]
+        groups.append(Group("room", members, (Overlap(start, start + HOUR, 2, members),)))
+    report = ConflictReport(entries, groups)
+    return replace(report, repeats=find_repeats(report, BERLIN))
+
+
+def test_overlap_that_recurs_is_a_series_up_to_a_clock_change() -> None:
+    report = weekly_report(6)
+    summer, winter = events_of(report, BERLIN)
+    assert summer["RRULE"] == {"FREQ": ["WEEKLY"], "INTERVAL": [1], "COUNT": [3]}
+    assert summer["DESCRIPTION"].endswith(
+        "every Monday 09:00-10:00 from 5 Oct to 9 Nov 2026, 6 times"
+    )
+    assert winter.decoded("DTSTART") == datetime(2026, 10, 26, 8, tzinfo=UTC)
+    uids = [event["UID"] for event in events_of(replace(report, repeats=[]))]
+    assert [summer["UID"], winter["UID"]] == [uids[0], uids[3]]
+
+
+def test_last_time_after_a_clock_change_has_no_rule() -> None:
+    assert ["RRULE" in event for event in events_of(weekly_report(4))] == [True, False]
+
+
+def test_daily_overlap_has_a_daily_rule() -> None:
+    groups = [
+        Group("room", (0, 1), (Overlap(NINE + day * 24 * HOUR, NINE + day * 24 * HOUR, 2, (0, 1)),))
+        for day in range(3)
+    ]
+    repeat = Repeat((0, 1, 2), 1, date(2026, 3, 2), date(2026, 3, 4))
+    [event] = events_of(ConflictReport(ENTRIES, groups, repeats=[repeat]))
+    assert event["RRULE"] == {"FREQ": ["DAILY"], "INTERVAL": [1], "COUNT": [3]}

@@ -1,5 +1,6 @@
 """Suggestions are the nearest free times in the hours and the known span."""
 
+from dataclasses import replace
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,7 @@ from double_booked.conflicts import definition, kernel
 from double_booked.conflicts.instants import LAST_INSTANT, Span
 from double_booked.report.suggestions import Suggester, SuggestionOptions
 from double_booked.view.conflict_report import SourceLocation, build_report
+from double_booked.view.repeats import find_repeats
 from report.events import event, hour_of, instant
 
 ANY_TIME = SuggestionOptions(3, (0, 24), None, UTC)
@@ -29,6 +31,7 @@ def suggest(
     request = EventList(events=events, options=options or ConflictOptions())
     request.options.explain = True
     report = build_report(ask(request), request, lambda _: SourceLocation("file"))
+    report = replace(report, repeats=find_repeats(report, wanted.zone))
     return Suggester(report, request, booked or [""] * len(events), wanted).suggest()
 
 
@@ -106,6 +109,42 @@ def test_event_of_whole_days_moves_by_days() -> None:
 
 def test_no_suggestion_without_free_time() -> None:
     assert suggest(event(-2_000, 2_000, "a"), event(9, 10, "a"), booked=["1", "2"]) == {1: []}
+
+
+def weekly(start: float, end: float) -> list[Event]:
+    """Return an event on three Mondays."""
+    return [event(start + 7 * 24 * week, end + 7 * 24 * week, "a") for week in range(3)]
+
+
+def test_conflict_that_recurs_has_suggestions_free_on_all_days() -> None:
+    busy = event(10, 11, "a"), event(7 * 24 + 8, 7 * 24 + 9, "a")
+    found = suggest(*weekly(9, 10), *weekly(9, 10), *busy)
+    assert [hours(found[position])[:2] for position in (3, 4, 5)] == [
+        [(11 + 168 * week, 12 + 168 * week), (7 + 168 * week, 8 + 168 * week)] for week in range(3)
+    ]
+
+
+def test_conflict_that_recurs_has_suggestions_of_its_own_if_no_time_is_free_on_all_days() -> None:
+    wanted = SuggestionOptions(1, (0, 24), (instant(9), instant(347)), UTC)
+    busy = event(10, 177, "a"), event(179, 345, "a")
+    found = suggest(*weekly(9, 10), *weekly(9, 10), *busy, wanted=wanted)
+    assert [hours(found[position]) for position in (3, 4, 5)] == [
+        [(178, 179)],
+        [(178, 179)],
+        [(346, 347)],
+    ]
+
+
+def test_conflict_that_recurs_keeps_its_local_time_across_a_clock_change() -> None:
+    """Clocks in New York change between the first and the second of these Mondays."""
+    wanted = SuggestionOptions(1, (9, 17), None, ZoneInfo("America/New_York"))
+    events = [event(start, start + 1, "a") for start in (14, 181, 349) for _ in range(2)]
+    found = suggest(*events, wanted=wanted)
+    assert [hours(found[position]) for position in (1, 3, 5)] == [
+        [(15, 16)],
+        [(182, 183)],
+        [(350, 351)],
+    ]
 
 
 @given(

@@ -28,7 +28,7 @@ AUTUMN = -22 * 24
 
 
 def draw(report: ConflictReport, coverage: Coverage = COVERAGE) -> Any:
-    view = json.loads(json.dumps(make_view(report, coverage, find_repeats(report, coverage.zone))))
+    view = json.loads(json.dumps(make_view(report, coverage)))
     check(view, SCHEMA, SCHEMA)
     return view
 
@@ -82,7 +82,8 @@ def test_repeated_conflict_is_listed_once_with_all_its_times() -> None:
         for week in weeks
         for name, more in (("A", 0), ("B", 1))
     ]
-    [conflict] = view_of(*events)["conflicts"]
+    report = report_of(*events)
+    [conflict] = draw(replace(report, repeats=find_repeats(report, UTC)))["conflicts"]
     assert conflict["members"] == [0, 1]
     assert conflict["repeats"] == {
         "text": "every Monday 09:00-10:00 from 16 Nov to 30 Nov 2026, 3 times",
@@ -97,6 +98,26 @@ def test_suggestions_are_listed_for_the_events_that_have_some() -> None:
     [conflict] = draw(replace(report, suggestions={1: [span(11, 13)]}))["conflicts"]
     assert conflict["suggestions"] == [
         {"event": 1, "slots": [[MIDNIGHT + 11 * HOUR, 2 * HOUR]]},
+    ]
+
+
+def test_suggestions_that_are_free_every_time_are_marked() -> None:
+    weeks = [7 * 24 * number for number in range(3)]
+    events = [
+        event(week + 9, week + end, name) for week in weeks for name, end in (("A", 10), ("B", 10))
+    ]
+    report = report_of(*events)
+    suggestions = {
+        2 * number + 1: [
+            span(week + 8 - (number == 0), week + 9 - (number == 0)),
+            span(week + 10, week + 11),
+        ]
+        for number, week in enumerate(weeks)
+    }
+    report = replace(report, repeats=find_repeats(report, UTC), suggestions=suggestions)
+    [conflict] = draw(report)["conflicts"]
+    assert conflict["suggestions"] == [
+        {"event": 1, "slots": [[MIDNIGHT + 10 * HOUR, HOUR]], "all": True}
     ]
 
 

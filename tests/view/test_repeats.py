@@ -1,6 +1,7 @@
 """Conflicts that recur at the same time of day, daily or weekly, are one repeat."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,8 @@ import pytest
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import to_instant
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
-from double_booked.view.repeats import Repeat, find_repeats
+from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import find_common_suggestions, find_repeats, list_groups
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 12, 7)
@@ -106,6 +108,37 @@ def test_repeat_excludes_other_titles_series_and_resources(other: dict[str, str]
     assert repeats_of(combined(report([0, 7]), report([14]))) == [(7, [0, 1, 2])]
 
 
+def test_repeat_of_single_events_needs_no_equal_ids() -> None:
+    several = report([0, 7, 14], series="")
+    entries = [replace(entry, id=str(number)) for number, entry in enumerate(several.entries)]
+    assert repeats_of(replace(several, entries=entries)) == [(7, [0, 1, 2])]
+
+
+def test_groups_that_recur_are_listed_once() -> None:
+    several = combined(report([1, 8, 15]), report([3]))
+    several = replace(several, repeats=find_repeats(several, BERLIN))
+    listed = [(group.members, repeat) for group, repeat in list_groups(several)]
+    assert listed == [((0, 1), several.repeats[0]), ((6, 7), None)]
+
+
+def test_common_suggestions_are_at_the_same_time_of_day_across_a_clock_change() -> None:
+    weeks = report([7 * number for number in range(17)])
+    [repeat] = find_repeats(weeks, BERLIN)
+
+    def suggestions(number: int) -> list[tuple[int, int]]:
+        day = datetime.combine(MONDAY + timedelta(7 * number), datetime.min.time(), BERLIN)
+        hours = (10, 11) if number != 3 else (11, 12)
+        return [
+            (to_instant(day + hour * HOUR), to_instant(day + (hour + 1) * HOUR)) for hour in hours
+        ]
+
+    suggested = replace(
+        weeks, suggestions={1 + 2 * number: suggestions(number) for number in range(17)}
+    )
+    assert find_common_suggestions(suggested, repeat, BERLIN) == {1: suggestions(0)[1:]}
+    assert find_common_suggestions(weeks, repeat, BERLIN) == {}
+
+
 def test_repeats_are_in_the_order_of_their_first_groups() -> None:
     several = combined(report([1, 8, 15]), report([0, 7, 14], name="Retro"))
     assert repeats_of(several) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
@@ -122,12 +155,13 @@ def test_repeats_are_in_the_order_of_their_first_groups() -> None:
 def test_repeat_is_described(days: int, text: str) -> None:
     start = datetime(2026, 12, 7, 9, tzinfo=BERLIN)
     repeat = Repeat((0, 1, 2), days, MONDAY, date(2027, 1, 4))
-    assert repeat.describe((to_instant(start), to_instant(start + HOUR)), BERLIN) == text
+    overlap = Overlap(to_instant(start), to_instant(start + HOUR), 2)
+    assert repeat.describe(Group("anna", (0, 1), (overlap,)), BERLIN) == text
 
 
 def test_description_within_a_year_has_the_year_once() -> None:
     start = to_instant(datetime(2026, 12, 7, 9, tzinfo=UTC))
     repeat = Repeat((0, 1, 2), 7, MONDAY, date(2026, 12, 21))
-    assert repeat.describe((start, start), UTC) == (
+    assert repeat.describe(Group("anna", (0, 1), (Overlap(start, start, 2),)), UTC) == (
         "every Monday 09:00 from 7 Dec to 21 Dec 2026, 3 times"
     )

@@ -12,7 +12,7 @@ from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.report.json_report import render
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
 from double_booked.view.report_document import make_document
 from view.json_schema import check, load_schema
 
@@ -45,15 +45,19 @@ REQUEST = EventList(
 )
 
 
+def locate(position: int) -> SourceLocation:
+    return LOCATIONS[position % len(LOCATIONS)]
+
+
 def report(
     request: EventList = REQUEST,
     suggestions: dict[int, list[tuple[int, int]]] | None = None,
     repeats: tuple[Repeat, ...] = (),
     zone: ZoneInfo | None = None,
 ) -> Any:
-    found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
-    report = ConflictReport(found.entries, found.groups, suggestions or {})
-    written = json.loads(render(make_document(report, request, zone, repeats)))
+    found = build_report(get_conflicts(request), request, locate)
+    report = ConflictReport(found.entries, found.groups, suggestions or {}, repeats=repeats)
+    written = json.loads(render(make_document(report, request, zone)))
     check(written, SCHEMA, SCHEMA)
     return written
 
@@ -111,10 +115,29 @@ def test_events_have_their_suggestions() -> None:
     ]
 
 
-def test_repeats_refer_to_conflicts_by_index() -> None:
-    repeat = Repeat((0, 1, 2), 7, date(2026, 12, 7), date(2026, 12, 21))
-    assert report(repeats=(repeat,))["repeats"] == [
-        {"conflicts": [0, 1, 2], "days": 7, "first": "2026-12-07", "last": "2026-12-21"}
+def test_repeats_refer_to_conflicts_and_events_by_index() -> None:
+    weeks = [7 * 24 * number for number in range(3)]
+    request = EventList(
+        events=[event(week + 9, week + 10, name) for week in weeks for name in "AB"],
+        options=ConflictOptions(explain=True),
+    )
+    repeat = Repeat((0, 1, 2), 7, date(2026, 11, 16), date(2026, 11, 30))
+    free = [(NINE + week * HOUR + HOUR, NINE + week * HOUR + 2 * HOUR) for week in weeks]
+    suggestions = {2 * number + 1: [span] for number, span in enumerate(free)}
+    assert report(request, suggestions, (repeat,))["repeats"] == [
+        {
+            "conflicts": [0, 1, 2],
+            "days": 7,
+            "first": "2026-11-16",
+            "last": "2026-11-30",
+            "text": "every Monday 09:00-10:00 from 16 Nov to 30 Nov 2026, 3 times",
+            "suggestions": [
+                {
+                    "event": 1,
+                    "spans": [{"start": "2026-11-16T10:00:00Z", "end": "2026-11-16T11:00:00Z"}],
+                }
+            ],
+        }
     ]
 
 
@@ -140,7 +163,7 @@ def test_fractions_of_a_second_and_early_years_are_exact() -> None:
 def test_json_is_ascii_and_keeps_titles() -> None:
     request = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
     found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
-    text = render(make_document(found, request, None, ()))
+    text = render(make_document(found, request, None))
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text)["events"][0]["title"] == "Caf\u00e9\x1b\u202e"

@@ -49,6 +49,7 @@ from double_booked.view.conflict_report import (
     build_report,
     pluralize,
 )
+from double_booked.view.repeats import find_repeats
 from double_booked.view.times import is_midnight
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def _find(
         report = _keep_only(report, merged, only)
         conflicts = to_message(report, request, explain=request.options.explain)
     report = replace(report, scope=_describe_scope(merged, events.options.by))
+    if needs_overlaps and not output.each:
+        report = replace(report, repeats=find_repeats(report, output.zone))
     if output.suggestions and needs_overlaps:
         report = _with_suggestions(report, events, output, only)
     return conflicts, report
@@ -225,7 +228,7 @@ def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...])
 @click.option(
     "--each",
     is_flag=True,
-    help="Show each conflict by itself. By default, text and page show repeated conflicts once.",
+    help="Show each conflict by itself. By default, repeated conflicts are shown once.",
 )
 @click.option(
     "--all",

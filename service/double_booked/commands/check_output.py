@@ -12,7 +12,6 @@ from double_booked.commands.output import make_console, replace_unwritable
 from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.view.conflict_report import ConflictReport, SourceLocation
 from double_booked.view.coverage import Coverage
-from double_booked.view.repeats import find_repeats
 from double_booked.view.report_document import make_document
 
 FORMATS = ("text", "json", "report", "ics", "html", "github")
@@ -66,10 +65,9 @@ def write_conflicts(
     if options.format == "json":
         click.echo(json_conflicts.render(conflicts))
     elif options.format == "ics":
-        click.echo(ics_feed.render(report, datetime.now(UTC)), nl=False)
+        click.echo(ics_feed.render(report, datetime.now(UTC), options.zone), nl=False)
     elif options.format == "report":
-        repeats = [] if options.each else find_repeats(report, options.zone)
-        document = make_document(report, request, options.zone, repeats)
+        document = make_document(report, request, options.zone)
         click.echo(json_report.render(document))
     else:
         replace_unwritable()
@@ -79,9 +77,8 @@ def write_conflicts(
 def _write_for_people(
     report: ConflictReport, coverage: Coverage, options: OutputOptions, *, all_overlaps: bool
 ) -> None:
-    repeats = [] if options.each else find_repeats(report, options.zone)
     if options.format == "html":
-        click.echo(html.render(report, coverage, repeats), nl=False)
+        click.echo(html.render(report, coverage), nl=False)
     elif options.format == "github":
         for line in github.render(report, options.zone, is_error=options.fail_on != "none"):
             click.echo(line)
@@ -92,7 +89,7 @@ def _write_for_people(
             coverage,
             all_overlaps=all_overlaps,
             all_conflicts=options.all_conflicts,
-            repeats=repeats,
+            repeats=report.repeats,
         )
 
 

@@ -4,11 +4,11 @@ The format is that of GitHub's workflow commands:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from double_booked.conflicts.definition import Group
-from double_booked.conflicts.instants import merge_spans
+from double_booked.conflicts.instants import Span, merge_spans
 from double_booked.view.conflict_report import (
     ConflictReport,
     SourceLocation,
@@ -16,6 +16,8 @@ from double_booked.view.conflict_report import (
     summarize,
 )
 from double_booked.view.printable import printable
+from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import list_groups
 from double_booked.view.times import day_of, format_day, format_span
 
 MAX_NAMES = 5
@@ -28,16 +30,18 @@ _MAX_SPANS = 5
 def render(report: ConflictReport, zone: tzinfo | None, *, is_error: bool) -> Iterator[str]:
     """Yield an annotation at the location of each event of each group, and a summary.
 
+    Groups that recur are annotated once, at the events of the first of them.
+
     Args:
         report: The events and conflicts.
         zone: The reader's time zone; None is that of this machine.
         is_error: Whether a conflict is an error; else it is a warning.
     """
     level = "error" if is_error else "warning"
-    for group in report.groups:
+    for group, repeat in list_groups(report):
         for position in group.members:
             location = report.entries[position].location
-            text = _describe(report, group, position, zone)
+            text = _describe(report, group, position, zone, repeat)
             yield _annotate(level, "Double-booked", location, text)
     yield summarize(report)
 
@@ -64,7 +68,13 @@ def _annotate(level: str, title: str, location: SourceLocation, text: str) -> st
     return f"::{level} {pairs}::{_escape(text)}"
 
 
-def _describe(report: ConflictReport, group: Group, position: int, zone: tzinfo | None) -> str:
+def _describe(
+    report: ConflictReport,
+    group: Group,
+    position: int,
+    zone: tzinfo | None,
+    repeat: Repeat | None,
+) -> str:
     own = [overlap for overlap in group.overlaps if position in overlap.members]
     spans = merge_spans(overlap.span for overlap in own or group.overlaps)
     others = {member for overlap in own for member in overlap.members} - {position}
@@ -72,10 +82,14 @@ def _describe(report: ConflictReport, group: Group, position: int, zone: tzinfo 
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     events = ", ".join(names[:MAX_NAMES]) + more or pluralize(len(group.members) - 1, "other event")
     resource = f" on {printable(group.resource)}" if group.resource else ""
+    times = repeat.describe(group, zone) if repeat else _format_times(spans, zone)
+    return f"{report.entries[position].name} overlaps {events}{resource}: {times}"
+
+
+def _format_times(spans: Sequence[Span], zone: tzinfo | None) -> str:
     day = day_of(spans[0][0], zone)
     times = ", ".join(format_span(*span, day, zone) for span in spans[:_MAX_SPANS])
-    name = report.entries[position].name
-    return f"{name} overlaps {events}{resource}: {format_day(day)}, {times}"
+    return f"{format_day(day)}, {times}"
 
 
 def _escape(text: str) -> str:

@@ -13,7 +13,7 @@ from double_booked.conflicts.instants import merge_spans
 from double_booked.report.bars import MAX_BAR_WIDTH, MIN_BAR_WIDTH, bar_drawer
 from double_booked.view.conflict_report import ConflictReport, Entry, pluralize
 from double_booked.view.printable import printable
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
 from double_booked.view.times import (
     day_of,
     format_day,
@@ -83,8 +83,7 @@ class Writer:
         """Write a group below the heading of a day, with the days on which it recurs."""
         self.print_line(Text(f"{GAP}{_describe_group(group)}"))
         if repeat:
-            span = group.overlaps[0].start, group.overlaps[-1].end
-            self.print_line(Text(f"{GAP}{repeat.describe(span, self.zone)}", "bold"))
+            self.print_line(Text(f"{GAP}{repeat.describe(group, self.zone)}", "bold"))
         parts = _Parts(
             list(self._rows(group, day)),
             [self._overlap_line(overlap, day) for overlap in group.overlaps[: self.max_overlaps]],

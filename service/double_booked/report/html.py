@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -11,19 +10,17 @@ from string import Template
 from double_booked.view.conflict_report import ConflictReport, summarize
 from double_booked.view.coverage import Coverage
 from double_booked.view.page import make_page
-from double_booked.view.repeats import Repeat
 
 
-def render(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat] = ()) -> str:
+def render(report: ConflictReport, coverage: Coverage) -> str:
     """Return the page; its data are JSON that its script reads, so no text becomes markup.
 
     Args:
         report: The events and conflicts.
         coverage: What the report covers.
-        repeats: Groups that recur; the table lists the first of each.
     """
     style, script = _asset("page.css"), _asset("page.js")
-    data = json.dumps(make_page(report, coverage.zone, repeats), separators=(",", ":"))
+    data = json.dumps(make_page(report, coverage.zone, report.repeats), separators=(",", ":"))
     connections = "'self'" if coverage.live else "'none'"
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "

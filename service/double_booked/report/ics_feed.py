@@ -1,32 +1,42 @@
 """Overlaps as a calendar to subscribe to (RFC 5545)."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
 
 from icalendar import Calendar
 from icalendar import Event as Vevent
 
 from double_booked.conflicts.definition import Group, Overlap
-from double_booked.conflicts.instants import Span
+from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.keys import overlap_key
 from double_booked.view.printable import printable
+from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
+from double_booked.view.repeats import list_groups
 from double_booked.view.times import moment_of
 
 
-def render(report: ConflictReport, now: datetime) -> bytes:
+def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
     """Return a calendar with a VEVENT for each overlap.
 
     The events are transparent, so they make nobody busy. An overlap has the same UID in every
-    report. Times are cut to whole seconds.
+    report. Times are cut to whole seconds. An overlap that recurs is a series, with its times in
+    words; where the clocks change, another series begins, since the times are in UTC.
 
     Args:
         report: The events and conflicts.
         now: The time at which the calendar is written.
+        zone: The reader's time zone, for times in words; None is that of this machine.
     """
     calendar = make_calendar("check", "Double bookings")
-    for group in report.groups:
-        for overlap in group.overlaps:
-            calendar.add_component(_overlap_event(group, overlap, report, now))
+    for group, repeat in list_groups(report):
+        times = [repeat.describe(group, zone)] if repeat else []
+        for run in _runs(group, repeat, report):
+            event = _overlap_event(group, run[0], report, now)
+            event.add("DESCRIPTION", "\n".join([*_details(run[0], report), *times]))
+            if repeat and len(run) > 1:
+                event.add("RRULE", _rule(repeat.days, len(run)))
+            calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content
 
@@ -66,12 +76,45 @@ def make_event(key: str, span: Span, summary: str, now: datetime) -> Vevent:
     return event
 
 
+def _runs(group: Group, repeat: Repeat | None, report: ConflictReport) -> Iterator[list[Overlap]]:
+    """Yield the overlaps of a group, each with those that a rule can add to it."""
+    if not repeat:
+        yield from ([overlap] for overlap in group.overlaps)
+        return
+    groups = (report.groups[number].overlaps for number in repeat.groups)
+    for overlaps in zip(*groups, strict=True):
+        yield from _equally_spaced(overlaps, repeat.days)
+
+
+def _rule(days: int, count: int) -> dict[str, object]:
+    is_weekly = days % DAYS_OF_WEEK == 0
+    frequency = "WEEKLY" if is_weekly else "DAILY"
+    interval = days // DAYS_OF_WEEK if is_weekly else days
+    return {"FREQ": frequency, "INTERVAL": interval, "COUNT": count}
+
+
+def _equally_spaced(overlaps: Sequence[Overlap], days: int) -> Iterator[list[Overlap]]:
+    """Yield runs of overlaps that follow one another after exactly a number of days."""
+    step = days * 86_400 * NANOS_PER_SECOND
+    run: list[Overlap] = []
+    for overlap in overlaps:
+        if run and overlap.start - run[-1].start != step:
+            yield run
+            run = []
+        run.append(overlap)
+    yield run
+
+
 def _overlap_event(group: Group, overlap: Overlap, report: ConflictReport, now: datetime) -> Vevent:
-    entries = [report.entries[position] for position in overlap.members]
-    events = " / ".join(entry.name for entry in entries) or pluralize(overlap.depth, "event")
+    names = " / ".join(report.entries[position].name for position in overlap.members)
     resource = f"{printable(group.resource)}: " if group.resource else ""
+    summary = f"{resource}{names or pluralize(overlap.depth, 'event')}"
     key = overlap_key(group.resource, overlap, report.entries)
-    event = make_event(key, overlap.span, f"{resource}{events}", now)
-    locations = [f"{entry.name} ({printable(str(entry.location))})" for entry in entries]
-    event.add("DESCRIPTION", "\n".join([f"{overlap.depth} at once", *locations]))
-    return event
+    return make_event(key, overlap.span, summary, now)
+
+
+def _details(overlap: Overlap, report: ConflictReport) -> Iterator[str]:
+    yield f"{overlap.depth} at once"
+    for position in overlap.members:
+        entry = report.entries[position]
+        yield f"{entry.name} ({printable(str(entry.location))})"

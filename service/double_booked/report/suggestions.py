@@ -2,8 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, time, tzinfo
+from datetime import date, time, timedelta, tzinfo
 from heapq import merge
 
 from double_booked.api.scheduling_pb2 import EventList
@@ -12,8 +13,8 @@ from double_booked.conflicts.instants import LAST_INSTANT, NANOS_PER_SECOND, Spa
 from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.report.day_starts import DayStarts
 from double_booked.report.full_spans import FullSpans
-from double_booked.view.conflict_report import ConflictReport, Entry
-from double_booked.view.times import day_of, moment_of
+from double_booked.view.conflict_report import ConflictReport
+from double_booked.view.times import day_of, instant_of, moment_of
 
 DAYS_AROUND = 14
 """How many days before and after an event free times for it are searched."""
@@ -41,6 +42,25 @@ class SuggestionOptions:
     hours: tuple[int, int]
     within: Span | None
     zone: tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class _Movable:
+    """An event that must move.
+
+    Attributes:
+        start: Its start, in nanoseconds since 1970.
+        length: Its length, in nanoseconds.
+        day: The day on which it starts.
+        is_of_days: Whether it consists of whole days.
+        full: For each of its resources, the spans around it that are full without it.
+    """
+
+    start: int
+    length: int
+    day: date
+    is_of_days: bool
+    full: Sequence[Sequence[Span]]
 
 
 class Suggester:
@@ -75,13 +95,30 @@ class Suggester:
         The events of a group are considered in the order in which they were booked. An event stays
         if there is room for it beside those that stay; otherwise it must move. A suggested time is
         free of conflicts as long as only that event moves. The times suggested for an event do not
-        overlap each other.
+        overlap each other. The events of groups that recur get the times of day that are free on
+        all their days, if there are any.
         """
         moving = {
             position for group in self._report.groups for position in self._events_to_move(group)
         }
         full = self._full_spans(moving)
-        return {position: list(self._suggestions(position, full)) for position in sorted(moving)}
+        found = self._suggest_for_repeats(moving, full)
+        for position in moving - found.keys():
+            found[position] = self._suggest([position], full)[0]
+        return dict(sorted(found.items()))
+
+    def _suggest_for_repeats(
+        self, moving: AbstractSet[int], full: Mapping[str, FullSpans]
+    ) -> dict[int, list[Span]]:
+        """Return the suggestions of events that can move to the same time of day on all days."""
+        found: dict[int, list[Span]] = {}
+        for repeat in self._report.repeats:
+            groups = [self._report.groups[number] for number in repeat.groups]
+            for positions in zip(*(group.members for group in groups), strict=True):
+                if moving >= set(positions) and found.keys().isdisjoint(positions):
+                    suggested = zip(positions, self._suggest(positions, full), strict=True)
+                    found |= {position: spans for position, spans in suggested if spans}
+        return found
 
     def _events_to_move(self, group: Group) -> Iterator[int]:
         """Yield the positions of the events of a group that must move."""
@@ -118,37 +155,72 @@ class Suggester:
             for name, occupied in by_resource.items()
         }
 
-    def _suggestions(self, position: int, full_spans: Mapping[str, FullSpans]) -> Iterator[Span]:
+    def _suggest(
+        self, positions: Sequence[int], full_spans: Mapping[str, FullSpans]
+    ) -> list[list[Span]]:
+        """Return the suggestions of each event; those of several are at the same time of day.
+
+        Args:
+            positions: The events; all start at the same time of day.
+            full_spans: The full spans of their resources.
+        """
+        events = [self._movable(position, full_spans) for position in positions]
+        chosen: list[list[Span]] = [[] for _ in events]
+        for start in self._candidates(events[0]):
+            if _is_apart((start, start + events[0].length), chosen[0]):
+                spans = self._move_all(events, start)
+                for span, suggested in zip(spans or (), chosen, strict=False):
+                    suggested.append(span)
+            if len(chosen[0]) == self._options.number:
+                break
+        return chosen
+
+    def _movable(self, position: int, full_spans: Mapping[str, FullSpans]) -> _Movable:
         entry = self._report.entries[position]
-        length = entry.end - entry.start
         occupied = occupied_time(position, self._request.events[position], self._gap)
         # A day longer than the search on both sides, so that nothing looks free at its ends.
         first, last = entry.start - _AROUND - _A_DAY, occupied.end + _AROUND + _A_DAY
         full = [full_spans[name].without(occupied, first, last) for name in entry.resources]
-        chosen: list[Span] = []
-        for start in self._candidates(entry, full):
-            end = start + length
-            is_apart = all(end <= span[0] or span[1] <= start for span in chosen)
-            has_room = all(_has_room(spans, start, end + self._gap) for spans in full)
-            if is_apart and has_room and (start, end) not in chosen:
-                yield start, end
-                chosen.append((start, end))
-                if len(chosen) == self._options.number:
-                    return
-
-    def _candidates(self, entry: Entry, full: Iterable[Sequence[Span]]) -> Iterator[int]:
-        """Yield starts to try, nearest first: midnights, or quarters and ends of full spans."""
-        length = entry.end - entry.start
+        is_of_days = self._is_midnight(entry.start) and self._is_midnight(entry.end)
         day = day_of(entry.start, self._options.zone)
-        openings = _openings(full, length + self._gap, entry.start)
-        if not openings:
-            return
-        if self._is_midnight(entry.start) and self._is_midnight(entry.end):
-            starts, with_ends, fits = self._days.midnights(day), False, self._is_known
-        else:
-            starts, with_ends, fits = self._days.quarters(day), True, self._is_within_hours
-        for start in _nearest_first(openings, starts, entry.start, with_ends=with_ends):
-            if abs(start - entry.start) <= _AROUND and fits(start, start + length):
+        return _Movable(entry.start, entry.end - entry.start, day, is_of_days, full)
+
+    def _move_all(self, events: Sequence[_Movable], start: int) -> list[Span] | None:
+        """Return the spans of events that move to the same time of day; None if one is not free.
+
+        Args:
+            events: The events.
+            start: The new start of the first.
+        """
+        spans = []
+        for event in events:
+            begin = self._add_days(start, (event.day - events[0].day).days)
+            end = begin + event.length
+            fits = self._is_known if event.is_of_days else self._is_within_hours
+            has_room = all(_has_room(full, begin, end + self._gap) for full in event.full)
+            if not has_room or not fits(begin, end):
+                return None
+            spans.append((begin, end))
+        return spans
+
+    def _add_days(self, instant: int, days: int) -> int:
+        """Return the instant at the same time of day after some days, or beyond LAST_INSTANT."""
+        if not days:
+            return instant
+        local = moment_of(instant, self._options.zone).replace(tzinfo=None)
+        try:
+            moved = instant_of(local + timedelta(days), self._options.zone)
+        except OverflowError:
+            return LAST_INSTANT + 1
+        return moved + instant % NANOS_PER_SECOND
+
+    def _candidates(self, event: _Movable) -> Iterator[int]:
+        """Yield starts to try, nearest first: midnights, or quarters and ends of full spans."""
+        openings = _openings(event.full, event.length + self._gap, event.start)
+        of_day = self._days.midnights if event.is_of_days else self._days.quarters
+        starts = of_day(event.day) if openings else []
+        for start in _nearest_first(openings, starts, event.start, with_ends=not event.is_of_days):
+            if abs(start - event.start) <= _AROUND:
                 yield start
 
     def _is_midnight(self, instant: int) -> bool:
@@ -218,6 +290,11 @@ def _nearest_first(
         (start for opening in earlier for start in reversed(inside(*opening))),
         key=lambda start: (abs(start - origin), -start),
     )
+
+
+def _is_apart(span: Span, others: Iterable[Span]) -> bool:
+    """Return whether a span equals none of the others and overlaps none."""
+    return all((span[1] <= other[0] or other[1] <= span[0]) and span != other for other in others)
 
 
 def _has_room(full: Sequence[Span], start: int, end: int) -> bool:

@@ -15,7 +15,7 @@ from double_booked.view.conflict_report import ConflictReport, pluralize, summar
 from double_booked.view.coverage import Coverage
 from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
 from double_booked.view.times import day_of, format_day, format_duration, format_span, label_zone
 
 MAX_CONFLICTS = 50

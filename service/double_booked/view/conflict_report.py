@@ -11,6 +11,7 @@ from double_booked.conflicts.instants import Span, nanoseconds
 from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.conflicts.overlaps import find_overlap_depths
 from double_booked.view.printable import printable
+from double_booked.view.repeat import Repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class ConflictReport:
         suggestions: The free spans to which an event could move, nearest first, by its position.
         only: The name of the file to whose events the conflicts are limited; "" for all events.
         scope: How many resources were compared, like "3 calendars"; "" if that is not known.
+        repeats: The groups that recur, each once.
     """
 
     entries: Sequence[Entry]
@@ -75,6 +77,7 @@ class ConflictReport:
     suggestions: Mapping[int, Sequence[Span]] = field(default_factory=dict)
     only: str = ""
     scope: str = ""
+    repeats: Sequence[Repeat] = ()
 
 
 class UnknownEventError(ValueError):

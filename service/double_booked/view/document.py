@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from double_booked.conflicts.definition import Overlap
+from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.keys import overlap_key
 from double_booked.view.printable import printable
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import find_common_suggestions, list_groups
 from double_booked.view.shown_days import Json, make_days, seconds
 from double_booked.view.times import day_of, format_duration, label_zone
 
@@ -27,22 +28,21 @@ DOUBLE_BOOKED = 2
 """The flag of a Booking that is double-booked."""
 
 
-def make_view(report: ConflictReport, coverage: Coverage, repeats: Sequence[Repeat] = ()) -> Json:
+def make_view(report: ConflictReport, coverage: Coverage) -> Json:
     """Return the view of a report; instants are in seconds since 1970, lengths in seconds.
 
     Fields without a value are left out, so that a page of 5,000 events stays small.
 
     Args:
-        report: The events and conflicts.
+        report: The events and conflicts; those that repeat are one conflict of the view.
         coverage: What the report covers.
-        repeats: Groups that recur; each repeat is one conflict of the view.
     """
     shown = _choose_events(report)
     view = _View(report, coverage, {position: index for index, position in enumerate(shown)})
     for calendar in coverage.calendars:
         view.calendars.number(calendar.name)
     events = [view.event(position) for position in shown]
-    conflicts = list(view.conflicts(repeats))
+    conflicts = [view.conflict(*listed) for listed in list_groups(report)]
     days = view.days(shown)
     rules = [_calendar(calendar) for calendar in view.rules()]
     optional = _present(
@@ -143,19 +143,10 @@ class _View:
         ]
         return event if location.line else [*event, printable(location.field)]
 
-    def conflicts(self, repeats: Sequence[Repeat]) -> Iterator[Json]:
-        """Yield the conflicts by start, and each repeat at its first."""
-        first = {repeat.groups[0]: repeat for repeat in repeats}
-        later = {number for repeat in repeats for number in repeat.groups[1:]}
-        for number in range(len(self.report.groups)):
-            if number not in later:
-                yield self._conflict(number, first.get(number))
-
-    def _conflict(self, number: int, repeat: Repeat | None) -> Json:
-        group = self.report.groups[number]
+    def conflict(self, group: Group, repeat: Repeat | None) -> Json:
         optional = _present(
             repeats=repeat and self._repeat(repeat),
-            suggestions=list(self._suggestions(group.members)),
+            suggestions=list(self._suggestions(group, repeat)),
         )
         return optional | {
             "key": overlap_key(group.resource, group.overlaps[0], self.report.entries),
@@ -174,20 +165,22 @@ class _View:
 
     def _repeat(self, repeat: Repeat) -> Json:
         groups = [self.report.groups[number] for number in repeat.groups]
-        span = groups[0].overlaps[0].start, groups[0].overlaps[-1].end
         return {
-            "text": repeat.describe(span, self.coverage.zone),
+            "text": repeat.describe(groups[0], self.coverage.zone),
             "times": len(groups),
             "starts": [seconds(group.overlaps[0].start) for group in groups],
             "members": [self._indices(group.members) for group in groups],
         }
 
-    def _suggestions(self, members: Sequence[int]) -> Iterator[Json]:
-        for position in members:
-            if position in self.report.suggestions:
-                spans = self.report.suggestions[position]
+    def _suggestions(self, group: Group, repeat: Repeat | None) -> Iterator[Json]:
+        zone, report = self.coverage.zone, self.report
+        common = find_common_suggestions(report, repeat, zone) if repeat else {}
+        for position in group.members:
+            if position in report.suggestions:
+                spans = common.get(position) or report.suggestions[position]
                 slots = [[seconds(start), seconds(end - start)] for start, end in spans]
-                yield {"event": self.index[position], "slots": slots}
+                event: Json = {"event": self.index[position], "slots": slots}
+                yield event | _present(all=position in common)
 
     def rules(self) -> Iterator[CalendarRules]:
         """Yield the rules of every calendar, by its number."""

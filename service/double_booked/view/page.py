@@ -7,7 +7,7 @@ from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import EPOCH, NANOS_PER_SECOND
 from double_booked.view.conflict_report import ConflictReport, Entry
 from double_booked.view.printable import printable
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
 from double_booked.view.times import day_of, format_day, format_duration, format_span, name_of_zone
 
 MAX_DRAWN = 20_000
@@ -87,8 +87,8 @@ def _mark_repeats(
 ) -> None:
     for repeat in repeats:
         first = repeat.groups[0]
-        overlaps = report.groups[first].overlaps
-        groups[first]["every"] = [repeat.describe(overlap.span, zone) for overlap in overlaps]
+        group = report.groups[first]
+        groups[first]["every"] = [repeat.describe(group, zone) for _ in group.overlaps]
         for number in repeat.groups[1:]:
             groups[number]["repeated"] = True
 

@@ -1,65 +1,27 @@
 """Conflicts that recur: the same events at the same time of day, daily or every few weeks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 
 from double_booked.conflicts.definition import Group
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, Entry
-from double_booked.view.times import day_of, format_span, moment_of
+from double_booked.view.repeat import Repeat
+from double_booked.view.times import moment_of
 
 MIN_TIMES = 3
 """Conflicts that recur fewer times are reported one by one."""
-
-_WEEK = 7
 
 Dated = tuple[date, int]
 """The day on which a group starts, and the index of the group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """Groups that differ only in their days.
-
-    Attributes:
-        groups: Their indices among the groups of the report, in order.
-        days: The number of days from one to the next: 1, or a multiple of 7.
-        first: The day on which the first group starts.
-        last: The day on which the last group starts.
-    """
-
-    groups: tuple[int, ...]
-    days: int
-    first: date
-    last: date
-
-    def describe(self, span: Span, zone: tzinfo | None) -> str:
-        """Return the times, like "every Monday 09:00-09:30 from 2 Nov to 22 Feb 2027, 17 times".
-
-        Args:
-            span: The span of the first group that recurs, in nanoseconds since 1970.
-            zone: The reader's time zone; None is that of this machine.
-        """
-        clock = format_span(*span, day_of(span[0], zone), zone)
-        year = "" if self.first.year == self.last.year else f" {self.first.year}"
-        first = f"{self.first.day} {self.first:%b}{year}"
-        last = f"{self.last.day} {self.last:%b} {self.last.year}"
-        return f"{self._interval()} {clock} from {first} to {last}, {len(self.groups)} times"
-
-    def _interval(self) -> str:
-        if self.days == 1:
-            return "every day"
-        if self.days == _WEEK:
-            return f"every {self.first:%A}"
-        return f"every {self.days // _WEEK} weeks on {self.first:%A}"
-
-
 def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
     """Return the groups that recur at least MIN_TIMES times; a group is in at most one repeat.
 
-    A group recurs if the same series, or events with the same ids, overlap with the same titles in
-    the same way on the same resource, at the same time of day in the zone.
+    A group recurs if the same series, or single events, overlap with the same titles in the same
+    way on the same resource, at the same time of day in the zone. Ids of single events may differ:
+    some programs export each event of a series by itself.
 
     Args:
         report: The events and conflicts.
@@ -73,6 +35,50 @@ def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
     several = [dated for dated in alike.values() if len(dated) >= MIN_TIMES]
     repeats = [repeat for dated in several for repeat in _best_repeats(dated)]
     return sorted(repeats, key=lambda repeat: repeat.groups)
+
+
+def list_groups(report: ConflictReport) -> Iterator[tuple[Group, Repeat | None]]:
+    """Yield the groups of a report, those that recur once, as the first of them with its repeat."""
+    first = {repeat.groups[0]: repeat for repeat in report.repeats}
+    later = {number for repeat in report.repeats for number in repeat.groups[1:]}
+    for number, group in enumerate(report.groups):
+        if number not in later:
+            yield group, first.get(number)
+
+
+def find_common_suggestions(
+    report: ConflictReport, repeat: Repeat, zone: tzinfo | None
+) -> dict[int, list[Span]]:
+    """Return the suggestions of the first group that are at the same time of day in all groups.
+
+    Args:
+        report: The events, the conflicts and the suggestions.
+        repeat: Groups that recur.
+        zone: The reader's time zone; None is that of this machine.
+
+    Returns:
+        The spans, nearest first, by the position of an event of the first group.
+    """
+    groups = [report.groups[number] for number in repeat.groups]
+    common = {}
+    for positions in zip(*(group.members for group in groups), strict=True):
+        slots = [_slots_without_day(report, position, zone) for position in positions]
+        shared = set(slots[0]).intersection(*slots[1:])
+        if shared:
+            common[positions[0]] = [span for key, span in slots[0].items() if key in shared]
+    return common
+
+
+def _slots_without_day(
+    report: ConflictReport, position: int, zone: tzinfo | None
+) -> dict[object, Span]:
+    """Return the suggestions of an event, by keys that are equal on other days of its repeat."""
+    day = moment_of(report.entries[position].start, zone).date()
+    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - local time
+    return {
+        tuple(moment_of(instant, zone).replace(tzinfo=None) - midnight for instant in span): span
+        for span in report.suggestions.get(position, ())
+    }
 
 
 def _key_without_day(
@@ -103,7 +109,7 @@ def _key_without_day(
 
 
 def _identity(entry: Entry) -> tuple[str, str]:
-    return entry.location.series or entry.id, entry.name
+    return entry.location.series, entry.name
 
 
 def _best_repeats(dated: Sequence[Dated]) -> list[Repeat]:

@@ -1,6 +1,5 @@
 """The report for programs: the contents of `--format=report`, described by report.schema.json."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -8,7 +7,8 @@ from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, summarize
-from double_booked.view.repeats import Repeat
+from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import find_common_suggestions
 from double_booked.view.times import format_rfc3339
 
 VERSION = 1
@@ -90,6 +90,19 @@ class ReportedConflict:
 
 
 @dataclass(frozen=True, slots=True)
+class CommonSuggestions:
+    """The suggestions for an event of the first of several conflicts that are free in all.
+
+    Attributes:
+        event: The index of the event.
+        spans: The spans, nearest first; the others are at the same time of day.
+    """
+
+    event: int
+    spans: tuple[TimeSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportedRepeat:
     """Conflicts that differ only in their days.
 
@@ -98,12 +111,17 @@ class ReportedRepeat:
         days: The number of days from one to the next.
         first: The day on which the first starts, in the time zone of the report.
         last: The day on which the last starts.
+        text: The times for people, like "every Monday 09:00-09:30 from 2 Nov to 22 Feb 2027, 17
+            times".
+        suggestions: The suggestions for events of the first that are free on all days.
     """
 
     conflicts: tuple[int, ...]
     days: int
     first: str
     last: str
+    text: str
+    suggestions: tuple[CommonSuggestions, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +146,7 @@ class ReportDocument:
 
 
 def make_document(
-    report: ConflictReport, request: EventList, zone: tzinfo | None, repeats: Sequence[Repeat]
+    report: ConflictReport, request: EventList, zone: tzinfo | None
 ) -> ReportDocument:
     """Return the document of a report.
 
@@ -136,7 +154,6 @@ def make_document(
         report: The events and conflicts.
         request: The events and options that the report is about.
         zone: The reader's time zone; None is that of this machine.
-        repeats: The groups of the report that recur.
     """
     return ReportDocument(
         VERSION,
@@ -144,7 +161,7 @@ def make_document(
         str(zone) if zone else None,
         tuple(_event(report, number, event) for number, event in enumerate(request.events)),
         tuple(map(_conflict, report.groups)),
-        tuple(map(_repeat, repeats)),
+        tuple(_repeat(report, repeat, zone) for repeat in report.repeats),
     )
 
 
@@ -177,9 +194,14 @@ def _overlap(overlap: Overlap) -> ReportedOverlap:
     return ReportedOverlap(start, end, overlap.depth, overlap.members)
 
 
-def _repeat(repeat: Repeat) -> ReportedRepeat:
+def _repeat(report: ConflictReport, repeat: Repeat, zone: tzinfo | None) -> ReportedRepeat:
     first, last = repeat.first.isoformat(), repeat.last.isoformat()
-    return ReportedRepeat(repeat.groups, repeat.days, first, last)
+    text = repeat.describe(report.groups[repeat.groups[0]], zone)
+    common = find_common_suggestions(report, repeat, zone)
+    suggestions = tuple(
+        CommonSuggestions(position, tuple(map(_span, spans))) for position, spans in common.items()
+    )
+    return ReportedRepeat(repeat.groups, repeat.days, first, last, text, suggestions)
 
 
 def _span(span: Span) -> TimeSpan:
