@@ -210,8 +210,11 @@ def test_rows_without_a_resource_are_counted(
 @pytest.mark.parametrize("content", [JSON, CSV])
 def test_other_formats_are_read_whole_without_a_window(tmp_path: Path, content: bytes) -> None:
     later = Window(datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
-    assert read_content(tmp_path, content, ReadOptions(CalendarOptions(later, BERLIN))).outside == 0
-    assert read_content(tmp_path, content, ReadOptions(CALENDARS, later)).outside == 1
+    options = ReadOptions(CalendarOptions(later, BERLIN))
+    assert read_content(tmp_path, content, options).outside is None
+    outside = read_content(tmp_path, content, ReadOptions(CALENDARS, later)).outside
+    assert outside
+    assert outside.events == 1
 
 
 def test_the_id_of_an_event_in_a_series_has_its_date(tmp_path: Path) -> None:

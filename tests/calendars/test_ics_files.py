@@ -9,7 +9,9 @@ from calendars.ics_cases import ALL, BERLIN, at, calendar_of, read, spans, times
 from double_booked.calendars import ics_files
 from double_booked.calendars.attendance import People
 from double_booked.calendars.parsed_calendars import CalendarOptions, EventInfo
+from double_booked.conflicts.instants import to_instant
 from double_booked.recurrence.calendar_times import Window
+from double_booked.view.coverage import Outside
 
 B = "TZID=Europe/Berlin:"
 NINE = f"DTSTART;{B}20260302T090000"
@@ -519,7 +521,14 @@ WINDOWS = {
 def test_an_event_partly_in_the_window_is_read(event: str, *, is_in: bool) -> None:
     calendar = read(calendar_of(vevent(event)), DAY)
     assert bool(calendar.occurrences) == is_in
-    assert calendar.outside == (not is_in)
+    assert (calendar.outside is None) == is_in
+
+
+def test_events_outside_of_the_window_are_counted_with_their_starts() -> None:
+    before, after = "UID:a | DTSTART:20260201T090000Z", "UID:b | DTSTART:20260401T090000Z"
+    calendar = read(calendar_of(vevent(before), vevent(after)), DAY)
+    first, last = (to_instant(datetime(2026, month, 1, 9, tzinfo=UTC)) for month in (2, 4))
+    assert calendar.outside == Outside(2, first, last)
 
 
 def test_vfreebusy_is_read() -> None:

@@ -124,7 +124,7 @@ def test_suggestions_that_are_free_every_time_are_marked() -> None:
 def test_summary_has_the_number_and_the_total_time() -> None:
     pairs = event(9, 11, "A"), event(10, 12, "B"), event(20, 21, "C"), event(20, 21.5, "D")
     assert view_of(*pairs)["summary"] == "2 conflicts, 2h in all"
-    assert view_of(pairs[0])["summary"] == "No conflicts among 1 event"
+    assert view_of(pairs[0])["summary"] == "No conflicts among 1 event in a.ics."
 
 
 def test_view_has_what_was_looked_at() -> None:

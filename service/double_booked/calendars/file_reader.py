@@ -24,9 +24,10 @@ from double_booked.calendars.row_events import ParsedTable
 from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.web_addresses import is_address
-from double_booked.conflicts.instants import to_seconds
+from double_booked.conflicts.instants import nanoseconds, to_seconds
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 from double_booked.recurrence.calendar_times import Window
+from double_booked.view.coverage import count_outside
 
 _MAY_BE_MISSING = {"attendee", "location", "resource"}
 """The choices by which events of tables that lack the property are left out."""
@@ -213,8 +214,13 @@ def _skip(parsed: ParsedEvent, kind: FaultKind) -> Skipped:
 
 
 def _in_window(file: ParsedFile, window: Window | None) -> ParsedFile:
-    inside = [parsed for parsed in file.events if _is_within(parsed.event, window)]
-    return replace(file, events=inside, outside=len(file.events) - len(inside))
+    inside, starts = [], []
+    for parsed in file.events:
+        if _is_within(parsed.event, window):
+            inside.append(parsed)
+        else:
+            starts.append(nanoseconds(parsed.event.start))
+    return replace(file, events=inside, outside=count_outside(starts))
 
 
 def _is_within(event: Event, window: Window | None) -> bool:

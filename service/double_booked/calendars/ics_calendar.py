@@ -24,10 +24,12 @@ from double_booked.calendars.parsed_calendars import (
 from double_booked.calendars.revisions import Revision, latest, newest, revision_of, without_stale
 from double_booked.calendars.skipped import Skipped
 from double_booked.calendars.vavailability import TITLE, absences, owner_of
+from double_booked.conflicts.instants import to_instant
 from double_booked.recurrence.calendar_times import CalendarTime, EventDuration
 from double_booked.recurrence.rules import StepBudget, TooManyStepsError
 from double_booked.recurrence.series import Occurrence, SeriesComponent, occurrences
 from double_booked.recurrence.series_times import align_times
+from double_booked.view.coverage import count_outside
 
 MAX_STEPS = 250_000
 """Maximum number of candidates of the rules of one series, about a second of work.
@@ -90,7 +92,7 @@ class CalendarReader:
     def read(self) -> ParsedCalendar:
         """Return the events in the window; what cannot be used is skipped."""
         events: list[Occurrence[EventInfo]] = []
-        outside = 0
+        outside = []
         for components in self._series():
             try:
                 expanded = self._expand(components)
@@ -101,10 +103,13 @@ class CalendarReader:
                 continue
             events += expanded
             is_cancelled = all(component.is_cancelled for component in components)
-            outside += not expanded and not is_cancelled
+            if not expanded and not is_cancelled:
+                outside.append(_instant_of(components[0].start))
         name = text_value(self._calendar.first("X-WR-CALNAME"))
         copies = [] if self._context.method in _ANSWERS else self._copies
-        return ParsedCalendar(name, events, outside, skipped=self._skipped, copies=[copies])
+        return ParsedCalendar(
+            name, events, count_outside(outside), skipped=self._skipped, copies=[copies]
+        )
 
     def _find_own_zone(self) -> tzinfo | None:
         """Return the zone that X-WR-TIMEZONE names."""
@@ -225,6 +230,13 @@ class CalendarReader:
         expanded = [event for parsed in series if parsed for event in self._expand(parsed)]
         del self._copies[copies:]  # they are not events, so they have no copies
         return [(event.start, event.end) for event in expanded]
+
+
+def _instant_of(time: CalendarTime) -> int:
+    try:
+        return to_instant(time.to_utc())
+    except OverflowError:  # a local time in the first or last hours of the years 1 to 9999
+        return to_instant(time.local.replace(tzinfo=UTC))
 
 
 def _with_revision(info: EventInfo, copy: _EventCopy, *, is_separate: bool) -> EventInfo:

@@ -7,6 +7,7 @@ from double_booked.calendars.notes import Notes
 from double_booked.calendars.parsed_calendars import CalendarOptions, ParsedCalendar
 from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.rules import StepBudget
+from double_booked.view.coverage import join_outside
 
 _WHAT_IT_IS = "a calendar is what BEGIN:VCALENDAR begins"
 
@@ -55,7 +56,7 @@ def read_components(
     return ParsedCalendar(
         name=next((calendar.name for calendar in calendars if calendar.name), ""),
         occurrences=[event for calendar in calendars for event in calendar.occurrences],
-        outside=sum(calendar.outside for calendar in calendars),
+        outside=join_outside(calendar.outside for calendar in calendars),
         notes=notes.sentences(),
         skipped=skipped + [part for calendar in calendars for part in calendar.skipped],
         copies=[copies for calendar in calendars for copies in calendar.copies],

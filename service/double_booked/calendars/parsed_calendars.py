@@ -9,6 +9,7 @@ from double_booked.calendars.revisions import Revision
 from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.calendar_times import Window
 from double_booked.recurrence.series import Occurrence, SeriesComponent
+from double_booked.view.coverage import Outside
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class ParsedCalendar:
     Attributes:
         name: X-WR-CALNAME of the first calendar that has one; "" if none has.
         occurrences: The events, in the order of the file's components.
-        outside: Number of components that have no event in the window.
+        outside: The events and series that have nothing in the window; None if there are none.
         notes: What was read differently from what the file says, each with its line.
         skipped: What cannot be used, in the order of the faults.
         copies: The components with a UID of each VCALENDAR, for comparison with other calendars.
@@ -75,7 +76,7 @@ class ParsedCalendar:
 
     name: str
     occurrences: list[Occurrence[EventInfo]]
-    outside: int
+    outside: Outside | None
     notes: tuple[str, ...] = ()
     skipped: Sequence[Skipped] = ()
     copies: Sequence[Sequence[EventComponent]] = ()

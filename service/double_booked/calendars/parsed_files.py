@@ -8,6 +8,7 @@ from double_booked.calendars.parsed_calendars import CalendarOptions, EventCompo
 from double_booked.calendars.parsed_events import RESOURCES, ParsedEvent
 from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.calendar_times import Window
+from double_booked.view.coverage import Outside
 
 BY = ("file", "calendar", *RESOURCES)
 """The choices of what an event occupies."""
@@ -50,7 +51,7 @@ class ParsedFile:
         name: The name of the file for messages.
         events: The events.
         options: The conflict options that the file states.
-        outside: Number of events and series that have nothing in the window.
+        outside: The events and series that have nothing in the window; None if there are none.
         without_resource: Number of events that lack the property chosen with `--by`.
         skipped: What cannot be used.
         calendar: The one resource that all events occupy; "" where each names its resources.
@@ -64,7 +65,7 @@ class ParsedFile:
     name: str
     events: Sequence[ParsedEvent]
     options: ConflictOptions
-    outside: int = 0
+    outside: Outside | None = None
     without_resource: int = 0
     skipped: Sequence[Skipped] = ()
     calendar: str = ""

@@ -6,6 +6,7 @@ import click
 
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from double_booked.view.conflict_report import pluralize
+from double_booked.view.coverage import join_outside
 from double_booked.view.printable import printable
 
 
@@ -23,14 +24,14 @@ def note_assumptions(files: Sequence[ParsedFile]) -> None:
 
 def note_unchecked(files: Sequence[ParsedFile], options: ReadOptions) -> None:
     """Write how many events are not checked, and which options change that."""
-    outside = sum(file.outside for file in files)
+    outside = join_outside(file.outside for file in files)
     without = sum(file.without_resource for file in files)
     window, zone = options.calendar.window, options.calendar.zone
     if outside:
         span = " to ".join(
             f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" for moment in (window.start, window.end)
         )
-        events = pluralize(outside, "event or series is", "events or series are")
+        events = pluralize(outside.events, "event or series is", "events or series are")
         write_note(f"{events} outside of {span} and not checked; --from and --to change that")
     if without:
         lack = f"no {options.by}"

@@ -1,6 +1,6 @@
 """What a report covers: the files or the cluster, the window, and the calendars, free ones too."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
 
@@ -37,6 +37,28 @@ class Outside:
     events: int
     first: int
     last: int
+
+
+def count_outside(starts: Iterable[int]) -> Outside | None:
+    """Return how many events start at some instants, and when; None for none.
+
+    Args:
+        starts: Nanoseconds since 1970.
+    """
+    several = list(starts)
+    return Outside(len(several), min(several), max(several)) if several else None
+
+
+def join_outside(parts: Iterable[Outside | None]) -> Outside | None:
+    """Return what lies outside in several files together."""
+    several = [part for part in parts if part]
+    if not several:
+        return None
+    return Outside(
+        sum(part.events for part in several),
+        min(part.first for part in several),
+        max(part.last for part in several),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from datetime import tzinfo
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
-from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
+from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.keys import overlap_key
+from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions, list_groups
@@ -57,7 +58,7 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         "made": coverage.made // NANOS_PER_SECOND,
         "zone": label_zone(coverage.zone, coverage.made),
         "sources": list(view.sources),
-        "summary": summarize_conflicts(report),
+        "summary": summarize_conflicts(report, coverage),
         "calendars": rules,
         "names": list(view.names),
         "events": events,
@@ -66,10 +67,15 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
     }
 
 
-def summarize_conflicts(report: ConflictReport) -> str:
-    """Return the number and the total time of the conflicts, like "6 conflicts, 3h45m in all"."""
+def summarize_conflicts(report: ConflictReport, coverage: Coverage) -> str:
+    """Return the number and the total time of the conflicts, like "6 conflicts, 3h45m in all".
+
+    Args:
+        report: The events and conflicts.
+        coverage: What the report covers, which the sentence names if there is no conflict.
+    """
     if not report.groups:
-        return summarize(report).removesuffix(".")
+        return describe_no_conflicts(report, coverage)
     count = pluralize(len(report.groups), "conflict")
     total = sum(map(_length, (part for group in report.groups for part in group.overlaps)))
     return f"{count}, {format_duration(total)} in all"
