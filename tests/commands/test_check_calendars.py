@@ -1,8 +1,6 @@
 """`check` on calendars, as people run it: input, output and exit codes."""
 
 import json
-import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -316,23 +314,6 @@ def test_notes_have_no_control_characters(tmp_path: Path) -> None:
     )
     ran = run(tmp_path, *WEEK, "--verbose", code=0)
     assert "the time zone 'Here\\x1b[2J' is unknown" in ran.stderr
-
-
-def test_progress_is_shown_only_on_a_terminal() -> None:
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    command = [*COMMAND, str(TEAM), *WEEK, "--format=json"]
-    with subprocess.Popen(
-        command, stderr=theirs, stdout=subprocess.DEVNULL, env=environment
-    ) as process:
-        os.close(theirs)
-        output = b""
-        while b"outside of" not in output:
-            output += os.read(ours, 4096)
-        process.wait(timeout=60)
-    os.close(ours)
-    assert b"reading" in output
-    assert "reading" not in run(TEAM, *WEEK).stderr
 
 
 def test_columns_option_chooses_the_columns_of_a_table(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from double_booked.calendars.folders import display_name
 from double_booked.calendars.formats import detect_format, is_array
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode_text, describe_position, load_document
-from double_booked.calendars.opening import open_source
+from double_booked.calendars.opening import open_source, size_of
 from double_booked.calendars.parsed_calendars import ParsedCalendar
 from double_booked.calendars.parsed_events import RESOURCES, ParsedEvent, to_parsed_events
 from double_booked.calendars.parsed_files import WHOLE, ParsedFile, ReadOptions
@@ -157,6 +157,7 @@ def _table_options(options: ReadOptions) -> TableOptions:
         options.columns,
         options.by,
         options.me,
+        options.calendar.progress,
     )
 
 
@@ -176,7 +177,7 @@ def _from_json(
 ) -> ParsedFile:
     if options.by in _NOT_IN_JSON:
         raise InvalidCalendarError([f"JSON does not name any {options.by}; try --by file"])
-    parsed = json_events.load(head, file)
+    parsed = json_events.load(head, file, size_of(path), options.calendar.progress)
     pairs = zip(parsed.events.events, parsed.positions, strict=True)
     events = [ParsedEvent(event, position=position) for event, position in pairs]
     if options.by in WHOLE:

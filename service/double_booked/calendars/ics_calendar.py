@@ -30,6 +30,7 @@ from double_booked.recurrence.rules import StepBudget, TooManyStepsError
 from double_booked.recurrence.series import Occurrence, SeriesComponent, occurrences
 from double_booked.recurrence.series_times import align_times
 from double_booked.view.coverage import count_outside
+from double_booked.view.progress import track
 
 MAX_STEPS = 250_000
 """Maximum number of candidates of the rules of one series, about a second of work.
@@ -39,6 +40,9 @@ A meeting every minute of 90 days has 129,600.
 
 MAX_STEPS_OF_FILE = 1_000_000
 """Maximum number of candidates of all rules of a file, even if each series stays below its own."""
+
+SPLIT, PARSED = 0.1, 0.6
+"""The parts of the time for a file after which its lines are split and its events parsed."""
 
 _WITHOUT_TIME = {"VTODO", "VJOURNAL"}
 
@@ -93,7 +97,7 @@ class CalendarReader:
         """Return the events in the window; what cannot be used is skipped."""
         events: list[Occurrence[EventInfo]] = []
         outside = []
-        for components in self._series():
+        for components in track(self._series(), self._options.progress, PARSED):
             try:
                 expanded = self._expand(components)
             except ValueError as error:
@@ -130,7 +134,8 @@ class CalendarReader:
         parts = self._calendar.components
         events = [part for part in parts if part.name == "VEVENT"]
         busy = [part for part in parts if part.name == "VFREEBUSY"]
-        series = [parsed for same in _by_uid(events) for parsed in self._parse_series(same)]
+        same_uid = track(_by_uid(events), self._options.progress, SPLIT, PARSED)
+        series = [parsed for same in same_uid for parsed in self._parse_series(same)]
         periods = [[period] for component in busy for period in self._parse_free_busy(component)]
         absences_of_people = [[absence] for absence in self._absences()]
         for component in parts:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from double_booked.calendars.columns import Columns, find_columns, normalize
 from double_booked.calendars.json_people import answers_of, cell_text, owner_takes_part
-from double_booked.calendars.row_events import ParsedTable, Row, read_rows
+from double_booked.calendars.row_events import READ, ParsedTable, Row, read_rows
 from double_booked.calendars.row_times import TimeStyle
 from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.zone_names import iana_zone, non_iana_zone
+from double_booked.view.progress import track
 
 _AN_HOUR = timedelta(hours=1)
 _MILLISECONDS_FROM = 10**11
@@ -33,7 +34,7 @@ def parse(document: Sequence[object], options: TableOptions) -> ParsedTable:
         InvalidCalendarError: No event has the property that `options.by` chooses.
     """
     rows, skipped = [], []
-    for index, item in enumerate(document):
+    for index, item in enumerate(track(document, options.progress, 0, READ)):
         try:
             rows.append(_row(index, item, options))
         except (TypeError, ValueError) as error:

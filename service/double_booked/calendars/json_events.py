@@ -14,6 +14,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
 from double_booked.calendars.json_documents import decode_text, load_document
 from double_booked.calendars.skipped import Skipped
+from double_booked.view.progress import Progress, ignore_progress, track_sizes
 
 _EVENT_FIELDS = tuple(Event.DESCRIPTOR.fields_by_name)
 
@@ -38,7 +39,9 @@ class ParsedList:
     skipped: Sequence[Skipped] = ()
 
 
-def load(head: bytes, file: BinaryIO) -> ParsedList:
+def load(
+    head: bytes, file: BinaryIO, size: int = 0, progress: Progress = ignore_progress
+) -> ParsedList:
     """Read an EventList in its JSON form, or JSON lines with an Event on each.
 
     JSON lines are read one at a time. Blank lines are ignored.
@@ -46,6 +49,8 @@ def load(head: bytes, file: BinaryIO) -> ParsedList:
     Args:
         head: The first lines of the file, already read.
         file: The rest of the file.
+        size: The bytes of the whole file; 0 if that is not known.
+        progress: Receives the part of the lines that is read.
 
     Raises:
         InvalidCalendarError: The content is neither.
@@ -53,7 +58,8 @@ def load(head: bytes, file: BinaryIO) -> ParsedList:
     """
     head = head.removeprefix(codecs.BOM_UTF8)
     if _is_event(head):
-        return _parse_lines(chain(head.splitlines(keepends=True), file))
+        lines = chain(head.splitlines(keepends=True), file)
+        return _parse_lines(track_sizes(lines, size, progress))
     return parse(head + file.read())
 
 

@@ -40,6 +40,14 @@ def open_source(path: str, allowance: Allowance) -> BinaryIO:
     return io.BufferedReader(Metered(file, allowance))
 
 
+def size_of(path: str) -> int:
+    """Return the bytes of a file; 0 if that is not known, as of standard input."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
 def _check_kind(path: str) -> None:
     """Reject devices and sockets, which may never end; a FIFO is read, as <(...) of a shell is one.
 

@@ -10,6 +10,7 @@ from double_booked.calendars.skipped import Skipped
 from double_booked.recurrence.calendar_times import Window
 from double_booked.recurrence.series import Occurrence, SeriesComponent
 from double_booked.view.coverage import Outside
+from double_booked.view.progress import Progress, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,13 @@ class CalendarOptions:
         window: The time in which events are expanded.
         zone: The zone of floating times and of whole days in calendars that name no zone.
         counting: Which events occupy time.
+        progress: Receives the part of a file that is read.
     """
 
     window: Window
     zone: tzinfo
     counting: CountingRules = CountingRules()  # noqa: RUF009 - it is frozen
+    progress: Progress = ignore_progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ from double_booked.calendars.rows import (
     row_texts,
 )
 from double_booked.calendars.skipped import Skipped
+from double_booked.view.progress import track
+
+READ = 0.2
+"""The part of the time for a file in which its rows are split."""
 
 _DATED = ("start", "start date", "end", "end date")
 
@@ -97,7 +101,7 @@ def read_rows(
     is_of_owner = is_calendar or options.by in WHOLE
     events: list[tuple[int, Event]] = []
     skipped: list[Skipped] = []
-    for row in rows:
+    for row in track(rows, options.progress, READ):
         if _is_attended(row, options, is_of_owner=is_of_owner):
             try:
                 event = _event(row, chosen, style, options)

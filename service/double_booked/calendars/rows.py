@@ -7,6 +7,7 @@ from datetime import tzinfo
 from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.columns import Columns, normalize
+from double_booked.view.progress import Progress, ignore_progress
 
 _WITHOUT_TIME = {"cancelled", "canceled", "declined", "free", "transparent", "working elsewhere"}
 _STATUS: Mapping[str, Mapping[str, str]] = {
@@ -41,6 +42,7 @@ class TableOptions:
         by: What events occupy: "attendee", "location", "resource" or "calendar"; None for the first
             of RESOURCE_FIELDS that the table has.
         me: The addresses of the owner of the calendars, as `normalize_address` returns them.
+        progress: Receives the part of a file that is read.
     """
 
     zone: tzinfo
@@ -49,6 +51,7 @@ class TableOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
     by: str | None = None
     me: frozenset[str] = frozenset()
+    progress: Progress = ignore_progress
 
 
 def occupies_time(columns: Columns, row: Sequence[str], counting: CountingRules) -> bool:

@@ -1,14 +1,9 @@
 """Events of files on the command line; faults and notes go to standard error."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import cast
-
-from rich.console import Console
-from rich.progress import track
 
 from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars.allowance import Allowance, TooLargeError
@@ -18,6 +13,7 @@ from double_booked.calendars.file_reader import read_file
 from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.merging import MergedEvents, locate_field, merge_files
+from double_booked.calendars.opening import size_of
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
@@ -32,9 +28,11 @@ from double_booked.commands.notes import (
     note_unchecked,
     write_note,
 )
+from double_booked.commands.progress_bar import Show, progress_bar
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.view.conflict_report import pluralize
+from double_booked.view.progress import Progress
 
 MERGED = "all files"
 """The name of the one calendar that --merge makes."""
@@ -161,17 +159,23 @@ def _read_each(
         allowance: The bytes that all files together may have.
     """
     names = _name_resources(files, options)
-    console = Console(stderr=True)
-    progress = track(
-        [file for _, file in files],
-        "reading",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
-    # An error would leave its thread running, which keeps the process alive.
-    with closing(cast("Generator[str]", progress)):
-        return [_try_to_read(file, names[file], options, allowance) for file in progress]
+    sizes = [size_of(file) or 1 for _, file in files]
+    outcomes, done = [], 0
+    with progress_bar("reading", sum(sizes)) as show:
+        for (_, file), size in zip(files, sizes, strict=True):
+            tracked = _with_progress(options, partial(_show_part, show, done, size))
+            outcomes.append(_try_to_read(file, names[file], tracked, allowance))
+            done += size
+            show(done)
+    return outcomes
+
+
+def _show_part(show: Show, before: int, size: int, part: float) -> None:
+    show(before + size * part)
+
+
+def _with_progress(options: ReadOptions, progress: Progress) -> ReadOptions:
+    return replace(options, calendar=replace(options.calendar, progress=progress))
 
 
 def _name_resources(files: Sequence[tuple[str, str]], options: ReadOptions) -> dict[str, str]:
