@@ -86,10 +86,12 @@ def test_error_within_a_task_removes_the_bar(clock: Clock) -> None:
     assert terminal.getvalue().endswith("\x1b[2K")
 
 
-def test_file_or_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """Also where FORCE_COLOR asks for colours, as on runners of GitHub."""
+@pytest.mark.parametrize("forced_colours", ["", "1"])  # runners of GitHub force them
+def test_file_or_pipe_gets_no_bar(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, forced_colours: str
+) -> None:
     log = io.StringIO()
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("FORCE_COLOR", forced_colours)
     with bar_on(log) as show:
         clock.seconds = 1
         show(0.25)

@@ -61,11 +61,10 @@ def written(
     )
     text.write(
         console,
-        replace(report, suggestions=suggestions or {}),
+        replace(report, suggestions=suggestions or {}, repeats=find_repeats(report, zone)),
         Coverage("check", 0, zone, ["a.ics"]),
         all_overlaps=all_overlaps,
         all_conflicts=all_conflicts,
-        repeats=find_repeats(report, zone),
     )
     file.seek(0)
     return file.read().splitlines()
@@ -266,6 +265,18 @@ def test_bars_are_ascii_without_utf() -> None:
     lines = written(PLANNING, INTERVIEW, encoding="ascii")
     assert "--##" in lines[2]
     assert "##--" in lines[3]
+
+
+def test_free_times_of_all_days_of_a_repeated_conflict_are_named() -> None:
+    hour = 3_600 * NANOS_PER_SECOND
+    noon = 1_794_787_200 * NANOS_PER_SECOND + 12 * hour
+    spans = [(noon + week * 168 * hour, noon + week * 168 * hour + hour) for week in range(3)]
+    free = {2 * week + 1: [span] for week, span in enumerate(spans)}
+    lines = written(*weekly(9, 3), suggestions=free)
+    assert lines[-3] == "  > Sync 1 could be 12:00-13:00 on all 3 days"
+    assert (
+        written(*weekly(9, 3), suggestions=free | {3: []})[-3] == "  > Sync 1 could be 12:00-13:00"
+    )
 
 
 def test_conflict_at_an_instant_has_no_duration() -> None:

@@ -36,6 +36,7 @@ from double_booked.commands.file_coverage import cover_files
 from double_booked.commands.input_options import InputOptions, input_options
 from double_booked.commands.notes import write_note
 from double_booked.commands.output import writing
+from double_booked.commands.progress_bar import progress_bar
 from double_booked.commands.reading import ReadResult, read_events, rejection_of
 from double_booked.commands.tls_options import tls_options
 from double_booked.conflicts.instants import nanoseconds, to_instant
@@ -159,7 +160,8 @@ def _with_suggestions(
         booked[position] = LAST_BOOKED
     wishes = SuggestionOptions(output.suggestions, output.hours, known, options.calendar.zone)
     suggester = Suggester(report, merged.request, booked, wishes)
-    return replace(report, suggestions=suggester.suggest())
+    with progress_bar("suggesting") as show:
+        return replace(report, suggestions=suggester.suggest(show))
 
 
 def _describe_scope(merged: MergedEvents, by: str | None) -> str:

@@ -89,7 +89,6 @@ def _write_for_people(
             coverage,
             all_overlaps=all_overlaps,
             all_conflicts=options.all_conflicts,
-            repeats=report.repeats,
         )
 
 

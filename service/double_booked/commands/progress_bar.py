@@ -56,7 +56,8 @@ def progress_bar(task: str, total: float = 1.0) -> Iterator[Show]:
     try:
         yield show if sys.stderr.isatty() else ignore_progress
     finally:
-        bar.stop()
+        if bar.live.is_started:  # otherwise rich would write an empty line
+            bar.stop()
 
 
 def _lasts(seconds: float, part: float) -> bool:

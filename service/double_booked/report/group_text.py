@@ -14,6 +14,7 @@ from double_booked.report.bars import MAX_BAR_WIDTH, MIN_BAR_WIDTH, bar_drawer
 from double_booked.view.conflict_report import ConflictReport, Entry, pluralize
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import find_common_suggestions
 from double_booked.view.times import (
     day_of,
     format_day,
@@ -87,7 +88,7 @@ class Writer:
         parts = _Parts(
             list(self._rows(group, day)),
             [self._overlap_line(overlap, day) for overlap in group.overlaps[: self.max_overlaps]],
-            list(self._suggestion_lines(group, day)),
+            list(self._suggestion_lines(group, day, repeat)),
             max(len(group.overlaps) - (self.max_overlaps or len(group.overlaps)), 0),
         )
         if repeat and self.max_overlaps:
@@ -96,13 +97,17 @@ class Writer:
             self.print_line(line, cut=self.max_overlaps is not None)
         self.print_line(Text())
 
-    def _suggestion_lines(self, group: Group, day: date) -> Iterator[Text]:
+    def _suggestion_lines(self, group: Group, day: date, repeat: Repeat | None) -> Iterator[Text]:
+        common = find_common_suggestions(self.report, repeat, self.zone) if repeat else {}
         for position in group.members:
             if position in self.report.suggestions:
-                spans = self.report.suggestions[position]
+                spans = common.get(position) or self.report.suggestions[position]
+                each = f" on all {len(repeat.groups)} days" if repeat and position in common else ""
                 name = shorten(self.report.entries[position].name, self.width // 3)
                 times = ", ".join(format_span(*span, day, self.zone) for span in spans)
-                text = f"{name} could be {times}" if spans else f"{name}: no free time is near"
+                text = (
+                    f"{name} could be {times}{each}" if spans else f"{name}: no free time is near"
+                )
                 yield Text.assemble((f"{GAP}> ", "bold"), text)
 
     def _overlap_line(self, overlap: Overlap, day: date) -> Text:

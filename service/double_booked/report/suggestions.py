@@ -14,6 +14,7 @@ from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.report.day_starts import DayStarts
 from double_booked.report.full_spans import FullSpans
 from double_booked.view.conflict_report import ConflictReport
+from double_booked.view.progress import Progress, ignore_progress, track
 from double_booked.view.times import day_of, instant_of, moment_of
 
 DAYS_AROUND = 14
@@ -89,7 +90,7 @@ class Suggester:
         self._days = DayStarts(options.zone, options.hours, DAYS_AROUND)
         self._gap = gap_of(request.options)
 
-    def suggest(self) -> dict[int, list[Span]]:
+    def suggest(self, progress: Progress = ignore_progress) -> dict[int, list[Span]]:
         """Return the suggested times, nearest first, by the position of an event that must move.
 
         The events of a group are considered in the order in which they were booked. An event stays
@@ -97,13 +98,18 @@ class Suggester:
         free of conflicts as long as only that event moves. The times suggested for an event do not
         overlap each other. The events of groups that recur get the times of day that are free on
         all their days, if there are any.
+
+        Args:
+            progress: Receives the part of the events for which times were searched.
         """
         moving = {
             position for group in self._report.groups for position in self._events_to_move(group)
         }
         full = self._full_spans(moving)
         found = self._suggest_for_repeats(moving, full)
-        for position in moving - found.keys():
+        for position in track(
+            sorted(moving - found.keys()), progress, len(found) / max(len(moving), 1)
+        ):
             found[position] = self._suggest([position], full)[0]
         return dict(sorted(found.items()))
 

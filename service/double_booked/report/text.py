@@ -1,8 +1,7 @@
 """Conflicts as text, for people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rich.cells import cell_len, set_cell_size
@@ -16,6 +15,7 @@ from double_booked.view.coverage import Coverage
 from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
+from double_booked.view.repeats import list_groups
 from double_booked.view.times import day_of, format_day, format_duration, format_span, label_zone
 
 MAX_CONFLICTS = 50
@@ -35,17 +35,15 @@ def write(
     *,
     all_overlaps: bool,
     all_conflicts: bool = False,
-    repeats: Sequence[Repeat] = (),
 ) -> None:
     """Write the conflicting events, by day and group, and a summary.
 
     Args:
         console: The output; lines are cut to its width. It should not highlight.
-        report: The events and conflicts.
+        report: The events and conflicts; of groups that recur, the first is written.
         coverage: What the report covers.
         all_overlaps: Whether to write every overlap of a group, with every event in it.
         all_conflicts: Whether to list more than MAX_CONFLICTS conflicts.
-        repeats: Groups that recur; only the first of each is written, with the days of all.
     """
     writer = Writer(
         console, console.width, report, coverage.zone, None if all_overlaps else MAX_OVERLAPS
@@ -53,34 +51,35 @@ def write(
     if not report.groups:
         writer.write_summary(describe_no_conflicts(report, coverage))
         return
-    later = {number for repeat in repeats for number in repeat.groups[1:]}
-    shown = [number for number in range(len(report.groups)) if number not in later]
-    first = {repeat.groups[0]: repeat for repeat in repeats}
+    shown = list(list_groups(report))
     if all_conflicts or len(shown) <= MAX_CONFLICTS:
-        _write_groups(writer, shown, first)
+        _write_groups(writer, shown)
     else:
-        often = sorted(first, key=lambda number: -len(first[number].groups))
-        _write_groups(writer, sorted(often[:MAX_REPEATS]), first)
-        if often[MAX_REPEATS:]:
-            more = pluralize(len(often[MAX_REPEATS:]), "more conflict")
-            writer.print_line(Text(f"{GAP}and {more} that recur{'s' * (more[:2] == '1 ')}"))
-            writer.print_line(Text())
+        _write_repeats(writer, [(group, repeat) for group, repeat in shown if repeat])
         _write_resources(writer, coverage)
     writer.write_summary(summarize(report))
 
 
-def _write_groups(writer: Writer, numbers: Sequence[int], repeats: dict[int, Repeat]) -> None:
-    """Write groups of the report by day, each with the days on which it recurs, if it does."""
-
-    def day(number: int) -> date:
-        return day_of(_start(writer, writer.report.groups[number]), writer.zone)
-
-    for first, same_day in groupby(numbers, day):
-        for index, number in enumerate(same_day):
-            group = writer.report.groups[number]
+def _write_groups(writer: Writer, shown: Iterable[tuple[Group, Repeat | None]]) -> None:
+    """Write groups by day, each with the days on which it recurs, if it does."""
+    for day, of_day in groupby(shown, lambda item: day_of(_start(writer, item[0]), writer.zone)):
+        for index, (group, repeat) in enumerate(of_day):
             if not index:
                 writer.write_heading(_start(writer, group))
-            writer.write_group(group, first, repeats.get(number))
+            writer.write_group(group, day, repeat)
+
+
+def _write_repeats(writer: Writer, repeats: Sequence[tuple[Group, Repeat]]) -> None:
+    """Write the groups that recur most often."""
+    often = sorted(repeats, key=lambda item: -len(item[1].groups))
+    shown = sorted(often[:MAX_REPEATS], key=lambda item: item[1].groups)
+    _write_groups(writer, shown)
+    if often[MAX_REPEATS:]:
+        more = pluralize(
+            len(often[MAX_REPEATS:]), "more conflict that recurs", "more conflicts that recur"
+        )
+        writer.print_line(Text(f"{GAP}and {more}"))
+        writer.print_line(Text())
 
 
 def _start(writer: Writer, group: Group) -> int:
