@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC
+from random import Random
+from time import process_time
 from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
@@ -215,6 +217,19 @@ def test_full_year_has_suggestions_only_outside() -> None:
     # There is room only before the first and after the last day.
     assert hours(found[1]) == [(-24, 0), (-48, -24), (-72, -48)]
     assert found[365] == []
+
+
+def test_suggestions_for_5000_events_are_fast() -> None:
+    """They took 0.2 s of processor time for 1,600 events that move, of 30 people in 90 days."""
+    chance = Random(7)  # noqa: S311 - it draws events
+    starts = [24 * chance.randrange(90) + chance.randrange(32, 70) / 4 for _ in range(5_000)]
+    people = [f"{number}" for number in range(30)]
+    events = [event(start, start + 1, chance.choice(people)) for start in starts]
+    begin = process_time()
+    found = suggest(*events)
+    assert process_time() - begin < 2
+    assert len(found) > 500
+    assert all(len(spans) == 3 for spans in found.values())
 
 
 def test_event_that_covers_a_chain_moves_or_stays_as_booked() -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone, tzinfo
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -203,6 +204,28 @@ def test_view_of_years_has_only_days_on_which_events_start_or_end() -> None:
     days = view_of(event(0, 1), event(last - 24, last + 1))["days"]
     assert len(days) == 3
     assert [day["events"] for day in days] == [1, 1, 1]
+
+
+def test_days_are_those_of_the_window_if_an_event_lasts_for_years() -> None:
+    years = 24 * shown_days.MAX_DAYS
+    report = report_of(event(-years, years), event(9, 10))
+    days = draw(report, replace(COVERAGE, window=span(0, 7 * 24)))["days"]
+    assert [day["events"] for day in days] == [2, 1, 1, 1, 1, 1, 1]
+
+
+def test_view_of_5000_events_and_their_suggestions_is_small() -> None:
+    """It is embedded in the page, which has at most 850 KB."""
+    chance = Random(7)  # noqa: S311 - it draws events
+    hours = [24 * chance.randrange(90) + chance.randrange(32, 70) / 4 for _ in range(5_000)]
+    people = [f"Person {number}" for number in range(30)]
+    events = [event(hour, hour + 1, f"Meeting {hour}", chance.choice(people)) for hour in hours]
+    report = report_of(*events)
+    moving = {position for group in report.groups for position in group.members[1:]}
+    free = [span(number, number + 1) for number in range(3)]
+    suggestions = dict.fromkeys(moving, free)
+    view = draw(replace(report, suggestions=suggestions))
+    assert len(view["events"]) == 5_000
+    assert len(json.dumps(view, separators=(",", ":"))) < 700_000
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])

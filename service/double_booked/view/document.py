@@ -13,7 +13,7 @@ from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions, list_groups
-from double_booked.view.shown_days import Json, make_days, seconds
+from double_booked.view.shown_days import Json, bounds, make_days, seconds
 from double_booked.view.times import day_of, format_duration, label_zone
 
 VERSION = 1
@@ -52,7 +52,7 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         left_out=len(report.entries) - len(shown),
         live=coverage.live and _live(coverage.live),
     )
-    return optional | {
+    required = {
         "version": VERSION,
         "kind": coverage.kind,
         "made": coverage.made // NANOS_PER_SECOND,
@@ -65,6 +65,7 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         "conflicts": conflicts,
         "days": days,
     }
+    return required | optional
 
 
 def summarize_conflicts(report: ConflictReport, coverage: Coverage) -> str:
@@ -154,13 +155,14 @@ class _View:
             repeats=repeat and self._repeat(repeat),
             suggestions=list(self._suggestions(group, repeat)),
         )
-        return optional | {
+        required = {
             "key": overlap_key(group.resource, group.overlaps[0], self.report.entries),
             "calendar": self.calendars.number(group.resource),
             "members": self._indices(group.members),
             "overlaps": [self._overlap(overlap) for overlap in group.overlaps],
             "lasts": seconds(sum(map(_length, group.overlaps))),
         }
+        return required | optional
 
     def _indices(self, positions: Sequence[int]) -> list[int]:
         return [self.index[position] for position in positions]
@@ -198,6 +200,7 @@ class _View:
         entries = [self.report.entries[position] for position in shown]
         events: list[Span] = [(entry.start, entry.end) for entry in entries]
         overlaps = [part.span for group in self.report.groups for part in group.overlaps]
-        is_of_bookings = self.coverage.kind == "bookings"
-        window = self.coverage.window if is_of_bookings else None
-        return make_days(events, overlaps, self.coverage.zone, window)
+        spans = [self.coverage.window] if self.coverage.window else []
+        if self.coverage.kind == "check":
+            spans = [bounds(events), *spans] if events else []
+        return make_days(events, overlaps, self.coverage.zone, spans)

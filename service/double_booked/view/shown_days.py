@@ -9,7 +9,7 @@ from double_booked.conflicts.validation import MIN_SECONDS
 from double_booked.view.times import day_of, format_day, moment_of, name_of_zone
 
 MAX_DAYS = 1_000
-"""If the spans reach over more days, only the days on which one starts or ends are listed."""
+"""A span of more days is not listed whole."""
 
 HOURS_BETWEEN_TICKS = 3
 
@@ -17,7 +17,7 @@ Json = dict[str, object]
 
 
 def make_days(
-    events: Sequence[Span], conflicts: Sequence[Span], zone: tzinfo, window: Span | None
+    events: Sequence[Span], conflicts: Sequence[Span], zone: tzinfo, spans: Iterable[Span]
 ) -> list[Json]:
     """Return the days of a view, in order, as docs/view.schema.json describes them.
 
@@ -25,15 +25,20 @@ def make_days(
         events: The spans of the events.
         conflicts: The spans of the overlaps.
         zone: The reader's time zone.
-        window: The span whose days to list; None for all days on which an event occupies time.
+        spans: The days of the first of them that has at most MAX_DAYS days are listed. If none
+            has, these are the days on which an event starts or ends.
     """
-    dates = _dates(events if window is None else [window], zone)
-    spans = [(_instant(day, 0, zone), _instant(day, 24, zone)) for day in dates]
-    event_counts, conflict_counts = _counts(spans, events), _counts(spans, conflicts)
+    dates = _choose_dates(events, zone, spans)
+    days = [(_instant(day, 0, zone), _instant(day, 24, zone)) for day in dates]
+    event_counts, conflict_counts = _counts(days, events), _counts(days, conflicts)
     return [
-        _day(*parts, zone)
-        for parts in zip(dates, spans, event_counts, conflict_counts, strict=True)
+        _day(*parts, zone) for parts in zip(dates, days, event_counts, conflict_counts, strict=True)
     ]
+
+
+def bounds(events: Sequence[Span]) -> Span:
+    """Return the span from the first start to the last end of at least one event."""
+    return min(start for start, _ in events), max(map(_last_instant, events)) + 1
 
 
 def seconds(nanoseconds: int) -> int | float:
@@ -42,15 +47,13 @@ def seconds(nanoseconds: int) -> int | float:
     return whole if not rest else nanoseconds / NANOS_PER_SECOND
 
 
-def _dates(spans: Sequence[Span], zone: tzinfo) -> list[date]:
-    if not spans:
-        return []
-    first = day_of(min(start for start, _ in spans), zone)
-    last = day_of(max(map(_last_instant, spans)), zone)
-    number = (last - first).days + 1
-    if number <= MAX_DAYS:
-        return [first + timedelta(index) for index in range(number)]
-    ends = (day_of(instant, zone) for span in spans for instant in (span[0], _last_instant(span)))
+def _choose_dates(events: Sequence[Span], zone: tzinfo, spans: Iterable[Span]) -> list[date]:
+    for span in spans:
+        first, last = day_of(span[0], zone), day_of(_last_instant(span), zone)
+        number = (last - first).days + 1
+        if number <= MAX_DAYS:
+            return [first + timedelta(index) for index in range(number)]
+    ends = (day_of(end, zone) for event in events for end in (event[0], _last_instant(event)))
     return sorted(set(ends))
 
 
