@@ -207,6 +207,11 @@ def test_many_conflicts_are_summed_up_by_resource() -> None:
     ]
 
 
+def test_summary_on_a_narrow_terminal_keeps_the_lines_of_events() -> None:
+    row = written(*conflicts(51), width=70)[1]
+    assert row == "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30  …ics:1"
+
+
 def test_all_conflicts_are_listed_on_request() -> None:
     lines = written(*conflicts(51), all_conflicts=True)
     assert sum("at once" in line for line in lines) == 51
