@@ -33,6 +33,7 @@ def written(
     window: tuple[int, int] = (0, 7 * 24),
     width: int = 80,
     zone: tzinfo = UTC,
+    terminal: bool = False,
 ) -> list[str]:
     request = EventList(events=events, options=ConflictOptions(explain=True))
     report = build_report(
@@ -41,7 +42,13 @@ def written(
         lambda number: SourceLocation("team", None, events[number].id),
     )
     file = io.StringIO()
-    console = Console(file=file, width=width, highlight=False, color_system=None)
+    console = Console(
+        file=file,
+        width=width,
+        highlight=False,
+        force_terminal=terminal,
+        color_system="standard" if terminal else None,
+    )
     start, end = ((MIDNIGHT + hour * HOUR) * NANOS_PER_SECOND for hour in window)
     agenda.write(console, report, zone, (start, end))
     return file.getvalue().splitlines()
@@ -85,6 +92,11 @@ def test_conflicts_are_marked_and_listed_below_their_day() -> None:
         "",
         "1 group of conflicting events, 2 of 3 events.",
     ]
+
+
+def test_times_on_a_terminal_are_bold_and_marks_red() -> None:
+    lines = written(event("a", 9, 12, "gpu", title="A"), event("b", 9, 12, "gpu"), terminal=True)
+    assert lines[2] == "\x1b[31m  ! \x1b[0m\x1b[1m09:00-12:00\x1b[0m  A  a"
 
 
 def test_event_of_several_days_is_listed_on_each() -> None:

@@ -177,7 +177,7 @@ def test_event_has_its_file_and_line_unless_they_are_its_name() -> None:
 
 
 def test_narrow_terminal_has_the_end_of_a_long_place() -> None:
-    assert written(PLANNING, INTERVIEW, width=30)[2] == "    10:00-12:00  Sprin…  …:1"
+    assert written(PLANNING, INTERVIEW, width=36)[2] == "    10:00-12:00  Sprint p…  …ics:1"
 
 
 def test_wide_output_is_not_cut() -> None:
