@@ -9,7 +9,7 @@ from icalendar import Event as Vevent
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
-from double_booked.view.keys import overlap_key
+from double_booked.view.keys import ConflictKeys
 from double_booked.view.printable import printable
 from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
 from double_booked.view.repeats import list_groups
@@ -20,8 +20,9 @@ def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
     """Return a calendar with a VEVENT for each overlap.
 
     The events are transparent, so they make nobody busy. An overlap has the same UID in every
-    report. Times are cut to whole seconds. An overlap that recurs is a series, with its times in
-    words; where the clocks change, another series begins, since the times are in UTC.
+    report, as `ConflictKeys` describes. Times are cut to whole seconds. An overlap that recurs is a
+    series, with its times in words; where the clocks change, another series begins, since the times
+    are in UTC.
 
     Args:
         report: The events and conflicts.
@@ -29,10 +30,12 @@ def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
         zone: The reader's time zone, for times in words; None is that of this machine.
     """
     calendar = make_calendar("check", "Double bookings")
+    keys = ConflictKeys(report.entries)
     for group, repeat in list_groups(report):
         times = [repeat.describe(group, zone)] if repeat else []
         for run in _runs(group, repeat, report):
-            event = _overlap_event(group, run[0], report, now)
+            key = keys.make(group.resource, run[0], repeat)
+            event = make_event(key, run[0].span, _summary(group, run[0], report), now)
             event.add("DESCRIPTION", "\n".join([*_details(run[0], report), *times]))
             if repeat and len(run) > 1:
                 event.add("RRULE", _rule(repeat.days, len(run)))
@@ -105,12 +108,10 @@ def _equally_spaced(overlaps: Sequence[Overlap], days: int) -> Iterator[list[Ove
     yield run
 
 
-def _overlap_event(group: Group, overlap: Overlap, report: ConflictReport, now: datetime) -> Vevent:
+def _summary(group: Group, overlap: Overlap, report: ConflictReport) -> str:
     names = " / ".join(report.entries[position].name for position in overlap.members)
     resource = f"{printable(group.resource)}: " if group.resource else ""
-    summary = f"{resource}{names or pluralize(overlap.depth, 'event')}"
-    key = overlap_key(group.resource, overlap, report.entries)
-    return make_event(key, overlap.span, summary, now)
+    return f"{resource}{names or pluralize(overlap.depth, 'event')}"
 
 
 def _details(overlap: Overlap, report: ConflictReport) -> Iterator[str]:

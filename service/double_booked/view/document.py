@@ -8,7 +8,7 @@ from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
-from double_booked.view.keys import overlap_key
+from double_booked.view.keys import ConflictKeys
 from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
@@ -39,7 +39,8 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         coverage: What the report covers.
     """
     shown = _choose_events(report)
-    view = _View(report, coverage, {position: index for index, position in enumerate(shown)})
+    index = {position: number for number, position in enumerate(shown)}
+    view = _View(report, coverage, index, ConflictKeys(report.entries))
     for calendar in coverage.calendars:
         view.calendars.number(calendar.name)
     events = [view.event(position) for position in shown]
@@ -127,6 +128,7 @@ class _View:
     report: ConflictReport
     coverage: Coverage
     index: Mapping[int, int]
+    keys: ConflictKeys
     names: _Numbers = field(default_factory=_Numbers)
     sources: _Numbers = field(default_factory=_Numbers)
     calendars: _Numbers = field(default_factory=_Numbers)
@@ -156,7 +158,7 @@ class _View:
             suggestions=list(self._suggestions(group, repeat)),
         )
         required = {
-            "key": overlap_key(group.resource, group.overlaps[0], self.report.entries),
+            "key": self.keys.make(group.resource, group.overlaps[0], repeat),
             "calendar": self.calendars.number(group.resource),
             "members": self._indices(group.members),
             "overlaps": [self._overlap(overlap) for overlap in group.overlaps],
