@@ -25,6 +25,12 @@ def check(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Non
     """Assert that a value matches a schema, whose references are to definitions of the root."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    if "anyOf" in schema:
+        [schema] = [
+            part for part in schema["anyOf"] if (part.get("type") == "null") == (value is None)
+        ]
+        check(value, schema, root)
+        return
     assert value == schema.get("const", value)
     assert value in schema.get("enum", [value])
     if "type" in schema:

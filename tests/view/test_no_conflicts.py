@@ -31,6 +31,16 @@ def test_clean_report_names_the_calendar_and_the_days() -> None:
     assert describe_no_conflicts(report_of(3, "1 calendar"), coverage) == sentence
 
 
+def test_clean_report_of_a_cluster_counts_bookings() -> None:
+    coverage = replace(COVERAGE, kind="bookings", sources=["namespace team"])
+    assert describe_no_conflicts(report_of(2), coverage) == (
+        "No conflicts among 2 bookings in namespace team, 16-21 Nov 2026."
+    )
+    assert describe_no_conflicts(report_of(0), coverage) == (
+        "No bookings from 16 Nov 2026 to 21 Nov 2026 in namespace team."
+    )
+
+
 def test_clean_report_counts_several_calendars() -> None:
     coverage = replace(COVERAGE, calendars=[*ANNA, CalendarRules("bruno")], window=None)
     sentence = "No conflicts with invite.ics among 1 event of 2 calendars."

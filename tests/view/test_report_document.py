@@ -1,6 +1,7 @@
 """The report document matches its schema."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.report.json_report import render
 from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
+from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.repeat import Repeat
 from double_booked.view.report_document import make_document
 from view.json_schema import check, load_schema
@@ -45,6 +47,9 @@ REQUEST = EventList(
 )
 
 
+COVERAGE = Coverage("check", 0, UTC, ["anna.ics", "b.json"])
+
+
 def locate(position: int) -> SourceLocation:
     return LOCATIONS[position % len(LOCATIONS)]
 
@@ -54,10 +59,11 @@ def report(
     suggestions: dict[int, list[tuple[int, int]]] | None = None,
     repeats: tuple[Repeat, ...] = (),
     zone: ZoneInfo | None = None,
+    coverage: Coverage = COVERAGE,
 ) -> Any:
     found = build_report(get_conflicts(request), request, locate)
     report = ConflictReport(found.entries, found.groups, suggestions or {}, repeats=repeats)
-    written = json.loads(render(make_document(report, request, zone)))
+    written = json.loads(render(make_document(report, request, zone, coverage)))
     check(written, SCHEMA, SCHEMA)
     return written
 
@@ -146,6 +152,17 @@ def test_timezone_is_null_unless_one_is_given() -> None:
     assert report()["timezone"] is None
 
 
+def test_files_window_and_what_lies_outside_are_reported() -> None:
+    written = report()
+    assert written["files"] == ["anna.ics", "b.json"]
+    assert (written["window"], written["outside"]) == (None, None)
+    window = NINE, NINE + 24 * HOUR
+    outside = Outside(2, NINE - 48 * HOUR, NINE - 24 * HOUR)
+    written = report(coverage=replace(COVERAGE, window=window, outside=outside))
+    assert written["window"] == {"start": "2026-11-16T09:00:00Z", "end": "2026-11-17T09:00:00Z"}
+    assert written["outside"] == {"events": 2, "first": "2026-11-14", "last": "2026-11-15"}
+
+
 def test_lists_are_empty_without_events() -> None:
     written = report(EventList())
     assert (written["events"], written["conflicts"], written["repeats"]) == ([], [], [])
@@ -163,7 +180,7 @@ def test_fractions_of_a_second_and_early_years_are_exact() -> None:
 def test_json_is_ascii_and_keeps_titles() -> None:
     request = EventList(events=[event(9, 10, "Caf\u00e9\x1b\u202e", "anna")])
     found = build_report(get_conflicts(request), request, LOCATIONS.__getitem__)
-    text = render(make_document(found, request, None))
+    text = render(make_document(found, request, None, COVERAGE))
     assert text.isascii()
     assert "\x1b" not in text
     assert json.loads(text)["events"][0]["title"] == "Caf\u00e9\x1b\u202e"

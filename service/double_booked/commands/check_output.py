@@ -67,7 +67,7 @@ def write_conflicts(
     elif options.format == "ics":
         click.echo(ics_feed.render(report, datetime.now(UTC), options.zone), nl=False)
     elif options.format == "report":
-        document = make_document(report, request, options.zone)
+        document = make_document(report, request, options.zone, coverage)
         click.echo(json_report.render(document))
     else:
         replace_unwritable()

@@ -24,19 +24,24 @@ def describe_no_conflicts(report: ConflictReport, coverage: Coverage) -> str:
     if not report.entries:
         return _describe_no_events(coverage)
     invitation = f" with {printable(report.only)}" if report.only else ""
-    events = pluralize(len(report.entries), "event")
+    events = pluralize(len(report.entries), _noun(coverage))
     days = f", {format_day_span(*_days(coverage.window, coverage))}" if coverage.window else ""
     return f"No conflicts{invitation} among {events} {_describe_scope(report, coverage)}{days}."
 
 
 def _describe_no_events(coverage: Coverage) -> str:
     if not coverage.window:
-        return f"No events in {_describe_sources(coverage)}."
+        return f"No {_noun(coverage)}s in {_describe_sources(coverage)}."
     first, last = (format_day_span(day, day) for day in _days(coverage.window, coverage))
     window = f"from {first} to {last}" if first != last else f"on {first}"
     if not coverage.outside:
-        return f"No events {window} in {_describe_sources(coverage)}."
-    return f"No events {window}; {_describe_outside(coverage.outside, coverage.window, coverage)}"
+        return f"No {_noun(coverage)}s {window} in {_describe_sources(coverage)}."
+    outside = _describe_outside(coverage.outside, coverage.window, coverage)
+    return f"No {_noun(coverage)}s {window}; {outside}"
+
+
+def _noun(coverage: Coverage) -> str:
+    return "booking" if coverage.kind == "bookings" else "event"
 
 
 def _describe_outside(outside: Outside, window: Span, coverage: Coverage) -> str:

@@ -7,9 +7,10 @@ from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, summarize
+from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions
-from double_booked.view.times import format_rfc3339
+from double_booked.view.times import day_of, format_rfc3339
 
 VERSION = 1
 """Increases when a field is removed or changes its meaning, not when a field is added."""
@@ -125,6 +126,21 @@ class ReportedRepeat:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedOutside:
+    """The events and series that have nothing in the window.
+
+    Attributes:
+        events: How many.
+        first: The day of the earliest start, in the time zone of the report.
+        last: The day of the latest start.
+    """
+
+    events: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportDocument:
     """The whole report.
 
@@ -135,6 +151,9 @@ class ReportDocument:
         events: Every event of the request, conflicting or not.
         conflicts: The conflicts, in the order of their first events.
         repeats: The conflicts that recur.
+        files: The files that were read.
+        window: The span that was looked at; None if it has no limits.
+        outside: What lies outside of the window; None if nothing does.
     """
 
     version: int
@@ -143,10 +162,13 @@ class ReportDocument:
     events: tuple[ReportedEvent, ...]
     conflicts: tuple[ReportedConflict, ...]
     repeats: tuple[ReportedRepeat, ...]
+    files: tuple[str, ...]
+    window: TimeSpan | None
+    outside: ReportedOutside | None
 
 
 def make_document(
-    report: ConflictReport, request: EventList, zone: tzinfo | None
+    report: ConflictReport, request: EventList, zone: tzinfo | None, coverage: Coverage
 ) -> ReportDocument:
     """Return the document of a report.
 
@@ -154,6 +176,7 @@ def make_document(
         report: The events and conflicts.
         request: The events and options that the report is about.
         zone: The reader's time zone; None is that of this machine.
+        coverage: What the report covers.
     """
     return ReportDocument(
         VERSION,
@@ -162,6 +185,9 @@ def make_document(
         tuple(_event(report, number, event) for number, event in enumerate(request.events)),
         tuple(map(_conflict, report.groups)),
         tuple(_repeat(report, repeat, zone) for repeat in report.repeats),
+        tuple(coverage.sources),
+        _span(coverage.window) if coverage.window else None,
+        _outside(coverage.outside, coverage.zone) if coverage.outside else None,
     )
 
 
@@ -202,6 +228,11 @@ def _repeat(report: ConflictReport, repeat: Repeat, zone: tzinfo | None) -> Repo
         CommonSuggestions(position, tuple(map(_span, spans))) for position, spans in common.items()
     )
     return ReportedRepeat(repeat.groups, repeat.days, first, last, text, suggestions)
+
+
+def _outside(outside: Outside, zone: tzinfo) -> ReportedOutside:
+    first, last = (day_of(start, zone).isoformat() for start in (outside.first, outside.last))
+    return ReportedOutside(outside.events, first, last)
 
 
 def _span(span: Span) -> TimeSpan:
