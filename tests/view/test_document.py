@@ -58,6 +58,16 @@ def test_events_refer_to_names_calendars_and_sources_by_number() -> None:
     ]
 
 
+def test_flags_of_an_event_are_added() -> None:
+    report = report_of(event(0, 24, "A"), event(9, 10, "B"))
+    flags = [(True, True), (False, True)]
+    entries = [
+        replace(entry, location=replace(entry.location, is_all_day=whole, is_tentative=tentative))
+        for entry, (whole, tentative) in zip(report.entries, flags, strict=True)
+    ]
+    assert [event[6] for event in draw(replace(report, entries=entries))["events"]] == [3, 2]
+
+
 def test_conflict_has_its_members_and_overlaps() -> None:
     [conflict] = view_of(event(9, 11, "A", "lab"), event(10, 12, "B", "lab"))["conflicts"]
     assert conflict.pop("key")
@@ -159,7 +169,7 @@ def test_view_of_a_server_has_when_to_read_it_again_and_why_that_failed() -> Non
 def test_double_booked_event_has_a_flag() -> None:
     coverage = replace(COVERAGE, double_booked={0})
     view = draw(report_of(event(9, 10, "late"), event(8, 9, "kept")), coverage)
-    assert [event[6] for event in view["events"]] == [0, document.DOUBLE_BOOKED]
+    assert [event[6] for event in view["events"]] == [0, document.UNSURE]
 
 
 @pytest.mark.parametrize(

@@ -60,14 +60,18 @@ def occupies_time(component: Component, counting: CountingRules, *, is_of_dates:
     """
     status, busy = _word(component, "STATUS"), _busy_status(component)
     is_free = status == "CANCELLED" or _word(component, "TRANSP") == "TRANSPARENT" or busy in _FREE
-    is_tentative = "TENTATIVE" in {status, busy}
     is_all_day = is_of_dates or _word(component, _ALL_DAY) == "TRUE"
     return not (
         is_free
-        or (is_tentative and not counting.count_tentative)
+        or (is_tentative(component) and not counting.count_tentative)
         or (is_all_day and not counting.count_all_day)
         or (_have_declined(component) and not people_of(component, counting).present)
     )
+
+
+def is_tentative(component: Component) -> bool:
+    """Return whether an event is written as tentative, whatever its attendees answered."""
+    return "TENTATIVE" in {_word(component, "STATUS"), _busy_status(component)}
 
 
 def people_of(component: Component, counting: CountingRules) -> People:

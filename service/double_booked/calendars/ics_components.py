@@ -9,6 +9,7 @@ from double_booked.calendars.attendance import (
     CountingRules,
     People,
     address_of,
+    is_tentative,
     occupies_time,
     people_of,
 )
@@ -209,6 +210,7 @@ class ComponentParser:
             component.line,
             created.value if created else "",
             recurs,
+            is_tentative=is_tentative(component),
         )
 
 

@@ -46,6 +46,7 @@ class EventInfo:
         recurs: Whether there is more than one event of that UID, in this file or elsewhere.
         revision: How new it is among the copies of the event.
         is_override: Whether it replaces one event of its series.
+        is_tentative: Whether it is written as tentative.
     """
 
     uid: str
@@ -59,6 +60,7 @@ class EventInfo:
     recurs: bool
     revision: Revision = Revision()  # noqa: RUF009 - it is frozen
     is_override: bool = False
+    is_tentative: bool = False
 
 
 EventComponent = SeriesComponent[EventInfo]

@@ -188,7 +188,8 @@ def _locate(merged: MergedEvents, zone: tzinfo, position: int) -> SourceLocation
     if is_all_day is None:  # the format writes whole days as their midnights
         start, end = nanoseconds(parsed.event.start), nanoseconds(parsed.event.end)
         is_all_day = start < end and is_midnight(start, zone) and is_midnight(end, zone)
-    return SourceLocation(name, line, field, file.is_file, parsed.series, is_all_day)
+    is_tentative = parsed.info is not None and parsed.info.is_tentative
+    return SourceLocation(name, line, field, file.is_file, parsed.series, is_all_day, is_tentative)
 
 
 def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> str | None:

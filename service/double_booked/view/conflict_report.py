@@ -25,6 +25,7 @@ class SourceLocation:
         is_file: Whether the file has a path; False for standard input.
         series: The UID of the series that the event belongs to; "" for a single event.
         is_all_day: Whether the event is written as whole days.
+        is_tentative: Whether the event is written as tentative.
     """
 
     file: str
@@ -33,6 +34,7 @@ class SourceLocation:
     is_file: bool = True
     series: str = ""
     is_all_day: bool = False
+    is_tentative: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}: {f'line {self.line}' if self.line else self.field}"

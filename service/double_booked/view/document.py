@@ -25,8 +25,8 @@ MAX_DRAWN = 20_000
 ALL_DAY = 1
 """The flag of an event that is written as whole days."""
 
-DOUBLE_BOOKED = 2
-"""The flag of a Booking that is double-booked."""
+UNSURE = 2
+"""The flag of a tentative event, and of a Booking that is double-booked."""
 
 
 def make_view(report: ConflictReport, coverage: Coverage) -> Json:
@@ -140,6 +140,7 @@ class _View:
     def event(self, position: int) -> list[object]:
         entry = self.report.entries[position]
         location = entry.location
+        is_unsure = location.is_tentative or position in self.coverage.double_booked
         event: list[object] = [
             self.names.number(entry.name),
             seconds(entry.start),
@@ -147,8 +148,7 @@ class _View:
             [self.calendars.number(name) for name in entry.resources],
             self.sources.number(printable(location.file)),
             location.line or 0,
-            ALL_DAY * location.is_all_day
-            + DOUBLE_BOOKED * (position in self.coverage.double_booked),
+            ALL_DAY * location.is_all_day + UNSURE * is_unsure,
         ]
         return event if location.line else [*event, printable(location.field)]
 
