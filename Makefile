@@ -71,6 +71,9 @@ test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the workflows, and 
 test-bench: install ## test that the benchmark's peers answer as the server does (needs Go)
 	$(BIN)/pytest tests/bench/test_peers.py
 
+page: ## build the script and the style of the HTML page from page/src (needs npm)
+	cd page && npm ci --ignore-scripts --silent && npm run --silent build
+
 docs: install ## build the documentation site in build/docs, and check its links
 	$(BIN)/sphinx-build --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
 
@@ -256,4 +259,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove everything that the other targets create
 	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install page docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

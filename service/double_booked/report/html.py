@@ -7,9 +7,9 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from double_booked.view.conflict_report import ConflictReport, summarize
+from double_booked.view.conflict_report import ConflictReport
 from double_booked.view.coverage import Coverage
-from double_booked.view.page import make_page
+from double_booked.view.document import make_view
 
 
 def render(report: ConflictReport, coverage: Coverage) -> str:
@@ -20,7 +20,8 @@ def render(report: ConflictReport, coverage: Coverage) -> str:
         coverage: What the report covers.
     """
     style, script = _asset("page.css"), _asset("page.js")
-    data = json.dumps(make_page(report, coverage.zone, report.repeats), separators=(",", ":"))
+    view = make_view(report, coverage)
+    data = json.dumps(view, separators=(",", ":"))
     connections = "'self'" if coverage.live else "'none'"
     return Template(_asset("page.html")).substitute(
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
@@ -29,7 +30,7 @@ def render(report: ConflictReport, coverage: Coverage) -> str:
         script=script,
         # JSON has "<" only in strings. Escaped, no string can end the script element.
         data=data.replace("<", "\\u003c"),
-        summary=escape(summarize(report)),
+        summary=escape(str(view["summary"])),
     )
 
 

@@ -1,0 +1,163 @@
+import { cardOf } from "./cards.js";
+import { find, make, narrow } from "./dom.js";
+import { type Axis, hoursOf, makeAxis } from "./layout.js";
+import {
+  type Entry,
+  entries,
+  isConflicting,
+  isFound,
+  isShown,
+  query,
+  state,
+  touches,
+  view,
+} from "./model.js";
+import { drawRow, entryOf, makeRow, watchRows } from "./rows.js";
+import { dayAt, local } from "./times.js";
+import type { Day } from "./view.js";
+
+export function daysShown(): Day[] {
+  if (!state.isWeek) return view.days.slice(state.day, state.day + 1);
+  const monday = state.day - ((local(view.days[state.day].start).getUTCDay() + 6) % 7);
+  return view.days.slice(Math.max(0, monday), monday + 7);
+}
+
+function spanShown() {
+  const days = daysShown();
+  return { start: days[0].start, end: days[days.length - 1].end };
+}
+
+export function drawDay(): void {
+  find("day").hidden = !view.days.length;
+  if (!view.days.length) return;
+  const span = spanShown();
+  const shown = entries.filter((entry) => touches(entry, span.start, span.end) && isFound(entry));
+  drawTitle();
+  placeDay();
+  const axis = makeAxis(daysShown(), hoursOf(daysShown(), shown), find("axis").clientWidth);
+  drawAxis(axis);
+  const byCalendar = view.calendars.map((): Entry[] => []);
+  for (const entry of shown) {
+    for (const calendar of entry.calendars) byCalendar[calendar].push(entry);
+  }
+  const rows = orderRows(byCalendar).map((calendar) =>
+    makeRow(calendar, byCalendar[calendar], axis, span),
+  );
+  find("rows").replaceChildren(...(rows.length ? rows : [make("p", "No events.")]));
+  for (const row of rows.slice(0, 10)) drawRow(row);
+  watchRows(rows.slice(10));
+  makeReachable();
+}
+
+function drawTitle(): void {
+  const days = daysShown();
+  const label = [...new Set([days[0].label, days[days.length - 1].label])].join(" to ");
+  const zones = [...new Set(days.map((day) => day.zone))].join(", ");
+  find("title").textContent = `${label} (${zones})`;
+  find("when").max = view.days.length - 1;
+  find("when").value = state.day;
+  find("when").ariaValueText = label;
+  find("earlier").disabled = neighbourDay(-1) === undefined;
+  find("later").disabled = neighbourDay(1) === undefined;
+  for (const id of ["earlier", "later", "week"]) find(id).hidden = view.days.length < 2;
+  find("week").ariaPressed = String(state.isWeek);
+  find("parts").classList.toggle("wide", state.isWeek || !view.conflicts.length);
+}
+
+/** Show the day beside the cards; in a narrow window in the card that was opened, or above. */
+function placeDay(): void {
+  const [day, parts, card] = [find("day"), find("parts"), cardOf(state.chosen)];
+  const isInCard = narrow.matches && state.dayIn === "card" && card;
+  if (isInCard) card.append(day);
+  else if (narrow.matches && state.dayIn === "above") parts.prepend(day);
+  else if (parts.lastElementChild !== day) parts.append(day);
+}
+
+function drawAxis(axis: Axis): void {
+  const labels = axis.ticks.map(({ x, label }) => {
+    const tick = make("span", label);
+    tick.style.left = `${x}px`;
+    return tick;
+  });
+  find("axis").replaceChildren(...labels);
+}
+
+/** Return the calendars of the rows: that of the chosen conflict, then by conflicting events. */
+function orderRows(byCalendar: Entry[][]): number[] {
+  const areFreeShown = view.kind === "bookings" && !query();
+  const rank = byCalendar.map((shown, calendar) =>
+    calendar === state.chosen?.calendar
+      ? Number.POSITIVE_INFINITY
+      : shown.filter((entry) => isConflicting(entry, calendar)).length,
+  );
+  return [...byCalendar.keys()]
+    .filter((calendar) => isShown(calendar) && (areFreeShown || byCalendar[calendar].length))
+    .sort((one, other) => rank[other] - rank[one] || one - other);
+}
+
+/** Return the next day in a direction; while something is filtered, the next that shows an event. */
+export function neighbourDay(direction: 1 | -1): number | undefined {
+  const days = daysShown();
+  const { start, end } = spanShown();
+  if (!query() && state.calendar === null) {
+    const day = view.days.indexOf(direction < 0 ? days[0] : days[days.length - 1]) + direction;
+    return view.days[day] && day;
+  }
+  const found = entries.filter(isFound);
+  if (direction < 0) {
+    const ends = found
+      .filter((entry) => entry.start < start)
+      .map((entry) => Math.min(entry.end, start));
+    return ends.length ? dayAt(Math.max(...ends) - 0.001) : undefined;
+  }
+  const later = found.find((entry) => entry.end > end && entry.start >= start);
+  return later && dayAt(Math.max(later.start, end));
+}
+
+/** Show a day with an event that is found, unless one is shown already. */
+export function showFound(): void {
+  const { start, end } = spanShown();
+  const found = entries.filter(isFound);
+  if (found.length && !found.some((entry) => touches(entry, start, end))) {
+    state.day = dayAt(found[0].start);
+  }
+}
+
+// Keyboard: the rows are one tab stop; arrow keys move within them
+
+const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
+
+export function makeReachable(): void {
+  const all = buttons();
+  const stop = all.find((button) => button.classList.contains("chosen")) ?? all[0];
+  if (stop && !all.some((button) => button.tabIndex === 0)) stop.tabIndex = 0;
+}
+
+function neighbour(button: Element, key: string): Element | null | undefined {
+  const all = buttons();
+  const at = all.indexOf(button as HTMLElement);
+  if (key === "Home") return all[0];
+  if (key === "End") return all.at(-1);
+  if (key === "ArrowRight") return all[at + 1];
+  if (key === "ArrowLeft") return all[at - 1];
+  const row = button.closest(".row");
+  const other = key === "ArrowDown" ? row?.nextElementSibling : row?.previousElementSibling;
+  if (!other) return null;
+  drawRow(other);
+  const start = entryOf(button)?.start ?? 0;
+  const distance = (one: Element) => Math.abs((entryOf(one)?.start ?? 0) - start);
+  return [...other.querySelectorAll(".event")].sort((a, b) => distance(a) - distance(b))[0];
+}
+
+export function moveInRows(press: KeyboardEvent): void {
+  const button = (press.target as Element).closest<HTMLElement>(".event");
+  const keys = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"];
+  if (!button || !keys.includes(press.key)) return;
+  press.preventDefault();
+  press.stopPropagation();
+  const next = neighbour(button, press.key) as HTMLElement | undefined;
+  if (!next) return;
+  button.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+}

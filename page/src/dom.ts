@@ -1,0 +1,28 @@
+// Text of a view becomes textContent, never markup.
+
+// biome-ignore lint/suspicious/noExplicitAny: the kind of each element is in page.html
+export const find = (id: string): any => document.getElementById(id);
+
+export const narrow = matchMedia("(max-width: 60rem)");
+
+export function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, text = "", className = "") {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  if (className) element.className = className;
+  return element;
+}
+
+export function makeButton(text: string, onClick: () => void) {
+  const button = make("button", text);
+  button.type = "button";
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+export const count = (number: number, noun: string) =>
+  `${number} ${noun}${number === 1 ? "" : "s"}`;
+
+export function listed(texts: string[], most: number): string {
+  const more = texts.length - most;
+  return texts.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}

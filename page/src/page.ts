@@ -1,0 +1,226 @@
+import { addCards, cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
+import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
+import { count, find, make, makeButton, narrow } from "./dom.js";
+import { drawChips, drawHeader, drawOverview, fitOverview } from "./header.js";
+import {
+  CARDS_AT_ONCE,
+  conflictsShown,
+  type Entry,
+  entries,
+  isFound,
+  nameOf,
+  query,
+  setView,
+  state,
+  view,
+} from "./model.js";
+import { drawRow, entryOf } from "./rows.js";
+import { dayAt, timeOf } from "./times.js";
+import type { Conflict, View } from "./view.js";
+
+const CONFLICTS_LINKED = 3;
+
+let lastText = "";
+let openedKey = "";
+
+function filter(): void {
+  if (view.days.length) showFound();
+  const isFiltered = query() || state.calendar !== null;
+  find("found").textContent = isFiltered ? count(entries.filter(isFound).length, "event") : "";
+  draw();
+}
+
+function draw(): void {
+  drawChips(filter);
+  drawOverview();
+  drawCards();
+  drawDay();
+}
+
+/** Draw a view, also one that replaces another: what is chosen and filtered stays. */
+export function load(next: View): void {
+  const [isFirst, shown, key] = [!view, view?.days[state.day]?.start, state.chosen?.key];
+  setView(next);
+  state.chosen = view.conflicts.find((conflict) => conflict.key === key) ?? null;
+  if (!view.calendars.some(({ name }) => name === state.calendar)) state.calendar = null;
+  state.isWeek = isFirst ? view.kind === "bookings" : state.isWeek;
+  if (isFirst) begin();
+  else state.day = dayAt(shown ?? 0);
+  for (const part of [find("filter"), find("keys")]) part.hidden = !view.events.length;
+  drawHeader();
+  draw();
+  if (isFirst) followHash();
+}
+
+function begin(): void {
+  const now = Date.now() / 1_000;
+  const isNow = view.kind === "bookings" && now < (view.days.at(-1)?.end ?? 0);
+  state.chosen = view.conflicts[0] ?? null;
+  state.day = dayAt(isNow ? now : (state.chosen?.overlaps[0][0] ?? 0));
+}
+
+/** Read the view again from the server that keeps it up to date. */
+async function poll(): Promise<void> {
+  try {
+    // The browser asks with the ETag, and has the same text again if nothing has changed.
+    const response = await fetch("view.json", { cache: "no-cache" });
+    if (!response.ok) throw new Error(response.statusText);
+    const text = await response.text();
+    if (text !== lastText) load(JSON.parse(text));
+    lastText = text;
+  } catch (error) {
+    lastText = "";
+    view.live = { every: view.live?.every ?? 0, error: String(error) };
+    drawHeader();
+  }
+}
+
+// A conflict is chosen by the fragment of the address, so that a link shows it again
+
+function followHash(): void {
+  const key = /^#conflict=(.*)/.exec(location.hash)?.[1];
+  if (key === undefined) return;
+  const conflict = view.conflicts.find((one) => hashOf(one) === location.hash);
+  if (conflict && conflict.key !== openedKey) open(conflict);
+  else if (!conflict) find("status").textContent = "The conflict of this link is not here";
+}
+
+function choose(conflict: Conflict): void {
+  state.chosen = conflict;
+  state.dayIn = "card";
+  state.day = dayAt(conflict.overlaps[0][0]);
+  reveal(conflict);
+  markChosen();
+  drawDay();
+  cardOf(conflict)?.scrollIntoView({ block: "nearest" });
+  find("day").scrollTop = 0;
+  if (narrow.matches) find("title").scrollIntoView({ block: "nearest" });
+}
+
+/** Draw the card of a conflict that a filter or the number of cards hides. */
+function reveal(conflict: Conflict): void {
+  if (cardOf(conflict)) return;
+  if (!conflictsShown().includes(conflict)) {
+    state.calendar = null;
+    find("text").value = "";
+  }
+  state.cards = Math.max(state.cards, conflictsShown().indexOf(conflict) + 1);
+  filter();
+}
+
+function open(conflict: Conflict): void {
+  openedKey = conflict.key;
+  choose(conflict);
+  location.hash = hashOf(conflict);
+}
+
+function goTo(day: number | undefined): void {
+  if (day === undefined) return;
+  state.day = day;
+  drawDay();
+}
+
+/** Choose the next or the previous card, and focus it. */
+function step(direction: 1 | -1): void {
+  const card = cardOf(state.chosen);
+  const next = direction > 0 ? card?.nextElementSibling : card?.previousElementSibling;
+  const conflict = conflictOf(next ?? find("cards").firstElementChild);
+  if (!conflict) return;
+  open(conflict);
+  cardOf(conflict)?.querySelector("a")?.focus();
+}
+
+// Details of an event
+
+function showDetails(entry: Entry, button: Element): void {
+  const details = find("details");
+  const name = make("h3", entry.name);
+  name.id = "detail-name";
+  const conflicts = entry.conflicts.slice(0, CONFLICTS_LINKED).map((conflict) => {
+    const link = make("a", `Conflict of ${nameOf(conflict.calendar)}`);
+    link.href = hashOf(conflict);
+    link.addEventListener("click", (click) => {
+      click.preventDefault();
+      details.hidePopover();
+      open(conflict);
+    });
+    return link;
+  });
+  const lines = [timeOf(entry), entry.calendars.map(nameOf).join(", "), entry.place];
+  const moves = entry.conflicts.flatMap((conflict) => movesOf(conflict, entry));
+  const texts = [...lines, ...new Set(moves)].map((text) => make("p", text));
+  const close = makeButton("Close", () => details.hidePopover());
+  details.replaceChildren(name, ...texts, ...conflicts, close);
+  details.showPopover();
+  const { left, top, bottom } = button.getBoundingClientRect();
+  const { offsetHeight: height, offsetWidth: width } = details;
+  const below = bottom + 4 + height <= innerHeight ? bottom + 4 : top - height - 4;
+  details.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+  details.style.top = `${Math.max(8, below)}px`;
+}
+
+// What people do
+
+function onKey(press: KeyboardEvent): void {
+  const target = press.target as Element;
+  if (press.ctrlKey || press.altKey || press.metaKey || target.matches("input")) return;
+  const inCards = target === document.body || target.closest("#cards");
+  if (press.key === "/") {
+    find("text").focus();
+    press.preventDefault();
+  } else if (press.key === "[") goTo(neighbourDay(-1));
+  else if (press.key === "]") goTo(neighbourDay(1));
+  else if (inCards && press.key === "j") step(1);
+  else if (inCards && press.key === "k") step(-1);
+}
+
+function onCard(click: MouseEvent): void {
+  const target = click.target as Element;
+  const conflict = conflictOf(target.closest(".card"));
+  if (!conflict || click.ctrlKey || click.metaKey || target.closest("button, #day")) return;
+  click.preventDefault();
+  open(conflict);
+}
+
+function onResize(): void {
+  drawChips(filter);
+  fitOverview();
+  drawDay();
+}
+
+function listen(): void {
+  find("filter").addEventListener("submit", (submit: Event) => submit.preventDefault());
+  find("text").addEventListener("input", filter);
+  find("when").addEventListener("input", () => {
+    state.dayIn = "above";
+    goTo(Number(find("when").value));
+  });
+  find("earlier").addEventListener("click", () => goTo(neighbourDay(-1)));
+  find("later").addEventListener("click", () => goTo(neighbourDay(1)));
+  find("week").addEventListener("click", () => {
+    state.isWeek = !state.isWeek;
+    drawDay();
+  });
+  find("cards").addEventListener("click", onCard);
+  find("more").addEventListener("click", () => {
+    state.cards += CARDS_AT_ONCE;
+    addCards();
+  });
+  find("rows").addEventListener("click", (click: MouseEvent) => {
+    const button = (click.target as Element).closest(".event");
+    const entry = entryOf(button);
+    if (button && entry) showDetails(entry, button);
+  });
+  find("rows").addEventListener("keydown", moveInRows);
+  document.addEventListener("keydown", onKey);
+  window.addEventListener("hashchange", followHash);
+  window.addEventListener("resize", onResize);
+  window.addEventListener("beforeprint", () => {
+    addCards(view.conflicts.length);
+    for (const row of find("rows").children) drawRow(row);
+  });
+}
+
+listen();
+load(JSON.parse(find("data").textContent));
+if (view.live) setInterval(poll, view.live.every * 1_000);

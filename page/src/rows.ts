@@ -1,0 +1,135 @@
+import { make } from "./dom.js";
+import { type Axis, type Box, LANE, loadOf, merge, pack } from "./layout.js";
+import {
+  type Entry,
+  isConflicting,
+  nameOf,
+  overlapsOf,
+  type Span,
+  state,
+  touches,
+  view,
+} from "./model.js";
+import { timeOf } from "./times.js";
+
+const LOAD_HEIGHT = 20;
+const NARROWEST_NAMED = 45;
+
+const toDraw = new WeakMap<Element, () => void>();
+const entryOfButton = new WeakMap<Element, Entry>();
+
+export const entryOf = (element: Element | null) => element && entryOfButton.get(element);
+
+// A row is drawn when it comes near the window, so that hundreds of calendars stay quick.
+const watcher = new IntersectionObserver(
+  (seen) => {
+    for (const { isIntersecting, target } of seen) if (isIntersecting) drawRow(target);
+  },
+  { rootMargin: "400px" },
+);
+
+export function watchRows(rows: Element[]): void {
+  watcher.disconnect();
+  for (const row of rows) watcher.observe(row);
+}
+
+export function drawRow(row: Element): void {
+  toDraw.get(row)?.();
+  toDraw.delete(row);
+  watcher.unobserve(row);
+}
+
+/** Make the row of a calendar, as high as it will be; drawRow fills it. */
+export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan: Span) {
+  const { capacity = 1, gap = 0 } = view.calendars[calendar];
+  const boxes = pack(shown, axis, gap);
+  const lanes = make("div", "", "lanes");
+  const height = boxes.reduce((max, { lane }) => Math.max(max, lane + 1), 1) * LANE;
+  lanes.style.height = `${height + (capacity > 1 ? LOAD_HEIGHT : 0)}px`;
+  const row = make("section", "", "row");
+  row.style.containIntrinsicHeight = `auto ${lanes.style.height}`;
+  row.ariaLabel = nameOf(calendar);
+  row.append(makeHeading(calendar), lanes);
+  toDraw.set(row, () => {
+    if (capacity > 1) lanes.append(drawLoad(shown, capacity, axis));
+    if (!shown.length) lanes.append(make("p", "free", "free"));
+    const inner = make("div", "", "inner");
+    inner.append(
+      ...axis.ticks.map(({ x }) => spanElement("tick", x, x + 1)),
+      ...drawBands(calendar, axis, shownSpan),
+      ...boxes.map((box) => drawEvent(box, calendar)),
+      ...drawNow(axis, shownSpan),
+    );
+    lanes.append(inner);
+  });
+  return row;
+}
+
+function makeHeading(calendar: number) {
+  const { capacity = 1, policy } = view.calendars[calendar];
+  const heading = make("h3", nameOf(calendar));
+  if (policy) heading.append(make("small", policy, "policy"));
+  if (capacity > 1) heading.append(make("small", `capacity ${capacity}`));
+  return heading;
+}
+
+function spanElement(className: string, left: number, right: number) {
+  const element = make("i", "", className);
+  element.style.left = `${left}px`;
+  element.style.width = `${right - left}px`;
+  return element;
+}
+
+function drawBands(calendar: number, axis: Axis, { start, end }: Span) {
+  const overlaps = view.conflicts
+    .filter((conflict) => conflict.calendar === calendar)
+    .flatMap(overlapsOf)
+    .filter((overlap) => touches(overlap, start, end));
+  return merge(overlaps).map((band) => spanElement("band", axis.x(band.start), axis.x(band.end)));
+}
+
+function drawNow(axis: Axis, { start, end }: Span) {
+  const now = Date.now() / 1_000;
+  const isLive = view.kind === "bookings" && now >= start && now < end;
+  return isLive ? [spanElement("now", axis.x(now), axis.x(now) + 2)] : [];
+}
+
+function drawLoad(shown: Entry[], capacity: number, axis: Axis) {
+  const strip = make("div", "", "load");
+  for (const { start, end, depth } of loadOf(shown)) {
+    const [left, right] = [axis.x(start), axis.x(end)];
+    const step = spanElement(
+      depth > capacity ? "over" : depth === capacity ? "full" : "",
+      left,
+      right,
+    );
+    if (right - left > NARROWEST_NAMED) step.textContent = `${depth} of ${capacity}`;
+    strip.append(step);
+  }
+  return strip;
+}
+
+function drawEvent({ entry, lane, from, to, bar, barEnd, tailEnd, label }: Box, calendar: number) {
+  const isDouble = isConflicting(entry, calendar);
+  const button = make("button", "", "event");
+  button.type = "button";
+  button.tabIndex = -1;
+  button.classList.toggle("conflicting", isDouble);
+  button.classList.toggle("tentative", entry.isTentative);
+  button.classList.toggle(
+    "chosen",
+    entry.conflicts.some((conflict) => conflict === state.chosen),
+  );
+  button.style.top = `${lane * LANE + 1}px`;
+  button.style.left = `${from}px`;
+  button.style.width = `${to - from}px`;
+  const status = isDouble ? "double-booked" : "no conflict";
+  button.ariaLabel = `${entry.name}, ${timeOf(entry)}, ${status}`;
+  button.append(spanElement("bar", bar - from, barEnd - from));
+  if (tailEnd > barEnd) button.append(spanElement("tail", barEnd - from, tailEnd - from));
+  const name = make("span", entry.name);
+  name.style.left = `${label - from}px`;
+  button.append(name);
+  entryOfButton.set(button, entry);
+  return button;
+}
