@@ -36,6 +36,16 @@ def test_the_local_zone_is_that_of_etc_localtime(monkeypatch: pytest.MonkeyPatch
     assert MOMENTS[0].astimezone(local_zone()).utcoffset() is not None
 
 
+def test_the_local_zone_has_the_name_to_which_etc_localtime_links(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TZ", raising=False)
+    link = tmp_path / "localtime"
+    link.symlink_to("/usr/share/zoneinfo/Europe/Berlin")
+    monkeypatch.setattr(module, "_LOCALTIME", link)
+    assert str(local_zone()) == "Europe/Berlin"
+
+
 @pytest.mark.parametrize("name", ["", "Nowhere/At-all"])
 def test_the_local_zone_is_utc_by_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
