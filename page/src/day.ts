@@ -53,7 +53,9 @@ function drawTitle(): void {
   const days = daysShown();
   const label = [...new Set([days[0].label, days[days.length - 1].label])].join(" to ");
   const zones = [...new Set(days.map((day) => day.zone))].join(", ");
-  find("title").textContent = `${label} (${zones})`;
+  const title = `${label} (${zones})`;
+  // Screen readers read it whenever it is set.
+  if (find("title").textContent !== title) find("title").textContent = title;
   find("when").max = view.days.length - 1;
   find("when").value = state.day;
   find("when").ariaValueText = label;

@@ -393,9 +393,11 @@ def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00", title="</script>Load"))
     page = "\n".join(show(*DECEMBER, "--format=html"))
     [data] = re.findall(r'type="application/json">(.*?)</script>', page)
-    [event] = json.loads(data)["events"]
-    assert (event["name"], event["location"]) == ("</script>Load", "namespace team of kind-dev: a")
-    assert event["time"] == "Mon 7 Dec 2026, 09:00-10:00"
+    view = json.loads(data)
+    assert (view["kind"], view["names"]) == ("bookings", ["</script>Load"])
+    assert view["sources"] == ["namespace team of kind-dev"]
+    assert view["calendars"] == [{"name": "staging", "policy": "Reject"}]
+    assert "live" not in view
 
 
 def test_text_of_a_booking_reaches_the_terminal_escaped(kubectl: FakeKubectl) -> None:

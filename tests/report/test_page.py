@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -577,7 +577,23 @@ def folder_url(tmp_path: Path) -> Iterator[str]:
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a log."""
+    """Serves files with an ETag and without a log."""
+
+    def do_GET(self) -> None:
+        """Send a file, or 304 if the client has it."""
+        path = Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_error(404)
+            return
+        etag = f'W/"{path.stat().st_mtime_ns}"'
+        is_known = self.headers["If-None-Match"] == etag
+        content = b"" if is_known else path.read_bytes()
+        self.send_response(304 if is_known else 200)
+        self.send_header("ETag", etag)
+        self.send_header("Content-Type", self.guess_type(path))
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -597,6 +613,25 @@ def test_live_page_draws_a_new_view_and_keeps_what_is_chosen(
     assert not one(browser, "#note").is_displayed()
     assert one(browser, "[aria-current]").text.startswith("lab Wed")
     browser.get_log("browser")  # the missing view
+
+
+def test_live_page_that_is_up_to_date_changes_only_its_time(
+    browser: webdriver.Chrome, tmp_path: Path, folder_url: str
+) -> None:
+    (tmp_path / "page.html").write_text(render(OFFICE, live=Live(1)), "utf-8")
+    browser.get(f"{folder_url}/page.html")
+    view = one(browser, "#data").get_attribute("textContent") or ""
+    (tmp_path / "view.json").write_text(view, "utf-8")
+    today = f"{datetime.now(UTC):%a} {datetime.now(UTC).day} "
+    until = WebDriverWait(browser, 20).until
+    until(lambda _: f"made {today}" in one(browser, "#facts").text)
+    card = one(browser, ".card a")
+    browser.execute_script("arguments[0].focus()", card)
+    polls = 'return performance.getEntriesByType("resource").length'
+    before = browser.execute_script(polls)
+    until(lambda _: browser.execute_script(polls) >= before + 2)
+    assert browser.switch_to.active_element == card
+    browser.get_log("browser")  # a view that is not there yet
 
 
 # Speed

@@ -150,8 +150,7 @@ class _Pages:
     async def serve_page(self, _request: web.Request) -> web.Response:
         report = await self.live.refresh()
         page = await asyncio.to_thread(render_page, report, self._live())
-        reload = {"Refresh": str(INTERVAL)}
-        return web.Response(text=page, content_type="text/html", headers=reload)
+        return web.Response(text=page, content_type="text/html")
 
     async def serve_view(self, request: web.Request) -> web.Response:
         report = await self.live.refresh()
