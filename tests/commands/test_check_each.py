@@ -47,11 +47,11 @@ def test_each_option_lists_repeated_conflicts_one_by_one(calendar: Path) -> None
     assert "every Monday" not in output
 
 
-def test_page_draws_all_repeats_and_its_table_has_one(calendar: Path) -> None:
+def test_page_has_repeated_conflicts_once(calendar: Path) -> None:
     page = run(calendar, "--format=html")
-    assert page.count(f'"every":["{EVERY}"]') == 1
-    assert page.count('"repeated":true') == 16
-    assert '"repeated":true' not in run(calendar, "--format=html", "--each")
+    assert page.count(f'"text":"{EVERY}"') == 1
+    assert page.count('"overlaps":') == 1
+    assert run(calendar, "--format=html", "--each").count('"overlaps":') == 17
 
 
 def test_annotations_and_feed_have_repeated_conflicts_once(calendar: Path) -> None:
