@@ -395,7 +395,7 @@ def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
     [data] = re.findall(r'type="application/json">(.*?)</script>', page)
     view = json.loads(data)
     assert (view["kind"], view["names"]) == ("bookings", ["</script>Load"])
-    assert view["sources"] == ["namespace team of kind-dev"]
+    assert view["sources"] == ["kind-dev/team"]
     assert view["calendars"] == [{"name": "staging", "policy": "Reject"}]
     assert "live" not in view
 

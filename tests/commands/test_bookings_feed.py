@@ -35,17 +35,17 @@ def names(*arguments: str) -> list[str]:
 def test_feed_names_its_source_and_when_to_read_it_again(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar())
     lines = feed().decode().split("\r\n")
-    assert "X-WR-CALNAME:Bookings of namespace team of kind-dev" in lines
+    assert "X-WR-CALNAME:Bookings of kind-dev/team" in lines
     assert "REFRESH-INTERVAL;VALUE=DURATION:PT15M" in lines
-    assert "X-WR-CALNAME:Bookings of namespace blue of kind-dev" in feed("-n", "blue").decode()
-    assert "X-WR-CALNAME:Bookings of all namespaces of kind-dev" in feed("-A").decode()
+    assert "X-WR-CALNAME:Bookings of kind-dev/blue" in feed("-n", "blue").decode()
+    assert "X-WR-CALNAME:Bookings of kind-dev\r\n" in feed("-A").decode()
 
 
 def test_feed_without_a_kubeconfig_names_what_is_known(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar())
     (kubectl.folder / "config").write_text(json.dumps({"contexts": None}))
     assert "X-WR-CALNAME:Bookings of the cluster" in feed().decode()
-    assert "X-WR-CALNAME:Bookings of namespace blue" in feed("-n", "blue").decode()
+    assert "X-WR-CALNAME:Bookings of blue\r\n" in feed("-n", "blue").decode()
 
 
 def test_event_identifies_the_booking_and_its_revision(kubectl: FakeKubectl) -> None:

@@ -82,7 +82,7 @@ async def test_view_has_bookings_rules_and_free_calendars(kubectl: FakeKubectl) 
     async with serving() as site:
         view = await site.view()
     assert (view["kind"], view["zone"]) == ("bookings", "Europe/Berlin")
-    assert view["sources"] == ["namespace team of kind-dev"]
+    assert view["sources"] == ["kind-dev/team"]
     assert view["calendars"] == [
         {"name": "gpu", "capacity": 2, "policy": "Report", "gap": 1800},
         {"name": "staging", "policy": "Reject"},

@@ -175,7 +175,7 @@ def bookings(  # noqa: PLR0917 - click passes them by name
     The cluster is read through kubectl, with your kubeconfig, and nothing in it is
     changed. Conflicts are found on this machine, whether or not the operator runs.
 
-    The exit code is 0, with conflicts too, and 2 after an error.
+    The exit code is 0, with conflicts and after Ctrl-C of --serve too, and 2 after an error.
     """
     if namespace and all_namespaces:
         raise click.UsageError("--namespace and --all-namespaces exclude each other.")

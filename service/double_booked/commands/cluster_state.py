@@ -40,10 +40,9 @@ class BookingsQuery:
 
     @property
     def source(self) -> str:
-        """What is read, like "namespace team of kind-dev"; "the cluster" if nothing is known."""
-        namespace = f"namespace {self.namespace}" if self.namespace else ""
-        scope = "all namespaces" if self.all_namespaces else namespace
-        return " of ".join(filter(None, (scope, self.context))) or "the cluster"
+        """What is read: CONTEXT/NAMESPACE, or what is known of it, else "the cluster"."""
+        namespace = None if self.all_namespaces else self.namespace
+        return "/".join(filter(None, (self.context, namespace))) or "the cluster"
 
     def includes(self, calendar: NamespacedName) -> bool:
         """Return whether to show a calendar."""
