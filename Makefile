@@ -85,7 +85,7 @@ BUILD_PAGE = cd page && $(NODE) esbuild src/page.ts src/page.css --bundle --mini
 page: page/node_modules/installed ## build the script and the style of the HTML page from page/src
 	$(BUILD_PAGE)$(PAGE)
 
-pictures: install ## take docs/report.png anew (needs Debian's chromium and chromium-driver)
+pictures: install ## take docs/report.png again (needs Debian's chromium and chromium-driver)
 	$(BIN)/python tools/pictures.py
 
 lint-page: page/node_modules/installed ## check style and types of page/src, and that the page is built from it
