@@ -64,14 +64,14 @@ function drawCard(conflict: Conflict): HTMLElement {
   const { when, lasts } = describe(conflict);
   const link = make("a");
   link.href = hashOf(conflict);
-  link.append(make("b", nameOf(conflict.calendar)), ` ${when}`);
+  link.append(make("b", nameOf(conflict.calendar)), ` ${when} `, make("span", lasts, "lasts"));
   if (conflict === state.chosen) link.ariaCurrent = "true";
   const heading = make("h3");
   heading.append(link);
   const copy = makeButton("Copy", () => copyText(textOf(conflict)));
   copy.ariaLabel = `Copy ${nameOf(conflict.calendar)}, ${when}`;
   const head = make("div", "", "head");
-  head.append(heading, make("span", lasts, "lasts"), copy);
+  head.append(heading, copy);
   const members = make("div", "", "members");
   members.append(...drawMembers(conflict, MEMBERS_SHOWN));
   const card = make("li", "", "card");

@@ -52,7 +52,7 @@ export function drawDay(): void {
 function drawTitle(): void {
   const days = daysShown();
   const label = [...new Set([days[0].label, days[days.length - 1].label])].join(" to ");
-  const zones = [...new Set(days.map((day) => day.zone))].join(", ");
+  const zones = [...new Set(days.flatMap((day) => day.zone.split("/")))].join("/");
   const title = `${label} (${zones})`;
   // Screen readers read it whenever it is set.
   if (find("title").textContent !== title) find("title").textContent = title;

@@ -97,6 +97,7 @@ export function fitOverview(): void {
   const { length } = view.days;
   const width = find("overview").clientWidth;
   const thumb = Math.max(24, width / length);
+  find("bars").classList.toggle("dense", width < 4 * length);
   find("overview").style.setProperty("--thumb", `${thumb}px`);
   find("bars").style.margin = `0 ${(thumb - (width - thumb) / Math.max(1, length - 1)) / 2}px`;
 }

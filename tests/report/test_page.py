@@ -298,6 +298,18 @@ def test_overview_goes_to_a_day(office: webdriver.Chrome) -> None:
     assert one(office, "#title").text == "Wed 18 Nov 2026 (UTC)"
 
 
+def test_overview_of_a_year_shows_each_conflict_on_a_phone(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["weekly"], PHONE)
+    widths = page.execute_script(
+        "return [...document.querySelectorAll('#bars i')]"
+        ".map((bar) => bar.getBoundingClientRect().width)"
+    )
+    assert len(widths) > 300
+    assert min(widths) > 0.5
+
+
 def test_link_shows_its_conflict_again(show: Show) -> None:
     page = show(render(OFFICE))
     page.find_elements(By.CSS_SELECTOR, ".card a")[1].click()
@@ -641,9 +653,14 @@ def test_live_page_that_is_up_to_date_changes_only_its_time(
 
 # Speed
 
-TIME_TO_LOAD = 1_000
+TIME_TO_LOAD = 200
 TIME_TO_ACT = 500
-"""Milliseconds with a processor that is 4 times as slow."""
+"""Milliseconds; to act, with a processor that is 4 times as slow. The best try counts."""
+
+TIME_TO_SCROLL = 200
+"""The same for 95 % of the steps of scrolling; 26 to 34 were measured while nothing else ran."""
+
+LOADED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
 
 TIMED = """
 const done = arguments[0];
@@ -680,7 +697,7 @@ let last = performance.now();
 const step = () => {
   times.push(performance.now() - last);
   last = performance.now();
-  scrollBy(0, 120);
+  scrollBy(0, times.length % 40 < 20 ? 120 : -120);
   if (times.length < 60) requestAnimationFrame(step);
   else done(times.slice(2).sort((one, other) => one - other).at(-4));
 };
@@ -692,18 +709,18 @@ requestAnimationFrame(step);
 def test_page_is_quick_with_many_events(
     show: Show, samples: dict[str, str], sample: str, record_property: Any
 ) -> None:
+    load = min(show(samples[sample]).execute_script(LOADED) for _ in range(3))
     page = show(samples[sample])
-    [load] = page.execute_script(
-        "return performance.getEntriesByType('navigation').map((one) => one.loadEventEnd)"
-    )
     page.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 4})
-    scroll = page.execute_async_script(SCROLLED)
-    times = page.execute_async_script(TIMED)
+    scroll = min(page.execute_async_script(SCROLLED) for _ in range(3))
+    tries = [page.execute_async_script(TIMED) for _ in range(2)]
+    times = {action: min(one[action] for one in tries) for action in tries[0]}
     page.execute_cdp_cmd("Emulation.setCPUThrottlingRate", {"rate": 1})
     figures = {"load": load, "scroll": scroll, **times}
     record_property("milliseconds", json.dumps(figures))
     print({action: round(time) for action, time in figures.items()})  # noqa: T201 - shown by -rP
-    assert load < TIME_TO_LOAD
+    assert load <= TIME_TO_LOAD
+    assert scroll <= TIME_TO_SCROLL
     assert max(times.values()) < TIME_TO_ACT
 
 
