@@ -50,7 +50,8 @@ export function setView(next: View): void {
 }
 
 function unpack([name, start, length, calendars, source, line, flags, field]: View["events"][0]) {
-  const place = [view.sources[source]?.slice(folder.length), line, field].filter(Boolean).join(":");
+  const file = view.sources[source]?.slice(folder.length) ?? "";
+  const place = file + (line ? `:${line}` : "") + (field ? `: ${field}` : "");
   const searched = [view.names[name], place, ...calendars.map(nameOf)].join("\n").toLowerCase();
   return {
     name: view.names[name],

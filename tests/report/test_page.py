@@ -320,6 +320,21 @@ def test_link_shows_its_conflict_again(show: Show) -> None:
     assert one(page, "#title").text == "Wed 18 Nov 2026 (UTC)"
 
 
+def test_copy_takes_a_card_as_text_with_its_link(office: webdriver.Chrome) -> None:
+    permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+    office.execute_cdp_cmd("Browser.grantPermissions", {"permissions": permissions})
+    one(office, ".card button").click()
+    WebDriverWait(office, 20).until(lambda _: one(office, "#status").text == "Copied")
+    copied = office.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    head, *members, link = copied.splitlines()
+    assert head == "hall, Mon 16 Nov, 10:00-11:00 (1h)"
+    assert members == [
+        "Mon 16 Nov, 09:00-11:00: Planning (a.ics:2)",
+        "Mon 16 Nov, 10:00-12:00: Interview (a.ics:3)",
+    ]
+    assert "page.html#conflict=" in link
+
+
 def test_page_without_conflicts_shows_what_was_looked_at(show: Show) -> None:
     page = show(render([OFFICE[0], OFFICE[4]]))
     assert one(page, "h1").text.startswith("No conflicts among 2 events")

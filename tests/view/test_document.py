@@ -208,11 +208,10 @@ def test_each_day_has_the_abbreviation_of_its_zone() -> None:
     assert [day["zone"] for day in days] == ["CEST", "CEST/CET", "CET"]
 
 
-def test_day_of_a_clock_change_has_its_real_length_ticks_and_offsets() -> None:
+def test_day_of_a_clock_change_has_its_real_length_and_offsets() -> None:
     [day] = view_of(event(AUTUMN, AUTUMN + 1), zone=BERLIN)["days"]
     assert day["label"] == "Sun 25 Oct 2026"
     assert day["end"] - day["start"] == 25 * HOUR
-    assert day["ticks"][:2] == [[day["start"], "00:00"], [day["start"] + 4 * HOUR, "03:00"]]
     assert day["offsets"] == [[day["start"], 2 * HOUR], [day["start"] + 3 * HOUR, HOUR]]
 
 

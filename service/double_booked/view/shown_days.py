@@ -1,4 +1,4 @@
-"""The days of a view: their spans, time axes and clock changes, and how much is on each."""
+"""The days of a view: their spans and clock changes, and how much is on each."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +10,6 @@ from double_booked.view.times import day_of, format_day, moment_of, name_of_zone
 
 MAX_DAYS = 1_000
 """A span of more days is not listed whole."""
-
-HOURS_BETWEEN_TICKS = 3
 
 Json = dict[str, object]
 
@@ -85,17 +83,10 @@ def _day(day: date, span: Span, events: int, conflicts: int, zone: tzinfo) -> Js
         "start": seconds(span[0]),
         "end": seconds(span[1]),
         "zone": "/".join(names),
-        "ticks": list(_ticks(day, zone)),
         "offsets": list(_offsets(known, zone)),
         "events": events,
         "conflicts": conflicts,
     }
-
-
-def _ticks(day: date, zone: tzinfo) -> Iterator[tuple[float, str]]:
-    """Yield the labelled times of a day, from midnight to midnight, and their labels."""
-    for hour in range(0, 25, HOURS_BETWEEN_TICKS):
-        yield seconds(_instant(day, hour, zone)), f"{hour:02}:00"
 
 
 def _instant(day: date, hour: int, zone: tzinfo) -> int:
