@@ -119,9 +119,9 @@ def show_conflicts(service: Service) -> None:
     report = build_report(
         conflicts, week.request, lambda position: SourceLocation(*week.location(position))
     )
-    text.write(Console(highlight=False), report, BERLIN, all_overlaps=False)
-    console.print()
     coverage = cover_files(week, READING)
+    text.write(Console(highlight=False), report, coverage, all_overlaps=False)
+    console.print()
     PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(html.render(report, coverage), "utf-8")
     show("as a picture", str(PAGE.relative_to(ROOT)))

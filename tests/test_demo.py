@@ -21,6 +21,6 @@ def test_demo_shows_the_service_from_start_to_stop() -> None:
         ["GET", "/metrics", "double_booked_events_total 28"],
         ["GET", "/metrics", "double_booked_conflict_groups_total 6"],
     ]
-    assert "6 groups of conflicting events" in PAGE.read_text("utf-8")
+    assert "6 conflicts, 3h45m in all" in PAGE.read_text("utf-8")
     assert lines[-1].split(maxsplit=1) == ["SIGTERM", "exit code 0"]
     assert max(map(len, lines)) <= 80
