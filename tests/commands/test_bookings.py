@@ -216,6 +216,20 @@ def test_calendars_have_gaps_of_their_own(kubectl: FakeKubectl) -> None:
     ]
 
 
+def test_conflict_because_of_a_gap_has_the_gap(kubectl: FakeKubectl) -> None:
+    both = ("window", "staging")
+    kubectl.serves(
+        raw_calendar("window", minGap="30m"),
+        raw_calendar("staging"),
+        booked("a", "09:00", "10:00", *both),
+        booked("b", "09:45", "10:00", *both),
+    )
+    assert [line for line in show(*DECEMBER) if "at once" in line] == [
+        "  ! 09:45-10:00  15m, 2 at once: a, b",
+        "  ! 09:45-10:30  45m, 2 at once, with a gap of 30m: a, b",
+    ]
+
+
 def test_gap_of_a_booking_before_the_window_counts(kubectl: FakeKubectl) -> None:
     kubectl.serves(
         raw_calendar("window", minGap="30m"),

@@ -276,6 +276,16 @@ def test_every_interface_is_rejected(kubectl: FakeKubectl, address: str) -> None
     assert "is every interface; give one host, like 127.0.0.1." in error("--serve", address)
 
 
+@pytest.mark.parametrize(
+    ("address", "example"), [("8098", "127.0.0.1:8098"), ("localhost", "localhost:8090")]
+)
+def test_address_without_a_port_or_host_is_rejected_with_an_example(
+    kubectl: FakeKubectl, address: str, example: str
+) -> None:
+    kubectl.serves(raw_calendar())
+    assert error("--serve", address).endswith(f"'{address}' is not HOST:PORT, like {example}.")
+
+
 def test_serve_and_format_exclude_each_other(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar())
     assert "exclude each other" in error("--serve=127.0.0.1:0", "--format=ics")

@@ -44,8 +44,10 @@ def written(
     all_overlaps: bool = False,
     all_conflicts: bool = False,
     suggestions: dict[int, list[Span]] | None = None,
+    gap: int = 0,
 ) -> list[str]:
     request = EventList(events=events, options=ConflictOptions(explain=True))
+    request.options.min_gap.seconds = gap
     report = build_report(
         get_conflicts(request),
         request,
@@ -176,8 +178,22 @@ def test_event_has_its_file_and_line_unless_they_are_its_name() -> None:
     assert "a.ics:5" not in lines[3]
 
 
-def test_narrow_terminal_has_the_end_of_a_long_place() -> None:
-    assert written(PLANNING, INTERVIEW, width=36)[2] == "    10:00-12:00  Sprint p…  …ics:1"
+@pytest.mark.parametrize("width", [10, 36])
+def test_place_without_room_is_whole_on_the_next_line(width: int) -> None:
+    lines = written(PLANNING, INTERVIEW, width=width)
+    assert lines[3] == "      a.ics:1"
+    assert lines[5] == "      a.ics:5"
+
+
+def test_place_below_leaves_its_width_to_the_name() -> None:
+    assert written(PLANNING, INTERVIEW, width=36)[2] == "    10:00-12:00  Sprint planning"
+
+
+def test_overlap_because_of_a_gap_has_the_gap() -> None:
+    pair = [event(9, 10, "Dentist"), event(9.5, 9.75, "Stand-up")]
+    line = "  ! 09:30-10:15  45m, 2 at once, with a gap of 30m: Dentist, Stand-up"
+    assert written(*pair, gap=HOUR // 2)[4] == line
+    assert written(*pair, gap=0)[4] == "  ! 09:30-09:45  15m, 2 at once: Dentist, Stand-up"
 
 
 def test_wide_output_is_not_cut() -> None:
@@ -208,8 +224,15 @@ def test_many_conflicts_are_summed_up_by_resource() -> None:
 
 
 def test_summary_on_a_narrow_terminal_keeps_the_lines_of_events() -> None:
-    row = written(*conflicts(51), width=70)[1]
-    assert row == "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30  …ics:1"
+    assert written(*conflicts(51), width=70)[1:3] == [
+        "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30",
+        "      a.ics:1",
+    ]
+
+
+def test_summary_has_the_option_that_lists_suggestions() -> None:
+    lines = written(*conflicts(51), suggestions={1: []})
+    assert lines[-2] == "--all lists every conflict with its suggestions."
 
 
 def test_all_conflicts_are_listed_on_request() -> None:

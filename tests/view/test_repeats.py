@@ -91,6 +91,15 @@ def test_missing_week_ends_a_repeat() -> None:
     assert repeats_of(report([0, 7, 14, 28, 35, 42])) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
 
 
+def test_conflict_after_midnight_has_the_weekday_of_the_overlap() -> None:
+    late = timedelta(hours=23, minutes=45)
+    weeks = report([0, 7, 14], starts=dict.fromkeys([0, 7, 14], late))
+    [repeat] = find_repeats(weeks, BERLIN)
+    assert repeat.describe(weeks.groups[0], BERLIN) == (
+        "every Tuesday 00:15-00:45 from 8 Dec to 22 Dec 2026, 3 times"
+    )
+
+
 def test_two_or_irregular_conflicts_are_no_repeat() -> None:
     assert repeats_of(report([0, 7])) == []
     assert repeats_of(report([0, 2, 5, 11])) == []

@@ -30,16 +30,19 @@ def report_conflicts(state: ClusterState, query: BookingsQuery, window: Span) ->
             bookings outside of it are known.
     """
     gaps = {state.gap(key) for booked in state.bookings for key in booked.calendars(query)}
+    reports = [_report_with_gap(state, query, gap) for gap in gaps]
     groups = [
         _clip(part, window)
-        for gap in gaps
-        for group in _report_with_gap(state, query, gap).groups
+        for report in reports
+        for group in report.groups
         for part in _discount_replaced(group, state, query)
     ]
     starts = [booked.booking.start for booked in state.bookings]
     groups.sort(key=lambda group: (starts[group.members[0]], group.resource))
     events = [_event(booked, query, booked.calendars(query)) for booked in state.bookings]
-    return replace(_report(ConflictList(), EventList(events=events), state), groups=groups)
+    gap_by_resource = {name: gap for report in reports for name, gap in report.gaps.items()}
+    empty = _report(ConflictList(), EventList(events=events), state)
+    return replace(empty, groups=groups, gaps=gap_by_resource)
 
 
 def find_double_booked(state: ClusterState) -> Mapping[NamespacedName, str]:

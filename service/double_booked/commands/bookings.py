@@ -108,6 +108,20 @@ def _check_address(
     return address
 
 
+class _HostAddressType(AddressType):
+    """An address of one host, with its port."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        """Return the address, or fail with one line that shows how to write it."""
+        text = str(value)
+        if ":" not in text:
+            example = f"127.0.0.1:{text}" if text.isdecimal() else f"{text}:8090"
+            self.fail(f"'{text}' is not HOST:PORT, like {example}.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command()
 @click.option(
     "--calendar",
@@ -136,7 +150,7 @@ def _check_address(
     "--serve",
     "address",
     metavar="HOST:PORT",
-    type=AddressType(),
+    type=_HostAddressType(),
     callback=_check_address,
     help="Address to serve a page on that stays up to date, and the calendar, like"
     " 127.0.0.1:8090. Whoever reaches it sees what you may read.",

@@ -80,21 +80,35 @@ class Writer:
         else:  # rich would take most of the time of a long report
             self.console.file.write(f"{line.plain}\n")
 
+    def print_place(self, place: str) -> None:
+        """Write a file and line that has no room beside its event; never cut, so that it opens."""
+        self.print_line(Text(f"{INDENT}{GAP}{place}"), cut=False)
+
     def write_group(self, group: Group, day: date, repeat: Repeat | None = None) -> None:
         """Write a group below the heading of a day, with the days on which it recurs."""
         self.print_line(Text(f"{GAP}{_describe_group(group)}"))
         if repeat:
             self.print_line(Text(f"{GAP}{repeat.describe(group, self.zone)}", "bold"))
+        times = self._times(group, day)
+        places = [self.locate(entry) for entry in self._entries(group)]
+        below: list[str] = []
+        if max(map(cell_len, places)) > self._room(times) // 2 - len(GAP):
+            places, below = [""] * len(places), places
         parts = _Parts(
-            list(self._rows(group, day)),
-            [self._overlap_line(overlap, day) for overlap in group.overlaps[: self.max_overlaps]],
+            list(self._rows(group, times, places)),
+            [
+                self._overlap_line(overlap, day, self.report.gaps.get(group.resource, 0))
+                for overlap in group.overlaps[: self.max_overlaps]
+            ],
             list(self._suggestion_lines(group, day, repeat)),
             max(len(group.overlaps) - (self.max_overlaps or len(group.overlaps)), 0),
         )
         if repeat and self.max_overlaps:
             parts = parts.within(MAX_REPEAT_LINES - 2)
-        for line in parts.lines():
+        for index, line in enumerate(parts.lines()):
             self.print_line(line, cut=self.max_overlaps is not None)
+            if index < len(parts.rows) and below and below[index]:
+                self.print_place(below[index])
         self.print_line(Text())
 
     def _suggestion_lines(self, group: Group, day: date, repeat: Repeat | None) -> Iterator[Text]:
@@ -110,25 +124,35 @@ class Writer:
                 )
                 yield Text.assemble((f"{GAP}> ", "bold"), text)
 
-    def _overlap_line(self, overlap: Overlap, day: date) -> Text:
+    def _overlap_line(self, overlap: Overlap, day: date, gap: int) -> Text:
         span = format_span(overlap.start, overlap.end, day, self.zone)
         length = overlap.end - overlap.start
         duration = f"{format_duration(length)}, " if length else ""
         line = Text.assemble((f"{GAP}! ", "red"), (span, "bold"))
         line.append(f"{GAP}{duration}{overlap.depth} at once")
-        if overlap.members:
-            names = [self.report.entries[position].name for position in overlap.members]
+        entries = [self.report.entries[position] for position in overlap.members]
+        if gap and any(entry.end < overlap.end for entry in entries):
+            line.append(f", with a gap of {format_duration(gap)}")
+        if entries:
+            names = [entry.name for entry in entries]
             room = self.width - line.cell_len - 2
             line.append(f": {_join_names(names, room) if self.max_overlaps else ', '.join(names)}")
         return line
 
-    def _rows(self, group: Group, day: date) -> Iterator[Text]:
+    def _times(self, group: Group, day: date) -> list[str]:
+        return [
+            format_span(entry.start, entry.end, day, self.zone) for entry in self._entries(group)
+        ]
+
+    def _room(self, times: Sequence[str]) -> int:
+        """Return the width that the times leave to names, bars and places."""
+        return max(self.width - len(INDENT) - max(map(len, times)) - 2 * len(GAP), 2)
+
+    def _rows(self, group: Group, times: Sequence[str], places: Sequence[str]) -> Iterator[Text]:
         entries = self._entries(group)
-        times = [format_span(entry.start, entry.end, day, self.zone) for entry in entries]
-        places = [self.locate(entry) for entry in entries]
         time_width = max(map(len, times))
-        room = max(self.width - len(INDENT) - time_width - 2 * len(GAP), 2)
-        place_width = min(max(map(cell_len, places)), max(room // 2 - len(GAP), 1))
+        room = self._room(times)
+        place_width = max(map(cell_len, places))
         room -= place_width + len(GAP) if place_width else 0
         longest = max(cell_len(entry.name) for entry in entries)
         bar_width = min(MAX_BAR_WIDTH, max(room - longest, room // 3))
@@ -143,7 +167,7 @@ class Writer:
             if bar_width:
                 bar = draw((entry.start, entry.end))
                 row.append_text(bar).append(" " * (bar_width - bar.cell_len) + GAP)
-            yield row.append(keep_end(place, place_width))
+            yield row.append(place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,15 +222,6 @@ def shorten(name: str, width: int) -> str:
     text = Text(name)
     text.truncate(max(width, 1), overflow="ellipsis")
     return text.plain
-
-
-def keep_end(text: str, width: int) -> str:
-    """Return the text, or its last characters if it has more than `width` cells."""
-    if cell_len(text) <= width:
-        return text
-    while cell_len(text) >= width and text:
-        text = text[1:]
-    return f"…{text}"
 
 
 def _join_names(names: Sequence[str], room: int) -> str:

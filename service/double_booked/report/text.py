@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from double_booked.conflicts.definition import Group
-from double_booked.report.group_text import GAP, MAX_OVERLAPS, Writer, keep_end, shorten
+from double_booked.report.group_text import GAP, MAX_OVERLAPS, Writer, shorten
 from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
 from double_booked.view.coverage import Coverage
 from double_booked.view.no_conflicts import describe_no_conflicts
@@ -96,20 +96,23 @@ def _write_resources(writer: Writer, coverage: Coverage) -> None:
     zone = label_zone(coverage.zone, coverage.made)
     header = ("resource", "conflicts", "double-booked", f"first ({zone})", "")
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
-    widths[-1] = min(widths[-1], max(writer.width - sum(widths[:-1]) - len(GAP) * len(widths), 1))
+    has_room = sum(widths) + len(GAP) * len(widths) <= writer.width
     writer.print_line(Text(_pad_cells(header, widths), "bold"))
-    for cells in rows:
-        writer.print_line(Text(_pad_cells(cells, widths)))
+    for *cells, place in rows:
+        writer.print_line(Text(_pad_cells([*cells, place if has_room else ""], widths)))
+        if place and not has_room:
+            writer.print_place(place)
     if ordered[MAX_RESOURCES:]:
         more = pluralize(len(ordered[MAX_RESOURCES:]), "more resource")
         writer.print_line(Text(f"{GAP}and {more}"))
     writer.print_line(Text())
-    writer.print_line(Text("--all lists every conflict."))
+    suggestions = " with its suggestions" if writer.report.suggestions else ""
+    writer.print_line(Text(f"--all lists every conflict{suggestions}."))
 
 
 def _pad_cells(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    return GAP + GAP.join([*padded[:-1], keep_end(cells[-1], widths[-1])])
+    return GAP + GAP.join([*padded[:-1], cells[-1]])
 
 
 def _resource_cells(writer: Writer, groups: Sequence[Group]) -> tuple[str, ...]:

@@ -72,6 +72,8 @@ class ConflictReport:
         only: The name of the file to whose events the conflicts are limited; "" for all events.
         scope: How many resources were compared, like "3 calendars"; "" if that is not known.
         repeats: The groups that recur, each once.
+        gaps: For how many nanoseconds an event occupies a resource after its end, by resource; 0 if
+            it is missing.
     """
 
     entries: Sequence[Entry]
@@ -80,6 +82,7 @@ class ConflictReport:
     only: str = ""
     scope: str = ""
     repeats: Sequence[Repeat] = ()
+    gaps: Mapping[str, int] = field(default_factory=dict)
 
 
 class UnknownEventError(ValueError):
@@ -106,7 +109,9 @@ def build_report(
         _make_group(group, _find_members(group, positions), request)
         for group in conflicts.conflicts
     ]
-    return ConflictReport(_Entries(request, locate), groups)
+    gap = gap_of(request.options)
+    gaps = {group.resource: gap for group in groups} if gap else {}
+    return ConflictReport(_Entries(request, locate), groups, gaps=gaps)
 
 
 @dataclass(frozen=True, slots=True)

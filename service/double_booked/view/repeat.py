@@ -16,8 +16,8 @@ class Repeat:
     Attributes:
         groups: Their indices among the groups of the report, in order.
         days: The number of days from one to the next: 1, or a multiple of 7.
-        first: The day on which the first group starts.
-        last: The day on which the last group starts.
+        first: The day of the first overlap of the first group.
+        last: The day of the first overlap of the last group.
     """
 
     groups: tuple[int, ...]

@@ -7,13 +7,13 @@ from double_booked.conflicts.definition import Group
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, Entry
 from double_booked.view.repeat import Repeat
-from double_booked.view.times import moment_of
+from double_booked.view.times import day_of, moment_of
 
 MIN_TIMES = 3
 """Conflicts that recur fewer times are reported one by one."""
 
 Dated = tuple[date, int]
-"""The day on which a group starts, and the index of the group."""
+"""The day of the first overlap of a group, and the index of the group."""
 
 
 def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
@@ -29,7 +29,7 @@ def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
     """
     alike: dict[object, list[Dated]] = {}
     for number, group in enumerate(report.groups):
-        first = moment_of(report.entries[group.members[0]].start, zone).date()
+        first = day_of(group.overlaps[0].start, zone)
         key = _key_without_day(group, report, first, zone)
         alike.setdefault(key, []).append((first, number))
     several = [dated for dated in alike.values() if len(dated) >= MIN_TIMES]

@@ -110,8 +110,8 @@ class ReportedRepeat:
     Attributes:
         conflicts: The indices of the conflicts, in order.
         days: The number of days from one to the next.
-        first: The day on which the first starts, in the time zone of the report.
-        last: The day on which the last starts.
+        first: The day of the first overlap, in the time zone of the report.
+        last: The day of the first overlap of the last.
         text: The times for people, like "every Monday 09:00-09:30 from 2 Nov to 22 Feb 2027, 17
             times".
         suggestions: The suggestions for events of the first that are free on all days.
