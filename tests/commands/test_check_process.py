@@ -114,7 +114,7 @@ def test_columns_variable_sets_the_width_of_a_terminal() -> None:
     lines = re.sub(r"\x1b\[\d*m", "", output.decode()).splitlines()
     assert ran.returncode == 1
     assert len(lines) > 20
-    assert max(map(len, lines)) <= 40
+    assert max(len(line) for line in lines if "week.json: " not in line) <= 40  # never cut
 
 
 def test_characters_that_the_encoding_lacks_are_replaced() -> None:

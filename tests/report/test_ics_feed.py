@@ -108,6 +108,23 @@ def test_last_time_after_a_clock_change_has_no_rule() -> None:
     assert ["RRULE" in event for event in events_of(weekly_report(4))] == [True, False]
 
 
+def test_overlap_on_several_days_of_a_week_is_a_series_for_each() -> None:
+    hours = [24 * day for day in range(28) if day % 7 in {0, 3} and day != 14]
+    groups = [
+        Group("room", (0, 1), (Overlap(start, start + HOUR, 2, (0, 1)),))
+        for start in (NINE + hour * HOUR for hour in hours)
+    ]
+    first, last, missing = date(2026, 3, 2), date(2026, 3, 26), (date(2026, 3, 16),)
+    repeat = Repeat(tuple(range(len(groups))), 1, first, last, (0, 3), missing)
+    mondays, monday, thursdays = events_of(ConflictReport(ENTRIES, groups, repeats=[repeat]))
+    assert mondays["RRULE"] == {"FREQ": ["WEEKLY"], "INTERVAL": [1], "COUNT": [2]}
+    assert "RRULE" not in monday
+    assert monday.decoded("DTSTART").date() == date(2026, 3, 23)
+    assert thursdays["RRULE"] == {"FREQ": ["WEEKLY"], "INTERVAL": [1], "COUNT": [4]}
+    assert "every Mon and Thu 09:00-10:00" in thursdays["DESCRIPTION"]
+    assert len({event["UID"] for event in (mondays, monday, thursdays)}) == 3
+
+
 def test_daily_overlap_has_a_daily_rule() -> None:
     groups = [
         Group("room", (0, 1), (Overlap(NINE + day * 24 * HOUR, NINE + day * 24 * HOUR, 2, (0, 1)),))

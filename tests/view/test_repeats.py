@@ -82,13 +82,88 @@ def test_conflicts_every_second_week_are_one_repeat() -> None:
     assert repeats_of(report([0, 14, 28, 42])) == [(14, [0, 1, 2, 3])]
 
 
-def test_conflicts_on_working_days_repeat_by_weekday() -> None:
-    days = [day for day in range(42) if day % 7 < 5]
-    assert repeats_of(report(days)) == [(7, list(range(first, 30, 5))) for first in range(5)]
+def texts_of(days: Iterable[int]) -> list[str]:
+    """Return the repeats of conflicts on days after MONDAY in words, without the time of day."""
+    several = report(days)
+    texts = [
+        repeat.describe(several.groups[repeat.groups[0]], BERLIN)
+        for repeat in find_repeats(several, BERLIN)
+    ]
+    return [text.replace(" 09:30-10:00", "") for text in texts]
 
 
-def test_missing_week_ends_a_repeat() -> None:
-    assert repeats_of(report([0, 7, 14, 28, 35, 42])) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
+@pytest.mark.parametrize(
+    ("weekdays", "text"),
+    [
+        ({0, 1, 2, 3, 4}, "every weekday from 7 Dec 2026 to 15 Jan 2027, 30 times"),
+        ({1, 3}, "every Tue and Thu from 8 Dec 2026 to 14 Jan 2027, 12 times"),
+        ({0, 2, 6}, "every Mon, Wed and Sun from 7 Dec 2026 to 17 Jan 2027, 18 times"),
+        (
+            set(range(6)),
+            "every Mon, Tue, Wed, Thu, Fri and Sat from 7 Dec 2026 to 16 Jan 2027, 36 times",
+        ),
+        (set(range(7)), "every day from 7 Dec 2026 to 17 Jan 2027, 42 times"),
+    ],
+)
+def test_conflicts_on_days_of_every_week_are_one_repeat(weekdays: set[int], text: str) -> None:
+    assert texts_of(day for day in range(42) if day % 7 in weekdays) == [text]
+
+
+def test_conflicts_in_two_weeks_are_one_repeat() -> None:
+    assert texts_of([0, 1, 2, 3, 4, 7, 8, 9, 10, 11]) == [
+        "every weekday from 7 Dec to 18 Dec 2026, 10 times"
+    ]
+    assert texts_of([1, 2, 3, 4]) == ["every day from 8 Dec to 11 Dec 2026, 4 times"]
+
+
+def test_other_days_do_not_divide_a_repeat_on_several_days_of_the_week() -> None:
+    days = [day for day in range(70) if day % 7 in {0, 3} or day in {9, 44}]
+    assert texts_of(days) == ["every Mon and Thu from 7 Dec 2026 to 11 Feb 2027, 20 times"]
+
+
+def test_days_of_the_week_in_different_weeks_are_repeats_of_their_own() -> None:
+    mondays, tuesdays = [0, 7, 14, 21], [29, 36, 43, 50]
+    assert texts_of([*mondays, *tuesdays]) == [
+        "every Monday from 7 Dec to 28 Dec 2026, 4 times",
+        "every Tuesday from 5 Jan to 26 Jan 2027, 4 times",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        ([-35, -28, -14, -7, 0], "every Monday from 2 Nov to 7 Dec 2026, 5 times, not on 16 Nov"),
+        (
+            [0, 14, 21, 28],
+            "every Monday from 7 Dec 2026 to 4 Jan 2027, 4 times, not on 14 Dec 2026",
+        ),
+        (
+            [7 * week for week in range(20) if week not in {4, 9, 14}],
+            (
+                "every Monday from 7 Dec 2026 to 19 Apr 2027, 17 times, "
+                "not on 4 Jan 2027, 8 Feb 2027, 15 Mar 2027"
+            ),
+        ),
+        (
+            [day for day in range(21) if day % 7 < 5 and day != 9],
+            "every weekday from 7 Dec to 25 Dec 2026, 14 times, not on 16 Dec",
+        ),
+        (
+            [0, 1, 2, 4, 5, 6, 7],
+            "every day from 7 Dec to 14 Dec 2026, 7 times, not on 10 Dec",
+        ),
+    ],
+)
+def test_few_missing_times_are_listed(days: list[int], text: str) -> None:
+    assert texts_of(days) == [text]
+
+
+def test_many_missing_times_divide_a_repeat() -> None:
+    assert repeats_of(report([0, 7, 14, 35, 42, 49])) == [(7, [0, 1, 2]), (7, [3, 4, 5])]
+    assert repeats_of(report([0, 14, 21])) == []
+    weeks = [week for week in range(40) if week not in {5, 11, 17, 23, 29}]
+    [first, second] = find_repeats(report(7 * week for week in weeks), BERLIN)
+    assert [len(first.missing), len(second.missing)] == [3, 1]
 
 
 def test_conflict_after_midnight_has_the_weekday_of_the_overlap() -> None:

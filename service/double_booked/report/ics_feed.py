@@ -1,6 +1,8 @@
 """Overlaps as a calendar to subscribe to (RFC 5545)."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 
 from icalendar import Calendar
@@ -13,7 +15,7 @@ from double_booked.view.keys import ConflictKeys
 from double_booked.view.printable import printable
 from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
 from double_booked.view.repeats import list_groups
-from double_booked.view.times import moment_of
+from double_booked.view.times import day_of, moment_of
 
 
 def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
@@ -21,8 +23,8 @@ def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
 
     The events are transparent, so they make nobody busy. An overlap has the same UID in every
     report, as `ConflictKeys` describes. Times are cut to whole seconds. An overlap that recurs is a
-    series, with its times in words; where the clocks change, another series begins, since the times
-    are in UTC.
+    series for each of its days of the week, with its times in words. Another series begins where a
+    time is missing and where the clocks change, since the times are in UTC.
 
     Args:
         report: The events and conflicts.
@@ -33,13 +35,14 @@ def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
     keys = ConflictKeys(report.entries)
     for group, repeat in list_groups(report):
         times = [repeat.describe(group, zone)] if repeat else []
-        for run in _runs(group, repeat, report):
-            key = keys.make(group.resource, run[0], repeat)
-            event = make_event(key, run[0].span, _summary(group, run[0], report), now)
-            event.add("DESCRIPTION", "\n".join([*_details(run[0], report), *times]))
-            if repeat and len(run) > 1:
-                event.add("RRULE", _rule(repeat.days, len(run)))
-            calendar.add_component(event)
+        for part in _split_weekdays(repeat, report, zone) if repeat else [None]:
+            for run in _runs(group, part, report):
+                key = keys.make(group.resource, run[0], part)
+                event = make_event(key, run[0].span, _summary(group, run[0], report), now)
+                event.add("DESCRIPTION", "\n".join([*_details(run[0], report), *times]))
+                if part and len(run) > 1:
+                    event.add("RRULE", _rule(part.days, len(run)))
+                calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content
 
@@ -87,6 +90,21 @@ def _runs(group: Group, repeat: Repeat | None, report: ConflictReport) -> Iterat
     groups = (report.groups[number].overlaps for number in repeat.groups)
     for overlaps in zip(*groups, strict=True):
         yield from _equally_spaced(overlaps, repeat.days)
+
+
+def _split_weekdays(
+    repeat: Repeat, report: ConflictReport, zone: tzinfo | None
+) -> Iterator[Repeat]:
+    """Yield a weekly repeat for each day of the week of a repeat on several of them."""
+    if not repeat.weekdays:
+        yield repeat
+        return
+    by_weekday: dict[int, list[int]] = defaultdict(list)
+    for number in repeat.groups:
+        day = day_of(report.groups[number].overlaps[0].start, zone)
+        by_weekday[day.weekday()].append(number)
+    for numbers in by_weekday.values():
+        yield replace(repeat, groups=tuple(numbers), days=DAYS_OF_WEEK, weekdays=())
 
 
 def _rule(days: int, count: int) -> dict[str, object]:

@@ -1,16 +1,23 @@
 """Conflicts that recur: the same events at the same time of day, daily or every few weeks."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 from double_booked.conflicts.definition import Group
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, Entry
-from double_booked.view.repeat import Repeat
+from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
 from double_booked.view.times import day_of, moment_of
 
 MIN_TIMES = 3
 """Conflicts that recur fewer times are reported one by one."""
+
+MAX_MISSING = 3
+"""The maximum number of times that may be missing in a repeat; it names each of them."""
+
+MIN_TIMES_PER_MISSING = 4
+"""If a repeat has fewer times for each that is missing, it is reported as several."""
 
 Dated = tuple[date, int]
 """The day of the first overlap of a group, and the index of the group."""
@@ -113,30 +120,94 @@ def _identity(entry: Entry) -> tuple[str, str]:
 
 
 def _best_repeats(dated: Sequence[Dated]) -> list[Repeat]:
-    """Return the daily or the weekly repeats of similar groups, whichever gives a shorter report.
+    """Return the repeats of similar groups that give the shortest report.
 
-    The report has one line for each repeat and one for each group outside of them.
+    They are on every day, on some days of every week, or on one day of every few weeks. The report
+    has one line for each repeat and one for each group outside of them.
     """
     ordered = sorted(dated)
-    daily = [run for run in _runs(ordered) if run.days == 1]
-    by_weekday: dict[int, list[Dated]] = {}
-    for day, number in ordered:
-        by_weekday.setdefault(day.weekday(), []).append((day, number))
-    weekly = [run for days in by_weekday.values() for run in _runs(days)]
-    return min(daily, weekly, key=lambda runs: len(runs) - sum(len(run.groups) for run in runs))
+    week = range(DAYS_OF_WEEK)
+    times = Counter(day.weekday() for day, _ in ordered)
+    by_weekday = {weekday: list(_runs(ordered, [weekday])) for weekday in week}
+    weekly = [run for runs in by_weekday.values() for run in runs]
+    together = (
+        [weekday for weekday in week if by_weekday[weekday]],
+        [weekday for weekday in week if times[weekday] > 1],
+    )
+    several = [
+        list(_runs(ordered, weekdays)) for weekdays in together if 1 < len(weekdays) < DAYS_OF_WEEK
+    ]
+    return min(list(_runs(ordered, week)), weekly, *several, key=_length)
 
 
-def _runs(dated: Sequence[Dated]) -> Iterator[Repeat]:
-    """Yield runs of equally spaced days, each as long as possible, from the first day on."""
+def _length(repeats: Sequence[Repeat]) -> tuple[int, int]:
+    """Return how many lines repeats add to a report, and how many times are missing in them."""
+    lines = len(repeats) - sum(len(repeat.groups) for repeat in repeats)
+    return lines, sum(len(repeat.missing) for repeat in repeats)
+
+
+def _runs(dated: Sequence[Dated], weekdays: Sequence[int]) -> Iterator[Repeat]:
+    """Yield runs of equally spaced days, each as long as possible, from the first day on.
+
+    Args:
+        dated: The groups, in order.
+        weekdays: The days of the week to consider, in order; if they are several, a run has no
+            more space than from one of them to the next.
+    """
+    several = len(weekdays) > 1
+    chosen = [(day, number) for day, number in dated if day.weekday() in weekdays]
+    places = [_place(day, weekdays) for day, _ in chosen]
     start = 0
-    while start + MIN_TIMES <= len(dated):
-        step = dated[start + 1][0] - dated[start][0]
-        end = start + 2
-        while end < len(dated) and dated[end][0] - dated[end - 1][0] == step:
-            end += 1
-        if end - start >= MIN_TIMES and step:
-            groups = tuple(number for _, number in dated[start:end])
-            yield Repeat(groups, step.days, dated[start][0], dated[end - 1][0])
-            start = end
-        else:
+    while start + MIN_TIMES <= len(chosen):
+        step = min(places[start + 1] - places[start], places[start + 2] - places[start + 1])
+        is_regular = step == 1 or (step > 1 and not several)
+        end, missing = _extend(places, start, step) if is_regular else (start, [])
+        if end - start < MIN_TIMES:
             start += 1
+            continue
+        yield Repeat(
+            tuple(number for _, number in chosen[start:end]),
+            1 if several else step * DAYS_OF_WEEK,
+            chosen[start][0],
+            chosen[end - 1][0],
+            tuple(weekdays) if 1 < len(weekdays) < DAYS_OF_WEEK else (),
+            tuple(_day_at(place, weekdays) for place in missing),
+        )
+        start = end
+
+
+def _extend(
+    places: Sequence[int], start: int, step: int, allowed: int = MAX_MISSING
+) -> tuple[int, list[int]]:
+    """Return the end of the longest run from a start, and the places that are missing in it.
+
+    Args:
+        places: The numbers of the days, in order.
+        start: The index of the first place of the run.
+        step: The distance from one place to the next.
+        allowed: How many places may be missing, never two in a row.
+    """
+    missing: list[int] = []
+    end = start + 1
+    while end < len(places):
+        between = places[end] - places[end - 1]
+        if between == 2 * step and len(missing) < allowed:
+            missing.append(places[end - 1] + step)
+        elif between != step:
+            break
+        end += 1
+    if end - start < MIN_TIMES_PER_MISSING * len(missing):
+        return _extend(places, start, step, len(missing) - 1)
+    return end, missing
+
+
+def _place(day: date, weekdays: Sequence[int]) -> int:
+    """Return the number of a day among all days that are on the days of the week."""
+    week, weekday = divmod(day.toordinal() - 1, DAYS_OF_WEEK)  # 1 is a Monday
+    return week * len(weekdays) + weekdays.index(weekday)
+
+
+def _day_at(place: int, weekdays: Sequence[int]) -> date:
+    """Return the day with a number, as `_place` counts."""
+    week, index = divmod(place, len(weekdays))
+    return date.fromordinal(week * DAYS_OF_WEEK + weekdays[index] + 1)

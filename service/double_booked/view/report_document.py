@@ -109,7 +109,7 @@ class ReportedRepeat:
 
     Attributes:
         conflicts: The indices of the conflicts, in order.
-        days: The number of days from one to the next.
+        days: The number of days from one to the next; 1 too for several days of every week.
         first: The day of the first overlap, in the time zone of the report.
         last: The day of the first overlap of the last.
         text: The times for people, like "every Monday 09:00-09:30 from 2 Nov to 22 Feb 2027, 17
