@@ -1,4 +1,4 @@
-import { count, find, make, makeButton } from "./dom.js";
+import { count, find, make, makeButton, notify } from "./dom.js";
 import {
   conflictsShown,
   type Entry,
@@ -40,6 +40,7 @@ export function addCards(most = state.cards): void {
   cards.append(...shown.slice(cards.childElementCount, most).map(drawCard));
   find("more").textContent = `${shown.length - most} more`;
   find("more").hidden = shown.length <= most;
+  markChosen();
 }
 
 export function markChosen(): void {
@@ -52,7 +53,7 @@ export function markChosen(): void {
 function describe({ lasts, overlaps, repeats }: Conflict) {
   const [start, length] = overlaps[0];
   const others = overlaps.length > 1 ? ` and ${overlaps.length - 1} more` : "";
-  const depth = overlaps.reduce((max, overlap) => Math.max(max, overlap[2]), 0);
+  const depth = Math.max(...overlaps.map((overlap) => overlap[2]));
   const crowd = depth > 2 ? `, ${depth} at once` : "";
   return {
     when: repeats?.text ?? spanText({ start, end: start + length }, "") + others,
@@ -65,10 +66,9 @@ function drawCard(conflict: Conflict): HTMLElement {
   const link = make("a");
   link.href = hashOf(conflict);
   link.append(make("b", nameOf(conflict.calendar)), ` ${when} `, make("span", lasts, "lasts"));
-  if (conflict === state.chosen) link.ariaCurrent = "true";
   const heading = make("h3");
   heading.append(link);
-  const copy = makeButton("Copy", () => copyText(textOf(conflict)));
+  const copy = makeButton("Copy", () => copyText(textOf(conflict), copy));
   copy.ariaLabel = `Copy ${nameOf(conflict.calendar)}, ${when}`;
   const head = make("div", "", "head");
   head.append(heading, copy);
@@ -82,8 +82,8 @@ function drawCard(conflict: Conflict): HTMLElement {
 
 function drawMembers(conflict: Conflict, most: number): HTMLElement[] {
   const shown = conflict.members.slice(0, most).map((index) => entries[index]);
-  const start = shown.reduce((min, entry) => Math.min(min, entry.start), Number.POSITIVE_INFINITY);
-  const end = shown.reduce((max, entry) => Math.max(max, entry.end), start + 1);
+  const start = Math.min(...shown.map((entry) => entry.start));
+  const end = Math.max(start + 1, ...shown.map((entry) => entry.end));
   const rows = shown.flatMap((entry) => drawMember(entry, conflict, { start, end }));
   const more = conflict.members.length - most;
   if (more <= 0) return rows;
@@ -138,11 +138,15 @@ function textOf(conflict: Conflict): string {
   return [head, ...members, ...movesOf(conflict), address].join("\n");
 }
 
-async function copyText(text: string): Promise<void> {
+async function copyText(text: string, button: Element): Promise<void> {
   try {
     await navigator.clipboard.writeText(text);
-    find("status").textContent = "Copied";
+    notify("Copied");
+    button.textContent = "Copied";
+    setTimeout(() => {
+      button.textContent = "Copy";
+    }, 2_000);
   } catch {
-    find("status").textContent = "This browser does not let the page copy";
+    notify("This browser does not let the page copy");
   }
 }

@@ -1,10 +1,12 @@
 import { cardOf } from "./cards.js";
-import { find, make, narrow } from "./dom.js";
+import { find, fromTo, make, narrow, placeAt } from "./dom.js";
 import { type Axis, hoursOf, makeAxis } from "./layout.js";
 import {
   type Entry,
   entries,
+  INFINITY,
   isConflicting,
+  isFiltered,
   isFound,
   isShown,
   query,
@@ -51,7 +53,7 @@ export function drawDay(): void {
 
 function drawTitle(): void {
   const days = daysShown();
-  const label = [...new Set([days[0].label, days[days.length - 1].label])].join(" to ");
+  const label = fromTo(days[0].label, days[days.length - 1].label);
   const zones = [...new Set(days.flatMap((day) => day.zone.split("/")))].join("/");
   const title = `${label} (${zones})`;
   // Screen readers read it whenever it is set.
@@ -59,8 +61,8 @@ function drawTitle(): void {
   find("when").max = view.days.length - 1;
   find("when").value = state.day;
   find("when").ariaValueText = label;
-  find("earlier").disabled = neighbourDay(-1) === undefined;
-  find("later").disabled = neighbourDay(1) === undefined;
+  find("earlier").disabled = neighbourDay(-1) < 0;
+  find("later").disabled = neighbourDay(1) < 0;
   for (const id of ["earlier", "later", "week"]) find(id).hidden = view.days.length < 2;
   find("week").ariaPressed = String(state.isWeek);
   find("parts").classList.toggle("wide", state.isWeek || !view.conflicts.length);
@@ -76,11 +78,7 @@ function placeDay(): void {
 }
 
 function drawAxis(axis: Axis): void {
-  const labels = axis.ticks.map(({ x, label }) => {
-    const tick = make("span", label);
-    tick.style.left = `${x}px`;
-    return tick;
-  });
+  const labels = axis.ticks.map(({ x, label }) => placeAt(make("span", label), x));
   find("axis").replaceChildren(...labels);
 }
 
@@ -89,7 +87,7 @@ function orderRows(byCalendar: Entry[][]): number[] {
   const areFreeShown = view.kind === "bookings" && !query();
   const rank = byCalendar.map((shown, calendar) =>
     calendar === state.chosen?.calendar
-      ? Number.POSITIVE_INFINITY
+      ? INFINITY
       : shown.filter((entry) => isConflicting(entry, calendar)).length,
   );
   return [...byCalendar.keys()]
@@ -97,23 +95,15 @@ function orderRows(byCalendar: Entry[][]): number[] {
     .sort((one, other) => rank[other] - rank[one] || one - other);
 }
 
-/** Return the next day in a direction; while something is filtered, the next that shows an event. */
-export function neighbourDay(direction: 1 | -1): number | undefined {
-  const days = daysShown();
+/** Return the next day in a direction, or -1; of a filter, the next that an event touches. */
+export function neighbourDay(direction: 1 | -1): number {
   const { start, end } = spanShown();
-  if (!query() && state.calendar === null) {
-    const day = view.days.indexOf(direction < 0 ? days[0] : days[days.length - 1]) + direction;
-    return view.days[day] && day;
-  }
   const found = entries.filter(isFound);
-  if (direction < 0) {
-    const ends = found
-      .filter((entry) => entry.start < start)
-      .map((entry) => Math.min(entry.end, start));
-    return ends.length ? dayAt(Math.max(...ends) - 0.001) : undefined;
-  }
-  const later = found.find((entry) => entry.end > end && entry.start >= start);
-  return later && dayAt(Math.max(later.start, end));
+  const isNext = (day: Day) =>
+    !isFiltered() || found.some((entry) => touches(entry, day.start, day.end));
+  return direction < 0
+    ? view.days.findLastIndex((day) => day.end <= start && isNext(day))
+    : view.days.findIndex((day) => day.start >= end && isNext(day));
 }
 
 /** Show a day with an event that is found, unless one is shown already. */
@@ -127,7 +117,7 @@ export function showFound(): void {
 
 // Keyboard: the rows are one tab stop; arrow keys move within them
 
-const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
+export const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
 
 export function makeReachable(): void {
   const all = buttons();
@@ -153,8 +143,7 @@ function neighbour(button: Element, key: string): Element | null | undefined {
 
 export function moveInRows(press: KeyboardEvent): void {
   const button = (press.target as Element).closest<HTMLElement>(".event");
-  const keys = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"];
-  if (!button || !keys.includes(press.key)) return;
+  if (!button || !/^(Arrow|Home$|End$)/.test(press.key)) return;
   press.preventDefault();
   press.stopPropagation();
   const next = neighbour(button, press.key) as HTMLElement | undefined;

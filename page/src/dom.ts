@@ -19,6 +19,19 @@ export function makeButton(text: string, onClick: () => void) {
   return button;
 }
 
+export function placeAt<Kind extends HTMLElement>(element: Kind, left: number): Kind {
+  element.style.left = `${left}px`;
+  return element;
+}
+
+/** Show a message; page.css hides it after some seconds. */
+export function notify(text: string): void {
+  find("status").replaceChildren(make("span", text));
+}
+
+/** Return like "first to last", or one of them if they are equal. */
+export const fromTo = (first: string, last: string) => [...new Set([first, last])].join(" to ");
+
 export const count = (number: number, noun: string) =>
   `${number} ${noun}${number === 1 ? "" : "s"}`;
 

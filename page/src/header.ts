@@ -1,5 +1,14 @@
-import { count, find, listed, make, makeButton, narrow } from "./dom.js";
-import { conflictsShown, folder, nameOf, overlapsOf, state, timesOf, view } from "./model.js";
+import { count, find, fromTo, listed, make, makeButton, narrow } from "./dom.js";
+import {
+  conflictsShown,
+  folder,
+  INFINITY,
+  nameOf,
+  overlapsOf,
+  state,
+  timesOf,
+  view,
+} from "./model.js";
 import { clock, dayAt, dayName, daysText } from "./times.js";
 
 const MOST_BARS = 366;
@@ -46,7 +55,7 @@ function notesOfEvents(leftOut: number): string[] {
   if (view.live?.error) notes.push(`Not up to date: ${view.live.error}.`);
   // Without events, the summary has this and how to see them.
   if (outside && events.length) {
-    const days = [...new Set([outside.first, outside.last])].join(" to ");
+    const days = fromTo(outside.first, outside.last);
     notes.push(`${count(outside.events, "event")} outside of this time (${days}).`);
   }
   if (leftOut) notes.push(`${count(leftOut, "event")} without a conflict not shown.`);
@@ -65,7 +74,7 @@ function countConflicts(): number[] {
   return byDay;
 }
 
-const highest = (numbers: number[]) => numbers.reduce((max, number) => Math.max(max, number), 0);
+const highest = (numbers: number[]) => Math.max(0, ...numbers);
 const share = (number: number, most: number, percent: number, least: number) =>
   `${number && Math.max(least, (percent * number) / most)}%`;
 
@@ -108,7 +117,7 @@ export function drawChips(filter: () => void): void {
   const byCalendar = view.calendars.map(() => 0);
   for (const conflict of view.conflicts) byCalendar[conflict.calendar] += timesOf(conflict);
   const order = [...byCalendar.keys()].sort((one, other) => byCalendar[other] - byCalendar[one]);
-  let room = state.areAllChipsShown ? Number.POSITIVE_INFINITY : find("filter").clientWidth;
+  let room = state.areAllChipsShown ? INFINITY : find("filter").clientWidth;
   if (!narrow.matches) room -= SEARCH_WIDTH;
   const shown = order.filter((calendar) => {
     room -= WIDTH_OF_LETTER * nameOf(calendar).length + CHIP_WIDTH;

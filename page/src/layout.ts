@@ -1,8 +1,8 @@
 // Where things of the day are drawn, in pixels. Nothing here touches the page.
 
 import { narrow } from "./dom.js";
-import { type Entry, type Span, touches } from "./model.js";
-import { clock, HOUR } from "./times.js";
+import { type Entry, INFINITY, type Span, touches } from "./model.js";
+import { HOUR, tickLabel } from "./times.js";
 import type { Day, Instant, Seconds } from "./view.js";
 
 export const LANE = 26; // a target of 24 pixels (WCAG 2.2, 2.5.8) and a gap
@@ -33,7 +33,7 @@ interface Hours {
 
 /** Return the hours of a day in which anything starts or ends, and one more on both sides. */
 export function hoursOf(days: Day[], shown: Entry[]): Hours {
-  let [from, to] = [Number.POSITIVE_INFINITY, 0];
+  let [from, to] = [INFINITY, 0];
   for (const day of days) {
     for (const entry of shown) {
       if (entry.isAllDay || !touches(entry, day.start, day.end)) continue;
@@ -66,17 +66,17 @@ export function makeAxis(days: Day[], hours: Hours, width: number): Axis {
   const ticks =
     days.length > 1
       ? days.map(({ label }, number) => ({ x: number * each, label: shortDay(label) }))
-      : hourTicks(columns[0], x, width);
+      : hourTicks(columns[0], x, width, days[0].offsets.length > 1 ? 80 : 50);
   return { width, ticks, x };
 }
 
 const shortDay = (label: string) => label.split(" ", 2).join(" ");
 
-function hourTicks({ from, to }: Hours, x: (instant: Instant) => number, width: number) {
-  const step = Math.ceil((50 * (to - from)) / HOUR / width) * HOUR;
+function hourTicks({ from, to }: Hours, x: Axis["x"], width: number, room: number) {
+  const step = Math.ceil((room * (to - from)) / HOUR / width) * HOUR;
   const ticks = [];
-  for (let time = from; x(time) < width - 36; time += step) {
-    ticks.push({ x: x(time), label: clock(time) });
+  for (let time = from; x(time) < width - room + 14; time += step) {
+    ticks.push({ x: x(time), label: tickLabel(time) });
   }
   return ticks;
 }
@@ -110,8 +110,22 @@ function placeLabel(bar: number, barEnd: number, tailEnd: number, full: number, 
   return { from: label, to: tailEnd, label };
 }
 
-/** Put events into lanes by what is drawn, name included: nothing covers anything else. */
+export const lanesOf = (boxes: Box[]) => Math.max(0, ...boxes.map(({ lane }) => lane + 1));
+
+/** Put events into lanes, whole days above the others. */
 export function pack(shown: Entry[], axis: Axis, gap: Seconds): Box[] {
+  const whole = packFrom(
+    0,
+    shown.filter(({ isAllDay }) => isAllDay),
+    axis,
+    gap,
+  );
+  const others = shown.filter(({ isAllDay }) => !isAllDay);
+  return [...whole, ...packFrom(lanesOf(whole), others, axis, gap)];
+}
+
+/** Put events into lanes by what is drawn, name included: nothing covers anything else. */
+function packFrom(top: number, shown: Entry[], axis: Axis, gap: Seconds): Box[] {
   const ends: number[] = [];
   return shown.map((entry) => {
     const bar = Math.min(axis.x(entry.start), axis.width - 5);
@@ -123,7 +137,7 @@ export function pack(shown: Entry[], axis: Axis, gap: Seconds): Box[] {
     let lane = ends.findIndex((end) => end + 4 <= from);
     if (lane < 0) lane = ends.length;
     ends[lane] = to;
-    return { entry, lane, from, to, bar, barEnd, tailEnd, label: box.label };
+    return { entry, lane: top + lane, from, to, bar, barEnd, tailEnd, label: box.label };
   });
 }
 

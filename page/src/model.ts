@@ -19,6 +19,7 @@ export interface Span {
 }
 
 export const CARDS_AT_ONCE = 50;
+export const INFINITY = Number.POSITIVE_INFINITY;
 
 export let view: View;
 export let entries: Entry[] = [];
@@ -95,6 +96,8 @@ export const isConflicting = (entry: Entry, calendar: number) =>
   entry.conflicts.some((conflict) => conflict.calendar === calendar);
 
 export const query = (): string => find("text").value.trim().toLowerCase();
+
+export const isFiltered = () => query() !== "" || state.calendar !== null;
 
 export const isShown = (calendar: number) =>
   state.calendar === null || view.calendars[calendar].name === state.calendar;

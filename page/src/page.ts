@@ -1,15 +1,15 @@
 import { addCards, cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
-import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
-import { count, find, make, makeButton, narrow } from "./dom.js";
+import { buttons, drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
+import { count, find, make, makeButton, narrow, notify, placeAt } from "./dom.js";
 import { drawChips, drawHeader, drawOverview, fitOverview } from "./header.js";
 import {
   CARDS_AT_ONCE,
   conflictsShown,
   type Entry,
   entries,
+  isFiltered,
   isFound,
   nameOf,
-  query,
   setView,
   state,
   view,
@@ -25,8 +25,7 @@ let openedKey = "";
 
 function filter(): void {
   if (view.days.length) showFound();
-  const isFiltered = query() || state.calendar !== null;
-  find("found").textContent = isFiltered ? count(entries.filter(isFound).length, "event") : "";
+  find("found").textContent = isFiltered() ? count(entries.filter(isFound).length, "event") : "";
   draw();
 }
 
@@ -40,6 +39,8 @@ function draw(): void {
 /** Draw a view, also one that replaces another: what is chosen and filtered stays. */
 export function load(next: View): void {
   const [isFirst, shown, key] = [!view, view?.days[state.day]?.start, state.chosen?.key];
+  find("details").hidePopover(); // gives the focus back to its event
+  const { activeElement: focused } = document;
   setView(next);
   state.chosen = view.conflicts.find((conflict) => conflict.key === key) ?? null;
   if (!view.calendars.some(({ name }) => name === state.calendar)) state.calendar = null;
@@ -50,13 +51,25 @@ export function load(next: View): void {
   drawHeader();
   draw();
   if (isFirst) followHash();
+  else refocus(focused);
+}
+
+/** Focus what replaced an element that had the focus. */
+function refocus(replaced: Element | null): void {
+  if (!replaced || replaced.isConnected) return;
+  if (replaced.closest(".card")) focusChosen();
+  else if (replaced.matches(".event")) {
+    const all = buttons();
+    const same = all.find(({ ariaLabel }) => ariaLabel === replaced.ariaLabel);
+    (same ?? all[0])?.focus({ preventScroll: true });
+  }
 }
 
 function begin(): void {
   const now = Date.now() / 1_000;
   const isNow = view.kind === "bookings" && now < (view.days.at(-1)?.end ?? 0);
   state.chosen = view.conflicts[0] ?? null;
-  state.day = dayAt(isNow ? now : (state.chosen?.overlaps[0][0] ?? 0));
+  state.day = dayAt(isNow ? now : (state.chosen?.overlaps[0][0] ?? entries[0]?.start ?? 0));
 }
 
 /** Show that the view is still right, and move the line of now. */
@@ -87,11 +100,15 @@ async function poll(): Promise<void> {
 // A conflict is chosen by the fragment of the address, so that a link shows it again
 
 function followHash(): void {
-  const key = /^#conflict=(.*)/.exec(location.hash)?.[1];
-  if (key === undefined) return;
+  if (!location.hash.startsWith("#conflict=")) return;
   const conflict = view.conflicts.find((one) => hashOf(one) === location.hash);
-  if (conflict && conflict.key !== openedKey) open(conflict);
-  else if (!conflict) find("status").textContent = "The conflict of this link is not here";
+  if (!conflict) {
+    state.chosen = null;
+    openedKey = "";
+    markChosen();
+    drawDay();
+    notify("The conflict of this link is not here");
+  } else if (conflict.key !== openedKey) open(conflict);
 }
 
 function choose(conflict: Conflict): void {
@@ -101,9 +118,10 @@ function choose(conflict: Conflict): void {
   reveal(conflict);
   markChosen();
   drawDay();
-  cardOf(conflict)?.scrollIntoView({ block: "nearest" });
+  const nearest = { block: "nearest" } as const;
+  cardOf(conflict)?.scrollIntoView(nearest);
   find("day").scrollTop = 0;
-  if (narrow.matches) find("title").scrollIntoView({ block: "nearest" });
+  if (narrow.matches) find("title").scrollIntoView(nearest);
 }
 
 /** Draw the card of a conflict that a filter or the number of cards hides. */
@@ -123,8 +141,8 @@ function open(conflict: Conflict): void {
   location.hash = hashOf(conflict);
 }
 
-function goTo(day: number | undefined): void {
-  if (day === undefined) return;
+function goTo(day: number): void {
+  if (day < 0) return;
   state.day = day;
   drawDay();
 }
@@ -136,7 +154,11 @@ function step(direction: 1 | -1): void {
   const conflict = conflictOf(next ?? find("cards").firstElementChild);
   if (!conflict) return;
   open(conflict);
-  cardOf(conflict)?.querySelector("a")?.focus();
+  focusChosen();
+}
+
+function focusChosen(): void {
+  cardOf(state.chosen)?.querySelector("a")?.focus({ preventScroll: true });
 }
 
 // Details of an event
@@ -164,7 +186,7 @@ function showDetails(entry: Entry, button: Element): void {
   const { left, top, bottom } = button.getBoundingClientRect();
   const { offsetHeight: height, offsetWidth: width } = details;
   const below = bottom + 4 + height <= innerHeight ? bottom + 4 : top - height - 4;
-  details.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+  placeAt(details, Math.max(8, Math.min(left, innerWidth - width - 8)));
   details.style.top = `${Math.max(8, below)}px`;
 }
 
@@ -197,35 +219,41 @@ function onResize(): void {
   drawDay();
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: the kind of event is that of its name
+function on(id: string, kind: string, act: (event: any) => void): void {
+  find(id).addEventListener(kind, act);
+}
+
 function listen(): void {
-  find("filter").addEventListener("submit", (submit: Event) => submit.preventDefault());
-  find("text").addEventListener("input", filter);
-  find("when").addEventListener("input", () => {
+  on("filter", "submit", (submit: Event) => submit.preventDefault());
+  on("text", "input", filter);
+  on("when", "input", () => {
     state.dayIn = "above";
     goTo(Number(find("when").value));
   });
-  find("earlier").addEventListener("click", () => goTo(neighbourDay(-1)));
-  find("later").addEventListener("click", () => goTo(neighbourDay(1)));
-  find("week").addEventListener("click", () => {
+  on("earlier", "click", () => goTo(neighbourDay(-1)));
+  on("later", "click", () => goTo(neighbourDay(1)));
+  on("week", "click", () => {
     state.isWeek = !state.isWeek;
     drawDay();
   });
-  find("cards").addEventListener("click", onCard);
-  find("more").addEventListener("click", () => {
+  on("cards", "click", onCard);
+  on("more", "click", () => {
     state.cards += CARDS_AT_ONCE;
     addCards();
   });
-  find("rows").addEventListener("click", (click: MouseEvent) => {
+  on("rows", "click", (click: MouseEvent) => {
     const button = (click.target as Element).closest(".event");
     const entry = entryOf(button);
     if (button && entry) showDetails(entry, button);
   });
-  find("rows").addEventListener("keydown", moveInRows);
-  document.addEventListener("keydown", onKey);
-  window.addEventListener("hashchange", followHash);
-  window.addEventListener("resize", onResize);
-  window.addEventListener("beforeprint", () => {
+  on("rows", "keydown", moveInRows);
+  addEventListener("keydown", onKey);
+  addEventListener("hashchange", followHash);
+  addEventListener("resize", onResize);
+  addEventListener("beforeprint", () => {
     addCards(view.conflicts.length);
+    for (const more of find("cards").querySelectorAll(".members button")) more.click();
     for (const row of find("rows").children) drawRow(row);
   });
 }

@@ -1,5 +1,5 @@
-import { make } from "./dom.js";
-import { type Axis, type Box, LANE, loadOf, merge, pack } from "./layout.js";
+import { make, placeAt } from "./dom.js";
+import { type Axis, type Box, LANE, lanesOf, loadOf, merge, pack } from "./layout.js";
 import {
   type Entry,
   isConflicting,
@@ -44,7 +44,7 @@ export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan:
   const { capacity = 1, gap = 0 } = view.calendars[calendar];
   const boxes = pack(shown, axis, gap);
   const lanes = make("div", "", "lanes");
-  const height = boxes.reduce((max, { lane }) => Math.max(max, lane + 1), 1) * LANE;
+  const height = Math.max(1, lanesOf(boxes)) * LANE;
   lanes.style.height = `${height + (capacity > 1 ? LOAD_HEIGHT : 0)}px`;
   const row = make("section", "", "row");
   row.style.containIntrinsicHeight = `auto ${lanes.style.height}`;
@@ -74,8 +74,7 @@ function makeHeading(calendar: number) {
 }
 
 function spanElement(className: string, left: number, right: number) {
-  const element = make("i", "", className);
-  element.style.left = `${left}px`;
+  const element = placeAt(make("i", "", className), left);
   element.style.width = `${right - left}px`;
   return element;
 }
@@ -111,25 +110,22 @@ function drawLoad(shown: Entry[], capacity: number, axis: Axis) {
 
 function drawEvent({ entry, lane, from, to, bar, barEnd, tailEnd, label }: Box, calendar: number) {
   const isDouble = isConflicting(entry, calendar);
-  const button = make("button", "", "event");
+  const classes = [
+    "event",
+    isDouble && "conflicting",
+    entry.isTentative && "tentative",
+    state.chosen && entry.conflicts.includes(state.chosen) && "chosen",
+  ];
+  const button = placeAt(make("button", "", classes.filter(Boolean).join(" ")), from);
   button.type = "button";
   button.tabIndex = -1;
-  button.classList.toggle("conflicting", isDouble);
-  button.classList.toggle("tentative", entry.isTentative);
-  button.classList.toggle(
-    "chosen",
-    entry.conflicts.some((conflict) => conflict === state.chosen),
-  );
   button.style.top = `${lane * LANE + 1}px`;
-  button.style.left = `${from}px`;
   button.style.width = `${to - from}px`;
   const status = isDouble ? "double-booked" : "no conflict";
   button.ariaLabel = `${entry.name}, ${timeOf(entry)}, ${status}`;
   button.append(spanElement("bar", bar - from, barEnd - from));
   if (tailEnd > barEnd) button.append(spanElement("tail", barEnd - from, tailEnd - from));
-  const name = make("span", entry.name);
-  name.style.left = `${label - from}px`;
-  button.append(name);
+  button.append(placeAt(make("span", entry.name), label - from));
   entryOfButton.set(button, entry);
   return button;
 }

@@ -1,6 +1,7 @@
 // Times are written in the zone of the view. A day of the view has its offsets from UTC; for
 // other days the browser's own zones are used.
 
+import { fromTo } from "./dom.js";
 import { type Entry, type Span, view } from "./model.js";
 import type { Instant, Seconds } from "./view.js";
 
@@ -19,29 +20,26 @@ export const dayAt = (instant: Instant) =>
     view.days.findLastIndex((day) => day.start <= instant),
   );
 
+const dayOf = (instant: Instant) =>
+  view.days.findLast(({ start, end }) => start <= instant && instant <= end);
+
 function offsetAt(instant: Instant): Seconds {
-  const day = view.days[dayAt(instant)];
-  if (day && instant >= day.start && instant <= day.end) {
+  const day = dayOf(instant);
+  if (day) {
     return (day.offsets.findLast(([from]) => from <= instant) ?? day.offsets[0])[1];
   }
-  return browserOffset(instant) ?? day?.offsets[0][1] ?? 0;
+  return browserOffset(instant) ?? view.days[0]?.offsets[0][1] ?? 0;
 }
 
-// Making a formatter takes longer than anything else here.
-const formatters = new Map<string, Intl.DateTimeFormat>();
-
-function formatterOf(timeZone: string): Intl.DateTimeFormat {
-  let formatter = formatters.get(timeZone);
-  if (!formatter) {
-    formatter = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longOffset" });
-    formatters.set(timeZone, formatter);
-  }
-  return formatter;
-}
+// Making a formatter takes longer than anything else here; the zone of a page never changes.
+let formatter: Intl.DateTimeFormat | undefined;
 
 function browserOffset(instant: Instant): Seconds | null {
   try {
-    const formatter = formatterOf(view.zone.replace(/^UTC(?=[+-])/, ""));
+    formatter ??= new Intl.DateTimeFormat("en", {
+      timeZone: view.zone.replace(/^UTC(?=[+-])/, ""),
+      timeZoneName: "longOffset",
+    });
     const text = formatter.format(instant * 1_000); // ends like "GMT+01:00", or with "GMT"
     const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)/.exec(text) ?? ["", "+", "0", "0"];
     return Number(`${sign}1`) * (Number(hours) * HOUR + Number(minutes) * 60);
@@ -66,7 +64,20 @@ export function clock(instant: Instant): string {
   return time.endsWith(":00") ? time.slice(0, 5) : time;
 }
 
-function offsetName(instant: Instant): string {
+/** Return whether the clock shows this time twice: it is set back within the hour. */
+const isRepeated = (instant: Instant) =>
+  offsetAt(instant - HOUR) > offsetAt(instant) || offsetAt(instant) > offsetAt(instant + HOUR);
+
+/** Return the time, with the zone if the clock shows it twice. */
+export const tickLabel = (instant: Instant) =>
+  clock(instant) + (isRepeated(instant) ? zoneName(instant) : "");
+
+function zoneName(instant: Instant): string {
+  const day = dayOf(instant);
+  const names = day?.zone.split("/");
+  if (day && names?.length === day.offsets.length) {
+    return ` ${names[day.offsets.findLastIndex(([from]) => from <= instant)]}`;
+  }
   const offset = offsetAt(instant);
   const time = new Date(Math.abs(offset) * 1_000).toISOString().slice(11, 16);
   return ` ${offset < 0 ? "-" : "+"}${time}`;
@@ -76,15 +87,16 @@ function offsetName(instant: Instant): string {
 export function spanText({ start, end }: Span, known = shortDay(start)): string {
   const first = shortDay(start);
   const last = shortDay(Math.max(start, end - 0.001));
-  const offset = offsetAt(start) === offsetAt(end) ? () => "" : offsetName;
-  const from = (first === known ? "" : `${first}, `) + clock(start) + offset(start);
+  const isClear = offsetAt(start) === offsetAt(end) && !isRepeated(start) && !isRepeated(end);
+  const zone = isClear ? () => "" : zoneName;
+  const from = (first === known ? "" : `${first}, `) + clock(start) + zone(start);
   if (start === end) return from;
   const stop = shortDay(end) === last ? clock(end) : "24:00";
-  return `${from}-${last === first ? "" : `${last}, `}${stop}${offset(end)}`;
+  return `${from}-${last === first ? "" : `${last}, `}${stop}${zone(end)}`;
 }
 
 export const daysText = ({ start, end }: Span, name = dayName) =>
-  [...new Set([name(start), name(Math.max(start, end - 1))])].join(" to ");
+  fromTo(name(start), name(Math.max(start, end - 1)));
 
 export const timeOf = (entry: Entry, known = "") =>
   entry.isAllDay ? daysText(entry, shortDay) : spanText(entry, known);

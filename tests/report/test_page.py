@@ -238,7 +238,7 @@ def test_page_loads_nothing(office: webdriver.Chrome) -> None:
 
 def test_zone_is_that_of_the_day_shown(show: Show, tmp_path: Path) -> None:
     rows = [f"Event {day},2026-10-{day} 12:00,2026-10-{day} 13:00,a" for day in (24, 26)]
-    page = show(check_rows(tmp_path, rows, "--from=2026-10-01"))
+    page = show(check_rows(tmp_path, rows, "--from=2026-10-24", "--to=2026-10-26"))
     titles = [one(page, "#title").text]
     for _ in range(2):
         one(page, "#later").click()
@@ -258,7 +258,7 @@ def test_every_day_of_a_long_event_can_be_reached(
     show: Show, tmp_path: Path, change: Callable[[webdriver.Chrome], None]
 ) -> None:
     rows = ["Fair,2026-11-17 09:00,2026-11-27 18:00,a", "Build,2026-11-16 09:00,2026-11-30 10:00,a"]
-    page = show(check_rows(tmp_path, rows, "--from=2026-11-01"))
+    page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-30"))
     change(page)
     titles = [one(page, "#title").text]
     while one(page, "#later").is_enabled():
@@ -269,6 +269,52 @@ def test_every_day_of_a_long_event_can_be_reached(
     while one(page, "#earlier").is_enabled():
         one(page, "#earlier").click()
     assert one(page, "#title").text.startswith("Mon 16 Nov 2026")
+
+
+def test_every_day_of_a_long_event_can_be_reached_with_a_filter(show: Show, tmp_path: Path) -> None:
+    rows = ["Fair,2026-11-17 09:00,2026-11-27 18:00,a", "Call,2026-11-20 09:00,2026-11-20 10:00,b"]
+    page = show(check_rows(tmp_path, rows, "--from=2026-11-01", "--to=2026-11-30"))
+    one(page, "#chips button:nth-child(2)").click()
+    for button, days in (("#later", range(17, 28)), ("#earlier", range(27, 16, -1))):
+        for day in days:
+            assert f" {day} Nov 2026" in one(page, "#title").text
+            if day != days[-1]:
+                one(page, button).click()
+        assert not one(page, button).is_enabled()
+
+
+def test_clock_change_is_named_in_times_and_on_the_axis(show: Show, tmp_path: Path) -> None:
+    rows = [
+        "Deploy,2026-10-25T02:30:00+02:00,2026-10-25T03:30:00+01:00,a",
+        "Check,2026-10-25T01:00:00+02:00,2026-10-25T02:15:00+02:00,b",
+    ]
+    page = show(check_rows(tmp_path, rows, "--from=2026-10-25", "--to=2026-10-25"))
+    names = page.execute_script(
+        "return [...document.querySelectorAll('.event')].map((event) => event.ariaLabel)"
+    )
+    assert "Deploy, Sun 25 Oct, 02:30 CEST-03:30 CET, no conflict" in names
+    assert "Check, Sun 25 Oct, 01:00 CEST-02:15 CEST, no conflict" in names
+    labels = texts(page, "#axis span")
+    assert labels[labels.index("01:00") :][:4] == ["01:00", "02:00 CEST", "02:00 CET", "03:00"]
+
+
+def test_whole_days_are_above_other_events(show: Show, tmp_path: Path) -> None:
+    rows = ["Call,2026-11-16 00:00,2026-11-16 10:00,a", "Fair,2026-11-16,2026-11-17,a"]
+    page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-16"))
+    tops = {
+        name: page.find_element(
+            By.XPATH, f"//button[contains(@class,'event') and .='{name}']"
+        ).location["y"]
+        for name in ("Call", "Fair")
+    }
+    assert tops["Fair"] < tops["Call"]
+
+
+def test_overview_has_the_days_of_the_window(show: Show, tmp_path: Path) -> None:
+    rows = ["Call,2026-11-18 09:00,2026-11-18 10:00,a"]
+    page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-20"))
+    assert len(page.find_elements(By.CSS_SELECTOR, "#bars i")) == 5
+    assert one(page, "#title").text == "Wed 18 Nov 2026 (CET)"
 
 
 def test_search_shows_a_match_on_whatever_day_it_is(office: webdriver.Chrome) -> None:
@@ -320,11 +366,21 @@ def test_link_shows_its_conflict_again(show: Show) -> None:
     assert one(page, "#title").text == "Wed 18 Nov 2026 (UTC)"
 
 
+def test_link_to_a_conflict_that_is_gone_chooses_none(show: Show) -> None:
+    page = show(render(OFFICE), fragment="#conflict=gone")
+    status = one(page, "#status span")
+    assert status.text == "The conflict of this link is not here"
+    assert 0 < page.execute_script(TOP_OF, "#status") < DESKTOP[1] - 24
+    assert page.find_elements(By.CSS_SELECTOR, "[aria-current], .chosen") == []
+
+
 def test_copy_takes_a_card_as_text_with_its_link(office: webdriver.Chrome) -> None:
     permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
     office.execute_cdp_cmd("Browser.grantPermissions", {"permissions": permissions})
     one(office, ".card button").click()
     WebDriverWait(office, 20).until(lambda _: one(office, "#status").text == "Copied")
+    assert one(office, ".card button").text == "Copied"
+    assert 0 < office.execute_script(TOP_OF, "#status") < DESKTOP[1] - 24
     copied = office.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
     head, *members, link = copied.splitlines()
     assert head == "hall, Mon 16 Nov, 10:00-11:00 (1h)"
@@ -554,6 +610,27 @@ def test_printed_page_has_all_conflicts_without_controls(show: Show) -> None:
     assert all("Move " in card or "No free time" in card for card in cards)
 
 
+def test_printed_card_has_all_events(show: Show, samples: dict[str, str]) -> None:
+    page = show(samples["twelve"])
+    page.execute_cdp_cmd("Page.printToPDF", {})
+    assert one(page, ".card").text.count("Twelve-fold") == 12
+
+
+def test_forced_colours_keep_text_and_marks_apart(show: Show) -> None:
+    page = show(check_team())
+    emulate(page, features=[{"name": "forced-colors", "value": "active"}])
+    style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    ink = page.execute_script(style, "body", "color")
+    assert page.execute_script(style, ".lasts", "color") == ink
+    assert page.execute_script(style, ".card:has([aria-current])", "outlineStyle") == "solid"
+    bar = page.execute_script(style, ".conflicting .bar", "backgroundColor")
+    border = page.execute_script(style, ".conflicting .bar", "borderTopColor")
+    band = page.execute_script(style, ".band", "backgroundImage")
+    assert bar != border
+    assert bar not in band
+    assert border not in band
+
+
 # Bookings
 
 BOOKED = [
@@ -644,6 +721,25 @@ def test_live_page_draws_a_new_view_and_keeps_what_is_chosen(
     until(lambda _: one(browser, "h1").text == "changed")
     assert not one(browser, "#note").is_displayed()
     assert one(browser, "[aria-current]").text.startswith("lab Wed")
+    browser.get_log("browser")  # the missing view
+
+
+def test_live_page_closes_details_of_a_booking_that_is_gone(
+    browser: webdriver.Chrome, tmp_path: Path, folder_url: str
+) -> None:
+    (tmp_path / "page.html").write_text(render(OFFICE, live=Live(1)), "utf-8")
+    browser.get(f"{folder_url}/page.html")
+    planning = one(browser, "[aria-label=hall] .event")
+    browser.execute_script("arguments[0].focus()", planning)
+    press(browser, Keys.ENTER)
+    assert one(browser, "#detail-name").text == "Planning"
+    without = render([OFFICE[0], *OFFICE[2:]], live=Live(1))
+    [view] = re.findall(r'type="application/json">(.*?)</script>', without)
+    (tmp_path / "view.json").write_text(view, "utf-8")
+    until = WebDriverWait(browser, 20).until
+    until(lambda _: "Planning" not in texts(browser, ".event"))
+    assert not one(browser, "#details").is_displayed()
+    assert "event" in (browser.switch_to.active_element.get_attribute("class") or "")
     browser.get_log("browser")  # the missing view
 
 

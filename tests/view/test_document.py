@@ -203,6 +203,14 @@ def test_days_of_bookings_are_those_of_the_window() -> None:
     assert days[0]["events"] == 1
 
 
+def test_days_are_those_of_the_window_and_of_the_events() -> None:
+    coverage = replace(COVERAGE, window=span(0, 7 * 24))
+    days = draw(report_of(event(-30, 2), event(30, 31)), coverage)["days"]
+    assert [day["events"] for day in days] == [1, 1, 1, 1, 0, 0, 0, 0, 0]
+    year = replace(COVERAGE, window=span(0, 367 * 24))
+    assert len(draw(report_of(event(9, 10)), year)["days"]) == 1
+
+
 def test_each_day_has_the_abbreviation_of_its_zone() -> None:
     days = view_of(event(AUTUMN - 24, AUTUMN + 30), zone=BERLIN)["days"]
     assert [day["zone"] for day in days] == ["CEST", "CEST/CET", "CET"]

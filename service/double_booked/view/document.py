@@ -22,6 +22,9 @@ VERSION = 1
 MAX_DRAWN = 20_000
 """If there are more events, only those that conflict are listed."""
 
+MAX_WINDOW = 366 * 24 * 3_600 * NANOS_PER_SECOND
+"""The days of a window that is not longer are all listed, also those without an event."""
+
 ALL_DAY = 1
 """The flag of an event that is written as whole days."""
 
@@ -202,7 +205,10 @@ class _View:
         entries = [self.report.entries[position] for position in shown]
         events: list[Span] = [(entry.start, entry.end) for entry in entries]
         overlaps = [part.span for group in self.report.groups for part in group.overlaps]
-        spans = [self.coverage.window] if self.coverage.window else []
+        window = self.coverage.window
+        spans = [window] if window else []
         if self.coverage.kind == "check":
             spans = [bounds(events), *spans] if events else []
+            if events and window and window[1] - window[0] <= MAX_WINDOW:
+                spans = [bounds([*events, window]), *spans]
         return make_days(events, overlaps, self.coverage.zone, spans)
