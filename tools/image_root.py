@@ -24,6 +24,8 @@ USER = "65532"
 NEVER_USED = re.compile(
     r"(test|tests|idlelib|tkinter|turtledemo|turtle\.py|ensurepip|venv|pydoc_data|config-.*"
     r"|sqlite3|_sqlite3.*\.so|dbm|_dbm.*\.so|_gdbm.*\.so|curses|_curses.*\.so|readline.*\.so"
+    r"|unittest|doctest\.py|xmlrpc|mailbox\.py|imaplib\.py|poplib\.py|ftplib\.py|pickletools\.py"
+    r"|c?[Pp]rofile\.py|pstats\.py"
     r"|_test.*\.so|_ctypes_test.*\.so|_?xx.*\.so|__pycache__|_pyrepl|__phello__)"
 )
 # Parts of packages that only their developers use, and sources of compiled modules.
