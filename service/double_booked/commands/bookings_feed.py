@@ -23,7 +23,6 @@ def render(report: BookingsReport) -> bytes:
     Without --from and --to it has all bookings, since a subscription is not about one week. The
     same bookings always give the same bytes: DTSTAMP is the time of a booking's last change, as
     RFC 5545, 3.8.7.2 has it without a METHOD.
-
     """
     calendar = make_calendar("bookings", f"Bookings of {printable(report.query.source)}")
     calendar.add("REFRESH-INTERVAL", _REFRESH, parameters={"VALUE": "DURATION"})  # RFC 7986, 5.7

@@ -8,7 +8,7 @@ from double_booked.commands.bookings_report import BookingsReport
 from double_booked.conflicts.instants import to_instant
 from double_booked.report import html
 from double_booked.view.conflict_report import ConflictReport
-from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
+from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside, count_outside
 from double_booked.view.document import make_view
 from double_booked.view.shown_days import Json
 
@@ -70,5 +70,4 @@ def _calendars(report: BookingsReport) -> Iterator[CalendarRules]:
 def _outside(report: BookingsReport) -> Outside | None:
     shown = {booked.booking.key for booked in report.shown.bookings}
     bookings = (booked.booking for booked in report.all_bookings())
-    starts = [booking.start for booking in bookings if booking.key not in shown]
-    return Outside(len(starts), starts[0], starts[-1]) if starts else None
+    return count_outside(booking.start for booking in bookings if booking.key not in shown)

@@ -248,14 +248,7 @@ def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...])
     default=0,
     help="Suggest up to NUMBER free times for each conflicting event, except the one booked first.",
 )
-@click.option(
-    "--hours",
-    metavar="FROM-TO",
-    type=params.HoursType(),
-    default="0-24",
-    show_default=True,
-    help="Hours of the day for --suggest, like 9-18.",
-)
+@params.hours_option("Hours of the day for --suggest, like 9-18.")
 @click.option(
     "--fail-on",
     type=click.Choice(FAIL_ON),

@@ -135,14 +135,7 @@ def _write(free_times: FreeTimes, output_format: str, zone: tzinfo) -> None:
     required=True,
     help="Length of a free time, like 30m, 1h30m or 2d; a number alone is minutes.",
 )
-@click.option(
-    "--hours",
-    metavar="FROM-TO",
-    type=params.HoursType(),
-    default="0-24",
-    show_default=True,
-    help="Hours of the day within which a free time lies, like 9-18.",
-)
+@params.hours_option("Hours of the day within which a free time lies, like 9-18.")
 @click.option(
     "--count",
     metavar="NUMBER",

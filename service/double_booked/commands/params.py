@@ -193,6 +193,18 @@ def conflict_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return gap(capacity(command))
 
 
+def hours_option(meaning: str) -> Callable[[Any], Any]:
+    """Return the option --hours with a help text."""
+    return click.option(
+        "--hours",
+        metavar="FROM-TO",
+        type=HoursType(),
+        default="0-24",
+        show_default=True,
+        help=meaning,
+    )
+
+
 zone_option = click.option(
     "--timezone",
     "zone",

@@ -30,7 +30,6 @@ _START_SECONDS = 30.0
 _ANSWER_SECONDS = 5.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 _HANDLED = re.compile(r'grpc_server_handled_total\{grpc_code="(\w+)".*\} ([\d.e+]+)')
-_RECEIVED = re.compile(r'grpc_server_msg_received_total\{.*"SweepConflicts".*\} ([\d.e+]+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +94,6 @@ class Server:
         for code, number in _HANDLED.findall(await self.get("metrics")):
             found[code] += round(float(number))
         return +found
-
-    async def feed_messages(self) -> int:
-        """Return the number of feed messages that it has received."""
-        return sum(round(float(number)) for number in _RECEIVED.findall(await self.get("metrics")))
 
 
 def cpu_seconds(pid: int) -> float:
