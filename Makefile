@@ -21,6 +21,11 @@ install: $(VENV)/installed ## install the project and its tools into .venv
 demo: install ## start a server, check a sample team's calendars, print the result and write build/demo.html
 	$(BIN)/python examples/demo.py
 
+# Spark and the libraries for tables have 1.5 GB, so only the tests that use them install them.
+$(VENV)/spark-installed: $(VENV)/installed requirements-spark.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-spark.txt
+	touch $@
+
 run: install ## serve on :7070 and :8080 until Ctrl-C
 	$(BIN)/double-booked serve
 
@@ -270,6 +275,7 @@ fuzz: build/fuzz/built ## search for inputs that break FUZZ_TARGETS, FUZZ_SECOND
 lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --extra otel --group dev pyproject.toml
 	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt --extra otel pyproject.toml
+	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements-spark.txt --extra spark --group tables pyproject.toml
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 	uv pip compile $(LOCK) --output-file requirements-checkov.txt --group checkov
