@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from double_booked.operator.calendar_conflicts import Steps
 from double_booked.operator.cooperation import run_cooperatively
-from double_booked.operator.sweep import Steps
 
 
 def count_to(number: int) -> Steps[int]:

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from double_booked.operator.calendar_conflicts import Steps
 from double_booked.operator.objects import Booking, Calendar, Enforcement, NamespacedName, Rules
 from double_booked.operator.reconcile import (
     Outcome,
@@ -18,7 +19,6 @@ from double_booked.operator.reconcile import (
     find_affected,
 )
 from double_booked.operator.schedule import Schedule
-from double_booked.operator.sweep import Steps
 
 from .factories import HOUR, at, booking, calendar, key, schedule_of
 from .test_links import largest_matching

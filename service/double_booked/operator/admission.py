@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from double_booked.conflicts.instants import Span
 from double_booked.operator.capacity import (
     MAX_IN_SENTENCE,
-    Occupied,
-    Overlap,
+    CalendarOverlap,
+    Occupancy,
     bookings_during,
     depth_steps,
     describe_overlap,
@@ -55,12 +55,12 @@ class OtherBookings:
             self.replaces[key] = names
         self.spans.setdefault(key, []).append(booking.occupies(gap))
 
-    def occupied_with(self, own: Booking, span: Span) -> Occupied:
+    def occupancy_with(self, own: Booking, span: Span) -> Occupancy:
         """Return these bookings together with another one that is present in a span."""
         named = [(key, names) for key, names in self.replaces.items() if names]
         replaces = [*named, (own.key, own.replaced_keys())]
         links = make_links(replaces, {*self.spans, own.key})
-        return Occupied([*self.intervals(), (*span, own.key)], links)
+        return Occupancy([*self.intervals(), (*span, own.key)], links)
 
     def intervals(self) -> list[BookedSpan]:
         """Return all spans with their bookings; the spans of one booking do not overlap."""
@@ -141,7 +141,9 @@ class CapacityView:
         return key in self.schedule.bookings or self.reservations.has_booking(key)
 
 
-def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> list[Overlap]:
+def find_overlaps(
+    wanted: Booking, old: Booking | None, view: CapacityView
+) -> list[CalendarOverlap]:
     """Find where a booking does not fit: the first overlap on each of its calendars.
 
     Only the time that the write adds counts. Other bookings may be deleted before the write is
@@ -162,9 +164,11 @@ def find_overlaps(wanted: Booking, old: Booking | None, view: CapacityView) -> l
         before = [old.occupies(rules.gap)] if old and keeps_links and old.is_on(calendar) else []
         if parts := subtract([span], before):
             others = view.others(calendar, span, rules.gap, wanted.key)
-            occupied = others.occupied_with(wanted, span)
-            if over := _first_over(occupied, parts, rules.capacity):
-                overlap = Overlap(calendar.name, rules, over, _conflicting(wanted, others, over))
+            occupancy = others.occupancy_with(wanted, span)
+            if over := _first_over(occupancy, parts, rules.capacity):
+                overlap = CalendarOverlap(
+                    calendar.name, rules, over, _conflicting(wanted, others, over)
+                )
                 overlaps.append(_with_pending(overlap, others, view))
     return overlaps
 
@@ -174,15 +178,17 @@ def loses_links(wanted: Booking, old: Booking, view: CapacityView) -> bool:
     return any(map(view.exists, set(old.replaced_keys()) - set(wanted.replaced_keys())))
 
 
-def _first_over(occupied: Occupied, parts: Iterable[Span], capacity: int) -> Span | None:
+def _first_over(occupancy: Occupancy, parts: Iterable[Span], capacity: int) -> Span | None:
     """Return the first span within some parts in which the depth is over a capacity."""
     for part in parts:
-        if over := overloaded_spans(depth_steps(occupied, part), part[1], capacity):
+        if over := overloaded_spans(depth_steps(occupancy, part), part[1], capacity):
             return over[0]
     return None
 
 
-def _with_pending(overlap: Overlap, others: OtherBookings, view: CapacityView) -> Overlap:
+def _with_pending(
+    overlap: CalendarOverlap, others: OtherBookings, view: CapacityView
+) -> CalendarOverlap:
     """Return an overlap that knows which of its bookings are only reserved, and for how long."""
     pending = others.pending_in(overlap.span, overlap.others)
     seconds = max(map(view.reservations.seconds_left, pending), default=0.0)
@@ -196,7 +202,9 @@ def _conflicting(wanted: Booking, others: OtherBookings, span: Span) -> tuple[Na
     return tuple(key for key in present if key not in replaced) or tuple(present)
 
 
-def rejection_message(wanted: Booking, overlaps: Iterable[Overlap], free: int | None) -> str:
+def rejection_message(
+    wanted: Booking, overlaps: Iterable[CalendarOverlap], free: int | None
+) -> str:
     """Return the message with which a booking is rejected.
 
     Args:
@@ -219,7 +227,7 @@ def links_message(wanted: Booking, view: CapacityView) -> str:
     )
 
 
-def warning_message(overlap: Overlap) -> str:
+def warning_message(overlap: CalendarOverlap) -> str:
     """Return the warning about an overlap that is admitted, at most MAX_WARNING characters."""
     lines = [
         f"double-booked: {describe_overlap(overlap, n)}" for n in range(MAX_IN_SENTENCE, 0, -1)
@@ -262,7 +270,7 @@ def capacity_warnings(wanted: Calendar, schedule: Schedule) -> list[str]:
         return []
     whole = min(start for start, _, _ in intervals), max(end for _, end, _ in intervals)
     steps = depth_steps(
-        Occupied(intervals, schedule.links_among(schedule.of_calendar(key).keys)), whole
+        Occupancy(intervals, schedule.links_among(schedule.of_calendar(key).keys)), whole
     )
     over = overloaded_spans(steps, whole[1], rules.capacity)
     if not over:

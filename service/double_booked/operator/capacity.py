@@ -17,7 +17,7 @@ MAX_IN_SENTENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Occupied:
+class Occupancy:
     """The bookings on a calendar, with what they occupy.
 
     Attributes:
@@ -30,7 +30,7 @@ class Occupied:
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class CalendarOverlap:
     """A span in which a booking would put a calendar over its capacity.
 
     Attributes:
@@ -81,17 +81,17 @@ def subtract(spans: Iterable[Span], less: Iterable[Span]) -> list[Span]:
     return parts
 
 
-def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
+def depth_steps(occupancy: Occupancy, within: Span) -> list[tuple[int, int]]:
     """Return the instants within a span at which the depth may change, and the depth from there.
 
     The first instant is the start of the span. A linked pair counts once.
     """
     changes: Counter[int] = Counter({within[0]: 0})
-    for start, end, _ in clip(occupied.intervals, within):
+    for start, end, _ in clip(occupancy.intervals, within):
         changes[start] += 1
         changes[end] -= 1
-    if occupied.links:
-        for instant, change in _pair_changes(occupied, within):
+    if occupancy.links:
+        for instant, change in _pair_changes(occupancy, within):
             changes[instant] -= change
     del changes[within[1]]
     depth = 0
@@ -102,22 +102,22 @@ def depth_steps(occupied: Occupied, within: Span) -> list[tuple[int, int]]:
     return steps
 
 
-def _pair_changes(occupied: Occupied, within: Span) -> Iterator[tuple[int, int]]:
+def _pair_changes(occupancy: Occupancy, within: Span) -> Iterator[tuple[int, int]]:
     """Yield the instants at which linked bookings start or end, and the change in pairs there."""
     changes: dict[int, list[tuple[bool, NamespacedName]]] = {}
-    for start, end, key in clip(occupied.intervals, within):
-        if key in occupied.links:
+    for start, end, key in clip(occupancy.intervals, within):
+        if key in occupancy.links:
             changes.setdefault(start, []).append((True, key))
             changes.setdefault(end, []).append((False, key))
     present: set[NamespacedName] = set()
     for instant in sorted(changes):
         # Pairs change only among bookings that are linked with one that starts or ends here.
-        near = set().union(*(linked_with(key, occupied.links) for _, key in changes[instant]))
-        before = count_pairs(near & present, occupied.links)
+        near = set().union(*(linked_with(key, occupancy.links) for _, key in changes[instant]))
+        before = count_pairs(near & present, occupancy.links)
         # A booking whose spans touch ends and starts at one instant: sorted, the end is first.
         for is_start, key in sorted(changes[instant]):
             (present.add if is_start else present.discard)(key)
-        yield instant, count_pairs(near & present, occupied.links) - before
+        yield instant, count_pairs(near & present, occupancy.links) - before
 
 
 def overloaded_spans(steps: Iterable[tuple[int, int]], end: int, capacity: int) -> list[Span]:
@@ -150,7 +150,7 @@ def bookings_during(span: Span, intervals: Iterable[BookedSpan]) -> list[Namespa
     return list(dict.fromkeys(key for _, key in present))
 
 
-def describe_overlap(overlap: Overlap, names: int = MAX_IN_SENTENCE) -> str:
+def describe_overlap(overlap: CalendarOverlap, names: int = MAX_IN_SENTENCE) -> str:
     """Return a clause that names the calendar, the conflicting bookings and the time.
 
     Args:

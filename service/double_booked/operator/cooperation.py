@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 from typing import TypeVar
 
-from double_booked.operator.sweep import Steps
+from double_booked.operator.calendar_conflicts import Steps
 
 _MAX_SECONDS = 0.01
 """How long to compute before other tasks run: this much later a review is answered at worst."""

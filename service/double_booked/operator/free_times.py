@@ -57,6 +57,6 @@ def _blocked_starts(
     others = view.others(calendar, window, rules.gap, wanted.key)
     if len(others.spans) > _MAX_BOOKINGS:
         return None
-    occupied = others.occupied_with(wanted, window)
-    full = overloaded_spans(depth_steps(occupied, window), window[1], rules.capacity)
+    occupancy = others.occupancy_with(wanted, window)
+    full = overloaded_spans(depth_steps(occupancy, window), window[1], rules.capacity)
     return [(first - length, last) for first, last in full]

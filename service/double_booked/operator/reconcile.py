@@ -22,9 +22,10 @@ from dataclasses import dataclass, replace
 from heapq import nsmallest
 
 from double_booked.conflicts.instants import Span
+from double_booked.operator.calendar_conflicts import Conflicts, Steps, find_conflicts
 from double_booked.operator.capacity import (
-    Occupied,
-    Overlap,
+    CalendarOverlap,
+    Occupancy,
     bookings_during,
     depth_steps,
     describe_overlap,
@@ -45,7 +46,6 @@ from double_booked.operator.objects import (
     NamespacedName,
 )
 from double_booked.operator.schedule import Schedule, booked_span
-from double_booked.operator.sweep import Conflicts, Steps, find_conflicts
 
 _MAX_TEXT = 30_000
 """A condition's message holds 32,768 characters."""
@@ -143,17 +143,17 @@ def _conflicting(
     calendar = schedule.calendars.get(name)
     if calendar is None:
         return set()
-    occupied = _occupied(schedule, name, span, calendar.rules.gap)
+    occupancy = _occupancy_of(schedule, name, span, calendar.rules.gap)
     capacity = calendar.rules.capacity - less
-    if len(occupied.intervals) <= capacity:
+    if len(occupancy.intervals) <= capacity:
         return set()
-    over = overloaded_spans(depth_steps(occupied, span), span[1], capacity)
-    return {key for start, end, key in occupied.intervals if overlaps_any((start, end), over)}
+    over = overloaded_spans(depth_steps(occupancy, span), span[1], capacity)
+    return {key for start, end, key in occupancy.intervals if overlaps_any((start, end), over)}
 
 
-def _occupied(schedule: Schedule, calendar: NamespacedName, span: Span, gap: int) -> Occupied:
+def _occupancy_of(schedule: Schedule, calendar: NamespacedName, span: Span, gap: int) -> Occupancy:
     intervals = schedule.occupied(schedule.of_calendar(calendar).intervals, span, gap)
-    return Occupied(intervals, schedule.links_among({key for _, _, key in intervals}))
+    return Occupancy(intervals, schedule.links_among({key for _, _, key in intervals}))
 
 
 def _spans_by_calendar(
@@ -202,14 +202,16 @@ def _find_all_conflicts(
     for name, spans in _spans_by_calendar(schedule, affected).items():
         for span in spans:
             if calendar := schedule.calendars.get(name):
-                occupied = _occupied(schedule, name, span, calendar.rules.gap)
-                here = yield from find_conflicts(occupied, span, calendar.rules.capacity, MAX_NAMED)
+                occupancy = _occupancy_of(schedule, name, span, calendar.rules.gap)
+                here = yield from find_conflicts(
+                    occupancy, span, calendar.rules.capacity, MAX_NAMED
+                )
                 for key in here.keys() & affected:
                     by_booking.setdefault(key, []).append(here[key])
                 over = overloaded_spans(
-                    depth_steps(occupied, span), span[1], calendar.rules.capacity
+                    depth_steps(occupancy, span), span[1], calendar.rules.capacity
                 )
-                windows.setdefault(name, []).append(_Window(span, occupied.intervals, over))
+                windows.setdefault(name, []).append(_Window(span, occupancy.intervals, over))
             yield
     conflicts = {}
     for key, on_calendars in by_booking.items():
@@ -240,7 +242,7 @@ def _conflicts_of(
 
 def _find_overlaps(
     schedule: Schedule, affected: Iterable[NamespacedName], conflicting: Container[NamespacedName]
-) -> Steps[dict[NamespacedName, list[Overlap]]]:
+) -> Steps[dict[NamespacedName, list[CalendarOverlap]]]:
     """Find where each of some bookings is over a capacity beside the earlier ones.
 
     Args:
@@ -253,7 +255,7 @@ def _find_overlaps(
         key=lambda booking: (booking.created, booking.metadata.uid),
     )
     kept: dict[NamespacedName, IntervalIndex] = {}
-    overlaps: dict[NamespacedName, list[Overlap]] = {}
+    overlaps: dict[NamespacedName, list[CalendarOverlap]] = {}
     for booking in bookings:
         overlaps[booking.key] = (
             list(_overlaps(schedule, booking, kept)) if booking.key in conflicting else []
@@ -267,7 +269,7 @@ def _find_overlaps(
 
 def _overlaps(
     schedule: Schedule, booking: Booking, kept: Mapping[NamespacedName, IntervalIndex]
-) -> Iterator[Overlap]:
+) -> Iterator[CalendarOverlap]:
     for key in booking.calendar_keys():
         calendar = schedule.calendars.get(key)
         if calendar and key in kept:
@@ -278,14 +280,14 @@ def _overlaps(
                 continue
             intervals = [*others, (*span, booking.key)]
             links = schedule.links_among({key for _, _, key in intervals})
-            steps = depth_steps(Occupied(intervals, links), span)
+            steps = depth_steps(Occupancy(intervals, links), span)
             if over := overloaded_spans(steps, span[1], rules.capacity):
                 present = tuple(bookings_during(over[0], others))
-                yield Overlap(key.name, rules, over[0], present)
+                yield CalendarOverlap(key.name, rules, over[0], present)
 
 
 def _outcome(
-    schedule: Schedule, booking: Booking, overlaps: list[Overlap], conflicts: Conflicts
+    schedule: Schedule, booking: Booking, overlaps: list[CalendarOverlap], conflicts: Conflicts
 ) -> Outcome:
     status = replace(
         _verdict(schedule, booking, overlaps, conflicts),
@@ -298,7 +300,7 @@ def _outcome(
 
 
 def _verdict(
-    schedule: Schedule, booking: Booking, overlaps: list[Overlap], conflicts: Conflicts
+    schedule: Schedule, booking: Booking, overlaps: list[CalendarOverlap], conflicts: Conflicts
 ) -> BookingStatus:
     if booking.fault:
         return BookingStatus("Unknown", "InvalidSpec", booking.fault)
@@ -319,7 +321,7 @@ def _verdict(
     return FREE
 
 
-def _why_it_lost(schedule: Schedule, booking: Booking, overlaps: Iterable[Overlap]) -> str:
+def _why_it_lost(schedule: Schedule, booking: Booking, overlaps: Iterable[CalendarOverlap]) -> str:
     """Return the sentence that says whether creationTimestamp or uid decided against a booking."""
     others = {key for overlap in overlaps for key in overlap.others}
     created = {schedule.bookings[key].created for key in others if key in schedule.bookings}

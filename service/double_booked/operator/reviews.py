@@ -18,7 +18,7 @@ from double_booked.operator.admission import (
     rejection_message,
     warning_message,
 )
-from double_booked.operator.capacity import Overlap, name_some
+from double_booked.operator.capacity import CalendarOverlap, name_some
 from double_booked.operator.cluster import (
     FORBIDDEN,
     NOT_FOUND,
@@ -263,7 +263,7 @@ class Reviewer:
                 except ClusterError as error:
                     raise NotAdmittingError(f"cannot read calendar {key}: {error}") from error
 
-    async def _recheck_conflicts(self, overlaps: Iterable[Overlap]) -> bool:
+    async def _recheck_conflicts(self, overlaps: Iterable[CalendarOverlap]) -> bool:
         """Read conflicting bookings again; return whether any of them changed."""
         keys = {key for overlap in overlaps for key in overlap.others}
         if len(keys) > MAX_RECHECKED:
@@ -311,7 +311,7 @@ def _deletion_review(key: NamespacedName, user: RawObject) -> dict[str, Any]:
     }
 
 
-def _rejecting(overlaps: Iterable[Overlap]) -> list[Overlap]:
+def _rejecting(overlaps: Iterable[CalendarOverlap]) -> list[CalendarOverlap]:
     """Return the overlaps on calendars of policy Reject."""
     return [overlap for overlap in overlaps if overlap.rules.rejects]
 

@@ -1,4 +1,4 @@
-"""Finds the conflicts of all bookings on one calendar in one sweep over time."""
+"""The conflicts of all bookings on one calendar, found in one sweep over time."""
 
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Sequence
@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TypeVar
 
 from double_booked.conflicts.instants import Span
-from double_booked.operator.capacity import Occupied, depth_steps, overlaps_any, overloaded_spans
+from double_booked.operator.capacity import Occupancy, depth_steps, overlaps_any, overloaded_spans
 from double_booked.operator.intervals import BookedSpan
 from double_booked.operator.objects import NamespacedName
 
@@ -32,7 +32,7 @@ class Conflicts:
 
 
 def find_conflicts(
-    occupied: Occupied, within: Span, capacity: int, most: int
+    occupancy: Occupancy, within: Span, capacity: int, most: int
 ) -> Steps[dict[NamespacedName, Conflicts]]:
     """Find the conflicts of each booking within a span.
 
@@ -42,7 +42,7 @@ def find_conflicts(
     one later, before it ends. The number of joins at two instants therefore gives its count.
 
     Args:
-        occupied: The bookings on the calendar, with one span each.
+        occupancy: The bookings on the calendar, with one span each.
         within: The span to sweep.
         capacity: How many may be present.
         most: How many conflicting bookings to name for each.
@@ -51,9 +51,9 @@ def find_conflicts(
         The bookings that are present while the depth is over the capacity. One that is present
         only with linked bookings has a count of 0.
     """
-    steps = depth_steps(occupied, within)
-    sweep = _Sweep(most, occupied)
-    starts, ends = _events(occupied.intervals, within)
+    steps = depth_steps(occupancy, within)
+    sweep = _Sweep(most, occupancy)
+    starts, ends = _events(occupancy.intervals, within)
     depths = dict(steps)
     depth = 0
     for instant in sorted({*depths, *starts, *ends}):
@@ -64,9 +64,9 @@ def find_conflicts(
             sweep.join()
         yield
     sweep.remove(tuple(sweep.present))
-    if occupied.links:
+    if occupancy.links:
         _leave_out_linked(
-            sweep.conflicts, occupied, overloaded_spans(steps, within[1], capacity), most
+            sweep.conflicts, occupancy, overloaded_spans(steps, within[1], capacity), most
         )
     return sweep.conflicts
 
@@ -79,11 +79,11 @@ class _Sweep:
         conflicts: The conflicts of each booking that has joined one.
     """
 
-    def __init__(self, most: int, occupied: Occupied) -> None:
+    def __init__(self, most: int, occupancy: Occupancy) -> None:
         self.present: OrderedDict[NamespacedName, None] = OrderedDict()
         self.conflicts: dict[NamespacedName, Conflicts] = {}
         self._most = most
-        self._links = occupied.links
+        self._links = occupancy.links
         self._waiting: dict[NamespacedName, None] = {}
         self._short: dict[NamespacedName, None] = {}
         self._joined = 0
@@ -144,21 +144,24 @@ def _events(
 
 
 def _leave_out_linked(
-    conflicts: dict[NamespacedName, Conflicts], occupied: Occupied, over: Sequence[Span], most: int
+    conflicts: dict[NamespacedName, Conflicts],
+    occupancy: Occupancy,
+    over: Sequence[Span],
+    most: int,
 ) -> None:
     """Leave out the conflicts of linked bookings with one another.
 
     Args:
         conflicts: What each booking conflicts with; changed in place.
-        occupied: The bookings on the calendar.
+        occupancy: The bookings on the calendar.
         over: The spans in which the depth is over the capacity.
         most: How many conflicting bookings to name for each.
     """
-    spans = {key: (start, end) for start, end, key in occupied.intervals if key in occupied.links}
+    spans = {key: (start, end) for start, end, key in occupancy.intervals if key in occupancy.links}
     for key in conflicts.keys() & spans.keys():
         linked = {
             other
-            for other in occupied.links[key] & conflicts.keys()
+            for other in occupancy.links[key] & conflicts.keys()
             if overlaps_any(_intersection(spans[key], spans[other]), over)
         }
         conflicts[key].first = [other for other in conflicts[key].first if other not in linked][

@@ -5,10 +5,10 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from double_booked.operator.capacity import Occupied
+from double_booked.operator.calendar_conflicts import Conflicts, Steps, find_conflicts
+from double_booked.operator.capacity import Occupancy
 from double_booked.operator.links import make_links
 from double_booked.operator.objects import NamespacedName
-from double_booked.operator.sweep import Conflicts, Steps, find_conflicts
 
 from .factories import key
 from .test_links import largest_matching
@@ -31,7 +31,7 @@ def conflicts_of(
 ) -> dict[str, tuple[str, int]]:
     """Return the first conflicts of bookings a, b, c... as one text, and their count."""
     intervals = [(*span, key(name)) for span, name in zip(spans, "abcdefgh", strict=False)]
-    conflicts = finish(find_conflicts(Occupied(intervals), (0, END), capacity, most))
+    conflicts = finish(find_conflicts(Occupancy(intervals), (0, END), capacity, most))
     return {
         one.name: ("".join(other.name for other in of.first), of.count)
         for one, of in conflicts.items()
@@ -88,7 +88,7 @@ def test_sweep_finds_the_same_as_comparing_all_pairs(
                 if frozenset({one, other}) not in edges:
                     expected.setdefault(one, set()).add(other)
                     expected.setdefault(other, set()).add(one)
-    conflicts = finish(find_conflicts(Occupied(intervals, links), (0, END), capacity, most))
+    conflicts = finish(find_conflicts(Occupancy(intervals, links), (0, END), capacity, most))
     starting = {one: (start, one) for start, _, one in intervals}
     assert {one: of.count for one, of in conflicts.items() if of.count} == {
         one: len(others) for one, others in expected.items()
