@@ -24,8 +24,9 @@ from commands.fake_kubectl import FakeKubectl, booked
 from commands.programs import COMMAND, environment
 from double_booked.commands import main
 from double_booked.commands.bookings_report import read_bookings
-from double_booked.commands.bookings_server import INTERVAL, LiveBookings, is_loopback, make_app
+from double_booked.commands.bookings_server import is_loopback, make_app
 from double_booked.commands.cluster_state import BookingsQuery
+from double_booked.commands.live_bookings import INTERVAL, LiveBookings
 from double_booked.runtime.address import Address
 from double_booked.runtime.http_server import HttpServer
 
@@ -142,6 +143,20 @@ async def test_cluster_is_read_once_per_interval_for_any_number_of_readers(
         await asyncio.gather(*(site.get(path) for path in ("/", "/bookings.ics") * 10))
         assert kubectl.reads() == 2
     assert kubectl.arguments()[4:] == ["--context=kind-dev", "--namespace=team"]
+
+
+@pytest.mark.parametrize("path", ["/", "/view.json", "/bookings.ics"])
+async def test_content_changes_only_with_a_new_read(kubectl: FakeKubectl, path: str) -> None:
+    kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00"))
+    async with serving() as site:
+        _, first, _ = await site.get(path)
+        kubectl.serves(raw_calendar(), booked("b", "11:00", "12:00"))
+        site.clock.now += INTERVAL - 1
+        assert (await site.get(path))[1] == first
+        site.clock.now += 1
+        _, second, _ = await site.get(path)
+    assert "uid-b" in second if path.endswith("ics") else '"b"' in second
+    assert second != first
 
 
 @pytest.mark.parametrize("path", ["/view.json", "/bookings.ics"])

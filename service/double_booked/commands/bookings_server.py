@@ -10,28 +10,21 @@ import hashlib
 import json
 import re
 import signal
-import time
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 import click
 from aiohttp import ETag, web
 
 from double_booked.commands import bookings_feed
-from double_booked.commands.bookings_report import BookingsReport, read_bookings
+from double_booked.commands.bookings_report import BookingsReport
 from double_booked.commands.bookings_view import make_document, render_page
-from double_booked.commands.errors import Failure, describe
+from double_booked.commands.errors import Failure
+from double_booked.commands.live_bookings import Content, LiveBookings, Render
 from double_booked.runtime.address import Address
 from double_booked.runtime.http_server import HttpServer
 from double_booked.runtime.sockets import ListenError
 from double_booked.view.coverage import Live
-
-INTERVAL = 15
-"""Seconds between two reads of the cluster, and between two requests of an open page."""
-
-_READ_SECONDS = 30
-"""Seconds after which a read has failed; requests wait for it."""
 
 _HOST = re.compile(r"(\[[^]]*\]|[^:]*)(?::\d+)?")
 """A Host header (RFC 9110, 7.2)."""
@@ -88,44 +81,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-@dataclass(slots=True)
-class LiveBookings:
-    """Bookings that are read again when somebody asks for them and they are older than INTERVAL.
-
-    Attributes:
-        report: The last good read.
-        error: Why a later read failed; "" if none did.
-        clock: Returns seconds of a clock that never goes back.
-    """
-
-    report: BookingsReport
-    error: str = ""
-    clock: Callable[[], float] = time.monotonic
-    _read_at: float = field(init=False)
-    _lock: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
-
-    def __post_init__(self) -> None:
-        self._read_at = self.clock()
-
-    async def refresh(self) -> BookingsReport:
-        """Read the cluster if the last read is too old; return the last good one."""
-        async with self._lock:
-            if self.clock() - self._read_at >= INTERVAL:
-                await self._read()
-                self._read_at = self.clock()
-        return self.report
-
-    async def _read(self) -> None:
-        try:
-            self.report = await asyncio.to_thread(read_bookings, self.report.query, _READ_SECONDS)
-        except Failure as failure:
-            self.error = failure.message
-        except Exception as error:  # noqa: BLE001 - the last good read is served on
-            self.error = describe(error)
-        else:
-            self.error = ""
-
-
 def make_app(live: LiveBookings, host: str) -> web.Application:
     """Return the application.
 
@@ -134,48 +89,52 @@ def make_app(live: LiveBookings, host: str) -> web.Application:
         host: The host that it listens on.
     """
     name = f"[{host}]" if ":" in host else host
-    pages = _Pages(live)
     app = web.Application(middlewares=[_answer_only_to(_LOCAL_HOSTS | {name.lower()})])
     app.on_response_prepare.append(_set_headers)
-    app.router.add_get("/", pages.serve_page)
-    app.router.add_get("/view.json", pages.serve_view)
-    app.router.add_get("/bookings.ics", pages.serve_feed)
+    app.router.add_get("/", _answer_with(live, _render_page))
+    app.router.add_get("/view.json", _answer_with(live, _render_view))
+    app.router.add_get("/bookings.ics", _answer_with(live, _render_feed))
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    live: LiveBookings
+def _answer_with(live: LiveBookings, render: Render) -> _Handler:
+    async def answer(request: web.Request) -> web.Response:
+        read = await live.refresh()
+        return _unless_known(request, await read.content(render))
 
-    async def serve_page(self, _request: web.Request) -> web.Response:
-        report = await self.live.refresh()
-        page = await asyncio.to_thread(render_page, report, self._live())
-        return web.Response(text=page, content_type="text/html")
-
-    async def serve_view(self, request: web.Request) -> web.Response:
-        report = await self.live.refresh()
-        view = await asyncio.to_thread(make_document, report, self._live())
-        # An open page needs no new view if nothing but the time of reading has changed.
-        content = json.dumps(view | {"made": 0})
-        return _unless_known(request, content, web.json_response(view))
-
-    async def serve_feed(self, request: web.Request) -> web.Response:
-        report = await self.live.refresh()
-        feed = (await asyncio.to_thread(bookings_feed.render, report)).decode()
-        response = web.Response(text=feed, content_type="text/calendar")
-        return _unless_known(request, feed, response)
-
-    def _live(self) -> Live:
-        return Live(INTERVAL, self.live.error)
+    return answer
 
 
-def _unless_known(request: web.Request, content: str, response: web.Response) -> web.Response:
-    """Return a response with an ETag of the content, or 304 if the client has that."""
-    etag = ETag(hashlib.sha256(content.encode()).hexdigest()[:32], is_weak=True)
-    if any(known.value in (etag.value, "*") for known in request.if_none_match or ()):
+def _unless_known(request: web.Request, content: Content) -> web.Response:
+    """Return the response, which is 304 if the client has the content."""
+    known = {etag.value for etag in request.if_none_match or ()} if content.etag else set()
+    if known & {content.etag, "*"}:
         response = web.Response(status=304)
-    response.etag = etag
+    else:
+        response = web.Response(text=content.text, content_type=content.media_type)
+    if content.etag:
+        response.etag = ETag(content.etag, is_weak=True)
     return response
+
+
+def _render_page(report: BookingsReport, live: Live) -> Content:
+    return Content(render_page(report, live), "text/html")
+
+
+def _render_view(report: BookingsReport, live: Live) -> Content:
+    view = make_document(report, live)
+    # An open page needs no new view if nothing but the time of reading has changed.
+    etag = _hash(json.dumps(view | {"made": 0}))
+    return Content(json.dumps(view), "application/json", etag)
+
+
+def _render_feed(report: BookingsReport, _live: Live) -> Content:
+    feed = bookings_feed.render(report).decode()
+    return Content(feed, "text/calendar", _hash(feed))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _answer_only_to(hosts: Collection[str]) -> Callable[..., Awaitable[web.StreamResponse]]:
