@@ -410,6 +410,7 @@ def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
     view = json.loads(data)
     assert (view["kind"], view["names"]) == ("bookings", ["</script>Load"])
     assert view["sources"] == ["kind-dev/team"]
+    view["calendars"][0].pop("free", None)  # the text depends on when the test runs
     assert view["calendars"] == [{"name": "staging", "policy": "Reject"}]
     assert "live" not in view
 

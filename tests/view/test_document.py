@@ -160,6 +160,15 @@ def test_view_has_what_was_looked_at() -> None:
     assert (view["made"], view["days"]) == (MIDNIGHT, [])
 
 
+def test_only_calendars_of_a_cluster_have_how_long_they_are_free() -> None:
+    calendars = [CalendarRules("lab"), CalendarRules("hall")]
+    coverage = replace(COVERAGE, calendars=calendars, window=span(0, 7 * 24))
+    report = report_of(event(0, 9, "A", "hall"))
+    assert [rules.get("free") for rules in draw(report, coverage)["calendars"]] == [None, None]
+    view = draw(report, replace(coverage, kind="bookings"))
+    assert [rules.get("free") for rules in view["calendars"]] == ["free all week", None]
+
+
 def test_view_of_a_server_has_when_to_read_it_again_and_why_that_failed() -> None:
     assert draw(report_of(), replace(COVERAGE, live=Live(15)))["live"] == {"every": 15}
     failed = draw(report_of(), replace(COVERAGE, live=Live(15, "kubectl: \x1b")))

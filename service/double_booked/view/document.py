@@ -8,6 +8,7 @@ from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.conflict_report import ConflictReport, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
+from double_booked.view.free_calendars import describe_free_calendars
 from double_booked.view.keys import ConflictKeys
 from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
@@ -49,7 +50,8 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
     events = [view.event(position) for position in shown]
     conflicts = [view.conflict(*listed) for listed in list_groups(report)]
     days = view.days(shown)
-    rules = [_calendar(calendar) for calendar in view.rules()]
+    free = describe_free_calendars(report, coverage) if coverage.kind == "bookings" else {}
+    rules = [_calendar(rules, free.get(rules.name, "")) for rules in view.rules()]
     optional = _present(
         window=coverage.window and list(map(seconds, coverage.window)),
         outside=coverage.outside and _outside(coverage.outside, coverage.zone),
@@ -107,9 +109,9 @@ def _live(live: Live) -> Json:
     return {"every": live.every} | _present(error=printable(live.error))
 
 
-def _calendar(rules: CalendarRules) -> Json:
+def _calendar(rules: CalendarRules, free: str) -> Json:
     capacity = rules.capacity if rules.capacity > 1 else None
-    optional = _present(capacity=capacity, policy=rules.policy, gap=seconds(rules.gap))
+    optional = _present(capacity=capacity, policy=rules.policy, gap=seconds(rules.gap), free=free)
     return {"name": printable(rules.name)} | optional
 
 

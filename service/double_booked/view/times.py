@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from double_booked.conflicts.instants import EPOCH, NANOS_PER_SECOND, to_instant
 
+_DAYS_OF_WEEK = 7
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -63,6 +64,19 @@ def format_rfc3339(instant: int) -> str:
 def format_day(day: date) -> str:
     """Return a day like "Mon 2 Nov 2026"."""
     return f"{day:%a} {day.day} {day:%b} {day.year:04}"
+
+
+def format_weekday_time(instant: int, now: int, zone: tzinfo | None) -> str:
+    """Return a time like "Thu 10:00", or "Thu 3 Dec 10:00" if it is a week or more after now.
+
+    Args:
+        instant: Nanoseconds since 1970.
+        now: The instant from which a reader counts, in nanoseconds since 1970.
+        zone: The reader's time zone.
+    """
+    day, today = day_of(instant, zone), day_of(now, zone)
+    date_text = f" {day.day} {day:%b}" if (day - today).days >= _DAYS_OF_WEEK else ""
+    return f"{day:%a}{date_text} {_clock(instant, zone)}"
 
 
 def format_day_span(first: date, last: date) -> str:
