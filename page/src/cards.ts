@@ -11,7 +11,7 @@ import {
   view,
 } from "./model.js";
 import { lengthText, shortDay, spanText, timeOf } from "./times.js";
-import type { Conflict } from "./view.js";
+import type { Conflict, Seconds } from "./view.js";
 
 const MEMBERS_SHOWN = 6;
 const SPANS_DRAWN = 100;
@@ -50,14 +50,15 @@ export function markChosen(): void {
   }
 }
 
-function describe({ lasts, overlaps, repeats }: Conflict) {
+function describe({ lasts, overlaps, gap, repeats }: Conflict) {
   const [start, length] = overlaps[0];
   const others = overlaps.length > 1 ? ` and ${overlaps.length - 1} more` : "";
   const depth = Math.max(...overlaps.map((overlap) => overlap[2]));
   const crowd = depth > 2 ? `, ${depth} at once` : "";
+  const because = gap ? `, with a gap of ${lengthText(gap)}` : "";
   return {
     when: repeats?.text ?? spanText({ start, end: start + length }, "") + others,
-    lasts: lengthText(lasts) + (repeats ? " each" : "") + crowd,
+    lasts: lengthText(lasts) + (repeats ? " each" : "") + crowd + because,
   };
 }
 
@@ -98,7 +99,7 @@ function drawMember(entry: Entry, { overlaps }: Conflict, all: Span): HTMLElemen
   bar.append(placed(make("i"), entry, all));
   for (const [start, length, , members] of overlaps.slice(0, SPANS_DRAWN)) {
     const overlap = { start, end: start + length };
-    const isPresent = members?.length
+    const isPresent = members.length
       ? members.some((index) => entries[index] === entry)
       : touches(overlap, entry.start, entry.end);
     if (isPresent) bar.append(placed(make("u"), overlap, all));
@@ -109,8 +110,9 @@ function drawMember(entry: Entry, { overlaps }: Conflict, all: Span): HTMLElemen
 }
 
 function placed(element: HTMLElement, { start, end }: Span, all: Span): HTMLElement {
-  element.style.left = `${(100 * (start - all.start)) / (all.end - all.start)}%`;
-  element.style.width = `${(100 * (end - start)) / (all.end - all.start)}%`;
+  const percent = (length: Seconds) => `${(100 * length) / (all.end - all.start)}%`;
+  element.style.left = percent(start - all.start);
+  element.style.width = percent(end - start);
   return element;
 }
 
@@ -119,7 +121,7 @@ export function movesOf({ overlaps, repeats, suggestions = [] }: Conflict, only?
   const known = shortDay(overlaps[0][0]);
   return suggestions
     .filter(({ event }) => !only || entries[event] === only)
-    .map(({ event, slots = [], all }) => {
+    .map(({ event, slots, all }) => {
       const { name } = entries[event];
       if (!slots.length) return `No free time is near for ${name}.`;
       const times = slots.map(([start, length]) => spanText({ start, end: start + length }, known));
@@ -147,6 +149,6 @@ async function copyText(text: string, button: Element): Promise<void> {
       button.textContent = "Copy";
     }, 2_000);
   } catch {
-    notify("This browser does not let the page copy");
+    notify("Copying is not allowed");
   }
 }

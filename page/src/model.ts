@@ -51,7 +51,7 @@ export function setView(next: View): void {
 }
 
 function unpack([name, start, length, calendars, source, line, flags, field]: View["events"][0]) {
-  const file = view.sources[source]?.slice(folder.length) ?? "";
+  const file = view.sources[source].slice(folder.length);
   const place = file + (line ? `:${line}` : "") + (field ? `: ${field}` : "");
   const searched = [view.names[name], place, ...calendars.map(nameOf)].join("\n").toLowerCase();
   return {

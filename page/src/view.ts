@@ -33,7 +33,7 @@ export interface Day {
 
 export interface Suggestion {
   event: number;
-  slots?: [start: Instant, length: Seconds][];
+  slots: [start: Instant, length: Seconds][];
   all?: boolean;
 }
 
@@ -41,8 +41,9 @@ export interface Conflict {
   key: string;
   calendar: number;
   members: number[];
-  overlaps: [start: Instant, length: Seconds, depth: number, members?: number[]][];
+  overlaps: [start: Instant, length: Seconds, depth: number, members: number[]][];
   lasts: Seconds;
+  gap?: Seconds;
   repeats?: { text: string; times: number; starts: Instant[]; members: number[][] };
   suggestions?: Suggestion[];
 }

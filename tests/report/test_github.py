@@ -17,9 +17,12 @@ def entry(name: str, location: SourceLocation) -> Entry:
     return Entry(name, NINE, NINE + 2 * HOUR, ("room",), location)
 
 
-def lines(*entries: Entry, overlap: Overlap = OVERLAP, is_error: bool = True) -> list[str]:
+def lines(
+    *entries: Entry, overlap: Overlap = OVERLAP, is_error: bool = True, gap: int = 0
+) -> list[str]:
     group = Group("room", tuple(range(len(entries))), (overlap,))
-    return list(render(ConflictReport(entries, [group]), UTC, is_error=is_error))
+    report = ConflictReport(entries, [group], gaps={"room": gap})
+    return list(render(report, UTC, is_error=is_error))
 
 
 PAIR = (
@@ -35,6 +38,14 @@ def test_each_event_of_a_group_is_annotated_before_a_summary() -> None:
         f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
         "1 group of conflicting events, 2 of 2 events.",
     ]
+
+
+def test_overlap_because_of_a_gap_has_the_gap() -> None:
+    after = Overlap(NINE + 2 * HOUR, NINE + 2 * HOUR + HOUR // 4, 2, (0, 1))
+    start = "::error file=a.ics,title=Double-booked,line=4::A overlaps B on room"
+    when = "Mon 2 Mar 2026, 11:00-11:15"
+    assert lines(*PAIR, overlap=after, gap=HOUR // 2)[0] == f"{start}, with a gap of 30m: {when}"
+    assert "gap" not in lines(*PAIR, gap=HOUR // 2)[0]
 
 
 def test_groups_that_recur_are_annotated_once() -> None:

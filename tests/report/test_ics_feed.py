@@ -47,6 +47,13 @@ def test_each_overlap_is_a_transparent_event() -> None:
     )
 
 
+def test_overlap_because_of_a_gap_has_the_gap() -> None:
+    overlap = Overlap(NINE + HOUR, NINE + 2 * HOUR + HOUR // 4, 2, (0, 1))
+    report = replace(report_of(overlap), gaps={"room": HOUR // 4})
+    [event] = events_of(report)
+    assert event["DESCRIPTION"].splitlines()[0] == "2 at once, with a gap of 15m"
+
+
 def test_uid_is_stable_and_differs_between_overlaps() -> None:
     first, second = Overlap(NINE, NINE + HOUR, 2, (0, 1)), Overlap(NINE, NINE, 2, (0, 1))
     uids = [str(event["UID"]) for event in events_of(report_of(first, second))]

@@ -109,9 +109,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 SAMPLES = ("three", "team", "people", "rooms")
 
 
-def render(events: Sequence[Any], **changes: Any) -> str:
+def render(events: Sequence[Any], gap: int = 0, **changes: Any) -> str:
     coverage = Coverage("check", MIDNIGHT * NANOS_PER_SECOND, UTC, ["team.ics"])
-    return html.render(report_of(*events), replace(coverage, **changes))
+    return html.render(report_of(*events, gap=gap), replace(coverage, **changes))
 
 
 def one(browser: webdriver.Chrome, selector: str) -> WebElement:
@@ -164,6 +164,14 @@ def test_card_shows_who_when_how_long_names_places_and_moves(show: Show) -> None
         "Move Dentist to 08:30-09:30 or ",
     ):
         assert part in card
+
+
+def test_card_has_the_gap_if_that_is_why_events_conflict(show: Show) -> None:
+    pair = event(9, 10, "Talk", "lab"), event(10.25, 11, "Demo", "lab")
+    [card] = texts(show(render(pair, gap=HOUR // 2)), ".card")
+    assert "15m, with a gap of 30m" in card
+    [card] = texts(show(render([pair[0], event(9.5, 10, "Tea", "lab")])), ".card")
+    assert "gap" not in card
 
 
 def test_weekly_conflict_is_one_card_of_few_lines(show: Show, samples: dict[str, str]) -> None:

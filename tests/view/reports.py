@@ -19,9 +19,10 @@ def event(start: float, end: float, title: str = "", *resources: str) -> Event:
     )
 
 
-def report_of(*events: Event) -> ConflictReport:
+def report_of(*events: Event, gap: int = 0) -> ConflictReport:
     request = EventList(events=events)
     request.options.explain = True
+    request.options.min_gap.seconds = gap
     return build_report(
         get_conflicts(request), request, lambda position: SourceLocation("a.ics", position + 1)
     )

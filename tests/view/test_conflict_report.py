@@ -15,6 +15,7 @@ from double_booked.view.conflict_report import (
     SourceLocation,
     UnknownEventError,
     build_report,
+    find_gap,
     summarize,
 )
 
@@ -74,6 +75,20 @@ def test_entry_has_name_times_resources_and_location() -> None:
     )
     assert (entry.resources, entry.location) == (("a", "b"), SourceLocation("team.ics", 10))
     assert report_of(event(1, 2)).entries[0].resources == ("",)
+
+
+@pytest.mark.parametrize("explain", [True, False])
+def test_gap_is_found_if_it_is_part_of_an_overlap(explain: bool) -> None:  # noqa: FBT001
+    report = report_of(event(0, 60), event(70, 90), gap=30, explain=explain)
+    [group] = report.groups
+    assert find_gap(report, "", group.overlaps) == 30 * NANOS_PER_SECOND
+
+
+def test_gap_is_not_found_if_the_events_overlap_as_long_without_it() -> None:
+    report = report_of(event(0, 90), event(70, 90), gap=30)
+    inside = Overlap(70 * NANOS_PER_SECOND, 90 * NANOS_PER_SECOND, 2, (0, 1))
+    assert find_gap(report, "", [inside]) == 0
+    assert find_gap(report, "another", report.groups[0].overlaps) == 0
 
 
 def test_summary_counts_an_event_of_two_groups_once() -> None:

@@ -145,6 +145,12 @@ def test_summary_has_the_number_and_the_total_time() -> None:
     assert view_of(pairs[0])["summary"] == "No conflicts among 1 event in a.ics."
 
 
+def test_conflict_because_of_a_gap_has_the_gap() -> None:
+    pair = event(9, 10, "A"), event(10.25, 11, "B")
+    assert draw(report_of(*pair, gap=1_800))["conflicts"][0]["gap"] == 1_800
+    assert "gap" not in view_of(event(9, 11), event(10, 11))["conflicts"][0]
+
+
 def test_view_has_what_was_looked_at() -> None:
     rules = [CalendarRules("free"), CalendarRules("hall", 2, 60 * NANOS_PER_SECOND, "Report")]
     coverage = replace(

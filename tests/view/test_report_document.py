@@ -12,7 +12,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.conflicts.definition import get_conflicts
 from double_booked.conflicts.instants import NANOS_PER_SECOND, to_instant
 from double_booked.report.json_report import render
-from double_booked.view.conflict_report import ConflictReport, SourceLocation, build_report
+from double_booked.view.conflict_report import SourceLocation, build_report
 from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.repeat import Repeat
 from double_booked.view.report_document import make_document
@@ -62,7 +62,7 @@ def report(
     coverage: Coverage = COVERAGE,
 ) -> Any:
     found = build_report(get_conflicts(request), request, locate)
-    report = ConflictReport(found.entries, found.groups, suggestions or {}, repeats=repeats)
+    report = replace(found, suggestions=suggestions or {}, repeats=repeats)
     written = json.loads(render(make_document(report, request, zone, coverage)))
     check(written, SCHEMA, SCHEMA)
     return written
@@ -101,6 +101,7 @@ def test_conflicts_refer_to_events_by_index() -> None:
                     "events": [0, 1],
                 }
             ],
+            "gap": 0,
         }
     ]
 
@@ -161,6 +162,13 @@ def test_files_window_and_what_lies_outside_are_reported() -> None:
     written = report(coverage=replace(COVERAGE, window=window, outside=outside))
     assert written["window"] == {"start": "2026-11-16T09:00:00Z", "end": "2026-11-17T09:00:00Z"}
     assert written["outside"] == {"events": 2, "first": "2026-11-14", "last": "2026-11-15"}
+
+
+def test_conflict_because_of_a_gap_has_the_gap() -> None:
+    request = EventList(events=[event(9, 10, "A", "anna"), event(10.25, 11, "B", "anna")])
+    request.options.min_gap.seconds = 1_800
+    assert report(request)["conflicts"][0]["gap"] == 1_800
+    assert report()["conflicts"][0]["gap"] == 0
 
 
 def test_lists_are_empty_without_events() -> None:

@@ -12,6 +12,8 @@ from double_booked.conflicts.instants import Span, merge_spans
 from double_booked.view.conflict_report import (
     ConflictReport,
     SourceLocation,
+    describe_gap,
+    find_gap,
     pluralize,
     summarize,
 )
@@ -82,8 +84,9 @@ def _describe(
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     events = ", ".join(names[:MAX_NAMES]) + more or pluralize(len(group.members) - 1, "other event")
     resource = f" on {printable(group.resource)}" if group.resource else ""
+    gap = describe_gap(find_gap(report, group.resource, own or group.overlaps))
     times = repeat.describe(group, zone) if repeat else _format_times(spans, zone)
-    return f"{report.entries[position].name} overlaps {events}{resource}: {times}"
+    return f"{report.entries[position].name} overlaps {events}{resource}{gap}: {times}"
 
 
 def _format_times(spans: Sequence[Span], zone: tzinfo | None) -> str:

@@ -11,7 +11,13 @@ from rich.text import Text
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import merge_spans
 from double_booked.report.bars import MAX_BAR_WIDTH, MIN_BAR_WIDTH, bar_drawer
-from double_booked.view.conflict_report import ConflictReport, Entry, pluralize
+from double_booked.view.conflict_report import (
+    ConflictReport,
+    Entry,
+    describe_gap,
+    find_gap,
+    pluralize,
+)
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions
@@ -97,7 +103,7 @@ class Writer:
         parts = _Parts(
             list(self._rows(group, times, places)),
             [
-                self._overlap_line(overlap, day, self.report.gaps.get(group.resource, 0))
+                self._overlap_line(overlap, day, find_gap(self.report, group.resource, [overlap]))
                 for overlap in group.overlaps[: self.max_overlaps]
             ],
             list(self._suggestion_lines(group, day, repeat)),
@@ -130,11 +136,9 @@ class Writer:
         duration = f"{format_duration(length)}, " if length else ""
         line = Text.assemble((f"{GAP}! ", "red"), (span, "bold"))
         line.append(f"{GAP}{duration}{overlap.depth} at once")
-        entries = [self.report.entries[position] for position in overlap.members]
-        if gap and any(entry.end < overlap.end for entry in entries):
-            line.append(f", with a gap of {format_duration(gap)}")
-        if entries:
-            names = [entry.name for entry in entries]
+        line.append(describe_gap(gap))
+        names = [self.report.entries[position].name for position in overlap.members]
+        if names:
             room = self.width - line.cell_len - 2
             line.append(f": {_join_names(names, room) if self.max_overlaps else ', '.join(names)}")
         return line

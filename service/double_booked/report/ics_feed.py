@@ -10,7 +10,7 @@ from icalendar import Event as Vevent
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
-from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.conflict_report import ConflictReport, describe_gap, find_gap, pluralize
 from double_booked.view.keys import ConflictKeys
 from double_booked.view.printable import printable
 from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
@@ -39,7 +39,7 @@ def render(report: ConflictReport, now: datetime, zone: tzinfo | None) -> bytes:
             for run in _runs(group, part, report):
                 key = keys.make(group.resource, run[0], part)
                 event = make_event(key, run[0].span, _summary(group, run[0], report), now)
-                event.add("DESCRIPTION", "\n".join([*_details(run[0], report), *times]))
+                event.add("DESCRIPTION", "\n".join([*_details(group, run[0], report), *times]))
                 if part and len(run) > 1:
                     event.add("RRULE", _rule(part.days, len(run)))
                 calendar.add_component(event)
@@ -132,8 +132,9 @@ def _summary(group: Group, overlap: Overlap, report: ConflictReport) -> str:
     return f"{resource}{names or pluralize(overlap.depth, 'event')}"
 
 
-def _details(overlap: Overlap, report: ConflictReport) -> Iterator[str]:
-    yield f"{overlap.depth} at once"
+def _details(group: Group, overlap: Overlap, report: ConflictReport) -> Iterator[str]:
+    gap = find_gap(report, group.resource, [overlap])
+    yield f"{overlap.depth} at once{describe_gap(gap)}"
     for position in overlap.members:
         entry = report.entries[position]
         yield f"{entry.name} ({printable(str(entry.location))})"

@@ -12,6 +12,7 @@ from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.conflicts.overlaps import find_overlap_depths
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
+from double_booked.view.times import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,30 @@ def summarize(report: ConflictReport) -> str:
         return f"No conflicts among {total}."
     members = len({member for group in report.groups for member in group.members})
     return f"{pluralize(groups, 'group')} of conflicting events, {members} of {total}."
+
+
+def find_gap(report: ConflictReport, resource: str, overlaps: Iterable[Overlap]) -> int:
+    """Return the gap of a resource, in nanoseconds, if it is part of one of the overlaps, else 0.
+
+    It is if the overlap lasts longer than one of its events, and it may be if they are not known.
+
+    Args:
+        report: The events and the gaps.
+        resource: The resource.
+        overlaps: Overlaps on the resource.
+    """
+    gap = report.gaps.get(resource, 0)
+    is_part = gap and any(
+        not overlap.members
+        or any(report.entries[member].end < overlap.end for member in overlap.members)
+        for overlap in overlaps
+    )
+    return gap if is_part else 0
+
+
+def describe_gap(gap: int) -> str:
+    """Return a gap in nanoseconds as the end of a sentence, like ", with a gap of 15m"."""
+    return f", with a gap of {format_duration(gap)}" if gap else ""
 
 
 def pluralize(number: int, noun: str, plural: str = "") -> str:

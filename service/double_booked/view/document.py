@@ -6,7 +6,7 @@ from datetime import tzinfo
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
-from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.conflict_report import ConflictReport, find_gap, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.free_calendars import describe_free_calendars
 from double_booked.view.keys import ConflictKeys
@@ -159,6 +159,7 @@ class _View:
 
     def conflict(self, group: Group, repeat: Repeat | None) -> Json:
         optional = _present(
+            gap=seconds(find_gap(self.report, group.resource, group.overlaps)),
             repeats=repeat and self._repeat(repeat),
             suggestions=list(self._suggestions(group, repeat)),
         )

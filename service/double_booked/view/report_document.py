@@ -6,10 +6,11 @@ from datetime import tzinfo
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
-from double_booked.view.conflict_report import ConflictReport, summarize
+from double_booked.view.conflict_report import ConflictReport, find_gap, summarize
 from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions
+from double_booked.view.shown_days import seconds
 from double_booked.view.times import day_of, format_rfc3339
 
 VERSION = 1
@@ -83,11 +84,14 @@ class ReportedConflict:
         resource: The name; "" is the unnamed resource.
         events: The indices of the events, by start.
         overlaps: The spans in which more of them are present than the capacity, in order.
+        gap: Seconds for which an event occupies the resource after its end, if that is part of one
+            of the overlaps; else 0.
     """
 
     resource: str
     events: tuple[int, ...]
     overlaps: tuple[ReportedOverlap, ...]
+    gap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ def make_document(
         summarize(report),
         str(zone) if zone else None,
         tuple(_event(report, number, event) for number, event in enumerate(request.events)),
-        tuple(map(_conflict, report.groups)),
+        tuple(_conflict(report, group) for group in report.groups),
         tuple(_repeat(report, repeat, zone) for repeat in report.repeats),
         tuple(coverage.sources),
         _span(coverage.window) if coverage.window else None,
@@ -211,8 +215,10 @@ def _event(report: ConflictReport, position: int, event: Event) -> ReportedEvent
     )
 
 
-def _conflict(group: Group) -> ReportedConflict:
-    return ReportedConflict(group.resource, group.members, tuple(map(_overlap, group.overlaps)))
+def _conflict(report: ConflictReport, group: Group) -> ReportedConflict:
+    overlaps = tuple(map(_overlap, group.overlaps))
+    gap = seconds(find_gap(report, group.resource, group.overlaps))
+    return ReportedConflict(group.resource, group.members, overlaps, gap)
 
 
 def _overlap(overlap: Overlap) -> ReportedOverlap:
