@@ -1,5 +1,7 @@
 # Builds with docker, podman and buildah. The last stage, production, is the default.
 ARG BASE=docker.io/library/debian:trixie-slim
+# Apache Spark, or an image whose /opt is laid out like that of Apache's.
+ARG SPARK_BASE=docker.io/apache/spark:4.1.2-scala2.13-java17-python3-ubuntu
 
 # Compiler and Python for all later stages except production.
 FROM ${BASE} AS toolchain
@@ -27,6 +29,53 @@ CMD ["python", "tools/dev.py"]
 # Runs the unit tests with TeamCity service messages.
 FROM dev AS test
 ENV TEST=1
+
+# The packages of double-booked-spark.
+FROM toolchain AS spark-packages
+COPY requirements-spark-image.txt requirements-build.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --quiet --require-hashes --requirement requirements-build.txt \
+    && pip install --quiet --require-hashes --target /packages --requirement requirements-spark-image.txt
+COPY pyproject.toml setup.py LICENSE README.md ./
+COPY service service
+RUN pip install --quiet --no-deps --no-build-isolation --target /packages . \
+    && rm -r /packages/bin
+
+FROM ${SPARK_BASE} AS spark-base
+
+# Driver and executor of double-booked-spark. Apache's image has Python 3.10, which is too old for
+# this project, so its Spark and its Java go onto the base of the other images.
+FROM ${BASE} AS spark
+ARG COMMIT=unknown
+ARG VERSION=0.0.0
+ARG BASE
+LABEL org.opencontainers.image.title="double-booked-spark" \
+      org.opencontainers.image.description="Finds conflicting events in a table, with Apache Spark" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}" \
+      org.opencontainers.image.base.name="${BASE}"
+# Spark's entry point needs tini, and the script that decommissions an executor needs ps.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends procps python3 tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --system --gid 185 spark \
+    && useradd --system --uid 185 --gid spark --home-dir /nonexistent --shell /usr/sbin/nologin spark \
+    && install --directory --owner spark --group spark /opt/spark/work-dir
+COPY --from=spark-base /opt/java /opt/java
+COPY --from=spark-base /opt/entrypoint.sh /opt/decom.sh /opt/
+COPY --from=spark-base /opt/spark/bin /opt/spark/bin
+COPY --from=spark-base /opt/spark/jars /opt/spark/jars
+COPY --from=spark-base /opt/spark/python/lib /opt/spark/python/lib
+COPY --from=spark-packages /packages /usr/lib/python3/dist-packages
+RUN printf '%s\n' /opt/spark/python/lib/*.zip \
+        > /usr/lib/python3/dist-packages/spark.pth \
+    && echo "${COMMIT}" > /usr/lib/python3/dist-packages/double_booked/commit.txt
+ENV SPARK_HOME=/opt/spark JAVA_HOME=/opt/java/openjdk PYTHONDONTWRITEBYTECODE=1
+WORKDIR /opt/spark/work-dir
+# As in Apache's image.
+USER 185:185
+ENTRYPOINT ["/opt/entrypoint.sh"]
 
 # Builds the file tree of the production image.
 FROM toolchain AS build

@@ -129,6 +129,7 @@ format: install page/node_modules/installed ## format code, page and proto
 ARCHIVE := build/image.tar
 IMAGE := docker.io/library/double-booked:dev
 VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+SPARK_IMAGE := docker.io/library/double-booked-spark
 # The image that the chart and kustomize pull by default.
 CHART_IMAGE = docker.io/library/double-booked:$(VERSION)
 BUILDER := $(if $(shell docker info >/dev/null 2>&1 && echo yes),docker,buildah)
@@ -148,6 +149,14 @@ image: ## build the production image with docker or buildah as build/image.tar, 
 	$(BUILDER) build $(BUILD_ARGS) $(SAME_DIGEST) $(BUILD_FLAGS) $(patsubst %,--tag %,$(IMAGE) $(CHART_IMAGE)) .
 	$(if $(filter docker,$(BUILDER)),docker save --output $(ARCHIVE) $(IMAGE) $(CHART_IMAGE),buildah push --quiet $(IMAGE) docker-archive:$(ARCHIVE):$(IMAGE))
 	$(if $(filter buildah,$(BUILDER)),$(if $(CHART_IMAGE),python3 tools/image_tag.py $(ARCHIVE) $(CHART_IMAGE)))
+
+# The tag of its SPARK_BASE is in the Dockerfile; BUILD_FLAGS="--build-arg SPARK_BASE=..." takes another.
+spark-image: ## build the image of double-booked-spark as build/spark-image.tar (BUILD_FLAGS=...)
+	$(MAKE) --no-print-directory image IMAGE=$(SPARK_IMAGE):dev CHART_IMAGE=$(SPARK_IMAGE):$(VERSION) SAME_DIGEST= ARCHIVE=build/spark-image.tar BUILD_FLAGS="--target spark $(BUILD_FLAGS)"
+
+SPARK_STAND_IN := localhost/spark-stand-in:1
+spark-stand-in: $(VENV)/spark-installed ## build a stand-in for Apache Spark's image, for machines without a registry (BUILD_FLAGS=...)
+	$(BUILDER) build $(BUILD_FLAGS) --tag $(SPARK_STAND_IN) --build-context pyspark=$(shell $(BIN)/python -c 'import pyspark; print(*pyspark.__path__)') tests/e2e/spark-base
 
 image-size: ## show what takes up space in build/image.tar
 	@python3 tools/image_size.py build/image.tar
@@ -276,6 +285,7 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 	uv pip compile $(LOCK) --output-file requirements-dev.txt --extra otel --group dev pyproject.toml
 	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements.txt --extra otel pyproject.toml
 	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements-spark.txt --extra spark --group tables pyproject.toml
+	uv pip compile $(LOCK) --constraint requirements-dev.txt --output-file requirements-spark-image.txt --group spark-image
 	uv pip compile $(LOCK) --output-file requirements-build.txt --group build
 	uv pip compile $(LOCK) --output-file requirements-fuzz.txt --group fuzz
 	uv pip compile $(LOCK) --output-file requirements-checkov.txt --group checkov
@@ -287,4 +297,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove everything that the other targets create
 	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
 
-.PHONY: help install page pictures lint-page docs demo run dev dev-image image image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
