@@ -1,4 +1,5 @@
 import { count, find, make, makeButton, notify } from "./dom.js";
+import { fillLater, replace } from "./lazy.js";
 import {
   conflictsShown,
   type Entry,
@@ -30,16 +31,8 @@ export function drawCards(): void {
   const [times, all] = [sum(shown), sum(view.conflicts)];
   const cards = shown.length < times ? ` in ${count(shown.length, "pattern")}` : "";
   find("count").textContent = (times < all ? `${times} of ` : "") + count(all, "conflict") + cards;
-  find("cards").replaceChildren();
   find("list").hidden = !view.conflicts.length;
-  addCards();
-}
-
-export function addCards(most = state.cards): void {
-  const [cards, shown] = [find("cards"), conflictsShown()];
-  cards.append(...shown.slice(cards.childElementCount, most).map(drawCard));
-  find("more").textContent = `${shown.length - most} more`;
-  find("more").hidden = shown.length <= most;
+  replace(find("cards"), shown.map(makeCard));
   markChosen();
 }
 
@@ -62,23 +55,27 @@ function describe({ lasts, overlaps, gap, repeats }: Conflict) {
   };
 }
 
-function drawCard(conflict: Conflict): HTMLElement {
+/** Make a card with its heading; fill draws the rest. */
+function makeCard(conflict: Conflict): HTMLElement {
   const { when, lasts } = describe(conflict);
   const link = make("a");
   link.href = hashOf(conflict);
   link.append(make("b", nameOf(conflict.calendar)), ` ${when} `, make("span", lasts, "lasts"));
   const heading = make("h3");
   heading.append(link);
+  const card = make("li", "", "card");
+  card.append(heading);
+  conflictOfCard.set(card, conflict);
+  fillLater(card, () => fillCard(card, conflict, when));
+  return card;
+}
+
+function fillCard(card: HTMLElement, conflict: Conflict, when: string): void {
   const copy = makeButton("Copy", () => copyText(textOf(conflict), copy));
   copy.ariaLabel = `Copy ${nameOf(conflict.calendar)}, ${when}`;
-  const head = make("div", "", "head");
-  head.append(heading, copy);
   const members = make("div", "", "members");
   members.append(...drawMembers(conflict, MEMBERS_SHOWN));
-  const card = make("li", "", "card");
-  card.append(head, members, ...movesOf(conflict).map((text) => make("p", text, "move")));
-  conflictOfCard.set(card, conflict);
-  return card;
+  card.append(copy, members, ...movesOf(conflict).map((text) => make("p", text, "move")));
 }
 
 function drawMembers(conflict: Conflict, most: number): HTMLElement[] {

@@ -1,6 +1,7 @@
 import { cardOf } from "./cards.js";
 import { find, fromTo, make, narrow, placeAt } from "./dom.js";
 import { type Axis, hoursOf, makeAxis } from "./layout.js";
+import { fill, replace } from "./lazy.js";
 import {
   type Entry,
   entries,
@@ -14,7 +15,7 @@ import {
   touches,
   view,
 } from "./model.js";
-import { drawRow, entryOf, makeRow, watchRows } from "./rows.js";
+import { entryOf, makeRow } from "./rows.js";
 import { dayAt, local } from "./times.js";
 import type { Day } from "./view.js";
 
@@ -45,9 +46,7 @@ export function drawDay(): void {
   const rows = orderRows(byCalendar).map((calendar) =>
     makeRow(calendar, byCalendar[calendar], axis, span),
   );
-  find("rows").replaceChildren(...(rows.length ? rows : [make("p", "No events.")]));
-  for (const row of rows.slice(0, 10)) drawRow(row);
-  watchRows(rows.slice(10));
+  replace(find("rows"), rows.length ? rows : [make("p", "No events.")]);
   makeReachable();
 }
 
@@ -135,7 +134,7 @@ function neighbour(button: Element, key: string): Element | null | undefined {
   const row = button.closest(".row");
   const other = key === "ArrowDown" ? row?.nextElementSibling : row?.previousElementSibling;
   if (!other) return null;
-  drawRow(other);
+  fill(other);
   const start = entryOf(button)?.start ?? 0;
   const distance = (one: Element) => Math.abs((entryOf(one)?.start ?? 0) - start);
   return [...other.querySelectorAll(".event")].sort((a, b) => distance(a) - distance(b))[0];

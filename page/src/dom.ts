@@ -34,8 +34,3 @@ export const fromTo = (first: string, last: string) => [...new Set([first, last]
 
 export const count = (number: number, noun: string) =>
   `${number} ${noun}${number === 1 ? "" : "s"}`;
-
-export function listed(texts: string[], most: number): string {
-  const more = texts.length - most;
-  return texts.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
-}

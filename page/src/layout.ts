@@ -66,7 +66,7 @@ export function makeAxis(days: Day[], hours: Hours, width: number): Axis {
   const ticks =
     days.length > 1
       ? days.map(({ label }, number) => ({ x: number * each, label: shortDay(label) }))
-      : hourTicks(columns[0], x, width, days[0].offsets.length > 1 ? 80 : 50);
+      : hourTicks(columns[0], x, width, days[0].zone.includes("/") ? 80 : 50);
   return { width, ticks, x };
 }
 

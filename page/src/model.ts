@@ -18,13 +18,10 @@ export interface Span {
   end: Instant;
 }
 
-export const CARDS_AT_ONCE = 50;
 export const INFINITY = Number.POSITIVE_INFINITY;
 
 export let view: View;
 export let entries: Entry[] = [];
-/** The folder of all sources, with its slash. */
-export let folder = "";
 
 export const state = {
   /** Index of the day shown. */
@@ -32,16 +29,13 @@ export const state = {
   isWeek: false,
   /** Name of the only calendar shown. */
   calendar: null as string | null,
-  areAllChipsShown: false,
   chosen: null as Conflict | null,
   /** Where a narrow window shows the day: in the chosen card, or above or below the cards. */
   dayIn: "below" as "card" | "above" | "below",
-  cards: CARDS_AT_ONCE,
 };
 
 export function setView(next: View): void {
   view = next;
-  folder = commonFolder(view.sources);
   entries = view.events.map(unpack);
   for (const conflict of view.conflicts) {
     for (const index of (conflict.repeats?.members ?? [conflict.members]).flat()) {
@@ -51,7 +45,7 @@ export function setView(next: View): void {
 }
 
 function unpack([name, start, length, calendars, source, line, flags, field]: View["events"][0]) {
-  const file = view.sources[source].slice(folder.length);
+  const file = view.sources[source].slice(view.folder?.length);
   const place = file + (line ? `:${line}` : "") + (field ? `: ${field}` : "");
   const searched = [view.names[name], place, ...calendars.map(nameOf)].join("\n").toLowerCase();
   return {
@@ -65,14 +59,6 @@ function unpack([name, start, length, calendars, source, line, flags, field]: Vi
     conflicts: [],
     searched,
   };
-}
-
-function commonFolder([first = "", ...others]: string[]): string {
-  let length = first.lastIndexOf("/") + 1;
-  while (!others.every((source) => source.startsWith(first.slice(0, length)))) {
-    length = first.lastIndexOf("/", length - 2) + 1;
-  }
-  return first.slice(0, length);
 }
 
 export const nameOf = (calendar: number) => view.calendars[calendar].name || "no resource";

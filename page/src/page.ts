@@ -1,20 +1,10 @@
-import { addCards, cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
+import { cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
 import { buttons, drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
-import { count, find, make, makeButton, narrow, notify, placeAt } from "./dom.js";
-import { drawChips, drawHeader, drawOverview, fitOverview } from "./header.js";
-import {
-  CARDS_AT_ONCE,
-  conflictsShown,
-  type Entry,
-  entries,
-  isFiltered,
-  isFound,
-  nameOf,
-  setView,
-  state,
-  view,
-} from "./model.js";
-import { drawRow, entryOf } from "./rows.js";
+import { count, find, make, makeButton, narrow, notify } from "./dom.js";
+import { drawChips, drawHeader, drawOverview } from "./header.js";
+import { fill } from "./lazy.js";
+import { type Entry, entries, isFiltered, isFound, nameOf, setView, state, view } from "./model.js";
+import { entryOf } from "./rows.js";
 import { dayAt, timeOf } from "./times.js";
 import type { Conflict, Instant, View } from "./view.js";
 
@@ -30,7 +20,6 @@ function filter(): void {
 }
 
 function draw(): void {
-  drawChips(filter);
   drawOverview();
   drawCards();
   drawDay();
@@ -49,6 +38,7 @@ export function load(next: View): void {
   else state.day = dayAt(shown ?? 0);
   for (const part of [find("filter"), find("keys")]) part.hidden = !view.events.length;
   drawHeader();
+  drawChips(filter);
   draw();
   if (isFirst) followHash();
   else refocus(focused);
@@ -124,15 +114,15 @@ function choose(conflict: Conflict): void {
   if (narrow.matches) find("title").scrollIntoView(nearest);
 }
 
-/** Draw the card of a conflict that a filter or the number of cards hides. */
+/** Draw the card of a conflict, also if a filter hides it. */
 function reveal(conflict: Conflict): void {
-  if (cardOf(conflict)) return;
-  if (!conflictsShown().includes(conflict)) {
+  if (!cardOf(conflict)) {
     state.calendar = null;
     find("text").value = "";
+    drawChips(filter);
+    filter();
   }
-  state.cards = Math.max(state.cards, conflictsShown().indexOf(conflict) + 1);
-  filter();
+  fill(cardOf(conflict) as Element);
 }
 
 function open(conflict: Conflict): void {
@@ -182,12 +172,7 @@ function showDetails(entry: Entry, button: Element): void {
   const texts = [...lines, ...new Set(moves)].map((text) => make("p", text));
   const close = makeButton("Close", () => details.hidePopover());
   details.replaceChildren(name, ...texts, ...conflicts, close);
-  details.showPopover();
-  const { left, top, bottom } = button.getBoundingClientRect();
-  const { offsetHeight: height, offsetWidth: width } = details;
-  const below = bottom + 4 + height <= innerHeight ? bottom + 4 : top - height - 4;
-  placeAt(details, Math.max(8, Math.min(left, innerWidth - width - 8)));
-  details.style.top = `${Math.max(8, below)}px`;
+  details.showPopover({ source: button });
 }
 
 // What people do
@@ -213,12 +198,6 @@ function onCard(click: MouseEvent): void {
   open(conflict);
 }
 
-function onResize(): void {
-  drawChips(filter);
-  fitOverview();
-  drawDay();
-}
-
 // biome-ignore lint/suspicious/noExplicitAny: the kind of event is that of its name
 function on(id: string, kind: string, act: (event: any) => void): void {
   find(id).addEventListener(kind, act);
@@ -238,10 +217,6 @@ function listen(): void {
     drawDay();
   });
   on("cards", "click", onCard);
-  on("more", "click", () => {
-    state.cards += CARDS_AT_ONCE;
-    addCards();
-  });
   on("rows", "click", (click: MouseEvent) => {
     const button = (click.target as Element).closest(".event");
     const entry = entryOf(button);
@@ -250,11 +225,10 @@ function listen(): void {
   on("rows", "keydown", moveInRows);
   addEventListener("keydown", onKey);
   addEventListener("hashchange", followHash);
-  addEventListener("resize", onResize);
+  addEventListener("resize", drawDay);
   addEventListener("beforeprint", () => {
-    addCards(view.conflicts.length);
+    for (const part of [...find("cards").children, ...find("rows").children]) fill(part);
     for (const more of find("cards").querySelectorAll(".members button")) more.click();
-    for (const row of find("rows").children) drawRow(row);
   });
 }
 

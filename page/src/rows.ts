@@ -1,5 +1,6 @@
 import { make, placeAt } from "./dom.js";
 import { type Axis, type Box, LANE, lanesOf, loadOf, merge, pack } from "./layout.js";
+import { fillLater } from "./lazy.js";
 import {
   type Entry,
   isConflicting,
@@ -15,31 +16,11 @@ import { timeOf } from "./times.js";
 const LOAD_HEIGHT = 20;
 const NARROWEST_NAMED = 45;
 
-const toDraw = new WeakMap<Element, () => void>();
 const entryOfButton = new WeakMap<Element, Entry>();
 
 export const entryOf = (element: Element | null) => element && entryOfButton.get(element);
 
-// A row is drawn when it comes near the window, so that hundreds of calendars stay quick.
-const watcher = new IntersectionObserver(
-  (seen) => {
-    for (const { isIntersecting, target } of seen) if (isIntersecting) drawRow(target);
-  },
-  { rootMargin: "400px" },
-);
-
-export function watchRows(rows: Element[]): void {
-  watcher.disconnect();
-  for (const row of rows) watcher.observe(row);
-}
-
-export function drawRow(row: Element): void {
-  toDraw.get(row)?.();
-  toDraw.delete(row);
-  watcher.unobserve(row);
-}
-
-/** Make the row of a calendar, as high as it will be; drawRow fills it. */
+/** Make the row of a calendar, as high as it will be; fill draws the rest. */
 export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan: Span) {
   const { capacity = 1, gap = 0 } = view.calendars[calendar];
   const boxes = pack(shown, axis, gap);
@@ -50,7 +31,7 @@ export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan:
   row.style.containIntrinsicHeight = `auto ${lanes.style.height}`;
   row.ariaLabel = nameOf(calendar);
   row.append(makeHeading(calendar), lanes);
-  toDraw.set(row, () => {
+  fillLater(row, () => {
     if (capacity > 1) lanes.append(drawLoad(shown, capacity, axis));
     if (!shown.length) lanes.append(make("p", "free", "free"));
     const inner = make("div", "", "inner");

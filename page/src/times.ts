@@ -1,5 +1,4 @@
-// Times are written in the zone of the view. A day of the view has its offsets from UTC; for
-// other days the browser's own zones are used.
+// Times are written in the zone of the view, which has its offsets from UTC.
 
 import { fromTo } from "./dom.js";
 import { type Entry, type Span, view } from "./model.js";
@@ -20,35 +19,12 @@ export const dayAt = (instant: Instant) =>
     view.days.findLastIndex((day) => day.start <= instant),
   );
 
-const dayOf = (instant: Instant) =>
-  view.days.findLast(({ start, end }) => start <= instant && instant <= end);
+const offsetAt = (instant: Instant) =>
+  view.offsets.findLast(([from]) => from <= instant) ?? view.offsets[0];
 
-function offsetAt(instant: Instant): Seconds {
-  const day = dayOf(instant);
-  if (day) {
-    return (day.offsets.findLast(([from]) => from <= instant) ?? day.offsets[0])[1];
-  }
-  return browserOffset(instant) ?? view.days[0]?.offsets[0][1] ?? 0;
-}
+const eastAt = (instant: Instant) => offsetAt(instant)[1];
 
-// Making a formatter takes longer than anything else here; the zone of a page never changes.
-let formatter: Intl.DateTimeFormat | undefined;
-
-function browserOffset(instant: Instant): Seconds | null {
-  try {
-    formatter ??= new Intl.DateTimeFormat("en", {
-      timeZone: view.zone.replace(/^UTC(?=[+-])/, ""),
-      timeZoneName: "longOffset",
-    });
-    const text = formatter.format(instant * 1_000); // ends like "GMT+01:00", or with "GMT"
-    const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)/.exec(text) ?? ["", "+", "0", "0"];
-    return Number(`${sign}1`) * (Number(hours) * HOUR + Number(minutes) * 60);
-  } catch {
-    return null; // a zone that this browser does not know
-  }
-}
-
-export const local = (instant: Instant) => new Date((instant + offsetAt(instant)) * 1_000);
+export const local = (instant: Instant) => new Date((instant + eastAt(instant)) * 1_000);
 
 export function dayName(instant: Instant): string {
   const [weekday, day, month, year] = local(instant).toUTCString().split(/,? /);
@@ -66,28 +42,19 @@ export function clock(instant: Instant): string {
 
 /** Return whether the clock shows this time twice: it is set back within the hour. */
 const isRepeated = (instant: Instant) =>
-  offsetAt(instant - HOUR) > offsetAt(instant) || offsetAt(instant) > offsetAt(instant + HOUR);
+  eastAt(instant - HOUR) > eastAt(instant) || eastAt(instant) > eastAt(instant + HOUR);
 
 /** Return the time, with the zone if the clock shows it twice. */
 export const tickLabel = (instant: Instant) =>
   clock(instant) + (isRepeated(instant) ? zoneName(instant) : "");
 
-function zoneName(instant: Instant): string {
-  const day = dayOf(instant);
-  const names = day?.zone.split("/");
-  if (day && names?.length === day.offsets.length) {
-    return ` ${names[day.offsets.findLastIndex(([from]) => from <= instant)]}`;
-  }
-  const offset = offsetAt(instant);
-  const time = new Date(Math.abs(offset) * 1_000).toISOString().slice(11, 16);
-  return ` ${offset < 0 ? "-" : "+"}${time}`;
-}
+const zoneName = (instant: Instant) => ` ${offsetAt(instant)[2]}`;
 
 /** Write a span like "09:00-10:30". Its start has the day unless that is `known`. */
 export function spanText({ start, end }: Span, known = shortDay(start)): string {
   const first = shortDay(start);
   const last = shortDay(Math.max(start, end - 0.001));
-  const isClear = offsetAt(start) === offsetAt(end) && !isRepeated(start) && !isRepeated(end);
+  const isClear = eastAt(start) === eastAt(end) && !isRepeated(start) && !isRepeated(end);
   const zone = isClear ? () => "" : zoneName;
   const from = (first === known ? "" : `${first}, `) + clock(start) + zone(start);
   if (start === end) return from;
@@ -95,11 +62,11 @@ export function spanText({ start, end }: Span, known = shortDay(start)): string 
   return `${from}-${last === first ? "" : `${last}, `}${stop}${zone(end)}`;
 }
 
-export const daysText = ({ start, end }: Span, name = dayName) =>
-  fromTo(name(start), name(Math.max(start, end - 1)));
+const daysText = ({ start, end }: Span) =>
+  fromTo(shortDay(start), shortDay(Math.max(start, end - 1)));
 
 export const timeOf = (entry: Entry, known = "") =>
-  entry.isAllDay ? daysText(entry, shortDay) : spanText(entry, known);
+  entry.isAllDay ? daysText(entry) : spanText(entry, known);
 
 export function lengthText(seconds: Seconds): string {
   let rest = seconds;

@@ -27,7 +27,6 @@ export interface Day {
   start: Instant;
   end: Instant;
   zone: string;
-  offsets: [from: Instant, east: Seconds][];
   events: number;
 }
 
@@ -52,13 +51,14 @@ export interface View {
   version: 1;
   kind: "check" | "bookings";
   made: Instant;
-  zone: string;
-  window?: [Instant, Instant];
+  offsets: [from: Instant, east: Seconds, zone: string][];
+  folder?: string;
   sources: string[];
   live?: { every: Seconds; error?: string };
-  outside?: { events: number; first: string; last: string };
-  left_out?: number;
   summary: string;
+  facts: string[];
+  notes?: string[];
+  zone: string;
   calendars: Calendar[];
   names: string[];
   events: PackedEvent[];

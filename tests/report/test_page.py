@@ -282,7 +282,7 @@ def test_every_day_of_a_long_event_can_be_reached(
 def test_every_day_of_a_long_event_can_be_reached_with_a_filter(show: Show, tmp_path: Path) -> None:
     rows = ["Fair,2026-11-17 09:00,2026-11-27 18:00,a", "Call,2026-11-20 09:00,2026-11-20 10:00,b"]
     page = show(check_rows(tmp_path, rows, "--from=2026-11-01", "--to=2026-11-30"))
-    one(page, "#chips button:nth-child(2)").click()
+    one(page, "#chips label:nth-child(2)").click()
     for button, days in (("#later", range(17, 28)), ("#earlier", range(27, 16, -1))):
         for day in days:
             assert f" {day} Nov 2026" in one(page, "#title").text
@@ -335,8 +335,8 @@ def test_search_shows_a_match_on_whatever_day_it_is(office: webdriver.Chrome) ->
 
 
 def test_chip_shows_one_calendar(office: webdriver.Chrome) -> None:
-    assert texts(office, "#chips button") == ["all 2", "lab 1", "hall 1"]
-    one(office, "#chips button:nth-child(2)").click()
+    assert texts(office, "#chips label") == ["all 2", "lab 1", "hall 1"]
+    one(office, "#chips label:nth-child(2)").click()
     assert texts(office, ".row h3") == ["lab"]
     assert one(office, "#count").text == "1 of 2 conflicts"
 
@@ -801,10 +801,9 @@ const click = (selector) => took(() => document.querySelector(selector).click())
   week: await click("#week"),
   later: await click("#later"),
   day: await click("#week"),
-  chip: await click("#chips button:nth-child(2)"),
-  chips: await click("#chips button"),
+  chip: await click("#chips label:nth-child(2) input"),
+  chips: await click("#chips input"),
   card: await click(".card:nth-child(30) a"),
-  more: await click("#more"),
   event: await click(".event"),
 }))();
 """

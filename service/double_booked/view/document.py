@@ -2,20 +2,29 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import date, tzinfo
 
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
+from double_booked.view.clock_changes import list_clock_changes
 from double_booked.view.conflict_report import ConflictReport, find_gap, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
+from double_booked.view.facts import common_folder, describe_facts, describe_omissions
 from double_booked.view.free_calendars import describe_free_calendars
 from double_booked.view.keys import ConflictKeys
 from double_booked.view.no_conflicts import describe_no_conflicts
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions, list_groups
-from double_booked.view.shown_days import Json, bounds, make_days, seconds
-from double_booked.view.times import day_of, format_duration, label_zone
+from double_booked.view.shown_days import (
+    Json,
+    bounds,
+    choose_dates,
+    make_days,
+    seconds,
+    span_of_day,
+)
+from double_booked.view.times import day_of, format_day, format_duration, label_zone
 
 VERSION = 1
 """Increases when a field is removed or changes its meaning, not when a field is added."""
@@ -49,7 +58,7 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         view.calendars.number(calendar.name)
     events = [view.event(position) for position in shown]
     conflicts = [view.conflict(*listed) for listed in list_groups(report)]
-    days = view.days(shown)
+    dates = view.dates(shown)
     free = describe_free_calendars(report, coverage) if coverage.kind == "bookings" else {}
     rules = [_calendar(rules, free.get(rules.name, "")) for rules in view.rules()]
     optional = _present(
@@ -63,15 +72,16 @@ def make_view(report: ConflictReport, coverage: Coverage) -> Json:
         "kind": coverage.kind,
         "made": coverage.made // NANOS_PER_SECOND,
         "zone": label_zone(coverage.zone, coverage.made),
+        "offsets": list_clock_changes(view.instants(dates), coverage.zone),
         "sources": list(view.sources),
         "summary": summarize_conflicts(report, coverage),
         "calendars": rules,
         "names": list(view.names),
         "events": events,
         "conflicts": conflicts,
-        "days": days,
+        "days": view.days(dates, shown),
     }
-    return required | optional
+    return required | view.lines(dates) | optional
 
 
 def summarize_conflicts(report: ConflictReport, coverage: Coverage) -> str:
@@ -204,14 +214,42 @@ class _View:
         for name in self.calendars:
             yield known.get(name, CalendarRules(name))
 
-    def days(self, shown: Sequence[int]) -> list[Json]:
-        entries = [self.report.entries[position] for position in shown]
-        events: list[Span] = [(entry.start, entry.end) for entry in entries]
-        overlaps = [part.span for group in self.report.groups for part in group.overlaps]
-        window = self.coverage.window
+    def lines(self, dates: Sequence[date]) -> Json:
+        """Return the lines below the headline, and the folder that they name."""
+        coverage, sources, events = self.coverage, list(self.sources), len(self.report.entries)
+        # Without events, the summary has what lies outside, and how to see it.
+        outside = coverage.outside if self.index else None
+        days = list(map(format_day, dates))
+        return _present(
+            facts=describe_facts(coverage, days, sources, events, len(self.calendars)),
+            notes=describe_omissions(outside, coverage, events - len(self.index)),
+            folder=common_folder(sources),
+        )
+
+    def instants(self, dates: Sequence[date]) -> Iterator[int]:
+        """Yield the instants that a picture of the view has."""
+        report = self.report
+        spans: list[Span] = [span_of_day(day, self.coverage.zone) for day in dates]
+        spans += [(entry.start, entry.end) for entry in report.entries]
+        spans += [overlap.span for group in report.groups for overlap in group.overlaps]
+        spans += [slot for slots in report.suggestions.values() for slot in slots]
+        yield self.coverage.made
+        for span in spans:
+            yield from span
+
+    def dates(self, shown: Sequence[int]) -> list[date]:
+        events, window = self._spans(shown), self.coverage.window
         spans = [window] if window else []
         if self.coverage.kind == "check":
             spans = [bounds(events), *spans] if events else []
             if events and window and window[1] - window[0] <= MAX_WINDOW:
                 spans = [bounds([*events, window]), *spans]
-        return make_days(events, overlaps, self.coverage.zone, spans)
+        return choose_dates(events, self.coverage.zone, spans)
+
+    def days(self, dates: Sequence[date], shown: Sequence[int]) -> list[Json]:
+        overlaps = [part.span for group in self.report.groups for part in group.overlaps]
+        return make_days(dates, self._spans(shown), overlaps, self.coverage.zone)
+
+    def _spans(self, shown: Sequence[int]) -> list[Span]:
+        entries = [self.report.entries[position] for position in shown]
+        return [(entry.start, entry.end) for entry in entries]

@@ -15,23 +15,44 @@ Json = dict[str, object]
 
 
 def make_days(
-    events: Sequence[Span], conflicts: Sequence[Span], zone: tzinfo, spans: Iterable[Span]
+    dates: Sequence[date], events: Sequence[Span], conflicts: Sequence[Span], zone: tzinfo
 ) -> list[Json]:
     """Return the days of a view, in order, as docs/view.schema.json describes them.
 
     Args:
+        dates: The days, in order.
         events: The spans of the events.
         conflicts: The spans of the overlaps.
         zone: The reader's time zone.
-        spans: The days of the first of them that has at most MAX_DAYS days are listed. If none
-            has, these are the days on which an event starts or ends.
     """
-    dates = _choose_dates(events, zone, spans)
-    days = [(_instant(day, 0, zone), _instant(day, 24, zone)) for day in dates]
+    days = [span_of_day(day, zone) for day in dates]
     event_counts, conflict_counts = _counts(days, events), _counts(days, conflicts)
     return [
         _day(*parts, zone) for parts in zip(dates, days, event_counts, conflict_counts, strict=True)
     ]
+
+
+def choose_dates(events: Sequence[Span], zone: tzinfo, spans: Iterable[Span]) -> list[date]:
+    """Return the days that a view lists, in order.
+
+    Args:
+        events: The spans of the events.
+        zone: The reader's time zone.
+        spans: The days of the first of them that has at most MAX_DAYS days are listed. If none
+            has, these are the days on which an event starts or ends.
+    """
+    for span in spans:
+        first, last = day_of(span[0], zone), day_of(_last_instant(span), zone)
+        number = (last - first).days + 1
+        if number <= MAX_DAYS:
+            return [first + timedelta(index) for index in range(number)]
+    ends = (day_of(end, zone) for event in events for end in (event[0], _last_instant(event)))
+    return sorted(set(ends))
+
+
+def span_of_day(day: date, zone: tzinfo) -> Span:
+    """Return a day's first instant and that of the next day, in nanoseconds since 1970."""
+    return _instant(day, 0, zone), _instant(day, 24, zone)
 
 
 def bounds(events: Sequence[Span]) -> Span:
@@ -43,16 +64,6 @@ def seconds(nanoseconds: int) -> int | float:
     """Return nanoseconds as seconds, whole if possible."""
     whole, rest = divmod(nanoseconds, NANOS_PER_SECOND)
     return whole if not rest else nanoseconds / NANOS_PER_SECOND
-
-
-def _choose_dates(events: Sequence[Span], zone: tzinfo, spans: Iterable[Span]) -> list[date]:
-    for span in spans:
-        first, last = day_of(span[0], zone), day_of(_last_instant(span), zone)
-        number = (last - first).days + 1
-        if number <= MAX_DAYS:
-            return [first + timedelta(index) for index in range(number)]
-    ends = (day_of(end, zone) for event in events for end in (event[0], _last_instant(event)))
-    return sorted(set(ends))
 
 
 def _last_instant(span: Span) -> int:
