@@ -3,13 +3,14 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-KERNEL := service/double_booked/conflicts
+KERNELS := service/double_booked/conflicts service/double_booked/columns
+KERNEL_SOURCES = $(wildcard $(KERNELS:%=%/*.pyx) $(KERNELS:%=%/*.pxd))
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 # OTHER_PINS is a file with pins that replace those of requirements-dev.txt.
-$(VENV)/installed: pyproject.toml setup.py requirements-dev.txt $(OTHER_PINS) $(wildcard $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
+$(VENV)/installed: pyproject.toml setup.py requirements-dev.txt $(OTHER_PINS) $(KERNEL_SOURCES)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
 	$(if $(OTHER_PINS),$(BIN)/pip install --quiet --require-hashes --no-deps --requirement $(OTHER_PINS))
@@ -105,7 +106,7 @@ docs: install ## build the documentation site in build/docs, and check its links
 lint: install docs words lint-page ## check style, types, layers, words, docs and the contract
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint $(KERNEL)
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint $(KERNELS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet --pedantic --strict-collection .github
@@ -248,8 +249,8 @@ scale: install ## measure the operator with many bookings in the API server of K
 soak: install ## soak-test a server under mixed traffic and report leaks (SOAK_SECONDS=1800)
 	$(BIN)/python tests/soak $(SOAK_SECONDS)
 
-# These targets build a second kernel with sanitizers, beside the one in use.
-SANITIZED_SOURCES := setup.py $(wildcard service/double_booked/*.py service/double_booked/*/*.py $(KERNEL)/*.pyx $(KERNEL)/*.pxd)
+# These targets build the kernels a second time with sanitizers, beside those in use.
+SANITIZED_SOURCES := setup.py $(wildcard service/double_booked/*.py service/double_booked/*/*.py) $(KERNEL_SOURCES)
 SANITIZED_BUILD = rm -rf build/$(1)/lib build/$(1)/temp* && KERNEL_SANITIZERS=$(2) $(BIN)/python setup.py --quiet build --build-base build/$(1) --build-lib build/$(1)/lib
 # Python does not free all its memory at exit, so leaks are not detected.
 SANITIZED_RUN = ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc PYTHONPATH=build/$(1)/lib:tests
@@ -261,9 +262,10 @@ build/asan/built: $(VENV)/installed $(SANITIZED_SOURCES)
 	$(call SANITIZED_BUILD,asan,$(SANITIZERS))
 	touch $@
 
-test-asan: build/asan/built ## run the conflict tests with AddressSanitizer and UBSan in the kernel (needs gcc)
+test-asan: build/asan/built ## run the tests of both kernels with AddressSanitizer and UBSan (needs gcc)
 	LD_PRELOAD="$(call LIBRARY,libasan.so) $(call LIBRARY,libubsan.so)" $(call SANITIZED_RUN,asan) \
-		$(BIN)/python -m pytest tests/conflicts --ignore tests/conflicts/test_kernel_memory.py
+		$(BIN)/python -m pytest tests/conflicts tests/columns \
+		--ignore tests/conflicts/test_kernel_memory.py --ignore tests/columns/test_memory.py
 
 build/fuzz/built: $(VENV)/installed $(SANITIZED_SOURCES) requirements-fuzz.txt
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements-fuzz.txt
@@ -295,6 +297,6 @@ lock: ## pin the newest dependencies that pyproject.toml allows (needs uv)
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 clean: ## remove everything that the other targets create
-	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNEL)/*.c $(KERNEL)/*.so
+	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNELS:%=%/*.c) $(KERNELS:%=%/*.so)
 
 .PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

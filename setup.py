@@ -1,4 +1,4 @@
-"""Builds the compiled kernel; all else is declared in pyproject.toml."""
+"""Builds the compiled kernels; all else is declared in pyproject.toml."""
 
 import os
 import sys
@@ -19,14 +19,17 @@ OPTIMIZED = ["-O3", "--param=inline-unit-growth=120"]
 
 sanitizers = os.environ.get("KERNEL_SANITIZERS")  # as the compiler's -fsanitize has them
 sanitize = [f"-fsanitize={sanitizers}"]
-kernel = Extension(
-    "double_booked.conflicts.kernel",
-    ["service/double_booked/conflicts/kernel.pyx"],
-    extra_compile_args=[*SANITIZED, *sanitize] if sanitizers else [*OPTIMIZED, *HARDENED],
-    extra_link_args=sanitize if sanitizers else READ_ONLY_RELOCATIONS,
-)
+kernels = [
+    Extension(
+        f"double_booked.{package}.kernel",
+        [f"service/double_booked/{package}/kernel.pyx"],
+        extra_compile_args=[*SANITIZED, *sanitize] if sanitizers else [*OPTIMIZED, *HARDENED],
+        extra_link_args=sanitize if sanitizers else READ_ONLY_RELOCATIONS,
+    )
+    for package in ("conflicts", "columns")
+]
 
 # Nothing here is pickled, and for a volatile flag the code for it does not compile.
 DIRECTIVES = {"language_level": 3, "auto_pickle": False}
 
-setup(ext_modules=cythonize(kernel, compiler_directives=DIRECTIVES))
+setup(ext_modules=cythonize(kernels, compiler_directives=DIRECTIVES))

@@ -48,8 +48,11 @@ def faults(path: Path, version: str) -> list[str]:
         return [*found, *map(str, invalid.exceptions)]
     if not described.description or described.description_content_type != "text/markdown":
         found.append("has no description in Markdown")
-    kernel = r".*double_booked/conflicts/kernel.*" + (".so" if path.suffix == ".whl" else ".pyx")
-    missing = [pattern for pattern in (kernel, ".*LICENSE") if not holds(path, pattern)]
+    suffix = ".so" if path.suffix == ".whl" else ".pyx"
+    kernels = (
+        f".*double_booked/{package}/kernel.*{suffix}" for package in ("conflicts", "columns")
+    )
+    missing = [pattern for pattern in (*kernels, ".*LICENSE") if not holds(path, pattern)]
     return [*found, *(f"has no file {pattern}" for pattern in missing)]
 
 

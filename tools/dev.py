@@ -21,7 +21,10 @@ SERVICE = ROOT / "service"
 GENERATED = SERVICE / "double_booked" / "api"
 SOURCES = {".py", ".proto", ".pyx", ".pxd"}
 
-COMPILED = SERVICE / f"double_booked/conflicts/kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
+COMPILED = [
+    SERVICE / f"double_booked/{package}/kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
+    for package in ("conflicts", "columns")
+]
 
 GENERATE = ("tools/generate_api.py", "service")
 COMPILE = ("setup.py", "--quiet", "build_ext", "--inplace")
@@ -112,8 +115,8 @@ def test() -> None:
 
 
 if __name__ == "__main__":
-    if not COMPILED.exists() and not _succeeds(*COMPILE):
-        sys.exit("dev: the kernel does not compile")
+    if not all(kernel.exists() for kernel in COMPILED) and not _succeeds(*COMPILE):
+        sys.exit("dev: the kernels do not compile")
     if os.environ.get("TEST") == "1":
         test()
     main(sys.argv[1:])

@@ -35,6 +35,7 @@ NEVER_SHIPPED = re.compile(
 )
 # Parts of packages that nothing here imports; the rest of these packages is needed.
 UNUSED_PARTS = (
+    re.compile(r"double_booked/(columns|spark)/"),
     re.compile(r"google/(?!protobuf/|rpc/)[a-z]+/"),
     re.compile(r"pygments/(lexers|styles|formatters)/(?!__init__|_mapping)"),
     re.compile(r"cffi/|pycparser/"),

@@ -57,6 +57,7 @@ def test_the_image_has_byte_code_but_no_sources_or_tests(image: Image) -> None:
     packages = image.root / SITE
     assert (packages / "double_booked/server/service.pyc").exists()
     assert list(packages.glob("double_booked/conflicts/kernel.*.so"))
+    assert not (packages / "double_booked/columns").exists()
     suffixes = {".py", ".pyx", ".pxd", ".pyi", ".c", ".h", ".proto"}
     assert [path for path in image.root.rglob("*") if path.suffix in suffixes] == []
     assert not [path for path in image.root.rglob("tests") if path.is_dir()]

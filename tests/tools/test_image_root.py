@@ -30,6 +30,7 @@ def test_imported_files_and_licences_are_shipped(path: str) -> None:
     [
         "double_booked/conflicts/kernel.pyx",
         "double_booked/py.typed",
+        "double_booked/columns/errors.py",
         "aiohttp/tests/test_web.py",
         "google/ads/errors_pb2.py",
         "pygments/lexers/python.py",

@@ -1,0 +1,7 @@
+"""The conflicts of events in columns: Arrow tables of any library, and NumPy arrays."""
+
+from double_booked.columns.errors import Fault, InvalidColumnsError
+from double_booked.columns.finding import find_groups
+from double_booked.columns.kernel import Column, Groups
+
+__all__ = ["Column", "Fault", "Groups", "InvalidColumnsError", "find_groups"]
