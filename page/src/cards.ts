@@ -86,6 +86,8 @@ function drawMembers(conflict: Conflict, most: number): HTMLElement[] {
   const more = conflict.members.length - most;
   if (more <= 0) return rows;
   const button = makeButton(`${more} more`, () => {
+    const link = cardOf(conflict)?.querySelector("a");
+    if (document.activeElement === button) link?.focus({ preventScroll: true });
     button.parentElement?.replaceChildren(...drawMembers(conflict, conflict.members.length));
   });
   return [...rows, button];

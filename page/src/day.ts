@@ -1,5 +1,5 @@
 import { cardOf } from "./cards.js";
-import { find, fromTo, make, narrow, placeAt } from "./dom.js";
+import { find, fromTo, keepFocus, make, narrow, placeAt } from "./dom.js";
 import { type Axis, hoursOf, makeAxis } from "./layout.js";
 import { fill, replace } from "./lazy.js";
 import {
@@ -30,7 +30,9 @@ function spanShown() {
   return { start: days[0].start, end: days[days.length - 1].end };
 }
 
-export function drawDay(): void {
+export const drawDay = () => keepFocus(draw);
+
+function draw(): void {
   find("day").hidden = !view.days.length;
   if (!view.days.length) return;
   const span = spanShown();
@@ -60,8 +62,8 @@ function drawTitle(): void {
   find("when").max = view.days.length - 1;
   find("when").value = state.day;
   find("when").ariaValueText = label;
-  find("earlier").disabled = neighbourDay(-1) < 0;
-  find("later").disabled = neighbourDay(1) < 0;
+  find("earlier").ariaDisabled = neighbourDay(-1) < 0;
+  find("later").ariaDisabled = neighbourDay(1) < 0;
   for (const id of ["earlier", "later", "week"]) find(id).hidden = view.days.length < 2;
   find("week").ariaPressed = String(state.isWeek);
   find("parts").classList.toggle("wide", state.isWeek || !view.conflicts.length);
@@ -116,9 +118,9 @@ export function showFound(): void {
 
 // Keyboard: the rows are one tab stop; arrow keys move within them
 
-export const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
+const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
 
-export function makeReachable(): void {
+function makeReachable(): void {
   const all = buttons();
   const stop = all.find((button) => button.classList.contains("chosen")) ?? all[0];
   if (stop && !all.some((button) => button.tabIndex === 0)) stop.tabIndex = 0;

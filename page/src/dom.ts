@@ -24,6 +24,23 @@ export function placeAt<Kind extends HTMLElement>(element: Kind, left: number): 
   return element;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a link, a button or an input
+const labelOf = (control: any) =>
+  control.href || control.ariaLabel || control.value || control.textContent;
+
+/** Draw, and give the focus back if what had it was moved or replaced. */
+export function keepFocus(draw: () => void): void {
+  const before = document.activeElement as HTMLElement;
+  draw();
+  if (document.activeElement !== document.body || before === document.body) return;
+  const all = [...document.querySelectorAll<HTMLElement>("main :is(a, button, input)")];
+  const label = labelOf(before);
+  const same = before.isConnected ? before : all.find((control) => labelOf(control) === label);
+  const part = before.closest(".card") ? "[aria-current]" : ".event";
+  const next = same ?? document.querySelector<HTMLElement>(part) ?? find("text");
+  next.focus({ preventScroll: true });
+}
+
 /** Show a message; page.css hides it after some seconds. */
 export function notify(text: string): void {
   find("status").replaceChildren(make("span", text));

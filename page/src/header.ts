@@ -63,6 +63,7 @@ export function drawChips(filter: () => void): void {
     const input = make("input");
     input.type = "radio";
     input.name = "calendar";
+    input.value = text;
     input.checked = state.calendar === calendar;
     input.addEventListener("change", () => {
       state.calendar = calendar;

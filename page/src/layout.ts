@@ -8,6 +8,7 @@ import type { Day, Instant, Seconds } from "./view.js";
 export const LANE = 26; // a target of 24 pixels (WCAG 2.2, 2.5.8) and a gap
 const NARROWEST = 24;
 const LONGEST_LABEL = 280;
+const LETTERS = 24; // of a longer name, at least so many are shown
 
 export interface Axis {
   width: number;
@@ -24,6 +25,9 @@ export interface Box {
   barEnd: number;
   tailEnd: number;
   label: number;
+  labelWidth: number;
+  /** How many lanes it takes: a second one for a name below the bar. */
+  lanes: number;
 }
 
 interface Hours {
@@ -97,47 +101,45 @@ function labelWidth(name: string): number {
   return width;
 }
 
-/** Place a name in its bar, right of it or left of it, where there is room for all of it. */
-function placeLabel(bar: number, barEnd: number, tailEnd: number, full: number, width: number) {
-  const room = Math.min(full, LONGEST_LABEL) + 4;
-  if (barEnd - bar >= full + 8) return { from: bar, to: tailEnd, label: bar + 4 };
-  if (tailEnd + room <= width) return { from: bar, to: tailEnd + room, label: tailEnd + 4 };
-  if (bar >= room) return { from: bar - room, to: tailEnd, label: bar - room };
-  if (width - bar >= barEnd) {
-    return { from: bar, to: Math.max(tailEnd, Math.min(width, bar + room)), label: bar + 4 };
-  }
-  const label = Math.max(0, barEnd - room);
-  return { from: label, to: tailEnd, label };
+/** Place a name in its bar, right of it, left of it, or below it: where there is room for it. */
+function placeLabel(bar: number, barEnd: number, tailEnd: number, name: string, width: number) {
+  const full = labelWidth(name);
+  const least = Math.min(full, labelWidth(`${name.slice(0, LETTERS)}…`));
+  const labelled = Math.min(full, Math.max(least, LONGEST_LABEL), width);
+  const room = labelled + 4;
+  const place = (from: number, to: number, label: number, lanes = 1, width = labelled) => ({
+    from,
+    to,
+    label,
+    lanes,
+    labelWidth: width,
+  });
+  const inside = barEnd - bar - 8;
+  if (inside >= labelled) return place(bar, tailEnd, bar + 4, 1, Math.min(full, inside));
+  if (tailEnd + room <= width) return place(bar, tailEnd + room, tailEnd + 4);
+  if (bar >= room) return place(bar - room, tailEnd, bar - room);
+  if (inside >= least) return place(bar, tailEnd, bar + 4, 1, inside);
+  const from = Math.min(bar, width - labelled);
+  return place(from, Math.max(tailEnd, from + labelled), from, 2);
 }
 
-export const lanesOf = (boxes: Box[]) => Math.max(0, ...boxes.map(({ lane }) => lane + 1));
-
-/** Put events into lanes, whole days above the others. */
-export function pack(shown: Entry[], axis: Axis, gap: Seconds): Box[] {
-  const whole = packFrom(
-    0,
-    shown.filter(({ isAllDay }) => isAllDay),
-    axis,
-    gap,
-  );
-  const others = shown.filter(({ isAllDay }) => !isAllDay);
-  return [...whole, ...packFrom(lanesOf(whole), others, axis, gap)];
-}
+export const lanesOf = (boxes: Box[]) =>
+  Math.max(0, ...boxes.map(({ lane, lanes }) => lane + lanes));
 
 /** Put events into lanes by what is drawn, name included: nothing covers anything else. */
-function packFrom(top: number, shown: Entry[], axis: Axis, gap: Seconds): Box[] {
+export function pack(shown: Entry[], axis: Axis, gap: Seconds): Box[] {
   const ends: number[] = [];
   return shown.map((entry) => {
     const bar = Math.min(axis.x(entry.start), axis.width - 5);
     const barEnd = Math.max(bar + 5, axis.x(entry.end));
     const tailEnd = gap ? Math.max(barEnd, axis.x(entry.end + gap)) : barEnd;
-    const box = placeLabel(bar, barEnd, tailEnd, labelWidth(entry.name), axis.width);
+    const box = placeLabel(bar, barEnd, tailEnd, entry.name, axis.width);
     const from = Math.max(0, Math.min(box.from, axis.width - NARROWEST));
     const to = Math.max(box.to, from + NARROWEST);
-    let lane = ends.findIndex((end) => end + 4 <= from);
-    if (lane < 0) lane = ends.length;
-    ends[lane] = to;
-    return { entry, lane: top + lane, from, to, bar, barEnd, tailEnd, label: box.label };
+    let lane = 0;
+    while (ends.slice(lane, lane + box.lanes).some((end) => end + 4 > from)) lane++;
+    for (let taken = lane; taken < lane + box.lanes; taken++) ends[taken] = to;
+    return { ...box, entry, lane, from, to, bar, barEnd, tailEnd };
   });
 }
 

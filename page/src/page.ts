@@ -1,6 +1,6 @@
 import { cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
-import { buttons, drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
-import { count, find, make, makeButton, narrow, notify } from "./dom.js";
+import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
+import { count, find, keepFocus, make, makeButton, narrow, notify } from "./dom.js";
 import { drawChips, drawHeader, drawOverview } from "./header.js";
 import { fill } from "./lazy.js";
 import { type Entry, entries, isFiltered, isFound, nameOf, setView, state, view } from "./model.js";
@@ -25,11 +25,14 @@ function draw(): void {
   drawDay();
 }
 
-/** Draw a view, also one that replaces another: what is chosen and filtered stays. */
-export function load(next: View): void {
-  const [isFirst, shown, key] = [!view, view?.days[state.day]?.start, state.chosen?.key];
+/** Draw a view, also one that replaces another: what is chosen, filtered and focused stays. */
+function load(next: View): void {
   find("details").hidePopover(); // gives the focus back to its event
-  const { activeElement: focused } = document;
+  keepFocus(() => drawView(next));
+}
+
+function drawView(next: View): void {
+  const [isFirst, shown, key] = [!view, view?.days[state.day]?.start, state.chosen?.key];
   setView(next);
   state.chosen = view.conflicts.find((conflict) => conflict.key === key) ?? null;
   if (!view.calendars.some(({ name }) => name === state.calendar)) state.calendar = null;
@@ -41,18 +44,6 @@ export function load(next: View): void {
   drawChips(filter);
   draw();
   if (isFirst) followHash();
-  else refocus(focused);
-}
-
-/** Focus what replaced an element that had the focus. */
-function refocus(replaced: Element | null): void {
-  if (!replaced || replaced.isConnected) return;
-  if (replaced.closest(".card")) focusChosen();
-  else if (replaced.matches(".event")) {
-    const all = buttons();
-    const same = all.find(({ ariaLabel }) => ariaLabel === replaced.ariaLabel);
-    (same ?? all[0])?.focus({ preventScroll: true });
-  }
 }
 
 function begin(): void {
@@ -144,11 +135,7 @@ function step(direction: 1 | -1): void {
   const conflict = conflictOf(next ?? find("cards").firstElementChild);
   if (!conflict) return;
   open(conflict);
-  focusChosen();
-}
-
-function focusChosen(): void {
-  cardOf(state.chosen)?.querySelector("a")?.focus({ preventScroll: true });
+  cardOf(conflict)?.querySelector("a")?.focus({ preventScroll: true });
 }
 
 // Details of an event

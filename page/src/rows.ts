@@ -14,6 +14,7 @@ import {
 import { timeOf } from "./times.js";
 
 const LOAD_HEIGHT = 20;
+const BAND_LABEL = 16;
 const NARROWEST_NAMED = 45;
 
 const entryOfButton = new WeakMap<Element, Entry>();
@@ -23,9 +24,16 @@ export const entryOf = (element: Element | null) => element && entryOfButton.get
 /** Make the row of a calendar, as high as it will be; fill draws the rest. */
 export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan: Span) {
   const { capacity = 1, gap = 0 } = view.calendars[calendar];
-  const boxes = pack(shown, axis, gap);
+  const [whole, others] = [true, false].map((isAllDay) =>
+    pack(
+      shown.filter((entry) => entry.isAllDay === isAllDay),
+      axis,
+      gap,
+    ),
+  );
+  const top = whole.length && BAND_LABEL + lanesOf(whole) * LANE + 2;
   const lanes = make("div", "", "lanes");
-  const height = Math.max(1, lanesOf(boxes)) * LANE;
+  const height = top + Math.max(whole.length ? 0 : 1, lanesOf(others)) * LANE;
   lanes.style.height = `${height + (capacity > 1 ? LOAD_HEIGHT : 0)}px`;
   const row = make("section", "", "row");
   row.style.containIntrinsicHeight = `auto ${lanes.style.height}`;
@@ -38,12 +46,24 @@ export function makeRow(calendar: number, shown: Entry[], axis: Axis, shownSpan:
     inner.append(
       ...axis.ticks.map(({ x }) => spanElement("tick", x, x + 1)),
       ...drawBands(calendar, axis, shownSpan),
-      ...boxes.map((box) => drawEvent(box, calendar)),
+      ...drawWhole(whole, calendar, top),
+      ...others.map((box) => drawEvent(box, calendar, top)),
       ...drawNow(axis, shownSpan),
     );
     lanes.append(inner);
   });
   return row;
+}
+
+/** Draw the band of whole days, which page.css labels for those who see it. */
+function drawWhole(whole: Box[], calendar: number, height: number) {
+  if (!height) return [];
+  const band = make("div", "", "whole");
+  band.role = "group";
+  band.ariaLabel = "All day";
+  band.style.height = `${height - 1}px`;
+  band.append(...whole.map((box) => drawEvent(box, calendar, BAND_LABEL)));
+  return [band];
 }
 
 function makeHeading(calendar: number) {
@@ -89,7 +109,8 @@ function drawLoad(shown: Entry[], capacity: number, axis: Axis) {
   return strip;
 }
 
-function drawEvent({ entry, lane, from, to, bar, barEnd, tailEnd, label }: Box, calendar: number) {
+function drawEvent(box: Box, calendar: number, top: number) {
+  const { entry, lane, lanes, from, to, bar, barEnd, tailEnd, label, labelWidth } = box;
   const isDouble = isConflicting(entry, calendar);
   const classes = [
     "event",
@@ -100,13 +121,16 @@ function drawEvent({ entry, lane, from, to, bar, barEnd, tailEnd, label }: Box, 
   const button = placeAt(make("button", "", classes.filter(Boolean).join(" ")), from);
   button.type = "button";
   button.tabIndex = -1;
-  button.style.top = `${lane * LANE + 1}px`;
+  button.style.top = `${top + lane * LANE + 1}px`;
+  button.style.height = `${lanes * LANE - 2}px`;
   button.style.width = `${to - from}px`;
   const status = isDouble ? "double-booked" : "no conflict";
   button.ariaLabel = `${entry.name}, ${timeOf(entry)}, ${status}`;
   button.append(spanElement("bar", bar - from, barEnd - from));
   if (tailEnd > barEnd) button.append(spanElement("tail", barEnd - from, tailEnd - from));
-  button.append(placeAt(make("span", entry.name), label - from));
+  const name = placeAt(make("span", entry.name), label - from);
+  name.style.width = `${labelWidth}px`;
+  button.append(name);
   entryOfButton.set(button, entry);
   return button;
 }

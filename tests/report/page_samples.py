@@ -111,3 +111,15 @@ def rows_of_twelve() -> list[str]:
         f"Twelve-fold {number}: {title},2026-10-24 10:{5 * number:02},2026-10-24 13:30,room"
         for number, title in enumerate(TITLES[:12])
     ]
+
+
+def rows_with_long_names() -> list[str]:
+    """Return events whose names find no room beside their bars, and whole days."""
+    return [
+        "Night shift of the team that watches the machines,2026-11-16 08:30,2026-11-16 18:30,a",
+        "Fair with a name that goes on and on and on,2026-11-16,2026-11-19,a",
+        "Call about nothing in particular on this day,2026-11-16 11:00,2026-11-16 16:00,a",
+        "Workshop with an even longer name for everybody,2026-11-16 07:00,2026-11-16 19:00,b",
+        f"{'長い名前の会議' * 5},2026-11-16 12:30,2026-11-16 13:30,b",
+        "Day off,2026-11-17,2026-11-18,b",
+    ]

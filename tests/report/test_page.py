@@ -19,6 +19,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from double_booked.api.scheduling_pb2 import Event
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.report import html
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
@@ -28,6 +29,7 @@ from report.page_samples import (
     rows_of_people,
     rows_of_rooms,
     rows_of_twelve,
+    rows_with_long_names,
     weekly,
 )
 from view.reports import HOUR, MIDNIGHT, event, report_of
@@ -103,10 +105,12 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "rooms": check_rows(folder, rows_of_rooms(200), "--from=2026-11-16"),
         "twelve": check_rows(folder, rows_of_twelve(), "--from=2026-10-20"),
         "weekly": weekly(folder),
+        "long": check_rows(folder, rows_with_long_names(), "--from=2026-11-16", "--to=2026-11-20"),
+        "bookings": render_bookings(*BOOKED, *BOOKED_TWICE),
     }
 
 
-SAMPLES = ("three", "team", "people", "rooms")
+SAMPLES = ("three", "team", "people", "rooms", "long")
 
 
 def render(events: Sequence[Any], gap: int = 0, **changes: Any) -> str:
@@ -116,6 +120,15 @@ def render(events: Sequence[Any], gap: int = 0, **changes: Any) -> str:
 
 def one(browser: webdriver.Chrome, selector: str) -> WebElement:
     return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def can_go(browser: webdriver.Chrome, button: str) -> bool:
+    return one(browser, button).get_attribute("aria-disabled") == "false"
+
+
+def focused(browser: webdriver.Chrome) -> str:
+    """Return what a screen reader says for the element that has the focus."""
+    return browser.switch_to.active_element.accessible_name
 
 
 def texts(browser: webdriver.Chrome, selector: str) -> list[str]:
@@ -269,12 +282,12 @@ def test_every_day_of_a_long_event_can_be_reached(
     page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-30"))
     change(page)
     titles = [one(page, "#title").text]
-    while one(page, "#later").is_enabled():
+    while can_go(page, "#later"):
         one(page, "#later").click()
         titles.append(one(page, "#title").text)
         assert texts(page, ".event")
     assert titles[-1].endswith("Mon 30 Nov 2026 (CET)")
-    while one(page, "#earlier").is_enabled():
+    while can_go(page, "#earlier"):
         one(page, "#earlier").click()
     assert one(page, "#title").text.startswith("Mon 16 Nov 2026")
 
@@ -288,7 +301,7 @@ def test_every_day_of_a_long_event_can_be_reached_with_a_filter(show: Show, tmp_
             assert f" {day} Nov 2026" in one(page, "#title").text
             if day != days[-1]:
                 one(page, button).click()
-        assert not one(page, button).is_enabled()
+        assert not can_go(page, button)
 
 
 def test_clock_change_is_named_in_times_and_on_the_axis(show: Show, tmp_path: Path) -> None:
@@ -306,7 +319,7 @@ def test_clock_change_is_named_in_times_and_on_the_axis(show: Show, tmp_path: Pa
     assert labels[labels.index("01:00") :][:4] == ["01:00", "02:00 CEST", "02:00 CET", "03:00"]
 
 
-def test_whole_days_are_above_other_events(show: Show, tmp_path: Path) -> None:
+def test_whole_days_are_in_a_band_above_other_events(show: Show, tmp_path: Path) -> None:
     rows = ["Call,2026-11-16 00:00,2026-11-16 10:00,a", "Fair,2026-11-16,2026-11-17,a"]
     page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-16"))
     tops = {
@@ -316,6 +329,11 @@ def test_whole_days_are_above_other_events(show: Show, tmp_path: Path) -> None:
         for name in ("Call", "Fair")
     }
     assert tops["Fair"] < tops["Call"]
+    band = one(page, "[aria-label=a] [role=group]")
+    assert (band.accessible_name, band.text) == ("All day", "Fair")
+    assert band.value_of_css_property("border-bottom-style") == "solid"
+    label = page.execute_script("return getComputedStyle(arguments[0], '::before').content", band)
+    assert "All day" in label
 
 
 def test_overview_has_the_days_of_the_window(show: Show, tmp_path: Path) -> None:
@@ -331,7 +349,7 @@ def test_search_shows_a_match_on_whatever_day_it_is(office: webdriver.Chrome) ->
     assert one(office, "#title").text == "Wed 18 Nov 2026 (UTC)"
     assert texts(office, "#rows .event") == ["Demo"]
     assert len(texts(office, ".card")) == 1
-    assert not one(office, "#earlier").is_enabled()
+    assert not can_go(office, "#earlier")
 
 
 def test_chip_shows_one_calendar(office: webdriver.Chrome) -> None:
@@ -477,8 +495,55 @@ def test_names_of_a_day_can_be_read(
     assert readable >= 0.95 * names > 0
 
 
+NAMES_ACROSS = """
+const isIn = (one, other) => one.left >= other.left - 0.5 && one.right <= other.right + 0.5;
+const isBeside = (one, other) =>
+  one.right <= other.left || one.left >= other.right
+  || one.bottom <= other.top || one.top >= other.bottom;
+return [...document.querySelectorAll(".event")].filter((event) => {
+  const [name, bar] = ["span", ".bar"].map((part) =>
+    event.querySelector(part).getBoundingClientRect());
+  return !isIn(name, bar) && !isBeside(name, bar);
+}).map((event) => event.textContent);
+"""
+
+
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-@pytest.mark.parametrize("sample", [*SAMPLES, "twelve", "weekly"])
+@pytest.mark.parametrize("sample", [*SAMPLES, "twelve", "bookings"])
+def test_name_is_in_its_bar_or_beside_it(
+    show: Show, samples: dict[str, str], sample: str, size: tuple[int, int]
+) -> None:
+    page = show(samples[sample], size)
+    for change in (lambda _: None, show_week):
+        change(page)
+        draw_all(page)
+        assert page.execute_script(NAMES_ACROSS) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_names_contrast_with_bars_and_with_the_page(show: Show, scheme: str) -> None:
+    """Text has a contrast of at least 4.5 (WCAG 2.2, success criterion 1.4.3)."""
+    page = show(check_team())
+    emulate(page, features=[{"name": "prefers-color-scheme", "value": scheme}])
+    ink = luminance(one(page, ".event").value_of_css_property("color"))
+    for part in (".bar", ".conflicting .bar", "body"):
+        paper = luminance(one(page, part).value_of_css_property("background-color"))
+        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a colour like "rgba(28, 36, 48, 1)" (WCAG 2.2)."""
+    shares = [int(number) / 255 for number in re.findall(r"\d+", color)[:3]]
+    linear = [
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    ]
+    return sum(
+        weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True)
+    )
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("sample", [*SAMPLES, "twelve", "weekly", "bookings"])
 def test_nothing_is_drawn_on_anything_else(
     show: Show, samples: dict[str, str], sample: str, size: tuple[int, int]
 ) -> None:
@@ -501,7 +566,13 @@ return [...document.querySelectorAll(".card")].filter((card) => {
 
 @pytest.mark.parametrize(
     ("sample", "size", "least"),
-    [("team", DESKTOP, 4), ("rooms", DESKTOP, 4), ("team", PHONE, 2), ("rooms", PHONE, 2)],
+    [
+        ("team", DESKTOP, 4),
+        ("rooms", DESKTOP, 4),
+        ("team", PHONE, 2),
+        ("rooms", PHONE, 2),
+        ("bookings", PHONE, 2),
+    ],
 )
 def test_first_screen_shows_whole_conflicts(
     show: Show, samples: dict[str, str], sample: str, size: tuple[int, int], least: int
@@ -559,6 +630,54 @@ def test_arrow_keys_go_from_event_to_event_and_enter_shows_one(office: webdriver
     assert one(office, "#detail-name").text == "Interview"
     press(office, Keys.ESCAPE)
     assert office.switch_to.active_element.text == "Interview"
+
+
+def test_choice_of_a_calendar_by_keyboard_keeps_the_focus(office: webdriver.Chrome) -> None:
+    office.execute_script("document.querySelector('#chips input').focus()")
+    press(office, Keys.ARROW_RIGHT)
+    assert texts(office, ".row h3") == ["lab"]
+    assert focused(office) == "lab 1"
+    press(office, Keys.ARROW_RIGHT)
+    assert texts(office, ".row h3") == ["hall"]
+    assert focused(office) == "hall 1"
+
+
+def test_button_of_a_day_keeps_the_focus_at_the_last_day(office: webdriver.Chrome) -> None:
+    office.execute_script("document.getElementById('later').focus()")
+    press(office, Keys.ENTER, Keys.ENTER)
+    assert not can_go(office, "#later")
+    assert focused(office) == "Later"
+    press(office, Keys.ENTER)
+    assert one(office, "#title").text.startswith("Wed 18 Nov")
+
+
+def test_event_keeps_the_focus_on_another_day(show: Show, tmp_path: Path) -> None:
+    rows = ["Fair,2026-11-16 09:00,2026-11-17 18:00,a", "Call,2026-11-16 08:00,2026-11-16 10:00,b"]
+    page = show(check_rows(tmp_path, rows, "--from=2026-11-16", "--to=2026-11-17"))
+    for name in "ab":
+        page.execute_script("arguments[0].focus()", one(page, f"[aria-label={name}] .event"))
+        press(page, "]")
+        assert one(page, "#title").text.startswith("Tue 17 Nov")
+        assert focused(page).startswith("Fair")
+        press(page, "[")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_link_of_a_card_keeps_the_focus(show: Show, size: tuple[int, int]) -> None:
+    page = show(render(OFFICE), size)
+    for _ in range(2):
+        page.execute_script("document.querySelectorAll('.card a')[1].focus()")
+        press(page, Keys.ENTER)
+        assert focused(page).startswith("lab Wed 18 Nov")
+
+
+def test_button_for_more_events_of_a_card_gives_the_focus_to_the_card(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["twelve"])
+    page.execute_script("document.querySelector('.members button').focus()")
+    press(page, Keys.ENTER)
+    assert page.switch_to.active_element == one(page, ".card a")
 
 
 SMALL_TARGETS = """
@@ -649,7 +768,18 @@ BOOKED = [
 ]
 
 
+BOOKED_TWICE = [
+    event(day + 9 + half, day + 10 + half, name, "staging")
+    for day in (48, 72)
+    for half, name in ((0, "Migration of the orders table"), (0.5, "Rehearsal of the release"))
+]
+
+
 def show_bookings(show: Show) -> webdriver.Chrome:
+    return show(render_bookings(*BOOKED))
+
+
+def render_bookings(*events: Event) -> str:
     minute = 60 * NANOS_PER_SECOND
     window = (MIDNIGHT * NANOS_PER_SECOND, (MIDNIGHT + 7 * 24 * HOUR) * NANOS_PER_SECOND)
     calendars = [
@@ -657,7 +787,7 @@ def show_bookings(show: Show) -> webdriver.Chrome:
         CalendarRules("staging", 1, 30 * minute, "Report"),
         CalendarRules("lab", 1, 0, "Reject"),
     ]
-    return show(render(BOOKED, kind="bookings", calendars=calendars, window=window))
+    return render(events, kind="bookings", calendars=calendars, window=window)
 
 
 def test_bookings_show_a_week_with_free_calendars_and_rules(show: Show) -> None:
@@ -729,6 +859,22 @@ def test_live_page_draws_a_new_view_and_keeps_what_is_chosen(
     until(lambda _: one(browser, "h1").text == "changed")
     assert not one(browser, "#note").is_displayed()
     assert one(browser, "[aria-current]").text.startswith("lab Wed")
+    browser.get_log("browser")  # the missing view
+
+
+@pytest.mark.parametrize("selector", [".card:nth-child(2) a", ".card button", "#chips input"])
+def test_live_page_keeps_the_focus(
+    browser: webdriver.Chrome, tmp_path: Path, folder_url: str, selector: str
+) -> None:
+    (tmp_path / "page.html").write_text(render(OFFICE, live=Live(1)), "utf-8")
+    browser.get(f"{folder_url}/page.html")
+    before = one(browser, selector)
+    name = before.accessible_name
+    browser.execute_script("arguments[0].focus()", before)
+    [view] = re.findall(r'type="application/json">(.*?)</script>', render(OFFICE, live=Live(1)))
+    (tmp_path / "view.json").write_text(view, "utf-8")
+    WebDriverWait(browser, 20).until(lambda _: one(browser, selector) != before)
+    assert focused(browser) == name
     browser.get_log("browser")  # the missing view
 
 
