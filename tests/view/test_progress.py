@@ -1,6 +1,6 @@
 """Progress is the part of a task that is done."""
 
-from double_booked.view.progress import track, track_sizes
+from double_booked.view.progress import scale, track, track_sizes
 
 
 def test_tracked_items_report_their_part_of_the_task() -> None:
@@ -13,6 +13,12 @@ def test_tracked_items_may_be_a_part_of_a_task() -> None:
     parts: list[float] = []
     assert list(track("ab", parts.append, 0.2, 0.5)) == ["a", "b"]
     assert parts == [0.2]
+
+
+def test_scaled_progress_is_a_part_of_a_larger_task() -> None:
+    parts: list[float] = []
+    scale(parts.append, 0.5, 0.75)(0.5)
+    assert parts == [0.625]
 
 
 def test_tracked_lines_report_their_bytes() -> None:

@@ -9,6 +9,13 @@ from double_booked.calendars.copies import Copies, Fate
 from double_booked.calendars.parsed_events import ParsedEvent
 from double_booked.calendars.parsed_files import ParsedFile
 from double_booked.conflicts.instants import to_seconds
+from double_booked.view.progress import Progress, ignore_progress, scale, track
+
+Origin = tuple[int, int]
+"""The number of a file, and the index of an event among those of the file."""
+
+_COMPARED = 0.15
+"""The part of merging after which the copies of events are compared, as measured."""
 
 _EVENT_FIELD = re.compile(r"events\[(\d+)\](.*)", re.DOTALL)
 
@@ -27,7 +34,7 @@ class MergedEvents:
 
     request: EventList
     files: Sequence[ParsedFile]
-    origins: Sequence[tuple[int, int]]
+    origins: Sequence[Origin]
     older: int = 0
 
     def lookup(self, position: int) -> tuple[ParsedFile, ParsedEvent]:
@@ -43,7 +50,9 @@ class MergedEvents:
         return file.name, parsed.line, field
 
 
-def merge_files(files: Sequence[ParsedFile], options: ConflictOptions) -> MergedEvents:
+def merge_files(
+    files: Sequence[ParsedFile], options: ConflictOptions, progress: Progress = ignore_progress
+) -> MergedEvents:
     """Return the events of all files in one request, in their order.
 
     An event that several calendars have, under one UID at one time, becomes one event that
@@ -53,53 +62,60 @@ def merge_files(files: Sequence[ParsedFile], options: ConflictOptions) -> Merged
     Args:
         files: The files.
         options: Conflict options that take precedence over those of the files.
+        progress: Receives the part of the events that was merged.
     """
     copies = Copies(
         (calendar for file in files for calendar in file.copies),
         (parsed for file in files for parsed in file.events),
     )
-    fates = [[copies.fate_of(parsed) for parsed in file.events] for file in files]
-    request, origins = _merge_current(files, fates)
+    by_fate = _sort_by_fate(files, copies, scale(progress, 0, _COMPARED))
+    request, origins = _merge_current(files, by_fate[Fate.STAYS], scale(progress, _COMPARED, 1))
     request.options.MergeFrom(options)
-    older = sum(fate is not Fate.STAYS for of_file in fates for fate in of_file)
+    older = sum(len(places) for fate, places in by_fate.items() if fate is not Fate.STAYS)
     merged = MergedEvents(request, files, origins, older)
-    _add_calendars_of(_moved(files, fates), merged)
+    moved = [
+        files[number].events[index]
+        for number, index in by_fate[Fate.MOVED]
+        if files[number].calendar
+    ]
+    _add_calendars_of(moved, merged)
     return merged
 
 
+def _sort_by_fate(
+    files: Sequence[ParsedFile], copies: Copies, progress: Progress
+) -> dict[Fate, list[Origin]]:
+    """Return the origins of the events, in order, by what becomes of the events."""
+    by_fate: dict[Fate, list[Origin]] = {fate: [] for fate in Fate}
+    origins = [
+        (number, index) for number, file in enumerate(files) for index in range(len(file.events))
+    ]
+    for number, index in track(origins, progress):
+        by_fate[copies.fate_of(files[number].events[index])].append((number, index))
+    return by_fate
+
+
 def _merge_current(
-    files: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]
-) -> tuple[EventList, list[tuple[int, int]]]:
+    files: Sequence[ParsedFile], staying: Sequence[Origin], progress: Progress
+) -> tuple[EventList, list[Origin]]:
     """Return the request with the events that stay, and the origin of each."""
     request = EventList()
+    for file in files:
+        request.options.MergeFrom(file.options)
     origins = []
     shared: dict[Hashable, Event] = {}
-    for number, file in enumerate(files):
-        request.options.MergeFrom(file.options)
-        for index, parsed in enumerate(file.events):
-            if fates[number][index] is not Fate.STAYS:
-                continue
-            key = _shared_key(parsed)
-            if key is not None and key in shared:
-                _add_resources(shared[key], parsed.event.resources)
-                continue
-            origins.append((number, index))
-            event = request.events.add()
-            event.CopyFrom(parsed.event)
-            if key is not None:
-                shared[key] = event
+    for number, index in track(staying, progress):
+        parsed = files[number].events[index]
+        key = _shared_key(parsed)
+        if key is not None and key in shared:
+            _add_resources(shared[key], parsed.event.resources)
+            continue
+        origins.append((number, index))
+        event = request.events.add()
+        event.CopyFrom(parsed.event)
+        if key is not None:
+            shared[key] = event
     return request, origins
-
-
-def _moved(files: Sequence[ParsedFile], fates: Sequence[Sequence[Fate]]) -> list[ParsedEvent]:
-    """Return the events that occupy a calendar and have a newer copy in another one."""
-    return [
-        parsed
-        for file, of_file in zip(files, fates, strict=True)
-        if file.calendar
-        for parsed, fate in zip(file.events, of_file, strict=True)
-        if fate is Fate.MOVED
-    ]
 
 
 def _shared_key(parsed: ParsedEvent) -> Hashable:

@@ -1,7 +1,7 @@
 """`double-booked check`: which events of files conflict."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import tzinfo
 from functools import partial
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions
+from double_booked.api.scheduling_pb2 import ConflictList, ConflictOptions, EventList
 from double_booked.calendars.folders import display_name
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.local_zone import local_zone
@@ -36,7 +36,7 @@ from double_booked.commands.file_coverage import cover_files
 from double_booked.commands.input_options import InputOptions, input_options
 from double_booked.commands.notes import write_note
 from double_booked.commands.output import writing
-from double_booked.commands.progress_bar import progress_bar
+from double_booked.commands.progress_bar import Stages
 from double_booked.commands.reading import ReadResult, read_events, rejection_of
 from double_booked.commands.tls_options import tls_options
 from double_booked.conflicts.instants import nanoseconds, to_instant
@@ -50,6 +50,7 @@ from double_booked.view.conflict_report import (
     build_report,
     pluralize,
 )
+from double_booked.view.progress import scale
 from double_booked.view.repeats import find_repeats
 from double_booked.view.times import is_midnight
 
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 
 NO_CONFLICT = 0
 CONFLICTS = 1
+
+_FOUND = 0.15
+"""The part of finding conflicts after which the engine has answered, as measured."""
 
 
 def run(  # noqa: PLR0917 - the last two are rare
@@ -86,9 +90,11 @@ def run(  # noqa: PLR0917 - the last two are rare
         Failure: No entry can be read, or the service does not answer.
     """
     inputs = inputs or InputOptions()
-    events = read_events(files, inputs, output.zone or local_zone(), options)
+    stages = Stages()
+    events = read_events(files, inputs, output.zone or local_zone(), options, stages)
+    find = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     try:
-        conflicts, report = _find(events, server, tls, output, inputs.only)
+        conflicts, report = _find(events, find, output, inputs.only, stages)
     except InvalidRequestError as error:
         raise rejection_of(error, events.merged) from error
     except UnknownEventError as error:
@@ -113,26 +119,27 @@ def _exit_code(report: ConflictReport, fail_on: str) -> int:
 
 def _find(
     events: ReadResult,
-    server: str | None,
-    tls: "ClientTls | None",
+    find: Callable[[EventList], ConflictList],
     output: OutputOptions,
     only: str | None,
+    stages: Stages,
 ) -> tuple[ConflictList, ConflictReport]:
     merged, request = events.merged, events.merged.request
-    find = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     # The JSON form of a ConflictList has overlaps only if the request asks for them.
     needs_overlaps = output.format != "json"
-    conflicts = find_overlaps(request, find) if needs_overlaps else find(request)
-    zone = events.options.calendar.zone
-    report = build_report(conflicts, request, partial(_locate, merged, zone))
+    locate = partial(_locate, merged, events.options.calendar.zone)
+    with stages.bar("finding conflicts") as show:
+        conflicts = find_overlaps(request, find) if needs_overlaps else find(request)
+        report = build_report(conflicts, request, locate, scale(show, _FOUND, 1))
     if only:
         report = _keep_only(report, merged, only)
         conflicts = to_message(report, request, explain=request.options.explain)
     report = replace(report, scope=_describe_scope(merged, events.options.by))
     if needs_overlaps and not output.each:
-        report = replace(report, repeats=find_repeats(report, output.zone))
+        with stages.bar("finding repeats") as show:
+            report = replace(report, repeats=find_repeats(report, output.zone, show))
     if output.suggestions and needs_overlaps:
-        report = _with_suggestions(report, events, output, only)
+        report = _with_suggestions(report, events, output, only, stages)
     return conflicts, report
 
 
@@ -149,7 +156,11 @@ def _keep_only(report: ConflictReport, merged: MergedEvents, path: str) -> Confl
 
 
 def _with_suggestions(
-    report: ConflictReport, events: ReadResult, output: OutputOptions, only: str | None
+    report: ConflictReport,
+    events: ReadResult,
+    output: OutputOptions,
+    only: str | None,
+    stages: Stages,
 ) -> ConflictReport:
     merged, options = events.merged, events.options
     booked = [merged.lookup(position)[1].created for position in range(len(report.entries))]
@@ -160,7 +171,7 @@ def _with_suggestions(
         booked[position] = LAST_BOOKED
     wishes = SuggestionOptions(output.suggestions, output.hours, known, options.calendar.zone)
     suggester = Suggester(report, merged.request, booked, wishes)
-    with progress_bar("suggesting") as show:
+    with stages.bar("suggesting") as show:
         return replace(report, suggestions=suggester.suggest(show))
 
 

@@ -16,6 +16,7 @@ from double_booked.commands.engine import make_options
 from double_booked.commands.errors import ERROR, Failure
 from double_booked.commands.input_options import InputOptions, input_options
 from double_booked.commands.output import replace_unwritable, writing
+from double_booked.commands.progress_bar import Stages
 from double_booked.commands.reading import read_events, rejection_of
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts import validation
@@ -74,7 +75,7 @@ def run(
     window = make_window(inputs.start or datetime.now(zone), inputs.end, DEFAULT_DAYS, zone)
     around = _widen(window, options.min_gap.seconds)
     inputs = replace(inputs, start=around.start, end=around.end)
-    events = read_events(files, inputs, zone, options)
+    events = read_events(files, inputs, zone, options, Stages())
     try:
         validation.check(events.merged.request)
     except validation.InvalidRequestError as error:

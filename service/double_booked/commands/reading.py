@@ -28,11 +28,11 @@ from double_booked.commands.notes import (
     note_unchecked,
     write_note,
 )
-from double_booked.commands.progress_bar import Show, progress_bar
+from double_booked.commands.progress_bar import Stages
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts.validation import InvalidRequestError
 from double_booked.view.conflict_report import pluralize
-from double_booked.view.progress import Progress
+from double_booked.view.progress import Progress, scale
 
 MERGED = "all files"
 """The name of the one calendar that --merge makes."""
@@ -54,7 +54,11 @@ class ReadResult:
 
 
 def read_events(
-    files: Sequence[str], inputs: InputOptions, zone: tzinfo, conflict_options: ConflictOptions
+    files: Sequence[str],
+    inputs: InputOptions,
+    zone: tzinfo,
+    conflict_options: ConflictOptions,
+    stages: Stages,
 ) -> ReadResult:
     """Read the events of files into one list, and report skipped entries on standard error.
 
@@ -63,16 +67,18 @@ def read_events(
         inputs: What to read, and how.
         zone: The zone of days, and of times without an offset.
         conflict_options: Options that take precedence over those of the files.
+        stages: The stages of the command, to which this adds two.
 
     Raises:
         Failure: No entry can be read; or, if `inputs` is strict, one cannot.
     """
     options = _read_options(inputs, zone)
     paths = [inputs.only, *files] if inputs.only else files
-    parsed, is_complete = _read_all(paths, options, inputs)
+    parsed, is_complete = _read_all(paths, options, inputs, stages)
     if inputs.only:
         parsed = _address(inputs.only, parsed)
-    merged = merge_files(parsed, conflict_options)
+    with stages.bar("merging") as show:
+        merged = merge_files(parsed, conflict_options, show)
     if merged.older:
         events = pluralize(merged.older, "event is", "events are")
         write_note(f"{events} not checked: a newer copy counts")
@@ -116,7 +122,7 @@ def _address(path: str, files: Sequence[ParsedFile]) -> list[ParsedFile]:
 
 
 def _read_all(
-    paths: Sequence[str], options: ReadOptions, inputs: InputOptions
+    paths: Sequence[str], options: ReadOptions, inputs: InputOptions, stages: Stages
 ) -> tuple[list[ParsedFile], bool]:
     """Return the parsed files, and whether all entries of all files were read."""
     listings = [(path, _find_files(path)) for path in paths]
@@ -127,7 +133,7 @@ def _read_all(
         for file in listing
     ]
     missing = [listing for _, listing in listings if isinstance(listing, Failure)]
-    outcomes = _read_each(files, options, Allowance(inputs.max_bytes))
+    outcomes = _read_each(files, options, Allowance(inputs.max_bytes), stages)
     is_complete = _report_skipped([*missing, *outcomes], strict=inputs.strict)
     parsed = [outcome for outcome in outcomes if isinstance(outcome, ParsedFile)]
     note_assumptions(parsed)
@@ -149,7 +155,7 @@ def _failure_of(path: str, error: InvalidCalendarError) -> Failure:
 
 
 def _read_each(
-    files: Sequence[tuple[str, str]], options: ReadOptions, allowance: Allowance
+    files: Sequence[tuple[str, str]], options: ReadOptions, allowance: Allowance, stages: Stages
 ) -> list[ParsedFile | Failure]:
     """Read files, with a progress bar on a terminal.
 
@@ -157,21 +163,18 @@ def _read_each(
         files: Each file, after the argument that named it or its folder.
         options: How to read them.
         allowance: The bytes that all files together may have.
+        stages: The stages of the command.
     """
     names = _name_resources(files, options)
     sizes = [size_of(file) or 1 for _, file in files]
     outcomes, done = [], 0
-    with progress_bar("reading", sum(sizes)) as show:
+    with stages.bar("reading", sum(sizes)) as show:
         for (_, file), size in zip(files, sizes, strict=True):
-            tracked = _with_progress(options, partial(_show_part, show, done, size))
+            tracked = _with_progress(options, scale(show, done, done + size))
             outcomes.append(_try_to_read(file, names[file], tracked, allowance))
             done += size
             show(done)
     return outcomes
-
-
-def _show_part(show: Show, before: int, size: int, part: float) -> None:
-    show(before + size * part)
 
 
 def _with_progress(options: ReadOptions, progress: Progress) -> ReadOptions:

@@ -14,7 +14,7 @@ from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.report.day_starts import DayStarts
 from double_booked.report.full_spans import FullSpans
 from double_booked.view.conflict_report import ConflictReport
-from double_booked.view.progress import Progress, ignore_progress, track
+from double_booked.view.progress import Progress, ignore_progress, scale, track
 from double_booked.view.times import day_of, instant_of, moment_of
 
 DAYS_AROUND = 14
@@ -22,6 +22,12 @@ DAYS_AROUND = 14
 
 _A_DAY = 86_400 * NANOS_PER_SECOND
 _AROUND = DAYS_AROUND * _A_DAY
+
+_EVENTS_PER_SUGGESTION = 50
+"""How many events occupy their resources in the time of one suggestion, as measured."""
+
+_COLLECTED = 0.5
+"""The part of finding full spans after which the events of each resource are known."""
 
 LAST_BOOKED = "~~"
 """Sorts after all booking times, and after "~", which stands for an unknown time."""
@@ -100,25 +106,28 @@ class Suggester:
         all their days, if there are any.
 
         Args:
-            progress: Receives the part of the events for which times were searched.
+            progress: Receives the part of the suggestions that is made.
         """
         moving = {
             position for group in self._report.groups for position in self._events_to_move(group)
         }
-        full = self._full_spans(moving)
-        found = self._suggest_for_repeats(moving, full)
-        for position in track(
-            sorted(moving - found.keys()), progress, len(found) / max(len(moving), 1)
-        ):
+        events = len(self._request.events)
+        known = events / (events + _EVENTS_PER_SUGGESTION * len(moving)) if moving else 1
+        full = self._full_spans(moving, scale(progress, 0, known))
+        searched = scale(progress, known, 1)
+        found = self._suggest_for_repeats(moving, full, searched)
+        rest = sorted(moving - found.keys())
+        for position in track(rest, searched, len(found) / max(len(moving), 1)):
             found[position] = self._suggest([position], full)[0]
         return dict(sorted(found.items()))
 
     def _suggest_for_repeats(
-        self, moving: AbstractSet[int], full: Mapping[str, FullSpans]
+        self, moving: AbstractSet[int], full: Mapping[str, FullSpans], progress: Progress
     ) -> dict[int, list[Span]]:
         """Return the suggestions of events that can move to the same time of day on all days."""
         found: dict[int, list[Span]] = {}
         for repeat in self._report.repeats:
+            progress(len(found) / max(len(moving), 1))
             groups = [self._report.groups[number] for number in repeat.groups]
             for positions in zip(*(group.members for group in groups), strict=True):
                 if moving >= set(positions) and found.keys().isdisjoint(positions):
@@ -144,12 +153,13 @@ class Suggester:
                 for index in overlaps:
                     staying[index] += 1
 
-    def _full_spans(self, moving: Iterable[int]) -> dict[str, FullSpans]:
+    def _full_spans(self, moving: Iterable[int], progress: Progress) -> dict[str, FullSpans]:
         """Return the full spans of the resources of the events that move, by name."""
         entries = self._report.entries
         resources = {name for position in moving for name in entries[position].resources}
         by_resource: dict[str, list[Occupied]] = {name: [] for name in resources}
-        for position, event in enumerate(self._request.events if resources else ()):
+        events = self._request.events if resources else ()
+        for position, event in enumerate(track(events, progress, 0, _COLLECTED)):
             names = resources.intersection(event.resources or ("",))
             if names:
                 span = occupied_time(position, event, self._gap)
@@ -158,7 +168,7 @@ class Suggester:
         options = self._request.options
         return {
             name: FullSpans(occupied, capacity_of(name, options))
-            for name, occupied in by_resource.items()
+            for name, occupied in track(list(by_resource.items()), progress, _COLLECTED)
         }
 
     def _suggest(

@@ -11,8 +11,12 @@ from double_booked.conflicts.instants import Span, nanoseconds
 from double_booked.conflicts.options import capacity_of, gap_of
 from double_booked.conflicts.overlaps import find_overlap_depths
 from double_booked.view.printable import printable
+from double_booked.view.progress import Progress, ignore_progress, track
 from double_booked.view.repeat import Repeat
 from double_booked.view.times import format_duration
+
+_INDEXED = 0.7
+"""The part of making a report after which its events are known by their content, as measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,10 @@ class UnknownEventError(ValueError):
 
 
 def build_report(
-    conflicts: ConflictList, request: EventList, locate: Callable[[int], SourceLocation]
+    conflicts: ConflictList,
+    request: EventList,
+    locate: Callable[[int], SourceLocation],
+    progress: Progress = ignore_progress,
 ) -> ConflictReport:
     """Return the report of an answer to a request.
 
@@ -99,16 +106,17 @@ def build_report(
         conflicts: The answer; if it is not explained, the overlaps have no members.
         request: The events and options.
         locate: Returns where an event is written, by its position in the request.
+        progress: Receives the part of the report that is done.
 
     Raises:
         UnknownEventError: The answer contains an event that is not in the request.
     """
     positions: dict[bytes, list[int]] = {}
-    for position, event in enumerate(request.events):
+    for position, event in enumerate(track(request.events, progress, 0, _INDEXED)):
         positions.setdefault(event.SerializeToString(), []).append(position)
     groups = [
         _make_group(group, _find_members(group, positions), request)
-        for group in conflicts.conflicts
+        for group in track(conflicts.conflicts, progress, _INDEXED)
     ]
     gap = gap_of(request.options)
     gaps = {group.resource: gap for group in groups} if gap else {}

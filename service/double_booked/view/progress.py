@@ -16,6 +16,21 @@ def ignore_progress(_: float) -> None:
     """Receive progress that nobody watches."""
 
 
+def scale(progress: Progress, first: float, last: float) -> Progress:
+    """Return what receives the part of a task that is itself a part of a larger task.
+
+    Args:
+        progress: Receives how much of the larger task is done.
+        first: How much of the larger task is done before the smaller one.
+        last: How much of it is done after the smaller one.
+    """
+
+    def receive(part: float) -> None:
+        progress(first + (last - first) * part)
+
+    return receive
+
+
 def track_sizes(lines: Iterable[bytes], size: int, progress: Progress) -> Iterator[bytes]:
     """Yield the lines of a file, and report the part of its bytes that was processed.
 
@@ -45,5 +60,5 @@ def track(
     """
     for number, item in enumerate(items):
         if not number % _STEP:
-            progress(first + (last - first) * number / len(items))
+            scale(progress, first, last)(number / len(items))
         yield item

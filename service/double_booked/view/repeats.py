@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from double_booked.conflicts.definition import Group
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import ConflictReport, Entry
+from double_booked.view.progress import Progress, ignore_progress, track
 from double_booked.view.repeat import DAYS_OF_WEEK, Repeat
 from double_booked.view.times import day_of, moment_of
 
@@ -23,7 +24,9 @@ Dated = tuple[date, int]
 """The day of the first overlap of a group, and the index of the group."""
 
 
-def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
+def find_repeats(
+    report: ConflictReport, zone: tzinfo | None, progress: Progress = ignore_progress
+) -> list[Repeat]:
     """Return the groups that recur at least MIN_TIMES times; a group is in at most one repeat.
 
     A group recurs if the same series, or single events, overlap with the same titles in the same
@@ -33,9 +36,10 @@ def find_repeats(report: ConflictReport, zone: tzinfo | None) -> list[Repeat]:
     Args:
         report: The events and conflicts.
         zone: The reader's time zone; None is that of this machine.
+        progress: Receives the part of the groups that was compared.
     """
     alike: dict[object, list[Dated]] = {}
-    for number, group in enumerate(report.groups):
+    for number, group in enumerate(track(report.groups, progress)):
         first = day_of(group.overlaps[0].start, zone)
         key = _key_without_day(group, report, first, zone)
         alike.setdefault(key, []).append((first, number))
