@@ -94,9 +94,9 @@ def test_conflicts_are_marked_and_listed_below_their_day() -> None:
     ]
 
 
-def test_times_on_a_terminal_are_bold_and_marks_red() -> None:
+def test_times_and_marks_on_a_terminal_are_bold() -> None:
     lines = written(event("a", 9, 12, "gpu", title="A"), event("b", 9, 12, "gpu"), terminal=True)
-    assert lines[2] == "\x1b[31m  ! \x1b[0m\x1b[1m09:00-12:00\x1b[0m  A  a"
+    assert lines[2] == "\x1b[1m  ! \x1b[0m\x1b[1m09:00-12:00\x1b[0m  A  a"
 
 
 def test_event_of_several_days_is_listed_on_each() -> None:

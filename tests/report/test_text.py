@@ -45,13 +45,14 @@ def written(
     all_conflicts: bool = False,
     suggestions: dict[int, list[Span]] | None = None,
     gap: int = 0,
+    folder: str = "",
 ) -> list[str]:
     request = EventList(events=events, options=ConflictOptions(explain=True))
     request.options.min_gap.seconds = gap
     report = build_report(
         get_conflicts(request),
         request,
-        lambda number: SourceLocation("a.ics", 4 * number + 1),
+        lambda number: SourceLocation(f"{folder}a.ics", 4 * number + 1),
     )
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
     console = Console(
@@ -162,12 +163,12 @@ def test_titles_cannot_control_the_terminal() -> None:
     assert not any("\x1b" in line for line in lines)
 
 
-def test_terminal_output_has_bold_times_and_red_conflicts() -> None:
-    """Red and bold are readable on light and on dark; cyan, green and dim texts are not."""
+def test_terminal_output_has_bold_times_and_red_bars() -> None:
+    """Bold is readable on light and on dark; red, cyan, green and dim texts are not."""
     lines = written(PLANNING, INTERVIEW, terminal=True, suggestions={1: []})
     assert "\x1b[1m10:00-12:00\x1b[0m" in lines[2]
     assert "\x1b[31m█" in lines[2]
-    codes = set(re.findall(r"\x1b\[([\d;]+)m[^\x1b]*\w", "".join(lines)))
+    codes = set(re.findall(r"\x1b\[([\d;]+)m[^\x1b]*[\w!]", "".join(lines)))
     assert codes == {"0", "1"}
 
 
@@ -256,17 +257,30 @@ def test_summary_of_many_conflicts_begins_with_those_that_recur() -> None:
     assert lines[8].startswith("  no resource  103 ")
 
 
-def test_summary_of_many_conflicts_is_short() -> None:
+@pytest.mark.parametrize(("width", "more"), [(200, 10), (80, 35)])
+def test_summary_of_many_conflicts_is_short(width: int, more: int) -> None:
     events = []
     for number in range(60):
         repeated = weekly(number * 2, 4, size=6, name=f"Sync {number}")
         for booked in repeated:
             booked.resources.append(f"room {number}")
         events += repeated
-    lines = written(*events, width=200)
+    lines = written(*events, width=width, folder="calendars/of/the/team/")
     assert "  and 52 more conflicts that recur" in lines
-    assert "  and 10 more resources" in lines
+    assert f"  and {more} more resources" in lines
     assert len(lines) <= 150
+
+
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("size", [2, 3, 12])
+def test_conflict_that_recurs_has_few_lines_without_room_for_places(size: int, width: int) -> None:
+    suggestions: dict[int, list[Span]] = {number: [] for number in range(1, size)}
+    lines = written(
+        *weekly(9, 52, size), suggestions=suggestions, width=width, folder="a/long/path/" * 5
+    )
+    assert lines.index("") - 1 <= MAX_REPEAT_LINES
+    assert any(line.startswith("      a/long/path/") for line in lines)
+    assert any("no free time" in line for line in lines)
 
 
 @pytest.mark.parametrize("size", [2, 3, 12])

@@ -60,7 +60,7 @@ class _Agenda:
         for name, positions in sorted(by_resource.items()):
             self.writer.print_line(Text(f"{GAP}{printable(name) or 'no resource'}"))
             for position, row in zip(positions, self._rows(positions, day), strict=True):
-                mark = (_CONFLICT_MARK, "red") if (name, position) in conflicting else INDENT
+                mark = (_CONFLICT_MARK, "bold") if (name, position) in conflicting else INDENT
                 self.writer.print_line(Text.assemble(mark, row))
         self.writer.print_line(Text())
 

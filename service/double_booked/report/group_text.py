@@ -42,6 +42,11 @@ INDENT = "    "
 GAP = "  "
 
 
+def place_line(place: str) -> Text:
+    """Return the line of a file and line that has no room beside its event; it is never cut."""
+    return Text(f"{INDENT}{GAP}{place}", overflow="ignore")
+
+
 def place_of(entry: Entry) -> str:
     """Return the file and line of an event, like "anna.ics:12"; "" if its name has them."""
     location = entry.location
@@ -79,29 +84,20 @@ class Writer:
     def print_line(self, line: Text, *, cut: bool = True) -> None:
         """Write a line, cut to the width of the console or wrapped by the terminal."""
         line.rstrip()
-        if cut:
+        if cut and line.overflow != "ignore":
             line.truncate(self.width, overflow="ellipsis")
         if self.console.color_system:
             self.console.print(line, soft_wrap=True)
         else:  # rich would take most of the time of a long report
             self.console.file.write(f"{line.plain}\n")
 
-    def print_place(self, place: str) -> None:
-        """Write a file and line that has no room beside its event; never cut, so that it opens."""
-        self.print_line(Text(f"{INDENT}{GAP}{place}"), cut=False)
-
     def write_group(self, group: Group, day: date, repeat: Repeat | None = None) -> None:
         """Write a group below the heading of a day, with the days on which it recurs."""
         self.print_line(Text(f"{GAP}{_describe_group(group)}"))
         if repeat:
             self.print_line(Text(f"{GAP}{repeat.describe(group, self.zone)}", "bold"))
-        times = self._times(group, day)
-        places = [self.locate(entry) for entry in self._entries(group)]
-        below: list[str] = []
-        if max(map(cell_len, places)) > self._room(times) // 2 - len(GAP):
-            places, below = [""] * len(places), places
         parts = _Parts(
-            list(self._rows(group, times, places)),
+            self._rows_with_places(group, day),
             [
                 self._overlap_line(overlap, day, find_gap(self.report, group.resource, [overlap]))
                 for overlap in group.overlaps[: self.max_overlaps]
@@ -111,11 +107,24 @@ class Writer:
         )
         if repeat and self.max_overlaps:
             parts = parts.within(MAX_REPEAT_LINES - 2)
-        for index, line in enumerate(parts.lines()):
+        for line in parts.lines():
             self.print_line(line, cut=self.max_overlaps is not None)
-            if index < len(parts.rows) and below and below[index]:
-                self.print_place(below[index])
         self.print_line(Text())
+
+    def _rows_with_places(self, group: Group, day: date) -> list[list[Text]]:
+        """Return the lines of each event; its place is on the next line if it has no room."""
+        entries = self._entries(group)
+        times = [format_span(entry.start, entry.end, day, self.zone) for entry in entries]
+        places = [self.locate(entry) for entry in entries]
+        room, place_width = self._room(times), max(map(cell_len, places)) + len(GAP)
+        longest = max(cell_len(entry.name) for entry in entries)
+        if place_width <= room // 2 or longest + place_width <= room:
+            return [[row] for row in self._rows(group, times, places)]
+        rows = self._rows(group, times, [""] * len(places))
+        return [
+            [row, place_line(place)] if place else [row]
+            for row, place in zip(rows, places, strict=True)
+        ]
 
     def _suggestion_lines(self, group: Group, day: date, repeat: Repeat | None) -> Iterator[Text]:
         common = find_common_suggestions(self.report, repeat, self.zone) if repeat else {}
@@ -134,7 +143,7 @@ class Writer:
         span = format_span(overlap.start, overlap.end, day, self.zone)
         length = overlap.end - overlap.start
         duration = f"{format_duration(length)}, " if length else ""
-        line = Text.assemble((f"{GAP}! ", "red"), (span, "bold"))
+        line = Text.assemble((f"{GAP}! {span}", "bold"))
         line.append(f"{GAP}{duration}{overlap.depth} at once")
         line.append(describe_gap(gap))
         names = [self.report.entries[position].name for position in overlap.members]
@@ -142,11 +151,6 @@ class Writer:
             room = self.width - line.cell_len - 2
             line.append(f": {_join_names(names, room) if self.max_overlaps else ', '.join(names)}")
         return line
-
-    def _times(self, group: Group, day: date) -> list[str]:
-        return [
-            format_span(entry.start, entry.end, day, self.zone) for entry in self._entries(group)
-        ]
 
     def _room(self, times: Sequence[str]) -> int:
         """Return the width that the times leave to names, bars and places."""
@@ -178,7 +182,7 @@ class Writer:
 class _Parts:
     """The lines of a group, and how many are left out."""
 
-    rows: Sequence[Text]
+    rows: Sequence[Sequence[Text]]
     overlaps: Sequence[Text]
     suggestions: Sequence[Text]
     more_overlaps: int = 0
@@ -197,13 +201,20 @@ class _Parts:
             if number
         ]
         more = [Text(f"{GAP}! and {', '.join(counts)}")] if counts else []
-        return [*self.rows, *self.overlaps, *more, *self.suggestions]
+        rows = [line for row in self.rows for line in row]
+        return [*rows, *self.overlaps, *more, *self.suggestions]
 
     def within(self, maximum: int) -> "_Parts":
         """Return the parts, or if they are more than `maximum` lines, the first of each kind."""
-        if len(self.lines()) <= maximum:
-            return self
-        rows, overlaps, suggestions = self.rows[:3], self.overlaps[:1], self.suggestions[:1]
+        parts = self
+        for events in (3, 2, 1):
+            if len(parts.lines()) > maximum:
+                parts = self._first(events)
+        return parts
+
+    def _first(self, events: int) -> "_Parts":
+        """Return the first events, the first overlap and the first suggestion."""
+        rows, overlaps, suggestions = self.rows[:events], self.overlaps[:1], self.suggestions[:1]
         return _Parts(
             rows,
             overlaps,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from double_booked.conflicts.definition import Group
-from double_booked.report.group_text import GAP, MAX_OVERLAPS, Writer, shorten
+from double_booked.report.group_text import GAP, MAX_OVERLAPS, Writer, place_line, shorten
 from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
 from double_booked.view.coverage import Coverage
 from double_booked.view.no_conflicts import describe_no_conflicts
@@ -25,7 +25,7 @@ MAX_REPEATS = 8
 """The maximum number of repeated conflicts in a summary."""
 
 MAX_RESOURCES = 50
-"""The maximum number of resources in a summary."""
+"""The maximum number of resources in a summary; half of them if each takes two lines."""
 
 
 def write(
@@ -98,12 +98,13 @@ def _write_resources(writer: Writer, coverage: Coverage) -> None:
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     has_room = sum(widths) + len(GAP) * len(widths) <= writer.width
     writer.print_line(Text(_pad_cells(header, widths), "bold"))
-    for *cells, place in rows:
+    shown = rows if has_room else rows[: MAX_RESOURCES // 2]
+    for *cells, place in shown:
         writer.print_line(Text(_pad_cells([*cells, place if has_room else ""], widths)))
         if place and not has_room:
-            writer.print_place(place)
-    if ordered[MAX_RESOURCES:]:
-        more = pluralize(len(ordered[MAX_RESOURCES:]), "more resource")
+            writer.print_line(place_line(place))
+    if len(ordered) > len(shown):
+        more = pluralize(len(ordered) - len(shown), "more resource")
         writer.print_line(Text(f"{GAP}and {more}"))
     writer.print_line(Text())
     suggestions = " with its suggestions" if writer.report.suggestions else ""
