@@ -8,10 +8,11 @@ import {
   type Span,
   state,
   timesOf,
-  touches,
+  timesShown,
   view,
 } from "./model.js";
-import { lengthText, shortDay, spanText, timeOf } from "./times.js";
+import { type Member, makeSteps, membersShown } from "./steps.js";
+import { shortDay, spanText, timeOf } from "./times.js";
 import type { Conflict, Seconds } from "./view.js";
 
 const MEMBERS_SHOWN = 6;
@@ -22,13 +23,13 @@ const conflictOfCard = new WeakMap<Element, Conflict>();
 export const conflictOf = (element: Element | null) => element && conflictOfCard.get(element);
 export const cardOf = (conflict: Conflict | null): HTMLElement | undefined =>
   [...find("cards").children].find((card) => conflictOf(card) === conflict);
-export const hashOf = (conflict: Conflict) => `#conflict=${encodeURIComponent(conflict.key)}`;
+export const hashOf = ({ key }: Conflict) =>
+  `#conflict=${key}${state.days && `&days=${state.days}`}`;
 
 export function drawCards(): void {
   const shown = conflictsShown();
-  const sum = (conflicts: Conflict[]) =>
-    conflicts.reduce((total, conflict) => total + timesOf(conflict), 0);
-  const [times, all] = [sum(shown), sum(view.conflicts)];
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  const [times, all] = [sum(shown.map(timesShown)), sum(view.conflicts.map(timesOf))];
   const cards = shown.length < times ? ` in ${count(shown.length, "pattern")}` : "";
   find("count").textContent = (times < all ? `${times} of ` : "") + count(all, "conflict") + cards;
   find("list").hidden = !view.conflicts.length;
@@ -43,24 +44,22 @@ export function markChosen(): void {
   }
 }
 
-function describe({ lasts, overlaps, gap, repeats }: Conflict) {
+function whenOf({ overlaps, repeats }: Conflict): string {
   const [start, length] = overlaps[0];
   const others = overlaps.length > 1 ? ` and ${overlaps.length - 1} more` : "";
-  const depth = Math.max(...overlaps.map((overlap) => overlap[2]));
-  const crowd = depth > 2 ? `, ${depth} at once` : "";
-  const because = gap ? `, with a gap of ${lengthText(gap)}` : "";
-  return {
-    when: repeats?.text ?? spanText({ start, end: start + length }, "") + others,
-    lasts: lengthText(lasts) + (repeats ? " each" : "") + crowd + because,
-  };
+  return repeats?.text ?? spanText({ start, end: start + length }, "") + others;
 }
 
 /** Make a card with its heading; fill draws the rest. */
 function makeCard(conflict: Conflict): HTMLElement {
-  const { when, lasts } = describe(conflict);
+  const when = whenOf(conflict);
   const link = make("a");
   link.href = hashOf(conflict);
-  link.append(make("b", nameOf(conflict.calendar)), ` ${when} `, make("span", lasts, "lasts"));
+  link.append(
+    make("b", nameOf(conflict.calendar)),
+    ` ${when} `,
+    make("span", conflict.text, "lasts"),
+  );
   const heading = make("h3");
   heading.append(link);
   const card = make("li", "", "card");
@@ -74,15 +73,18 @@ function fillCard(card: HTMLElement, conflict: Conflict, when: string): void {
   const copy = makeButton("Copy", () => copyText(textOf(conflict), copy));
   copy.ariaLabel = `Copy ${nameOf(conflict.calendar)}, ${when}`;
   const members = make("div", "", "members");
-  members.append(...drawMembers(conflict, MEMBERS_SHOWN));
-  card.append(copy, members, ...movesOf(conflict).map((text) => make("p", text, "move")));
+  const steps = makeSteps(conflict, () =>
+    members.replaceChildren(...drawMembers(conflict, MEMBERS_SHOWN)),
+  );
+  const moves = movesOf(conflict).map((text) => make("p", text, "move"));
+  card.append(copy, ...steps, members, ...moves);
 }
 
 function drawMembers(conflict: Conflict, most: number): HTMLElement[] {
-  const shown = conflict.members.slice(0, most).map((index) => entries[index]);
-  const start = Math.min(...shown.map((entry) => entry.start));
-  const end = Math.max(start + 1, ...shown.map((entry) => entry.end));
-  const rows = shown.flatMap((entry) => drawMember(entry, conflict, { start, end }));
+  const members = membersShown(conflict).slice(0, most);
+  const start = Math.min(...members.map(({ entry }) => entry.start));
+  const end = Math.max(start + 1, ...members.map(({ entry }) => entry.end));
+  const rows = members.flatMap((member) => drawMember(member, { start, end }));
   const more = conflict.members.length - most;
   if (more <= 0) return rows;
   const button = makeButton(`${more} more`, () => {
@@ -93,19 +95,16 @@ function drawMembers(conflict: Conflict, most: number): HTMLElement[] {
   return [...rows, button];
 }
 
-function drawMember(entry: Entry, { overlaps }: Conflict, all: Span): HTMLElement[] {
+function drawMember({ entry, overlaps, shown }: Member, all: Span): HTMLElement[] {
   const bar = make("div", "", "member-bar");
   bar.append(placed(make("i"), entry, all));
-  for (const [start, length, , members] of overlaps.slice(0, SPANS_DRAWN)) {
-    const overlap = { start, end: start + length };
-    const isPresent = members.length
-      ? members.some((index) => entries[index] === entry)
-      : touches(overlap, entry.start, entry.end);
-    if (isPresent) bar.append(placed(make("u"), overlap, all));
+  const first = Math.max(0, overlaps.indexOf(shown) - SPANS_DRAWN / 2);
+  for (const overlap of overlaps.slice(first, first + SPANS_DRAWN)) {
+    bar.append(placed(make("u", "", overlap === shown ? "shown" : ""), overlap, all));
   }
   const name = make("span", `${entry.name} `, "name");
   name.append(make("small", entry.place));
-  return [make("time", timeOf(entry, shortDay(overlaps[0][0]))), bar, name];
+  return [make("time", timeOf(entry, shortDay(shown.start))), bar, name];
 }
 
 function placed(element: HTMLElement, { start, end }: Span, all: Span): HTMLElement {
@@ -130,11 +129,10 @@ export function movesOf({ overlaps, repeats, suggestions = [] }: Conflict, only?
 }
 
 function textOf(conflict: Conflict): string {
-  const { when, lasts } = describe(conflict);
   const members = conflict.members
     .map((index) => entries[index])
     .map((entry) => `${timeOf(entry)}: ${entry.name} (${entry.place})`);
-  const head = `${nameOf(conflict.calendar)}, ${when} (${lasts})`;
+  const head = `${nameOf(conflict.calendar)}, ${whenOf(conflict)} (${conflict.text})`;
   const address = location.href.split("#")[0] + hashOf(conflict);
   return [head, ...members, ...movesOf(conflict), address].join("\n");
 }

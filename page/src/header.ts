@@ -1,6 +1,6 @@
 import { find, make } from "./dom.js";
 import { conflictsShown, nameOf, overlapsOf, state, timesOf, view } from "./model.js";
-import { clock, dayAt, dayName } from "./times.js";
+import { clock, dayAt, dayName, daysText } from "./times.js";
 
 const MOST_BARS = 366;
 
@@ -18,7 +18,7 @@ export function drawHeader(): void {
 
 function countConflicts(): number[] {
   const byDay = view.days.map(() => 0);
-  for (const { start, end } of conflictsShown().flatMap(overlapsOf)) {
+  for (const { start, end } of conflictsShown(true).flatMap(overlapsOf)) {
     let day = dayAt(start);
     do byDay[day] += 1;
     while (++day < byDay.length && view.days[day].start < end);
@@ -50,7 +50,11 @@ export function drawOverview(): void {
   const [first, last] = find("ends").children;
   first.textContent = days[0]?.label ?? "";
   last.textContent = days.at(-1)?.label ?? "";
-  find("overview").style.setProperty("--days", days.length);
+  const [start, end] = state.days.split(",").map(Number);
+  find("overview").style.cssText =
+    `--days: ${days.length}; --from: ${dayAt(start)}; --to: ${dayAt(end - 1) + 1}`;
+  find("clear").textContent = `Clear ${daysText({ start, end })}`;
+  find("clear").hidden = !state.days;
 }
 
 // Chips show one calendar, or all. They are radio buttons: one tab stop, with arrow keys.

@@ -30,6 +30,8 @@ export const state = {
   /** Name of the only calendar shown. */
   calendar: null as string | null,
   chosen: null as Conflict | null,
+  /** Start and end of the range of days whose conflicts are shown, as the address has them. */
+  days: "",
   /** Where a narrow window shows the day: in the chosen card, or above or below the cards. */
   dayIn: "below" as "card" | "above" | "below",
 };
@@ -68,15 +70,23 @@ export const timesOf = (conflict: Conflict) => conflict.repeats?.times ?? 1;
 export function overlapsOf({ overlaps, repeats }: Conflict): Span[] {
   const starts = repeats?.starts ?? [0];
   return starts.flatMap((from) =>
-    overlaps.map(([start, length]) => {
-      const shifted = start + from - starts[0];
-      return { start: shifted, end: shifted + length };
+    overlaps.map(([first, length]) => {
+      const start = first + from - starts[0];
+      return { start, end: start + length };
     }),
   );
 }
 
 export const touches = ({ start, end }: Span, from: Instant, to: Instant) =>
   start < to && (end > from || (start === end && start >= from));
+
+/** Return whether a span has some of the range of days that was chosen. */
+export const isInRange = (span: Span) =>
+  !state.days || touches(span, ...(state.days.split(",").map(Number) as [Instant, Instant]));
+
+/** Return how many times a conflict occurs in the range of days. */
+export const timesShown = (conflict: Conflict) =>
+  Math.ceil(overlapsOf(conflict).filter(isInRange).length / conflict.overlaps.length);
 
 export const isConflicting = (entry: Entry, calendar: number) =>
   entry.conflicts.some((conflict) => conflict.calendar === calendar);
@@ -91,10 +101,13 @@ export const isShown = (calendar: number) =>
 export const isFound = (entry: Entry) =>
   entry.calendars.some(isShown) && entry.searched.includes(query());
 
-export function conflictsShown(): Conflict[] {
+/** Return the conflicts that all filters show; the overview also has those on other days. */
+export function conflictsShown(isOnAnyDay = false): Conflict[] {
   const text = query();
   return view.conflicts.filter(
-    ({ calendar, members }) =>
-      isShown(calendar) && members.some((index) => entries[index].searched.includes(text)),
+    (conflict) =>
+      isShown(conflict.calendar) &&
+      conflict.members.some((index) => entries[index].searched.includes(text)) &&
+      (isOnAnyDay || overlapsOf(conflict).some(isInRange)),
   );
 }

@@ -3,8 +3,19 @@ import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
 import { count, find, keepFocus, make, makeButton, narrow, notify } from "./dom.js";
 import { drawChips, drawHeader, drawOverview } from "./header.js";
 import { fill } from "./lazy.js";
-import { type Entry, entries, isFiltered, isFound, nameOf, setView, state, view } from "./model.js";
+import {
+  type Entry,
+  entries,
+  isFiltered,
+  isFound,
+  isInRange,
+  nameOf,
+  setView,
+  state,
+  view,
+} from "./model.js";
 import { entryOf } from "./rows.js";
+import { overlapShown, steps } from "./steps.js";
 import { dayAt, timeOf } from "./times.js";
 import type { Conflict, Instant, View } from "./view.js";
 
@@ -12,6 +23,9 @@ const CONFLICTS_LINKED = 3;
 
 let etag = "";
 let openedKey = "";
+let filteredDays = "";
+/** The day at which a range of days begins, and how many days away it must at least end. */
+let [firstDay, leastDays] = [-1, 0];
 
 function filter(): void {
   if (view.days.length) showFound();
@@ -78,25 +92,59 @@ async function poll(): Promise<void> {
   }
 }
 
-// A conflict is chosen by the fragment of the address, so that a link shows it again
+// A conflict and a range of days are chosen by the fragment of the address, so that a link shows
+// them again
 
 function followHash(): void {
-  if (!location.hash.startsWith("#conflict=")) return;
-  const conflict = view.conflicts.find((one) => hashOf(one) === location.hash);
+  const address = new URLSearchParams(location.hash.slice(1));
+  showRange(address.get("days") ?? "");
+  const key = address.get("conflict");
+  if (key === null) return;
+  const conflict = view.conflicts.find((one) => one.key === key);
   if (!conflict) {
     state.chosen = null;
     openedKey = "";
     markChosen();
     drawDay();
     notify("The conflict of this link is not here");
-  } else if (conflict.key !== openedKey) open(conflict);
+  } else if (key !== openedKey) open(conflict);
+}
+
+/** Show the conflicts of a range of days. */
+function showRange(days: string): void {
+  if (days === filteredDays) return;
+  filteredDays = state.days = days;
+  steps.clear();
+  const day = view.days[state.day];
+  if (day && !isInRange(day)) state.day = dayAt(Number.parseFloat(days));
+  draw();
+}
+
+/** Extend the range of days that a pointer or a key has begun, and show the day. */
+function slide(): void {
+  const day = Number(find("when").value);
+  const [first, last] = [day, firstDay].sort((one, other) => one - other);
+  if (first >= 0 && (state.days !== filteredDays || last - first > leastDays)) {
+    state.days = `${view.days[first].start},${view.days[last].end}`;
+    drawOverview();
+  }
+  state.dayIn = "above";
+  goTo(day);
+}
+
+/** Begin a range at the day under the pointer; a hand that shakes moves it by some pixels. */
+function press({ clientX }: PointerEvent): void {
+  const { left, width } = find("bars").getBoundingClientRect();
+  const { length } = view.days;
+  const day = Math.floor(((clientX - left) / width) * length);
+  [firstDay, leastDays] = [Math.min(Math.max(day, 0), length - 1), (4 * length) / width];
 }
 
 function choose(conflict: Conflict): void {
   state.chosen = conflict;
   state.dayIn = "card";
-  state.day = dayAt(conflict.overlaps[0][0]);
   reveal(conflict);
+  state.day = dayAt(overlapShown(conflict).start);
   markChosen();
   drawDay();
   const nearest = { block: "nearest" } as const;
@@ -109,6 +157,7 @@ function choose(conflict: Conflict): void {
 function reveal(conflict: Conflict): void {
   if (!cardOf(conflict)) {
     state.calendar = null;
+    state.days = "";
     find("text").value = "";
     drawChips(filter);
     filter();
@@ -180,7 +229,8 @@ function onKey(press: KeyboardEvent): void {
 function onCard(click: MouseEvent): void {
   const target = click.target as Element;
   const conflict = conflictOf(target.closest(".card"));
-  if (!conflict || click.ctrlKey || click.metaKey || target.closest("button, #day")) return;
+  if (!conflict || click.ctrlKey || click.metaKey || target.closest("button:not(.steps *), #day"))
+    return;
   click.preventDefault();
   open(conflict);
 }
@@ -193,9 +243,18 @@ function on(id: string, kind: string, act: (event: any) => void): void {
 function listen(): void {
   on("filter", "submit", (submit: Event) => submit.preventDefault());
   on("text", "input", filter);
-  on("when", "input", () => {
-    state.dayIn = "above";
-    goTo(Number(find("when").value));
+  on("when", "pointerdown", press);
+  on("when", "keydown", ({ shiftKey }: KeyboardEvent) => {
+    firstDay = shiftKey ? (firstDay < 0 ? state.day : firstDay) : -1;
+    leastDays = 0;
+  });
+  on("when", "input", slide);
+  on("when", "change", () => {
+    if (state.days !== filteredDays) location.hash = `days=${state.days}`;
+  });
+  on("clear", "click", () => {
+    location.hash = "";
+    find("when").focus();
   });
   on("earlier", "click", () => goTo(neighbourDay(-1)));
   on("later", "click", () => goTo(neighbourDay(1)));

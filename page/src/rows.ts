@@ -67,10 +67,11 @@ function drawWhole(whole: Box[], calendar: number, height: number) {
 }
 
 function makeHeading(calendar: number) {
-  const { capacity = 1, policy } = view.calendars[calendar];
+  const { capacity = 1, free, policy } = view.calendars[calendar];
   const heading = make("h3", nameOf(calendar));
   if (policy) heading.append(make("small", policy, "policy"));
   if (capacity > 1) heading.append(make("small", `capacity ${capacity}`));
+  if (free) heading.append(make("small", free));
   return heading;
 }
 

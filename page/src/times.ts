@@ -2,16 +2,9 @@
 
 import { fromTo } from "./dom.js";
 import { type Entry, type Span, view } from "./model.js";
-import type { Instant, Seconds } from "./view.js";
+import type { Instant } from "./view.js";
 
 export const HOUR = 3_600;
-const DAY = 86_400;
-const UNITS: [Seconds, string][] = [
-  [DAY, "d"],
-  [HOUR, "h"],
-  [60, "m"],
-  [1, "s"],
-];
 
 export const dayAt = (instant: Instant) =>
   Math.max(
@@ -62,18 +55,8 @@ export function spanText({ start, end }: Span, known = shortDay(start)): string 
   return `${from}-${last === first ? "" : `${last}, `}${stop}${zone(end)}`;
 }
 
-const daysText = ({ start, end }: Span) =>
+export const daysText = ({ start, end }: Span) =>
   fromTo(shortDay(start), shortDay(Math.max(start, end - 1)));
 
 export const timeOf = (entry: Entry, known = "") =>
   entry.isAllDay ? daysText(entry) : spanText(entry, known);
-
-export function lengthText(seconds: Seconds): string {
-  let rest = seconds;
-  const parts = UNITS.map(([unit, name]) => {
-    const number = unit === 1 ? Math.round(rest * 1_000) / 1_000 : Math.floor(rest / unit);
-    rest -= number * unit;
-    return number ? `${number}${name}` : "";
-  });
-  return parts.join("") || "0s";
-}

@@ -20,6 +20,7 @@ export interface Calendar {
   capacity?: number;
   policy?: "Reject" | "Report";
   gap?: Seconds;
+  free?: string;
 }
 
 export interface Day {
@@ -41,8 +42,7 @@ export interface Conflict {
   calendar: number;
   members: number[];
   overlaps: [start: Instant, length: Seconds, depth: number, members: number[]][];
-  lasts: Seconds;
-  gap?: Seconds;
+  text: string;
   repeats?: { text: string; times: number; starts: Instant[]; members: number[][] };
   suggestions?: Suggestion[];
 }

@@ -417,6 +417,124 @@ def test_copy_takes_a_card_as_text_with_its_link(office: webdriver.Chrome) -> No
     assert "page.html#conflict=" in link
 
 
+def test_steps_of_a_card_lead_to_every_time_of_its_pattern(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["weekly"])
+    [previous, later] = page.find_elements(By.CSS_SELECTOR, ".steps button")
+    steps = [one(page, ".steps output").text]
+    for button in (later, later, previous, previous, previous):
+        button.click()
+        steps.append(one(page, ".steps output").text)
+    assert [step[: len("52 of 52: Mon 28 Dec")] for step in steps] == [
+        "1 of 52: Mon 5 Jan, ",
+        "2 of 52: Mon 12 Jan,",
+        "3 of 52: Mon 19 Jan,",
+        "2 of 52: Mon 12 Jan,",
+        "1 of 52: Mon 5 Jan, ",
+        "52 of 52: Mon 28 Dec",
+    ]
+    assert one(page, "#title").text == "Mon 28 Dec 2026 (CET)"
+    assert texts(page, ".card time") == ["09:00-10:00", "09:30-10:30"]
+    assert {"Team meeting", "Piano lesson"} <= set(texts(page, ".event.chosen"))
+
+
+def test_steps_work_by_keyboard_and_announce_what_they_show(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["weekly"], PHONE)
+    page.execute_script("arguments[0].focus()", one(page, ".steps button:last-child"))
+    press(page, Keys.ENTER, Keys.SPACE)
+    assert one(page, "output").get_attribute("id") or True
+    assert one(page, ".steps output").text.startswith("3 of 52: Mon 19 Jan")
+    assert page.switch_to.active_element == one(page, ".steps button:last-child")
+    assert one(page, "#title").text.startswith("Mon 19 Jan 2026")
+    for selector in ("#title", ".steps"):
+        assert 0 <= page.execute_script(TOP_OF, selector) <= PHONE[1] - 24
+
+
+LONG_GROUP = [
+    event(9, 80, "Fair", "hall"),
+    *(event(10 + hour, 11 + hour, f"Visit {hour}", "hall") for hour in (0, 2, 4, 24, 26, 48, 50)),
+]
+
+
+def test_steps_of_a_card_lead_to_every_overlap_of_its_group(show: Show) -> None:
+    page = show(render(LONG_GROUP))
+    assert "and 6 more" in one(page, ".card h3").text
+    previous = one(page, ".steps button")
+    previous.click()
+    assert one(page, ".steps output").text == "7 of 7: Wed 18 Nov, 12:00-13:00"
+    assert one(page, "#title").text.startswith("Wed 18 Nov")
+    assert texts(page, ".card .name")[:2] == ["Fair a.ics:1", "Visit 50 a.ics:8"]
+    shown = page.find_elements(By.CSS_SELECTOR, ".member-bar .shown")
+    assert len(shown) == 2
+    assert shown[0].location["x"] == shown[1].location["x"]
+
+
+def drag_in_overview(page: webdriver.Chrome, first: int, last: int, days: int) -> None:
+    """Drag from one day to another, by their numbers."""
+    slider = one(page, "#when")
+    width = slider.size["width"]
+    x = [int(width * (day + 0.5) / days - width / 2) for day in (first, last)]
+    webdriver.ActionChains(page).move_to_element_with_offset(
+        slider, x[0], 0
+    ).click_and_hold().move_to_element_with_offset(slider, x[1], 0).release().perform()
+
+
+def test_days_that_are_dragged_filter_the_cards(show: Show) -> None:
+    page = show(check_team())
+    all_cards = len(texts(page, ".card"))
+    drag_in_overview(page, 1, 2, 7)
+    assert one(page, "#clear").text == "Clear Tue 17 Nov to Wed 18 Nov"
+    cards = texts(page, ".card h3")
+    assert 0 < len(cards) < all_cards
+    assert all("Tue 17 Nov" in card or "Wed 18 Nov" in card for card in cards)
+    assert one(page, "#count").text == f"{len(cards)} of 6 conflicts"
+    page.refresh()
+    assert texts(page, ".card h3") == cards
+    one(page, "#clear").click()
+    assert len(texts(page, ".card")) == all_cards
+    assert not one(page, "#clear").is_displayed()
+    assert page.switch_to.active_element == one(page, "#when")
+
+
+def test_days_are_chosen_with_shift_and_arrow_keys(show: Show) -> None:
+    page = show(check_team())
+    page.execute_script("document.getElementById('when').focus()")
+    press(page, Keys.HOME, Keys.ARROW_RIGHT)
+    assert not one(page, "#clear").is_displayed()
+    press(page, Keys.SHIFT + Keys.ARROW_RIGHT, Keys.SHIFT + Keys.ARROW_RIGHT)
+    assert one(page, "#clear").text == "Clear Tue 17 Nov to Thu 19 Nov"
+    assert one(page, "#title").text.startswith("Thu 19 Nov")
+    press(page, Keys.SHIFT + Keys.ARROW_LEFT)
+    assert one(page, "#clear").text == "Clear Tue 17 Nov to Wed 18 Nov"
+
+
+def test_click_in_the_overview_chooses_a_day_and_no_range(show: Show) -> None:
+    page = show(check_team())
+    drag_in_overview(page, 3, 3, 7)
+    assert one(page, "#title").text.startswith("Thu 19 Nov")
+    assert not one(page, "#clear").is_displayed()
+
+
+def test_pattern_in_a_range_shows_its_first_time_there(show: Show, samples: dict[str, str]) -> None:
+    march = "#days=1772319600,1774998000"
+    page = show(samples["weekly"], fragment=march)
+    assert one(page, ".steps output").text.startswith("9 of 52: Mon 2 Mar")
+    assert one(page, "#title").text.startswith("Sun 1 Mar 2026")
+
+
+def test_link_to_a_conflict_outside_of_its_days_shows_it(show: Show) -> None:
+    page = show(render(OFFICE))
+    page.find_elements(By.CSS_SELECTOR, ".card a")[1].click()
+    link = page.execute_script("return location.hash")
+    monday = f"&days={MIDNIGHT},{MIDNIGHT + 24 * HOUR}"
+    page = show(render(OFFICE), fragment=link + monday)
+    assert one(page, "[aria-current]").text.startswith("lab Wed 18 Nov")
+    assert not one(page, "#clear").is_displayed()
+
+
 def test_page_without_conflicts_shows_what_was_looked_at(show: Show) -> None:
     page = show(render([OFFICE[0], OFFICE[4]]))
     assert one(page, "h1").text.startswith("No conflicts among 2 events")
@@ -799,7 +917,7 @@ def test_bookings_show_a_week_with_free_calendars_and_rules(show: Show) -> None:
     assert set(rows) == {"gpu", "staging", "lab"}
     assert "Reject\ncapacity 2" in rows["gpu"]
     assert "Report" in rows["staging"]
-    assert "free" in rows["lab"]
+    assert "free all week" in rows["lab"]
 
 
 def test_bookings_show_the_load_and_the_gap(show: Show) -> None:

@@ -76,6 +76,7 @@ def test_conflict_has_its_members_and_overlaps() -> None:
         "members": [0, 1],
         "overlaps": [[MIDNIGHT + 10 * HOUR, HOUR, 2, [0, 1]]],
         "lasts": HOUR,
+        "text": "1h",
     }
 
 
@@ -143,6 +144,15 @@ def test_summary_has_the_number_and_the_total_time() -> None:
     pairs = event(9, 11, "A"), event(10, 12, "B"), event(20, 21, "C"), event(20, 21.5, "D")
     assert view_of(*pairs)["summary"] == "2 conflicts, 2h in all"
     assert view_of(pairs[0])["summary"] == "No conflicts among 1 event in a.ics."
+
+
+def test_text_of_a_conflict_has_how_long_each_time_lasts_and_how_many_meet() -> None:
+    weeks = [7 * 24 * number for number in range(3)]
+    report = report_of(*(event(week + 9, week + 9.5, name) for week in weeks for name in "ABC"))
+    [conflict] = draw(replace(report, repeats=find_repeats(report, UTC)))["conflicts"]
+    assert conflict["text"] == "30m each, 3 at once"
+    short = report_of(event(9, 10, "A"), event(10.25, 11, "B"), gap=1_800)
+    assert draw(short)["conflicts"][0]["text"] == "15m, with a gap of 30m"
 
 
 def test_conflict_because_of_a_gap_has_the_gap() -> None:

@@ -7,7 +7,7 @@ from datetime import date, tzinfo
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import NANOS_PER_SECOND, Span
 from double_booked.view.clock_changes import list_clock_changes
-from double_booked.view.conflict_report import ConflictReport, find_gap, pluralize
+from double_booked.view.conflict_report import ConflictReport, describe_gap, find_gap, pluralize
 from double_booked.view.coverage import CalendarRules, Coverage, Live, Outside
 from double_booked.view.facts import common_folder, describe_facts, describe_omissions
 from double_booked.view.free_calendars import describe_free_calendars
@@ -40,6 +40,9 @@ ALL_DAY = 1
 
 UNSURE = 2
 """The flag of a tentative event, and of a Booking that is double-booked."""
+
+_TWO = 2
+"""Most conflicts are of two events; only more at once are counted."""
 
 
 def make_view(report: ConflictReport, coverage: Coverage) -> Json:
@@ -125,6 +128,15 @@ def _calendar(rules: CalendarRules, free: str) -> Json:
     return {"name": printable(rules.name)} | optional
 
 
+def _describe_extent(report: ConflictReport, group: Group, repeat: Repeat | None) -> str:
+    """Return how long a conflict lasts and how many meet, like "30m each, 3 at once"."""
+    each = " each" if repeat else ""
+    depth = max(overlap.depth for overlap in group.overlaps)
+    crowd = f", {depth} at once" if depth > _TWO else ""
+    gap = describe_gap(find_gap(report, group.resource, group.overlaps))
+    return f"{format_duration(sum(map(_length, group.overlaps)))}{each}{crowd}{gap}"
+
+
 def _length(overlap: Overlap) -> int:
     return overlap.end - overlap.start
 
@@ -179,6 +191,7 @@ class _View:
             "members": self._indices(group.members),
             "overlaps": [self._overlap(overlap) for overlap in group.overlaps],
             "lasts": seconds(sum(map(_length, group.overlaps))),
+            "text": _describe_extent(self.report, group, repeat),
         }
         return required | optional
 
