@@ -1,4 +1,4 @@
-"""Find groups in columns."""
+"""Find groups and overlaps in columns."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Literal, TypeVar
 
 from double_booked.columns.kernel import Groups, Search
+from double_booked.columns.results import Overlaps
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.conflicts.options import MAX_CAPACITY
 from double_booked.conflicts.validation import MAX_GAP_SECONDS
@@ -57,9 +58,46 @@ def find_groups(
             before the start, or a year outside 1 to 9999.
         ValueError: An option is invalid.
     """
+    search = _open(start, end, resource, unit, (capacity, amount, min_gap))
+    return _run(search.find_groups, search)
+
+
+def find_overlaps(
+    start: object,
+    end: object,
+    resource: object = None,
+    *,
+    unit: Unit = "ns",
+    capacity: int | Mapping[str, int] | object = 1,
+    amount: object = None,
+    min_gap: int | timedelta = 0,
+) -> Overlaps:
+    """Return the spans in which more events are present on a resource than its capacity.
+
+    The arguments and the errors are those of find_groups. An overlap lists all events that are
+    present, so where thousands are, the answer is far larger than the columns.
+
+    Raises:
+        InvalidColumnsError: As find_groups, or the columns' type cannot hold the end of an overlap,
+            which includes `min_gap`.
+        ValueError: An option is invalid.
+    """
+    search = _open(start, end, resource, unit, (capacity, amount, min_gap))
+    return _run(search.find_overlaps, search)
+
+
+def _open(
+    start: object,
+    end: object,
+    resource: object,
+    unit: Unit,
+    options: tuple[object, object, int | timedelta],
+) -> Search:
+    """Return a search with checked options: capacity, amount and gap."""
+    capacity, amount, min_gap = options
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; use one of {', '.join(UNITS)}")
-    search = Search(
+    return Search(
         start,
         end,
         resource,
@@ -68,7 +106,6 @@ def find_groups(
         amount=amount,
         min_gap=gap_nanoseconds(min_gap),
     )
-    return _run(search.find_groups, search)
 
 
 def gap_nanoseconds(min_gap: int | timedelta) -> int:
@@ -106,10 +143,16 @@ def _checked_capacity(capacity: object) -> object:
         return _checked_number(capacity, "capacity")
     if isinstance(capacity, Mapping):
         return {
-            name: _checked_number(number, f"capacity[{name!r}]")
+            _checked_name(name): _checked_number(number, f"capacity[{name!r}]")
             for name, number in capacity.items()
         }
     return capacity
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise ValueError(f"capacity has the name {name!r}; use strings")  # noqa: TRY004 - an option
+    return name
 
 
 def _checked_number(value: object, path: str) -> int:

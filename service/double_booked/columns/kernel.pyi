@@ -1,7 +1,7 @@
 from collections.abc import Mapping, Sequence
 from typing import final
 
-from double_booked.columns.results import Sweep
+from double_booked.columns.results import Overlaps, Sweep
 
 class Cancelled(Exception): ...  # noqa: N818 - CancelledError is asyncio's
 
@@ -15,7 +15,10 @@ class Column:
 
 @final
 class Groups:
-    first: Column
+    @property
+    def first(self) -> Column: ...
+    @property
+    def members(self) -> Column: ...
     def __len__(self) -> int: ...
 
 @final
@@ -34,6 +37,7 @@ class Search:
     ) -> None: ...
     def cancel(self) -> None: ...
     def find_groups(self) -> Groups: ...
+    def find_overlaps(self) -> Overlaps: ...
 
 def sweep_range(
     start: object, end: object, *, capacity: int, min_gap: int, carried: Sequence[int]

@@ -19,9 +19,11 @@ from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport ENOMEM
 from libc.stdint cimport (
+    INT32_MAX,
     INT64_MAX,
     INT64_MIN,
     UINT32_MAX,
+    UINT64_MAX,
     int32_t,
     int64_t,
     uint8_t,
@@ -67,6 +69,7 @@ from double_booked.columns.names cimport (
     code_at,
     list_begin,
 )
+from double_booked.columns.ordering cimport order_groups
 from double_booked.columns.records cimport Record, sort_records
 from double_booked.columns.times cimport (
     NO_FAULT,
@@ -77,23 +80,42 @@ from double_booked.columns.times cimport (
     TimeReader,
     free_timeline,
     int128,
+    key_of,
     make_timeline,
     place_of,
     read_time,
     reader_of,
+    time_of_row,
 )
 from double_booked.conflicts.growable cimport make_room, use_huge_pages
-from double_booked.conflicts.instants cimport MAX_SECONDS, MIN_SECONDS, NANOS_PER_SECOND
+from double_booked.conflicts.instants cimport (
+    MAX_SECONDS,
+    MIN_SECONDS,
+    NANOS_PER_SECOND,
+    Instant,
+    Interval,
+)
+from double_booked.conflicts.overlaps cimport ActiveSet, explain_group, free_active, make_active
 from double_booked.conflicts.progress cimport (
     CANCELLED,
     CHECK_EVERY,
     MALFORMED,
     NO_MEMORY,
+    Budget,
     Flag,
     Progress,
     fail,
     not_cancelled,
 )
+from double_booked.conflicts.query cimport Group as WireGroup
+from double_booked.conflicts.query cimport (
+    GroupOverlaps,
+    Overlap,
+    Query,
+    free_query,
+    open_query,
+)
+from double_booked.conflicts.radix_sort cimport Key
 from double_booked.conflicts.resources cimport (
     NO_RESOURCE,
     UNNAMED,
@@ -102,13 +124,14 @@ from double_booked.conflicts.resources cimport (
     add_resource,
     find_resource,
 )
+from double_booked.conflicts.wire cimport Reader
 
 from double_booked.columns.errors import (
     InvalidColumnsError,
     invalid_rows,
     invalid_type,
 )
-from double_booked.columns.results import Sweep
+from double_booked.columns.results import Overlaps, Sweep
 
 cdef enum:
     MAX_FAULTS = 100
@@ -557,6 +580,9 @@ cdef open_times(TimeColumn *column, Source source, str name, int64_t integer_sca
     column.chunk_count = source.chunk_count
     for i in range(source.chunk_count):
         open_time_chunk(&column.chunks[i], source, i)
+        if i:
+            column.chunks[i].first_row = column.chunks[i - 1].first_row
+            column.chunks[i].first_row += column.chunks[i - 1].length
 
 
 cdef open_time_chunk(TimeChunk *chunk, Source source, size_t number):
@@ -680,6 +706,7 @@ cdef class Search:
 
     cdef Flag cancelled
     cdef Progress progress
+    cdef Budget unlimited
     cdef Source start
     cdef Source end
     cdef Source resource
@@ -710,7 +737,6 @@ cdef class Search:
     cdef uint32_t *first_of_code
     cdef Crowd crowd
     cdef Grouping grouping
-    cdef bint is_ordered
 
     cdef uint32_t fault_rows[MAX_FAULTS]
     cdef uint8_t fault_kinds[MAX_FAULTS]
@@ -718,6 +744,8 @@ cdef class Search:
 
     def __cinit__(self, start, end, resource, *, scale, capacity, min_gap, amount=None):
         self.progress.cancelled = &self.cancelled
+        # How much overlaps list is for the caller to decide.
+        self.unlimited.max_members = self.unlimited.max_answer_bytes = UINT64_MAX
         self.start = source_of(start, "start")
         self.end = source_of(end, "end")
         check_same_type(self.start, self.end)
@@ -803,19 +831,50 @@ cdef class Search:
             InvalidColumnsError: Some rows cannot be used.
             Cancelled: The search was cancelled.
         """
+        cdef Groups groups = Groups.__new__(Groups)
+        self.solve()
+        groups.grouping = self.grouping
+        groups.rows = self.rows
+        groups.is_list = self.names.is_list
+        memset(&self.grouping, 0, sizeof(Grouping))
+        return groups
+
+    def find_overlaps(self):
+        """Find the overlaps, once; raise what find_groups raises."""
+        cdef Query query
+        cdef bint is_explained
+        self.check_gap()
+        self.solve()
+        open_query(&query, no_reader(), 0, &self.unlimited, &self.cancelled)
+        try:
+            with nogil:
+                is_explained = self.explain(&query)
+            self.progress = query.progress
+            if not is_explained:
+                raise self.error()
+            return self.overlaps_of(&query)
+        finally:
+            with nogil:
+                free_query(&query)
+
+    cdef solve(self):
+        """Find the groups, in the order of the definition."""
         cdef bint is_found
         with nogil:
             is_found = self.read_names()
         if is_found:
             self.name_capacities()
             with nogil:
-                is_found = self.read_times() and self.sort_by_resource() and self.group()
+                is_found = (
+                    self.read_times()
+                    and self.sort_by_resource()
+                    and self.group()
+                    and order_groups(&self.grouping, &self.table, &self.progress)
+                )
         if not is_found:
             raise self.error()
         with nogil:
             self.release_scratch()
-        self.start = self.end = None
-        return Groups(self)
 
     cdef error(self):
         """Return the exception for a step that failed."""
@@ -1184,6 +1243,120 @@ cdef class Search:
         leave_all(&self.crowd)
         return is_grouped
 
+    # Overlaps
+
+    cdef check_gap(self):
+        """Raise InvalidColumnsError if the ends of overlaps are no whole units of the ends."""
+        if format_of(self.end) != b"+s" and self.gap % self.ends.scale != 0:
+            raise InvalidColumnsError(
+                "min_gap is no whole number of the columns' unit, so they cannot hold the ends of "
+                "overlaps; convert start and end to a finer unit"
+            )
+
+    cdef bint explain(self, Query *query) noexcept nogil:
+        """Find the overlaps of each group, with the wire kernel's sweep over its members."""
+        cdef size_t i
+        cdef ActiveSet active
+        cdef bint is_explained = self.show_groups(query)
+        if not is_explained:
+            return False
+        if not make_active(&active, query):
+            is_explained = fail(&query.progress, NO_MEMORY)
+        for i in range(self.grouping.group_count):
+            if is_explained:
+                query.events.default_capacity = <uint32_t>self.capacity_of(
+                    self.grouping.groups[i].resource
+                )
+                is_explained = explain_group(query, i, &active)
+        free_active(&active)
+        return is_explained
+
+    cdef bint show_groups(self, Query *query) noexcept nogil:
+        """Make the query's events the members of all groups, in the order of groups."""
+        cdef size_t i, count = self.grouping.group_count, member = 0
+        cdef size_t members = self.grouping.member_count
+        query.events.intervals = <Interval *>malloc((members + 1) * sizeof(Interval))
+        query.groups.members = <uint32_t *>malloc((members + 1) * sizeof(uint32_t))
+        query.groups.items = <WireGroup *>calloc(count + 1, sizeof(WireGroup))
+        query.overlaps.of_group = <GroupOverlaps *>calloc(count + 1, sizeof(GroupOverlaps))
+        if (
+            query.events.intervals == NULL
+            or query.groups.members == NULL
+            or query.groups.items == NULL
+            or query.overlaps.of_group == NULL
+        ):
+            return fail(&query.progress, NO_MEMORY)
+        query.groups.count = count
+        for i in range(count):
+            query.groups.items[i].first = <uint32_t>member
+            query.groups.items[i].count = self.grouping.groups[i].count
+            query.groups.items[i].resource = NO_RESOURCE
+            member = self.show_members(query, &self.grouping.groups[i], member)
+        return not_cancelled(&query.progress)
+
+    cdef size_t show_members(
+        self, Query *query, const Group *group, size_t member
+    ) noexcept nogil:
+        """Make the members of a group the events from `member` on; return the next."""
+        cdef size_t i, row
+        for i in range(group.first, group.first + group.count):
+            row = self.grouping.members[i]
+            query.events.intervals[member] = interval_of(
+                time_of_row(&self.starts, row), time_of_row(&self.ends, row) + self.gap
+            )
+            query.groups.members[member] = <uint32_t>member
+            member += 1
+        return member
+
+    cdef overlaps_of(self, const Query *query):
+        """Return the overlaps of a query as columns."""
+        cdef size_t count = query.overlaps.count
+        cdef Memory depths = allocate(count * sizeof(int64_t))
+        cdef Memory groups = allocate(count * sizeof(int64_t))
+        cdef Memory offsets = offsets_for(query.overlaps.present_count, count)
+        cdef Memory rows = allocate(query.overlaps.present_count * sizeof(int64_t))
+        start, end = self.boundaries(query, True), self.boundaries(query, False)
+        with nogil:
+            fill_overlaps(
+                query,
+                &self.grouping,
+                <int64_t *>depths.content,
+                <int64_t *>groups.content,
+                <int32_t *>offsets.content,
+                <int64_t *>rows.content,
+            )
+        members = rows_column(count, offsets, rows, query.overlaps.present_count)
+        columns = (start, end, integers(depths, count), integers(groups, count), members)
+        names = (b"start", b"end", b"depth", b"group", b"members")
+        return Overlaps(*columns, make_column(b"+s", count, (None,), 0, names, columns))
+
+    cdef Column boundaries(self, const Query *query, bint are_starts):
+        """Return the starts or the ends of overlaps, of the type of the events' starts."""
+        cdef size_t i, count = query.overlaps.count
+        cdef bint is_struct = format_of(self.start) == b"+s"
+        cdef Memory values = allocate(count * sizeof(int64_t))
+        cdef Memory nanos = allocate(count * sizeof(int32_t) if is_struct else 0)
+        cdef Instant instant
+        cdef int128 value
+        for i in range(count):
+            instant = query.overlaps.items[i].start if are_starts else query.overlaps.items[i].end
+            if is_struct:
+                (<int64_t *>values.content)[i] = instant.seconds + MIN_SECONDS
+                (<int32_t *>nanos.content)[i] = <int32_t>instant.nanos
+                continue
+            value = <int128>(instant.seconds + MIN_SECONDS) * NANOS_PER_SECOND + instant.nanos
+            value = floor_to(value, self.starts.scale)
+            if value > <int128>INT64_MAX:
+                raise InvalidColumnsError(
+                    "an overlap ends after the year 2262, which int64 nanoseconds cannot hold; "
+                    "convert start and end to microseconds, or to seconds and nanos"
+                )
+            (<int64_t *>values.content)[i] = <int64_t>value
+        if not is_struct:
+            return make_column(format_of(self.start), count, (None, values))
+        parts = (integers(values, count), make_column(b"i", count, (None, nanos)))
+        return make_column(b"+s", count, (None,), 0, (b"seconds", b"nanos"), parts)
+
     # Ranges
 
     cdef sweep(self, carried):
@@ -1344,18 +1517,92 @@ cdef inline void fill_validity(const int64_t *first, uint8_t *bits, size_t rows)
         bits[i >> 3] |= (first[i] >= 0) << (i & 7)
 
 
+cdef Column integers(Memory values, size_t count):
+    """Return a column of int64 without nulls."""
+    return make_column(b"l", count, (None, values))
+
+
+cdef Memory offsets_for(size_t total, size_t count):
+    """Return memory for the offsets of lists that have `total` elements together."""
+    if total > INT32_MAX:
+        raise InvalidColumnsError(
+            f"the answer lists {total} members, more than the {INT32_MAX} of an Arrow list; "
+            "search fewer resources at a time"
+        )
+    return allocate((count + 1) * sizeof(int32_t))
+
+
+cdef Column rows_column(size_t count, Memory offsets, Memory rows, size_t total):
+    """Return a column of lists of rows."""
+    return make_column(
+        b"+l", count, (None, offsets), 0, (b"item",), (integers(rows, total),)
+    )
+
+
+cdef inline void fill_overlaps(
+    const Query *query,
+    const Grouping *grouping,
+    int64_t *depths,
+    int64_t *groups,
+    int32_t *offsets,
+    int64_t *rows,
+) noexcept nogil:
+    """Fill the columns of overlaps, which follow one another by group."""
+    cdef size_t number, i, j
+    cdef const Overlap *overlap
+    cdef const GroupOverlaps *of_group
+    cdef const uint32_t *members
+    offsets[0] = 0
+    for number in range(grouping.group_count):
+        of_group = &query.overlaps.of_group[number]
+        members = grouping.members + grouping.groups[number].first
+        for i in range(of_group.first, of_group.first + of_group.count):
+            overlap = &query.overlaps.items[i]
+            depths[i] = overlap.depth
+            groups[i] = number
+            for j in range(overlap.first, overlap.first + overlap.depth):
+                rows[j] = members[query.overlaps.present[j]]
+            offsets[i + 1] = <int32_t>(overlap.first + overlap.depth)
+
+
+cdef inline int128 floor_to(int128 nanoseconds, int64_t scale) noexcept nogil:
+    """Return how many whole units are in an instant, rounded down."""
+    cdef int128 units = nanoseconds // scale
+    return units - (units * scale > nanoseconds)
+
+
+cdef inline Interval interval_of(int128 start, int128 end) noexcept nogil:
+    cdef Interval interval
+    cdef Key first = key_of(start, 0), last = key_of(end, 0)
+    interval.start_seconds = first.seconds
+    interval.start_nanos = first.nanos
+    interval.end_seconds = last.seconds
+    interval.end_nanos = last.nanos
+    interval.offset = interval.length = 0
+    return interval
+
+
+cdef inline Reader no_reader() noexcept nogil:
+    """Return the reader of a query whose events are no bytes."""
+    cdef Reader nothing
+    nothing.at = nothing.end = NULL
+    return nothing
+
+
 @cython.final
 cdef class Groups:
-    """The groups of conflicting events that find_groups found."""
+    """The groups of conflicting events that find_groups found; len() counts them."""
 
-    cdef Search search
-    cdef Column first_of_row
+    cdef Grouping grouping
+    cdef size_t rows
+    cdef bint is_list
 
-    def __cinit__(self, Search search):
-        self.search = search
+    def __dealloc__(self):
+        free(self.grouping.members)
+        free(self.grouping.groups)
 
     def __len__(self):
-        return self.search.grouping.group_count
+        return self.grouping.group_count
 
     @property
     def first(self):
@@ -1364,10 +1611,36 @@ cdef class Groups:
         Raises:
             InvalidColumnsError: The resources are lists, so that a row may be in several groups.
         """
-        if self.search.names.is_list:
+        if self.is_list:
             raise InvalidColumnsError(
                 "the resources are lists, so a row may be in several groups; use members"
             )
-        if self.first_of_row is None:
-            self.first_of_row = first_column(&self.search.grouping, self.search.rows)
-        return self.first_of_row
+        return first_column(&self.grouping, self.rows)
+
+    @property
+    def members(self):
+        """For each group a list of its rows, by start, ties in the order of the rows.
+
+        The groups are in the order of their first member's start, then of the resource.
+        """
+        cdef Memory offsets = offsets_for(self.grouping.member_count, self.grouping.group_count)
+        cdef Memory rows = allocate(self.grouping.member_count * sizeof(int64_t))
+        with nogil:
+            fill_members(&self.grouping, <int32_t *>offsets.content, <int64_t *>rows.content)
+        return rows_column(
+            self.grouping.group_count, offsets, rows, self.grouping.member_count
+        )
+
+
+cdef inline void fill_members(
+    const Grouping *grouping, int32_t *offsets, int64_t *rows
+) noexcept nogil:
+    cdef size_t i, j, place = 0
+    cdef const Group *group
+    offsets[0] = 0
+    for i in range(grouping.group_count):
+        group = &grouping.groups[i]
+        for j in range(group.count):
+            rows[place + j] = grouping.members[group.first + j]
+        place += group.count
+        offsets[i + 1] = <int32_t>place

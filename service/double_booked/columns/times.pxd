@@ -22,6 +22,8 @@ cdef enum:
 
 
 cdef struct TimeChunk:
+    # The row of its first value.
+    size_t first_row
     size_t length
     Bitmap validity[MAX_BITMAPS]
     bint may_have_nulls
@@ -75,16 +77,18 @@ cdef inline bint is_null(const TimeChunk *chunk, size_t i) noexcept nogil:
 cdef inline TimeFault read_time(TimeReader *reader, int128 *instant) noexcept nogil:
     """Read the next of the column's values, of which there must be one more."""
     cdef const TimeColumn *column = reader.column
-    cdef const TimeChunk *chunk = &column.chunks[reader.chunk]
-    cdef size_t i
-    cdef int64_t value
-    while reader.at == chunk.length:
+    while reader.at == column.chunks[reader.chunk].length:
         reader.chunk += 1
         reader.at = 0
-        chunk = &column.chunks[reader.chunk]
-    i = reader.at
     reader.at += 1
-    value = chunk.values[i]
+    return read_value(column, &column.chunks[reader.chunk], reader.at - 1, instant)
+
+
+cdef inline TimeFault read_value(
+    const TimeColumn *column, const TimeChunk *chunk, size_t i, int128 *instant
+) noexcept nogil:
+    """Read value i of a chunk."""
+    cdef int64_t value = chunk.values[i]
     if chunk.may_have_nulls and is_null(chunk, i):
         return NULL_TIME
     if value < column.min_value or value > column.max_value:
@@ -95,6 +99,20 @@ cdef inline TimeFault read_time(TimeReader *reader, int128 *instant) noexcept no
             return NANOS_OUT_OF_RANGE
         instant[0] += chunk.nanos[i]
     return NO_FAULT
+
+
+cdef inline int128 time_of_row(const TimeColumn *column, size_t row) noexcept nogil:
+    """Return the instant of a row that is valid."""
+    cdef size_t low = 0, high = column.chunk_count - 1, middle
+    cdef int128 instant = 0
+    while low < high:
+        middle = (low + high + 1) >> 1
+        if column.chunks[middle].first_row <= row:
+            low = middle
+        else:
+            high = middle - 1
+    read_value(column, &column.chunks[low], row - column.chunks[low].first_row, &instant)
+    return instant
 
 
 # Timelines
