@@ -7,8 +7,8 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,9 +58,12 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(query: BookingsQuery = DECEMBER) -> AsyncIterator[Site]:
-    clock = Clock()
-    server = HttpServer(make_app(LiveBookings(read_bookings(query), clock=clock), "127.0.0.1"))
+async def serving(
+    query: BookingsQuery = DECEMBER, age: timedelta = timedelta()
+) -> AsyncIterator[Site]:
+    clock, report = Clock(), read_bookings(query)
+    live = LiveBookings(replace(report, made=report.made - age), clock=clock)
+    server = HttpServer(make_app(live, "127.0.0.1"))
     await server.start(Address("127.0.0.1", 0), "--serve")
     try:
         async with aiohttp.ClientSession() as session:
@@ -172,6 +175,19 @@ async def test_known_content_is_not_sent_again(kubectl: FakeKubectl, path: str) 
         kubectl.serves(raw_calendar(), booked("a", "09:00", "10:30", generation=2))
         site.clock.now += INTERVAL
         assert (await site.get(path, **known))[0] == 200
+
+
+async def test_view_of_a_coming_week_is_known_although_it_was_read_again(
+    kubectl: FakeKubectl,
+) -> None:
+    kubectl.serves(raw_calendar())
+    coming = replace(DECEMBER, start=datetime.now(UTC).date() + timedelta(7))
+    async with serving(coming, timedelta(minutes=1)) as site:
+        _, _, first = await site.get("/view.json")
+        site.clock.now += INTERVAL
+        known = {"If-None-Match": first.headers["ETag"]}
+        assert (await site.get("/view.json", **known))[0] == 304
+    assert kubectl.reads() == 2
 
 
 async def test_last_good_view_stays_while_reading_fails(kubectl: FakeKubectl) -> None:

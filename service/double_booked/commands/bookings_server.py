@@ -12,6 +12,7 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Collection
 from ipaddress import ip_address
+from typing import Any
 
 import click
 from aiohttp import ETag, web
@@ -122,9 +123,11 @@ def _render_page(report: BookingsReport, live: Live) -> Content:
 
 
 def _render_view(report: BookingsReport, live: Live) -> Content:
-    view = make_document(report, live)
-    # An open page needs no new view if nothing but the time of reading has changed.
-    etag = _hash(json.dumps(view | {"made": 0}))
+    view: dict[str, Any] = make_document(report, live)
+    # An open page needs no new view if nothing but the time of reading has changed. The first
+    # offset is valid from that time on, if it is before the window.
+    (_, *offset), *changes = view["offsets"]
+    etag = _hash(json.dumps(view | {"made": 0, "offsets": [offset, *changes]}))
     return Content(json.dumps(view), "application/json", etag)
 
 
