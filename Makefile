@@ -222,6 +222,9 @@ release-dry-run: ## run the steps of a release that need no secret (REGISTRY=HOS
 test-image: install ## test the contents of build/image.tar, and run it (needs root and runc)
 	$(BIN)/pytest tests/image
 
+test-spark: $(VENV)/spark-installed ## test double_booked.spark with Spark on this machine (needs Java 17)
+	$(BIN)/pytest tests/spark/jobs
+
 test-page: install page/node_modules/installed ## test the HTML report in a browser (needs Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from types import ModuleType
 
@@ -51,10 +51,7 @@ def _cut(case: Case, random: Random) -> Iterator[list[int]]:
 
 
 def _carried(case: Case, part: list[int], ranges: ModuleType) -> list:
-    return [
-        ranges.Carried(ranges.padded_end(*case.events[key], case.min_gap), case.events[key][0], key)
-        for key in part
-    ]
+    return [ranges.carry_event(*case.events[key], key, case.min_gap) for key in part]
 
 
 def _sweep(
@@ -64,9 +61,9 @@ def _sweep(
     part = random.sample(part, len(part))
     events = _carried(case, part, ranges)
     swept = sweep_range(
-        [(event.start, event.end) for event in events],
+        [(event.start, event.until) for event in events],
         capacity=case.capacity,
-        carried=[event.end for event in carried],
+        carried=[event.until for event in carried],
     )
     names = {
         local: min(
@@ -75,10 +72,7 @@ def _sweep(
         for local in set(swept.first) - {None}
     }
     groups = [None if local is None else names[local][1] for local in swept.first]
-    members = [
-        ranges.Carried(event.end, event.start, event.key, group)
-        for event, group in zip(events, groups, strict=True)
-    ]
+    members = [replace(event, group=group) for event, group in zip(events, groups, strict=True)]
     report = ranges.SweptRange(
         ranges.latest(members, case.capacity),
         None if swept.first_at is None else events[swept.first_at].start,

@@ -20,8 +20,8 @@ MUTATIONS = {
         "latest([*known, *own]",
         "latest([*known]",
     ),
-    "a closed border": ("event.end > swept.first_at", "event.end >= swept.first_at"),
-    "present for ever": ("if event.end > swept.first_at]", "]"),
+    "a closed border": ("event.until > swept.first_at", "event.until >= swept.first_at"),
+    "present for ever": ("if event.until > swept.first_at]", "]"),
     "nobody joins": ("if event.group is None)", "if False)"),
     "members join again": ("for event in present if event.group is None)", "for event in present)"),
     "joined events stay without a group": ("replace(event, group=group) if", "event if"),
@@ -68,8 +68,10 @@ def test_random_cases_notice_fault(name: str) -> None:
 
 
 def test_resolve_continues_from_stored_state() -> None:
-    first = SweptRange((Carried(90, 0, "a", "a"), Carried(50, 1, "b", "a")), 1, (0, "a"))
-    second = SweptRange((Carried(95, 60, "c", "c"), Carried(94, 61, "d", "c")), 61, (60, "c"))
+    first = SweptRange((Carried(90, 0, "a", 90, "a"), Carried(50, 1, "b", 50, "a")), 1, (0, "a"))
+    second = SweptRange(
+        (Carried(95, 60, "c", 95, "c"), Carried(94, 61, "d", 94, "c")), 61, (60, "c")
+    )
 
     (before,) = resolve((), [first], 2)
     (after,) = resolve(before.carried, [second], 2)

@@ -26,18 +26,20 @@ Key: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True, order=True)
 class Carried:
-    """An event that later ranges may have to know, in the order of the ends.
+    """An event that later ranges may have to know, in the order of the padded ends.
 
     Attributes:
-        end: The padded end, as `padded_end` returns it.
+        until: The padded end: until when it is present.
         start: The start.
         key: The key.
+        end: The end without the gap; the start if the event has zero length.
         group: The name of the event's group; None if it is not a member yet.
     """
 
-    end: int
+    until: int
     start: int
     key: Key
+    end: int = field(compare=False)
     group: Key | None = field(default=None, compare=False)
 
 
@@ -79,9 +81,9 @@ class ResolvedRange:
     carried: State
 
 
-def padded_end(start: int, end: int, min_gap: int) -> int:
-    """Return the end of the span that an event occupies; a zero-length one occupies 1 ns."""
-    return max(end + min_gap, start + 1)
+def carry_event(start: int, end: int, key: Key, min_gap: int, group: Key | None = None) -> Carried:
+    """Return an event with its padded end; one of zero length is present for 1 ns."""
+    return Carried(max(end + min_gap, start + 1), start, key, end, group)
 
 
 def latest(events: Iterable[Carried], capacity: int) -> State:
@@ -92,7 +94,7 @@ def latest(events: Iterable[Carried], capacity: int) -> State:
 def carry_ends(
     before: State, latest_by_range: Iterable[Sequence[Carried]], capacity: int
 ) -> Iterator[State]:
-    """Yield for each range the events that are carried into it; only their ends are final.
+    """Yield for each range the events that are carried into it; only their padded ends are final.
 
     Args:
         before: What is carried into the first range.
@@ -126,7 +128,7 @@ def resolve(
 def _resolve_range(carried: State, swept: SweptRange, capacity: int) -> ResolvedRange:
     if swept.first_at is None or swept.first_member is None:
         return ResolvedRange(None, (), latest([*carried, *swept.latest], capacity))
-    present = [event for event in carried if event.end > swept.first_at]
+    present = [event for event in carried if event.until > swept.first_at]
     group = _group_of(present, swept.first_member)
     local = swept.first_member[1]
     known = [replace(event, group=group) if event in present else event for event in carried]

@@ -1,0 +1,182 @@
+"""Find the conflicts of a table with Spark."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Literal
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+from double_booked.conflicts.instants import NANOS_PER_SECOND
+from double_booked.conflicts.options import parse_duration
+from double_booked.spark.capacities import read_capacities
+from double_booked.spark.cells import Cut, cut
+from double_booked.spark.conflicts import Conflicts
+from double_booked.spark.errors import MAX_ROWS, InvalidTableError
+from double_booked.spark.events import (
+    REASON,
+    EventColumns,
+    check_columns,
+    occurrences,
+    read_events,
+    rejected_rows,
+)
+from double_booked.spark.large_resources import sweep_large_resources
+from double_booked.spark.plan import Counts, Plan, divide_tasks, make_plan
+from double_booked.spark.sample import sample_share, starts_by, take_sample
+from double_booked.spark.sweep import TIMES, Sweep
+from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, sweep_in_tasks
+
+_ROWS_IN_MESSAGE = 5
+
+
+def find_conflicts(
+    df: DataFrame,
+    *,
+    key: str,
+    start: str,
+    end: str,
+    resource: str | None = None,
+    capacity: int | Mapping[str, int] | DataFrame = 1,
+    min_gap: str | timedelta = "0s",
+    columns: Sequence[str] = (),
+    max_events_per_range: int = 2_000_000,
+    work_dir: str | None = None,
+    errors: Literal["raise", "split"] = "raise",
+    unit: str = "ns",
+    zone: str | None = None,
+) -> Conflicts:
+    """Find the events that conflict, as `conflicts/definition.py` defines it.
+
+    Args:
+        df: The events. It must have the same rows whenever it is read.
+        key: The column that identifies an event, of any ordered type. Ties in the start are
+            in the order of the key.
+        start: The column of starts: TIMESTAMP, TIMESTAMP_NTZ, an integer, or a struct of seconds
+            and nanos.
+        end: The column of ends, which the events do not contain.
+        resource: The column of resources, a string or an array of strings; an event without one
+            occupies the unnamed resource "".
+        capacity: How many events may be present at once: a number for all resources, a mapping by
+            resource (1 for others), or a DataFrame with the columns resource and capacity.
+        min_gap: How long an event occupies its resources after its end, like "15m".
+        columns: Columns of `df` to add to the members.
+        max_events_per_range: How many events a task may sweep together. A resource with more is
+            cut into ranges.
+        work_dir: A directory for the answer of the sweep of large resources, which survives the
+            loss of executors; by default it is kept on their disks.
+        errors: What to do with a row whose key or time is null or whose times are invalid:
+            "raise", or "split" it off.
+        unit: The unit of integers: "s", "ms", "us" or "ns".
+        zone: The time zone of TIMESTAMP_NTZ, by its name in the IANA database.
+
+    Raises:
+        InvalidTableError: An option, a column or a row is invalid.
+        ChangedInputError: `df` has changed between two reads.
+    """
+    written = check_columns(
+        df, key=key, start=start, end=end, resource=resource, unit=unit, zone=zone
+    )
+    _check_options(df, columns, max_events_per_range, errors)
+    events = read_events(df, written)
+    sample, counts = _sample(events, max_events_per_range)
+    if counts.rejected and errors == "raise":
+        raise _invalid_rows(df, written, counts)
+    search = Search(
+        occurrences(events),
+        sample.schema.field("key").type,
+        Sweep(read_capacities(capacity), _nanoseconds(min_gap)),
+        max_events_per_range,
+        work_dir,
+    )
+    members, plan = _sweep(search, _cut_resources(sample, counts, max_events_per_range), counts)
+    return Conflicts(
+        _add_columns(members, df, key, columns),
+        rejected_rows(df, written) if errors == "split" else None,
+        plan,
+    )
+
+
+def _check_options(
+    df: DataFrame, columns: Sequence[str], max_events_per_range: int, errors: str
+) -> None:
+    if errors not in {"raise", "split"}:
+        raise InvalidTableError(f"errors is {errors!r}; use 'raise' or 'split'.")
+    if errors == "split" and REASON in df.columns:
+        raise InvalidTableError(f"the table has a column {REASON!r}; rename it to split rows off.")
+    if max_events_per_range < 1:
+        raise InvalidTableError(f"max_events_per_range is {max_events_per_range}; use at least 1.")
+    for name in columns:
+        if name not in df.columns:
+            raise InvalidTableError(f"columns: the table has no column {name!r}.")
+        if name in MEMBER_COLUMNS:
+            raise InvalidTableError(f"columns: members have a column {name!r} already; rename it.")
+
+
+def _nanoseconds(min_gap: str | timedelta) -> int:
+    if isinstance(min_gap, timedelta):
+        gap = min_gap // timedelta(microseconds=1) * 1_000
+        if gap < 0:
+            raise InvalidTableError(f"min_gap is {min_gap}; use 0s or more.")
+        return gap
+    try:
+        return parse_duration(min_gap) * NANOS_PER_SECOND
+    except ValueError as error:
+        raise InvalidTableError(f"min_gap: {error}") from None
+
+
+def _sample(events: DataFrame, size: int) -> tuple[pa.Table, Counts]:
+    """Return some occurrences, and the counts of the table, in one scan."""
+    valid_resources = F.when(F.col(REASON).isNull(), F.size("resources"))
+    observation = Observation()
+    observed = events.observe(
+        observation,
+        F.count(F.lit(1)).alias("rows"),
+        F.count(REASON).alias("rejected"),
+        F.coalesce(F.sum(valid_resources), F.lit(0)).alias("occurrences"),
+    )
+    rows = occurrences(observed).select("resource", "start_seconds", "start_nanos", "key")
+    sample = take_sample(rows, size, seed=1)
+    return sample, Counts(**observation.get)
+
+
+def _invalid_rows(df: DataFrame, written: EventColumns, counts: Counts) -> InvalidTableError:
+    found = rejected_rows(df, written).select(written.key, REASON).limit(MAX_ROWS).collect()
+    rows = tuple((row[0], row[1]) for row in found)
+    listed = "; ".join(f"key {key!r}: {reason}" for key, reason in rows[:_ROWS_IN_MESSAGE])
+    return InvalidTableError(
+        f"{counts.rejected} of {counts.rows} rows are invalid: {listed}"
+        f"{'; ...' if counts.rejected > _ROWS_IN_MESSAGE else ''}. "
+        "Correct them, or set them aside with errors='split'.",
+        rows,
+        counts.rejected,
+    )
+
+
+def _cut_resources(sample: pa.Table, counts: Counts, size: int) -> dict[str, Cut]:
+    """Return the cuts of the resources with more events than a range holds."""
+    if counts.occurrences <= size:
+        return {}
+    share = sample_share(size)
+    return {
+        resource: cut(starts, share)
+        for resource, starts in starts_by(sample, "resource").items()
+        if len(starts) > share
+    }
+
+
+def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> tuple[DataFrame, Plan]:
+    parallelism = search.occurrences.sparkSession.sparkContext.defaultParallelism
+    if cuts:
+        return sweep_large_resources(search, cuts, counts, parallelism)
+    tasks = divide_tasks(counts.occurrences, 0, search.size, parallelism)
+    swept = sweep_in_tasks(search, search.occurrences, tasks)
+    return swept.select(*MEMBER_COLUMNS, *TIMES), make_plan(counts, [], tasks)
+
+
+def _add_columns(members: DataFrame, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
+    if not columns:
+        return members.select(*MEMBER_COLUMNS)
+    added = df.select(F.col(key).alias("key"), *columns)
+    return members.select(*MEMBER_COLUMNS).join(added, "key").select(*MEMBER_COLUMNS, *columns)

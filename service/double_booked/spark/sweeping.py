@@ -1,0 +1,50 @@
+"""The shuffle and the sweep of a search."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F  # noqa: N812 - its usual name
+
+from double_booked.spark.plan import Tasks
+from double_booked.spark.sweep import NO_RANGE, Sweep, schema
+
+MEMBER_COLUMNS = ("resource", "key", "group")
+"""The columns of members, without times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The events of a search, and its options.
+
+    Attributes:
+        occurrences: A row for each resource that an event occupies.
+        key_type: The Arrow type of the key.
+        sweep: What tasks do with events.
+        size: How many events a range holds.
+        work_dir: Where the answer of large resources is kept; None for the executors' disks.
+    """
+
+    occurrences: DataFrame
+    key_type: pa.DataType
+    sweep: Sweep
+    size: int
+    work_dir: str | None
+
+
+def sweep_in_tasks(search: Search, rows: DataFrame, tasks: Tasks) -> DataFrame:
+    """Shuffle the events to their tasks once, and sweep each task's events together.
+
+    Args:
+        search: The search.
+        rows: Its occurrences; with a column `range` if resources are cut.
+        tasks: How many tasks to use.
+    """
+    of_resource = F.pmod(F.hash("resource"), F.lit(tasks.of_resources)) + tasks.of_ranges
+    if "range" in rows.columns:
+        of_range = F.col("range") % F.lit(max(1, tasks.of_ranges))
+        task = F.when(F.col("range") >= 0, of_range).otherwise(of_resource)
+    else:
+        rows, task = rows.withColumn("range", F.lit(NO_RANGE)), of_resource
+    dealt = rows.repartitionById(tasks.count, task.cast("int"))
+    return dealt.mapInArrow(search.sweep, schema(rows.schema["key"].dataType.simpleString()))
