@@ -26,7 +26,9 @@ export function placeAt<Kind extends HTMLElement>(element: Kind, left: number): 
 
 // biome-ignore lint/suspicious/noExplicitAny: a link, a button or an input
 const labelOf = (control: any) =>
-  control.href || control.ariaLabel || control.value || control.textContent;
+  control.href ||
+  (control.ariaLabel || control.value || control.textContent) +
+    control.closest(".card")?.querySelector("a").href;
 
 /** Draw, and give the focus back if what had it was moved or replaced. */
 export function keepFocus(draw: () => void): void {

@@ -128,7 +128,7 @@ function slide(): void {
     state.days = `${view.days[first].start},${view.days[last].end}`;
     drawOverview();
   }
-  state.dayIn = "above";
+  state.dayIn = state.days === filteredDays ? "above" : "below";
   goTo(day);
 }
 

@@ -499,6 +499,21 @@ def test_days_that_are_dragged_filter_the_cards(show: Show) -> None:
     assert page.switch_to.active_element == one(page, "#when")
 
 
+def test_dragged_days_are_cleared_by_a_button_of_one_line(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["people"])
+    drag_in_overview(page, 10, 24, 92)
+    assert one(page, "#clear").size["height"] <= 32
+
+
+def test_drag_on_a_phone_shows_the_cards_of_its_days(show: Show) -> None:
+    page = show(check_team(), PHONE)
+    drag_in_overview(page, 2, 3, 7)
+    assert texts(page, ".card h3")[0].startswith("anna Wed 18 Nov")
+    assert 0 <= page.execute_script(TOP_OF, ".card") <= PHONE[1] / 2
+
+
 def test_days_are_chosen_with_shift_and_arrow_keys(show: Show) -> None:
     page = show(check_team())
     page.execute_script("document.getElementById('when').focus()")
@@ -855,6 +870,13 @@ def test_printed_page_has_all_conflicts_without_controls(show: Show) -> None:
     assert all("Move " in card or "No free time" in card for card in cards)
 
 
+def test_printed_page_has_places_smaller_than_names(show: Show) -> None:
+    page = show(check_team())
+    emulate(page, media="print")
+    size = "return parseFloat(getComputedStyle(document.querySelector(arguments[0])).fontSize)"
+    assert page.execute_script(size, ".name small") < page.execute_script(size, ".name")
+
+
 def test_printed_card_has_all_events(show: Show, samples: dict[str, str]) -> None:
     page = show(samples["twelve"])
     page.execute_cdp_cmd("Page.printToPDF", {})
@@ -917,7 +939,9 @@ def test_bookings_show_a_week_with_free_calendars_and_rules(show: Show) -> None:
     assert set(rows) == {"gpu", "staging", "lab"}
     assert "Reject\ncapacity 2" in rows["gpu"]
     assert "Report" in rows["staging"]
-    assert "free all week" in rows["lab"]
+    assert rows["lab"].startswith("lab\nReject\nfree all week")
+    assert "free until Tue 09:00" in rows["staging"]
+    assert one(page, "[aria-label=staging].row").size["height"] < 50
 
 
 def test_bookings_show_the_load_and_the_gap(show: Show) -> None:
@@ -994,6 +1018,24 @@ def test_live_page_keeps_the_focus(
     WebDriverWait(browser, 20).until(lambda _: one(browser, selector) != before)
     assert focused(browser) == name
     browser.get_log("browser")  # the missing view
+
+
+def test_live_page_keeps_the_focus_on_the_step_of_its_card(
+    browser: webdriver.Chrome, tmp_path: Path, folder_url: str
+) -> None:
+    groups = [*LONG_GROUP, event(9, 12, "Build", "lab"), event(9, 10, "A", "lab")]
+    groups.append(event(11, 12, "B", "lab"))
+    (tmp_path / "page.html").write_text(render(groups, live=Live(1)), "utf-8")
+    browser.get(f"{folder_url}/page.html")
+    view = json.loads(one(browser, "#data").get_attribute("textContent") or "")
+    *_, last = browser.find_elements(By.CSS_SELECTOR, ".steps button")
+    last.click()
+    (tmp_path / "view.json").write_text(json.dumps({**view, "summary": "changed"}), "utf-8")
+    WebDriverWait(browser, 20).until(lambda _: one(browser, "h1").text == "changed")
+    *_, last = browser.find_elements(By.CSS_SELECTOR, ".steps button")
+    assert browser.switch_to.active_element == last
+    assert texts(browser, ".steps output")[-1].startswith("2 of 2")
+    browser.get_log("browser")  # a view that is not there yet
 
 
 def test_live_page_closes_details_of_a_booking_that_is_gone(
