@@ -222,8 +222,8 @@ release-dry-run: ## run the steps of a release that need no secret (REGISTRY=HOS
 test-image: install ## test the contents of build/image.tar, and run it (needs root and runc)
 	$(BIN)/pytest tests/image
 
-test-spark: $(VENV)/spark-installed ## test double_booked.spark with Spark on this machine (needs Java 17)
-	$(BIN)/pytest tests/spark/jobs
+test-spark: $(VENV)/spark-installed ## test columns with each library, and double_booked.spark with Spark on this machine (needs Java 17)
+	$(BIN)/pytest tests/columns/test_libraries.py tests/spark/jobs
 
 test-page: install page/node_modules/installed ## test the HTML report in a browser (needs Debian's chromium and chromium-driver)
 	$(BIN)/pytest tests/report/test_page.py
@@ -302,4 +302,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove everything that the other targets create
 	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNELS:%=%/*.c) $(KERNELS:%=%/*.so)
 
-.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-spark test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean

@@ -21,8 +21,8 @@ Unit = Literal["s", "ms", "us", "ns"]
 UNITS: dict[Unit, int] = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """The nanoseconds of each unit."""
 
-_ROWS_AT_ONCE = 65_536
-"""So many rows take a few milliseconds; a thread of their own would add 0.1."""
+_ROWS_AT_ONCE = 1_000
+"""So many rows take 0.1 ms, or 20 ms if all overlap; a thread of their own would add 0.1."""
 
 
 def find_groups(

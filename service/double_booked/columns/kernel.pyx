@@ -8,9 +8,10 @@ this module: times.pxd and names.pxd read the columns, records.pxd sorts, groupi
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS,
     PyBUF_FORMAT,
+    PyBUF_STRIDES,
     Py_buffer,
+    PyBuffer_IsContiguous,
     PyBuffer_Release,
     PyObject_CheckBuffer,
     PyObject_GetBuffer,
@@ -150,6 +151,7 @@ TIMES = "a timestamp, int64, or struct<seconds: int64, nanos: int32>"
 NAMES = "strings, a dictionary of strings, lists of either, or integer codes"
 INTEGERS = frozenset((b"c", b"C", b"s", b"S", b"i", b"I", b"l", b"L"))
 SCALES = {b"s": 1_000_000_000, b"m": 1_000_000, b"u": 1_000, b"n": 1}
+BUFFER_CODES = frozenset("bBhHiIlLqQ")
 NUMPY_UNITS = {"s": b"tss:", "ms": b"tsm:", "us": b"tsu:", "ns": b"tsn:"}
 
 
@@ -495,38 +497,48 @@ cdef str stream_reason(ArrowArrayStream *stream):
 
 cdef read_buffer(Source source, column, str name):
     """Show the memory of a NumPy array, or of another buffer of integers."""
-    cdef ArrowArray *chunk = source.add_chunk()
-    column_format = b""
+    cdef ArrowArray *chunk
     kind = getattr(getattr(column, "dtype", None), "str", "")
-    if kind[1:3] == "M8":
-        column_format = NUMPY_UNITS.get(kind[4:].rstrip("]"))
-        if column_format is None or kind[0] == ">":
-            raise InvalidColumnsError(f"{name} is {kind}; use .astype('datetime64[ns]')")
+    column_format = datetime_format(kind, name)
+    if column_format is not None:
         column = column.view("int64")
     try:
-        PyObject_GetBuffer(column, &source.view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-    except (BufferError, ValueError) as error:
-        raise InvalidColumnsError(
-            f"{name} is no contiguous array of integers or datetime64: {error}"
-        ) from None
-    source.view_format = column_format or buffer_format(&source.view, name)
+        PyObject_GetBuffer(column, &source.view, PyBUF_STRIDES | PyBUF_FORMAT)
+    except (BufferError, ValueError, TypeError) as error:
+        raise InvalidColumnsError(f"{name} cannot be read: {error}") from None
+    source.view_format = b""
+    if not PyBuffer_IsContiguous(&source.view, b"C"):
+        raise InvalidColumnsError(f"{name} is not contiguous; copy it")
+    source.view_format = column_format or buffer_format(&source.view, kind, name)
     source.schema.format = source.view_format
     source.buffers[0] = NULL
     source.buffers[1] = source.view.buf
+    chunk = source.add_chunk()
     chunk.buffers = source.buffers
     chunk.n_buffers = 2
     chunk.length = source.view.shape[0]
 
 
-cdef bytes buffer_format(const Py_buffer *view, str name):
+cdef bytes datetime_format(str kind, str name):
+    """Return the type of a NumPy array of datetime64; None for another type."""
+    if kind[1:3] != "M8":
+        return None
+    found = NUMPY_UNITS.get(kind[4:].rstrip("]"))
+    if found is None or kind[0] == ">":
+        raise InvalidColumnsError(f"{name} is {kind}; use .astype('datetime64[ns]')")
+    return found
+
+
+cdef bytes buffer_format(const Py_buffer *view, str kind, str name):
     """Return the type of a buffer of integers, as an Arrow schema writes it."""
     code = (<bytes>view.format).decode().lstrip("@=<")
-    sizes = {1: b"c", 2: b"s", 4: b"i", 8: b"l"}
-    if view.ndim != 1 or len(code) != 1 or code not in "bBhHiIlLqQ":
+    if view.ndim != 1 or code not in BUFFER_CODES:
+        what = f"NumPy array of {view.ndim} dimensions and type {kind}" if kind else "buffer"
         raise InvalidColumnsError(
-            f"{name} is a buffer of {view.ndim} dimensions and type {code}; use one of integers"
+            f"{name} is a {what}; use integers or datetime64 in one dimension, and for names "
+            "the numbers of numpy.unique(names, return_inverse=True)"
         )
-    found = sizes[view.itemsize]
+    found = {1: b"c", 2: b"s", 4: b"i", 8: b"l"}[view.itemsize]
     return found.upper() if code.isupper() else found
 
 
