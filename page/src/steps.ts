@@ -1,7 +1,7 @@
 // A card shows one overlap of its conflict and its repeats at a time; steps lead to the others.
 
 import { find } from "./dom.js";
-import { type Entry, entries, isInRange, overlapsOf, type Span, touches, view } from "./model.js";
+import { type Entry, entries, isInRange, overlapsOf, type Span, touches } from "./model.js";
 import { spanText } from "./times.js";
 import type { Conflict } from "./view.js";
 
@@ -25,11 +25,10 @@ export function overlapShown(conflict: Conflict): Span {
 
 /** Return the events at the time that is shown, first those that are present in the overlap. */
 export function membersShown(conflict: Conflict): Member[] {
-  const { calendar, members, overlaps, repeats } = conflict;
+  const { gap = 0, members, overlaps, repeats } = conflict;
   const all = overlapsOf(conflict);
   const number = numberShown(conflict, all);
   const shown = all[number];
-  const { gap = 0 } = view.calendars[calendar];
   const sameTime = repeats?.members[Math.floor(number / overlaps.length)] ?? members;
   const isPresent = ({ start, end }: Entry, overlap: Span) =>
     start === overlap.start || touches(overlap, start, end + gap);

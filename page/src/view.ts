@@ -43,6 +43,7 @@ export interface Conflict {
   members: number[];
   overlaps: [start: Instant, length: Seconds, depth: number, members: number[]][];
   text: string;
+  gap?: Seconds;
   repeats?: { text: string; times: number; starts: Instant[]; members: number[][] };
   suggestions?: Suggestion[];
 }
