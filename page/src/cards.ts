@@ -1,5 +1,5 @@
 import { count, find, make, makeButton, notify } from "./dom.js";
-import { fillLater, replace } from "./lazy.js";
+import { fill, fillLater, replace } from "./lazy.js";
 import {
   conflictsShown,
   type Entry,
@@ -17,12 +17,14 @@ import type { Conflict, Seconds } from "./view.js";
 
 const MEMBERS_SHOWN = 6;
 const SPANS_DRAWN = 100;
+const CHUNK = 10;
 
 const conflictOfCard = new WeakMap<Element, Conflict>();
 
 export const conflictOf = (element: Element | null) => element && conflictOfCard.get(element);
+export const cards = (): HTMLElement[] => [...find("cards").querySelectorAll(".card")];
 export const cardOf = (conflict: Conflict | null): HTMLElement | undefined =>
-  [...find("cards").children].find((card) => conflictOf(card) === conflict);
+  cards().find((card) => conflictOf(card) === conflict);
 export const hashOf = ({ key }: Conflict) =>
   `#conflict=${key}${state.days && `&days=${state.days}`}`;
 
@@ -30,17 +32,29 @@ export function drawCards(): void {
   const shown = conflictsShown();
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const [times, all] = [sum(shown.map(timesShown)), sum(view.conflicts.map(timesOf))];
-  const cards = shown.length < times ? ` in ${count(shown.length, "pattern")}` : "";
-  find("count").textContent = (times < all ? `${times} of ` : "") + count(all, "conflict") + cards;
+  const patterns = shown.length < times ? ` in ${count(shown.length, "pattern")}` : "";
+  const some = times < all ? `${times} of ` : "";
+  find("count").textContent = some + count(all, "conflict") + patterns;
   find("list").hidden = !view.conflicts.length;
-  replace(find("cards"), shown.map(makeCard));
+  const starts = [...shown.keys()].filter((index) => index % CHUNK === 0);
+  const chunks = starts.map((start) => makeChunk(shown.slice(start, start + CHUNK)));
+  replace(find("cards"), chunks, 1);
   markChosen();
 }
 
+/** Make some cards that are filled together: a browser takes longer to watch hundreds of parts. */
+function makeChunk(conflicts: Conflict[]): HTMLElement {
+  const chunk = make("div", "", "chunk");
+  chunk.role = "presentation";
+  chunk.append(...conflicts.map(makeCard));
+  fillLater(chunk, () => [...chunk.children].forEach(fill));
+  return chunk;
+}
+
 export function markChosen(): void {
-  for (const card of find("cards").children) {
+  for (const card of cards()) {
     const isChosen = conflictOf(card) === state.chosen;
-    card.querySelector("a").ariaCurrent = isChosen ? "true" : null;
+    (card.querySelector("a") as Element).ariaCurrent = isChosen ? "true" : null;
   }
 }
 
@@ -62,7 +76,8 @@ function makeCard(conflict: Conflict): HTMLElement {
   );
   const heading = make("h3");
   heading.append(link);
-  const card = make("li", "", "card");
+  const card = make("div", "", "card");
+  card.role = "listitem";
   card.append(heading);
   conflictOfCard.set(card, conflict);
   fillLater(card, () => fillCard(card, conflict, when));

@@ -48,7 +48,7 @@ function draw(): void {
   const rows = orderRows(byCalendar).map((calendar) =>
     makeRow(calendar, byCalendar[calendar], axis, span),
   );
-  replace(find("rows"), rows.length ? rows : [make("p", "No events.")]);
+  replace(find("rows"), rows.length ? rows : [make("p", "No events.")], 10);
   makeReachable();
 }
 

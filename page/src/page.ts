@@ -1,4 +1,4 @@
-import { cardOf, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
+import { cardOf, cards, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
 import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
 import { count, find, keepFocus, make, makeButton, narrow, notify } from "./dom.js";
 import { drawChips, drawHeader, drawOverview } from "./header.js";
@@ -179,9 +179,9 @@ function goTo(day: number): void {
 
 /** Choose the next or the previous card, and focus it. */
 function step(direction: 1 | -1): void {
-  const card = cardOf(state.chosen);
-  const next = direction > 0 ? card?.nextElementSibling : card?.previousElementSibling;
-  const conflict = conflictOf(next ?? find("cards").firstElementChild);
+  const all = cards();
+  const at = all.findIndex((card) => conflictOf(card) === state.chosen);
+  const conflict = conflictOf(all[at + direction] ?? all[0]);
   if (!conflict) return;
   open(conflict);
   cardOf(conflict)?.querySelector("a")?.focus({ preventScroll: true });

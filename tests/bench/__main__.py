@@ -6,6 +6,7 @@ import calls
 import engine
 import latency
 import memory
+import page
 import rpc
 import serving
 from tables import show_machine
@@ -20,6 +21,7 @@ SUBJECTS = {
     "memory": memory.measure,
     "calls": calls.measure,
     "calendars": calendars.measure,
+    "page": page.measure,
 }
 
 
