@@ -971,6 +971,17 @@ def test_bookings_show_the_load_and_the_gap(show: Show) -> None:
     assert tail.size["width"] == pytest.approx(bar.size["width"] / 2, abs=2)
 
 
+def test_forced_colours_mark_only_the_load_over_the_capacity(show: Show) -> None:
+    page = show_bookings(show)
+    emulate(page, features=[{"name": "forced-colors", "value": "active"}])
+    style = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+    paper, full, over = (
+        page.execute_script(style, part) for part in ("body", ".load .full", ".load .over")
+    )
+    assert full == paper
+    assert over != paper
+
+
 @pytest.fixture
 def folder_url(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[str]:
     """Serve the files of `tmp_path`, until no page reads them any more."""
