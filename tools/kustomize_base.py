@@ -13,6 +13,11 @@ import yaml
 import chart_defaults
 
 ROOT = Path(__file__).parents[1]
+_SPARK = (
+    "spark.enabled=true",
+    "spark.input=gs://BUCKET/events",
+    "spark.output=gs://BUCKET/conflicts",
+)
 COMPONENTS = {
     "headless-service": ("headlessService.enabled=true",),
     "network-policy": ("networkPolicy.enabled=true",),
@@ -34,11 +39,16 @@ COMPONENTS = {
         "operator.enabled=true",
     ),
     "operator-pod-monitoring": ("operator.enabled=true", "metrics.podMonitoring.enabled=true"),
+    "spark": _SPARK,
+    "spark-apache": (*_SPARK, "spark.operator=apache"),
 }
 """The values of each component: assignments, or an option of helm and its file.
 
 A component has only the objects that the components before it lack.
 """
+
+REPLACED = {"spark"}
+"""Components that a later one replaces, so that it repeats their objects."""
 
 _OF_HELM = ("app.kubernetes.io/managed-by", "helm.sh/chart")
 
@@ -104,7 +114,8 @@ def main() -> None:
         if definitions:
             write(ROOT / "kustomize/crds", definitions)
         write(ROOT / "kustomize/components" / component, list(added.values()))
-        written |= objects
+        if component not in REPLACED:
+            written |= objects
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ _APIS = (
     "networking.gke.io/v1/HealthCheckPolicy",
     "networking.gke.io/v1/ManagedCertificate",
     "networking.gke.io/v1beta1/FrontendConfig",
+    "spark.apache.org/v1/SparkApplication",
+    "sparkoperator.k8s.io/v1beta2/SparkApplication",
 )
 A_FULL_CLUSTER = f"--api-versions={','.join(_APIS)}"
 """The helm options for a cluster that has every API; `helm test` is rendered only for it."""

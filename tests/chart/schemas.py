@@ -24,8 +24,9 @@ CRDS = (
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_servicemonitors.yaml"),
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_podmonitors.yaml"),
     (PROMETHEUS_OPERATOR, "example/prometheus-operator-crd/*_prometheusrules.yaml"),
+    ("github.com/kubeflow/spark-operator/v2@v2.5.2", "config/crd/bases/*_*sparkapplications.yaml"),
 )
-"""Go modules, and the paths of definitions in them; no module has those of GKE."""
+"""Go modules, and the paths of definitions in them; no module has those of GKE and Apache."""
 
 Schema = dict[str, Any]
 
@@ -33,7 +34,7 @@ Schema = dict[str, Any]
 def crd_files() -> list[Path]:
     """Return the files of all definitions that the chart may need and does not contain."""
     found = [file for module, pattern in CRDS for file in module_folder(module).glob(pattern)]
-    return [*found, ROOT / "tests/chart/crds/gke.yaml"]
+    return [*found, *sorted((ROOT / "tests/chart/crds").glob("*.yaml"))]
 
 
 @cache

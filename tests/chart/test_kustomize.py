@@ -17,6 +17,7 @@ import kustomize_base
 
 HELM = Path(tool("helm"))
 EXAMPLE = ROOT / "examples/kustomization"
+SPARK = "--set=spark.enabled=true,spark.input=gs://BUCKET/events,spark.output=gs://BUCKET/conflicts"
 KIND = "CustomResourceDefinition"
 
 
@@ -91,6 +92,8 @@ def write_kustomization(folder: Path, components: list[str]) -> None:
             ["pod-monitoring", "operator", "operator-pod-monitoring"],
             [values("google-managed-prometheus"), "--set=operator.enabled=true"],
         ),
+        (["spark"], [SPARK]),
+        (["spark-apache"], [SPARK, "--set=spark.operator=apache"]),
         (["tls-secret"], ["--set=tls.source=existingSecret,tls.existingSecret=double-booked-tls"]),
         (
             ["headless-service", "network-policy", "gateway", "load-balancer", "plaintext"],
@@ -144,6 +147,17 @@ def test_the_team_example_builds_with_its_settings() -> None:
         for webhook in configuration["webhooks"]
         for name in webhook["namespaceSelector"]["matchLabels"]
     } == {"booking"}
+
+
+def test_the_spark_example_replaces_image_and_arguments() -> None:
+    example = ROOT / "examples/spark"
+    objects = built(example)
+    application = objects["SparkApplication", "double-booked-spark"]["spec"]
+    assert application["image"] == "docker.io/library/double-booked-spark:0.2.0"
+    assert "--input=gs://bookings/events" in application["arguments"]
+    assert namespaces(example) == {"booking"}
+    for name in ("double-booked-spark", "double-booked-spark-executor"):
+        assert objects["ServiceAccount", name]["metadata"]["annotations"]
 
 
 def test_every_operator_object_follows_the_namespace(tmp_path: Path) -> None:

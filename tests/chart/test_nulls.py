@@ -22,6 +22,7 @@ OF_KUBERNETES = [
     "operator.resources",
     "podSecurityContext",
     "securityContext",
+    "spark.podSecurityContext",
     "metrics.dashboard.labels",
     "helmTest.podLabels",
     "helmTest.podAnnotations",

@@ -465,12 +465,13 @@ def test_a_definition_is_rendered_unchanged(helm: str, kind: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_the_service_none_of_its_objects_are_rendered(name: str) -> None:
-    """Alerts and dashboard, which cover both, stay."""
+    """Alerts and dashboard, which cover both, stay, and so does a Spark job."""
     alone = ("--set=service.enabled=false,operator.enabled=true", "--set=fullnameOverride=")
     shared = {"CustomResourceDefinition", "PrometheusRule", "ConfigMap"}
     objects = render(values(name), A_FULL_CLUSTER, *alone)
     assert ("Deployment", KEY) in objects
-    assert [key for key in objects if not key[1].startswith(KEY) and key[0] not in shared] == []
+    others = (KEY, "double-booked-spark")
+    assert [key for key in objects if not key[1].startswith(others) and key[0] not in shared] == []
 
 
 def test_the_operator_is_the_same_without_the_service() -> None:

@@ -102,7 +102,7 @@ def found_by_kube_score(file: Path) -> Iterator[Finding]:
     options = ("--output-format=json", f"--kubernetes-version=v{NEWEST.rpartition('.')[0]}")
     # It exits with 1 if it finds something.
     output = run("sh", "-c", '"$@" || true', "sh", tool("kube-score"), "score", *options, str(file))
-    for load in json.loads(output):
+    for load in json.loads(output) or ():  # null if it knows none of the kinds
         where = f"{file.stem} {load['type_meta']['kind']} {load['object_meta']['name']}"
         for check in load["checks"]:
             if not check["skipped"] and check["grade"] < 10:

@@ -58,6 +58,10 @@ SHAPES: dict[str, Any] = {
     "extraObjects": [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "type": ""}],
     "podSecurityContext": {"fsGroupChangePolicy": ""},
     "securityContext": {"procMount": ""},
+    "spark.podSecurityContext": {"fsGroupChangePolicy": ""},
+    "spark.sparkConf": {"spark.a": ""},
+    "spark.driver.tolerations": [{"key": "", "value": ""}],
+    "spark.executor.tolerations": [{"key": "", "value": ""}],
 }
 """Examples for objects of Kubernetes that the schema does not describe, with "" as strings."""
 
@@ -76,12 +80,14 @@ WITH_SECRETS = EVERYTHING | {
     "tls": {"source": "existingSecret"},
     "gateway": {"enabled": True, "gkePolicies": False},
     "operator": {"enabled": True, "certificate": {"source": "operator"}},
+    "spark": {"enabled": True, "schedule": "@daily"},
 }
 WITH_CERT_MANAGER = EVERYTHING | {
     "metrics": EVERYTHING["metrics"] | {"podMonitor": {"enabled": True}},
     "tls": {"source": "certManager"},
     "ingress": {"enabled": True},
     "operator": {"enabled": True, "certificate": {"source": "certManager"}},
+    "spark": {"enabled": True, "operator": "apache"},
 }
 BASES: dict[str, tuple[Values, tuple[str, ...]]] = {
     "secrets": (
@@ -105,6 +111,7 @@ BASES: dict[str, tuple[Values, tuple[str, ...]]] = {
             "namespaceOverride",
             "image.tag",
             "imagePullSecrets",
+            "spark.timeZone",
         ),
     ),
 }

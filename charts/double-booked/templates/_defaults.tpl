@@ -38,7 +38,7 @@ is rendered does the work for all. A null replicaCount has a meaning of its own.
 
 {{/* Whether the user defines the keys of a map: a null removes a key, such as a limit or a label. */}}
 {{- define "double-booked.isOfUser" -}}
-{{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "metrics.dashboard.labels" "helmTest.podLabels" "helmTest.podAnnotations" -}}
+{{- $maps := list "resources" "operator.resources" "podSecurityContext" "securityContext" "spark.podSecurityContext" "metrics.dashboard.labels" "helmTest.podLabels" "helmTest.podAnnotations" -}}
 {{- if or (has (first .) $maps) (and (kindIs "map" (last .)) (empty (last .))) }}true{{ end -}}
 {{- end -}}
 

@@ -77,7 +77,7 @@ labels:
 {{- end -}}
 
 {{- define "double-booked.image" -}}
-{{- $repository := include "double-booked.repository" . -}}
+{{- $repository := include "double-booked.withRegistry" (dict "global" .Values.global "repository" .Values.image.repository) -}}
 {{- if .Values.image.reference -}}
 {{ .Values.image.reference }}
 {{- else if .Values.image.digest -}}
@@ -87,13 +87,13 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* The repository with global.imageRegistry. A first part with a dot or a port, or localhost, is a registry. */}}
-{{- define "double-booked.repository" -}}
-{{- $registry := (.Values.global | default dict).imageRegistry -}}
+{{/* A repository with global.imageRegistry. A first part with a dot or a port, or localhost, is a registry. */}}
+{{- define "double-booked.withRegistry" -}}
+{{- $registry := (.global | default dict).imageRegistry -}}
 {{- if $registry -}}
-{{ $registry | trimSuffix "/" }}/{{ regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" .Values.image.repository "" }}
+{{ $registry | trimSuffix "/" }}/{{ regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" .repository "" }}
 {{- else -}}
-{{ .Values.image.repository }}
+{{ .repository }}
 {{- end -}}
 {{- end -}}
 

@@ -1,8 +1,8 @@
 {{/* Reject values that contradict each other, which a schema cannot check. */}}
 {{- define "double-booked.validate" -}}
 {{- include "double-booked.validateName" . -}}
-{{- if not (or .Values.service.enabled .Values.operator.enabled) -}}
-{{- fail "service.enabled and operator.enabled are both false, so there is nothing to install: set one of them to true." -}}
+{{- if not (or .Values.service.enabled .Values.operator.enabled .Values.spark.enabled) -}}
+{{- fail "service.enabled, operator.enabled and spark.enabled are all false, so there is nothing to install: set one of them to true." -}}
 {{- end -}}
 {{- include "double-booked.validateLabels" . -}}
 {{- include "double-booked.validateSiblings" . -}}
@@ -21,6 +21,9 @@
 {{- include "double-booked.validateSecurity" . -}}
 {{- if .Values.operator.enabled -}}
 {{- include "double-booked.validateOperatorPod" . -}}
+{{- end -}}
+{{- if .Values.spark.enabled -}}
+{{- include "double-booked.validateSpark" . -}}
 {{- end -}}
 {{- include "double-booked.validateAlone" . -}}
 {{- include "double-booked.validateDefinitions" . -}}
@@ -76,6 +79,9 @@ namespaces. All charts share one .Release object, in which each chart stores its
 {{- if .Values.operator.enabled -}}
 {{- $names = concat $names (list $operator (printf "%s-metrics" $operator)) -}}
 {{- end -}}
+{{- if .Values.spark.enabled -}}
+{{- $names = append $names (include "double-booked.sparkName" .) -}}
+{{- end -}}
 {{- $qualified := list -}}
 {{- range append $names (printf "%s-dashboard" $name) -}}
 {{- $qualified = append $qualified (printf "%s/%s" (include "double-booked.namespace" $) .) -}}
@@ -85,6 +91,11 @@ namespaces. All charts share one .Release object, in which each chart stores its
 {{- end -}}
 {{- if and .Values.operator.enabled .Values.operator.serviceAccount.create -}}
 {{- $qualified = append $qualified (printf "ServiceAccount %s/%s" (include "double-booked.namespace" .) (include "double-booked.operatorServiceAccountName" .)) -}}
+{{- end -}}
+{{- if and .Values.spark.enabled .Values.spark.serviceAccount.create -}}
+{{- range list (include "double-booked.sparkServiceAccountName" .) (include "double-booked.sparkExecutorServiceAccountName" .) -}}
+{{- $qualified = append $qualified (printf "ServiceAccount %s/%s" (include "double-booked.namespace" $) .) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $qualified -}}
 {{- end -}}
@@ -271,6 +282,13 @@ names: {{ toJson $only.values }}
 {{- end -}}
 {{- if and .Values.operator.enabled (not (include "double-booked.hasDefinitions" .)) -}}
 {{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.enabled=true, or install the definitions by other means") -}}
+{{- end -}}
+{{- if .Values.spark.enabled -}}
+{{- if eq .Values.spark.operator "apache" -}}
+{{- $required = append $required (list "spark.operator=apache" "spark.apache.org/v1/SparkApplication" "install Apache's Spark operator") -}}
+{{- else -}}
+{{- $required = append $required (list "spark.enabled" "sparkoperator.k8s.io/v1beta2/SparkApplication" "install Kubeflow's Spark operator") -}}
+{{- end -}}
 {{- end -}}
 {{- if .Values.metrics.serviceMonitor.enabled -}}
 {{- $required = append $required (list "metrics.serviceMonitor.enabled" "monitoring.coreos.com/v1/ServiceMonitor" "install the Prometheus operator") -}}
