@@ -39,7 +39,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY pyproject.toml setup.py LICENSE README.md ./
 COPY service service
 RUN pip install --quiet --no-deps --no-build-isolation --target /packages . \
-    && rm -r /packages/bin
+    && rm -r /packages/bin \
+    && find /packages -name tests -type d -prune -exec rm -r {} +
 
 FROM ${SPARK_BASE} AS spark-base
 
@@ -68,8 +69,9 @@ COPY --from=spark-base /opt/spark/bin /opt/spark/bin
 COPY --from=spark-base /opt/spark/jars /opt/spark/jars
 COPY --from=spark-base /opt/spark/python/lib /opt/spark/python/lib
 COPY --from=spark-packages /packages /usr/lib/python3/dist-packages
-RUN printf '%s\n' /opt/spark/python/lib/*.zip \
-        > /usr/lib/python3/dist-packages/spark.pth \
+COPY --chmod=755 tools/double_booked_spark.py /opt/double-booked/
+RUN ln -s /opt/double-booked/double_booked_spark.py /usr/local/bin/double-booked-spark \
+    && printf '%s\n' /opt/spark/python/lib/*.zip > /usr/lib/python3/dist-packages/spark.pth \
     && echo "${COMMIT}" > /usr/lib/python3/dist-packages/double_booked/commit.txt
 ENV SPARK_HOME=/opt/spark JAVA_HOME=/opt/java/openjdk PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/spark/work-dir

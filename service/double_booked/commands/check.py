@@ -19,7 +19,6 @@ from double_booked.calendars.merging import MergedEvents
 from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.commands import params
 from double_booked.commands.check_output import (
-    FAIL_ON,
     FORMATS,
     OutputOptions,
     annotate_skipped,
@@ -260,13 +259,7 @@ def _at_most_one(_: click.Context, __: click.Parameter, values: tuple[str, ...])
     help="Suggest up to NUMBER free times for each conflicting event, except the one booked first.",
 )
 @params.hours_option("Hours of the day for --suggest, like 9-18.")
-@click.option(
-    "--fail-on",
-    type=click.Choice(FAIL_ON),
-    help="When to exit with 1: with any conflict, the default; never (none); or with any conflict"
-    " and also if there is no event to check (empty).",
-)
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 with conflicts too: --fail-on none.")
+@params.fail_on_options
 def check(  # noqa: PLR0917 - click passes them by name
     files: tuple[str, ...],
     server: str | None,
@@ -282,8 +275,7 @@ def check(  # noqa: PLR0917 - click passes them by name
     zone: ZoneInfo | None,
     suggestions: int,
     hours: tuple[int, int],
-    fail_on: str | None,
-    exit_zero: bool,  # noqa: FBT001 - as above
+    fail_on: str,
 ) -> None:
     """Report which events of the FILEs conflict.
 
@@ -301,8 +293,5 @@ def check(  # noqa: PLR0917 - click passes them by name
     if tls and server is None:
         raise click.UsageError("TLS needs --server too.")
     options = make_options(min_gap, dict(capacity), explain=explain)
-    if exit_zero and fail_on not in {None, "none"}:
-        raise click.UsageError(f"--exit-zero and --fail-on {fail_on} exclude each other.")
-    fail_on = "none" if exit_zero else fail_on or "any"
     output = OutputOptions(output_format, zone, fail_on, suggestions, hours, each, all_conflicts)
     sys.exit(run(files or ("-",), options, server, output, tls, replace(inputs, only=only)))

@@ -16,9 +16,6 @@ from double_booked.view.report_document import make_document
 
 FORMATS = ("text", "json", "report", "ics", "html", "github")
 
-FAIL_ON = ("any", "none", "empty")
-"""What makes the exit code 1: any conflict, nothing, or any conflict and a lack of events."""
-
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
@@ -27,7 +24,7 @@ class OutputOptions:
     Attributes:
         format: One of FORMATS.
         zone: The zone of the output, and of times without a zone; None for that of this machine.
-        fail_on: One of FAIL_ON.
+        fail_on: One of `params.FAIL_ON`.
         suggestions: How many free times to suggest for an event.
         hours: The first hour of a day for suggestions, and the hour at which it ends.
         each: Whether to write each repeated conflict by itself.

@@ -1,7 +1,7 @@
 """A click group that imports a command when it runs."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -14,8 +14,7 @@ from double_booked.view.printable import printable
 class LazyGroup(click.Group):
     """A group of commands with one module each, which is imported when its command runs.
 
-    A command that runs out of memory, or raises an unexpected error, ends with one line on standard
-    error and exit code ERROR.
+    A command that fails ends as `guarded` says.
     """
 
     def __init__(self, *, summaries: Mapping[str, str], **settings: Any) -> None:  # noqa: ANN401 - click passes any
@@ -41,18 +40,35 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
         """Run the command, and end the process with ERROR after an unexpected error."""
-        try:
-            return super().invoke(ctx)
-        except errors.EXPECTED:
+        return guarded(super().invoke, ctx)
+
+
+class GuardedCommand(click.Command):
+    """A command that is in no group; it fails as those of a LazyGroup."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
+        """Run the command, and end the process with ERROR after an unexpected error."""
+        return guarded(super().invoke, ctx)
+
+
+def guarded(invoke: Callable[[click.Context], Any], ctx: click.Context) -> Any:  # noqa: ANN401 - click returns any
+    """Run a command.
+
+    If it runs out of memory, or raises an unexpected error, the process ends with one line on
+    standard error and exit code ERROR.
+    """
+    try:
+        return invoke(ctx)
+    except errors.EXPECTED:
+        raise
+    except KeyboardInterrupt:
+        sys.exit(errors.INTERRUPTED)
+    except MemoryError:
+        pass  # the traceback still holds the objects that filled the memory
+    except Exception as error:
+        if sys.flags.dev_mode:  # python -X dev shows the whole traceback
             raise
-        except KeyboardInterrupt:
-            sys.exit(errors.INTERRUPTED)
-        except MemoryError:
-            pass  # the traceback still holds the objects that filled the memory
-        except Exception as error:
-            if sys.flags.dev_mode:  # python -X dev shows the whole traceback
-                raise
-            click.echo(f"Error: {printable(errors.describe(error))}", err=True)
-            sys.exit(errors.ERROR)
-        click.echo("Error: out of memory; pass fewer events, or allow more memory", err=True)
+        click.echo(f"Error: {printable(errors.describe(error))}", err=True)
         sys.exit(errors.ERROR)
+    click.echo("Error: out of memory; pass fewer events, or allow more memory", err=True)
+    sys.exit(errors.ERROR)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,9 @@ import click
 from double_booked.calendars.addresses import normalize_address
 from double_booked.calendars.columns import FIELDS, normalize
 from double_booked.conflicts.options import MAX_CAPACITY, parse_duration
+
+FAIL_ON = ("any", "none", "empty")
+"""What makes the exit code 1: any conflict, nothing, or any conflict and a lack of events."""
 
 _HOURS = re.compile(r"(\d{1,2})-(\d{1,2})", re.ASCII)
 
@@ -174,15 +178,17 @@ def deprecated_option(
     return click.option(flag, name, hidden=True, callback=warn, **settings)
 
 
+gap_option = click.option(
+    "--min-gap",
+    type=DurationType(),
+    default="0s",
+    show_default=True,
+    help="Duration for which an event occupies its resources after its end, like 15m.",
+)
+
+
 def conflict_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of what a conflict is; the command gets `min_gap` and `capacity`."""
-    gap = click.option(
-        "--min-gap",
-        type=DurationType(),
-        default="0s",
-        show_default=True,
-        help="Duration for which an event occupies its resources after its end, like 15m.",
-    )
     capacity = click.option(
         "--capacity",
         metavar="RESOURCE=NUMBER",
@@ -190,7 +196,31 @@ def conflict_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         help="How many events may overlap on a resource; =NUMBER is for events that name none.",
     )
-    return gap(capacity(command))
+    return gap_option(capacity(command))
+
+
+def fail_on_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of the exit code; the command gets `fail_on`, one of FAIL_ON."""
+
+    @wraps(command)
+    def with_fail_on(
+        *arguments: object, fail_on: str | None, exit_zero: bool, **options: object
+    ) -> object:
+        if exit_zero and fail_on not in {None, "none"}:
+            raise click.UsageError(f"--exit-zero and --fail-on {fail_on} exclude each other.")
+        chosen = "none" if exit_zero else fail_on or "any"
+        return command(*arguments, fail_on=chosen, **options)
+
+    choice = click.option(
+        "--fail-on",
+        type=click.Choice(FAIL_ON),
+        help="When to exit with 1: with any conflict, the default; never (none); or with any"
+        " conflict and also if there is no event to check (empty).",
+    )
+    never = click.option(
+        "--exit-zero", is_flag=True, help="Exit with 0 with conflicts too: --fail-on none."
+    )
+    return choice(never(with_fail_on))
 
 
 def hours_option(meaning: str) -> Callable[[Any], Any]:
