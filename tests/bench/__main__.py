@@ -12,6 +12,7 @@ import serving
 from tables import show_machine
 
 import calendars
+import columns
 
 SUBJECTS = {
     "engine": engine.measure,
@@ -22,6 +23,7 @@ SUBJECTS = {
     "calls": calls.measure,
     "calendars": calendars.measure,
     "page": page.measure,
+    "columns": columns.measure,
 }
 
 

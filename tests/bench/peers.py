@@ -80,17 +80,26 @@ def generate(plugins: list[Path]) -> None:
     assert status == 0, "protoc failed"
 
 
-@cache
 def build_first_release() -> Path | None:
     """Extract the first release and compile its kernel with this Python.
 
     Returns:
         Its folder, or None if its commit is not available.
     """
-    sources = archive(FIRST_RELEASE)
+    return build_commit(FIRST_RELEASE, "first-release")
+
+
+@cache
+def build_commit(commit: str, name: str) -> Path | None:
+    """Extract a commit into build/NAME, and compile its kernel with this Python.
+
+    Returns:
+        Its folder, or None if the commit is not available.
+    """
+    sources = archive(commit)
     if sources is None:
         return None
-    target = BUILD / "first-release"
+    target = BUILD / name
     kernel = f"kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
     if not (target / "service/double_booked/conflicts" / kernel).exists():
         with tarfile.open(fileobj=io.BytesIO(sources)) as packed:

@@ -1,5 +1,6 @@
 """find_groups answers columns as the definition answers events."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pyarrow as pa
@@ -18,12 +19,17 @@ def structs(instants: list[int]) -> pa.Array:
     )
 
 
-def first_of(case: Case) -> list[int | None]:
+def integers(instants: list[int]) -> pa.Array:
+    """Return instants as a column of nanoseconds."""
+    return pa.array(instants, pa.int64())
+
+
+def first_of(case: Case, to_column: Callable[[list[int]], pa.Array] = structs) -> list[int | None]:
     """Return what find_groups says about a case with one name for each event."""
     names = pa.array([names[0] for names in case.resources], pa.string())
     found = find_groups(
-        structs(case.starts),
-        structs(case.ends),
+        to_column(case.starts),
+        to_column(case.ends),
         names,
         capacity=case.capacities,
         min_gap=case.gap,
@@ -37,6 +43,40 @@ def test_find_groups_equals_the_definition(names: int) -> None:
         case = random_case(seed, names=names)
         if case.starts:
             assert first_of(case) == case.first_of_row(), (seed, case)
+
+
+def test_nanoseconds_in_any_chunks_equal_the_definition() -> None:
+    compared = 0
+    for seed in range(2000):
+        case = random_case(seed, names=3)
+        if case.starts and min(case.starts) >= -(2**63) and max(case.ends) < 2**63:
+            cut = seed % len(case.starts)
+
+            def in_two(instants: list[int], cut: int = cut) -> pa.ChunkedArray:
+                return pa.chunked_array([integers(instants[:cut]), integers(instants[cut:])])
+
+            assert first_of(case, integers) == case.first_of_row(), (seed, case)
+            assert first_of(case, in_two) == case.first_of_row(), (seed, case)
+            compared += 1
+    assert compared > 500
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+def test_order_of_the_rows_changes_only_their_numbers(capacity: int) -> None:
+    for seed in range(500):
+        case = random_case(seed, names=3)
+        order = sorted(
+            range(len(case.starts)), key=lambda row: (case.resources[row][0], case.starts[row])
+        )
+        in_order = Case(
+            [case.starts[row] for row in order],
+            [case.ends[row] for row in order],
+            [case.resources[row] for row in order],
+            dict.fromkeys(case.capacities, capacity),
+            case.gap,
+        )
+        if order:
+            assert first_of(in_order) == in_order.first_of_row(), (seed, in_order)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,28 @@ cdef enum:
     ENDS_AHEAD = 16
 
 
+cdef struct Arrivals:
+    # The rows of a resource by start. Without records they are the rows from `first` on.
+    const Record *records
+    const uint64_t *starts
+    size_t first
+    size_t count
+
+
+cdef inline uint32_t row_at(const Arrivals *arrivals, size_t i) noexcept nogil:
+    """Return the row that is arrival i."""
+    if arrivals.records == NULL:
+        return <uint32_t>(arrivals.first + i)
+    return arrivals.records[i].row
+
+
+cdef inline uint64_t start_at(const Arrivals *arrivals, size_t i) noexcept nogil:
+    """Return the place of the start of arrival i."""
+    if arrivals.records == NULL:
+        return arrivals.starts[arrivals.first + i]
+    return arrivals.records[i].key
+
+
 cdef struct Group:
     # Its rows are members[first:first + count].
     size_t first
@@ -88,8 +110,7 @@ cdef inline bint open_group(
 
 cdef inline bint group_exclusive(
     Grouping *grouping,
-    const Record *records,
-    size_t count,
+    const Arrivals *arrivals,
     const uint64_t *ends,
     uint32_t resource,
     Progress *progress,
@@ -98,40 +119,41 @@ cdef inline bint group_exclusive(
 
     A group is a run of rows in which each starts before the latest end of those before it.
     """
-    cdef size_t i, first = 0
+    cdef size_t i, first = 0, count = arrivals.count
     cdef uint64_t latest_end = 0, row_end
     for i in range(count):
         if i + ENDS_AHEAD < count:
-            prefetch(&ends[records[i + ENDS_AHEAD].row])
+            prefetch(&ends[row_at(arrivals, i + ENDS_AHEAD)])
         if i % CHECK_EVERY == CHECK_EVERY - 1 and not not_cancelled(progress):
             return False
-        if records[i].key >= latest_end:
-            if i - first > 1 and not add_run(
-                grouping, records + first, i - first, resource, progress
-            ):
+        if start_at(arrivals, i) >= latest_end:
+            if i - first > 1 and not add_run(grouping, arrivals, first, i, resource, progress):
                 return False
             first = i
-        row_end = ends[records[i].row]
+        row_end = ends[row_at(arrivals, i)]
         if row_end > latest_end:
             latest_end = row_end
-    return count - first < 2 or add_run(
-        grouping, records + first, count - first, resource, progress
-    )
+    return count - first < 2 or add_run(grouping, arrivals, first, count, resource, progress)
 
 
 cdef inline bint add_run(
-    Grouping *grouping, const Record *records, size_t count, uint32_t resource, Progress *progress
+    Grouping *grouping,
+    const Arrivals *arrivals,
+    size_t begin,
+    size_t end,
+    uint32_t resource,
+    Progress *progress,
 ) noexcept nogil:
-    """Add a group of adjacent records."""
+    """Add the group of arrivals[begin:end]."""
     cdef size_t i
     cdef uint32_t *members = grouping.members + grouping.member_count
     if not open_group(grouping, resource, progress):
         return False
-    for i in range(count):
-        members[i] = records[i].row
-    grouping.groups[grouping.group_count - 1].count = <uint32_t>count
-    grouping.groups[grouping.group_count - 1].start = records[0].key
-    grouping.member_count += count
+    for i in range(begin, end):
+        members[i - begin] = row_at(arrivals, i)
+    grouping.groups[grouping.group_count - 1].count = <uint32_t>(end - begin)
+    grouping.groups[grouping.group_count - 1].start = start_at(arrivals, begin)
+    grouping.member_count += end - begin
     return True
 
 
@@ -204,8 +226,7 @@ cdef inline void leave_all(Crowd *crowd) noexcept nogil:
 cdef inline bint group_with_capacity(
     Grouping *grouping,
     Crowd *crowd,
-    const Record *records,
-    size_t count,
+    const Arrivals *arrivals,
     const uint64_t *ends,
     uint32_t resource,
     size_t capacity,
@@ -218,37 +239,39 @@ cdef inline bint group_with_capacity(
     So one group is open at a time.
     """
     cdef size_t i, first_group = grouping.group_count
+    cdef uint32_t row
     cdef bint is_open = False
-    for i in range(count):
-        if i + ENDS_AHEAD < count:
-            prefetch(&ends[records[i + ENDS_AHEAD].row])
+    for i in range(arrivals.count):
+        if i + ENDS_AHEAD < arrivals.count:
+            prefetch(&ends[row_at(arrivals, i + ENDS_AHEAD)])
         if i % CHECK_EVERY == CHECK_EVERY - 1 and not not_cancelled(progress):
             return False
-        leave(crowd, records[i].key)
+        row = row_at(arrivals, i)
+        leave(crowd, start_at(arrivals, i))
         is_open = is_open and crowd.members_present
-        arrive(crowd, ends[records[i].row], records[i].row)
+        arrive(crowd, ends[row], row)
         if crowd.ends.count > capacity:
             if not is_open and not open_group(grouping, resource, progress):
                 return False
             add_pending(grouping, crowd)
             if not is_open:
-                note_overload(grouping, crowd, records[i].row)
+                note_overload(grouping, crowd, row)
             is_open = True
-    set_starts(grouping, first_group, records)
+    set_starts(grouping, first_group, arrivals)
     return True
 
 
 cdef inline void set_starts(
-    Grouping *grouping, size_t first_group, const Record *records
+    Grouping *grouping, size_t first_group, const Arrivals *arrivals
 ) noexcept nogil:
-    """Set the starts of a resource's groups, whose first members are in the order of records."""
+    """Set the starts of a resource's groups, whose first members are in the order of arrivals."""
     cdef size_t number, i = 0
     cdef Group *group
     for number in range(first_group, grouping.group_count):
         group = &grouping.groups[number]
-        while records[i].row != grouping.members[group.first]:
+        while row_at(arrivals, i) != grouping.members[group.first]:
             i += 1
-        group.start = records[i].key
+        group.start = start_at(arrivals, i)
 
 
 cdef inline void add_pending(Grouping *grouping, Crowd *crowd) noexcept nogil:

@@ -45,6 +45,7 @@ from double_booked.columns.arrow cimport (
     validity_of,
 )
 from double_booked.columns.grouping cimport (
+    Arrivals,
     Crowd,
     Group,
     Grouping,
@@ -84,8 +85,11 @@ from double_booked.columns.times cimport (
     key_of,
     make_timeline,
     place_of,
+    plain_range,
     read_time,
     reader_of,
+    rest_of_chunk,
+    skip_values,
     time_of_row,
 )
 from double_booked.conflicts.growable cimport make_room, use_huge_pages
@@ -590,8 +594,10 @@ cdef open_times(TimeColumn *column, Source source, str name, int64_t integer_sca
     if column.chunks == NULL:
         raise MemoryError
     column.chunk_count = source.chunk_count
+    column.is_plain = True
     for i in range(source.chunk_count):
         open_time_chunk(&column.chunks[i], source, i)
+        column.is_plain = column.is_plain and is_plain_chunk(&column.chunks[i])
         if i:
             column.chunks[i].first_row = column.chunks[i - 1].first_row
             column.chunks[i].first_row += column.chunks[i - 1].length
@@ -616,6 +622,10 @@ cdef open_time_chunk(TimeChunk *chunk, Source source, size_t number):
         or chunk.validity[1].bits != NULL
         or chunk.validity[2].bits != NULL
     )
+
+
+cdef bint is_plain_chunk(const TimeChunk *chunk):
+    return not chunk.may_have_nulls and chunk.nanos == NULL
 
 
 cdef check_same_type(Source start, Source end):
@@ -1080,13 +1090,17 @@ cdef class Search:
             return fail(&self.progress, NO_MEMORY)
         use_huge_pages(self.start_places, self.rows * sizeof(uint64_t))
         use_huge_pages(self.end_places, self.rows * sizeof(uint64_t))
-        return self.fill_places()
+        return self.subtract() if self.can_subtract() else self.fill_places()
 
     cdef bint find_range(self, int128 *lowest, int128 *highest) noexcept nogil:
         """Find the earliest and the latest start."""
         cdef TimeReader reader = reader_of(&self.starts)
         cdef int128 instant = 0
         cdef size_t i
+        if self.starts.is_plain:
+            if plain_range(&self.starts, lowest, highest):
+                return not_cancelled(&self.progress)
+            return fail(&self.progress, MALFORMED)
         for i in range(self.rows):
             if read_time(&reader, &instant) != NO_FAULT:
                 return fail(&self.progress, MALFORMED)
@@ -1110,6 +1124,45 @@ cdef class Search:
                 end += 1
             self.end_places[i] = place_of(&self.timeline, end)
         return not_cancelled(&self.progress)
+
+    cdef bint can_subtract(self) noexcept nogil:
+        """Return whether the places of all instants are differences that 64 bits hold."""
+        cdef int128 lowest = 0, highest = 0
+        if not self.starts.is_plain or not self.ends.is_plain or self.timeline.starts != NULL:
+            return False
+        if not plain_range(&self.ends, &lowest, &highest) or lowest < self.timeline.lowest:
+            return False
+        return highest + self.gap - self.timeline.lowest < <int128>INT64_MAX
+
+    cdef bint subtract(self) noexcept nogil:
+        """Fill the places as fill_places does, in a quarter of its time."""
+        cdef TimeReader starts = reader_of(&self.starts), ends = reader_of(&self.ends)
+        cdef size_t row = 0, count
+        cdef bint are_valid = True
+        while row < self.rows:
+            count = min(rest_of_chunk(&starts), rest_of_chunk(&ends))
+            are_valid &= self.subtract_values(
+                skip_values(&starts, count), skip_values(&ends, count), row, count
+            )
+            row += count
+        return not_cancelled(&self.progress) if are_valid else fail(&self.progress, MALFORMED)
+
+    cdef bint subtract_values(
+        self, const int64_t *starts, const int64_t *ends, size_t row, size_t count
+    ) noexcept nogil:
+        """Fill the places of adjacent rows; return whether no end is before its start."""
+        cdef int64_t scale = self.starts.scale, gap = <int64_t>self.gap
+        cdef int64_t lowest = <int64_t>(self.timeline.lowest // scale)
+        cdef uint64_t *start_places = self.start_places + row
+        cdef uint64_t *end_places = self.end_places + row
+        cdef bint are_valid = True
+        cdef size_t i
+        for i in range(count):
+            are_valid &= starts[i] <= ends[i]
+            start_places[i] = <uint64_t>((starts[i] - lowest) * scale)
+            end_places[i] = <uint64_t>((ends[i] - lowest) * scale + gap)
+            end_places[i] += end_places[i] == start_places[i]
+        return are_valid
 
     # Faults
 
@@ -1152,46 +1205,71 @@ cdef class Search:
     # Groups
 
     cdef bint sort_by_resource(self) noexcept nogil:
-        """Fill the records: the occurrences of each code in turn, in the order of the rows."""
-        cdef size_t i
-        self.records = <Record *>malloc((self.occurrences + 1) * sizeof(Record))
+        """Fill the records: the occurrences of each code in turn, in the order of the rows.
+
+        There are none if the rows are in order already.
+        """
         self.first_of_code = <uint32_t *>calloc(self.resource_count + 1, sizeof(uint32_t))
-        if self.records == NULL or self.first_of_code == NULL:
+        if self.first_of_code == NULL:
             return fail(&self.progress, NO_MEMORY)
-        use_huge_pages(self.records, self.occurrences * sizeof(Record))
-        if self.codes == NULL:
-            self.first_of_code[1] = <uint32_t>self.rows
-            for i in range(self.rows):
-                self.records[i].key = self.start_places[i]
-                self.records[i].row = <uint32_t>i
-        else:
+        self.count_codes()
+        if not self.is_in_order():
+            self.records = <Record *>malloc((self.occurrences + 1) * sizeof(Record))
+            if self.records == NULL:
+                return fail(&self.progress, NO_MEMORY)
+            use_huge_pages(self.records, self.occurrences * sizeof(Record))
             self.scatter()
-        free(self.start_places)
+            free(self.start_places)
+            self.start_places = NULL
         free(self.codes)
         free(self.first_of_row)
-        self.start_places = NULL
         self.codes = self.first_of_row = NULL
         return not_cancelled(&self.progress)
+
+    cdef void count_codes(self) noexcept nogil:
+        """Set where the occurrences of each code begin."""
+        cdef size_t i
+        cdef uint32_t here, before = 0
+        if self.codes == NULL:
+            self.first_of_code[1] = <uint32_t>self.rows
+            return
+        for i in range(self.occurrences):
+            self.first_of_code[self.codes[i]] += 1
+        for i in range(self.resource_count + 1):
+            here = self.first_of_code[i]
+            self.first_of_code[i] = before
+            before += here
+
+    cdef bint is_in_order(self) noexcept nogil:
+        """Return whether each row is one occurrence, and they are by code and then by start."""
+        cdef size_t i
+        if self.first_of_row != NULL:
+            return False
+        for i in range(1, self.rows):
+            if self.codes != NULL and self.codes[i] != self.codes[i - 1]:
+                if self.codes[i] < self.codes[i - 1]:
+                    return False
+            elif self.start_places[i] < self.start_places[i - 1]:
+                return False
+        return True
 
     cdef void scatter(self) noexcept nogil:
         """Put each occurrence where the next one of its code goes."""
         cdef uint32_t *next_of_code = self.first_of_code
         cdef size_t i, row = 0
-        cdef uint32_t here, before = 0
+        cdef uint32_t code = 0
         cdef Record *record
         for i in range(self.occurrences):
-            next_of_code[self.codes[i]] += 1
-        for i in range(self.resource_count):
-            here = next_of_code[i]
-            next_of_code[i] = before
-            before += here
-        for i in range(self.occurrences):
+            if self.first_of_row == NULL:
+                row = i
             while self.first_of_row != NULL and self.first_of_row[row + 1] <= i:
                 row += 1
-            record = &self.records[next_of_code[self.codes[i]]]
-            next_of_code[self.codes[i]] += 1
-            record.key = self.start_places[row if self.first_of_row != NULL else i]
-            record.row = <uint32_t>(row if self.first_of_row != NULL else i)
+            if self.codes != NULL:
+                code = self.codes[i]
+            record = &self.records[next_of_code[code]]
+            next_of_code[code] += 1
+            record.key = self.start_places[row]
+            record.row = <uint32_t>row
         # Each has become the first of the next code.
         for i in range(self.resource_count, 0, -1):
             next_of_code[i] = next_of_code[i - 1]
@@ -1200,15 +1278,30 @@ cdef class Search:
     cdef bint group(self) noexcept nogil:
         """Find the groups of each resource that can be over its capacity."""
         cdef size_t code, longest = self.longest()
-        cdef bint is_grouped = True
-        cdef Record *scratch = <Record *>malloc((longest + 1) * sizeof(Record))
         self.grouping.members = <uint32_t *>malloc((self.occurrences + 1) * sizeof(uint32_t))
-        if scratch == NULL or self.grouping.members == NULL:
-            free(scratch)
+        if self.grouping.members == NULL:
+            return fail(&self.progress, NO_MEMORY)
+        if self.records != NULL and not self.sort_all(longest):
+            return False
+        for code in range(self.resource_count):
+            if self.count_of(code) > self.capacity_of(code):
+                if not self.group_resource(code, longest):
+                    return False
+        return True
+
+    cdef bint sort_all(self, size_t longest) noexcept nogil:
+        """Sort the records of each resource that can be over its capacity.
+
+        Carried events can bring any number of rows over it.
+        """
+        cdef size_t code
+        cdef bint any_carried = self.crowd.ends.count > 0
+        cdef Record *scratch = <Record *>malloc((longest + 1) * sizeof(Record))
+        if scratch == NULL:
             return fail(&self.progress, NO_MEMORY)
         use_huge_pages(scratch, longest * sizeof(Record))
         for code in range(self.resource_count):
-            if self.count_of(code) > self.capacity_of(code):
+            if any_carried or self.count_of(code) > self.capacity_of(code):
                 sort_records(
                     self.records + self.first_of_code[code],
                     scratch,
@@ -1216,10 +1309,7 @@ cdef class Search:
                     &self.cancelled,
                 )
         free(scratch)
-        for code in range(self.resource_count):
-            if is_grouped and self.count_of(code) > self.capacity_of(code):
-                is_grouped = self.group_resource(code, longest)
-        return is_grouped
+        return not_cancelled(&self.progress)
 
     cdef size_t count_of(self, size_t code) noexcept nogil:
         return self.first_of_code[code + 1] - self.first_of_code[code]
@@ -1231,13 +1321,24 @@ cdef class Search:
             most = max(most, self.count_of(code))
         return most
 
+    cdef Arrivals arrivals_of(self, size_t code) noexcept nogil:
+        """Return the rows of a resource by start."""
+        cdef Arrivals arrivals
+        arrivals.first = self.first_of_code[code]
+        arrivals.count = self.count_of(code)
+        arrivals.starts = self.start_places
+        arrivals.records = NULL
+        if self.records != NULL:
+            arrivals.records = self.records + arrivals.first
+        return arrivals
+
     cdef bint group_resource(self, size_t code, size_t longest) noexcept nogil:
-        cdef const Record *records = self.records + self.first_of_code[code]
-        cdef size_t count = self.count_of(code), capacity = self.capacity_of(code)
+        cdef Arrivals arrivals = self.arrivals_of(code)
+        cdef size_t capacity = self.capacity_of(code)
         cdef bint is_grouped
         if capacity == 1:
             return group_exclusive(
-                &self.grouping, records, count, self.end_places, <uint32_t>code, &self.progress
+                &self.grouping, &arrivals, self.end_places, <uint32_t>code, &self.progress
             )
         if self.crowd.states == NULL:
             if not make_crowd(&self.crowd, longest, self.rows, 0, &self.progress):
@@ -1245,8 +1346,7 @@ cdef class Search:
         is_grouped = group_with_capacity(
             &self.grouping,
             &self.crowd,
-            records,
-            count,
+            &arrivals,
             self.end_places,
             <uint32_t>code,
             capacity,
@@ -1400,18 +1500,17 @@ cdef class Search:
         return True
 
     cdef bint sweep_sorted(self) noexcept nogil:
-        cdef Record *scratch = <Record *>malloc((self.rows + 1) * sizeof(Record))
+        cdef Arrivals arrivals
         self.grouping.members = <uint32_t *>malloc((self.rows + 1) * sizeof(uint32_t))
-        if scratch == NULL or self.grouping.members == NULL:
-            free(scratch)
+        if self.grouping.members == NULL:
             return fail(&self.progress, NO_MEMORY)
-        sort_records(self.records, scratch, self.rows, &self.cancelled)
-        free(scratch)
+        if self.records != NULL and not self.sort_all(self.rows):
+            return False
+        arrivals = self.arrivals_of(0)
         return group_with_capacity(
             &self.grouping,
             &self.crowd,
-            self.records,
-            self.rows,
+            &arrivals,
             self.end_places,
             0,
             self.default_capacity,

@@ -42,6 +42,8 @@ cdef struct TimeColumn:
     int64_t max_value
     # NumPy's NaT, which is the lowest value, is a null.
     bint has_nat
+    # No value is null, and none has nanos besides.
+    bint is_plain
 
 
 cdef struct TimeReader:
@@ -66,6 +68,35 @@ cdef inline TimeReader reader_of(const TimeColumn *column) noexcept nogil:
     return reader
 
 
+cdef inline size_t rest_of_chunk(TimeReader *reader) noexcept nogil:
+    """Return how many values the chunk of the next one has from there on."""
+    while reader.at == reader.column.chunks[reader.chunk].length:
+        reader.chunk += 1
+        reader.at = 0
+    return reader.column.chunks[reader.chunk].length - reader.at
+
+
+cdef inline const int64_t *skip_values(TimeReader *reader, size_t count) noexcept nogil:
+    """Return the next values, which are of one chunk, and move past them."""
+    reader.at += count
+    return reader.column.chunks[reader.chunk].values + reader.at - count
+
+
+cdef inline bint plain_range(
+    const TimeColumn *column, int128 *lowest, int128 *highest
+) noexcept nogil:
+    """Set the earliest and the latest instant; return whether all are in years 1 to 9999."""
+    cdef int64_t low = INT64_MAX, high = INT64_MIN
+    cdef size_t i, j
+    for i in range(column.chunk_count):
+        for j in range(column.chunks[i].length):
+            low = min(low, column.chunks[i].values[j])
+            high = max(high, column.chunks[i].values[j])
+    lowest[0] = <int128>low * column.scale
+    highest[0] = <int128>high * column.scale
+    return column.length == 0 or (low >= column.min_value and high <= column.max_value)
+
+
 cdef inline bint is_null(const TimeChunk *chunk, size_t i) noexcept nogil:
     cdef int bitmap
     for bitmap in range(<int>MAX_BITMAPS):
@@ -76,12 +107,11 @@ cdef inline bint is_null(const TimeChunk *chunk, size_t i) noexcept nogil:
 
 cdef inline TimeFault read_time(TimeReader *reader, int128 *instant) noexcept nogil:
     """Read the next of the column's values, of which there must be one more."""
-    cdef const TimeColumn *column = reader.column
-    while reader.at == column.chunks[reader.chunk].length:
-        reader.chunk += 1
-        reader.at = 0
+    rest_of_chunk(reader)
     reader.at += 1
-    return read_value(column, &column.chunks[reader.chunk], reader.at - 1, instant)
+    return read_value(
+        reader.column, &reader.column.chunks[reader.chunk], reader.at - 1, instant
+    )
 
 
 cdef inline TimeFault read_value(
