@@ -12,8 +12,8 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("service", "proto", "tools", "setup.py", "pyproject.toml")
-SECONDS = 60.0
-"""More than a restart takes on a busy machine, including a build of the kernel."""
+SECONDS = 120.0
+"""More than a restart takes on a busy machine, including a build of a kernel."""
 
 
 def copy_sources(folder: Path) -> None:
@@ -21,7 +21,7 @@ def copy_sources(folder: Path) -> None:
     for name in SOURCES:
         source = ROOT / name
         if source.is_dir():
-            leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info", "*.c")
+            leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
             shutil.copytree(source, folder / name, ignore=leave_out)
         else:
             shutil.copy(source, folder / name)
