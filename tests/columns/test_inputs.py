@@ -134,6 +134,21 @@ def test_null_in_a_struct_is_at_fault() -> None:
     assert reasons == {1: null, 2: null, 3: null, 4: "the start has nanos outside 0 to 999999999"}
 
 
+def test_fault_of_an_end_has_its_own_reason() -> None:
+    column_type = pa.struct({"seconds": pa.int64(), "nanos": pa.int32()})
+    start = pa.array([{"seconds": 0, "nanos": 0}] * 4, column_type)
+    ends = [{"seconds": 253_402_300_800, "nanos": 0}, {"seconds": 0, "nanos": -1}, None]
+    ends += [{"seconds": -1, "nanos": 999_999_999}]
+    with pytest.raises(InvalidColumnsError) as raised:
+        find_groups(start, pa.array(ends, column_type))
+    assert [fault.reason.split(" outside ")[0] for fault in raised.value.faults] == [
+        "the end is",
+        "the end has nanos",
+        "the end is null",
+        "the end is before the start",
+    ]
+
+
 @pytest.mark.parametrize(
     ("unit", "first_valid", "last_valid"),
     [

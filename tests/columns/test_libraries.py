@@ -2,6 +2,8 @@
 
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,3 +144,18 @@ def test_sql_of_the_page_finds_the_groups_at_capacity_1() -> None:
         connection.register("events", events)
         found = connection.sql(query).fetchall()
     assert found == [(row, group) for row, group in enumerate(first) if group is not None]
+
+
+@pytest.mark.parametrize("shape", ["many", "one", "many sorted"])
+def test_engines_of_the_benchmark_find_the_same_groups(shape: str) -> None:
+    program = Path(__file__).parents[1] / "bench/table_engines.py"
+    checksums = set()
+    for engine in ("columns", "names", "numpy", "polars", "duckdb", "wire"):
+        ran = subprocess.run(
+            [sys.executable, program, engine, "2000", shape],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        checksums.add(ran.stdout.split()[1])
+    assert len(checksums) == 1
