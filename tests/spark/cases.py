@@ -47,8 +47,12 @@ def _case(random: Random, min_gap: int | None) -> Case:
 
 def expected_groups(case: Case) -> dict[int, list[int]]:
     """Return the sorted positions of each group's members, by that of its first member."""
+    return {group.members[0]: sorted(group.members) for group in find_case_groups(case)}
+
+
+def find_case_groups(case: Case) -> list[definition.Group]:
+    """Return the groups of a case by the definition."""
     options = ConflictOptions(capacity={"": case.capacity})
     options.min_gap.seconds, options.min_gap.nanos = divmod(case.min_gap, NANOS_PER_SECOND)
     events = [Event(start=timestamp(start), end=timestamp(end)) for start, end in case.events]
-    groups = definition.find_groups(events, options)
-    return {group.members[0]: sorted(group.members) for group in groups}
+    return definition.find_groups(events, options)

@@ -169,6 +169,13 @@ def replace_ranges(node: Cut, first: int, replacements: Mapping[int, Cut]) -> Cu
     return replace(node, children=tuple(children))
 
 
+def without_key_cuts(node: Cut) -> Cut:
+    """Return the cut with each instant in a single range."""
+    if isinstance(node, TimeCut):
+        return replace(node, children=tuple(map(without_key_cuts, node.children)))
+    return Range()
+
+
 def number_cuts(root: Cut, first: int, first_cut: int) -> list[NumberedCut]:
     """Return the cuts of a resource with numbers; the root is the first.
 

@@ -20,7 +20,8 @@ from double_booked.spark import ranges
 from double_booked.spark.cells import Cut, cut, replace_ranges
 from double_booked.spark.errors import ChangedInputError, InvalidTableError
 from double_booked.spark.events import padded_end
-from double_booked.spark.plan import Counts, Plan, divide_tasks, make_plan
+from double_booked.spark.overlaps import Found
+from double_booked.spark.plan import Counts, divide_tasks
 from double_booked.spark.range_columns import (
     LargeResource,
     add_range,
@@ -56,8 +57,8 @@ class RangeReport:
 
 def sweep_large_resources(
     search: Search, cuts: Mapping[str, Cut], counts: Counts, parallelism: int
-) -> tuple[DataFrame, Plan]:
-    """Return the members with their times, and the plan.
+) -> Found:
+    """Return the members with their times.
 
     Raises:
         ChangedInputError: The sweep had other events than the scan before it.
@@ -73,7 +74,7 @@ def sweep_large_resources(
     _check_counts(scans, reports)
     resolved = list(_resolve(search, resources, reports))
     members = swept.where(F.col("kind") == MEMBER)
-    return _name_members(members, resolved, search), make_plan(counts, resources, tasks)
+    return Found(_name_members(members, resolved, search), search, resources, tasks)
 
 
 def _scan(

@@ -70,14 +70,28 @@ def add_range(
     `range` is NO_RANGE if the resource fits a task. `reaches` is false only if the event ends
     before the next range starts.
     """
-    roots, cuts = _number_all(resources)
-    until = F.lit(None).cast("long")
-    located = _join_roots(rows, roots).withColumn("until", until)
-    for table in _level_tables(rows.sparkSession, cuts, key_type):
-        located = _descend(located, table)
     last = F.col("end_seconds") + F.lit(min_gap // NANOS_PER_SECOND + 2)
     reaches = F.coalesce(last > F.col("until"), F.lit(False))  # noqa: FBT003 - a literal of SQL
+    located = add_node(rows, resources, key_type)
     return located.select(*rows.columns, F.col("node").alias("range"), reaches.alias("reaches"))
+
+
+def add_node(
+    rows: DataFrame, resources: Sequence[LargeResource], key_type: pa.DataType
+) -> DataFrame:
+    """Add the columns `node`, the range or NO_RANGE, and `until`, as `cells.Child` has them.
+
+    Args:
+        rows: They have the columns resource, start_seconds and start_nanos; also key if an instant
+            is cut by the key.
+        resources: The resources that are cut.
+        key_type: The Arrow type of the key.
+    """
+    roots, cuts = _number_all(resources)
+    located = _join_roots(rows, roots).withColumn("until", F.lit(None).cast("long"))
+    for table in _level_tables(rows.sparkSession, cuts, key_type):
+        located = _descend(located, table)
+    return located
 
 
 def _number_all(resources: Sequence[LargeResource]) -> tuple[dict[str, int], list[NumberedCut]]:

@@ -12,7 +12,7 @@ from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.conflicts.options import parse_duration
 from double_booked.spark.capacities import read_capacities
 from double_booked.spark.cells import Cut, cut
-from double_booked.spark.conflicts import Conflicts
+from double_booked.spark.conflicts import Conflicts, Explain
 from double_booked.spark.errors import MAX_ROWS, InvalidTableError
 from double_booked.spark.events import (
     REASON,
@@ -23,7 +23,8 @@ from double_booked.spark.events import (
     rejected_rows,
 )
 from double_booked.spark.large_resources import sweep_large_resources
-from double_booked.spark.plan import Counts, Plan, divide_tasks, make_plan
+from double_booked.spark.overlaps import Found
+from double_booked.spark.plan import Counts, divide_tasks, make_plan
 from double_booked.spark.sample import sample_share, starts_by, take_sample
 from double_booked.spark.sweep import TIMES, Sweep
 from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, sweep_in_tasks
@@ -40,6 +41,7 @@ def find_conflicts(
     resource: str | None = None,
     capacity: int | Mapping[str, int] | DataFrame = 1,
     min_gap: str | timedelta = "0s",
+    explain: Explain = None,
     columns: Sequence[str] = (),
     max_events_per_range: int = 2_000_000,
     work_dir: str | None = None,
@@ -61,6 +63,7 @@ def find_conflicts(
         capacity: How many events may be present at once: a number for all resources, a mapping by
             resource (1 for others), or a DataFrame with the columns resource and capacity.
         min_gap: How long an event occupies its resources after its end, like "15m".
+        explain: "depth" for the overlaps, "members" for the overlaps with the keys of their events.
         columns: Columns of `df` to add to the members.
         max_events_per_range: How many events a task may sweep together. A resource with more is
             cut into ranges.
@@ -79,6 +82,8 @@ def find_conflicts(
         df, key=key, start=start, end=end, resource=resource, unit=unit, zone=zone
     )
     _check_options(df, columns, max_events_per_range, errors)
+    if explain not in {None, "depth", "members"}:
+        raise InvalidTableError(f"explain is {explain!r}; use None, 'depth' or 'members'.")
     events = read_events(df, written)
     sample, counts = _sample(events, max_events_per_range)
     if counts.rejected and errors == "raise":
@@ -90,11 +95,14 @@ def find_conflicts(
         max_events_per_range,
         work_dir,
     )
-    members, plan = _sweep(search, _cut_resources(sample, counts, max_events_per_range), counts)
+    found = _sweep(search, _cut_resources(sample, counts, max_events_per_range), counts)
     return Conflicts(
-        _add_columns(members, df, key, columns),
+        _add_columns(found.members, df, key, columns),
         rejected_rows(df, written) if errors == "split" else None,
-        plan,
+        make_plan(counts, found.resources, found.tasks),
+        found,
+        written,
+        explain,
     )
 
 
@@ -166,13 +174,13 @@ def _cut_resources(sample: pa.Table, counts: Counts, size: int) -> dict[str, Cut
     }
 
 
-def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> tuple[DataFrame, Plan]:
+def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> Found:
     parallelism = search.occurrences.sparkSession.sparkContext.defaultParallelism
     if cuts:
         return sweep_large_resources(search, cuts, counts, parallelism)
     tasks = divide_tasks(counts.occurrences, 0, search.size, parallelism)
     swept = sweep_in_tasks(search, search.occurrences, tasks)
-    return swept.select(*MEMBER_COLUMNS, *TIMES), make_plan(counts, [], tasks)
+    return Found(swept.select(*MEMBER_COLUMNS, *TIMES), search, [], tasks)
 
 
 def _add_columns(members: DataFrame, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from double_booked import columns
 from double_booked.columns import kernel
+from double_booked.spark.arrow_tables import BATCH_ROWS, collect_batches, split_ranges
 from double_booked.spark.capacities import Capacities
 from double_booked.spark.ranges import State
 
@@ -19,9 +20,6 @@ TIMES = ("start_seconds", "start_nanos", "end_seconds", "end_nanos")
 
 NO_RANGE = -1
 """The range of events whose resource fits a task."""
-
-BATCH_ROWS = 100_000
-"""The rows of a batch on its way back to the JVM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +38,7 @@ class Sweep:
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of `schema` for the events of a partition."""
-        filled = [batch for batch in batches if batch.num_rows]
-        if not filled:
-            return
-        table = pa.Table.from_batches(filled).combine_chunks()
-        filled.clear()
-        for number, part in _split_ranges(table):
+        for number, part in split_ranges(collect_batches(batches)):
             check_keys(part)
             rows = self._sweep_resources(part) if number < 0 else self._sweep_range(number, part)
             for answer in rows:
@@ -54,8 +47,8 @@ class Sweep:
     def _sweep_resources(self, table: pa.Table) -> Iterator[pa.Table]:
         names = table["resource"].dictionary_encode().combine_chunks()
         groups = columns.find_groups(
-            _time(table, "start"),
-            _time(table, "end"),
+            times_of(table, "start"),
+            times_of(table, "end"),
             names,
             capacity=self.capacities.named(),
             min_gap=self.min_gap,
@@ -65,8 +58,8 @@ class Sweep:
     def _sweep_range(self, number: int, table: pa.Table) -> Iterator[pa.Table]:
         capacity = self.capacities.of(table["resource"][0].as_py())
         swept = kernel.sweep_range(
-            _time(table, "start"),
-            _time(table, "end"),
+            times_of(table, "start"),
+            times_of(table, "end"),
             capacity=capacity,
             min_gap=self.min_gap,
             carried=[event.until for event in self.carried[number]],
@@ -135,21 +128,8 @@ def _start_is_equal(table: pa.Table, left: pa.Array, right: pa.Array) -> pa.Chun
     )
 
 
-def _split_ranges(table: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each range of a partition with its events."""
-    bounds = pc.min_max(table["range"])
-    if bounds["min"] == bounds["max"]:
-        yield bounds["min"].as_py(), table
-        return
-    table = table.sort_by("range").combine_chunks()
-    runs = pc.run_end_encode(table["range"].chunk(0))
-    first = 0
-    for number, last in zip(runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True):
-        yield number, table.slice(first, last - first).combine_chunks()
-        first = last
-
-
-def _time(table: pa.Table, name: str) -> pa.StructArray:
+def times_of(table: pa.Table, name: str) -> pa.StructArray:
+    """Return the starts or the ends of events, as `columns` reads them."""
     arrays = [table[f"{name}_{part}"].combine_chunks() for part in ("seconds", "nanos")]
     return pa.StructArray.from_arrays(arrays, ["seconds", "nanos"])
 

@@ -40,11 +40,15 @@ def sweep_in_tasks(search: Search, rows: DataFrame, tasks: Tasks) -> DataFrame:
         rows: Its occurrences; with a column `range` if resources are cut.
         tasks: How many tasks to use.
     """
+    if "range" not in rows.columns:
+        rows = rows.withColumn("range", F.lit(NO_RANGE))
+    key_type = rows.schema["key"].dataType.simpleString()
+    return deal(rows, tasks).mapInArrow(search.sweep, schema(key_type))
+
+
+def deal(rows: DataFrame, tasks: Tasks) -> DataFrame:
+    """Shuffle rows to the task of their range, or of their resource if it is not cut."""
     of_resource = F.pmod(F.hash("resource"), F.lit(tasks.of_resources)) + tasks.of_ranges
-    if "range" in rows.columns:
-        of_range = F.col("range") % F.lit(max(1, tasks.of_ranges))
-        task = F.when(F.col("range") >= 0, of_range).otherwise(of_resource)
-    else:
-        rows, task = rows.withColumn("range", F.lit(NO_RANGE)), of_resource
-    dealt = rows.repartitionById(tasks.count, task.cast("int"))
-    return dealt.mapInArrow(search.sweep, schema(rows.schema["key"].dataType.simpleString()))
+    of_range = F.col("range") % F.lit(max(1, tasks.of_ranges))
+    task = F.when(F.col("range") >= 0, of_range).otherwise(of_resource)
+    return rows.repartitionById(tasks.count, task.cast("int"))

@@ -6,6 +6,7 @@ columns.
 """
 
 from dataclasses import dataclass
+from zoneinfo import available_timezones
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
@@ -72,6 +73,8 @@ def time_type(name: str, data_type: T.DataType, unit: str, zone: str | None) -> 
             f"column {name!r} has TIMESTAMP_NTZ, local times: name their zone, like "
             "zone='Europe/Berlin' or zone='UTC'."
         )
+    if zone is not None and zone not in available_timezones():
+        raise InvalidTableError(f"zone is {zone!r}, which is no time zone like Europe/Berlin.")
     known = (T.TimestampType, T.TimestampNTZType, *_INTEGERS)
     if not isinstance(data_type, known) and not _has_seconds_and_nanos(data_type):
         raise InvalidTableError(
