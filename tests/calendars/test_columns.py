@@ -130,11 +130,11 @@ def test_a_known_attendee_column_stays_beside_chosen_resources() -> None:
 def test_a_missing_chosen_column_is_rejected() -> None:
     with pytest.raises(InvalidCalendarError) as refused:
         find_columns(["Von", " Bis"], {"start": "Beginn"})
-    assert refused.value.faults == ("line 1: the header has no column Beginn; it has Von, Bis",)
+    assert refused.value.faults == ("the table has no column Beginn; it has Von, Bis",)
 
 
 def test_a_repeated_name_is_rejected() -> None:
-    with pytest.raises(InvalidCalendarError, match="line 1: the header names end twice"):
+    with pytest.raises(InvalidCalendarError, match="the table has the column end twice"):
         find_columns(["start", "end", "END"])
 
 

@@ -104,8 +104,8 @@ def test_a_csv_header_names_a_start_and_an_end(line: str, *, expected: bool) -> 
         (b"start,end\n2026-02-30,2026-03-02", "line 2: start: '2026-02-30' is not a time"),
         (b"start,end\n2026-03-02,9999-12-31", "line 2: end: '9999-12-31' is not a time"),
         (b"start,end\n1,2,3", "line 2: 3 values, but the header names 2 columns"),
-        (b"start,title\n", "line 1: the header has no column end; it has start, title; --columns"),
-        (b"start,end,END\n", "line 1: the header names end twice"),
+        (b"start,title\n", "line 1: the table has no column end; it has start, title; --columns"),
+        (b"start,end,END\n", "line 1: the table has the column end twice"),
         (b'start,end\n"a"b,c', "line 2: not CSV"),
         (b'start,end\n"a,b', "line 2: not CSV"),
     ],
@@ -291,3 +291,10 @@ def test_a_declined_row_occupies_no_time() -> None:
     table = parse(b"start,end,status\n2026-12-05 9:00,2026-12-05 10:00,Declined\n", READING)
     assert not table.events
     assert not table.skipped
+
+
+def test_times_without_an_offset_keep_their_nanoseconds() -> None:
+    assert times("2026-03-02T09:00:00.123456789", "2026-03-02 10:00:00.1234567") == [
+        "2026-03-02T08:00:00.123456789Z",
+        "2026-03-02T09:00:00.123456700Z",
+    ]

@@ -138,3 +138,10 @@ def test_an_event_after_a_skipped_one_keeps_its_index(tmp_path: Path, lines: byt
     source = read_content(tmp_path, lines % (b"," if b"[" in lines else b"\n").join(events))
     merged = merge_files([source], ConflictOptions())
     assert [merged.location(number)[2] for number in (0, 1)] == ["events[0]", "events[2]"]
+
+
+def test_a_field_of_a_table_is_located_in_its_row() -> None:
+    table = ParsedFile("a.parquet", [ParsedEvent(Event(), row=7)], ConflictOptions())
+    merged = merge_files([table], ConflictOptions())
+    assert merged.location(0) == ("a.parquet", None, "row 7")
+    assert locate_field("events[0].start", merged) == "a.parquet: row 7: start"

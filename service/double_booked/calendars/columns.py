@@ -150,8 +150,7 @@ def _without_rivals(by_field: dict[str, Sequence[int]], field: str) -> dict[str,
 def _position(header: Sequence[str], names: Sequence[str], name: str) -> int:
     if normalize(name) in names:
         return names.index(normalize(name))
-    known = ", ".join(column.strip() for column in header)
-    raise InvalidCalendarError([f"line 1: the header has no column {name}; it has {known}"])
+    raise InvalidCalendarError([f"the table has no column {name}; it has {_list(header)}"])
 
 
 def _read_times_as_moments(by_field: dict[str, Sequence[int]]) -> None:
@@ -168,4 +167,21 @@ def _check_unique(columns: Columns, names: Sequence[str]) -> None:
     for positions in columns.by_field.values():
         name = names[positions[0]]
         if names.count(name) > 1:
-            raise InvalidCalendarError([f"line 1: the header names {name} twice"])
+            raise InvalidCalendarError([f"the table has the column {name} twice"])
+
+
+def check_times(columns: Columns) -> None:
+    """Reject a table without a start or an end.
+
+    Raises:
+        InvalidCalendarError: It has no such column.
+    """
+    if columns.has_start and columns.has_end:
+        return
+    side = "end" if columns.has_start else "start"
+    has = f"the table has no column {side}; it has {_list(columns.header)}"
+    raise InvalidCalendarError([f"{has}; --columns {side}=NAME chooses one"])
+
+
+def _list(header: Sequence[str]) -> str:
+    return ", ".join(name.strip() for name in header if name.strip()) or "none"

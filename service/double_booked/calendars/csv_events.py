@@ -7,7 +7,7 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from double_booked.calendars.columns import Columns, find_columns
+from double_booked.calendars.columns import Columns, check_times, find_columns
 from double_booked.calendars.errors import InvalidCalendarError
 from double_booked.calendars.row_events import ParsedTable, Row, read_rows
 from double_booked.calendars.row_times import TimeStyle
@@ -76,8 +76,11 @@ def _read(
 ) -> tuple[Columns, list[Row]]:
     header = text.partition("\n")[0]
     reader = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(header), strict=True)
-    columns = find_columns(_next(reader, skipped) or [], chosen)
-    _check_times(columns)
+    try:
+        columns = find_columns(_next(reader, skipped) or [], chosen)
+        check_times(columns)
+    except InvalidCalendarError as error:
+        raise InvalidCalendarError([f"line 1: {fault}" for fault in error.faults]) from error
     return columns, list(_rows(reader, columns, skipped))
 
 
@@ -113,15 +116,6 @@ def _split(line: str) -> list[str]:
 
 def _delimiter(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
-
-
-def _check_times(columns: Columns) -> None:
-    if columns.has_start and columns.has_end:
-        return
-    side = "end" if columns.has_start else "start"
-    known = ", ".join(name.strip() for name in columns.header if name.strip()) or "none"
-    fault = f"the header has no column {side}; it has {known}; --columns {side}=NAME chooses one"
-    raise InvalidCalendarError([f"line 1: {fault}"])
 
 
 def _skip(row: Row, reason: str) -> Skipped:

@@ -32,6 +32,8 @@ from double_booked.view.coverage import count_outside
 _MAY_BE_MISSING = {"attendee", "location", "resource"}
 """The choices by which events of tables that lack the property are left out."""
 
+_NO_PYARROW = "Parquet and Arrow files need pyarrow: pip install double-booked[arrow]"
+
 _NOT_IN_JSON = {"attendee", "location"}
 """The choices that the event lists of this project do not have."""
 
@@ -53,11 +55,14 @@ def read_file(
         OSError: The file cannot be read.
     """
     is_file = path != "-" and not is_address(path)
-    with open_source(path, allowance or Allowance()) as file:
-        return replace(_read(file, path, resource, options), is_file=is_file)
+    allowance = allowance or Allowance()
+    with open_source(path, allowance) as file:
+        return replace(_read(file, path, resource, options, allowance), is_file=is_file)
 
 
-def _read(file: BinaryIO, path: str, resource: str, options: ReadOptions) -> ParsedFile:
+def _read(
+    file: BinaryIO, path: str, resource: str, options: ReadOptions, allowance: Allowance
+) -> ParsedFile:
     head = _read_head(file)
     format_ = options.format or detect_format(head, path, options.columns)
     if format_ == "ics":
@@ -65,6 +70,8 @@ def _read(file: BinaryIO, path: str, resource: str, options: ReadOptions) -> Par
         return _from_calendar(display_name(path), calendar, options, resource)
     if format_ == "csv":
         parsed = _from_csv(path, head + file.read(), options, resource)
+    elif format_ in {"parquet", "arrow"}:
+        parsed = _from_arrow(path, head + file.read(), options, resource, allowance)
     elif is_array(head):
         return _from_array(path, head + file.read(), options, resource)
     else:
@@ -113,6 +120,20 @@ def _from_calendar(
 def _from_csv(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
     table = csv_events.parse(content, _table_options(options))
     events = [ParsedEvent(event, line) for line, event in table.events]
+    return _from_table(path, table, events, options, resource)
+
+
+def _from_arrow(
+    path: str, content: bytes, options: ReadOptions, resource: str, allowance: Allowance
+) -> ParsedFile:
+    try:
+        from double_booked.calendars import arrow_events  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        raise InvalidCalendarError([_NO_PYARROW]) from error
+    table = arrow_events.parse(content, _table_options(options), allowance)
+    events = [ParsedEvent(event, row=number) for number, event in table.events]
     return _from_table(path, table, events, options, resource)
 
 
@@ -206,7 +227,9 @@ def _without_faults(file: ParsedFile) -> ParsedFile:
 
 def _skip(parsed: ParsedEvent, kind: FaultKind) -> Skipped:
     fault = describe(Fault(parsed.position or 0, kind))
-    path = fault.field if parsed.line is None else fault.field.partition(".")[2]
+    path = fault.field.partition(".")[2] if parsed.line or parsed.row else fault.field
+    if parsed.row:
+        path = f"row {parsed.row}: {path}"
     try:
         date = parsed.event.start.ToJsonString() if parsed.event.HasField("start") else ""
     except ValueError:  # the time is out of range

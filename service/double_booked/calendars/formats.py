@@ -7,7 +7,16 @@ from pathlib import Path
 from double_booked.calendars.csv_events import is_csv
 from double_booked.calendars.errors import InvalidCalendarError
 
-FORMATS = ("ics", "json", "csv")
+FORMATS = ("ics", "json", "csv", "parquet", "arrow")
+
+PARQUET = b"PAR1"
+"""The first bytes of a Parquet file."""
+
+IPC_FILE = b"ARROW1"
+"""The first bytes of an Arrow IPC file, of which Feather is the older name."""
+
+IPC_STREAM = b"\xff\xff\xff\xff"
+"""The first bytes of an Arrow IPC stream."""
 
 SUFFIXES = {
     ".ics": "ics",
@@ -20,13 +29,20 @@ SUFFIXES = {
     ".jcal": "json",
     ".jsonl": "json",
     ".ndjson": "json",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
 }
 """The format of the files that are read with their folder, by suffix."""
 
+TABLES = {"csv", "parquet", "arrow"}
+"""The formats of tables, whose readers say what is missing."""
+
 _NO_FORMAT = (
     "neither a calendar, which begins with BEGIN:VCALENDAR, nor JSON, which begins with { or [,"
-    " nor CSV, whose first line names the columns start and end; --input-format chooses one,"
-    " and --columns the columns"
+    " nor CSV, whose first line names the columns start and end, nor Parquet or Arrow;"
+    " --input-format chooses one, and --columns the columns"
 )
 
 
@@ -40,12 +56,17 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
 
     Args:
         head: The lines up to the first that is not blank.
-        path: The path, whose suffix .csv or .tsv counts if the content has no known format.
+        path: The path, whose suffix counts if the content has no known format and the suffix is
+            that of a table.
         columns: The columns that the caller chose; then a file without another format is CSV.
 
     Raises:
         InvalidCalendarError: The format is unknown.
     """
+    if head.startswith(PARQUET):
+        return "parquet"
+    if head.startswith((IPC_FILE, IPC_STREAM)):
+        return "arrow"
     first = head.removeprefix(codecs.BOM_UTF8).strip()
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InvalidCalendarError(["line 1: the text is UTF-16, not UTF-8"])
@@ -56,8 +77,9 @@ def detect_format(head: bytes, path: str, columns: Mapping[str, str]) -> str:
         return "json"
     if columns or is_csv(first.decode(errors="replace")):
         return "csv"
-    if SUFFIXES.get(suffix_of(path)) == "csv":
-        return "csv"
+    by_name = SUFFIXES.get(suffix_of(path))
+    if by_name in TABLES:
+        return by_name
     raise InvalidCalendarError([_NO_FORMAT])
 
 

@@ -47,6 +47,8 @@ class MergedEvents:
         file, parsed = self.lookup(position)
         _, index = self.origins[position]
         field = f"events[{index if parsed.position is None else parsed.position}]"
+        if parsed.row:
+            field = f"row {parsed.row}"
         return file.name, parsed.line, field
 
 
@@ -159,4 +161,7 @@ def locate_field(field: str, merged: MergedEvents) -> str:
     if not match or int(match[1]) >= len(merged.origins):
         return field
     file, line, own = merged.location(int(match[1]))
-    return f"{file}: line {line}: {match[2].lstrip('.')}" if line else f"{file}: {own}{match[2]}"
+    place = f"line {line}" if line else own
+    if place.startswith(("line ", "row ")):
+        return f"{file}: {place}: {match[2].lstrip('.')}"
+    return f"{file}: {own}{match[2]}"

@@ -18,11 +18,12 @@ class ParsedEvent(NamedTuple):
         line: The line on which it begins in its file, from 1; None where the format has no lines.
         created: When it was booked, in a form that sorts by time; "" if the file does not say.
         is_shared: Whether the same event in another file is this one.
-        position: Its index among all events of its file; None if `line` locates it.
+        position: Its index among all events of its file; None if `line` or `row` locates it.
         series: The UID of its series; "" if it does not recur.
         is_all_day: Whether it is written as whole days; None where the format does not say.
         info: What its component states; None in formats other than iCalendar.
         series_time: The time that its series has for it; None in formats other than iCalendar.
+        row: The number of its row, from 1; None in formats other than Parquet and Arrow.
     """
 
     event: Event
@@ -34,6 +35,7 @@ class ParsedEvent(NamedTuple):
     is_all_day: bool | None = None
     info: EventInfo | None = None
     series_time: CalendarTime | None = None
+    row: int | None = None
 
 
 RESOURCES: dict[str, Callable[[EventInfo], Sequence[str]]] = {

@@ -1,5 +1,6 @@
 """Parse the start and the end of a row."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
@@ -16,6 +17,9 @@ from double_booked.calendars.local_times import (
 
 _A_DAY = timedelta(days=1)
 _NANOS_PER_MICROSECOND = 1000
+_NANOS = re.compile(r"[.,]\d{6}(\d{1,3})$")
+"""The digits of a time that a datetime lacks."""
+
 _TRUE = {"true", "yes", "1", "-1", "x", "y", "on", "wahr", "ja", "oui"}
 
 
@@ -179,6 +183,8 @@ class _RowTimes:
             moment.FromDatetime(parts.to_utc(self._style.zone))
         except (ValueError, OverflowError):
             raise self._no_time(side) from None
+        if parts.clock is not None and (digits := _NANOS.search(self._text(side))):
+            moment.nanos += int(digits[1].ljust(3, "0"))
         return moment
 
     def _no_time(self, field: str) -> ValueError:

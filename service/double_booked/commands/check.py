@@ -280,10 +280,10 @@ def check(  # noqa: PLR0917 - click passes them by name
     """Report which events of the FILEs conflict.
 
     A FILE is a calendar (.ics, jCal) or its https:// or webcal:// address, a folder of
-    FILEs, CSV whose first line names the columns, an array of events in JSON, the JSON
-    form of a Scheduling.EventList, {"events": [...]}, or JSON lines, each the JSON form
-    of a Scheduling.Event. Several FILEs are one list. Without a FILE, or for the FILE -,
-    standard input is read.
+    FILEs, CSV whose first line names the columns, a Parquet or Arrow file, an array of
+    events in JSON, the JSON form of a Scheduling.EventList, {"events": [...]}, or JSON
+    lines, each the JSON form of a Scheduling.Event. Several FILEs are one list. Without
+    a FILE, or for the FILE -, standard input is read.
 
     Entries that cannot be read are listed on standard error, and the others are checked.
 

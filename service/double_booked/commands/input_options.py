@@ -18,7 +18,7 @@ class InputOptions:
     """What to read, and how.
 
     Attributes:
-        format: "ics", "json" or "csv"; None detects it from the content.
+        format: One of FORMATS; None detects it from the content.
         by: What an event occupies, as in `ReadOptions`.
         start: The first day or time to read. Without it, but with an end, it is today. Without
             both, calendars are read from today on, and other files as a whole.
@@ -66,7 +66,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--by",
         type=click.Choice(["file", "calendar", "attendee", "location", "resource"]),
         help="What counts as a resource: the file, the calendar, or a property of the event. By"
-        " default the file for calendars, and what events name for JSON and CSV.",
+        " default the file for calendars, and what events name for JSON and tables.",
     ),
     click.option("--merge", is_flag=True, help="Treat all FILEs as one calendar."),
     click.option(

@@ -26,7 +26,7 @@ class SourceLocation:
     Attributes:
         file: The name of the file, as it is shown.
         line: The first line of the event, from 1; None if the format has no lines.
-        field: The path of the event in a file without lines, like "events[3]".
+        field: The path of the event in a file without lines, like "events[3]" or "row 3".
         is_file: Whether the file has a path; False for standard input.
         series: The UID of the series that the event belongs to; "" for a single event.
         is_all_day: Whether the event is written as whole days.
