@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -31,6 +30,13 @@ create or replace table answer as select id, first_row from (
     ) window run as (partition by room, island order by "start", id)
 ) where size > 1
 """
+
+
+Rows = tuple[np.ndarray, np.ndarray]
+"""The rows in groups, and the first row of each one's group."""
+
+Find = Callable[[], Callable[[], Rows]]
+"""A call that finds the groups, and returns a function that reads its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +63,20 @@ def make_table(rows: int, shape: str) -> Table:
     return Table(start, end, room, rooms)
 
 
-def find_with_columns(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def find_with_columns(table: Table) -> Find:
     """Return a call of double_booked.columns, with numbers of rooms."""
     from double_booked.columns import find_groups  # noqa: PLC0415 - the engine's own
 
     rooms = table.room if table.rooms > 1 else None
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
-        first = np.asarray(find_groups(table.start, table.end, rooms).first)
-        rows = np.flatnonzero(first >= 0)
-        return rows, first[rows]
+    def find() -> Callable[[], Rows]:
+        first = find_groups(table.start, table.end, rooms).first
+        return lambda: rows_in_groups(np.asarray(first))
 
     return find
 
 
-def find_with_names(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def find_with_names(table: Table) -> Find:
     """Return a call of double_booked.columns, with names of rooms."""
     import pyarrow as pa  # noqa: PLC0415 - the engine's own
 
@@ -79,18 +84,23 @@ def find_with_names(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]
 
     names = pa.array(np.char.add("room-", table.room.astype(str)), pa.string())
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
-        first = np.asarray(find_groups(table.start, table.end, names).first)
-        rows = np.flatnonzero(first >= 0)
-        return rows, first[rows]
+    def find() -> Callable[[], Rows]:
+        first = find_groups(table.start, table.end, names).first
+        return lambda: rows_in_groups(np.asarray(first))
 
     return find
 
 
-def find_with_numpy(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def rows_in_groups(first: np.ndarray) -> Rows:
+    """Return what a column of the first row of each row's group says."""
+    rows = np.flatnonzero(first >= 0)
+    return rows, first[rows]
+
+
+def find_with_numpy(table: Table) -> Find:
     """Return a sort and a running maximum; rooms are moved apart so that one serves all."""
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
+    def find() -> Callable[[], Rows]:
         order = (
             np.lexsort((table.start, table.room))
             if table.rooms > 1
@@ -108,12 +118,13 @@ def find_with_numpy(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]
         first = np.flatnonzero(is_new)
         size = np.diff(first, append=len(order))
         in_group = np.repeat(size > 1, size)
-        return order[in_group], np.repeat(order[first], size)[in_group]
+        found = order[in_group], np.repeat(order[first], size)[in_group]
+        return lambda: found
 
     return find
 
 
-def find_with_polars(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def find_with_polars(table: Table) -> Find:
     """Return a query of Polars."""
     import polars as pl  # noqa: PLC0415 - the engine's own
 
@@ -136,14 +147,14 @@ def find_with_polars(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]
         .select("id", "first")
     )
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
+    def find() -> Callable[[], Rows]:
         found = query.collect()
-        return found["id"].to_numpy(), found["first"].to_numpy()
+        return lambda: (found["id"].to_numpy(), found["first"].to_numpy())
 
     return find
 
 
-def find_with_duckdb(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def find_with_duckdb(table: Table) -> Find:
     """Return a query of DuckDB, over a table of its own."""
     import duckdb  # noqa: PLC0415 - the engine's own
 
@@ -157,28 +168,29 @@ def find_with_duckdb(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]
     connection.register("shown", rows)
     connection.execute("create table events as select * from shown")
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
+    def find() -> Callable[[], Rows]:
         connection.execute(ISLANDS)
+        return read
+
+    def read() -> Rows:
         found = connection.execute("select * from answer").fetchnumpy()
         return found["id"], found["first_row"]
 
     return find
 
 
-def find_with_wire_kernel(table: Table) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+def find_with_wire_kernel(table: Table) -> Find:
     """Return a call of the kernel for wire bytes; making and reading the bytes is not in it."""
     from double_booked.conflicts import kernel  # noqa: PLC0415 - the engine's own
     from double_booked.conflicts.limits import Limits  # noqa: PLC0415
 
     limits = Limits(**{field.name: 2**40 for field in fields(Limits)})
     request = wire_bytes(table)
-    answer: list[Any] = []
 
-    def find() -> tuple[np.ndarray, np.ndarray]:
-        answer[:] = [kernel.get_conflicts(request, limits)]
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+    def find() -> Callable[[], Rows]:
+        answer = kernel.get_conflicts(request, limits)
+        return lambda: read_answer(answer.content, table)
 
-    find.read = lambda: read_answer(answer[0].content, table)  # type: ignore[attr-defined]
     return find
 
 
@@ -224,7 +236,7 @@ def wire_bytes(table: Table) -> bytes:
     return np.concatenate(columns, axis=1).tobytes()
 
 
-def read_answer(answer: bytes, table: Table) -> tuple[np.ndarray, np.ndarray]:
+def read_answer(answer: bytes, table: Table) -> Rows:
     """Return the rows in groups, and the first row of each one's group."""
     named = table.rooms > 1
     size = 2 + EVENT_BYTES + (NAME_BYTES if named else 0)
@@ -254,7 +266,7 @@ def read_varint(content: bytes, at: int) -> tuple[int, int]:
     return value | content[at] << shift, at + 1
 
 
-ENGINES: dict[str, Callable[[Table], Callable[[], tuple[np.ndarray, np.ndarray]]]] = {
+ENGINES: dict[str, Callable[[Table], Find]] = {
     "columns": find_with_columns,
     "names": find_with_names,
     "numpy": find_with_numpy,
@@ -272,15 +284,13 @@ def checksum(rows: np.ndarray, first: np.ndarray) -> int:
 
 
 def main(engine: str, rows: int, shape: str) -> None:
-    """Print the CPU seconds of a call, after a small one, and its checksum."""
-    ENGINES[engine](make_table(min(rows, 1_000), shape))()
+    """Print the CPU seconds of a second call, and its checksum."""
     find = ENGINES[engine](make_table(rows, shape))
+    find()
     begin = time.process_time()
-    found = find()
+    read = find()
     seconds = time.process_time() - begin
-    if engine == "wire":
-        found = find.read()  # type: ignore[attr-defined]
-    print(seconds, checksum(*found))
+    print(seconds, checksum(*read()))
 
 
 if __name__ == "__main__":
