@@ -7,16 +7,22 @@ range, and the driver resolves which groups of neighbouring ranges are one (see 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pyspark
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
-from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.spark import ranges
+from double_booked.spark.carry import (
+    CARRIED_COLUMNS,
+    add_carried,
+    carried_event,
+    collect_states,
+    event_frame,
+    event_row,
+    instant_of,
+)
 from double_booked.spark.cells import Cut, cut, replace_ranges
 from double_booked.spark.errors import ChangedInputError, InvalidTableError
 from double_booked.spark.events import padded_end
@@ -28,10 +34,10 @@ from double_booked.spark.range_columns import (
     number_resources,
     to_frame,
 )
-from double_booked.spark.ranges import Carried, Key, ResolvedRange, State, SweptRange
+from double_booked.spark.ranges import Carried, ResolvedRange, State, SweptRange
 from double_booked.spark.sample import sample_share, starts_by, take_sample
-from double_booked.spark.sweep import MEMBER, SUMMARY, TIMES
-from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, sweep_in_tasks
+from double_booked.spark.sweep import LATEST, MEMBER, NO_RANGE, SUMMARY, TIMES
+from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, keep, sweep_in_tasks
 
 MAX_RECUTS = 3
 """How often ranges that turn out too large are cut again."""
@@ -67,14 +73,30 @@ def sweep_large_resources(
     resources, rows, scans = _scan(search, cuts)
     _check_keys(rows)
     tasks = divide_tasks(counts.occurrences, len(scans), search.size, parallelism)
-    carried = dict(_carry_ends(search, resources, scans))
-    sweep = replace(search.sweep, carried=carried)
-    swept = _keep(sweep_in_tasks(replace(search, sweep=sweep), rows, tasks), search.work_dir)
-    reports = _read_reports(swept.where(F.col("kind") != MEMBER).toArrow(), sweep.min_gap)
+    before = collect_states(search.carry, set(cuts), search.sweep.min_gap)
+    sweep = replace(search.sweep, carried=dict(_carry_ends(search, resources, scans, before)))
+    if sweep.is_incremental:
+        rows = add_carried(rows, search.carry, set(cuts))
+    swept = keep(sweep_in_tasks(replace(search, sweep=sweep), rows, tasks), search.work_dir)
+    is_of_range = (F.col("kind") != MEMBER) & (F.col("range") != NO_RANGE)
+    reports = _read_reports(swept.where(is_of_range).toArrow(), sweep.min_gap)
     _check_counts(scans, reports)
-    resolved = list(_resolve(search, resources, reports))
-    members = swept.where(F.col("kind") == MEMBER)
-    return Found(_name_members(members, resolved, search), search, resources, tasks)
+    resolved = list(_resolve(search, resources, reports, before))
+    members = _name_members(swept.where(F.col("kind") == MEMBER), resolved, search)
+    states = before | {resource: result.carried for resource, _, result in resolved}
+    return Found(members, search, resources, tasks, _latest_events(swept, states, search))
+
+
+def _latest_events(swept: DataFrame, states: Mapping[str, State], search: Search) -> DataFrame:
+    """Return the events that later runs may have to know."""
+    is_light = (F.col("kind") == LATEST) & (F.col("range") == NO_RANGE)
+    rows = [
+        event_row(resource, event.group, event)
+        for resource, state in states.items()
+        for event in state
+    ]
+    added = event_frame(swept, rows, search.key_type)
+    return swept.where(is_light).select(*CARRIED_COLUMNS).unionAll(added)
 
 
 def _scan(
@@ -136,7 +158,7 @@ def _scan_ranges(
     return {
         row["range"]: RangeScan(
             row["events"],
-            tuple(_carry(event, search.sweep.min_gap) for event in row["latest"] or ()),
+            tuple(carried_event(event, search.sweep.min_gap) for event in row["latest"] or ()),
         )
         for row in scanned.to_pylist()
     }
@@ -156,23 +178,18 @@ def k_latest(order: Column, k: int, *, has_k: bool) -> Column:
 
 
 def _carry_ends(
-    search: Search, resources: Sequence[LargeResource], scans: Mapping[int, RangeScan]
+    search: Search,
+    resources: Sequence[LargeResource],
+    scans: Mapping[int, RangeScan],
+    before: Mapping[str, State],
 ) -> Iterator[tuple[int, State]]:
     """Yield each range with the events that are carried into it."""
     for each in resources:
         capacity = search.sweep.capacities.of(each.resource)
         numbers = [number for number in each.ranges if number in scans]
         by_range = [scans[number].latest for number in numbers]
-        yield from zip(numbers, ranges.carry_ends((), by_range, capacity), strict=True)
-
-
-def _keep(swept: DataFrame, work_dir: str | None) -> DataFrame:
-    """Keep the answer of the sweep, which is read several times."""
-    if work_dir is None:
-        return swept.persist(StorageLevel.DISK_ONLY)
-    path = f"{work_dir.rstrip('/')}/double-booked-{uuid4()}"
-    swept.write.parquet(path)
-    return swept.sparkSession.read.parquet(path)
+        carried = ranges.carry_ends(before.get(each.resource, ()), by_range, capacity)
+        yield from zip(numbers, carried, strict=True)
 
 
 def _read_reports(rows: pa.Table, min_gap: int) -> dict[int, RangeReport]:
@@ -183,16 +200,16 @@ def _read_reports(rows: pa.Table, min_gap: int) -> dict[int, RangeReport]:
         if row["kind"] == SUMMARY:
             summaries.append(row)
         else:
-            latest.setdefault(row["range"], []).append(_carry(row, min_gap))
+            latest.setdefault(row["range"], []).append(carried_event(row, min_gap))
     return {row["range"]: _report(row, latest[row["range"]]) for row in summaries}
 
 
 def _report(summary: Mapping[str, Any], latest: Sequence[Carried]) -> RangeReport:
     if summary["start_seconds"] is None:
         return RangeReport(summary["events"], SweptRange(tuple(latest)))
-    first_member = (_instant(summary, "start"), summary["key"])
+    first_member = (instant_of(summary, "start"), summary["key"])
     return RangeReport(
-        summary["events"], SweptRange(tuple(latest), _instant(summary, "end"), first_member)
+        summary["events"], SweptRange(tuple(latest), instant_of(summary, "end"), first_member)
     )
 
 
@@ -222,14 +239,17 @@ def _check_keys(rows: DataFrame) -> None:
 
 
 def _resolve(
-    search: Search, resources: Sequence[LargeResource], reports: Mapping[int, RangeReport]
+    search: Search,
+    resources: Sequence[LargeResource],
+    reports: Mapping[int, RangeReport],
+    before: Mapping[str, State],
 ) -> Iterator[tuple[str, int, ResolvedRange]]:
     """Yield the resource, the number and what its first group is, for each range."""
     for each in resources:
         capacity = search.sweep.capacities.of(each.resource)
         numbers = [number for number in each.ranges if number in reports]
         swept = [reports[number].swept for number in numbers]
-        resolved = ranges.resolve((), swept, capacity)
+        resolved = ranges.resolve(before.get(each.resource, ()), swept, capacity)
         for number, result in zip(numbers, resolved, strict=True):
             yield each.resource, number, result
 
@@ -245,34 +265,13 @@ def _name_members(
         if result.group is not None
     ]
     joined = [
-        _member_row(resource, result.group, event)
+        event_row(resource, result.group, event)
         for resource, _, result in resolved
         for event in result.joined
     ]
     table = to_frame(spark, names, pa.schema([("range", pa.int32()), ("name", key_type)]))
     group = F.when(F.col("is_first"), F.col("name")).otherwise(F.col("group"))
     named = members.join(F.broadcast(table), "range", "left").withColumn("group", group)
-    added = to_frame(spark, joined, _member_schema(key_type))
+    added = event_frame(members, joined, key_type)
     columns = (*MEMBER_COLUMNS, *TIMES)
     return named.select(*columns).unionAll(added.select(*columns))
-
-
-def _carry(row: Mapping[str, Any], min_gap: int) -> Carried:
-    start, end = _instant(row, "start"), _instant(row, "end")
-    return ranges.carry_event(start, end, row["key"], min_gap, row.get("group"))
-
-
-def _instant(row: Mapping[str, Any], name: str) -> int:
-    """Return a time of a row, in nanoseconds since 1970."""
-    return int(row[f"{name}_seconds"]) * NANOS_PER_SECOND + int(row[f"{name}_nanos"])
-
-
-def _member_row(resource: str, group: Key, event: Carried) -> dict[str, Any]:
-    start, end = divmod(event.start, NANOS_PER_SECOND), divmod(event.end, NANOS_PER_SECOND)
-    times = dict(zip(TIMES, (*start, *end), strict=True))
-    return {"resource": resource, "key": event.key, "group": group, **times}
-
-
-def _member_schema(key_type: pa.DataType) -> pa.Schema:
-    times = [(name, pa.int64() if name.endswith("seconds") else pa.int32()) for name in TIMES]
-    return pa.schema([("resource", pa.string()), ("key", key_type), ("group", key_type), *times])

@@ -35,12 +35,15 @@ class Found:
         search: The search.
         resources: The resources that were cut into ranges.
         tasks: The tasks of the sweep.
+        latest: The events that later runs may have to know; None if the run is not incremental
+            and no resource was cut.
     """
 
     members: DataFrame
     search: Search
     resources: Sequence[LargeResource]
     tasks: Tasks
+    latest: DataFrame | None = None
 
 
 def overlaps_of(found: Found) -> DataFrame:

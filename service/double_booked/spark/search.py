@@ -10,7 +10,9 @@ from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.conflicts.options import parse_duration
+from double_booked.conflicts.validation import MAX_GAP_SECONDS
 from double_booked.spark.capacities import read_capacities
+from double_booked.spark.carry import CARRIED_COLUMNS, add_carried, check_order
 from double_booked.spark.cells import Cut, cut
 from double_booked.spark.conflicts import Conflicts, Explain
 from double_booked.spark.errors import MAX_ROWS, InvalidTableError
@@ -26,8 +28,8 @@ from double_booked.spark.large_resources import sweep_large_resources
 from double_booked.spark.overlaps import Found
 from double_booked.spark.plan import Counts, divide_tasks, make_plan
 from double_booked.spark.sample import sample_share, starts_by, take_sample
-from double_booked.spark.sweep import TIMES, Sweep
-from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, sweep_in_tasks
+from double_booked.spark.sweep import LATEST, MEMBER, TIMES, Sweep
+from double_booked.spark.sweeping import MEMBER_COLUMNS, Search, keep, sweep_in_tasks
 
 _ROWS_IN_MESSAGE = 5
 
@@ -48,6 +50,7 @@ def find_conflicts(
     errors: Literal["raise", "split"] = "raise",
     unit: str = "ns",
     zone: str | None = None,
+    carry: DataFrame | Literal["first"] | None = None,
 ) -> Conflicts:
     """Find the events that conflict, as `conflicts/definition.py` defines it.
 
@@ -73,6 +76,8 @@ def find_conflicts(
             "raise", or "split" it off.
         unit: The unit of integers: "s", "ms", "us" or "ns".
         zone: The time zone of TIMESTAMP_NTZ, by its name in the IANA database.
+        carry: The carry table of the run before, if `df` has only the events that start after all
+            of its events; "first" for the first of such runs.
 
     Raises:
         InvalidTableError: An option, a column or a row is invalid.
@@ -82,6 +87,8 @@ def find_conflicts(
         df, key=key, start=start, end=end, resource=resource, unit=unit, zone=zone
     )
     _check_options(df, columns, max_events_per_range, errors)
+    if isinstance(carry, str) and carry != "first":
+        raise InvalidTableError(f"carry is {carry!r}; use a carry table, 'first' or None.")
     if explain not in {None, "depth", "members"}:
         raise InvalidTableError(f"explain is {explain!r}; use None, 'depth' or 'members'.")
     events = read_events(df, written)
@@ -91,10 +98,17 @@ def find_conflicts(
     search = Search(
         occurrences(events),
         sample.schema.field("key").type,
-        Sweep(read_capacities(capacity), _nanoseconds(min_gap)),
+        Sweep(
+            read_capacities(capacity),
+            _nanoseconds(min_gap),
+            is_incremental=carry is not None,
+        ),
         max_events_per_range,
         work_dir,
+        None if isinstance(carry, str) else carry,
     )
+    if search.carry is not None:
+        check_order(search.occurrences, search.carry)
     found = _sweep(search, _cut_resources(sample, counts, max_events_per_range), counts)
     return Conflicts(
         _add_columns(found.members, df, key, columns),
@@ -129,9 +143,12 @@ def _nanoseconds(min_gap: str | timedelta) -> int:
             raise InvalidTableError(f"min_gap is {min_gap}; use 0s or more.")
         return gap
     try:
-        return parse_duration(min_gap) * NANOS_PER_SECOND
+        seconds = parse_duration(min_gap)
     except ValueError as error:
         raise InvalidTableError(f"min_gap: {error}") from None
+    if seconds > MAX_GAP_SECONDS:
+        raise InvalidTableError(f"min_gap is {min_gap}; use at most 9999 years.")
+    return seconds * NANOS_PER_SECOND
 
 
 def _sample(events: DataFrame, size: int) -> tuple[pa.Table, Counts]:
@@ -179,8 +196,14 @@ def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> Found:
     if cuts:
         return sweep_large_resources(search, cuts, counts, parallelism)
     tasks = divide_tasks(counts.occurrences, 0, search.size, parallelism)
-    swept = sweep_in_tasks(search, search.occurrences, tasks)
-    return Found(swept.select(*MEMBER_COLUMNS, *TIMES), search, [], tasks)
+    if not search.sweep.is_incremental:
+        swept = sweep_in_tasks(search, search.occurrences, tasks)
+        return Found(swept.select(*MEMBER_COLUMNS, *TIMES), search, [], tasks)
+    rows = add_carried(search.occurrences, search.carry, ())
+    swept = keep(sweep_in_tasks(search, rows, tasks), search.work_dir)
+    of_kind = {kind: swept.where(F.col("kind") == kind) for kind in (MEMBER, LATEST)}
+    members = of_kind[MEMBER].select(*MEMBER_COLUMNS, *TIMES)
+    return Found(members, search, [], tasks, of_kind[LATEST].select(*CARRIED_COLUMNS))
 
 
 def _add_columns(members: DataFrame, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:

@@ -30,11 +30,14 @@ class Sweep:
         capacities: How many events may be present at an instant on a resource.
         min_gap: Nanoseconds for which an event occupies its resources after its end.
         carried: By range, the events that are carried into it.
+        is_incremental: Whether rows have the columns `earlier` and `prior` of `carry`, and the
+            answer has the events that later runs may have to know.
     """
 
     capacities: Capacities
     min_gap: int
     carried: Mapping[int, State] = field(default_factory=dict)
+    is_incremental: bool = False
 
     def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of `schema` for the events of a partition."""
@@ -53,7 +56,23 @@ class Sweep:
             capacity=self.capacities.named(),
             min_gap=self.min_gap,
         )
-        yield _members(table, name_groups(table, pa.array(groups.first)), None)
+        leaders = name_groups(table, pa.array(groups.first))
+        if self.is_incremental:
+            yield from self._continue_groups(table, names, leaders)
+        else:
+            yield _members(table, leaders, None)
+
+    def _continue_groups(
+        self, table: pa.Table, names: pa.DictionaryArray, leaders: pa.Array
+    ) -> Iterator[pa.Table]:
+        """Yield the members that earlier runs have not found, and what later runs need."""
+        groups = continued_groups(table, leaders)
+        is_known = pc.and_(table["earlier"], table["prior"].is_valid())
+        rows = pc.indices_nonzero(pc.and_(groups.is_valid(), pc.invert(is_known)))
+        yield _answer(MEMBER, table.take(rows), groups.take(rows))
+        capacities = pa.array([self.capacities.of(name) for name in names.dictionary.to_pylist()])
+        rows = latest_by_resource(table, names.indices, capacities, self.min_gap)
+        yield _answer(LATEST, table.take(rows), pc.coalesce(groups, table["prior"]).take(rows))
 
     def _sweep_range(self, number: int, table: pa.Table) -> Iterator[pa.Table]:
         capacity = self.capacities.of(table["resource"][0].as_py())
@@ -128,6 +147,32 @@ def _start_is_equal(table: pa.Table, left: pa.Array, right: pa.Array) -> pa.Chun
     )
 
 
+def continued_groups(table: pa.Table, leaders: pa.Array) -> pa.ChunkedArray:
+    """Return the group of each row, or null: that of an earlier run if a member of it is there.
+
+    All members that are present at an instant belong to one group (lemma 3 of `ranges`).
+    """
+    rows = pa.table({"leader": leaders, "prior": table["prior"]}).drop_null()
+    known = rows.group_by("leader", use_threads=False).aggregate([("prior", "first")])
+    prior = known["prior_first"].take(pc.index_in(leaders, known["leader"]))
+    return pc.coalesce(prior, table["key"].take(leaders))
+
+
+def latest_by_resource(
+    table: pa.Table, codes: pa.Array, capacities: pa.Array, min_gap: int
+) -> pa.Array:
+    """Return the rows of the events that end latest: of each resource as many as its capacity."""
+    ends = _end_order(table, min_gap).append_column("code", codes)
+    descending = [("end_seconds", "descending"), ("end_nanos", "descending")]
+    rows = pc.sort_indices(ends, [("code", "ascending"), *descending])
+    ordered = codes.take(rows)
+    runs = pc.run_end_encode(ordered)
+    firsts = pa.array([0, *runs.run_ends.to_pylist()[:-1]], pa.int64())
+    first = pc.run_end_decode(pa.RunEndEncodedArray.from_arrays(runs.run_ends, firsts))
+    rank = pc.subtract(pa.array(range(len(rows))), first)
+    return rows.filter(pc.less(rank, capacities.take(ordered)))
+
+
 def times_of(table: pa.Table, name: str) -> pa.StructArray:
     """Return the starts or the ends of events, as `columns` reads them."""
     arrays = [table[f"{name}_{part}"].combine_chunks() for part in ("seconds", "nanos")]
@@ -146,22 +191,28 @@ def _latest(table: pa.Table, leaders: pa.Array, rows: pa.Array) -> pa.Table:
 
 
 def _latest_rows(table: pa.Table, capacity: int, min_gap: int) -> pa.Array:
-    """Return the rows of the `capacity` events that end latest, the gap included.
+    """Return the rows of the `capacity` events that end latest, the gap included."""
+    ends = _end_order(table, min_gap)
+    return pc.select_k_unstable(
+        ends, capacity, [(name, "descending") for name in ends.column_names]
+    )
 
-    With a gap, the padded ends are in the order of the ends. Without one, a zero-length event ends
-    1 ns after its end.
+
+def _end_order(table: pa.Table, min_gap: int) -> pa.Table:
+    """Return two columns in whose order the padded ends are.
+
+    With a gap, that is the order of the ends. Without one, a zero-length event ends 1 ns after its
+    end.
     """
     ends = table.select(["end_seconds", "end_nanos"])
-    if not min_gap:
-        is_instant = pc.and_(
-            pc.equal(table["start_seconds"], table["end_seconds"]),
-            pc.equal(table["start_nanos"], table["end_nanos"]),
-        )
-        nanos = pc.add(table["end_nanos"].cast(pa.int64()), is_instant.cast(pa.int64()))
-        ends = pa.table({"end_seconds": table["end_seconds"], "end_nanos": nanos})
-    return pc.select_k_unstable(
-        ends, capacity, [("end_seconds", "descending"), ("end_nanos", "descending")]
+    if min_gap:
+        return ends
+    is_instant = pc.and_(
+        pc.equal(table["start_seconds"], table["end_seconds"]),
+        pc.equal(table["start_nanos"], table["end_nanos"]),
     )
+    nanos = pc.add(table["end_nanos"].cast(pa.int64()), is_instant.cast(pa.int64()))
+    return ends.set_column(1, "end_nanos", nanos)
 
 
 def _summary(table: pa.Table, first: int | None, first_at: int | None) -> pa.Table:

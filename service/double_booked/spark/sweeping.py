@@ -1,8 +1,10 @@
 """The shuffle and the sweep of a search."""
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pyarrow as pa
+from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
@@ -22,7 +24,8 @@ class Search:
         key_type: The Arrow type of the key.
         sweep: What tasks do with events.
         size: How many events a range holds.
-        work_dir: Where the answer of large resources is kept; None for the executors' disks.
+        work_dir: Where an answer that is read several times is kept; None for the executors' disks.
+        carry: The carry table of the run before, if there was one.
     """
 
     occurrences: DataFrame
@@ -30,6 +33,7 @@ class Search:
     sweep: Sweep
     size: int
     work_dir: str | None
+    carry: DataFrame | None
 
 
 def sweep_in_tasks(search: Search, rows: DataFrame, tasks: Tasks) -> DataFrame:
@@ -44,6 +48,15 @@ def sweep_in_tasks(search: Search, rows: DataFrame, tasks: Tasks) -> DataFrame:
         rows = rows.withColumn("range", F.lit(NO_RANGE))
     key_type = rows.schema["key"].dataType.simpleString()
     return deal(rows, tasks).mapInArrow(search.sweep, schema(key_type))
+
+
+def keep(swept: DataFrame, work_dir: str | None) -> DataFrame:
+    """Keep the answer of the sweep, which is read several times."""
+    if work_dir is None:
+        return swept.persist(StorageLevel.DISK_ONLY)
+    path = f"{work_dir.rstrip('/')}/double-booked-{uuid4()}"
+    swept.write.parquet(path)
+    return swept.sparkSession.read.parquet(path)
 
 
 def deal(rows: DataFrame, tasks: Tasks) -> DataFrame:
