@@ -128,8 +128,10 @@ def _write(conflicts: "Conflicts", output: Table) -> tuple[int, int]:
         F.coalesce(F.sum(is_first), F.lit(0)).alias("groups"),
     )
     _write_part(members, output, "members")
-    if conflicts.rejected is not None:
-        _write_part(conflicts.rejected, output, "rejected")
+    _write_part(conflicts.groups, output, "groups")
+    for name, part in (("overlaps", conflicts.overlaps), ("rejected", conflicts.rejected)):
+        if part is not None:
+            _write_part(part, output, name)
     return counts.get["members"], counts.get["groups"]
 
 
@@ -207,9 +209,9 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     metavar="TABLE",
     type=TableType(),
     required=True,
-    help="Where to write the conflicts, in place of earlier ones: a folder, which gets a subfolder"
-    " members, or the beginning of the names of tables, as in iceberg:lake.bookings.conflicts for"
-    " lake.bookings.conflicts_members.",
+    help="Where to write the conflicts, in place of earlier ones: a folder, which gets the"
+    " subfolders members and groups, or the beginning of the names of tables, as in"
+    " iceberg:lake.bookings.conflicts for lake.bookings.conflicts_members.",
 )
 @click.option("--key", metavar="COLUMN", required=True, help="Column that identifies an event.")
 @click.option("--start", metavar="COLUMN", required=True, help="Column with the start.")
@@ -249,6 +251,11 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     metavar="ZONE",
     type=params.ZoneType(),
     help="Time zone of times without a zone, like Europe/Berlin.",
+)
+@click.option(
+    "--explain",
+    type=click.Choice(["depth", "members"]),
+    help="Write every overlap too: how many events are in it (depth), or also which (members).",
 )
 @click.option(
     "--columns",

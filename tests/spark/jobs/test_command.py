@@ -56,6 +56,19 @@ def test_members_are_written_and_the_exit_code_is_1(table: Path) -> None:
 
 
 @pytest.mark.usefixtures("spark")
+def test_groups_and_overlaps_are_written(table: Path) -> None:
+    assert run(table, "--explain=members").exit_code == 1
+    assert rows(table, "groups") == [
+        {"resource": "blue", "group": "c", "start": 0, "end": 15, "size": 2, "depth": 2},
+        {"resource": "red", "group": "a", "start": 0, "end": 15, "size": 2, "depth": 2},
+    ]
+    assert rows(table, "overlaps") == [
+        {"resource": "blue", "group": "c", "start": 5, "end": 10, "depth": 2, "keys": ["c", "b"]},
+        {"resource": "red", "group": "a", "start": 5, "end": 10, "depth": 2, "keys": ["a", "b"]},
+    ]
+
+
+@pytest.mark.usefixtures("spark")
 def test_the_last_line_of_the_log_has_numbers_and_no_text_of_events(table: Path) -> None:
     result = run(table, "--columns=title", "--exit-zero")
     assert result.exit_code == 0
