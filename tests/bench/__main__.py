@@ -7,6 +7,7 @@ import engine
 import latency
 import memory
 import page
+import parquet
 import rpc
 import serving
 from tables import show_machine
@@ -22,6 +23,7 @@ SUBJECTS = {
     "memory": memory.measure,
     "calls": calls.measure,
     "calendars": calendars.measure,
+    "parquet": parquet.measure,
     "page": page.measure,
     "columns": columns.measure,
 }

@@ -18,6 +18,7 @@ SMALL = {
     "memory": "measure(1_000, rounds=1)",
     "calls": "measure(count=1_000, seconds=0.05, messages=5)",
     "calendars": "measure(2)",
+    "parquet": "measure(1_000)",
 }
 
 

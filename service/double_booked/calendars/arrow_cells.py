@@ -13,14 +13,20 @@ from double_booked.conflicts.instants import EPOCH
 UNITS = ("s", "ms", "us", "ns")
 """The units of times that are integers, in the metadata `unit` of their column."""
 
-_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""How many of each unit are a second."""
 
 
 def is_readable(type_: pa.DataType) -> bool:
     """Return whether the cells of a type can be read as texts or times."""
-    if types.is_dictionary(type_) or types.is_list(type_) or types.is_large_list(type_):
+    if types.is_dictionary(type_) or is_list(type_):
         return _is_text(type_.value_type)
     return _is_text(type_) or _is_time(type_)
+
+
+def is_list(type_: pa.DataType) -> bool:
+    """Return whether a type is a list of any length."""
+    return bool(types.is_list(type_) or types.is_large_list(type_))
 
 
 def _is_text(type_: pa.DataType) -> bool:
@@ -83,7 +89,7 @@ def _instant_texts(column: pa.ChunkedArray) -> list[str]:
 
 def _local_texts(column: pa.ChunkedArray, zone: tzinfo) -> Iterator[str]:
     """Yield timestamps as times in a zone, with the offset."""
-    per_second = _PER_SECOND[column.type.unit]
+    per_second = PER_SECOND[column.type.unit]
     digits = len(str(per_second)) - 1
     for count, text in zip(column.cast(pa.int64()).to_pylist(), cell_texts(column), strict=True):
         if count is None:
@@ -116,7 +122,7 @@ def to_timestamps(column: pa.ChunkedArray, field: pa.Field) -> pa.ChunkedArray:
             raise InvalidCalendarError([_describe_integers(field)])
         return column.cast(pa.int64()).cast(pa.timestamp(unit, "UTC"))
     is_number = types.is_floating(type_) or types.is_boolean(type_)
-    if is_number or types.is_list(type_) or types.is_large_list(type_):
+    if is_number or is_list(type_):
         fault = f"the column {field.name} is of type {type_}; store timestamps"
         raise InvalidCalendarError([fault])
     return column

@@ -2,10 +2,10 @@
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event
 from double_booked.calendars import csv_events, ics_files, json_arrays, json_events
@@ -29,6 +29,11 @@ from double_booked.conflicts.validation import Fault, FaultKind, describe, event
 from double_booked.recurrence.calendar_times import Window
 from double_booked.view.coverage import count_outside
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from double_booked.calendars.arrow_files import ArrowTable
+
 _MAY_BE_MISSING = {"attendee", "location", "resource"}
 """The choices by which events of tables that lack the property are left out."""
 
@@ -38,10 +43,39 @@ _NOT_IN_JSON = {"attendee", "location"}
 """The choices that the event lists of this project do not have."""
 
 
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A Parquet or Arrow file whose rows are not yet events.
+
+    Attributes:
+        path: The path or the address.
+        resource: The resource that stands for the file.
+        options: How it is read.
+        table: Its columns.
+        is_file: Whether it is a file that has a path.
+    """
+
+    path: str
+    resource: str
+    options: ReadOptions
+    table: "ArrowTable"
+    is_file: bool
+
+
 def read_file(
     path: str, resource: str, options: ReadOptions, allowance: Allowance | None = None
 ) -> ParsedFile:
+    """Return the events of a file, as `open_file` reads it."""
+    opened = open_file(path, resource, options, allowance)
+    return parse_table(opened) if isinstance(opened, TableFile) else opened
+
+
+def open_file(
+    path: str, resource: str, options: ReadOptions, allowance: Allowance | None = None
+) -> ParsedFile | TableFile:
     """Return the events of a file; "-" is standard input, and a web address is downloaded.
+
+    Of a Parquet or Arrow file, only the columns are read; `parse_table` returns its events.
 
     Args:
         path: The path or the address.
@@ -57,21 +91,55 @@ def read_file(
     is_file = path != "-" and not is_address(path)
     allowance = allowance or Allowance()
     with open_source(path, allowance) as file:
-        return replace(_read(file, path, resource, options, allowance), is_file=is_file)
+        head = _read_head(file)
+        format_ = options.format or detect_format(head, path, options.columns)
+        if format_ in {"parquet", "arrow"}:
+            table = _read_table(head + file.read(), options, allowance)
+            return TableFile(path, resource, options, table, is_file)
+        return replace(_read(head, file, format_, path, resource, options), is_file=is_file)
 
 
-def _read(
-    file: BinaryIO, path: str, resource: str, options: ReadOptions, allowance: Allowance
+def parse_table(
+    file: TableFile, rows: "pa.Array | None" = None, *, others_unnamed: int = 0
 ) -> ParsedFile:
-    head = _read_head(file)
-    format_ = options.format or detect_format(head, path, options.columns)
+    """Return the events of a table.
+
+    Args:
+        file: The table.
+        rows: The rows to read, from 0 and in order; None for all.
+        others_unnamed: How many of the other rows name no resource.
+
+    Raises:
+        InvalidCalendarError: Its columns cannot be used.
+    """
+    from double_booked.calendars import arrow_events  # noqa: PLC0415 - it needs an extra
+
+    options = _table_options(file.options)
+    table = arrow_events.to_events(file.table, options, rows, others_unnamed=others_unnamed)
+    events = [ParsedEvent(event, row=number) for number, event in table.events]
+    parsed = _from_table(file.path, table, events, file.options, file.resource)
+    inside = _in_window(_without_faults(parsed), file.options.window)
+    return replace(inside, is_file=file.is_file)
+
+
+def _read_table(content: bytes, options: ReadOptions, allowance: Allowance) -> "ArrowTable":
+    try:
+        from double_booked.calendars import arrow_files  # noqa: PLC0415 - it needs an extra
+    except ModuleNotFoundError as error:
+        if error.name != "pyarrow":
+            raise
+        raise InvalidCalendarError([_NO_PYARROW]) from error
+    return arrow_files.read_table(content, options.columns, allowance)
+
+
+def _read(  # noqa: PLR0917 - head and file are one
+    head: bytes, file: BinaryIO, format_: str, path: str, resource: str, options: ReadOptions
+) -> ParsedFile:
     if format_ == "ics":
         calendar = ics_files.parse(head + file.read(), options.calendar)
         return _from_calendar(display_name(path), calendar, options, resource)
     if format_ == "csv":
         parsed = _from_csv(path, head + file.read(), options, resource)
-    elif format_ in {"parquet", "arrow"}:
-        parsed = _from_arrow(path, head + file.read(), options, resource, allowance)
     elif is_array(head):
         return _from_array(path, head + file.read(), options, resource)
     else:
@@ -120,20 +188,6 @@ def _from_calendar(
 def _from_csv(path: str, content: bytes, options: ReadOptions, resource: str) -> ParsedFile:
     table = csv_events.parse(content, _table_options(options))
     events = [ParsedEvent(event, line) for line, event in table.events]
-    return _from_table(path, table, events, options, resource)
-
-
-def _from_arrow(
-    path: str, content: bytes, options: ReadOptions, resource: str, allowance: Allowance
-) -> ParsedFile:
-    try:
-        from double_booked.calendars import arrow_events  # noqa: PLC0415 - it needs an extra
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise
-        raise InvalidCalendarError([_NO_PYARROW]) from error
-    table = arrow_events.parse(content, _table_options(options), allowance)
-    events = [ParsedEvent(event, row=number) for number, event in table.events]
     return _from_table(path, table, events, options, resource)
 
 

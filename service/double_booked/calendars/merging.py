@@ -37,6 +37,17 @@ class MergedEvents:
     origins: Sequence[Origin]
     older: int = 0
 
+    @property
+    def left_out(self) -> int:
+        """How many events have no conflict and are not in the request."""
+        return sum(file.left_out.events for file in self.files)
+
+    @property
+    def resources(self) -> set[str]:
+        """The resources of all events; "" is the unnamed one."""
+        names = {name for event in self.request.events for name in event.resources or [""]}
+        return names.union(*(file.left_out.resources for file in self.files))
+
     def lookup(self, position: int) -> tuple[ParsedFile, ParsedEvent]:
         """Return the file of an event of the request, and the event as it was parsed."""
         number, index = self.origins[position]

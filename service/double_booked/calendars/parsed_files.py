@@ -44,6 +44,19 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The events of a table that were found to have no conflict before they were read.
+
+    Attributes:
+        events: How many.
+        resources: The resources of the table; "" is the unnamed one.
+    """
+
+    events: int = 0
+    resources: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedFile:
     """The events of a file.
 
@@ -60,6 +73,7 @@ class ParsedFile:
         is_file: Whether it is a file that has a path.
         names_resources: Whether a column names the resources, as people spell them.
         copies: The components of its calendars, for comparison with those of other files.
+        left_out: The events that have no conflict and are not among `events`.
     """
 
     name: str
@@ -74,6 +88,7 @@ class ParsedFile:
     is_file: bool = True
     names_resources: bool = False
     copies: Sequence[Sequence[EventComponent]] = ()
+    left_out: LeftOut = LeftOut()
 
     @property
     def is_expanded(self) -> bool:

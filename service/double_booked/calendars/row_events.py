@@ -78,6 +78,7 @@ def read_rows(
     skip: Callable[[Row, str], Skipped],
     *,
     is_calendar: bool,
+    others_unnamed: int = 0,
 ) -> ParsedTable:
     """Return the events of rows.
 
@@ -88,6 +89,7 @@ def read_rows(
         options: How they are read.
         skip: Returns the description of a row that cannot be used, from the reason.
         is_calendar: Whether they are one person's calendar, and so occupy the file.
+        others_unnamed: How many rows of the table that are not among them name no resource.
 
     Raises:
         InvalidCalendarError: No row has the property that `options.by` chooses.
@@ -111,7 +113,8 @@ def read_rows(
             if event:
                 events.append((row.position, event))
     if not is_calendar and not options.by:
-        assumptions += resource_assumptions(columns, chosen, [event for _, event in events])
+        unnamed = others_unnamed + sum(not event.resources for _, event in events)
+        assumptions += resource_assumptions(columns, chosen, unnamed)
     return ParsedTable(events, skipped, assumptions, is_calendar, chosen is not None)
 
 

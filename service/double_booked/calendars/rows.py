@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
-from double_booked.api.scheduling_pb2 import Event
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.columns import Columns, normalize
 from double_booked.view.progress import Progress, ignore_progress
@@ -106,15 +105,13 @@ def resources_of(texts: Mapping[str, str], chosen: str | None, by: str | None = 
     return [f"{area} / {name}" if area else name for name in names if name]
 
 
-def resource_assumptions(
-    columns: Columns, chosen: str | None, events: Sequence[Event]
-) -> list[str]:
+def resource_assumptions(columns: Columns, chosen: str | None, unnamed: int) -> list[str]:
     """Return a sentence about each assumption on the resources of rows.
 
     Args:
         columns: The columns of the table.
         chosen: The field that names the resources; None if there is no such field.
-        events: The events of the rows.
+        unnamed: How many events name no resource.
     """
     if chosen is None:
         assumption = "no column names resources, so all events are taken as one resource"
@@ -125,7 +122,6 @@ def resource_assumptions(
     if others and "resources" not in columns.chosen:
         choice = f'events take what the column "{column}" names, not {" or ".join(others)}'
         assumptions = [f"{choice}; --columns resources=NAME chooses another"]
-    unnamed = sum(not event.resources for event in events)
     if unnamed:
         noun, are = ("event", "is") if unnamed == 1 else ("events", "are")
         without = f'{unnamed} {noun} without a value in the column "{column}"'

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 NO_CONFLICT = 0
 CONFLICTS = 1
 
+_WITH_ALL_EVENTS = {"html", "report"}
+"""The formats that list events without a conflict too."""
+
 _FOUND = 0.15
 """The part of finding conflicts after which the engine has answered, as measured."""
 
@@ -90,7 +93,9 @@ def run(  # noqa: PLR0917 - the last two are rare
     """
     inputs = inputs or InputOptions()
     stages = Stages()
-    events = read_events(files, inputs, output.zone or local_zone(), options, stages)
+    needs_all = output.format in _WITH_ALL_EVENTS or output.suggestions or server or inputs.only
+    zone = output.zone or local_zone()
+    events = read_events(files, inputs, zone, options, stages, only_conflicting=not needs_all)
     find = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     try:
         conflicts, report = _find(events, find, output, inputs.only, stages)
@@ -110,7 +115,7 @@ def run(  # noqa: PLR0917 - the last two are rare
 
 
 def _exit_code(report: ConflictReport, fail_on: str) -> int:
-    if fail_on == "empty" and not report.entries:
+    if fail_on == "empty" and not report.event_count:
         write_note("no event was checked, so the exit code is 1 (--fail-on empty)")
         return CONFLICTS
     return CONFLICTS if report.groups and fail_on != "none" else NO_CONFLICT
@@ -133,7 +138,8 @@ def _find(
     if only:
         report = _keep_only(report, merged, only)
         conflicts = to_message(report, request, explain=request.options.explain)
-    report = replace(report, scope=_describe_scope(merged, events.options.by))
+    scope = _describe_scope(merged, events.options.by)
+    report = replace(report, scope=scope, left_out=merged.left_out)
     if needs_overlaps and not output.each:
         with stages.bar("finding repeats") as show:
             report = replace(report, repeats=find_repeats(report, output.zone, show))
@@ -184,7 +190,7 @@ def _describe_scope(merged: MergedEvents, by: str | None) -> str:
     calendars = {file.calendar for file in merged.files if file.calendar}
     names = set(calendars)
     if not all(file.calendar for file in merged.files):
-        names.update(name for event in merged.request.events for name in event.resources or [""])
+        names |= merged.resources
     if names <= {""}:
         return ""
     others = by if by in RESOURCES else "resource"

@@ -32,7 +32,4 @@ def cover_files(merged: MergedEvents, options: ReadOptions) -> Coverage:
 
 def _names(merged: MergedEvents) -> list[str]:
     """Return the names of all calendars and resources, those without events too."""
-    names = {file.calendar for file in merged.files if file.calendar}
-    for event in merged.request.events:
-        names.update(event.resources or [""])
-    return sorted(names)
+    return sorted({file.calendar for file in merged.files if file.calendar} | merged.resources)

@@ -9,7 +9,7 @@ from double_booked.api.scheduling_pb2 import ConflictOptions
 from double_booked.calendars.allowance import Allowance, TooLargeError
 from double_booked.calendars.attendance import CountingRules
 from double_booked.calendars.errors import MAX_FAULTS, InvalidCalendarError
-from double_booked.calendars.file_reader import read_file
+from double_booked.calendars.file_reader import TableFile, open_file, parse_table
 from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.merging import MergedEvents, locate_field, merge_files
@@ -59,6 +59,8 @@ def read_events(
     zone: tzinfo,
     conflict_options: ConflictOptions,
     stages: Stages,
+    *,
+    only_conflicting: bool = False,
 ) -> ReadResult:
     """Read the events of files into one list, and report skipped entries on standard error.
 
@@ -68,13 +70,15 @@ def read_events(
         zone: The zone of days, and of times without an offset.
         conflict_options: Options that take precedence over those of the files.
         stages: The stages of the command, to which this adds two.
+        only_conflicting: Whether events of tables that have no conflict need only be counted.
 
     Raises:
         Failure: No entry can be read; or, if `inputs` is strict, one cannot.
     """
     options = _read_options(inputs, zone)
     paths = [inputs.only, *files] if inputs.only else files
-    parsed, is_complete = _read_all(paths, options, inputs, stages)
+    screened = conflict_options if only_conflicting else None
+    parsed, is_complete = _read_all(paths, options, inputs, stages, screened)
     if inputs.only:
         parsed = _address(inputs.only, parsed)
     with stages.bar("merging") as show:
@@ -122,7 +126,11 @@ def _address(path: str, files: Sequence[ParsedFile]) -> list[ParsedFile]:
 
 
 def _read_all(
-    paths: Sequence[str], options: ReadOptions, inputs: InputOptions, stages: Stages
+    paths: Sequence[str],
+    options: ReadOptions,
+    inputs: InputOptions,
+    stages: Stages,
+    screened: ConflictOptions | None,
 ) -> tuple[list[ParsedFile], bool]:
     """Return the parsed files, and whether all entries of all files were read."""
     listings = [(path, _find_files(path)) for path in paths]
@@ -133,7 +141,7 @@ def _read_all(
         for file in listing
     ]
     missing = [listing for _, listing in listings if isinstance(listing, Failure)]
-    outcomes = _read_each(files, options, Allowance(inputs.max_bytes), stages)
+    outcomes = _read_each(files, options, Allowance(inputs.max_bytes), stages, screened)
     is_complete = _report_skipped([*missing, *outcomes], strict=inputs.strict)
     parsed = [outcome for outcome in outcomes if isinstance(outcome, ParsedFile)]
     note_assumptions(parsed)
@@ -155,7 +163,11 @@ def _failure_of(path: str, error: InvalidCalendarError) -> Failure:
 
 
 def _read_each(
-    files: Sequence[tuple[str, str]], options: ReadOptions, allowance: Allowance, stages: Stages
+    files: Sequence[tuple[str, str]],
+    options: ReadOptions,
+    allowance: Allowance,
+    stages: Stages,
+    screened: ConflictOptions | None,
 ) -> list[ParsedFile | Failure]:
     """Read files, with a progress bar on a terminal.
 
@@ -164,17 +176,52 @@ def _read_each(
         options: How to read them.
         allowance: The bytes that all files together may have.
         stages: The stages of the command.
+        screened: What counts as a conflict, if events of tables without one are only counted.
     """
     names = _name_resources(files, options)
     sizes = [size_of(file) or 1 for _, file in files]
-    outcomes, done = [], 0
+    outcomes: list[ParsedFile | TableFile | Failure] = []
+    done = 0
     with stages.bar("reading", sum(sizes)) as show:
         for (_, file), size in zip(files, sizes, strict=True):
             tracked = _with_progress(options, scale(show, done, done + size))
             outcomes.append(_try_to_read(file, names[file], tracked, allowance))
             done += size
             show(done)
-    return outcomes
+        return _parse_tables(outcomes, screened)
+
+
+def _parse_tables(
+    outcomes: Sequence[ParsedFile | TableFile | Failure], screened: ConflictOptions | None
+) -> list[ParsedFile | Failure]:
+    """Return the outcomes with the events of tables.
+
+    Args:
+        outcomes: What was read of each file.
+        screened: What counts as a conflict, if events without one are only counted. That needs
+            tables alone, since events of other files may conflict with theirs.
+    """
+    tables = [outcome for outcome in outcomes if isinstance(outcome, TableFile)]
+    has_others = any(isinstance(outcome, ParsedFile) for outcome in outcomes)
+    if screened is None or has_others or not tables:
+        return [_try_to_parse(outcome) for outcome in outcomes]
+    from double_booked.calendars.screening import read_conflicting  # noqa: PLC0415 - an extra
+
+    found = read_conflicting(tables, screened)
+    if found is None:
+        return [_try_to_parse(outcome) for outcome in outcomes]
+    parsed = iter(found)
+    return [outcome if isinstance(outcome, Failure) else next(parsed) for outcome in outcomes]
+
+
+def _try_to_parse(outcome: ParsedFile | TableFile | Failure) -> ParsedFile | Failure:
+    if not isinstance(outcome, TableFile):
+        return outcome
+    try:
+        with doing(f"reading {display_name(outcome.path)}"):
+            return parse_table(outcome)
+    except InvalidCalendarError as error:
+        return _failure_of(outcome.path, error)
 
 
 def _with_progress(options: ReadOptions, progress: Progress) -> ReadOptions:
@@ -200,11 +247,11 @@ def _name_resources(files: Sequence[tuple[str, str]], options: ReadOptions) -> d
 
 def _try_to_read(
     path: str, resource: str, options: ReadOptions, allowance: Allowance
-) -> ParsedFile | Failure:
-    """Return the parsed file, or why it cannot be read, to be reported with other faults."""
+) -> ParsedFile | TableFile | Failure:
+    """Return the file, or why it cannot be read, to be reported with other faults."""
     try:
         with doing(f"reading {display_name(path)}"):
-            return read_file(path, resource, options, allowance)
+            return open_file(path, resource, options, allowance)
     except TooLargeError as error:  # the allowance is spent, so every further file would fail
         raise Failure(f"{display_name(path)}: {error}") from error
     except InvalidCalendarError as error:
@@ -233,7 +280,8 @@ def _report_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -
 def _has_entries(outcome: ParsedFile | Failure) -> bool:
     if isinstance(outcome, Failure):
         return False
-    has_events = bool(outcome.events or outcome.outside or outcome.without_resource)
+    left_out = outcome.left_out.events
+    has_events = bool(outcome.events or left_out or outcome.outside or outcome.without_resource)
     return has_events or not outcome.skipped
 
 

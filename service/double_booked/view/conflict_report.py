@@ -71,7 +71,7 @@ class ConflictReport:
     """The events of a request and the conflicts among them.
 
     Attributes:
-        entries: Every event, by its position in the request.
+        entries: Every event of the request, by its position.
         groups: The conflicting events, in the order of the answer.
         suggestions: The free spans to which an event could move, nearest first, by its position.
         only: The name of the file to whose events the conflicts are limited; "" for all events.
@@ -79,6 +79,7 @@ class ConflictReport:
         repeats: The groups that recur, each once.
         gaps: For how many nanoseconds an event occupies a resource after its end, by resource; 0 if
             it is missing.
+        left_out: Number of events that have no conflict and are not among the entries.
     """
 
     entries: Sequence[Entry]
@@ -88,6 +89,12 @@ class ConflictReport:
     scope: str = ""
     repeats: Sequence[Repeat] = ()
     gaps: Mapping[str, int] = field(default_factory=dict)
+    left_out: int = 0
+
+    @property
+    def event_count(self) -> int:
+        """How many events were compared."""
+        return len(self.entries) + self.left_out
 
 
 class UnknownEventError(ValueError):
@@ -200,7 +207,7 @@ def _occupied_times(members: Iterable[int], request: EventList) -> Iterator[Occu
 
 def summarize(report: ConflictReport) -> str:
     """Return one sentence with the number of conflicting events, of all events and of resources."""
-    total, groups = pluralize(len(report.entries), "event"), len(report.groups)
+    total, groups = pluralize(report.event_count, "event"), len(report.groups)
     if report.scope:
         total += f" of {report.scope}"
     if not groups and report.only:

@@ -21,10 +21,10 @@ def describe_no_conflicts(report: ConflictReport, coverage: Coverage) -> str:
         report: A report without conflicts.
         coverage: What the report covers.
     """
-    if not report.entries:
+    if not report.event_count:
         return _describe_no_events(coverage)
     invitation = f" with {printable(report.only)}" if report.only else ""
-    events = pluralize(len(report.entries), _noun(coverage))
+    events = pluralize(report.event_count, _noun(coverage))
     days = f", {format_day_span(*_days(coverage.window, coverage))}" if coverage.window else ""
     return f"No conflicts{invitation} among {events} {_describe_scope(report, coverage)}{days}."
 
