@@ -1,7 +1,7 @@
-import { count, find, make, makeButton, notify } from "./dom.js";
+import { count, find, findAll, make, makeButton, makeText, notify, sum } from "./dom.js";
 import { fill, fillLater, replace } from "./lazy.js";
 import {
-  conflictsShown,
+  conflictsFound,
   type Entry,
   entries,
   nameOf,
@@ -22,15 +22,14 @@ const CHUNK = 10;
 const conflictOfCard = new WeakMap<Element, Conflict>();
 
 export const conflictOf = (element: Element | null) => element && conflictOfCard.get(element);
-export const cards = (): HTMLElement[] => [...find("cards").querySelectorAll(".card")];
+export const cards = () => findAll(".card");
 export const cardOf = (conflict: Conflict | null): HTMLElement | undefined =>
   cards().find((card) => conflictOf(card) === conflict);
 export const hashOf = ({ key }: Conflict) =>
   `#conflict=${key}${state.days && `&days=${state.days}`}`;
 
 export function drawCards(): void {
-  const shown = conflictsShown();
-  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  const shown = conflictsFound().filter(timesShown);
   const [times, all] = [sum(shown.map(timesShown)), sum(view.conflicts.map(timesOf))];
   const patterns = shown.length < times ? ` in ${count(shown.length, "pattern")}` : "";
   const some = times < all ? `${times} of ` : "";
@@ -80,7 +79,10 @@ function makeCard(conflict: Conflict): HTMLElement {
   card.role = "listitem";
   card.append(heading);
   conflictOfCard.set(card, conflict);
-  fillLater(card, () => fillCard(card, conflict, when));
+  fillLater(card, () => {
+    link.childNodes[1].replaceWith(makeText("span", ` ${when} `));
+    fillCard(card, conflict, when);
+  });
   return card;
 }
 
@@ -91,7 +93,7 @@ function fillCard(card: HTMLElement, conflict: Conflict, when: string): void {
   const steps = makeSteps(conflict, () =>
     members.replaceChildren(...drawMembers(conflict, MEMBERS_SHOWN)),
   );
-  const moves = movesOf(conflict).map((text) => make("p", text, "move"));
+  const moves = movesOf(conflict).map((text) => makeText("p", text, "move"));
   card.append(copy, ...steps, members, ...moves);
 }
 
@@ -119,7 +121,7 @@ function drawMember({ entry, overlaps, shown }: Member, all: Span): HTMLElement[
   }
   const name = make("span", `${entry.name} `, "name");
   name.append(make("small", entry.place));
-  return [make("time", timeOf(entry, shortDay(shown.start))), bar, name];
+  return [makeText("time", timeOf(entry, shortDay(shown.start))), bar, name];
 }
 
 function placed(element: HTMLElement, { start, end }: Span, all: Span): HTMLElement {

@@ -1,5 +1,5 @@
 import { cardOf } from "./cards.js";
-import { find, fromTo, keepFocus, make, narrow, placeAt } from "./dom.js";
+import { find, findAll, fromTo, keepFocus, make, narrow, place } from "./dom.js";
 import { type Axis, hoursOf, makeAxis } from "./layout.js";
 import { fill, replace } from "./lazy.js";
 import {
@@ -9,6 +9,7 @@ import {
   isConflicting,
   isFiltered,
   isFound,
+  isFoundOn,
   isShown,
   query,
   state,
@@ -30,7 +31,10 @@ function spanShown() {
   return { start: days[0].start, end: days[days.length - 1].end };
 }
 
-export const drawDay = () => keepFocus(draw);
+export function drawDay(): void {
+  find("details").hidePopover(); // its event is replaced
+  keepFocus(draw);
+}
 
 function draw(): void {
   find("day").hidden = !view.days.length;
@@ -43,7 +47,9 @@ function draw(): void {
   drawAxis(axis);
   const byCalendar = view.calendars.map((): Entry[] => []);
   for (const entry of shown) {
-    for (const calendar of entry.calendars) byCalendar[calendar].push(entry);
+    for (const calendar of entry.calendars) {
+      if (isFoundOn(entry, calendar)) byCalendar[calendar].push(entry);
+    }
   }
   const rows = orderRows(byCalendar).map((calendar) =>
     makeRow(calendar, byCalendar[calendar], axis, span),
@@ -54,7 +60,7 @@ function draw(): void {
 
 function drawTitle(): void {
   const days = daysShown();
-  const label = fromTo(days[0].label, days[days.length - 1].label);
+  const label = fromTo(days.map((day) => day.label));
   const zones = [...new Set(days.flatMap((day) => day.zone.split("/")))].join("/");
   const title = `${label} (${zones})`;
   // Screen readers read it whenever it is set.
@@ -79,7 +85,7 @@ function placeDay(): void {
 }
 
 function drawAxis(axis: Axis): void {
-  const labels = axis.ticks.map(({ x, label }) => placeAt(make("span", label), x));
+  const labels = axis.ticks.map(({ x, label }) => place(make("span", label), { left: x }));
   find("axis").replaceChildren(...labels);
 }
 
@@ -118,7 +124,7 @@ export function showFound(): void {
 
 // Keyboard: the rows are one tab stop; arrow keys move within them
 
-const buttons = (): HTMLElement[] => [...find("rows").querySelectorAll(".event")];
+const buttons = () => findAll(".event");
 
 function makeReachable(): void {
   const all = buttons();
@@ -126,20 +132,23 @@ function makeReachable(): void {
   if (stop && !all.some((button) => button.tabIndex === 0)) stop.tabIndex = 0;
 }
 
-function neighbour(button: Element, key: string): Element | null | undefined {
+function neighbour(button: HTMLElement, key: string): HTMLElement | undefined {
   const all = buttons();
-  const at = all.indexOf(button as HTMLElement);
-  if (key === "Home") return all[0];
-  if (key === "End") return all.at(-1);
-  if (key === "ArrowRight") return all[at + 1];
-  if (key === "ArrowLeft") return all[at - 1];
+  const at = all.indexOf(button);
+  const near: Record<string, HTMLElement | undefined> = {
+    Home: all[0],
+    End: all.at(-1),
+    ArrowRight: all[at + 1],
+    ArrowLeft: all[at - 1],
+  };
+  if (key in near) return near[key];
   const row = button.closest(".row");
   const other = key === "ArrowDown" ? row?.nextElementSibling : row?.previousElementSibling;
-  if (!other) return null;
+  if (!other) return;
   fill(other);
-  const start = entryOf(button)?.start ?? 0;
-  const distance = (one: Element) => Math.abs((entryOf(one)?.start ?? 0) - start);
-  return [...other.querySelectorAll(".event")].sort((a, b) => distance(a) - distance(b))[0];
+  const startOf = (one: Element) => entryOf(one)?.start ?? 0;
+  const distance = (one: Element) => Math.abs(startOf(one) - startOf(button));
+  return findAll(".event", other).sort((a, b) => distance(a) - distance(b))[0];
 }
 
 export function moveInRows(press: KeyboardEvent): void {
@@ -147,7 +156,7 @@ export function moveInRows(press: KeyboardEvent): void {
   if (!button || !/^(Arrow|Home$|End$)/.test(press.key)) return;
   press.preventDefault();
   press.stopPropagation();
-  const next = neighbour(button, press.key) as HTMLElement | undefined;
+  const next = neighbour(button, press.key);
   if (!next) return;
   button.tabIndex = -1;
   next.tabIndex = 0;

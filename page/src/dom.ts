@@ -14,13 +14,33 @@ export function make<Tag extends keyof HTMLElementTagNameMap>(tag: Tag, text = "
 
 export function makeButton(text: string, onClick: () => void) {
   const button = make("button", text);
-  button.type = "button";
-  button.addEventListener("click", onClick);
+  button.onclick = onClick;
   return button;
 }
 
-export function placeAt<Kind extends HTMLElement>(element: Kind, left: number): Kind {
-  element.style.left = `${left}px`;
+/** Return the elements that a selector matches, in order. */
+export const findAll = (selector: string, within: ParentNode = document): HTMLElement[] => [
+  ...within.querySelectorAll<HTMLElement>(selector),
+];
+
+/** Set lengths of the style of an element, in pixels. */
+export function place<Kind extends HTMLElement>(
+  element: Kind,
+  lengths: Partial<Record<"left" | "top" | "width" | "height", number>>,
+): Kind {
+  for (const [name, length] of Object.entries(lengths)) {
+    element.style.setProperty(name, `${length}px`);
+  }
+  return element;
+}
+
+/** Make an element in whose text no line ends within times like "09:00-10:30". */
+export function makeText(tag: "p" | "span" | "time", text: string, className = "") {
+  const element = make(tag, "", className);
+  const parts = text.split(/([\d:]{5,8}-[\d:]{5,8})/);
+  element.append(
+    ...parts.map((part, index) => (index % 2 ? make("span", part, "unbroken") : part)),
+  );
   return element;
 }
 
@@ -35,11 +55,11 @@ export function keepFocus(draw: () => void): void {
   const before = document.activeElement as HTMLElement;
   draw();
   if (document.activeElement !== document.body || before === document.body) return;
-  const all = [...document.querySelectorAll<HTMLElement>("main :is(a, button, input)")];
+  const all = findAll("main :is(a, button, input)");
   const label = labelOf(before);
   const same = before.isConnected ? before : all.find((control) => labelOf(control) === label);
   const part = before.closest(".card") ? "[aria-current]" : ".event";
-  const next = same ?? document.querySelector<HTMLElement>(part) ?? find("text");
+  const next = same ?? findAll(part)[0] ?? find("later");
   next.focus({ preventScroll: true });
 }
 
@@ -48,8 +68,10 @@ export function notify(text: string): void {
   find("status").replaceChildren(make("span", text));
 }
 
-/** Return like "first to last", or one of them if they are equal. */
-export const fromTo = (first: string, last: string) => [...new Set([first, last])].join(" to ");
+/** Return the first and the last of some texts, like "first to last", or one if they are equal. */
+export const fromTo = (texts: string[]) => [...new Set([texts[0], texts.at(-1)])].join(" to ");
+
+export const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
 
 export const count = (number: number, noun: string) =>
   `${number} ${noun}${number === 1 ? "" : "s"}`;

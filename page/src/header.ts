@@ -1,8 +1,20 @@
-import { find, make } from "./dom.js";
-import { conflictsShown, nameOf, overlapsOf, state, timesOf, view } from "./model.js";
-import { clock, dayAt, dayName, daysText } from "./times.js";
+import { find, fromTo, make, narrow, sum } from "./dom.js";
+import {
+  conflictsFound,
+  entries,
+  isFound,
+  isIn,
+  nameOf,
+  overlapsOf,
+  type Span,
+  state,
+  timesOf,
+  view,
+} from "./model.js";
+import { clock, dayAt, dayName, shortDay } from "./times.js";
 
-const MOST_BARS = 366;
+// A bar has at least a pixel: a browser may draw nothing of one that has less.
+const mostBars = () => (narrow.matches ? 183 : 366);
 
 export function drawHeader(): void {
   const { facts, live, made, notes = [], summary, zone } = view;
@@ -14,47 +26,47 @@ export function drawHeader(): void {
   find("note").textContent = [...failure, ...notes].join(" ");
 }
 
-// The overview has a bar a day under a slider: one target for pointer and keyboard.
+// The overview has a bar for a day or some under a slider: one target for pointer and keyboard.
 
-function countConflicts(): number[] {
-  const byDay = view.days.map(() => 0);
-  for (const { start, end } of conflictsShown(true).flatMap(overlapsOf)) {
-    let day = dayAt(start);
-    do byDay[day] += 1;
-    while (++day < byDay.length && view.days[day].start < end);
+function countByBar(spans: Span[], days: number): number[] {
+  const byBar = Array(Math.ceil(view.days.length / days)).fill(0);
+  for (const { start, end } of spans) {
+    let bar = Math.floor(dayAt(start) / days);
+    do byBar[bar] += 1;
+    while (++bar < byBar.length && view.days[bar * days].start < end);
   }
-  return byDay;
+  return byBar;
 }
 
-const highest = (numbers: number[]) => Math.max(0, ...numbers);
-const share = (number: number, most: number, percent: number, least: number) =>
-  `${number && Math.max(least, (percent * number) / most)}%`;
+const share = (number: number, all: number[], percent: number, least: number) =>
+  `${number && Math.max(least, (percent * number) / Math.max(...all))}%`;
 
 export function drawOverview(): void {
   const { days } = view;
-  const byDay = countConflicts();
-  const events = days.map((day) => day.events);
-  const group = Math.ceil(days.length / MOST_BARS);
-  const bars = days.flatMap((_, first) => {
-    if (first % group) return [];
+  const each = Math.ceil(days.length / mostBars()) || 1;
+  const conflicts = countByBar(conflictsFound().flatMap(overlapsOf), each);
+  const events = countByBar(entries.filter(isFound), each);
+  const bars = events.map((number, index) => {
     const bar = make("i");
-    const [conflicting, all] = [byDay, events].map((numbers) =>
-      highest(numbers.slice(first, first + group)),
-    );
-    bar.style.setProperty("--conflicts", share(conflicting, highest(byDay), 100, 12));
-    bar.style.setProperty("--events", share(all, highest(events), 60, 6));
-    return [bar];
+    const red = share(conflicts[index], conflicts, 100, 12);
+    bar.style.cssText = `--conflicts: ${red}; --events: ${share(number, events, 60, 6)}`;
+    return bar;
   });
   find("bars").replaceChildren(...bars);
   find("overview").hidden = days.length < 2;
-  const [first, last] = find("ends").children;
-  first.textContent = days[0]?.label ?? "";
-  last.textContent = days.at(-1)?.label ?? "";
-  const [start, end] = state.days.split(",").map(Number);
+  const ends = [days[0], days.at(-1)].map((day) => make("span", day?.label));
+  find("ends").replaceChildren(...ends);
+  drawRange();
+}
+
+/** Mark a range of days, by default that which was chosen. */
+export function drawRange(range = state.days): void {
+  const days = view.days.filter(isIn(range));
+  const from = view.days.indexOf(days[0]);
   find("overview").style.cssText =
-    `--days: ${days.length}; --from: ${dayAt(start)}; --to: ${dayAt(end - 1) + 1}`;
-  find("clear").textContent = `Clear ${daysText({ start, end })}`;
-  find("clear").hidden = !state.days;
+    `--days: ${view.days.length}; --from: ${from}; --to: ${from + days.length}`;
+  find("clear").textContent = range && `Clear ${fromTo(days.map(({ start }) => shortDay(start)))}`;
+  find("clear").hidden = !range;
 }
 
 // Chips show one calendar, or all. They are radio buttons: one tab stop, with arrow keys.
@@ -69,17 +81,16 @@ export function drawChips(filter: () => void): void {
     input.name = "calendar";
     input.value = text;
     input.checked = state.calendar === calendar;
-    input.addEventListener("change", () => {
+    input.onchange = () => {
       state.calendar = calendar;
       filter();
-    });
+    };
     const label = make("label", conflicts ? `${text} ${conflicts}` : text);
     label.prepend(input);
     return label;
   };
-  const all = byCalendar.reduce((sum, number) => sum + number, 0);
   const one = (calendar: number) =>
     chip(nameOf(calendar), byCalendar[calendar], view.calendars[calendar].name);
-  find("chips").replaceChildren(chip("all", all, null), ...order.map(one));
+  find("chips").replaceChildren(chip("all", sum(byCalendar), null), ...order.map(one));
   find("chips").hidden = order.length < 2;
 }

@@ -10,6 +10,7 @@ export interface Entry {
   isAllDay: boolean;
   isTentative: boolean;
   conflicts: Conflict[];
+  /** What a search looks for, beside the name of the calendar. */
   searched: string;
 }
 
@@ -49,7 +50,6 @@ export function setView(next: View): void {
 function unpack([name, start, length, calendars, source, line, flags, field]: View["events"][0]) {
   const file = view.sources[source].slice(view.folder?.length);
   const place = file + (line ? `:${line}` : "") + (field ? `: ${field}` : "");
-  const searched = [view.names[name], place, ...calendars.map(nameOf)].join("\n").toLowerCase();
   return {
     name: view.names[name],
     start,
@@ -59,7 +59,7 @@ function unpack([name, start, length, calendars, source, line, flags, field]: Vi
     isAllDay: (flags & 1) > 0,
     isTentative: (flags & 2) > 0,
     conflicts: [],
-    searched,
+    searched: `${view.names[name]}\n${place}`.toLowerCase(),
   };
 }
 
@@ -80,9 +80,11 @@ export function overlapsOf({ overlaps, repeats }: Conflict): Span[] {
 export const touches = ({ start, end }: Span, from: Instant, to: Instant) =>
   start < to && (end > from || (start === end && start >= from));
 
-/** Return whether a span has some of the range of days that was chosen. */
-export const isInRange = (span: Span) =>
-  !state.days || touches(span, ...(state.days.split(",").map(Number) as [Instant, Instant]));
+/** Return the test whether a span has some of a range of days, as the address has them. */
+export const isIn = (days: string) => (span: Span) =>
+  !days || touches(span, ...(days.split(",").map(Number) as [Instant, Instant]));
+
+export const isInRange = (span: Span) => isIn(state.days)(span);
 
 /** Return how many times a conflict occurs in the range of days. */
 export const timesShown = (conflict: Conflict) =>
@@ -98,16 +100,17 @@ export const isFiltered = () => query() !== "" || state.calendar !== null;
 export const isShown = (calendar: number) =>
   state.calendar === null || view.calendars[calendar].name === state.calendar;
 
-export const isFound = (entry: Entry) =>
-  entry.calendars.some(isShown) && entry.searched.includes(query());
-
-/** Return the conflicts that all filters show; the overview also has those on other days. */
-export function conflictsShown(isOnAnyDay = false): Conflict[] {
-  const text = query();
-  return view.conflicts.filter(
-    (conflict) =>
-      isShown(conflict.calendar) &&
-      conflict.members.some((index) => entries[index].searched.includes(text)) &&
-      (isOnAnyDay || overlapsOf(conflict).some(isInRange)),
-  );
+/** Return whether the filters show an event in the row and the cards of a calendar. */
+export function isFoundOn(entry: Entry, calendar: number): boolean {
+  const searched = `${entry.searched}\n${nameOf(calendar).toLowerCase()}`;
+  return isShown(calendar) && searched.includes(query());
 }
+
+export const isFound = (entry: Entry) =>
+  entry.calendars.some((calendar) => isFoundOn(entry, calendar));
+
+/** Return the conflicts that the filters show, also those outside of the range of days. */
+export const conflictsFound = () =>
+  view.conflicts.filter(({ calendar, members }) =>
+    members.some((index) => isFoundOn(entries[index], calendar)),
+  );

@@ -1,7 +1,17 @@
 import { cardOf, cards, conflictOf, drawCards, hashOf, markChosen, movesOf } from "./cards.js";
 import { drawDay, moveInRows, neighbourDay, showFound } from "./day.js";
-import { count, find, keepFocus, make, makeButton, narrow, notify } from "./dom.js";
-import { drawChips, drawHeader, drawOverview } from "./header.js";
+import {
+  count,
+  find,
+  findAll,
+  keepFocus,
+  make,
+  makeButton,
+  makeText,
+  narrow,
+  notify,
+} from "./dom.js";
+import { drawChips, drawHeader, drawOverview, drawRange } from "./header.js";
 import { fill } from "./lazy.js";
 import {
   type Entry,
@@ -23,17 +33,17 @@ const CONFLICTS_LINKED = 3;
 
 let etag = "";
 let openedKey = "";
-let filteredDays = "";
-/** The day at which a range of days begins, and how many days away it must at least end. */
-let [firstDay, leastDays] = [-1, 0];
+/** The range of days that is being chosen, its first day, and how far it must at least go. */
+let [draft, firstDay, leastDays] = ["", -1, 0];
 
 function filter(): void {
   if (view.days.length) showFound();
-  find("found").textContent = isFiltered() ? count(entries.filter(isFound).length, "event") : "";
   draw();
 }
 
 function draw(): void {
+  const found = entries.filter((entry) => isFound(entry) && isInRange(entry));
+  find("found").textContent = isFiltered() ? count(found.length, "event") : "";
   drawOverview();
   drawCards();
   drawDay();
@@ -50,6 +60,7 @@ function drawView(next: View): void {
   setView(next);
   state.chosen = view.conflicts.find((conflict) => conflict.key === key) ?? null;
   if (!view.calendars.some(({ name }) => name === state.calendar)) state.calendar = null;
+  if (!view.days.some(isInRange)) state.days = "";
   state.isWeek = isFirst ? view.kind === "bookings" : state.isWeek;
   if (isFirst) begin();
   else state.day = dayAt(shown ?? 0);
@@ -63,13 +74,15 @@ function drawView(next: View): void {
 function begin(): void {
   const now = Date.now() / 1_000;
   const isNow = view.kind === "bookings" && now < (view.days.at(-1)?.end ?? 0);
-  state.chosen = view.conflicts[0] ?? null;
-  state.day = dayAt(isNow ? now : (state.chosen?.overlaps[0][0] ?? entries[0]?.start ?? 0));
+  const [first] = view.conflicts;
+  // A narrow window has room for the day only in a card that was opened.
+  if (!narrow.matches) state.chosen = first ?? null;
+  state.day = dayAt(isNow ? now : (first?.overlaps[0][0] ?? entries[0]?.start ?? 0));
 }
 
-/** Show that the view is still right, and move the line of now. */
+/** Show when the server last read what the view shows, and move the line of now. */
 function keep(made: Instant): void {
-  if (!view.live?.error) view.made = made;
+  view.made = made;
   drawHeader();
   if (!find("day").contains(document.activeElement)) drawDay();
 }
@@ -79,7 +92,8 @@ async function poll(): Promise<void> {
   try {
     // Not by the browser's cache: the server lets nothing be stored.
     const response = await fetch("view.json", { headers: { "If-None-Match": etag } });
-    if (response.status === 304) keep(Date.parse(response.headers.get("Date") ?? "") / 1_000);
+    const read = Date.parse(response.headers.get("Last-Modified") ?? "") / 1_000;
+    if (response.status === 304) keep(read || view.made);
     else if (!response.ok) throw new Error(response.statusText);
     else {
       load(await response.json());
@@ -112,23 +126,30 @@ function followHash(): void {
 
 /** Show the conflicts of a range of days. */
 function showRange(days: string): void {
-  if (days === filteredDays) return;
-  filteredDays = state.days = days;
+  if (days === state.days) return;
+  state.days = days;
+  const first = view.days.findIndex(isInRange);
+  if (first < 0) {
+    state.days = "";
+    notify("The days of this link are not here");
+  } else if (!isInRange(view.days[state.day])) state.day = first;
   steps.clear();
-  const day = view.days[state.day];
-  if (day && !isInRange(day)) state.day = dayAt(Number.parseFloat(days));
   draw();
+}
+
+function beginRange(day: number, least = 0): void {
+  [draft, firstDay, leastDays] = ["", day, least];
 }
 
 /** Extend the range of days that a pointer or a key has begun, and show the day. */
 function slide(): void {
   const day = Number(find("when").value);
   const [first, last] = [day, firstDay].sort((one, other) => one - other);
-  if (first >= 0 && (state.days !== filteredDays || last - first > leastDays)) {
-    state.days = `${view.days[first].start},${view.days[last].end}`;
-    drawOverview();
+  if (first >= 0 && (draft || last - first > leastDays)) {
+    draft = `${view.days[first].start},${view.days[last].end}`;
+    drawRange(draft);
   }
-  state.dayIn = state.days === filteredDays ? "above" : "below";
+  state.dayIn = draft ? "below" : "above";
   goTo(day);
 }
 
@@ -137,7 +158,7 @@ function press({ clientX }: PointerEvent): void {
   const { left, width } = find("bars").getBoundingClientRect();
   const { length } = view.days;
   const day = Math.floor(((clientX - left) / width) * length);
-  [firstDay, leastDays] = [Math.min(Math.max(day, 0), length - 1), (4 * length) / width];
+  beginRange(Math.min(Math.max(day, 0), length - 1), (4 * length) / width);
 }
 
 function choose(conflict: Conflict): void {
@@ -177,11 +198,11 @@ function goTo(day: number): void {
   drawDay();
 }
 
-/** Choose the next or the previous card, and focus it. */
+/** Choose the next or the previous card, and focus it; the first follows the last. */
 function step(direction: 1 | -1): void {
   const all = cards();
-  const at = all.findIndex((card) => conflictOf(card) === state.chosen);
-  const conflict = conflictOf(all[at + direction] ?? all[0]);
+  const at = all.findIndex((card) => conflictOf(card) === state.chosen) + direction;
+  const conflict = conflictOf(all.at(Math.max(-1, at) % all.length) ?? null);
   if (!conflict) return;
   open(conflict);
   cardOf(conflict)?.querySelector("a")?.focus({ preventScroll: true });
@@ -196,16 +217,15 @@ function showDetails(entry: Entry, button: Element): void {
   const conflicts = entry.conflicts.slice(0, CONFLICTS_LINKED).map((conflict) => {
     const link = make("a", `Conflict of ${nameOf(conflict.calendar)}`);
     link.href = hashOf(conflict);
-    link.addEventListener("click", (click) => {
+    link.onclick = (click) => {
       click.preventDefault();
-      details.hidePopover();
       open(conflict);
-    });
+    };
     return link;
   });
   const lines = [timeOf(entry), entry.calendars.map(nameOf).join(", "), entry.place];
   const moves = entry.conflicts.flatMap((conflict) => movesOf(conflict, entry));
-  const texts = [...lines, ...new Set(moves)].map((text) => make("p", text));
+  const texts = [...lines, ...new Set(moves)].map((text) => makeText("p", text));
   const close = makeButton("Close", () => details.hidePopover());
   details.replaceChildren(name, ...texts, ...conflicts, close);
   details.showPopover({ source: button });
@@ -214,16 +234,14 @@ function showDetails(entry: Entry, button: Element): void {
 // What people do
 
 function onKey(press: KeyboardEvent): void {
-  const target = press.target as Element;
-  if (press.ctrlKey || press.altKey || press.metaKey || target.matches("input")) return;
-  const inCards = target === document.body || target.closest("#cards");
+  if (press.ctrlKey || press.altKey || press.metaKey || press.target === find("text")) return;
   if (press.key === "/") {
     find("text").focus();
     press.preventDefault();
   } else if (press.key === "[") goTo(neighbourDay(-1));
   else if (press.key === "]") goTo(neighbourDay(1));
-  else if (inCards && press.key === "j") step(1);
-  else if (inCards && press.key === "k") step(-1);
+  else if (press.key === "j") step(1);
+  else if (press.key === "k") step(-1);
 }
 
 function onCard(click: MouseEvent): void {
@@ -241,18 +259,18 @@ function on(id: string, kind: string, act: (event: any) => void): void {
 }
 
 function listen(): void {
-  on("filter", "submit", (submit: Event) => submit.preventDefault());
   on("text", "input", filter);
   on("when", "pointerdown", press);
   on("when", "keydown", ({ shiftKey }: KeyboardEvent) => {
-    firstDay = shiftKey ? (firstDay < 0 ? state.day : firstDay) : -1;
+    if (!shiftKey || firstDay < 0) beginRange(shiftKey ? state.day : -1);
     leastDays = 0;
   });
   on("when", "input", slide);
   on("when", "change", () => {
-    if (state.days !== filteredDays) location.hash = `days=${state.days}`;
+    if (draft) location.hash = `days=${draft}`;
   });
   on("clear", "click", () => {
+    beginRange(-1);
     location.hash = "";
     find("when").focus();
   });
@@ -272,9 +290,10 @@ function listen(): void {
   addEventListener("keydown", onKey);
   addEventListener("hashchange", followHash);
   addEventListener("resize", drawDay);
+  narrow.onchange = drawOverview;
   addEventListener("beforeprint", () => {
-    for (const part of [...find("cards").children, ...find("rows").children]) fill(part);
-    for (const more of find("cards").querySelectorAll(".members button")) more.click();
+    findAll(".chunk, .row").forEach(fill);
+    for (const more of findAll(".members button")) more.click();
   });
 }
 

@@ -1,4 +1,4 @@
-import { make, placeAt } from "./dom.js";
+import { make, place } from "./dom.js";
 import { type Axis, type Box, LANE, lanesOf, loadOf, merge, pack } from "./layout.js";
 import { fillLater } from "./lazy.js";
 import {
@@ -61,9 +61,8 @@ function drawWhole(whole: Box[], calendar: number, height: number) {
   const band = make("div", "", "whole");
   band.role = "group";
   band.ariaLabel = "All day";
-  band.style.height = `${height - 1}px`;
   band.append(...whole.map((box) => drawEvent(box, calendar, BAND_LABEL)));
-  return [band];
+  return [place(band, { height: height - 1 })];
 }
 
 function makeHeading(calendar: number) {
@@ -75,11 +74,8 @@ function makeHeading(calendar: number) {
   return heading;
 }
 
-function spanElement(className: string, left: number, right: number) {
-  const element = placeAt(make("i", "", className), left);
-  element.style.width = `${right - left}px`;
-  return element;
-}
+const spanElement = (className: string, left: number, right: number) =>
+  place(make("i", "", className), { left, width: right - left });
 
 function drawBands(calendar: number, axis: Axis, { start, end }: Span) {
   const overlaps = view.conflicts
@@ -119,19 +115,18 @@ function drawEvent(box: Box, calendar: number, top: number) {
     entry.isTentative && "tentative",
     state.chosen && entry.conflicts.includes(state.chosen) && "chosen",
   ];
-  const button = placeAt(make("button", "", classes.filter(Boolean).join(" ")), from);
-  button.type = "button";
+  const button = place(make("button", "", classes.filter(Boolean).join(" ")), {
+    left: from,
+    top: top + lane * LANE + 1,
+    width: to - from,
+    height: lanes * LANE - 2,
+  });
   button.tabIndex = -1;
-  button.style.top = `${top + lane * LANE + 1}px`;
-  button.style.height = `${lanes * LANE - 2}px`;
-  button.style.width = `${to - from}px`;
   const status = isDouble ? "double-booked" : "no conflict";
   button.ariaLabel = `${entry.name}, ${timeOf(entry)}, ${status}`;
   button.append(spanElement("bar", bar - from, barEnd - from));
   if (tailEnd > barEnd) button.append(spanElement("tail", barEnd - from, tailEnd - from));
-  const name = placeAt(make("span", entry.name), label - from);
-  name.style.width = `${labelWidth}px`;
-  button.append(name);
+  button.append(place(make("span", entry.name), { left: label - from, width: labelWidth }));
   entryOfButton.set(button, entry);
   return button;
 }

@@ -15,8 +15,10 @@ export interface Member {
 /** The number of the overlap shown, by the key of its conflict: a view that replaces it keeps it. */
 export const steps = new Map<string, number>();
 
-const numberShown = ({ key }: Conflict, all: Span[]) =>
-  (steps.get(key) ?? all.findIndex(isInRange)) % all.length;
+function numberShown({ key }: Conflict, all: Span[]): number {
+  const number = (steps.get(key) ?? 0) % all.length;
+  return isInRange(all[number]) ? number : all.findIndex(isInRange);
+}
 
 export function overlapShown(conflict: Conflict): Span {
   const all = overlapsOf(conflict);
@@ -39,19 +41,21 @@ export function membersShown(conflict: Conflict): Member[] {
     .sort((one, other) => isAt(other) - isAt(one));
 }
 
-/** Make the controls that show another overlap; none if there is only one. */
+/** Make the controls that show another overlap of the range of days; none if there is only one. */
 export function makeSteps(conflict: Conflict, onStep: () => void): Element[] {
   const all = overlapsOf(conflict);
+  const numbers = [...all.keys()].filter((number) => isInRange(all[number]));
   const controls = find("steps").content.firstElementChild.cloneNode(true);
   const [previous, text, next] = controls.children;
   const step = (by: number) => {
-    const number = (numberShown(conflict, all) + by + all.length) % all.length;
-    steps.set(conflict.key, number);
-    text.textContent = `${number + 1} of ${all.length}: ${spanText(all[number], "")}`;
+    const { length } = numbers;
+    const at = (numbers.indexOf(numberShown(conflict, all)) + by + length) % length;
+    steps.set(conflict.key, numbers[at]);
+    text.textContent = `${at + 1} of ${length}: ${spanText(all[numbers[at]], "")}`;
     onStep();
   };
   previous.onclick = () => step(-1);
   next.onclick = () => step(1);
   step(0);
-  return all.length > 1 ? [controls] : [];
+  return numbers.length > 1 ? [controls] : [];
 }

@@ -56,7 +56,7 @@ export function spanText({ start, end }: Span, known = shortDay(start)): string 
 }
 
 export const daysText = ({ start, end }: Span) =>
-  fromTo(shortDay(start), shortDay(Math.max(start, end - 1)));
+  fromTo([start, Math.max(start, end - 1)].map(shortDay));
 
 export const timeOf = (entry: Entry, known = "") =>
   entry.isAllDay ? daysText(entry) : spanText(entry, known);

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -175,6 +176,24 @@ async def test_known_content_is_not_sent_again(kubectl: FakeKubectl, path: str) 
         kubectl.serves(raw_calendar(), booked("a", "09:00", "10:30", generation=2))
         site.clock.now += INTERVAL
         assert (await site.get(path, **known))[0] == 200
+
+
+async def test_every_response_has_the_time_of_the_last_reading(kubectl: FakeKubectl) -> None:
+    kubectl.serves(raw_calendar())
+    async with serving(age=timedelta(minutes=1)) as site:
+        _, text, first = await site.get("/view.json")
+        assert (
+            parsedate_to_datetime(first.headers["Last-Modified"]).timestamp()
+            == (json.loads(text)["made"])
+        )
+        known = {"If-None-Match": first.headers["ETag"]}
+        _, _, same = await site.get("/view.json", **known)
+        assert same.headers["Last-Modified"] == first.headers["Last-Modified"]
+        site.clock.now += INTERVAL
+        status, _, again = await site.get("/view.json", **known)
+    times = [parsedate_to_datetime(one.headers["Last-Modified"]) for one in (first, again)]
+    assert status == 304
+    assert times[1] - times[0] >= timedelta(minutes=1)
 
 
 async def test_view_of_a_coming_week_is_known_although_it_was_read_again(

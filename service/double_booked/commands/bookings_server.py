@@ -101,7 +101,10 @@ def make_app(live: LiveBookings, host: str) -> web.Application:
 def _answer_with(live: LiveBookings, render: Render) -> _Handler:
     async def answer(request: web.Request) -> web.Response:
         read = await live.refresh()
-        return _unless_known(request, await read.content(render))
+        response = _unless_known(request, await read.content(render))
+        # An open page that has the content shows this as the time of the reading, like `made`.
+        response.last_modified = read.report.made.replace(microsecond=0)
+        return response
 
     return answer
 
