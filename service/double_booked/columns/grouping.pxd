@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from double_booked.columns.records cimport Record
+from double_booked.columns.times cimport Places, place_at
 from double_booked.conflicts.end_heap cimport End, EndHeap, ends_by, pop_end, push_end
 from double_booked.conflicts.growable cimport make_room
 from double_booked.conflicts.instants cimport Instant
@@ -30,9 +31,12 @@ cdef enum:
 cdef struct Arrivals:
     # The rows of a resource by start. Without records they are the rows from `first` on.
     const Record *records
-    const uint64_t *starts
+    const Places *starts
+    const Places *ends
     size_t first
     size_t count
+    # As many and those of later resources, whose ends can be fetched ahead.
+    size_t rest
 
 
 cdef inline uint32_t row_at(const Arrivals *arrivals, size_t i) noexcept nogil:
@@ -45,8 +49,19 @@ cdef inline uint32_t row_at(const Arrivals *arrivals, size_t i) noexcept nogil:
 cdef inline uint64_t start_at(const Arrivals *arrivals, size_t i) noexcept nogil:
     """Return the place of the start of arrival i."""
     if arrivals.records == NULL:
-        return arrivals.starts[arrivals.first + i]
+        return place_at(arrivals.starts, arrivals.first + i)
     return arrivals.records[i].key
+
+
+cdef inline uint64_t end_at(const Arrivals *arrivals, size_t i) noexcept nogil:
+    """Return the place of the end of arrival i, which is present at its start at least."""
+    return max(place_at(arrivals.ends, row_at(arrivals, i)), start_at(arrivals, i) + 1)
+
+
+cdef inline void fetch_end(const Arrivals *arrivals, size_t i) noexcept nogil:
+    """Fetch the end of a later arrival than arrival i."""
+    if arrivals.records != NULL and i + ENDS_AHEAD < arrivals.rest:
+        prefetch(&arrivals.ends.values[row_at(arrivals, i + ENDS_AHEAD)])
 
 
 cdef struct Group:
@@ -109,30 +124,23 @@ cdef inline bint open_group(
 
 
 cdef inline bint group_exclusive(
-    Grouping *grouping,
-    const Arrivals *arrivals,
-    const uint64_t *ends,
-    uint32_t resource,
-    Progress *progress,
+    Grouping *grouping, const Arrivals *arrivals, uint32_t resource, Progress *progress
 ) noexcept nogil:
     """Find the groups at capacity 1.
 
     A group is a run of rows in which each starts before the latest end of those before it.
     """
     cdef size_t i, first = 0, count = arrivals.count
-    cdef uint64_t latest_end = 0, row_end
+    cdef uint64_t latest_end = 0
     for i in range(count):
-        if i + ENDS_AHEAD < count:
-            prefetch(&ends[row_at(arrivals, i + ENDS_AHEAD)])
+        fetch_end(arrivals, i)
         if i % CHECK_EVERY == CHECK_EVERY - 1 and not not_cancelled(progress):
             return False
         if start_at(arrivals, i) >= latest_end:
             if i - first > 1 and not add_run(grouping, arrivals, first, i, resource, progress):
                 return False
             first = i
-        row_end = ends[row_at(arrivals, i)]
-        if row_end > latest_end:
-            latest_end = row_end
+        latest_end = max(latest_end, end_at(arrivals, i))
     return count - first < 2 or add_run(grouping, arrivals, first, count, resource, progress)
 
 
@@ -227,7 +235,6 @@ cdef inline bint group_with_capacity(
     Grouping *grouping,
     Crowd *crowd,
     const Arrivals *arrivals,
-    const uint64_t *ends,
     uint32_t resource,
     size_t capacity,
     Progress *progress,
@@ -242,14 +249,13 @@ cdef inline bint group_with_capacity(
     cdef uint32_t row
     cdef bint is_open = False
     for i in range(arrivals.count):
-        if i + ENDS_AHEAD < arrivals.count:
-            prefetch(&ends[row_at(arrivals, i + ENDS_AHEAD)])
+        fetch_end(arrivals, i)
         if i % CHECK_EVERY == CHECK_EVERY - 1 and not not_cancelled(progress):
             return False
         row = row_at(arrivals, i)
         leave(crowd, start_at(arrivals, i))
         is_open = is_open and crowd.members_present
-        arrive(crowd, ends[row], row)
+        arrive(crowd, end_at(arrivals, i), row)
         if crowd.ends.count > capacity:
             if not is_open and not open_group(grouping, resource, progress):
                 return False

@@ -31,7 +31,7 @@ from libc.stdint cimport (
     uint32_t,
     uint64_t,
 )
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset, strcmp
 
 from double_booked.columns.arrow cimport (
@@ -75,21 +75,25 @@ from double_booked.columns.ordering cimport order_groups
 from double_booked.columns.records cimport Record, sort_records
 from double_booked.columns.times cimport (
     NO_FAULT,
+    Places,
     TimeChunk,
     TimeColumn,
     TimeFault,
     Timeline,
     TimeReader,
+    are_ordered,
+    free_places,
     free_timeline,
     int128,
     key_of,
+    make_copy,
     make_timeline,
+    place_at,
     place_of,
     plain_range,
     read_time,
     reader_of,
-    rest_of_chunk,
-    skip_values,
+    take_values,
     time_of_row,
 )
 from double_booked.conflicts.growable cimport make_room, use_huge_pages
@@ -129,7 +133,7 @@ from double_booked.conflicts.resources cimport (
     add_resource,
     find_resource,
 )
-from double_booked.conflicts.wire cimport Reader
+from double_booked.conflicts.wire cimport Reader, prefetch
 
 from double_booked.columns.errors import (
     InvalidColumnsError,
@@ -147,6 +151,8 @@ cdef enum:
     # So many bare codes are always allowed; there is a counter for each up to the highest.
     MIN_CODE_LIMIT = 1_048_576
     CODES_PER_ROW = 4
+    # How many occurrences ahead to fetch the place of a record: each resource has its own.
+    RECORDS_AHEAD = 16
 
 cdef extern from *:
     const size_t MAX_ROWS "((size_t)UINT32_MAX - 1)"
@@ -752,8 +758,8 @@ cdef class Search:
     cdef object named_capacities
 
     cdef Timeline timeline
-    cdef uint64_t *start_places
-    cdef uint64_t *end_places
+    cdef Places start_places
+    cdef Places end_places
     cdef Record *records
     # Where the records of each code begin.
     cdef uint32_t *first_of_code
@@ -802,14 +808,13 @@ cdef class Search:
         """Free what only the search for groups needs."""
         free(self.codes)
         free(self.first_of_row)
-        free(self.start_places)
-        free(self.end_places)
+        free_places(&self.start_places)
+        free_places(&self.end_places)
         free(self.records)
         free(self.first_of_code)
         free_crowd(&self.crowd)
         free_timeline(&self.timeline)
         self.codes = self.first_of_row = self.first_of_code = NULL
-        self.start_places = self.end_places = NULL
         self.records = NULL
         memset(&self.crowd, 0, sizeof(Crowd))
 
@@ -952,6 +957,7 @@ cdef class Search:
         self.codes = <uint32_t *>malloc((self.rows + 1) * sizeof(uint32_t))
         if self.codes == NULL:
             return fail(&self.progress, NO_MEMORY)
+        use_huge_pages(self.codes, self.rows * sizeof(uint32_t))
         for i in range(self.names.chunk_count):
             chunk = &self.names.chunks[i]
             for j in range(chunk.length):
@@ -1084,13 +1090,7 @@ cdef class Search:
             return False
         if not make_timeline(&self.timeline, &self.starts, lowest, highest, &self.progress):
             return False
-        self.start_places = <uint64_t *>malloc((self.rows + 1) * sizeof(uint64_t))
-        self.end_places = <uint64_t *>malloc((self.rows + 1) * sizeof(uint64_t))
-        if self.start_places == NULL or self.end_places == NULL:
-            return fail(&self.progress, NO_MEMORY)
-        use_huge_pages(self.start_places, self.rows * sizeof(uint64_t))
-        use_huge_pages(self.end_places, self.rows * sizeof(uint64_t))
-        return self.subtract() if self.can_subtract() else self.fill_places()
+        return self.take_places() if self.can_subtract() else self.fill_places()
 
     cdef bint find_range(self, int128 *lowest, int128 *highest) noexcept nogil:
         """Find the earliest and the latest start."""
@@ -1111,18 +1111,20 @@ cdef class Search:
         return not_cancelled(&self.progress)
 
     cdef bint fill_places(self) noexcept nogil:
+        """Fill the places of all rows."""
         cdef TimeReader starts = reader_of(&self.starts), ends = reader_of(&self.ends)
         cdef int128 start = 0, end = 0
         cdef size_t i
+        if not make_copy(&self.start_places, self.rows):
+            return fail(&self.progress, NO_MEMORY)
+        if not make_copy(&self.end_places, self.rows):
+            return fail(&self.progress, NO_MEMORY)
         for i in range(self.rows):
             read_time(&starts, &start)
             if read_time(&ends, &end) != NO_FAULT or end < start:
                 return fail(&self.progress, MALFORMED)
-            self.start_places[i] = place_of(&self.timeline, start)
-            end += self.gap
-            if end == start:
-                end += 1
-            self.end_places[i] = place_of(&self.timeline, end)
+            self.start_places.copy[i] = <int64_t>place_of(&self.timeline, start)
+            self.end_places.copy[i] = <int64_t>place_of(&self.timeline, end + self.gap)
         return not_cancelled(&self.progress)
 
     cdef bint can_subtract(self) noexcept nogil:
@@ -1134,35 +1136,18 @@ cdef class Search:
             return False
         return highest + self.gap - self.timeline.lowest < <int128>INT64_MAX
 
-    cdef bint subtract(self) noexcept nogil:
-        """Fill the places as fill_places does, in a quarter of its time."""
-        cdef TimeReader starts = reader_of(&self.starts), ends = reader_of(&self.ends)
-        cdef size_t row = 0, count
-        cdef bint are_valid = True
-        while row < self.rows:
-            count = min(rest_of_chunk(&starts), rest_of_chunk(&ends))
-            are_valid &= self.subtract_values(
-                skip_values(&starts, count), skip_values(&ends, count), row, count
-            )
-            row += count
-        return not_cancelled(&self.progress) if are_valid else fail(&self.progress, MALFORMED)
-
-    cdef bint subtract_values(
-        self, const int64_t *starts, const int64_t *ends, size_t row, size_t count
-    ) noexcept nogil:
-        """Fill the places of adjacent rows; return whether no end is before its start."""
-        cdef int64_t scale = self.starts.scale, gap = <int64_t>self.gap
-        cdef int64_t lowest = <int64_t>(self.timeline.lowest // scale)
-        cdef uint64_t *start_places = self.start_places + row
-        cdef uint64_t *end_places = self.end_places + row
-        cdef bint are_valid = True
-        cdef size_t i
-        for i in range(count):
-            are_valid &= starts[i] <= ends[i]
-            start_places[i] = <uint64_t>((starts[i] - lowest) * scale)
-            end_places[i] = <uint64_t>((ends[i] - lowest) * scale + gap)
-            end_places[i] += end_places[i] == start_places[i]
-        return are_valid
+    cdef bint take_places(self) noexcept nogil:
+        """Set the places as fill_places does, from the columns' values."""
+        cdef Places *starts = &self.start_places
+        cdef Places *ends = &self.end_places
+        if not take_values(starts, &self.starts) or not take_values(ends, &self.ends):
+            return fail(&self.progress, NO_MEMORY)
+        if not are_ordered(starts, ends, self.rows):
+            return fail(&self.progress, MALFORMED)
+        starts.scale = ends.scale = self.starts.scale
+        starts.lowest = ends.lowest = <int64_t>(self.timeline.lowest // self.starts.scale)
+        ends.gap = <int64_t>self.gap
+        return not_cancelled(&self.progress)
 
     # Faults
 
@@ -1207,7 +1192,7 @@ cdef class Search:
     cdef bint sort_by_resource(self) noexcept nogil:
         """Fill the records: the occurrences of each code in turn, in the order of the rows.
 
-        There are none if the rows are in order already.
+        There are none if the rows are in order already. The codes' memory is then for members.
         """
         self.first_of_code = <uint32_t *>calloc(self.resource_count + 1, sizeof(uint32_t))
         if self.first_of_code == NULL:
@@ -1219,12 +1204,22 @@ cdef class Search:
                 return fail(&self.progress, NO_MEMORY)
             use_huge_pages(self.records, self.occurrences * sizeof(Record))
             self.scatter()
-            free(self.start_places)
-            self.start_places = NULL
-        free(self.codes)
+            free_places(&self.start_places)
         free(self.first_of_row)
-        self.codes = self.first_of_row = NULL
-        return not_cancelled(&self.progress)
+        self.first_of_row = NULL
+        return self.make_members() and not_cancelled(&self.progress)
+
+    cdef bint make_members(self) noexcept nogil:
+        """Make room for the members, in place of the codes."""
+        cdef size_t size = (self.occurrences + 1) * sizeof(uint32_t)
+        cdef bint is_new = self.codes == NULL
+        self.grouping.members = <uint32_t *>realloc(self.codes, size)
+        if self.grouping.members == NULL:
+            return fail(&self.progress, NO_MEMORY)
+        self.codes = NULL
+        if is_new:
+            use_huge_pages(self.grouping.members, size)
+        return True
 
     cdef void count_codes(self) noexcept nogil:
         """Set where the occurrences of each code begin."""
@@ -1249,7 +1244,7 @@ cdef class Search:
             if self.codes != NULL and self.codes[i] != self.codes[i - 1]:
                 if self.codes[i] < self.codes[i - 1]:
                     return False
-            elif self.start_places[i] < self.start_places[i - 1]:
+            elif self.start_places.values[i] < self.start_places.values[i - 1]:
                 return False
         return True
 
@@ -1266,9 +1261,11 @@ cdef class Search:
                 row += 1
             if self.codes != NULL:
                 code = self.codes[i]
+                if i + RECORDS_AHEAD < self.occurrences:
+                    prefetch(&self.records[next_of_code[self.codes[i + RECORDS_AHEAD]]])
             record = &self.records[next_of_code[code]]
             next_of_code[code] += 1
-            record.key = self.start_places[row]
+            record.key = place_at(&self.start_places, row)
             record.row = <uint32_t>row
         # Each has become the first of the next code.
         for i in range(self.resource_count, 0, -1):
@@ -1278,9 +1275,6 @@ cdef class Search:
     cdef bint group(self) noexcept nogil:
         """Find the groups of each resource that can be over its capacity."""
         cdef size_t code, longest = self.longest()
-        self.grouping.members = <uint32_t *>malloc((self.occurrences + 1) * sizeof(uint32_t))
-        if self.grouping.members == NULL:
-            return fail(&self.progress, NO_MEMORY)
         if self.records != NULL and not self.sort_all(longest):
             return False
         for code in range(self.resource_count):
@@ -1326,7 +1320,9 @@ cdef class Search:
         cdef Arrivals arrivals
         arrivals.first = self.first_of_code[code]
         arrivals.count = self.count_of(code)
-        arrivals.starts = self.start_places
+        arrivals.rest = self.occurrences - arrivals.first
+        arrivals.starts = &self.start_places
+        arrivals.ends = &self.end_places
         arrivals.records = NULL
         if self.records != NULL:
             arrivals.records = self.records + arrivals.first
@@ -1337,9 +1333,7 @@ cdef class Search:
         cdef size_t capacity = self.capacity_of(code)
         cdef bint is_grouped
         if capacity == 1:
-            return group_exclusive(
-                &self.grouping, &arrivals, self.end_places, <uint32_t>code, &self.progress
-            )
+            return group_exclusive(&self.grouping, &arrivals, <uint32_t>code, &self.progress)
         if self.crowd.states == NULL:
             if not make_crowd(&self.crowd, longest, self.rows, 0, &self.progress):
                 return False
@@ -1347,7 +1341,6 @@ cdef class Search:
             &self.grouping,
             &self.crowd,
             &arrivals,
-            self.end_places,
             <uint32_t>code,
             capacity,
             &self.progress,
@@ -1501,9 +1494,6 @@ cdef class Search:
 
     cdef bint sweep_sorted(self) noexcept nogil:
         cdef Arrivals arrivals
-        self.grouping.members = <uint32_t *>malloc((self.rows + 1) * sizeof(uint32_t))
-        if self.grouping.members == NULL:
-            return fail(&self.progress, NO_MEMORY)
         if self.records != NULL and not self.sort_all(self.rows):
             return False
         arrivals = self.arrivals_of(0)
@@ -1511,7 +1501,6 @@ cdef class Search:
             &self.grouping,
             &self.crowd,
             &arrivals,
-            self.end_places,
             0,
             self.default_capacity,
             &self.progress,
@@ -1622,10 +1611,13 @@ cdef inline void fill_first(const Grouping *grouping, int64_t *first, size_t row
 
 
 cdef inline void fill_validity(const int64_t *first, uint8_t *bits, size_t rows) noexcept nogil:
-    cdef size_t i
-    memset(bits, 0, (rows + 7) // 8)
-    for i in range(rows):
-        bits[i >> 3] |= (first[i] >= 0) << (i & 7)
+    cdef size_t i, bit
+    cdef uint8_t here
+    for i in range(0, rows, 8):
+        here = 0
+        for bit in range(min(<size_t>8, rows - i)):
+            here |= (first[i + bit] >= 0) << bit
+        bits[i >> 3] = here
 
 
 cdef Column integers(Memory values, size_t count):

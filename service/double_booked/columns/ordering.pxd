@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc
 
 from double_booked.columns.grouping cimport Group, Grouping
 from double_booked.columns.records cimport Record, sort_records
+from double_booked.conflicts.growable cimport use_huge_pages
 from double_booked.conflicts.progress cimport NO_MEMORY, Progress, fail, not_cancelled
 from double_booked.conflicts.resources cimport NamedItem, ResourceTable, sort_by_name
 
@@ -28,6 +29,7 @@ cdef inline bint order_groups(
     if count == 0 or grouping.groups[0].resource == grouping.groups[count - 1].resource:
         return True
     records = <Record *>malloc(2 * count * sizeof(Record))
+    use_huge_pages(records, 2 * count * sizeof(Record))
     is_ordered = records != NULL and enter_by_resource(grouping, table, records)
     if is_ordered:
         sort_records(records, records + count, count, progress.cancelled)
@@ -85,6 +87,7 @@ cdef inline bint permute(Grouping *grouping, const Record *records) noexcept nog
     cdef Group *ordered = <Group *>malloc(count * sizeof(Group))
     if ordered == NULL:
         return False
+    use_huge_pages(ordered, count * sizeof(Group))
     for i in range(count):
         ordered[i] = grouping.groups[records[i].row]
     free(grouping.groups)

@@ -6,8 +6,10 @@ An instant is nanoseconds since 1970 in 128 bits: 64 bits would overflow in the 
 
 from libc.stdint cimport INT64_MAX, INT64_MIN, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
 
 from double_booked.columns.arrow cimport Bitmap, is_valid
+from double_booked.conflicts.growable cimport use_huge_pages
 from double_booked.conflicts.instants cimport MAX_NANOS, MIN_SECONDS, NANOS_PER_SECOND
 from double_booked.conflicts.progress cimport NO_MEMORY, Progress, fail, not_cancelled
 from double_booked.conflicts.radix_sort cimport Key, sort_keys, sorts_before
@@ -68,20 +70,6 @@ cdef inline TimeReader reader_of(const TimeColumn *column) noexcept nogil:
     return reader
 
 
-cdef inline size_t rest_of_chunk(TimeReader *reader) noexcept nogil:
-    """Return how many values the chunk of the next one has from there on."""
-    while reader.at == reader.column.chunks[reader.chunk].length:
-        reader.chunk += 1
-        reader.at = 0
-    return reader.column.chunks[reader.chunk].length - reader.at
-
-
-cdef inline const int64_t *skip_values(TimeReader *reader, size_t count) noexcept nogil:
-    """Return the next values, which are of one chunk, and move past them."""
-    reader.at += count
-    return reader.column.chunks[reader.chunk].values + reader.at - count
-
-
 cdef inline bint plain_range(
     const TimeColumn *column, int128 *lowest, int128 *highest
 ) noexcept nogil:
@@ -107,7 +95,9 @@ cdef inline bint is_null(const TimeChunk *chunk, size_t i) noexcept nogil:
 
 cdef inline TimeFault read_time(TimeReader *reader, int128 *instant) noexcept nogil:
     """Read the next of the column's values, of which there must be one more."""
-    rest_of_chunk(reader)
+    while reader.at == reader.column.chunks[reader.chunk].length:
+        reader.chunk += 1
+        reader.at = 0
     reader.at += 1
     return read_value(
         reader.column, &reader.column.chunks[reader.chunk], reader.at - 1, instant
@@ -236,3 +226,64 @@ cdef inline size_t starts_before(const Timeline *timeline, Key key) noexcept nog
 cdef inline void free_timeline(Timeline *timeline) noexcept nogil:
     free(timeline.starts)
     timeline.starts = NULL
+
+
+# Places
+
+
+cdef struct Places:
+    # The place of each row's start or padded end: (values[row] - lowest) * scale + gap.
+    const int64_t *values
+    int64_t lowest
+    int64_t scale
+    int64_t gap
+    # NULL if the values are the memory of the column.
+    int64_t *copy
+
+
+cdef inline uint64_t place_at(const Places *places, size_t row) noexcept nogil:
+    return <uint64_t>((places.values[row] - places.lowest) * places.scale + places.gap)
+
+
+cdef inline bint make_copy(Places *places, size_t rows) noexcept nogil:
+    """Make room for values that are places; return False if memory ran out."""
+    places.copy = <int64_t *>malloc((rows + 1) * sizeof(int64_t))
+    places.values = places.copy
+    places.lowest = places.gap = 0
+    places.scale = 1
+    use_huge_pages(places.copy, rows * sizeof(int64_t))
+    return places.copy != NULL
+
+
+cdef inline bint take_values(Places *places, const TimeColumn *column) noexcept nogil:
+    """Take the values of a plain column where they are, or else copy its chunks.
+
+    Pages of memory that are touched first cost more than all else for 10,000,000 events.
+    """
+    cdef size_t i
+    cdef const TimeChunk *chunk
+    if column.chunk_count == 1:
+        places.values = column.chunks[0].values
+        return True
+    if not make_copy(places, column.length):
+        return False
+    for i in range(column.chunk_count):
+        chunk = &column.chunks[i]
+        if chunk.length:
+            memcpy(places.copy + chunk.first_row, chunk.values, chunk.length * sizeof(int64_t))
+    return True
+
+
+cdef inline bint are_ordered(const Places *starts, const Places *ends, size_t rows) noexcept nogil:
+    """Return whether no value of an end is below that of its start."""
+    cdef bint ordered = True
+    cdef size_t row
+    for row in range(rows):
+        ordered &= starts.values[row] <= ends.values[row]
+    return ordered
+
+
+cdef inline void free_places(Places *places) noexcept nogil:
+    free(places.copy)
+    places.copy = NULL
+    places.values = NULL
