@@ -230,7 +230,7 @@ test-page: install page/node_modules/installed ## test the HTML report in a brow
 
 E2E = PATH=$(CURDIR)/$(TOOLS):$$PATH $(BIN)/pytest --override-ini junit_family=xunit1 tests/chart tests/release tests/image tests/e2e
 export LOAD_IMAGE
-e2e: install tools $(TOOLS)/checkov image dev-image ## test chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE=... BUILD_FLAGS=...)
+e2e: install tools $(TOOLS)/checkov image dev-image spark-image ## test chart, kustomize and images in the cluster of KUBECONFIG (LOAD_IMAGE=... BUILD_FLAGS=...)
 	$(E2E) --junitxml=build/e2e.xml
 	@grep --only-matching --extended-regexp '(seconds|calls) [^/]*' build/e2e.xml
 
