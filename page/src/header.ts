@@ -13,9 +13,6 @@ import {
 } from "./model.js";
 import { clock, dayAt, dayName, shortDay } from "./times.js";
 
-// A bar has at least a pixel: a browser may draw nothing of one that has less.
-const mostBars = () => (narrow.matches ? 183 : 366);
-
 export function drawHeader(): void {
   const { facts, live, made, notes = [], summary, zone } = view;
   document.title = summary;
@@ -26,7 +23,7 @@ export function drawHeader(): void {
   find("note").textContent = [...failure, ...notes].join(" ");
 }
 
-// The overview has a bar for a day or some under a slider: one target for pointer and keyboard.
+// The overview has a bar for each day, or for a few, under a slider: one target for pointer and keyboard.
 
 function countByBar(spans: Span[], days: number): number[] {
   const byBar = Array(Math.ceil(view.days.length / days)).fill(0);
@@ -43,7 +40,8 @@ const share = (number: number, all: number[], percent: number, least: number) =>
 
 export function drawOverview(): void {
   const { days } = view;
-  const each = Math.ceil(days.length / mostBars()) || 1;
+  // A bar has at least a pixel: a browser may draw nothing of one that has less.
+  const each = Math.ceil(days.length / (narrow.matches ? 183 : 366)) || 1;
   const conflicts = countByBar(conflictsFound().flatMap(overlapsOf), each);
   const events = countByBar(entries.filter(isFound), each);
   const bars = events.map((number, index) => {

@@ -35,9 +35,10 @@ let etag = "";
 let openedKey = "";
 /** The range of days that is being chosen, its first day, and how far it must at least go. */
 let [draft, firstDay, leastDays] = ["", -1, 0];
+let width = innerWidth;
 
 function filter(): void {
-  if (view.days.length) showFound();
+  showFound();
   draw();
 }
 
@@ -234,14 +235,15 @@ function showDetails(entry: Entry, button: Element): void {
 // What people do
 
 function onKey(press: KeyboardEvent): void {
+  const { key } = press;
   if (press.ctrlKey || press.altKey || press.metaKey || press.target === find("text")) return;
-  if (press.key === "/") {
+  if (key === "/") {
     find("text").focus();
     press.preventDefault();
-  } else if (press.key === "[") goTo(neighbourDay(-1));
-  else if (press.key === "]") goTo(neighbourDay(1));
-  else if (press.key === "j") step(1);
-  else if (press.key === "k") step(-1);
+  } else if (key === "[") goTo(neighbourDay(-1));
+  else if (key === "]") goTo(neighbourDay(1));
+  else if (key === "j") step(1);
+  else if (key === "k") step(-1);
 }
 
 function onCard(click: MouseEvent): void {
@@ -289,7 +291,11 @@ function listen(): void {
   on("rows", "keydown", moveInRows);
   addEventListener("keydown", onKey);
   addEventListener("hashchange", followHash);
-  addEventListener("resize", drawDay);
+  addEventListener("resize", () => {
+    if (width === innerWidth) return; // the bar of a phone's browser comes or goes
+    width = innerWidth;
+    drawDay();
+  });
   narrow.onchange = drawOverview;
   addEventListener("beforeprint", () => {
     findAll(".chunk, .row").forEach(fill);

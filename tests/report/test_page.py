@@ -76,10 +76,7 @@ def show(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Show]:
     """Yield a function that opens a page; the test fails if the page logs an error."""
 
     def open_page(page: str, size: tuple[int, int] = DESKTOP, fragment: str = "") -> Any:
-        browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False},
-        )
+        resize(browser, size)
         file = tmp_path / "page.html"
         file.write_text(page, "utf-8")
         browser.get("about:blank")  # a change of the fragment alone would not load the page
@@ -146,6 +143,11 @@ def press(browser: webdriver.Chrome, *keys: str) -> None:
 
 def emulate(browser: webdriver.Chrome, **media: Any) -> None:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+
+def resize(browser: webdriver.Chrome, size: tuple[int, int]) -> None:
+    metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def draw_all(browser: webdriver.Chrome) -> None:
@@ -409,6 +411,15 @@ def test_overview_of_a_year_shows_each_conflict_in_a_narrow_window(
     assert min(widths) >= 1  # a browser may draw nothing of less
     red = [share for share in shares_of_bars(page, "--conflicts") if share]
     assert len(red) == 52
+
+
+def test_overview_of_a_window_that_becomes_narrow_shows_each_conflict(
+    show: Show, samples: dict[str, str]
+) -> None:
+    page = show(samples["weekly"])
+    wide = len(shares_of_bars(page, "--events"))
+    resize(page, PHONE)
+    WebDriverWait(page, 20).until(lambda _: len(shares_of_bars(page, "--events")) < wide / 1.9)
 
 
 def shares_of_bars(page: webdriver.Chrome, name: str) -> list[float]:
@@ -862,6 +873,15 @@ def test_times_are_on_one_line(show: Show, width: int) -> None:
     page = show(check_team(suggestions=3), (width, 800))
     draw_all(page)
     assert page.execute_script(BROKEN_TIMES) == []
+
+
+def test_details_stay_when_the_bar_of_the_browser_goes(show: Show) -> None:
+    page = show(render(OFFICE), PHONE)
+    one(page, ".event").click()
+    page.execute_script("addEventListener('resize', () => { window.isResized = true; })")
+    resize(page, (PHONE[0], PHONE[1] + 56))
+    WebDriverWait(page, 20).until(lambda _: page.execute_script("return window.isResized"))
+    assert one(page, "#details").is_displayed()
 
 
 TOP_OF = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
