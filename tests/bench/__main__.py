@@ -14,6 +14,7 @@ from tables import show_machine
 
 import calendars
 import columns
+import spark
 
 SUBJECTS = {
     "engine": engine.measure,
@@ -26,6 +27,7 @@ SUBJECTS = {
     "parquet": parquet.measure,
     "page": page.measure,
     "columns": columns.measure,
+    "spark": spark.measure,
 }
 
 

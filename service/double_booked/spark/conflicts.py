@@ -82,6 +82,14 @@ class Conflicts:
         names = ("depth", "keys") if has_keys else ("depth",)
         return overlaps.select("resource", "group", start.alias("start"), end.alias("end"), *names)
 
+    def close(self) -> None:
+        """Free the disks of executors, once the results have been read or written.
+
+        A result that is read later is computed again.
+        """
+        if self._found.kept is not None:
+            self._found.kept.unpersist()
+
     def _check_complete(self) -> None:
         if self._found.search.sweep.is_incremental:
             raise InvalidTableError(

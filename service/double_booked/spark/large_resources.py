@@ -84,7 +84,7 @@ def sweep_large_resources(
     resolved = list(_resolve(search, resources, reports, before))
     members = _name_members(swept.where(F.col("kind") == MEMBER), resolved, search)
     states = before | {resource: result.carried for resource, _, result in resolved}
-    return Found(members, search, resources, tasks, _latest_events(swept, states, search))
+    return Found(members, search, resources, tasks, _latest_events(swept, states, search), swept)
 
 
 def _latest_events(swept: DataFrame, states: Mapping[str, State], search: Search) -> DataFrame:

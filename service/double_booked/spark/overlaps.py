@@ -37,6 +37,7 @@ class Found:
         tasks: The tasks of the sweep.
         latest: The events that later runs may have to know; None if the run is not incremental
             and no resource was cut.
+        kept: The answer of the sweep on the disks of executors; None if it is not kept there.
     """
 
     members: DataFrame
@@ -44,6 +45,7 @@ class Found:
     resources: Sequence[LargeResource]
     tasks: Tasks
     latest: DataFrame | None = None
+    kept: DataFrame | None = None
 
 
 def overlaps_of(found: Found) -> DataFrame:

@@ -203,7 +203,7 @@ def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> Found:
     swept = keep(sweep_in_tasks(search, rows, tasks), search.work_dir)
     of_kind = {kind: swept.where(F.col("kind") == kind) for kind in (MEMBER, LATEST)}
     members = of_kind[MEMBER].select(*MEMBER_COLUMNS, *TIMES)
-    return Found(members, search, [], tasks, of_kind[LATEST].select(*CARRIED_COLUMNS))
+    return Found(members, search, [], tasks, of_kind[LATEST].select(*CARRIED_COLUMNS), swept)
 
 
 def _add_columns(members: DataFrame, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
