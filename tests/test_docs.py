@@ -115,6 +115,36 @@ def test_runbook_names_events_that_are_logged() -> None:
     assert [event for event in events if f'"{event}"' not in sources] == []
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/check.md"])
+def test_command_for_the_example_team_finds_its_conflicts_on_any_day(page: str) -> None:
+    text = (ROOT / page).read_text()
+    commands = re.findall(
+        r"^ +(?:\$ )?double-booked (check examples/team[^#\n]*)", text, re.MULTILINE
+    )
+    assert commands
+    for command in commands:
+        assert run_check(command).endswith(", 12 of 28 events of 5 calendars.\n")
+
+
+def test_text_of_the_example_team_is_that_of_the_page() -> None:
+    text = (ROOT / "docs/check.md").read_text()
+    [(command, shown)] = re.findall(
+        r"^    \$ double-booked (check .*)\n((?:    .*\n|\n)+)- Each", text, re.MULTILINE
+    )
+    printed = run_check(command)
+    parts = textwrap.dedent(shown).strip().split("...\n")
+    assert len(parts) == 3
+    assert [part for part in parts if part not in printed] == []
+
+
+def run_check(command: str) -> str:
+    """Return what a command of the docs prints."""
+    program = [sys.executable, "-m", "double_booked", *shlex.split(command)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1, done.stderr
+    return done.stdout
+
+
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) < 900
 

@@ -403,6 +403,22 @@ def test_status_of_an_older_generation_is_ignored(kubectl: FakeKubectl) -> None:
     assert (booking["doubleBooked"], booking["conflictsWith"]) == ("Unknown", [])
 
 
+def test_page_notes_calendars_that_do_not_exist_and_invalid_objects(kubectl: FakeKubectl) -> None:
+    kubectl.serves(
+        raw_calendar(),
+        booked("a", "09:00", "10:00", "ghost"),
+        booked("wrong", "10:00", "09:00"),
+    )
+    page = run(*DECEMBER, "--format=html").stdout
+    [data] = re.findall(r'<script id="data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    view = json.loads(data)
+    invalid, missing = view["notes"]
+    assert invalid.startswith("Booking wrong is left out: spec.end is before spec.start: ")
+    assert missing == "There is no calendar ghost: nothing conflicts on it."
+    assert view["calendars"][1] == {"name": "ghost", "free": "does not exist"}
+    assert "1 event, 1 calendar" in view["facts"]
+
+
 def test_html_is_the_page_of_the_report(kubectl: FakeKubectl) -> None:
     kubectl.serves(raw_calendar(), booked("a", "09:00", "10:00", title="</script>Load"))
     page = "\n".join(show(*DECEMBER, "--format=html"))

@@ -236,6 +236,29 @@ def test_github_annotates_unreadable_rows(tmp_path: Path) -> None:
     assert f"::warning {place}" in read.stdout
 
 
+def test_github_annotates_files_that_cannot_be_read(tmp_path: Path) -> None:
+    bad, missing = write(tmp_path / "a.ics", f"{NINE} DTEND:20261116T070000Z"), tmp_path / "b.ics"
+    title = "title=Cannot be read"
+    annotations = [
+        f"::error file={bad},{title},line=6::DTEND: the end is before the start; skipped",
+        f"::error file={missing},{title}::No such file or directory",
+    ]
+    for options in ([], ["--strict"], ["--skip-unreadable"]):
+        ran = run(bad, missing, *WEEK, "--format=github", *options, code=2)
+        assert ran.stdout.splitlines() == annotations
+    ran = run(bad, missing, TEAM, *WEEK, "--format=github", "--skip-unreadable")
+    assert ran.stdout.count("::warning ") == 2
+
+
+def test_file_of_which_nothing_can_be_read_is_not_a_calendar(tmp_path: Path) -> None:
+    bad = write(tmp_path / "a.ics", f"{NINE} DTEND:20261116T070000Z")
+    for output_format in ("text", "github"):
+        lines = run(TEAM, bad, *WEEK, f"--format={output_format}", code=2).stdout.splitlines()
+        assert lines[-1] == SUMMARY
+    page = run(TEAM, bad, *WEEK, "--format=html", code=2).stdout
+    assert '"28 events, 5 calendars"' in page
+
+
 def test_html_is_a_page() -> None:
     assert run(TEAM, *WEEK, "--format=html").stdout.startswith("<!doctype html>")
 

@@ -67,3 +67,11 @@ def test_notes_have_what_lies_outside_and_what_is_not_listed() -> None:
         "1 event without a conflict not shown.",
     ]
     assert describe_omissions(None, COVERAGE, 0) == []
+
+
+def test_notes_have_the_first_problems_of_a_cluster() -> None:
+    one = replace(COVERAGE, problems=["there is no calendar a\x1b: nothing conflicts on it"])
+    note = "There is no calendar a\\x1b: nothing conflicts on it."
+    assert describe_omissions(None, one, 0) == [note]
+    several = replace(COVERAGE, problems=["a"] * 7)
+    assert describe_omissions(None, several, 0) == [*["A."] * 5, "And 2 more."]

@@ -1,6 +1,6 @@
 """The view of bookings names how long a calendar is free."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -22,12 +22,17 @@ def instant(hour: float) -> int:
 
 
 def describe(
-    *events: Event, now: float = 0, until: float = WEEK, calendars: Iterable[CalendarRules] = (LAB,)
+    *events: Event,
+    now: float = 0,
+    until: float = WEEK,
+    calendars: Iterable[CalendarRules] = (LAB,),
+    missing: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the texts of calendars for a window from Monday, 16 November, 01:00 in Berlin."""
     window = instant(-1), instant(until - 1)
     coverage = Coverage("bookings", instant(now), BERLIN, ["team"], list(calendars), window)
-    return dict(describe_free_calendars(report_of(*events), coverage))
+    report, covered = report_of(*events), replace(coverage, missing=missing)
+    return dict(describe_free_calendars(report, covered))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,16 @@ def test_calendar_is_free_while_it_has_room_for_another_booking() -> None:
     assert describe(*booked, calendars=[rules]) == {"lab": "free until Tue 11:00"}
 
 
+def test_calendar_is_free_until_a_gap_before_its_next_booking() -> None:
+    gap = replace(LAB, gap=HOUR * NANOS_PER_SECOND // 2)
+    booked = event(9, 12, "", "lab")
+    assert describe(booked, calendars=[gap]) == {"lab": "free until Mon 09:30"}
+    assert describe(booked, now=8.5, calendars=[gap]) == {}
+    assert describe(booked, now=12.25, calendars=[gap]) == {}
+    free = {"lab": "free for the rest of the week"}
+    assert describe(booked, now=12.5, calendars=[gap]) == free
+
+
 def test_later_window_counts_from_its_start() -> None:
     assert describe(event(34, 36, "", "lab"), now=-100) == {"lab": "free until Tue 11:00"}
     assert describe(event(-1, 36, "", "lab"), now=-100) == {}
@@ -78,5 +93,6 @@ def test_window_that_is_over_has_only_calendars_that_were_free() -> None:
     assert describe(booked, now=WEEK + 1, calendars=calendars) == {"hall": "free all week"}
 
 
-def test_calendar_that_does_not_exist_has_no_text() -> None:
-    assert describe(event(9, 10, "", "typo")) == {"lab": "free all week"}
+def test_calendar_that_does_not_exist_is_marked() -> None:
+    texts = describe(event(9, 10, "", "typo"), missing=["typo"])
+    assert texts == {"lab": "free all week", "typo": "does not exist"}

@@ -16,14 +16,13 @@ from double_booked.calendars.folders import display_name
 from double_booked.calendars.formats import detect_format, is_array
 from double_booked.calendars.jcal import is_jcal, to_components
 from double_booked.calendars.json_documents import decode_text, describe_position, load_document
-from double_booked.calendars.opening import open_source, size_of
+from double_booked.calendars.opening import has_path, open_source, size_of
 from double_booked.calendars.parsed_calendars import ParsedCalendar
 from double_booked.calendars.parsed_events import RESOURCES, ParsedEvent, to_parsed_events
 from double_booked.calendars.parsed_files import WHOLE, ParsedFile, ReadOptions
 from double_booked.calendars.row_events import ParsedTable
 from double_booked.calendars.rows import TableOptions
 from double_booked.calendars.skipped import Skipped
-from double_booked.calendars.web_addresses import is_address
 from double_booked.conflicts.instants import nanoseconds, to_seconds
 from double_booked.conflicts.validation import Fault, FaultKind, describe, event_faults
 from double_booked.recurrence.calendar_times import Window
@@ -88,15 +87,15 @@ def open_file(
         TooLargeError: The allowance is used up.
         OSError: The file cannot be read.
     """
-    is_file = path != "-" and not is_address(path)
     allowance = allowance or Allowance()
     with open_source(path, allowance) as file:
         head = _read_head(file)
         format_ = options.format or detect_format(head, path, options.columns)
         if format_ in {"parquet", "arrow"}:
             table = _read_table(head + file.read(), options, allowance)
-            return TableFile(path, resource, options, table, is_file)
-        return replace(_read(head, file, format_, path, resource, options), is_file=is_file)
+            return TableFile(path, resource, options, table, has_path(path))
+        parsed = _read(head, file, format_, path, resource, options)
+        return replace(parsed, is_file=has_path(path))
 
 
 def parse_table(

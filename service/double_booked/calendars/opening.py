@@ -40,6 +40,11 @@ def open_source(path: str, allowance: Allowance) -> BinaryIO:
     return io.BufferedReader(Metered(file, allowance))
 
 
+def has_path(path: str) -> bool:
+    """Return whether a source is a file on this machine: not standard input or a web address."""
+    return path != "-" and not is_address(path)
+
+
 def size_of(path: str) -> int:
     """Return the bytes of a file; 0 if that is not known, as of standard input."""
     try:

@@ -91,6 +91,12 @@ class ParsedFile:
     left_out: LeftOut = LeftOut()
 
     @property
+    def has_entries(self) -> bool:
+        """Whether it could be read at least in part; an empty calendar could."""
+        has_events = bool(self.events or self.left_out.events or self.outside)
+        return has_events or bool(self.without_resource) or not self.skipped
+
+    @property
     def is_expanded(self) -> bool:
         """Whether only the events in the window were read, because series may have no end."""
         return bool(self.copies)

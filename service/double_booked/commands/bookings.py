@@ -11,7 +11,7 @@ import click
 
 from double_booked.commands import bookings_feed, kubectl, params
 from double_booked.commands.bookings_json import to_json
-from double_booked.commands.bookings_report import BookingsReport, read_bookings
+from double_booked.commands.bookings_report import BookingsReport, list_problems, read_bookings
 from double_booked.commands.bookings_view import render_page
 from double_booked.commands.cluster_state import BookingsQuery
 from double_booked.commands.output import make_console, replace_unwritable, writing
@@ -58,21 +58,8 @@ def run(query: BookingsQuery, address: Address | None) -> None:
 
 def _note(report: BookingsReport) -> None:
     """Write on standard error which objects are invalid, and which calendars do not exist."""
-    state, query = report.state, report.query
-    for key, calendar in state.calendars.items():
-        if calendar.fault and query.includes(key):
-            _write_note(f"calendar {query.name(key)} has the default rules", calendar.fault)
-    for booked in state.bookings:
-        if booked.booking.fault:
-            name = query.name(booked.booking.key)
-            _write_note(f"booking {name} is left out", booked.booking.fault)
-    named = {key for booked in report.shown.bookings for key in booked.calendars(query)}
-    for key in sorted(named - state.calendars.keys()):
-        _write_note(f"there is no calendar {query.name(key)}", "nothing conflicts on it")
-
-
-def _write_note(fact: str, reason: str) -> None:
-    click.echo(printable(f"Note: {fact}: {reason}"), err=True)
+    for problem in list_problems(report):
+        click.echo(printable(f"Note: {problem}"), err=True)
 
 
 def _write(report: BookingsReport) -> None:

@@ -1,6 +1,6 @@
 """The Bookings of a cluster within a window, and their conflicts, as they are at one time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -16,6 +16,7 @@ from double_booked.commands.cluster_state import (
 from double_booked.commands.errors import Failure
 from double_booked.commands.window import make_window
 from double_booked.conflicts.instants import Span, to_instant
+from double_booked.operator.objects import NamespacedName
 from double_booked.view.conflict_report import ConflictReport
 
 DAYS = 7
@@ -47,6 +48,11 @@ class BookingsReport:
         """The zone of days, and of the times shown."""
         return self.query.zone or local_zone()
 
+    def missing_calendars(self) -> list[NamespacedName]:
+        """Return the calendars that the bookings shown occupy and that do not exist."""
+        named = {key for booked in self.shown.bookings for key in booked.calendars(self.query)}
+        return sorted(named - self.state.calendars.keys())
+
     def all_bookings(self) -> list[TitledBooking]:
         """Return the bookings on the calendars to show, whatever their time, by start."""
         return _by_start(booked for booked in self.state.bookings if booked.calendars(self.query))
@@ -71,6 +77,19 @@ def read_bookings(query: BookingsQuery, timeout: float | None = None) -> Booking
     shown = replace(state, bookings=_select(state, query, span))
     conflicts = report_conflicts(shown, query, span)
     return BookingsReport(query, datetime.now(UTC), span, state, shown, conflicts)
+
+
+def list_problems(report: BookingsReport) -> Iterator[str]:
+    """Yield which objects are invalid, and which calendars do not exist, without full stops."""
+    state, query = report.state, report.query
+    for key, calendar in state.calendars.items():
+        if calendar.fault and query.includes(key):
+            yield f"calendar {query.name(key)} has the default rules: {calendar.fault}"
+    for booked in state.bookings:
+        if booked.booking.fault:
+            yield f"booking {query.name(booked.booking.key)} is left out: {booked.booking.fault}"
+    for key in report.missing_calendars():
+        yield f"there is no calendar {query.name(key)}: nothing conflicts on it"
 
 
 def monday_of(day: date) -> date:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from double_booked.commands.booking_conflicts import find_double_booked
-from double_booked.commands.bookings_report import BookingsReport
+from double_booked.commands.bookings_report import BookingsReport, list_problems
 from double_booked.conflicts.instants import to_instant
 from double_booked.report import html
 from double_booked.view.conflict_report import ConflictReport
@@ -55,6 +55,8 @@ def _cover(report: BookingsReport, live: Live | None) -> Coverage:
         report.window,
         _outside(report),
         {position for position, key in enumerate(keys) if key in double_booked},
+        [report.query.name(key) for key in report.missing_calendars()],
+        list(list_problems(report)),
         live,
     )
 

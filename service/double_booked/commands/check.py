@@ -21,7 +21,7 @@ from double_booked.commands import params
 from double_booked.commands.check_output import (
     FORMATS,
     OutputOptions,
-    annotate_skipped,
+    annotate_unread,
     write_conflicts,
 )
 from double_booked.commands.engine import (
@@ -94,8 +94,13 @@ def run(  # noqa: PLR0917 - the last two are rare
     inputs = inputs or InputOptions()
     stages = Stages()
     needs_all = output.format in _WITH_ALL_EVENTS or output.suggestions or server or inputs.only
+    annotate = annotate_unread if output.format == "github" else None
     zone = output.zone or local_zone()
-    events = read_events(files, inputs, zone, options, stages, only_conflicting=not needs_all)
+    events = read_events(
+        *(files, inputs, zone, options, stages),
+        only_conflicting=not needs_all,
+        annotate=annotate,
+    )
     find = find_conflicts if server is None else partial(call_service, server=server, tls=tls)
     try:
         conflicts, report = _find(events, find, output, inputs.only, stages)
@@ -104,8 +109,6 @@ def run(  # noqa: PLR0917 - the last two are rare
     except UnknownEventError as error:
         raise Failure(f"{server}: {error}") from error
     with writing():
-        if output.format == "github":
-            annotate_skipped(events.merged.files, is_error=not inputs.skip_unreadable)
         request = events.merged.request
         coverage = cover_files(events.merged, events.options)
         write_conflicts(conflicts, report, request, coverage, output, all_overlaps=options.explain)
@@ -187,9 +190,10 @@ def _describe_scope(merged: MergedEvents, by: str | None) -> str:
         merged: The events.
         by: What they occupy, as in `ReadOptions`.
     """
-    calendars = {file.calendar for file in merged.files if file.calendar}
+    files = [file for file in merged.files if file.has_entries]
+    calendars = {file.calendar for file in files if file.calendar}
     names = set(calendars)
-    if not all(file.calendar for file in merged.files):
+    if not all(file.calendar for file in files):
         names |= merged.resources
     if names <= {""}:
         return ""

@@ -1,14 +1,12 @@
 """The output formats of `double-booked check`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 import click
 
 from double_booked.api.scheduling_pb2 import ConflictList, EventList
-from double_booked.calendars.parsed_files import ParsedFile
-from double_booked.commands.output import make_console, replace_unwritable
+from double_booked.commands.output import make_console, replace_unwritable, writing
 from double_booked.report import github, html, ics_feed, json_conflicts, json_report, text
 from double_booked.view.conflict_report import ConflictReport, SourceLocation
 from double_booked.view.coverage import Coverage
@@ -89,10 +87,13 @@ def _write_for_people(
         )
 
 
-def annotate_skipped(files: Sequence[ParsedFile], *, is_error: bool) -> None:
-    """Write an annotation for each skipped entry, as an error or as a warning."""
-    for file in files:
-        for skipped in file.skipped:
-            location = SourceLocation(file.name, skipped.line, is_file=file.is_file)
-            reason = f"{skipped.reason}; skipped"
-            click.echo(github.render_unread(location, reason, is_error=is_error))
+def annotate_unread(location: SourceLocation, reason: str, is_error: bool) -> None:  # noqa: FBT001
+    """Write the annotation of a file or an entry that cannot be read.
+
+    Args:
+        location: Where it is written.
+        reason: Why it cannot be read.
+        is_error: Whether that is an error; else it is a warning.
+    """
+    with writing():
+        click.echo(github.render_unread(location, reason, is_error=is_error))

@@ -32,4 +32,5 @@ def cover_files(merged: MergedEvents, options: ReadOptions) -> Coverage:
 
 def _names(merged: MergedEvents) -> list[str]:
     """Return the names of all calendars and resources, those without events too."""
-    return sorted({file.calendar for file in merged.files if file.calendar} | merged.resources)
+    calendars = {file.calendar for file in merged.files if file.calendar and file.has_entries}
+    return sorted(calendars | merged.resources)

@@ -1,6 +1,6 @@
 """Events of files on the command line; faults and notes go to standard error."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import partial
@@ -13,7 +13,7 @@ from double_booked.calendars.file_reader import TableFile, open_file, parse_tabl
 from double_booked.calendars.folders import describe_vdirs, display_name, find_files, resource_names
 from double_booked.calendars.invitation import Invitation
 from double_booked.calendars.merging import MergedEvents, locate_field, merge_files
-from double_booked.calendars.opening import size_of
+from double_booked.calendars.opening import has_path, size_of
 from double_booked.calendars.parsed_calendars import CalendarOptions
 from double_booked.calendars.parsed_events import RESOURCES
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
@@ -31,11 +31,23 @@ from double_booked.commands.notes import (
 from double_booked.commands.progress_bar import Stages
 from double_booked.commands.window import DEFAULT_DAYS, make_window
 from double_booked.conflicts.validation import InvalidRequestError
-from double_booked.view.conflict_report import pluralize
+from double_booked.view.conflict_report import SourceLocation, pluralize
 from double_booked.view.progress import Progress, scale
 
 MERGED = "all files"
 """The name of the one calendar that --merge makes."""
+
+Annotate = Callable[[SourceLocation, str, bool], None]
+"""Receives where a file or an entry is, why it cannot be read, and whether that is an error."""
+
+
+class _UnreadableFile(Failure):
+    """A file or a folder that cannot be read, with the reasons."""
+
+    def __init__(self, path: str, *reasons: str) -> None:
+        super().__init__(*(f"{display_name(path)}: {reason}" for reason in reasons))
+        self.path = path
+        self.reasons = reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,7 @@ def read_events(
     stages: Stages,
     *,
     only_conflicting: bool = False,
+    annotate: Annotate | None = None,
 ) -> ReadResult:
     """Read the events of files into one list, and report skipped entries on standard error.
 
@@ -71,6 +84,7 @@ def read_events(
         conflict_options: Options that take precedence over those of the files.
         stages: The stages of the command, to which this adds two.
         only_conflicting: Whether events of tables that have no conflict need only be counted.
+        annotate: Receives each file and entry that cannot be read, before this returns or raises.
 
     Raises:
         Failure: No entry can be read; or, if `inputs` is strict, one cannot.
@@ -78,7 +92,7 @@ def read_events(
     options = _read_options(inputs, zone)
     paths = [inputs.only, *files] if inputs.only else files
     screened = conflict_options if only_conflicting else None
-    parsed, is_complete = _read_all(paths, options, inputs, stages, screened)
+    parsed, is_complete = _read_all(paths, options, inputs, stages, screened, annotate)
     if inputs.only:
         parsed = _address(inputs.only, parsed)
     with stages.bar("merging") as show:
@@ -125,24 +139,29 @@ def _address(path: str, files: Sequence[ParsedFile]) -> list[ParsedFile]:
     return invitation.apply_to(files)
 
 
-def _read_all(
+def _read_all(  # noqa: PLR0917 - the last two are for check
     paths: Sequence[str],
     options: ReadOptions,
     inputs: InputOptions,
     stages: Stages,
     screened: ConflictOptions | None,
+    annotate: Annotate | None,
 ) -> tuple[list[ParsedFile], bool]:
     """Return the parsed files, and whether all entries of all files were read."""
     listings = [(path, _find_files(path)) for path in paths]
     files = [
         (path, file)
         for path, listing in listings
-        if not isinstance(listing, Failure)
+        if not isinstance(listing, _UnreadableFile)
         for file in listing
     ]
-    missing = [listing for _, listing in listings if isinstance(listing, Failure)]
+    missing = [listing for _, listing in listings if isinstance(listing, _UnreadableFile)]
     outcomes = _read_each(files, options, Allowance(inputs.max_bytes), stages, screened)
-    is_complete = _report_skipped([*missing, *outcomes], strict=inputs.strict)
+    if annotate:
+        is_error = not inputs.skip_unreadable or not any(map(_has_entries, outcomes))
+        for location, reason in _locate_unread([*missing, *outcomes]):
+            annotate(location, reason, is_error)
+    is_complete = _report_skipped([*missing, *outcomes], inputs)
     parsed = [outcome for outcome in outcomes if isinstance(outcome, ParsedFile)]
     note_assumptions(parsed)
     note_unchecked(parsed, options)
@@ -151,15 +170,11 @@ def _read_all(
     return parsed, is_complete
 
 
-def _find_files(path: str) -> list[str] | Failure:
+def _find_files(path: str) -> list[str] | _UnreadableFile:
     try:
         return find_files(path, write_note)
     except InvalidCalendarError as error:
-        return _failure_of(path, error)
-
-
-def _failure_of(path: str, error: InvalidCalendarError) -> Failure:
-    return Failure(*(f"{display_name(path)}: {fault}" for fault in error.faults))
+        return _UnreadableFile(path, *error.faults)
 
 
 def _read_each(
@@ -168,7 +183,7 @@ def _read_each(
     allowance: Allowance,
     stages: Stages,
     screened: ConflictOptions | None,
-) -> list[ParsedFile | Failure]:
+) -> list[ParsedFile | _UnreadableFile]:
     """Read files, with a progress bar on a terminal.
 
     Args:
@@ -180,7 +195,7 @@ def _read_each(
     """
     names = _name_resources(files, options)
     sizes = [size_of(file) or 1 for _, file in files]
-    outcomes: list[ParsedFile | TableFile | Failure] = []
+    outcomes: list[ParsedFile | TableFile | _UnreadableFile] = []
     done = 0
     with stages.bar("reading", sum(sizes)) as show:
         for (_, file), size in zip(files, sizes, strict=True):
@@ -192,8 +207,8 @@ def _read_each(
 
 
 def _parse_tables(
-    outcomes: Sequence[ParsedFile | TableFile | Failure], screened: ConflictOptions | None
-) -> list[ParsedFile | Failure]:
+    outcomes: Sequence[ParsedFile | TableFile | _UnreadableFile], screened: ConflictOptions | None
+) -> list[ParsedFile | _UnreadableFile]:
     """Return the outcomes with the events of tables.
 
     Args:
@@ -211,17 +226,21 @@ def _parse_tables(
     if found is None:
         return [_try_to_parse(outcome) for outcome in outcomes]
     parsed = iter(found)
-    return [outcome if isinstance(outcome, Failure) else next(parsed) for outcome in outcomes]
+    return [
+        outcome if isinstance(outcome, _UnreadableFile) else next(parsed) for outcome in outcomes
+    ]
 
 
-def _try_to_parse(outcome: ParsedFile | TableFile | Failure) -> ParsedFile | Failure:
+def _try_to_parse(
+    outcome: ParsedFile | TableFile | _UnreadableFile,
+) -> ParsedFile | _UnreadableFile:
     if not isinstance(outcome, TableFile):
         return outcome
     try:
         with doing(f"reading {display_name(outcome.path)}"):
             return parse_table(outcome)
     except InvalidCalendarError as error:
-        return _failure_of(outcome.path, error)
+        return _UnreadableFile(outcome.path, *error.faults)
 
 
 def _with_progress(options: ReadOptions, progress: Progress) -> ReadOptions:
@@ -247,7 +266,7 @@ def _name_resources(files: Sequence[tuple[str, str]], options: ReadOptions) -> d
 
 def _try_to_read(
     path: str, resource: str, options: ReadOptions, allowance: Allowance
-) -> ParsedFile | TableFile | Failure:
+) -> ParsedFile | TableFile | _UnreadableFile:
     """Return the file, or why it cannot be read, to be reported with other faults."""
     try:
         with doing(f"reading {display_name(path)}"):
@@ -255,43 +274,56 @@ def _try_to_read(
     except TooLargeError as error:  # the allowance is spent, so every further file would fail
         raise Failure(f"{display_name(path)}: {error}") from error
     except InvalidCalendarError as error:
-        return _failure_of(path, error)
+        return _UnreadableFile(path, *error.faults)
     except OSError as error:
-        return Failure(f"{display_name(path)}: {error.strerror}")
+        return _UnreadableFile(path, str(error.strerror))
 
 
-def _report_skipped(outcomes: Sequence[ParsedFile | Failure], *, strict: bool) -> bool:
+def _report_skipped(outcomes: Sequence[ParsedFile | _UnreadableFile], inputs: InputOptions) -> bool:
     """Write what was skipped on standard error, and return whether nothing was.
 
     Raises:
-        Failure: No entry was read; or, if `strict`, one was skipped.
+        Failure: No entry was read; or, if `inputs` is strict, one was skipped.
     """
     if all(isinstance(outcome, ParsedFile) and not outcome.skipped for outcome in outcomes):
         return True
-    if strict or not any(map(_has_entries, outcomes)):
+    if inputs.strict or not any(map(_has_entries, outcomes)):
         faults = _faults(outcomes, partial(map, str))
         if len(faults) > MAX_FAULTS:
             faults[MAX_FAULTS:] = [f"these are the first {MAX_FAULTS} of {len(faults)} faults"]
+        if inputs.skip_unreadable:
+            faults.append("nothing is left to check: --skip-unreadable skips only a part")
         raise Failure(*faults)
     Failure(*_faults(outcomes, summarize)).show()
     return False
 
 
-def _has_entries(outcome: ParsedFile | Failure) -> bool:
-    if isinstance(outcome, Failure):
-        return False
-    left_out = outcome.left_out.events
-    has_events = bool(outcome.events or left_out or outcome.outside or outcome.without_resource)
-    return has_events or not outcome.skipped
+def _has_entries(outcome: ParsedFile | _UnreadableFile) -> bool:
+    return isinstance(outcome, ParsedFile) and outcome.has_entries
+
+
+def _locate_unread(
+    outcomes: Sequence[ParsedFile | _UnreadableFile],
+) -> Iterator[tuple[SourceLocation, str]]:
+    """Yield where each file or entry is that cannot be read, and why it cannot."""
+    for outcome in outcomes:
+        if isinstance(outcome, ParsedFile):
+            for part in outcome.skipped:
+                location = SourceLocation(outcome.name, part.line, is_file=outcome.is_file)
+                yield location, f"{part.reason}; skipped"
+        else:
+            path = outcome.path
+            location = SourceLocation(display_name(path), is_file=has_path(path))
+            yield from ((location, reason) for reason in outcome.reasons)
 
 
 def _faults(
-    outcomes: Sequence[ParsedFile | Failure],
+    outcomes: Sequence[ParsedFile | _UnreadableFile],
     describe: Callable[[Sequence[Skipped]], Iterable[str]],
 ) -> list[str]:
     faults: list[str] = []
     for outcome in outcomes:
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, _UnreadableFile):
             faults += outcome.faults
         else:
             faults += (f"{outcome.name}: {text}" for text in describe(outcome.skipped))

@@ -87,6 +87,8 @@ class Coverage:
         window: The span that was looked at; None if it has no limits.
         outside: What lies outside of the window; None if nothing does.
         double_booked: The positions of the Bookings that are double-booked.
+        missing: The names of calendars that events occupy and that do not exist.
+        problems: What is wrong in the cluster, each a sentence without its full stop.
         live: How to read it again; None for a page that stays as it is.
     """
 
@@ -98,4 +100,6 @@ class Coverage:
     window: Span | None = None
     outside: Outside | None = None
     double_booked: Collection[int] = ()
+    missing: Collection[str] = ()
+    problems: Sequence[str] = ()
     live: Live | None = None

@@ -230,11 +230,12 @@ class _View:
     def lines(self, dates: Sequence[date]) -> Json:
         """Return the lines below the headline, and the folder that they name."""
         coverage, sources, events = self.coverage, list(self.sources), len(self.report.entries)
+        calendars = self.calendars.keys() - set(coverage.missing)
         # Without events, the summary has what lies outside, and how to see it.
         outside = coverage.outside if self.index else None
         days = list(map(format_day, dates))
         return _present(
-            facts=describe_facts(coverage, days, sources, events, len(self.calendars)),
+            facts=describe_facts(coverage, days, sources, events, len(calendars)),
             notes=describe_omissions(outside, coverage, events - len(self.index)),
             folder=common_folder(sources),
         )

@@ -6,10 +6,14 @@ from posixpath import commonpath, dirname
 from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import pluralize
 from double_booked.view.coverage import Coverage, Outside
+from double_booked.view.printable import printable
 from double_booked.view.times import day_of, format_day
 
 MAX_SOURCES = 2
 """The maximum number of files that the facts name; more are counted."""
+
+MAX_PROBLEMS = 5
+"""The maximum number of problems that the notes list; more are counted."""
 
 
 def describe_facts(
@@ -30,14 +34,14 @@ def describe_facts(
 
 
 def describe_omissions(outside: Outside | None, coverage: Coverage, left_out: int) -> list[str]:
-    """Return a sentence for the events that lie outside, and one for those that are not listed.
+    """Return sentences for problems, the events that lie outside, and those that are not listed.
 
     Args:
         outside: What lies outside of the window.
         coverage: What the report covers.
         left_out: How many events are not listed.
     """
-    notes = []
+    notes = _describe_problems(coverage.problems)
     if outside:
         days = [day_of(instant, coverage.zone) for instant in (outside.first, outside.last)]
         events = pluralize(outside.events, "event")
@@ -45,6 +49,12 @@ def describe_omissions(outside: Outside | None, coverage: Coverage, left_out: in
     if left_out:
         notes.append(f"{pluralize(left_out, 'event')} without a conflict not shown.")
     return notes
+
+
+def _describe_problems(problems: Sequence[str]) -> list[str]:
+    shown = [f"{problem[:1].upper()}{printable(problem[1:])}." for problem in problems]
+    more = len(shown) - MAX_PROBLEMS
+    return [*shown[:MAX_PROBLEMS], f"And {more} more."] if more > 0 else shown
 
 
 def common_folder(sources: Sequence[str]) -> str:

@@ -9,6 +9,9 @@ from double_booked.view.conflict_report import ConflictReport
 from double_booked.view.coverage import CalendarRules, Coverage
 from double_booked.view.times import day_of, format_weekday_time
 
+DOES_NOT_EXIST = "does not exist"
+"""The text of a calendar that events name and that does not exist."""
+
 _PERIODS = {1: "day", 7: "week"}
 """Words for a window, by its number of days."""
 
@@ -16,9 +19,10 @@ _PERIODS = {1: "day", 7: "week"}
 def describe_free_calendars(report: ConflictReport, coverage: Coverage) -> Mapping[str, str]:
     """Return how long calendars are free, like "free until Thu 10:00", by name.
 
-    A calendar is free if it has room for another event: fewer are present than its capacity. It has
-    no text if it is full when the report was made, or at the start of a later window. A window that
-    is over has only the calendars that were free all the time.
+    A calendar is free if it has room for another event: fewer are present than its capacity, also
+    in the gap that the other event has after its end. It has no text if it is full when the report
+    was made, or at the start of a later window. A window that is over has only the calendars that
+    were free all the time. A calendar that does not exist has the text DOES_NOT_EXIST.
 
     Args:
         report: The events, whether or not they conflict.
@@ -34,17 +38,23 @@ def describe_free_calendars(report: ConflictReport, coverage: Coverage) -> Mappi
         rules.name: _describe(_find_full(spans[rules.name], rules), coverage.window, coverage)
         for rules in coverage.calendars
     }
+    texts |= dict.fromkeys(coverage.missing, DOES_NOT_EXIST)
     return {name: text for name, text in texts.items() if text}
 
 
 def _find_full(spans: Iterable[Span], rules: CalendarRules) -> Iterable[Overlap]:
-    """Return the spans in which a calendar has no room, in order."""
+    """Return the spans in which a calendar has no room, in order.
+
+    They begin a gap early: an event that ends after that is still present in its gap when the
+    calendar is full.
+    """
     ends = ((start, end + rules.gap) for start, end in spans)
     occupied = (
         Occupied(position, start, max(end, start + 1), start == end)
         for position, (start, end) in enumerate(ends)
     )
-    return find_overlap_depths(occupied, rules.capacity - 1)
+    full = find_overlap_depths(occupied, rules.capacity - 1)
+    return (overlap._replace(start=overlap.start - rules.gap) for overlap in full)
 
 
 def _describe(full: Iterable[Overlap], window: Span, coverage: Coverage) -> str:
