@@ -50,7 +50,7 @@ def run(folder: str, size: int, *searches: str) -> Runs:
     )
     if ran.returncode:
         sys.exit(ran.stderr)
-    return list(json.loads(ran.stdout))
+    return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
 def show_searches(folder: str, events: int) -> None:

@@ -1,6 +1,7 @@
 """Search tables one after another: `spark_run.py FOLDER RANGE ENGINE:SHAPE:EVENTS...`.
 
-Prints a JSON array: the checksum of the members, and what Spark used. FOLDER holds the tables.
+Prints a line of JSON for each: the checksum of the members, and what Spark used. FOLDER holds the
+tables.
 """
 
 import json
@@ -8,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -257,8 +258,8 @@ def measure(find: Find, table: DataFrame, shape: str, size: int) -> Run:
 ENGINES: dict[str, Find] = {"spark": find_with_spark, "windows": find_with_windows}
 
 
-def run_spark(folder: Path, size: int, searches: list[tuple[str, str, int]]) -> list[Run]:
-    """Return the runs of searches in one session, after runs with small tables."""
+def run_spark(folder: Path, size: int, searches: list[tuple[str, str, int]]) -> Iterator[Run]:
+    """Yield the runs of searches in one session, after runs with small tables."""
     spark = open_spark(folder)
 
     def run(engine: str, shape: str, events: int, size: int) -> Run:
@@ -267,7 +268,8 @@ def run_spark(folder: Path, size: int, searches: list[tuple[str, str, int]]) -> 
 
     for engine, shape in dict.fromkeys((engine, shape) for engine, shape, _ in searches):
         run(engine, shape, WARM_UP, WARM_UP // 4)
-    return [run(*search, size) for search in searches]
+    for search in searches:
+        yield run(*search, size)
 
 
 def run_columns(folder: Path, shape: str, events: int) -> Run:
@@ -283,14 +285,15 @@ def run_columns(folder: Path, shape: str, events: int) -> Run:
 
 
 def main(folder: str, size: str, *searches: str) -> None:
-    """Print the runs as a JSON array."""
+    """Print the runs."""
     split = [search.split(":") for search in searches]
     parsed = [(engine, shape, int(events)) for engine, shape, events in split]
     if parsed[0][0] == "columns":
-        runs = [run_columns(Path(folder), shape, events) for _, shape, events in parsed]
+        runs = (run_columns(Path(folder), shape, events) for _, shape, events in parsed)
     else:
         runs = run_spark(Path(folder), int(size), parsed)
-    print(json.dumps([asdict(run) for run in runs]))
+    for run in runs:
+        print(json.dumps(asdict(run)), flush=True)
 
 
 if __name__ == "__main__":
