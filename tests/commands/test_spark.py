@@ -15,6 +15,7 @@ REQUIRED = ("--input=in", "--output=out", "--key=id", "--start=start", "--end=en
     ("mistake", "sentence"),
     [
         ("--input=iceberg:events", "'iceberg:events' is not iceberg:CATALOG.DB.TABLE"),
+        ("--carry-output=in", "--carry-output names another table of this run"),
         ("--output=in", "--output is the same as --input; name another table"),
         ("--capacity=room-a=none", "is not RESOURCE=NUMBER"),
         ("--capacity=0", "is not RESOURCE=NUMBER"),
@@ -46,6 +47,7 @@ def test_options_that_contradict_each_other_are_refused(first: str, second: str)
     [
         (Summary(events=2, members=0, groups=0), "any", 0),
         (Summary(events=2, members=2, groups=1), "any", 1),
+        (Summary(events=2, members=2, groups=0), "any", 1),
         (Summary(events=2, members=2, groups=1), "none", 0),
         (Summary(events=0, members=0, groups=0), "any", 0),
         (Summary(events=0, members=0, groups=0), "empty", 1),

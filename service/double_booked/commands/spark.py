@@ -40,12 +40,16 @@ class Job:
         source: The table of events.
         output: Where the parts of the answer go.
         capacity_table: The table of capacities; None if `options` has them.
+        carry: The carry table of the run before; None without one.
+        carry_output: Where the carry table of this run goes; None if no run follows.
         options: The options of `find_conflicts`.
     """
 
     source: Table
     output: Table
     capacity_table: Table | None
+    carry: Table | None
+    carry_output: Table | None
     options: dict[str, Any]
 
 
@@ -69,6 +73,8 @@ def run(job: Job) -> Summary:
         session = _session()
         conflicts = _search(session, job)
         members, groups = _write(conflicts, job.output)
+        if job.carry_output and conflicts.carry is not None:
+            _write_table(conflicts.carry, job.carry_output)
     plan = conflicts.plan
     structlog.get_logger().info(
         "searched table",
@@ -89,7 +95,8 @@ def run(job: Job) -> Summary:
 def exit_code(summary: Summary, fail_on: str) -> int:
     """Return NO_CONFLICT or CONFLICTS, as `fail_on` of `params.FAIL_ON` says."""
     is_empty = fail_on == "empty" and not summary.events
-    return CONFLICTS if is_empty or (summary.groups and fail_on != "none") else NO_CONFLICT
+    # After an earlier run, all new members may be in groups that it has counted.
+    return CONFLICTS if is_empty or (summary.members and fail_on != "none") else NO_CONFLICT
 
 
 def _session() -> "SparkSession":
@@ -106,6 +113,10 @@ def _search(session: "SparkSession", job: Job) -> "Conflicts":
     options = dict(job.options)
     if job.capacity_table:
         options["capacity"] = read_table(session, job.capacity_table)
+    if job.carry:
+        options["carry"] = read_table(session, job.carry)
+    elif job.carry_output:
+        options["carry"] = "first"
     conflicts = find_conflicts(read_table(session, job.source), **options)
     plan = conflicts.plan
     structlog.get_logger().info(
@@ -127,17 +138,17 @@ def _write(conflicts: "Conflicts", output: Table) -> tuple[int, int]:
         F.count(F.lit(1)).alias("members"),
         F.coalesce(F.sum(is_first), F.lit(0)).alias("groups"),
     )
-    _write_part(members, output, "members")
-    _write_part(conflicts.groups, output, "groups")
+    _write_table(members, output.part("members"))
+    _write_table(conflicts.groups, output.part("groups"))
     for name, part in (("overlaps", conflicts.overlaps), ("rejected", conflicts.rejected)):
         if part is not None:
-            _write_part(part, output, name)
+            _write_table(part, output.part(name))
     return counts.get["members"], counts.get["groups"]
 
 
-def _write_part(rows: "DataFrame", output: Table, name: str) -> None:
-    write_table(rows, output.part(name))
-    structlog.get_logger().info("wrote table", output=output.part(name).name)
+def _write_table(rows: "DataFrame", output: Table) -> None:
+    write_table(rows, output)
+    structlog.get_logger().info("wrote table", output=output.name)
 
 
 @contextmanager
@@ -236,6 +247,19 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     type=TableType(),
     help="Table of capacities with the columns resource and capacity.",
 )
+@click.option(
+    "--carry",
+    metavar="TABLE",
+    type=TableType(),
+    help="Carry table of the run before. All events of the input must start after those of earlier"
+    " runs, and only new members are written.",
+)
+@click.option(
+    "--carry-output",
+    metavar="TABLE",
+    type=TableType(),
+    help="Where to write the carry table for a run over later events.",
+)
 @params.gap_option
 @click.option(
     "--unit",
@@ -291,6 +315,8 @@ def main(  # noqa: PLR0917 - click passes them by name
     output: Table,
     capacity: int | dict[str, int],
     capacity_table: Table | None,
+    carry: Table | None,
+    carry_output: Table | None,
     min_gap: int,
     zone: ZoneInfo | None,
     fail_on: str,
@@ -305,13 +331,16 @@ def main(  # noqa: PLR0917 - click passes them by name
         raise click.UsageError("--capacity and --capacity-table exclude each other.")
     if output == source:
         raise click.UsageError("--output is the same as --input; name another table.")
+    if carry_output and carry_output in {carry, source, output}:
+        raise click.UsageError("--carry-output names another table of this run; choose a new one.")
     logs.configure("info", "auto")
     options = columns | {
         "capacity": capacity or 1,
         "min_gap": f"{min_gap}s",
         "zone": zone and zone.key,
     }
-    sys.exit(exit_code(run(Job(source, output, capacity_table, options)), fail_on))
+    job = Job(source, output, capacity_table, carry, carry_output, options)
+    sys.exit(exit_code(run(job), fail_on))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a run of one day leaves to the run of the next: the carry table.
 
-It has the `capacity` events of each resource that end latest, and the group of those that are
-members. Later events can conflict with nothing else (lemmas 1 and 2 of `ranges`), so a day costs
-only its own events.
+Of the events that are present at the latest start, it has the `capacity` ones of each resource that
+end latest, and the group of those that are members. Later events can conflict with nothing else
+(lemmas 1 and 2 of `ranges`), so a day costs only its own events. They start later: with an equal
+start, the first member of a group could come after the group has its name.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,35 +12,71 @@ from typing import Any
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
+from pyspark.sql import types as T  # noqa: N812 - its usual name
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.spark import ranges
+from double_booked.spark.capacities import Capacities
 from double_booked.spark.errors import InvalidTableError
+from double_booked.spark.events import padded_end
 from double_booked.spark.range_columns import to_frame
 from double_booked.spark.ranges import Carried, Key, State
-from double_booked.spark.sweep import TIMES
+from double_booked.spark.sweep import TIMES, Sweep
 
 CARRIED_COLUMNS = ("resource", "key", "group", *TIMES)
-"""The columns of the carry table, before the latest start."""
+"""The columns of the carry table that have an event."""
 
-_LATEST = ("latest_seconds", "latest_nanos")
+_OF_RUN = ("latest_seconds", "latest_nanos", "min_gap")
+"""Its columns that are the same in each row: the latest start, and the gap in nanoseconds."""
+
+_CAPACITIES = pa.schema([("resource", pa.string()), ("capacity", pa.int64())])
 
 
-def check_order(occurrences: DataFrame, carry: DataFrame) -> None:
-    """Raise if an event does not start after all events of earlier runs.
+def read_latest_start(carry: DataFrame, key_type: T.DataType, sweep: Sweep) -> int | None:
+    """Return the latest start of earlier runs, in nanoseconds since 1970; None without an event.
+
+    Args:
+        carry: The carry table of the run before.
+        key_type: The type of the key in this run.
+        sweep: The capacities and the gap of this run.
 
     Raises:
-        InvalidTableError: The table has a late event, or `carry` is no carry table.
+        InvalidTableError: `carry` is no carry table of one run, or that run had other options.
     """
-    missing = {*CARRIED_COLUMNS, *_LATEST} - set(carry.columns)
-    if missing:
-        raise InvalidTableError(f"carry has no column {min(missing)!r}; use the `carry` of a run.")
-    first = occurrences.agg(F.min(F.struct("start_seconds", "start_nanos"))).collect()[0][0]
-    latest = carry.agg(F.max(F.struct(*_LATEST))).collect()[0][0]
-    if first is not None and latest is not None and tuple(first) <= tuple(latest):
+    _check_columns(carry, key_type.simpleString())
+    runs = carry.select("latest_seconds", "latest_nanos", "min_gap").distinct().limit(2).collect()
+    if len(runs) != 1:
+        has = "is of several runs" if runs else "has no rows"
+        raise InvalidTableError(f"carry {has}; use the `carry` of the last run, alone.")
+    seconds, nanos, min_gap = runs[0]
+    if min_gap != sweep.min_gap:
         raise InvalidTableError(
-            f"an event starts {first[0]} s after 1970, which is not after the latest start of "
-            f"earlier runs ({latest[0]} s). Run again from the day of that event."
+            f"carry is of a run with a min_gap of {min_gap} ns, and this run has {sweep.min_gap} "
+            "ns. Use the same, or run over all days."
+        )
+    _check_capacities(carry, sweep.capacities)
+    return None if seconds is None else seconds * NANOS_PER_SECOND + nanos
+
+
+def _check_columns(carry: DataFrame, key_type: str) -> None:
+    found = {field.name: field.dataType.simpleString() for field in carry.schema}
+    for name, expected in _types(key_type).items():
+        if name not in found:
+            raise InvalidTableError(f"carry has no column {name!r}; use the `carry` of a run.")
+        if found[name] != expected:
+            raise InvalidTableError(
+                f"the column {name!r} of carry has {found[name]}, and this run has {expected}. Use "
+                "the type of the run before."
+            )
+
+
+def _check_capacities(carry: DataFrame, capacities: Capacities) -> None:
+    before = carry.select("resource", F.col("capacity").alias("before"))
+    changed = _add_capacity(before, capacities).where(F.col("before") != F.col("capacity"))
+    for resource, had, has in changed.select("resource", "before", "capacity").limit(1).collect():
+        raise InvalidTableError(
+            f"resource {resource!r} had the capacity {had} in the run before, and has {has} in "
+            "this one. Use the same, or run over all days."
         )
 
 
@@ -98,20 +135,44 @@ def event_frame(like: DataFrame, rows: list[dict[str, Any]], key_type: pa.DataTy
     return to_frame(like.sparkSession, rows, schema)
 
 
-def carry_table(events: DataFrame, occurrences: DataFrame, earlier: DataFrame | None) -> DataFrame:
+def carry_table(events: DataFrame, sweep: Sweep, latest_start: int | None) -> DataFrame:
     """Return the carry table of a run.
+
+    An event that ends by the latest start meets no later one, so it is left out. A row without an
+    event is always there.
 
     Args:
         events: The events that end latest, with `CARRIED_COLUMNS`.
-        occurrences: The occurrences of this run.
-        earlier: The carry table of the run before.
+        sweep: The capacities and the gap of the run.
+        latest_start: That of this run and of earlier ones, in nanoseconds since 1970; None without
+            an event.
     """
-    latest = occurrences.agg(F.max(F.struct("start_seconds", "start_nanos"))).collect()[0][0]
-    if latest is None and earlier is not None:
-        latest = earlier.agg(F.max(F.struct(*_LATEST))).collect()[0][0]
-    seconds, nanos = latest or (None, None)
-    columns = {
-        _LATEST[0]: F.lit(seconds).cast("long"),
-        _LATEST[1]: F.lit(nanos).cast("int"),
-    }
-    return events.select(*CARRIED_COLUMNS).withColumns(columns)
+    types = _types(events.schema["key"].dataType.simpleString())
+    time = (None, None) if latest_start is None else divmod(latest_start, NANOS_PER_SECOND)
+    values = dict(zip(_OF_RUN, (*time, sweep.min_gap), strict=True))
+    of_run = {name: F.lit(value).cast(types[name]) for name, value in values.items()}
+    no_event = {name: F.lit(None).cast(kind) for name, kind in types.items()}
+    mark = events.sparkSession.range(1).select(
+        *(column.alias(name) for name, column in (no_event | of_run).items())
+    )
+    present = F.struct(*padded_end(sweep.min_gap)) > F.struct(*list(of_run.values())[:2])
+    rows = _add_capacity(events.where(present), sweep.capacities).withColumns(of_run)
+    return rows.select(*types).unionAll(mark)
+
+
+def _types(key_type: str) -> dict[str, str]:
+    """Return the columns of a carry table with their types."""
+    times = {name: "bigint" if name.endswith("seconds") else "int" for name in TIMES}
+    events = {"resource": "string", "key": key_type, "group": key_type, **times}
+    of_run = zip(_OF_RUN, ("bigint", "int", "bigint"), strict=True)
+    return {**events, "capacity": "bigint", **dict(of_run)}
+
+
+def _add_capacity(rows: DataFrame, capacities: Capacities) -> DataFrame:
+    default = F.lit(capacities.default).cast("long")
+    if not capacities.by_resource:
+        return rows.withColumn("capacity", default)
+    pairs = [{"resource": name, "capacity": own} for name, own in capacities.by_resource.items()]
+    table = to_frame(rows.sparkSession, pairs, _CAPACITIES)
+    joined = rows.join(F.broadcast(table), "resource", "left")
+    return joined.withColumn("capacity", F.coalesce("capacity", default))

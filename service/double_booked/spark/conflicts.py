@@ -8,7 +8,6 @@ from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
 from double_booked.conflicts.validation import MAX_NANOS, MAX_SECONDS
 from double_booked.spark.carry import carry_table
-from double_booked.spark.errors import InvalidTableError
 from double_booked.spark.events import EventColumns
 from double_booked.spark.overlaps import Found, groups_of, overlaps_of, overlaps_with_keys
 from double_booked.spark.plan import Plan
@@ -34,6 +33,7 @@ class Conflicts:
     _found: Found
     _written: EventColumns
     _explain: Explain
+    _latest_start: int | None
 
     @property
     def carry(self) -> DataFrame | None:
@@ -41,19 +41,16 @@ class Conflicts:
         search = self._found.search
         if self._found.latest is None or not search.sweep.is_incremental:
             return None
-        return carry_table(self._found.latest, search.occurrences, search.carry)
+        return carry_table(self._found.latest, search.sweep, self._latest_start)
 
     @property
     def groups(self) -> DataFrame:
         """A row for each group: resource, group, start, end, size and depth.
 
         They are the start of the first member, the latest end of a member (without the gap), the
-        number of members, and how many are present at once at most.
-
-        Raises:
-            InvalidTableError: The run is incremental, so it lacks members of earlier runs.
+        number of members, and how many are present at once at most. An incremental run has them
+        for the members that are new, and its depth is null.
         """
-        self._check_complete()
         groups = groups_of(self._found)
         start = self._written.start_type.join(groups["start.seconds"], groups["start.nanos"])
         end = self._written.end_type.join(groups["end.seconds"], groups["end.nanos"])
@@ -69,12 +66,10 @@ class Conflicts:
         those of the events that are present, by start.
 
         Raises:
-            InvalidTableError: With explain="members", the keys are too many. Or the run is
-                incremental, so it lacks members of earlier runs.
+            InvalidTableError: With explain="members", the keys are too many.
         """
         if self._explain is None:
             return None
-        self._check_complete()
         has_keys = self._explain == "members"
         overlaps = overlaps_with_keys(self._found) if has_keys else overlaps_of(self._found)
         start = self._written.start_type.join(*_clamped("start"))
@@ -89,13 +84,6 @@ class Conflicts:
         """
         if self._found.kept is not None:
             self._found.kept.unpersist()
-
-    def _check_complete(self) -> None:
-        if self._found.search.sweep.is_incremental:
-            raise InvalidTableError(
-                "an incremental run has only the new members of a group. Run without carry, over "
-                "all days of interest, for groups and overlaps."
-            )
 
 
 def _clamped(name: str) -> tuple[Column, Column]:

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
 from pyspark.sql import types as T  # noqa: N812 - its usual name
 
-from double_booked.conflicts.instants import NANOS_PER_SECOND
+from double_booked.conflicts.instants import NANOS_PER_SECOND, timestamp
 from double_booked.conflicts.validation import MAX_NANOS, MAX_SECONDS, MIN_SECONDS
 from double_booked.spark.errors import InvalidTableError
 from double_booked.spark.times import TimeType, time_type
@@ -28,6 +28,8 @@ class EventColumns:
         resource: A string, or an array of strings; None if all events occupy one resource.
         start_type: How the starts are written.
         end_type: How the ends are written.
+        after: The latest start of earlier runs, in nanoseconds since 1970: an event that starts
+            then or before is late. None if there was no earlier run.
     """
 
     key: str
@@ -36,6 +38,7 @@ class EventColumns:
     resource: str | None
     start_type: TimeType
     end_type: TimeType
+    after: int | None = None
 
 
 def check_columns(
@@ -149,7 +152,18 @@ def _fault(table: DataFrame, columns: EventColumns) -> Column:
     if resource and isinstance(table.schema[resource].dataType, T.ArrayType):
         has_null = F.exists(resource, lambda name: name.isNull())
         faults.append((has_null, f"{resource} has a null"))
+    if columns.after is not None:
+        faults.append(_late_fault(columns.start, start, columns.after))
     return F.coalesce(*(F.when(wrong, F.lit(text)) for wrong, text in faults))
+
+
+def _late_fault(name: str, start: tuple[Column, Column], after: int) -> tuple[Column, str]:
+    seconds, nanos = divmod(after, NANOS_PER_SECOND)
+    is_late = (start[0] < seconds) | ((start[0] == seconds) & (start[1] <= nanos))
+    return is_late, (
+        f"{name} is not after {timestamp(after).ToJsonString()}, the latest start of earlier runs: "
+        "run again from the day of this event on"
+    )
 
 
 def _time_faults(name: str, time: tuple[Column, Column]) -> list[tuple[Column, str]]:

@@ -71,7 +71,7 @@ def sweep_large_resources(
         InvalidTableError: Two events of a resource have the same key.
     """
     resources, rows, scans = _scan(search, cuts)
-    _check_keys(rows)
+    _check_keys(rows, search.carry)
     tasks = divide_tasks(counts.occurrences, len(scans), search.size, parallelism)
     before = collect_states(search.carry, set(cuts), search.sweep.min_gap)
     sweep = replace(search.sweep, carried=dict(_carry_ends(search, resources, scans, before)))
@@ -224,13 +224,16 @@ def _check_counts(scans: Mapping[int, RangeScan], reports: Mapping[int, RangeRep
             )
 
 
-def _check_keys(rows: DataFrame) -> None:
-    """Raise if two events of a large resource have the same key.
+def _check_keys(rows: DataFrame, carry: DataFrame | None) -> None:
+    """Raise if two events of a large resource have the same key; one of them may be carried.
 
     Raises:
         InvalidTableError: Names the resource and the key.
     """
-    counted = rows.where(F.col("range") >= 0).groupBy("resource", "key").count()
+    keys = rows.where(F.col("range") >= 0).select("resource", "key")
+    if carry is not None:  # each event once, so another resource's add nothing
+        keys = keys.unionAll(carry.select("resource", "key"))
+    counted = keys.groupBy("resource", "key").count()
     twice = counted.where(F.col("count") > 1).limit(1).collect()
     for resource, key, count in twice:
         raise InvalidTableError(

@@ -198,7 +198,10 @@ def _with_keys(table: pa.Table, found: pa.Table) -> pa.Table:
 
 
 def groups_of(found: Found) -> DataFrame:
-    """Return a row for each group: when its members are, how many, and the greatest depth."""
+    """Return a row for each group: when its members are, how many, and the greatest depth.
+
+    The depth of an incremental run is null, since it needs all that is present.
+    """
     start = F.struct(F.col("start_seconds").alias("seconds"), F.col("start_nanos").alias("nanos"))
     end = F.struct(F.col("end_seconds").alias("seconds"), F.col("end_nanos").alias("nanos"))
     members = found.members.select(
@@ -206,8 +209,10 @@ def groups_of(found: Found) -> DataFrame:
         "group",
         start.alias("start"),
         end.alias("end"),
-        F.lit(0).cast("long").alias("depth"),
+        F.lit(None).cast("long").alias("depth"),
     )
+    if found.search.sweep.is_incremental:
+        return _aggregate_groups(members)
     depths = overlaps_of(found).select(
         "resource",
         "group",
@@ -215,13 +220,13 @@ def groups_of(found: Found) -> DataFrame:
         F.lit(None).cast(members.schema["end"].dataType).alias("end"),
         "depth",
     )
-    return (
-        members.unionAll(depths)
-        .groupBy("resource", "group")
-        .agg(
-            F.min("start").alias("start"),
-            F.max("end").alias("end"),
-            F.count("start").alias("size"),
-            F.max("depth").alias("depth"),
-        )
+    return _aggregate_groups(members.unionAll(depths))
+
+
+def _aggregate_groups(rows: DataFrame) -> DataFrame:
+    return rows.groupBy("resource", "group").agg(
+        F.min("start").alias("start"),
+        F.max("end").alias("end"),
+        F.count("start").alias("size"),
+        F.max("depth").alias("depth"),
     )

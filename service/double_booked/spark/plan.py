@@ -35,11 +35,19 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The numbers of rows of the table, of rejected ones, and of occurrences of events."""
+    """What the first scan found.
+
+    Attributes:
+        rows: The number of rows of the table.
+        rejected: The number of those that are invalid.
+        occurrences: The number of events of all resources.
+        latest_start: In nanoseconds since 1970; None without a valid event.
+    """
 
     rows: int
     rejected: int
     occurrences: int
+    latest_start: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,20 @@
 """Find the conflicts of a table with Spark."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
+from pyspark.sql import types as T  # noqa: N812 - its usual name
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.conflicts.options import parse_duration
 from double_booked.conflicts.validation import MAX_GAP_SECONDS
 from double_booked.spark.capacities import read_capacities
-from double_booked.spark.carry import CARRIED_COLUMNS, add_carried, check_order
+from double_booked.spark.carry import CARRIED_COLUMNS, add_carried, read_latest_start
 from double_booked.spark.cells import Cut, cut
 from double_booked.spark.conflicts import Conflicts, Explain
 from double_booked.spark.errors import MAX_ROWS, InvalidTableError
@@ -87,10 +89,12 @@ def find_conflicts(
         df, key=key, start=start, end=end, resource=resource, unit=unit, zone=zone
     )
     _check_options(df, columns, max_events_per_range, errors)
-    if isinstance(carry, str) and carry != "first":
-        raise InvalidTableError(f"carry is {carry!r}; use a carry table, 'first' or None.")
-    if explain not in {None, "depth", "members"}:
-        raise InvalidTableError(f"explain is {explain!r}; use None, 'depth' or 'members'.")
+    _check_explain(explain, is_incremental=carry is not None)
+    sweep = Sweep(
+        read_capacities(capacity), _nanoseconds(min_gap), is_incremental=carry is not None
+    )
+    earlier, latest_start = _read_carry(carry, df.schema[key].dataType, sweep)
+    written = replace(written, after=latest_start)
     events = read_events(df, written)
     sample, counts = _sample(events, max_events_per_range)
     if counts.rejected and errors == "raise":
@@ -98,25 +102,20 @@ def find_conflicts(
     search = Search(
         occurrences(events),
         sample.schema.field("key").type,
-        Sweep(
-            read_capacities(capacity),
-            _nanoseconds(min_gap),
-            is_incremental=carry is not None,
-        ),
+        sweep,
         max_events_per_range,
         work_dir,
-        None if isinstance(carry, str) else carry,
+        earlier,
     )
-    if search.carry is not None:
-        check_order(search.occurrences, search.carry)
     found = _sweep(search, _cut_resources(sample, counts, max_events_per_range), counts)
     return Conflicts(
-        _add_columns(found.members, df, key, columns),
+        _add_columns(found, df, key, columns),
         rejected_rows(df, written) if errors == "split" else None,
         make_plan(counts, found.resources, found.tasks),
         found,
         written,
         explain,
+        counts.latest_start if counts.latest_start is not None else written.after,
     )
 
 
@@ -134,6 +133,28 @@ def _check_options(
             raise InvalidTableError(f"columns: the table has no column {name!r}.")
         if name in MEMBER_COLUMNS:
             raise InvalidTableError(f"columns: members have a column {name!r} already; rename it.")
+
+
+def _read_carry(
+    carry: DataFrame | Literal["first"] | None, key_type: T.DataType, sweep: Sweep
+) -> tuple[DataFrame | None, int | None]:
+    """Return the carried events, and the latest start of earlier runs; None if there is none."""
+    if isinstance(carry, str) and carry != "first":
+        raise InvalidTableError(f"carry is {carry!r}; use a carry table, 'first' or None.")
+    if carry is None or isinstance(carry, str):
+        return None, None
+    latest_start = read_latest_start(carry, key_type, sweep)
+    return carry.where(F.col("key").isNotNull()), latest_start
+
+
+def _check_explain(explain: Explain, *, is_incremental: bool) -> None:
+    if explain not in {None, "depth", "members"}:
+        raise InvalidTableError(f"explain is {explain!r}; use None, 'depth' or 'members'.")
+    if explain is not None and is_incremental:
+        raise InvalidTableError(
+            "explain needs all events that are present, and a carry table has only some of them. "
+            "Run without carry, over all days of interest."
+        )
 
 
 def _nanoseconds(min_gap: str | timedelta) -> int:
@@ -154,16 +175,22 @@ def _nanoseconds(min_gap: str | timedelta) -> int:
 def _sample(events: DataFrame, size: int) -> tuple[pa.Table, Counts]:
     """Return some occurrences, and the counts of the table, in one scan."""
     valid_resources = F.when(F.col(REASON).isNull(), F.size("resources"))
+    start = F.when(F.col(REASON).isNull(), F.struct("start_seconds", "start_nanos"))
     observation = Observation()
     observed = events.observe(
         observation,
         F.count(F.lit(1)).alias("rows"),
         F.count(REASON).alias("rejected"),
         F.coalesce(F.sum(valid_resources), F.lit(0)).alias("occurrences"),
+        F.max(start["start_seconds"]).alias("seconds"),
+        F.max_by(start["start_nanos"], start).alias("nanos"),
     )
     rows = occurrences(observed).select("resource", "start_seconds", "start_nanos", "key")
     sample = take_sample(rows, size, seed=1)
-    return sample, Counts(**observation.get)
+    found = observation.get
+    seconds, nanos = found.pop("seconds"), found.pop("nanos")
+    latest_start = None if seconds is None else seconds * NANOS_PER_SECOND + nanos
+    return sample, Counts(**found, latest_start=latest_start)
 
 
 def _invalid_rows(df: DataFrame, written: EventColumns, counts: Counts) -> InvalidTableError:
@@ -206,8 +233,11 @@ def _sweep(search: Search, cuts: dict[str, Cut], counts: Counts) -> Found:
     return Found(members, search, [], tasks, of_kind[LATEST].select(*CARRIED_COLUMNS), swept)
 
 
-def _add_columns(members: DataFrame, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
+def _add_columns(found: Found, df: DataFrame, key: str, columns: Sequence[str]) -> DataFrame:
+    """Return the members with columns of the table, null for events of earlier runs."""
+    members = found.members.select(*MEMBER_COLUMNS)
     if not columns:
-        return members.select(*MEMBER_COLUMNS)
+        return members
     added = df.select(F.col(key).alias("key"), *columns)
-    return members.select(*MEMBER_COLUMNS).join(added, "key").select(*MEMBER_COLUMNS, *columns)
+    how = "inner" if found.search.carry is None else "left"
+    return members.join(added, "key", how).select(*MEMBER_COLUMNS, *columns)

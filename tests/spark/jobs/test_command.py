@@ -89,6 +89,21 @@ def test_a_capacity_of_2_leaves_no_conflict(table: Path, tmp_path: Path, capacit
 
 
 @pytest.mark.usefixtures("spark")
+def test_a_later_run_writes_what_is_new(table: Path, tmp_path: Path) -> None:
+    later = {"id": ["e"], "begin": [25], "finish": [26], "room": [["red"]], "title": ["Back"]}
+    (tmp_path / "later").mkdir()
+    pq.write_table(pa.table(later), tmp_path / "later/0.parquet")
+    carry = tmp_path / "carry"
+    run(table, f"--carry-output={carry}")
+    result = run(table, f"--input={tmp_path / 'later'}", f"--carry={carry}")
+    assert result.exit_code == 1, result.stderr
+    assert rows(table, "members") == [
+        {"resource": "red", "key": "d", "group": "d"},
+        {"resource": "red", "key": "e", "group": "d"},
+    ]
+
+
+@pytest.mark.usefixtures("spark")
 def test_rows_at_fault_are_written_with_the_reason(table: Path) -> None:
     wrong = {"id": ["e"], "begin": [9], "finish": [1], "room": [["red"]], "title": ["Back"]}
     pq.write_table(pa.table(wrong), table / "1.parquet")
