@@ -14,7 +14,7 @@ def test_demo_shows_the_service_from_start_to_stop() -> None:
     )
     assert (demo.stderr, demo.returncode) == ("", 0)
     lines = demo.stdout.splitlines()
-    assert "6 groups of conflicting events, 12 of 28 events." in lines
+    assert "6 conflicts among 12 of 28 events." in lines
     assert [line.split(maxsplit=2) for line in lines if line.startswith("GET")] == [
         ["GET", "/readyz", "ok"],
         ["GET", "/metrics", "grpc_server_handled_total 1"],

@@ -123,7 +123,7 @@ def test_command_for_the_example_team_finds_its_conflicts_on_any_day(page: str) 
     )
     assert commands
     for command in commands:
-        assert run_check(command).endswith(", 12 of 28 events of 5 calendars.\n")
+        assert run_check(command).endswith("\n6 conflicts among 12 of 28 events of 5 calendars.\n")
 
 
 def test_text_of_the_example_team_is_that_of_the_page() -> None:

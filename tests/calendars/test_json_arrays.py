@@ -122,10 +122,11 @@ def test_an_event_occupies_the_resources_that_it_names(
 
 
 def test_events_without_resources_are_noted() -> None:
-    assumption = "no column names resources, so all events are taken as one resource"
+    assumption = "no key names resources, so all events are taken as one resource"
     assert parse([HOUR], READING).assumptions[0].startswith(assumption)
     assert not parse([HOUR | {"room": "Blue"}], READING).assumptions
     assert not parse([HOUR], replace(READING, by="file")).assumptions
+    assert not parse([], READING).assumptions
 
 
 def test_events_without_an_end_are_noted() -> None:

@@ -116,7 +116,7 @@ def test_conflict_is_shown_and_the_exit_code_is_0(kubectl: FakeKubectl) -> None:
     assert "  ! 13:00-17:30  Load test  load" in lines
     assert "  staging: 2 events, double-booked for 1h30m" in lines
     assert "  ! 16:00-17:30  1h30m, 2 at once: Load test, fix" in lines
-    assert lines[-1] == "1 group of conflicting events, 2 of 2 events."
+    assert lines[-1] == "1 conflict among 2 of 2 events."
 
 
 def test_times_are_shown_in_the_chosen_zone(kubectl: FakeKubectl) -> None:

@@ -14,7 +14,7 @@ TEAM = Path(__file__).parents[2] / "examples" / "team"
 COMMAND = [sys.executable, "-m", "double_booked", "check", "--timezone=Europe/Berlin"]
 WEEK = ("--from=2026-11-16", "--to=2026-11-22")
 DAYS = "16-22 Nov 2026"
-SUMMARY = "6 groups of conflicting events, 12 of 28 events of 5 calendars."
+SUMMARY = "6 conflicts among 12 of 28 events of 5 calendars."
 
 
 def run(*arguments: str | Path, code: int = 1) -> subprocess.CompletedProcess[str]:
@@ -30,7 +30,7 @@ def test_folder_of_calendars_is_checked_within_a_window() -> None:
     assert ran.stdout.endswith(f"{SUMMARY}\n")
     assert "anna: 2 events, double-booked for 15m" in ran.stdout
     assert ran.stderr == (
-        "Note: 4 events or series are outside of 2026-11-16 00:00 to 2026-11-23 00:00 and not"
+        "Note: 1 event or series is outside of 2026-11-16 00:00 to 2026-11-23 00:00 and not"
         " checked; --from and --to change that.\n"
     )
 
@@ -395,7 +395,7 @@ def test_folder_may_mix_all_formats(tmp_path: Path) -> None:
     )
     (tmp_path / "notes.txt").touch()
     ran = run(tmp_path, *WEEK)
-    assert ran.stdout.endswith("1 group of conflicting events, 2 of 4 events of 3 resources.\n")
+    assert ran.stdout.endswith("1 conflict among 2 of 4 events of 3 resources.\n")
     assert "Note: 1 file of another format is not read: notes.txt.\n" in ran.stderr
 
 
@@ -421,6 +421,19 @@ def test_calendar_at_an_address_is_compared(
     assert "secret" not in ran.stdout + ran.stderr
 
 
+def test_notes_count_copies_of_an_event_once(tmp_path: Path) -> None:
+    """With and without a property, the copies that calendars share are one event."""
+    meeting = "BEGIN:VEVENT\nUID:m{0}\nDTSTART:202{1}1116T080000Z\n{2}END:VEVENT\n"
+    events = [meeting.format(1, 6, ""), meeting.format(2, 6, ""), meeting.format(3, 5, "")]
+    room = meeting.format(2, 6, "LOCATION:Lab\n")
+    for name, own in (("a", events), ("b", events), ("c", [room])):
+        content = f"BEGIN:VCALENDAR\n{''.join(own)}END:VCALENDAR\n"
+        (tmp_path / f"{name}.ics").write_text(content)
+    first, second = run(tmp_path, *WEEK, "--by=location", code=0).stderr.splitlines()
+    assert first.startswith("Note: 1 event or series is outside of ")
+    assert second.startswith("Note: 1 event has no location and is not checked; ")
+
+
 def test_cancellation_removes_its_invitation_with_a_note(tmp_path: Path) -> None:
     meeting = (
         "BEGIN:VEVENT\nUID:m\nSEQUENCE:{}\nDTSTART:20261116T0{}0000Z\nDURATION:PT1H\nEND:VEVENT"
@@ -432,4 +445,4 @@ def test_cancellation_removes_its_invitation_with_a_note(tmp_path: Path) -> None
         content = f"BEGIN:VCALENDAR\nMETHOD:{method}\n{event}\nEND:VCALENDAR\n"
         (tmp_path / f"{name}.ics").write_text(content)
     ran = run(tmp_path / "invite.ics", tmp_path / "cancel.ics", *WEEK, code=0)
-    assert "Note: 1 event is not checked: a newer copy counts.\n" in ran.stderr
+    assert "Note: 1 older copy of an event is not checked: a newer one counts.\n" in ran.stderr

@@ -38,7 +38,7 @@ def test_text_has_repeated_conflicts_once(calendar: Path) -> None:
     lines = run(calendar).splitlines()
     assert f"  {EVERY}" in lines
     assert sum("at once" in line for line in lines) == 1
-    assert lines[-1].startswith("17 groups of conflicting events, 34 of 34 events")
+    assert lines[-1].startswith("17 conflicts among 34 of 34 events")
 
 
 def test_each_option_lists_repeated_conflicts_one_by_one(calendar: Path) -> None:

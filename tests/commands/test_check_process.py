@@ -21,7 +21,7 @@ from commands.programs import (
     run,
 )
 
-SUMMARY = "5 groups of conflicting events, 12 of 30 events."
+SUMMARY = "5 conflicts among 12 of 30 events."
 
 EVENT_FIELDS = "Scheduling.Event has id, title, description, start, end, resources"
 
@@ -69,12 +69,12 @@ def test_no_conflict_is_shown_and_the_exit_code_is_0(files: Path) -> None:
 @pytest.mark.parametrize("arguments", [(), ("-",)])
 def test_standard_input_is_read(arguments: tuple[str, ...]) -> None:
     checked = run("check", *arguments, content=WITH_CONFLICT)
-    assert checked.stdout.splitlines()[-1] == "1 group of conflicting events, 2 of 2 events."
+    assert checked.stdout.splitlines()[-1] == "1 conflict among 2 of 2 events."
 
 
 def test_several_files_are_one_list(files: Path) -> None:
     checked = run("check", files / "free.json", "-", content=WITHOUT_CONFLICT)
-    assert checked.stdout.splitlines()[-1] == "1 group of conflicting events, 2 of 2 events."
+    assert checked.stdout.splitlines()[-1] == "1 conflict among 2 of 2 events."
 
 
 def test_event_without_a_name_is_shown_by_its_place_in_the_file(files: Path) -> None:

@@ -68,7 +68,7 @@ def test_text_names_the_row(tmp_path: Path) -> None:
     printed = run("check", str(path)).stdout
     assert f"{path}: row 1" in printed
     assert f"{path}: row 2" in printed
-    assert "1 group of conflicting events, 2 of 4 events" in printed
+    assert "1 conflict among 2 of 4 events" in printed
 
 
 def test_a_folder_is_read_with_its_tables(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def test_calendars_without_events_are_covered_too(tmp_path: Path) -> None:
 
 def test_events_outside_of_the_window_are_counted(tmp_path: Path) -> None:
     start = to_instant(datetime(2026, 11, 1, 9, tzinfo=UTC))
-    assert cover(tmp_path, anna_ics=OLD, b_ics=OLD).outside == Outside(2, start, start)
+    other = OLD.replace("UID:1", "UID:2")
+    assert cover(tmp_path, a_ics=OLD, b_ics=OLD, c_ics=other).outside == Outside(2, start, start)
 
 
 def test_window_is_that_of_files_with_series(tmp_path: Path) -> None:

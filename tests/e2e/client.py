@@ -23,6 +23,6 @@ def check(server: str, *options: str) -> int:
     def answer() -> re.Match[str] | None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         answers.append(done.stdout + done.stderr)
-        return re.search(r"^(\d+) groups of conflicting events", done.stdout, re.MULTILINE)
+        return re.search(r"^(\d+) conflicts among ", done.stdout, re.MULTILINE)
 
     return int(wait_until(answer, "the server answers", SECONDS, log=lambda: answers[-1])[1])

@@ -90,7 +90,7 @@ def test_conflicts_are_marked_and_listed_below_their_day() -> None:
         "    11:00-13:00  b                ███████━━━━━━━",
         "  ! 11:00-12:00  1h, 2 at once: a, b",
         "",
-        "1 group of conflicting events, 2 of 3 events.",
+        "1 conflict among 2 of 3 events.",
     ]
 
 

@@ -1,5 +1,6 @@
 """Annotations are GitHub's workflow commands, one for each event at its location."""
 
+from dataclasses import replace
 from datetime import UTC, date
 
 import pytest
@@ -7,9 +8,11 @@ import pytest
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.report.github import render, render_unread
 from double_booked.view.conflict_report import ConflictReport, Entry, SourceLocation
+from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.repeat import Repeat
 from report.events import HOUR, NINE
 
+COVERAGE = Coverage("check", 0, UTC, ["a.ics"])
 OVERLAP = Overlap(NINE + HOUR, NINE + 2 * HOUR, 2, (0, 1))
 
 
@@ -22,7 +25,7 @@ def lines(
 ) -> list[str]:
     group = Group("room", tuple(range(len(entries))), (overlap,))
     report = ConflictReport(entries, [group], gaps={"room": gap})
-    return list(render(report, UTC, is_error=is_error))
+    return list(render(report, COVERAGE, is_error=is_error))
 
 
 PAIR = (
@@ -36,7 +39,7 @@ def test_each_event_of_a_group_is_annotated_before_a_summary() -> None:
     assert lines(*PAIR) == [
         f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {when}",
         f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
-        "1 group of conflicting events, 2 of 2 events.",
+        "1 conflict among 2 of 2 events.",
     ]
 
 
@@ -57,10 +60,19 @@ def test_groups_that_recur_are_annotated_once() -> None:
     repeat = Repeat((0, 1, 2), 7, date(2026, 3, 2), date(2026, 3, 16))
     report = ConflictReport(PAIR, groups, repeats=[repeat])
     when = "every Monday 09:00-10:00 from 2 Mar to 16 Mar 2026, 3 times"
-    assert list(render(report, UTC, is_error=True))[:-1] == [
+    assert list(render(report, COVERAGE, is_error=True))[:-1] == [
         f"::error file=a.ics,title=Double-booked,line=4::A overlaps B on room: {when}",
         f"::error file=b.json,title=Double-booked::B overlaps A on room: {when}",
     ]
+
+
+def test_summary_without_events_has_what_lies_outside() -> None:
+    day = 24 * HOUR
+    coverage = replace(COVERAGE, window=(NINE, NINE + day), outside=Outside(2, NINE - day, NINE))
+    [line] = render(ConflictReport([], []), coverage, is_error=True)
+    assert line.startswith(
+        "No events from 2 Mar 2026 to 3 Mar 2026; 2 events or series lie outside"
+    )
 
 
 def test_conflicts_can_be_warnings() -> None:

@@ -670,7 +670,10 @@ def test_page_without_conflicts_shows_what_was_looked_at(show: Show) -> None:
 def test_page_shows_how_many_events_lie_outside_of_the_window(show: Show) -> None:
     start = MIDNIGHT * NANOS_PER_SECOND
     page = show(render(OFFICE, outside=Outside(3, start, start)))
-    assert one(page, "#note").text == "3 events outside of this time (2026-11-16)."
+    assert (
+        one(page, "#note").text
+        == "3 events or series lie outside of this time (start: 16 Nov 2026)."
+    )
 
 
 def test_page_without_events_shows_where_events_are(show: Show) -> None:
@@ -679,8 +682,8 @@ def test_page_without_events_shows_where_events_are(show: Show) -> None:
     outside = Outside(3, start - 30 * day, start - 20 * day)
     week = (start, start + 5 * day)
     page = show(render([], window=week, outside=outside))
-    assert "17-27 Oct 2026" in one(page, "h1").text
-    assert "--from 2026-10-17" in one(page, "h1").text
+    assert one(page, "h1").text == "No events from 16 Nov 2026 to 20 Nov 2026 in team.ics."
+    assert "(start: 17-27 Oct 2026)" in one(page, "#note").text
     assert "Mon 16 Nov 2026 to Fri 20 Nov 2026" in one(page, "#facts").text
     assert not [control for control in controls(page) if control.is_displayed()]
 

@@ -86,7 +86,7 @@ def test_group_has_times_names_bars_and_overlaps() -> None:
         "    11:30-12:30  Interview                   █████━━━  a.ics:5",
         "  ! 11:30-12:00  30m, 2 at once: Sprint planning, Interview",
         "",
-        "1 group of conflicting events, 2 of 3 events.",
+        "1 conflict among 2 of 3 events.",
     ]
 
 
@@ -146,7 +146,7 @@ def test_report_without_conflicts_is_one_line(events: list[Event], summary: str)
 
 def test_summary_counts_groups_and_events() -> None:
     lines = written(PLANNING, INTERVIEW, event(20, 22, "Cinema"), event(21, 23, "Opera"))
-    assert lines[-1] == "2 groups of conflicting events, 4 of 4 events."
+    assert lines[-1] == "2 conflicts among 4 of 4 events."
 
 
 def test_event_is_named_by_title_then_id_then_location() -> None:
@@ -220,7 +220,7 @@ def test_many_conflicts_are_summed_up_by_resource() -> None:
         "  no resource  51         1d1h30m        Mon 16 Nov 2026 00:30  a.ics:1",
         "",
         "--all lists every conflict.",
-        "51 groups of conflicting events, 102 of 102 events.",
+        "51 conflicts among 102 of 102 events.",
     ]
 
 

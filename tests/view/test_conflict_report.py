@@ -93,14 +93,14 @@ def test_gap_is_not_found_if_the_events_overlap_as_long_without_it() -> None:
 
 def test_summary_counts_an_event_of_two_groups_once() -> None:
     report = report_of(event(0, 2, "A", "lab", "room"), event(1, 3, "B", "lab", "room"))
-    assert summarize(report) == "2 groups of conflicting events, 2 of 2 events."
+    assert summarize(report) == "2 conflicts among 2 of 2 events."
 
 
 def test_summary_includes_the_number_of_resources() -> None:
     one = replace(report_of(event(0, 2, "A")), scope="1 calendar")
     assert summarize(one) == "No conflicts among 1 event of 1 calendar."
     two = replace(report_of(event(0, 2), event(1, 3)), scope="3 rooms")
-    assert summarize(two) == "1 group of conflicting events, 2 of 2 events of 3 rooms."
+    assert summarize(two) == "1 conflict among 2 of 2 events of 3 rooms."
 
 
 def test_answer_with_unknown_events_is_an_error() -> None:

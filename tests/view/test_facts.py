@@ -63,7 +63,7 @@ def test_common_folder_is_that_of_all_sources(sources: list[str], folder: str) -
 
 def test_notes_have_what_lies_outside_and_what_is_not_listed() -> None:
     assert describe_omissions(Outside(3, START, START + DAY), COVERAGE, 1) == [
-        "3 events outside of this time (2026-11-16 to 2026-11-17).",
+        "3 events or series lie outside of this time (start: 16-17 Nov 2026).",
         "1 event without a conflict not shown.",
     ]
     assert describe_omissions(None, COVERAGE, 0) == []

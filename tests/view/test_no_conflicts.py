@@ -70,12 +70,13 @@ def test_report_without_events_says_how_many_lie_outside_and_what_reads_them() -
     outside = Outside(3, FIRST, FIRST + 2 * DAY)
     earlier = replace(COVERAGE, window=LATER, outside=outside)
     assert describe_no_conflicts(report_of(0), earlier) == (
-        "No events from 26 Nov 2026 to 23 Feb 2027; 3 lie outside (16-18 Nov 2026):"
-        " --from 2026-11-16"
+        "No events from 26 Nov 2026 to 23 Feb 2027; 3 events or series lie outside"
+        " (start: 16-18 Nov 2026): --from 2026-11-16"
     )
     after = replace(COVERAGE, outside=Outside(1, LATER[0], LATER[0]))
     assert describe_no_conflicts(report_of(0), after) == (
-        "No events from 16 Nov 2026 to 21 Nov 2026; 1 lies outside (26 Nov 2026): --to 2026-11-26"
+        "No events from 16 Nov 2026 to 21 Nov 2026; 1 event or series lies outside"
+        " (start: 26 Nov 2026): --to 2026-11-26"
     )
     assert describe_no_conflicts(report_of(0), COVERAGE) == (
         "No events from 16 Nov 2026 to 21 Nov 2026 in anna.ics."

@@ -65,11 +65,13 @@ class Columns:
         header: The names of all columns, as the table has them.
         by_field: The positions of the columns of each field of NAMES, the one to read first.
         chosen: The fields whose column the caller chose.
+        noun: The word for a column: the objects of a JSON array have keys.
     """
 
     header: Sequence[str]
     by_field: Mapping[str, Sequence[int]]
     chosen: frozenset[str] = frozenset()
+    noun: str = "column"
 
     def position(self, field: str) -> int | None:
         """Return the position of the column of a field; None if the table has no such column."""

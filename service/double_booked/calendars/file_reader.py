@@ -176,7 +176,8 @@ def _from_calendar(
         with_resource,
         ConflictOptions(),
         outside=calendar.outside,
-        without_resource=len(events) - len(with_resource),
+        outside_copies=calendar.outside_copies,
+        without_resource=[event for event in events if not event.event.resources],
         skipped=calendar.skipped,
         calendar=whole,
         notes=calendar.notes,
@@ -210,12 +211,14 @@ def _from_table(
     options: ReadOptions,
     resource: str,
 ) -> ParsedFile:
-    inside = _with_resources(events, options.by, resource, is_calendar=table.is_calendar)
+    _name_resources(events, options.by, resource, is_calendar=table.is_calendar)
+    may_be_missing = options.by in _MAY_BE_MISSING
+    without = [event for event in events if may_be_missing and not event.event.resources]
     return ParsedFile(
         display_name(path),
-        inside,
+        [event for event in events if event.event.resources] if without else events,
         ConflictOptions(),
-        without_resource=len(events) - len(inside),
+        without_resource=without,
         skipped=table.skipped,
         calendar=resource if table.is_calendar or options.by in WHOLE else "",
         assumptions=table.assumptions,
@@ -235,15 +238,14 @@ def _table_options(options: ReadOptions) -> TableOptions:
     )
 
 
-def _with_resources(
+def _name_resources(
     events: Sequence[ParsedEvent], by: str | None, resource: str, *, is_calendar: bool
-) -> list[ParsedEvent]:
-    """Return the events that have a resource; those of a calendar get that of the file."""
+) -> None:
+    """Let the events of a calendar occupy the file."""
     for parsed in events:
         is_unnamed = by == "calendar" and not parsed.event.resources
         if is_calendar or by == "file" or is_unnamed:
             parsed.event.resources[:] = [resource]
-    return [parsed for parsed in events if parsed.event.resources or by not in _MAY_BE_MISSING]
 
 
 def _from_json(

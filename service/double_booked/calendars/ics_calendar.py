@@ -96,7 +96,7 @@ class CalendarReader:
     def read(self) -> ParsedCalendar:
         """Return the events in the window; what cannot be used is skipped."""
         events: list[Occurrence[EventInfo]] = []
-        outside = []
+        outside: list[tuple[str, int]] = []
         for components in track(self._series(), self._options.progress, PARSED):
             try:
                 expanded = self._expand(components)
@@ -108,11 +108,16 @@ class CalendarReader:
             events += expanded
             is_cancelled = all(component.is_cancelled for component in components)
             if not expanded and not is_cancelled:
-                outside.append(_instant_of(components[0].start))
+                outside.append((components[0].info.uid, _instant_of(components[0].start)))
         name = text_value(self._calendar.first("X-WR-CALNAME"))
         copies = [] if self._context.method in _ANSWERS else self._copies
         return ParsedCalendar(
-            name, events, count_outside(outside), skipped=self._skipped, copies=[copies]
+            name,
+            events,
+            count_outside(start for _, start in outside),
+            [(uid, start) for uid, start in outside if uid],
+            skipped=self._skipped,
+            copies=[copies],
         )
 
     def _find_own_zone(self) -> tzinfo | None:

@@ -57,6 +57,7 @@ def read_components(
         name=next((calendar.name for calendar in calendars if calendar.name), ""),
         occurrences=[event for calendar in calendars for event in calendar.occurrences],
         outside=join_outside(calendar.outside for calendar in calendars),
+        outside_copies=[copy for calendar in calendars for copy in calendar.outside_copies],
         notes=notes.sentences(),
         skipped=skipped + [part for calendar in calendars for part in calendar.skipped],
         copies=[copies for calendar in calendars for copies in calendar.copies],

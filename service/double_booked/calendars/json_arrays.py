@@ -148,7 +148,7 @@ def _all_columns(rows: Sequence[Row]) -> Columns:
             if field not in by_field:
                 by_field[field] = [len(header)]
                 header.append(name)
-    return Columns(header, by_field, chosen)
+    return Columns(header, by_field, chosen, "key")
 
 
 def _end_assumptions(rows: Sequence[Row]) -> list[str]:

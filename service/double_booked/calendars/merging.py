@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from double_booked.api.scheduling_pb2 import ConflictOptions, Event, EventList
 from double_booked.calendars.copies import Copies, Fate
 from double_booked.calendars.parsed_events import ParsedEvent
 from double_booked.calendars.parsed_files import ParsedFile
 from double_booked.conflicts.instants import to_seconds
+from double_booked.view.coverage import Outside, join_outside
 from double_booked.view.progress import Progress, ignore_progress, scale, track
 
 Origin = tuple[int, int]
@@ -93,6 +94,20 @@ def merge_files(
     ]
     _add_calendars_of(moved, merged)
     return merged
+
+
+def count_without_resource(files: Sequence[ParsedFile]) -> int:
+    """Return how many events lack the property chosen with `--by` in every calendar."""
+    lacking = [_shared_key(parsed) for file in files for parsed in file.without_resource]
+    checked = {_shared_key(parsed) for file in files for parsed in file.events if lacking}
+    return lacking.count(None) + len({*lacking} - checked - {None})
+
+
+def find_outside(files: Sequence[ParsedFile]) -> Outside | None:
+    """Return what lies outside of the window; copies of one event count once."""
+    outside = join_outside(file.outside for file in files)
+    copies = [copy for file in files for copy in file.outside_copies]
+    return outside and replace(outside, events=outside.events - len(copies) + len({*copies}))
 
 
 def _sort_by_fate(

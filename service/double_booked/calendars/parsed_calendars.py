@@ -74,6 +74,7 @@ class ParsedCalendar:
         name: X-WR-CALNAME of the first calendar that has one; "" if none has.
         occurrences: The events, in the order of the file's components.
         outside: The events and series that have nothing in the window; None if there are none.
+        outside_copies: UID and start, in nanoseconds since 1970, of those that have a UID.
         notes: What was read differently from what the file says, each with its line.
         skipped: What cannot be used, in the order of the faults.
         copies: The components with a UID of each VCALENDAR, for comparison with other calendars.
@@ -82,6 +83,7 @@ class ParsedCalendar:
     name: str
     occurrences: list[Occurrence[EventInfo]]
     outside: Outside | None
+    outside_copies: Sequence[tuple[str, int]] = ()
     notes: tuple[str, ...] = ()
     skipped: Sequence[Skipped] = ()
     copies: Sequence[Sequence[EventComponent]] = ()

@@ -65,7 +65,8 @@ class ParsedFile:
         events: The events.
         options: The conflict options that the file states.
         outside: The events and series that have nothing in the window; None if there are none.
-        without_resource: Number of events that lack the property chosen with `--by`.
+        outside_copies: UID and start, in nanoseconds since 1970, of those that have a UID.
+        without_resource: The events that lack the property chosen with `--by`.
         skipped: What cannot be used.
         calendar: The one resource that all events occupy; "" where each names its resources.
         notes: What was read differently from what the file says, each with its line.
@@ -80,7 +81,8 @@ class ParsedFile:
     events: Sequence[ParsedEvent]
     options: ConflictOptions
     outside: Outside | None = None
-    without_resource: int = 0
+    outside_copies: Sequence[tuple[str, int]] = ()
+    without_resource: Sequence[ParsedEvent] = ()
     skipped: Sequence[Skipped] = ()
     calendar: str = ""
     notes: Sequence[str] = ()

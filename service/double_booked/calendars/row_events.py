@@ -112,7 +112,7 @@ def read_rows(
                 continue
             if event:
                 events.append((row.position, event))
-    if not is_calendar and not options.by:
+    if rows and not is_calendar and not options.by:
         unnamed = others_unnamed + sum(not event.resources for _, event in events)
         assumptions += resource_assumptions(columns, chosen, unnamed)
     return ParsedTable(events, skipped, assumptions, is_calendar, chosen is not None)

@@ -114,16 +114,16 @@ def resource_assumptions(columns: Columns, chosen: str | None, unnamed: int) -> 
         unnamed: How many events name no resource.
     """
     if chosen is None:
-        assumption = "no column names resources, so all events are taken as one resource"
-        return [f"{assumption}; --columns resources=NAME chooses a column"]
+        assumption = f"no {columns.noun} names resources, so all events are taken as one resource"
+        return [f"{assumption}; --columns resources=NAME chooses a {columns.noun}"]
     assumptions = []
     column = columns.names[chosen]
     others = [columns.names[name] for name in columns.resource_fields if name != chosen]
     if others and "resources" not in columns.chosen:
-        choice = f'events take what the column "{column}" names, not {" or ".join(others)}'
+        choice = f'events take what the {columns.noun} "{column}" names, not {" or ".join(others)}'
         assumptions = [f"{choice}; --columns resources=NAME chooses another"]
     if unnamed:
         noun, are = ("event", "is") if unnamed == 1 else ("events", "are")
-        without = f'{unnamed} {noun} without a value in the column "{column}"'
+        without = f'{unnamed} {noun} without a value in the {columns.noun} "{column}"'
         assumptions.append(f"{without} {are} taken as one unnamed resource")
     return assumptions

@@ -75,7 +75,7 @@ def _write_for_people(
     if options.format == "html":
         click.echo(html.render(report, coverage), nl=False)
     elif options.format == "github":
-        for line in github.render(report, options.zone, is_error=options.fail_on != "none"):
+        for line in github.render(report, coverage, is_error=options.fail_on != "none"):
             click.echo(line)
     else:
         text.write(

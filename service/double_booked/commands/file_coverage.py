@@ -2,11 +2,11 @@
 
 import time
 
-from double_booked.calendars.merging import MergedEvents
+from double_booked.calendars.merging import MergedEvents, find_outside
 from double_booked.calendars.parsed_files import ReadOptions
 from double_booked.conflicts.instants import to_instant
 from double_booked.conflicts.options import capacity_of, gap_of
-from double_booked.view.coverage import CalendarRules, Coverage, join_outside
+from double_booked.view.coverage import CalendarRules, Coverage
 
 
 def cover_files(merged: MergedEvents, options: ReadOptions) -> Coverage:
@@ -26,7 +26,7 @@ def cover_files(merged: MergedEvents, options: ReadOptions) -> Coverage:
         [file.name for file in merged.files],
         [CalendarRules(name, capacity_of(name, rules), gap_of(rules)) for name in _names(merged)],
         (to_instant(window.start), to_instant(window.end)) if has_window else None,
-        join_outside(file.outside for file in merged.files),
+        find_outside(merged.files),
     )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import click
 
+from double_booked.calendars.merging import count_without_resource, find_outside
 from double_booked.calendars.parsed_files import ParsedFile, ReadOptions
 from double_booked.view.conflict_report import pluralize
-from double_booked.view.coverage import join_outside
 from double_booked.view.printable import printable
 
 
@@ -24,8 +24,7 @@ def note_assumptions(files: Sequence[ParsedFile]) -> None:
 
 def note_unchecked(files: Sequence[ParsedFile], options: ReadOptions) -> None:
     """Write how many events are not checked, and which options change that."""
-    outside = join_outside(file.outside for file in files)
-    without = sum(file.without_resource for file in files)
+    outside, without = find_outside(files), count_without_resource(files)
     window, zone = options.calendar.window, options.calendar.zone
     if outside:
         span = " to ".join(

@@ -98,8 +98,8 @@ def read_events(
     with stages.bar("merging") as show:
         merged = merge_files(parsed, conflict_options, show)
     if merged.older:
-        events = pluralize(merged.older, "event is", "events are")
-        write_note(f"{events} not checked: a newer copy counts")
+        copies = pluralize(merged.older, "older copy of an event is", "older copies of events are")
+        write_note(f"{copies} not checked: a newer one counts")
     if inputs.by in RESOURCES or any(file.names_resources for file in parsed):
         unify_spelling(merged.request)
     return ReadResult(merged, options, not (is_complete or inputs.skip_unreadable))

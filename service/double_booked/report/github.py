@@ -15,8 +15,9 @@ from double_booked.view.conflict_report import (
     describe_gap,
     find_gap,
     pluralize,
-    summarize,
 )
+from double_booked.view.coverage import Coverage
+from double_booked.view.no_conflicts import describe_result
 from double_booked.view.printable import printable
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import list_groups
@@ -29,23 +30,23 @@ _MAX_SPANS = 5
 """The maximum number of spans that an annotation lists."""
 
 
-def render(report: ConflictReport, zone: tzinfo | None, *, is_error: bool) -> Iterator[str]:
+def render(report: ConflictReport, coverage: Coverage, *, is_error: bool) -> Iterator[str]:
     """Yield an annotation at the location of each event of each group, and a summary.
 
     Groups that recur are annotated once, at the events of the first of them.
 
     Args:
         report: The events and conflicts.
-        zone: The reader's time zone; None is that of this machine.
+        coverage: What the report covers.
         is_error: Whether a conflict is an error; else it is a warning.
     """
     level = "error" if is_error else "warning"
     for group, repeat in list_groups(report):
         for position in group.members:
             location = report.entries[position].location
-            text = _describe(report, group, position, zone, repeat)
+            text = _describe(report, group, position, coverage.zone, repeat)
             yield _annotate(level, "Double-booked", location, text)
-    yield summarize(report)
+    yield describe_result(report, coverage)
 
 
 def render_unread(location: SourceLocation, reason: str, *, is_error: bool) -> str:

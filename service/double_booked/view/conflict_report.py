@@ -210,12 +210,10 @@ def summarize(report: ConflictReport) -> str:
     total, groups = pluralize(report.event_count, "event"), len(report.groups)
     if report.scope:
         total += f" of {report.scope}"
-    if not groups and report.only:
-        return f"No conflicts with {printable(report.only)} among {total}."
     if not groups:
         return f"No conflicts among {total}."
     members = len({member for group in report.groups for member in group.members})
-    return f"{pluralize(groups, 'group')} of conflicting events, {members} of {total}."
+    return f"{pluralize(groups, 'conflict')} among {members} of {total}."
 
 
 def find_gap(report: ConflictReport, resource: str, overlaps: Iterable[Overlap]) -> int:

@@ -1,7 +1,7 @@
 """The view: one JSON document that every picture draws, described by docs/view.schema.json."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, tzinfo
 
 from double_booked.conflicts.definition import Group, Overlap
@@ -92,10 +92,11 @@ def summarize_conflicts(report: ConflictReport, coverage: Coverage) -> str:
 
     Args:
         report: The events and conflicts.
-        coverage: What the report covers, which the sentence names if there is no conflict.
+        coverage: What the report covers, which the sentence names if there is no conflict. What
+            lies outside is in the notes.
     """
     if not report.groups:
-        return describe_no_conflicts(report, coverage)
+        return describe_no_conflicts(report, replace(coverage, outside=None))
     count = pluralize(len(report.groups), "conflict")
     total = sum(map(_length, (part for group in report.groups for part in group.overlaps)))
     return f"{count}, {format_duration(total)} in all"
@@ -231,12 +232,10 @@ class _View:
         """Return the lines below the headline, and the folder that they name."""
         coverage, sources, events = self.coverage, list(self.sources), len(self.report.entries)
         calendars = self.calendars.keys() - set(coverage.missing)
-        # Without events, the summary has what lies outside, and how to see it.
-        outside = coverage.outside if self.index else None
         days = list(map(format_day, dates))
         return _present(
             facts=describe_facts(coverage, days, sources, events, len(calendars)),
-            notes=describe_omissions(outside, coverage, events - len(self.index)),
+            notes=describe_omissions(coverage.outside, coverage, events - len(self.index)),
             folder=common_folder(sources),
         )
 

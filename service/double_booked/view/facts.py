@@ -7,7 +7,7 @@ from double_booked.conflicts.instants import Span
 from double_booked.view.conflict_report import pluralize
 from double_booked.view.coverage import Coverage, Outside
 from double_booked.view.printable import printable
-from double_booked.view.times import day_of, format_day
+from double_booked.view.times import day_of, format_day, format_day_span
 
 MAX_SOURCES = 2
 """The maximum number of files that the facts name; more are counted."""
@@ -43,12 +43,29 @@ def describe_omissions(outside: Outside | None, coverage: Coverage, left_out: in
     """
     notes = _describe_problems(coverage.problems)
     if outside:
-        days = [day_of(instant, coverage.zone) for instant in (outside.first, outside.last)]
-        events = pluralize(outside.events, "event")
-        notes.append(f"{events} outside of this time ({_join([str(day) for day in days])}).")
+        starts = describe_starts(outside, coverage)
+        notes.append(
+            f"{describe_number_outside(outside, coverage)} outside of this time ({starts})."
+        )
     if left_out:
         notes.append(f"{pluralize(left_out, 'event')} without a conflict not shown.")
     return notes
+
+
+def describe_number_outside(outside: Outside, coverage: Coverage) -> str:
+    """Return how many lie outside of the window, like "3 events or series lie"."""
+    nouns = (
+        ("booking", "bookings")
+        if coverage.kind == "bookings"
+        else ("event or series", "events or series")
+    )
+    return pluralize(outside.events, f"{nouns[0]} lies", f"{nouns[1]} lie")
+
+
+def describe_starts(outside: Outside, coverage: Coverage) -> str:
+    """Return when what lies outside starts, like "start: 16-18 Nov 2026"; a series may last on."""
+    days = (day_of(instant, coverage.zone) for instant in (outside.first, outside.last))
+    return f"start: {format_day_span(*days)}"
 
 
 def _describe_problems(problems: Sequence[str]) -> list[str]:

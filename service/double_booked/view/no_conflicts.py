@@ -3,13 +3,24 @@
 from datetime import date
 
 from double_booked.conflicts.instants import Span
-from double_booked.view.conflict_report import ConflictReport, pluralize
+from double_booked.view.conflict_report import ConflictReport, pluralize, summarize
 from double_booked.view.coverage import Coverage, Outside
+from double_booked.view.facts import describe_number_outside, describe_starts
 from double_booked.view.printable import printable
 from double_booked.view.times import day_of, format_day_span
 
 MAX_SOURCES = 3
 """The maximum number of files that the sentence names; more are counted."""
+
+
+def describe_result(report: ConflictReport, coverage: Coverage) -> str:
+    """Return one sentence on the conflicts of a report, or on what was looked at without any.
+
+    Args:
+        report: The events and conflicts.
+        coverage: What the report covers.
+    """
+    return summarize(report) if report.groups else describe_no_conflicts(report, coverage)
 
 
 def describe_no_conflicts(report: ConflictReport, coverage: Coverage) -> str:
@@ -47,8 +58,8 @@ def _noun(coverage: Coverage) -> str:
 def _describe_outside(outside: Outside, window: Span, coverage: Coverage) -> str:
     first, last = (day_of(instant, coverage.zone) for instant in (outside.first, outside.last))
     option = f"--from {first}" if outside.first < window[0] else f"--to {last}"
-    lie = "lies" if outside.events == 1 else "lie"
-    return f"{outside.events} {lie} outside ({format_day_span(first, last)}): {option}"
+    number, starts = describe_number_outside(outside, coverage), describe_starts(outside, coverage)
+    return f"{number} outside ({starts}): {option}"
 
 
 def _days(span: Span, coverage: Coverage) -> tuple[date, date]:

@@ -6,8 +6,9 @@ from datetime import tzinfo
 from double_booked.api.scheduling_pb2 import Event, EventList
 from double_booked.conflicts.definition import Group, Overlap
 from double_booked.conflicts.instants import Span
-from double_booked.view.conflict_report import ConflictReport, find_gap, summarize
+from double_booked.view.conflict_report import ConflictReport, find_gap
 from double_booked.view.coverage import Coverage, Outside
+from double_booked.view.no_conflicts import describe_result
 from double_booked.view.repeat import Repeat
 from double_booked.view.repeats import find_common_suggestions
 from double_booked.view.shown_days import seconds
@@ -184,7 +185,7 @@ def make_document(
     """
     return ReportDocument(
         VERSION,
-        summarize(report),
+        describe_result(report, coverage),
         str(zone) if zone else None,
         tuple(_event(report, number, event) for number, event in enumerate(request.events)),
         tuple(_conflict(report, group) for group in report.groups),
