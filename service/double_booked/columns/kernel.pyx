@@ -29,7 +29,6 @@ from libc.stdint cimport (
     int64_t,
     uint8_t,
     uint32_t,
-    uint64_t,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memset, strcmp
