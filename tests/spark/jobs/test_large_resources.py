@@ -25,7 +25,7 @@ def test_range_that_is_too_large_is_cut_again(spark: SparkSession) -> None:
     search = Search(rows, key_type, Sweep(Capacities(), 0), 500, None, None)
     uneven = TimeCut(0, 100, (0, 0, 1), (Range(), Range()))  # ten events, and all others
 
-    found = sweep_large_resources(search, {"": uneven}, Counts(3_000, 0, 3_000), 2)
+    found = sweep_large_resources(search, {"": uneven}, Counts(3_000, 0, 3_000, 29_990), 2)
 
     assert len(found.resources[0].ranges) >= 5
     assert {row["group"] for row in found.members.collect()} == {0}
