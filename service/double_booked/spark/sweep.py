@@ -76,12 +76,14 @@ class Sweep:
 
     def _sweep_range(self, number: int, table: pa.Table) -> Iterator[pa.Table]:
         capacity = self.capacities.of(table["resource"][0].as_py())
+        # The scan may have found no event here: the table has changed, as the counts will show.
+        carried = self.carried.get(number, ())
         swept = kernel.sweep_range(
             times_of(table, "start"),
             times_of(table, "end"),
             capacity=capacity,
             min_gap=self.min_gap,
-            carried=[event.until for event in self.carried[number]],
+            carried=[event.until for event in carried],
         )
         leaders = name_groups(table, pa.array(swept.first))
         first = leaders[swept.first_group].as_py() if swept.overloaded else None
