@@ -213,7 +213,7 @@ def find_with_windows(table: DataFrame, shape: str, _size: int) -> tuple[DataFra
         F.col("end")
     )
     before = F.max("end").over(by_start.rowsBetween(Window.unboundedPreceding, -1))
-    is_first = F.coalesce(F.col("start") >= before, F.lit(value=True)).cast("int")
+    is_first = F.coalesce(F.col("start") >= before, F.lit(True)).cast("int")  # noqa: FBT003 - a literal of SQL
     island = F.sum("is_first").over(by_start.rowsBetween(Window.unboundedPreceding, 0))
     group = Window.partitionBy("room", "island")
     rows = table.withColumn("end", end).withColumn("is_first", is_first)
