@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -38,21 +39,32 @@ class Listener:
     metrics: Metrics
     paths: ReviewPaths
     may_admit: bool = True
+    task: asyncio.Task[None] | None = None
     answer: dict[str, Any] = field(default_factory=lambda: {"allowed": True})
     reviews: list[tuple[str, Any]] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    error: Exception | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     async def review(self, request: Any, *, webhook: str) -> Any:
         """Review in place of kopf."""
         self.reviews.append((webhook, request))
         if self.hold:
             await self.hold.wait()
+        if self.error:
+            raise self.error
         return {"response": {"uid": request["request"]["uid"]} | self.answer}
 
     async def post(self, content: Any, path: str = f"bookings/{SECRET}") -> tuple[int, str]:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         async with self.session.post(f"{self.url}/{path}", data=BytesIO(data)) as answer:
+            self.headers = dict(answer.headers)
             return answer.status, await answer.text()
+
+    def stop(self) -> None:
+        """Cancel the server once, as kopf does."""
+        assert self.task
+        self.task.cancel()
 
     def counted(self, result: str) -> float | None:
         name = "double_booked_operator_review_seconds_count"
@@ -65,7 +77,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def listener(clock: Clock) -> AsyncIterator[Listener]:
+def drain_seconds() -> float:
+    """Return the seconds of the drain; none, unless a test needs it."""
+    return 0.0
+
+
+@pytest.fixture
+def grace_seconds() -> float:
+    return 60.0
+
+
+@pytest.fixture
+async def listener(
+    clock: Clock, drain_seconds: float, grace_seconds: float
+) -> AsyncIterator[Listener]:
     material = authority.ensure_fresh(None, ("127.0.0.1",), dt.datetime.now(dt.UTC))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     use_key_pair(context, material.key_pair())
@@ -74,7 +99,13 @@ async def listener(clock: Clock) -> AsyncIterator[Listener]:
     paths = ReviewPaths(clock)
     paths.accept([SECRET])
     server = WebhookServer(
-        listening, context, paths, lambda: bool(listener and listener.may_admit), metrics
+        listening,
+        context,
+        paths,
+        lambda: bool(listener and listener.may_admit),
+        metrics,
+        drain_seconds=drain_seconds,
+        grace_seconds=grace_seconds,
     )
     verifying = ssl.create_default_context(cadata=material.authorities.decode())
     verifying.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
@@ -87,10 +118,12 @@ async def listener(clock: Clock) -> AsyncIterator[Listener]:
             async for _ in server(listener.review):  # type: ignore[arg-type]
                 started.set()
 
-        task = asyncio.create_task(serve())
+        task = listener.task = asyncio.create_task(serve())
         await started.wait()
         yield listener
-        task.cancel()
+        for _ in range(2):  # a drain, and its end
+            task.cancel()
+            await asyncio.sleep(0)
         with suppress(asyncio.CancelledError):
             await task
 
@@ -252,19 +285,119 @@ async def test_an_internal_error_is_logged_and_answered_500(
     assert "review failed" in capsys.readouterr().out
 
 
-async def test_a_stop_closes_connections_at_once_and_stops_admitting(listener: Listener) -> None:
+async def pending_review(listener: Listener) -> "asyncio.Task[tuple[int, str]]":
+    """Return a review that has arrived and waits."""
     listener.hold = asyncio.Event()
     pending = asyncio.create_task(listener.post(asking()))
     await until(lambda: listener.reviews or pending.done(), "the review arrives")
     assert not pending.done(), await pending
-    [serving] = [
-        task
-        for task in asyncio.all_tasks()
-        if task.get_coro().__name__ == "serve"  # type: ignore[union-attr]
-    ]
-    serving.cancel()
+    return pending
+
+
+async def test_a_review_ends_with_the_timeout_of_the_api_server(listener: Listener) -> None:
+    listener.hold = asyncio.Event()
+    status, text = await listener.post(asking(), f"bookings/{SECRET}?timeout=1s")
+    assert (status, text) == (503, "the review took too long\n")
+    assert listener.headers["Retry-After"] == "1"
+    assert listener.counted("unavailable") == 1
+
+
+async def test_a_timeout_inside_a_review_is_an_internal_error(listener: Listener) -> None:
+    listener.error = TimeoutError()
+    assert (await listener.post(asking()))[0] == 500
+
+
+async def test_a_second_cancellation_ends_reviews_at_once(listener: Listener) -> None:
+    pending = await pending_review(listener)
+    listener.stop()
+    await until(lambda: listener.server.is_draining, "it drains")
+    assert not pending.done()
+    listener.stop()
     with pytest.raises(aiohttp.ClientError):
         await pending
     assert not listener.server.is_open
+
+
+@pytest.mark.parametrize("grace_seconds", [0.0])
+async def test_a_review_that_takes_longer_than_the_grace_period_gets_no_answer(
+    listener: Listener,
+) -> None:
+    pending = await pending_review(listener)
+    listener.stop()
     with pytest.raises(aiohttp.ClientError):
+        await pending
+    await ended(listener)
+
+
+async def test_a_review_in_progress_at_the_end_of_the_drain_is_answered(
+    listener: Listener,
+) -> None:
+    pending = await pending_review(listener)
+    listener.stop()
+    await until(lambda: listener.server.is_draining, "it drains")
+    await refused(listener)
+    assert listener.server.is_open
+    assert listener.hold
+    listener.hold.set()
+    assert (await pending)[0] == 200
+    assert listener.headers["Connection"] == "close"
+    await ended(listener)
+    assert not listener.server.is_open
+
+
+@pytest.mark.parametrize("drain_seconds", [60.0])
+async def test_during_the_drain_reviews_are_answered_and_connections_closed(
+    listener: Listener,
+) -> None:
+    assert (await listener.post(asking()))[0] == 200
+    assert "Connection" not in listener.headers
+    assert listener.server.is_ready
+    listener.stop()
+    await until(lambda: listener.server.is_draining, "it drains")
+    assert listener.server.is_open
+    assert not listener.server.is_ready
+    for _ in range(3):  # the first is on the connection that was kept
+        status, text = await listener.post(asking())
+        assert (status, json.loads(text)["response"]["allowed"]) == (200, True)
+        assert listener.headers["Connection"] == "close"
+    assert (await listener.post(asking(), "other"))[0] == 404
+    assert listener.headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("drain_seconds", [60.0])
+async def test_a_second_cancellation_ends_the_drain(listener: Listener) -> None:
+    listener.stop()
+    await until(lambda: listener.server.is_draining, "it drains")
+    listener.stop()
+    await ended(listener)
+    assert not listener.server.is_open
+
+
+async def test_after_the_drain_connections_are_refused(listener: Listener) -> None:
+    assert (await listener.post(asking()))[0] == 200
+    listener.stop()
+    await ended(listener)
+    with pytest.raises(aiohttp.ClientConnectorError):
         await listener.post(asking())
+
+
+async def ended(listener: Listener) -> None:
+    """Wait until the server has ended."""
+    assert listener.task
+    with suppress(asyncio.CancelledError):
+        await listener.task
+
+
+async def refused(listener: Listener) -> None:
+    """Wait until the server accepts no connections."""
+    parts = urlsplit(listener.url)
+
+    async def is_refused() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        except ConnectionRefusedError:
+            return True
+        writer.close()
+        return False
+
+    await until(is_refused, "connections are refused")

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +27,13 @@ NOT_ADMITTING = 503
 _REASONS = {403: "Forbidden", 422: "Invalid"}
 """The metav1.StatusReason that Kubernetes clients expect with each code."""
 
+DRAIN_SECONDS = 10.0
+"""How long a process that must stop answers on. API servers learn in this time from readiness, the
+EndpointSlice and each node's proxy that it stops."""
+
+GRACE_SECONDS = 5.0
+"""How long reviews that are in progress after the drain may take."""
+
 _LINGER_SECONDS = 1.0
 """Seconds to read the rest of a request after the response, so that the response arrives."""
 
@@ -44,7 +52,8 @@ class WebhookServer:
     503, so that the webhook's failurePolicy decides.
 
     Attributes:
-        is_open: Whether it listens. While it does not, nothing may be admitted.
+        is_open: Whether it answers reviews. While it does not, nothing may be admitted.
+        is_draining: Whether it will stop soon, so that no new reviews should be sent to it.
     """
 
     def __init__(
@@ -54,19 +63,48 @@ class WebhookServer:
         paths: ReviewPaths,
         may_admit: Callable[[], bool],
         metrics: Metrics,
+        *,
+        drain_seconds: float = DRAIN_SECONDS,
+        grace_seconds: float = GRACE_SECONDS,
     ) -> None:
+        """Prepare to listen.
+
+        Args:
+            listening: The sockets.
+            context: Has the certificate.
+            paths: The paths of reviews.
+            may_admit: Returns whether this process may admit now.
+            metrics: Counts the results.
+            drain_seconds: Seconds to answer on when it must stop.
+            grace_seconds: Seconds that reviews in progress may take after the drain.
+        """
         self.is_open = False
+        self.is_draining = False
+        self._drain_seconds = drain_seconds
+        self._grace_seconds = grace_seconds
+        self._in_progress = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._listening = listening
         self._context = context
         self._paths = paths
         self._may_admit = may_admit
         self._metrics = metrics
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether new reviews should be sent to this process."""
+        return self.is_open and not self.is_draining
+
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
-        """Serve until cancelled; then close connections at once."""
+        """Serve until cancelled, and then for the drain; a second cancellation ends at once.
+
+        kopf cancels it once at SIGTERM, waits for it without a limit, and only then calls the
+        cleanup handlers. Until then all tasks of the Operator go on.
+        """
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._answer(review, request)
+            return await self._answer_and_count(review, request)
 
         # _SILENT: bytes that are not HTTP, and failed handshakes, would log tracebacks.
         server = web.Server(answer, access_log=None, logger=_SILENT, lingering_time=_LINGER_SECONDS)
@@ -78,9 +116,39 @@ class WebhookServer:
             self.is_open = True
             yield kopf.WebhookClientConfig()
             await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await self._drain(runner)
+            raise
         finally:
-            self.is_open = False
+            self.is_open = False  # nothing is in progress, or whatever is gets no answer
             await runner.cleanup()
+
+    async def _drain(self, runner: web.ServerRunner) -> None:
+        """Answer on for the drain; then accept no connections, and finish the last reviews."""
+        self.is_draining = True
+        structlog.get_logger().info("draining", seconds=self._drain_seconds)
+        await asyncio.sleep(self._drain_seconds)
+        for site in runner.sites:
+            await site.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace_seconds):
+                await self._idle.wait()
+
+    async def _answer_and_count(
+        self, review: kopf.WebhookFn, request: web.BaseRequest
+    ) -> web.Response:
+        """Answer a request; while draining, have its connection closed after the response."""
+        self._in_progress += 1
+        self._idle.clear()
+        try:
+            response = await self._answer(review, request)
+        finally:
+            self._in_progress -= 1
+            if not self._in_progress:
+                self._idle.set()
+        if self.is_draining:
+            response.force_close()
+        return response
 
     async def _answer(self, review: kopf.WebhookFn, request: web.BaseRequest) -> web.Response:
         """Return the response to a request; all but reviews at a secret path get the same 404."""
@@ -100,18 +168,22 @@ class WebhookServer:
         self, review: kopf.WebhookFn, kind: str, request: web.BaseRequest
     ) -> tuple[web.Response, str]:
         """Return the response to a review, and its result as in the metrics."""
+        limit = asyncio.timeout(_timeout(request))
         try:
-            parsed: Any = parse_review(await _read(request), kind)
-            if not self._may_admit():
-                return _unavailable("this process may not admit now"), "unavailable"
-            return _to_response(await review(parsed, webhook=kind))
+            async with limit:
+                parsed: Any = parse_review(await _read(request), kind)
+                if not self._may_admit():
+                    return _unavailable("this process may not admit now"), "unavailable"
+                return _to_response(await review(parsed, webhook=kind))
         except (InvalidReviewError, RecursionError) as error:
             reason = (
                 str(error) if isinstance(error, InvalidReviewError) else "it is nested too deeply"
             )
             text = f"this is not an AdmissionReview of {kind}: {reason}"
             return _respond_with(400, text), "invalid"
-        except Exception:  # noqa: BLE001 - one review must not end the others
+        except Exception as error:  # noqa: BLE001 - one review must not end the others
+            if isinstance(error, TimeoutError) and limit.expired():
+                return _unavailable("the review took too long"), "unavailable"
             structlog.get_logger().exception("review failed", kind=kind)
             return _respond_with(500, "the review failed; the log says why"), "failed"
 
