@@ -5,8 +5,9 @@ import base64
 import datetime as dt
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import NamespacedName
 from double_booked.operator.registration import Registration
 from double_booked.operator.review_paths import (
+    MAX_KEPT,
     OVERLAP_SECONDS,
     ROTATION_SECONDS,
     SETTLE_SECONDS,
+    SPREAD_SECONDS,
     ReviewPaths,
 )
 from double_booked.operator.webhook_tls import (
@@ -55,15 +58,18 @@ def configured(api: FakeApiServer) -> FakeApiServer:
     return api
 
 
-def keeper(cluster: Cluster, paths: ReviewPaths) -> PathKeeper:
+def keeper(
+    cluster: Cluster, paths: ReviewPaths, is_leading: Callable[[], bool] = lambda: True
+) -> PathKeeper:
     store = SecretStore(cluster, NamespacedName("team", "webhook"))
     registration = Registration(cluster, "double-booked", NAMES)
-    return PathKeeper(store, registration, paths, may_rotate=lambda: True)
+    return PathKeeper(store, registration, paths, is_leading)
 
 
 def kept(
     cluster: Cluster, paths: ReviewPaths | None = None, metrics: Metrics | None = None
 ) -> WebhookTls:
+    """Return the certificate of a replica that leads."""
     source = SecretCertificateSource(keeper(cluster, paths or ReviewPaths()), NAMES)
     return WebhookTls(source, (metrics or Metrics()).certificate)
 
@@ -83,6 +89,11 @@ def trusted(api: FakeApiServer) -> set[bytes]:
 def secret(api: FakeApiServer) -> dict[str, bytes]:
     data: dict[str, str] = api.objects[SECRET]["data"]
     return {name: base64.b64decode(value) for name, value in data.items()}
+
+
+def stored_paths(api: FakeApiServer) -> list[str]:
+    """Return the secret parts of the stored paths, the newest first."""
+    return secret(api)["review-paths"].decode().split()
 
 
 def reloads(metrics: Metrics, result: str) -> float | None:
@@ -312,6 +323,9 @@ async def test_the_path_changes_after_an_outage_and_every_hour(
     assert asked_at(configured) == before
     clock.now += 1
     await tls.refresh()
+    assert asked_at(configured) == before
+    clock.now += SPREAD_SECONDS
+    await tls.refresh()
     after = asked_at(configured)
     assert after != before
     assert {paths.kind_of(path) for path in (before, after)} == {"bookings"}
@@ -341,6 +355,8 @@ async def test_the_previous_path_is_accepted_while_the_next_cannot_be_written(
     before = asked_at(configured)
     paths.note_outage()
     clock.now += SETTLE_SECONDS
+    await tls.refresh()
+    clock.now += SPREAD_SECONDS
     configured.fail("PATCH", CONFIGURATION, 403, 403)
     await tls.refresh()
     clock.now += 10 * OVERLAP_SECONDS
@@ -359,12 +375,260 @@ async def test_a_process_that_ends_between_secret_and_configuration_leaves_no_ga
     before = asked_at(configured)
     first.note_outage()
     clock.now += SETTLE_SECONDS
-    configured.fail("PATCH", CONFIGURATION, 403)
     await tls.refresh()
     paths = ReviewPaths(clock)
-    await kept(cluster, paths).wait_ready()
+    successor = kept(cluster, paths)
+    await successor.wait_ready()
+    assert asked_at(configured) == before
+    clock.now += SPREAD_SECONDS
+    await successor.refresh()
     assert asked_at(configured) != before
     assert {paths.kind_of(path) for path in (before, asked_at(configured))} == {"bookings"}
+
+
+async def test_a_rotation_waits_until_the_last_one_is_in_the_configuration(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    clock = Clock()
+    tls = kept(cluster, ReviewPaths(clock))
+    await tls.wait_ready()
+    before = asked_at(configured)
+    for _ in range(5):
+        clock.now += ROTATION_SECONDS
+        configured.fail("PATCH", CONFIGURATION, 403)
+        await tls.refresh()
+    assert len(stored_paths(configured)) == 2
+    assert before.endswith(stored_paths(configured)[-1])
+
+
+async def test_a_registered_path_stays_stored_however_often_the_secret_is_lost(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    tls = kept(cluster, ReviewPaths(Clock()))
+    await tls.wait_ready()
+    before = asked_at(configured)
+    for _ in range(MAX_KEPT + 2):
+        data = configured.objects[SECRET]["data"]
+        configured.objects[SECRET]["data"] = {"review-paths": data["review-paths"]}
+        await tls.refresh()
+    assert asked_at(configured) == before
+    assert len(stored_paths(configured)) == MAX_KEPT + 1
+    assert before.endswith(stored_paths(configured)[-1])
+
+
+@dataclass
+class Fleet:
+    """Replicas with one clock, of which one leads, and the fake API server."""
+
+    api: FakeApiServer
+    cluster: Cluster
+    files: tuple[PemFile, PemFile] | None = None
+    clock: Clock = field(default_factory=Clock)
+    leader: int | None = 0
+    paths: list[ReviewPaths] = field(default_factory=list)
+    replicas: list[WebhookTls] = field(default_factory=list)
+
+    def add(self) -> int:
+        """Add a replica; return its number."""
+        number = len(self.replicas)
+        paths = ReviewPaths(self.clock)
+        keeping = keeper(self.cluster, paths, lambda: self.leader == number)
+        source = (
+            FileCertificateSource(*self.files, keeping)
+            if self.files
+            else SecretCertificateSource(keeping, NAMES)
+        )
+        self.paths.append(paths)
+        self.replicas.append(WebhookTls(source, Metrics().certificate))
+        return number
+
+    async def refresh(self, seconds: float = 5) -> None:
+        """Let time pass, and all replicas that run refresh; the followers are first."""
+        self.clock.now += seconds
+        for number in sorted(range(len(self.replicas)), key=lambda number: number == self.leader):
+            await self.replicas[number].refresh()
+        self.check()
+
+    def check(self) -> None:
+        """Check that every replica accepts the registered path."""
+        asked = asked_at(self.api)
+        assert [paths.kind_of(asked) for paths in self.paths] == ["bookings"] * len(self.paths)
+        assert "bookings" in asked
+
+    def end(self, number: int) -> None:
+        """End a replica; the others keep their numbers."""
+        self.replicas[number] = IDLE
+        self.paths = [paths for other, paths in enumerate(self.paths) if other != number]
+
+
+class _Idle:
+    """A replica that has ended."""
+
+    certificate = b""
+
+    async def refresh(self) -> None:
+        pass
+
+
+IDLE: Any = _Idle()
+
+
+@pytest.fixture(params=["secret", "files"])
+async def fleet(
+    request: pytest.FixtureRequest, configured: FakeApiServer, cluster: Cluster, tmp_path: Path
+) -> Fleet:
+    """Return three replicas that are ready, with certificates of both kinds."""
+    files = None
+    if request.param == "files":
+        pair = Authority("One").issue(tmp_path, "leaf")
+        files = PemFile(str(pair.certificate), "CERT"), PemFile(str(pair.key), "KEY")
+    fleet = Fleet(configured, cluster, files)
+    for _ in range(3):
+        await fleet.replicas[fleet.add()].wait_ready()
+    return fleet
+
+
+async def test_replicas_wait_for_a_leader_at_the_first_start(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    fleet = Fleet(configured, cluster, leader=None)
+    number = fleet.add()
+    await fleet.replicas[number].refresh()
+    assert fleet.replicas[number].certificate == b""
+    assert SECRET not in configured.objects
+    assert fleet.paths[number].accepted() == []
+    fleet.leader = number
+    await fleet.refresh()
+    assert fleet.replicas[number].certificate
+
+
+async def test_all_replicas_serve_the_stored_certificate_and_accept_the_stored_path(
+    fleet: Fleet,
+) -> None:
+    assert len({replica.certificate for replica in fleet.replicas}) == 1
+    fleet.check()
+    assert fleet.api.count("PATCH", CONFIGURATION) == 1
+
+
+async def test_a_new_path_reaches_the_configuration_after_every_replica(fleet: Fleet) -> None:
+    before = asked_at(fleet.api)
+    await fleet.refresh(ROTATION_SECONDS)
+    assert len(stored_paths(fleet.api)) == 2
+    for _ in range(2):
+        await fleet.refresh()
+        assert asked_at(fleet.api) == before
+    await fleet.refresh()
+    assert asked_at(fleet.api).endswith(stored_paths(fleet.api)[0])
+    await fleet.refresh()
+    await fleet.refresh(OVERLAP_SECONDS)
+    assert [paths.kind_of(before) for paths in fleet.paths] == [None] * 3
+
+
+async def test_an_outage_at_any_replica_has_the_leader_change_the_path(fleet: Fleet) -> None:
+    before = asked_at(fleet.api)
+    fleet.paths[2].note_outage()
+    await fleet.refresh()
+    assert "rotation-requested" in secret(fleet.api)
+    await fleet.refresh(SETTLE_SECONDS - 1)
+    assert len(stored_paths(fleet.api)) == 1
+    await fleet.refresh(1)
+    assert len(stored_paths(fleet.api)) == 2
+    assert "rotation-requested" not in secret(fleet.api)
+    for _ in range(10):
+        await fleet.refresh()
+        assert "rotation-requested" not in secret(fleet.api)
+    assert asked_at(fleet.api) != before
+    assert len(stored_paths(fleet.api)) == 2
+
+
+async def test_a_request_is_not_lost_with_the_leader(fleet: Fleet) -> None:
+    fleet.paths[2].note_outage()
+    await fleet.refresh()
+    fleet.end(0)
+    fleet.leader = 1
+    await fleet.refresh()
+    await fleet.refresh(SETTLE_SECONDS)
+    assert len(stored_paths(fleet.api)) == 2
+
+
+async def test_a_leader_that_dies_between_secret_and_configuration_is_followed(
+    fleet: Fleet,
+) -> None:
+    before = asked_at(fleet.api)
+    fleet.clock.now += ROTATION_SECONDS
+    await fleet.replicas[0].refresh()
+    assert len(stored_paths(fleet.api)) == 2
+    fleet.end(0)
+    fleet.leader = fleet.add()
+    for _ in range(3):
+        await fleet.refresh()
+        assert asked_at(fleet.api) == before
+    await fleet.refresh()
+    assert asked_at(fleet.api).endswith(stored_paths(fleet.api)[0])
+
+
+async def test_a_path_that_is_not_stored_is_replaced_by_one_that_all_accept(
+    fleet: Fleet,
+) -> None:
+    before = asked_at(fleet.api)
+    await fleet.refresh(ROTATION_SECONDS)
+    for webhook in fleet.api.objects[CONFIGURATION]["webhooks"]:
+        webhook["clientConfig"]["url"] = "https://127.0.0.1:1/other"
+    await fleet.refresh(0)
+    assert asked_at(fleet.api) == before
+
+
+async def test_two_leaders_agree(fleet: Fleet) -> None:
+    for _ in range(8):
+        fleet.clock.now += ROTATION_SECONDS / 4
+        for leader in (0, 1):
+            fleet.leader = leader
+            await asyncio.gather(*(replica.refresh() for replica in fleet.replicas))
+        fleet.check()
+
+
+async def test_followers_serve_a_new_certificate_only_once_its_authority_is_trusted(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    fleet = Fleet(configured, cluster)
+    for _ in range(2):
+        await fleet.replicas[fleet.add()].wait_ready()
+    old, trusted_before = fleet.replicas[1].certificate, trusted(configured)
+    configured.delete(SECRET)
+    configured.fail("PATCH", CONFIGURATION, 403)
+    await fleet.replicas[0].refresh()
+    assert trusted(configured) == trusted_before
+    for _ in range(3):
+        await fleet.replicas[1].refresh()
+        assert fleet.replicas[1].certificate == old
+    late = fleet.add()
+    await fleet.replicas[late].refresh()
+    assert fleet.replicas[late].certificate == b""
+    await fleet.refresh()
+    [bundle] = trusted(configured)
+    assert bundle.endswith(trusted_before.pop())
+    for _ in range(2):
+        await fleet.refresh()
+    assert [replica.certificate for replica in fleet.replicas] == [
+        secret(configured)["tls.crt"]
+    ] * 3
+
+
+async def test_a_follower_neither_writes_nor_replaces_anything(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    fleet = Fleet(configured, cluster)
+    await fleet.replicas[fleet.add()].wait_ready()
+    fleet.leader = None
+    before = secret(configured)
+    broken = {"tls.key": base64.b64encode(b"no key").decode()}
+    configured.objects[SECRET]["data"] |= broken
+    follower = fleet.add()
+    for _ in range(3):
+        await fleet.refresh(ROTATION_SECONDS)
+    assert secret(configured) == before | {"tls.key": b"no key"}
+    assert fleet.replicas[follower].certificate == b""
+    assert fleet.replicas[0].certificate
 
 
 async def test_the_path_of_an_older_chart_is_replaced_at_the_start(
@@ -388,7 +652,7 @@ async def test_the_path_of_a_rollback_is_kept_for_some_refreshes(
     await tls.wait_ready()
     for webhook in configured.objects[CONFIGURATION]["webhooks"]:
         webhook["clientConfig"]["url"] = "https://127.0.0.1:1/bookings"
-    for _ in range(2):
+    for _ in range(5):
         await tls.refresh()
         assert asked_at(configured) == "/bookings"
     await tls.refresh()

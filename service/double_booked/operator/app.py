@@ -200,7 +200,7 @@ class Operator:
             SecretStore(self._cluster, NamespacedName(self._namespace(), settings.webhook_secret)),
             Registration(self._cluster, settings.webhook_configuration, names),
             self._paths,
-            self.may_admit,
+            self._lease.is_held,
         )
         if settings.webhook_cert_file:
             return FileCertificateSource(

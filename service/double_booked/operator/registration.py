@@ -1,7 +1,8 @@
 """Keeps the webhook configuration up to date: the path, and the authority to trust."""
 
 import base64
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,43 @@ from double_booked.operator.objects import GROUP, RawObject
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 FIELD_MANAGER = "double-booked-operator"
 
-_PLAIN_PATH_READS = 3
+_PLAIN_PATH_READS = 6
 """How many reads in a row must find the path of an older chart before it is replaced. A rollback to
 that chart ends this process within seconds, and the older operator answers at no other path."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWebhooks:
+    """This operator's webhooks in the configuration, as it was read.
+
+    Attributes:
+        configuration: The ValidatingWebhookConfiguration.
+        webhooks: The webhooks that call this operator, each with its kind.
+    """
+
+    configuration: RawObject
+    webhooks: Sequence[tuple[str, RawObject]]
+
+    def secrets(self) -> Collection[str]:
+        """Return the secret parts of the paths to which reviews are sent."""
+        paths = [(f"/{kind}/", address_of(raw["clientConfig"])[1]) for kind, raw in self.webhooks]
+        return {path.removeprefix(start) for start, path in paths if path.startswith(start)}
+
+    def has_secret(self, secret: str) -> bool:
+        """Whether all reviews are sent to the path with a secret part."""
+        return all(
+            address_of(raw["clientConfig"])[1] == path_for(kind, secret)
+            for kind, raw in self.webhooks
+        )
+
+    def has_plain_path(self) -> bool:
+        """Whether reviews are sent to the path of an older chart."""
+        return any(address_of(raw["clientConfig"])[1] == f"/{kind}" for kind, raw in self.webhooks)
+
+    def trusts(self, authorities: bytes) -> bool:
+        """Whether exactly these authorities (PEM) are trusted."""
+        bundle = base64.b64encode(authorities).decode()
+        return all(raw["clientConfig"].get("caBundle") == bundle for _, raw in self.webhooks)
 
 
 class Registration:
@@ -39,62 +74,51 @@ class Registration:
         self._cluster = cluster
         self._path = f"{CONFIGURATIONS}{url_path(configuration)}"
         self._hosts = hosts
-        self._has_written = False
+        self._had_secret = False
         self._plain_path_reads = 0
 
-    async def write(self, secret: str, authorities: bytes | None) -> bool:
-        """Write the path of reviews, and the authorities to trust.
+    async def read(self) -> RegisteredWebhooks:
+        """Read the configuration.
+
+        Raises:
+            ClusterError: The request failed.
+        """
+        configuration: RawObject = await self._cluster.get(self._path)
+        registered = RegisteredWebhooks(configuration, _webhooks(configuration, self._hosts))
+        is_rolled_back = registered.has_plain_path() and self._had_secret
+        self._plain_path_reads = self._plain_path_reads + 1 if is_rolled_back else 0
+        self._had_secret = self._had_secret or bool(registered.secrets())
+        return registered
+
+    async def write(
+        self, registered: RegisteredWebhooks, secret: str, authorities: bytes | None
+    ) -> None:
+        """Write the path of reviews, and the authorities to trust, where they differ.
 
         Args:
+            registered: The configuration as it was read.
             secret: The secret part of the path.
             authorities: PEM; None if another controller writes the caBundle.
 
-        Returns:
-            Whether the configuration was already up to date.
-
         Raises:
-            ClusterError: A request failed.
+            ClusterError: It has changed since it was read (CONFLICT), or the request failed.
         """
-        configuration = await self._cluster.get(self._path)
-        changes = self._changes(configuration, secret, authorities)
-        must_wait = self._may_be_rolled_back(configuration)
+        configuration = registered.configuration
+        changes = _changes(registered, secret, authorities)
+        # An older chart may just have written its path, and this process will soon end.
+        must_wait = 0 < self._plain_path_reads < _PLAIN_PATH_READS
         if changes and not must_wait:
+            version = configuration["metadata"]["resourceVersion"]
             configuration = await self._cluster.patch(
                 self._path,
-                {"webhooks": changes},
+                {"metadata": {"resourceVersion": version}, "webhooks": changes},
                 STRATEGIC_MERGE_PATCH,
                 {"fieldManager": FIELD_MANAGER},
             )
             names = [change["name"] for change in changes]
             structlog.get_logger().info("webhook registered", webhooks=names)
-        self._has_written = True
+        self._had_secret = True
         await self._disown(configuration)
-        return not changes
-
-    def _changes(
-        self, configuration: RawObject, secret: str, authorities: bytes | None
-    ) -> list[dict[str, Any]]:
-        bundle = base64.b64encode(authorities).decode() if authorities else None
-        changes = []
-        for kind, webhook in _webhooks(configuration, self._hosts):
-            client = webhook["clientConfig"]
-            change: dict[str, Any] = {}
-            if address_of(client)[1] != path_for(kind, secret):
-                change |= _with_path(client, path_for(kind, secret))
-            if bundle and client.get("caBundle") != bundle:
-                change["caBundle"] = bundle
-            if change:
-                changes.append({"name": webhook["name"], "clientConfig": change})
-        return changes
-
-    def _may_be_rolled_back(self, configuration: RawObject) -> bool:
-        """Whether an older chart has just written its path, and this process will soon end."""
-        webhooks = _webhooks(configuration, self._hosts)
-        is_plain = any(
-            address_of(webhook["clientConfig"])[1] == f"/{kind}" for kind, webhook in webhooks
-        )
-        self._plain_path_reads = self._plain_path_reads + 1 if is_plain and self._has_written else 0
-        return 0 < self._plain_path_reads < _PLAIN_PATH_READS
 
     async def _disown(self, configuration: RawObject) -> None:
         """Remove this operator from the managers of the written fields.
@@ -124,6 +148,24 @@ def _webhooks(configuration: RawObject, hosts: Collection[str]) -> list[tuple[st
         for webhook in configuration.get("webhooks") or ()
         if webhook["name"] in kinds and address_of(webhook["clientConfig"])[0] in hosts
     ]
+
+
+def _changes(
+    registered: RegisteredWebhooks, secret: str, authorities: bytes | None
+) -> list[dict[str, Any]]:
+    """Return the patches of the webhooks that have another path, or trust other authorities."""
+    bundle = base64.b64encode(authorities).decode() if authorities else None
+    changes = []
+    for kind, webhook in registered.webhooks:
+        client = webhook["clientConfig"]
+        change: dict[str, Any] = {}
+        if address_of(client)[1] != path_for(kind, secret):
+            change |= _with_path(client, path_for(kind, secret))
+        if bundle and client.get("caBundle") != bundle:
+            change["caBundle"] = bundle
+        if change:
+            changes.append({"name": webhook["name"], "clientConfig": change})
+    return changes
 
 
 def _with_path(client: RawObject, path: str) -> dict[str, Any]:

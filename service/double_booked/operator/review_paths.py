@@ -3,6 +3,9 @@
 A caller that knows the path may send reviews. The operator writes the path into the webhook's
 configuration. While the operator cannot be reached, the API server prints the path in the errors
 of all writes, so it changes after every outage.
+
+Every replica accepts the paths that are stored in the Secret. Only the leader adds one, and writes
+it into the configuration once every replica has had the time to read it.
 """
 
 import hmac
@@ -24,8 +27,13 @@ OVERLAP_SECONDS = 60.0
 """How long a path is accepted after its successor is in the configuration. API servers follow that
 with a watch, within a second; a watch that broke is opened again within half a minute."""
 
+SPREAD_SECONDS = 15.0
+"""How long a path is stored before it is written into the configuration. Every replica reads the
+Secret every 5 s, and one of release 0.2.0 every 10 s."""
+
 MAX_KEPT = 3
-"""How many paths are stored, in case a process ends between two steps of a change."""
+"""How many paths are stored, in case a process ends between two steps of a change. A path that is
+in the configuration stays stored in any case."""
 
 _BYTES = 16
 
@@ -37,7 +45,14 @@ class ReviewPaths:
         self._clock = clock
         self._current = ""
         self._until: dict[str, float] = {}
+        self._stored_since: dict[str, float] = {}
         self._rotate_at = clock() + ROTATION_SECONDS
+        self._had_outage = False
+
+    @property
+    def had_outage(self) -> bool:
+        """Whether an error may have disclosed the current path."""
+        return self._had_outage
 
     def kind_of(self, path: str) -> str | None:
         """Return the kind whose reviews a path accepts; None for any other path."""
@@ -55,27 +70,55 @@ class ReviewPaths:
         now = self._clock()
         return [secret for secret, until in self._until.items() if until > now]
 
-    def next(self, stored: Sequence[str], *, may_rotate: bool, must_rotate: bool) -> Sequence[str]:
-        """Return the secrets to store, the newest first.
+    def next(
+        self,
+        stored: Sequence[str],
+        registered: Collection[str],
+        *,
+        must_rotate: bool = False,
+    ) -> Sequence[str]:
+        """Return the secrets to store, the newest first; only the leader may add one.
 
         Args:
             stored: The secrets that are stored now.
-            may_rotate: Whether to add a new one when it is due.
+            registered: The secrets that are in the configuration now.
             must_rotate: Whether to add a new one in any case.
         """
-        is_due = may_rotate and self._clock() >= self._rotate_at
+        # A path that is not in the configuration yet needs no successor.
+        is_due = self._clock() >= self._rotate_at and set(stored[:1]) <= set(registered)
         if stored and not is_due and not must_rotate:
             return stored
-        return (secrets.token_hex(_BYTES), *stored)[:MAX_KEPT]
+        candidates = (secrets.token_hex(_BYTES), *stored)
+        others = (secret for secret in candidates[MAX_KEPT:] if secret in registered)
+        return (*candidates[:MAX_KEPT], *others)
+
+    def to_register(self, stored: Sequence[str], registered: Collection[str]) -> str:
+        """Return the secret to write into the configuration.
+
+        It is the newest that every replica accepts. If there is none, for example after the first
+        start, the newest is written at once.
+
+        Args:
+            stored: The secrets that are stored now, and accepted by this process.
+            registered: The secrets that are in the configuration now.
+        """
+        last = self._clock() - SPREAD_SECONDS
+        for secret in stored:
+            if secret in registered or self._stored_since[secret] <= last:
+                return secret
+        return stored[0]
 
     def accept(self, stored: Sequence[str]) -> None:
         """Accept the stored paths from now on, and older ones until `confirm` is called."""
+        now = self._clock()
         self._until = {
             secret: self._until.get(secret, inf) for secret in (*self.accepted(), *stored)
         }
         self._until[stored[0]] = inf
+        self._stored_since = {secret: self._stored_since.get(secret, now) for secret in stored}
         if self._current and self._current != stored[0]:
-            self._rotate_at = self._clock() + ROTATION_SECONDS
+            self._rotate_at = now + ROTATION_SECONDS
+            self._had_outage = False
         self._current = stored[0]
 
     def confirm(self) -> None:
@@ -88,3 +131,4 @@ class ReviewPaths:
     def note_outage(self) -> None:
         """Make the next path due in SETTLE_SECONDS: an error may have disclosed the current one."""
         self._rotate_at = min(self._rotate_at, self._clock() + SETTLE_SECONDS)
+        self._had_outage = True

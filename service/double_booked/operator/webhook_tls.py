@@ -1,4 +1,10 @@
-"""The webhook's certificate: from a Secret or from files, and replaced without a restart."""
+"""The webhook's certificate: from a Secret or from files, and replaced without a restart.
+
+Every replica serves the key pair and accepts the paths that are stored in the Secret. Only the
+leader writes them, and the webhook configuration. A change reaches the replicas first: the Secret
+has a new path some seconds before the configuration, and a certificate of a new authority is served
+only once the configuration has had that authority for a while.
+"""
 
 import asyncio
 import base64
@@ -10,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import uuid4
 
 import structlog
 
@@ -21,23 +28,25 @@ from double_booked.operator.cluster import (
     url_path,
 )
 from double_booked.operator.objects import NamespacedName
-from double_booked.operator.registration import Registration
+from double_booked.operator.registration import RegisteredWebhooks, Registration
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.runtime.metrics import CertificateMetrics
 from double_booked.tls import authority, pem
 from double_booked.tls.authority import CertificateBundle, InvalidBundleError
 from double_booked.tls.pem import CertificateError, KeyPair, PemFile
 
-_REFRESH_SECONDS = 10.0
+_REFRESH_SECONDS = 5.0
 _BUNDLE_KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 _PATHS_KEY = "review-paths"
+_REQUEST_KEY = "rotation-requested"
+"""A replica that is not the leader adds this key when an error may have disclosed the path."""
 
 
 class CertificateSource(Protocol):
     """Where the webhook's certificate comes from."""
 
-    async def refresh(self, served: KeyPair | None) -> KeyPair:
-        """Return the key pair to serve now.
+    async def refresh(self, served: KeyPair | None) -> KeyPair | None:
+        """Return the key pair to serve now; None if the leader must create or register it first.
 
         Args:
             served: The key pair that is being served; None before the first.
@@ -107,61 +116,126 @@ class SecretStore:
         await self._cluster.create(self._collection, secret)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedState:
+    """What all replicas read.
+
+    Attributes:
+        registered: The webhook configuration. It is read before the Secret, so that the Secret has
+            the path that is registered.
+        stored: The Secret.
+        is_leading: Whether this replica writes both.
+    """
+
+    registered: RegisteredWebhooks
+    stored: StoredSecret
+    is_leading: bool
+
+    def secrets(self) -> Sequence[str]:
+        """Return the secret parts of the stored paths; nothing if they are malformed."""
+        return _parse_secrets(self.stored.data.get(_PATHS_KEY, b""))
+
+    def is_rotation_requested(self) -> bool:
+        """Whether a replica asks the leader for another path."""
+        return _REQUEST_KEY in self.stored.data
+
+
 class PathKeeper:
-    """Writes the path of reviews into the Secret and the webhook configuration."""
+    """Keeps the path of reviews in the Secret and in the webhook configuration."""
 
     def __init__(
         self,
         store: SecretStore,
         registration: Registration,
         paths: ReviewPaths,
-        may_rotate: Callable[[], bool],
+        is_leading: Callable[[], bool],
     ) -> None:
-        """Prepare to write the path.
+        """Prepare to keep the path.
 
         Args:
             store: The Secret.
             registration: The webhook configuration.
             paths: The paths at which this process answers reviews.
-            may_rotate: Returns whether this process is the one that changes the path.
+            is_leading: Returns whether this replica writes the Secret and the configuration.
         """
         self.store = store
         self._registration = registration
         self._paths = paths
-        self._may_rotate = may_rotate
+        self._is_leading = is_leading
 
-    async def write(
-        self,
-        stored: StoredSecret,
-        data: Mapping[str, bytes],
-        authorities: bytes | None = None,
-        *,
-        must_rotate: bool = False,
-    ) -> bool:
-        """Write the path, first into the Secret and then into the webhook configuration.
-
-        Args:
-            stored: The Secret as it was read.
-            data: Other data to write into the Secret.
-            authorities: The caBundle, PEM; None if another controller writes it.
-            must_rotate: Whether the path must change.
-
-        Returns:
-            Whether the configuration was already up to date.
+    async def read(self) -> SharedState:
+        """Read the configuration and then the Secret.
 
         Raises:
             ClusterError: A request failed.
         """
-        secrets = _parse_secrets(stored.data.get(_PATHS_KEY, b""))
-        secrets = self._paths.next(secrets, may_rotate=self._may_rotate(), must_rotate=must_rotate)
-        data = {**stored.data, **data, _PATHS_KEY: "\n".join(secrets).encode()}
-        if data != stored.data:
-            await self.store.write(stored, data)
+        registered = await self._registration.read()
+        return SharedState(registered, await self.store.read(), self._is_leading())
+
+    async def write(
+        self,
+        state: SharedState,
+        data: Mapping[str, bytes],
+        authorities: bytes | None = None,
+        *,
+        must_rotate: bool = False,
+    ) -> None:
+        """Write the path as the leader, first into the Secret and later into the configuration.
+
+        Args:
+            state: The Secret and the configuration as they were read.
+            data: Other data to write into the Secret.
+            authorities: The caBundle, PEM; None if another controller writes it.
+            must_rotate: Whether the path must change.
+
+        Raises:
+            ClusterError: A request failed, or another process was quicker (CONFLICT).
+        """
+        if state.is_rotation_requested():
+            self._paths.note_outage()
+        before, registered = state.secrets(), state.registered.secrets()
+        secrets = self._paths.next(before, registered, must_rotate=must_rotate)
+        data = {**state.stored.data, **data, _PATHS_KEY: "\n".join(secrets).encode()}
+        if secrets != before:
+            data.pop(_REQUEST_KEY, None)
+        if data != state.stored.data:
+            await self.store.write(state.stored, data)
+        self._accept(state, secrets)
+        target = self._paths.to_register(secrets, registered)
+        await self._registration.write(state.registered, target, authorities)
+
+    async def follow(self, state: SharedState) -> bool:
+        """Accept the stored paths as one of the other replicas; ask the leader after an outage.
+
+        Args:
+            state: The Secret and the configuration as they were read.
+
+        Returns:
+            Whether there are stored paths.
+
+        Raises:
+            ClusterError: A request failed.
+        """
+        secrets = state.secrets()
+        if not secrets:
+            return False
+        self._accept(state, secrets)
+        if self._paths.had_outage and not state.is_rotation_requested():
+            await self._request_rotation(state.stored)
+        return True
+
+    def _accept(self, state: SharedState, secrets: Sequence[str]) -> None:
         self._paths.accept(secrets)
-        was_current = await self._registration.write(secrets[0], authorities)
-        if was_current:
+        if state.registered.has_secret(secrets[0]):
             self._paths.confirm()
-        return was_current
+
+    async def _request_rotation(self, stored: StoredSecret) -> None:
+        data = {**stored.data, _REQUEST_KEY: uuid4().hex.encode()}
+        try:
+            await self.store.write(stored, data)
+        except ClusterError as error:
+            if error.code != CONFLICT:  # the next refresh does it, if there is no new path yet
+                raise
 
 
 def _parse_secrets(content: bytes) -> Sequence[str]:
@@ -178,9 +252,13 @@ class FileCertificateSource:
         self._key = key
         self._keeper = keeper
 
-    async def refresh(self, served: KeyPair | None) -> KeyPair:  # noqa: ARG002 - the protocol has it
-        """Write the path; return the key pair of the files."""
-        await self._keeper.write(await self._keeper.store.read(), {})
+    async def refresh(self, served: KeyPair | None) -> KeyPair | None:
+        """Write or follow the path; return the key pair of the files."""
+        state = await self._keeper.read()
+        if state.is_leading:
+            await self._keeper.write(state, {})
+        elif not await self._keeper.follow(state):
+            return served
         return await asyncio.to_thread(pem.load_key_pair, self._certificate, self._key)
 
 
@@ -196,29 +274,52 @@ class SecretCertificateSource:
         """
         self._keeper = keeper
         self._names = names
-        self._trusted = b""
+        self._authorities = b""
+        self._registered = b""
 
-    async def refresh(self, served: KeyPair | None) -> KeyPair:
-        """Create or renew the bundle if necessary; return its key pair once it is trusted."""
-        stored = await self._keeper.store.read()
-        bundle, fault = _load_bundle(stored.data)
+    async def refresh(self, served: KeyPair | None) -> KeyPair | None:
+        """Read the bundle, and renew it as the leader; return its key pair once it is trusted."""
+        state = await self._keeper.read()
+        bundle, fault = _load_bundle(state.stored.data)
+        if state.is_leading:
+            bundle = await self._write(state, bundle)
+        else:
+            await self._keeper.follow(state)
+        pair = self._trusted_pair(state, bundle, served) if bundle else served
+        if fault:
+            remedy = "a new bundle was created" if state.is_leading else "the leader replaces it"
+            raise CertificateError(f"Secret {self._keeper.store.key}: {fault}; {remedy}")
+        return pair
+
+    async def _write(
+        self, state: SharedState, bundle: CertificateBundle | None
+    ) -> CertificateBundle:
+        """Renew the bundle if necessary, and have it trusted."""
         now = dt.datetime.now(dt.UTC)
-        renewed = authority.ensure_fresh(bundle, self._names, now, self._trusted)
-        was_trusted = await self._keeper.write(
-            stored,
+        renewed = authority.ensure_fresh(bundle, self._names, now, self._authorities)
+        await self._keeper.write(
+            state,
             _bundle_data(renewed),
             renewed.authorities,
             must_rotate=bundle is None or bundle.authorities != renewed.authorities,
         )
-        self._trusted = renewed.authorities
-        if fault:
-            raise CertificateError(
-                f"Secret {self._keeper.store.key}: {fault}; a new bundle was created"
-            )
-        if served and not was_trusted:
-            # API servers observe the new authority a moment later; the next refresh serves it.
-            return served
-        return renewed.key_pair()
+        return renewed
+
+    def _trusted_pair(
+        self, state: SharedState, bundle: CertificateBundle, served: KeyPair | None
+    ) -> KeyPair | None:
+        """Return the key pair of a bundle, or the served one until API servers trust the bundle.
+
+        They observe a change a moment later, so the next refresh serves the new certificate. A
+        process that serves none yet does not wait.
+        """
+        is_trusted = state.registered.trusts(bundle.authorities)
+        is_registered = is_trusted or state.is_leading  # the leader has just written them
+        was_registered = self._registered == bundle.authorities
+        self._authorities = bundle.authorities
+        self._registered = bundle.authorities if is_registered else b""
+        may_serve = is_registered if served is None else is_trusted and was_registered
+        return bundle.key_pair() if may_serve else served
 
 
 def _load_bundle(data: Mapping[str, bytes]) -> tuple[CertificateBundle | None, str]:
@@ -271,10 +372,12 @@ class WebhookTls:
 
     async def wait_ready(self) -> None:
         """Wait until there is a certificate to serve."""
+        await self.refresh()
+        if self._served is None:
+            structlog.get_logger().info("waiting for a certificate")
         while self._served is None:
+            await asyncio.sleep(1)
             await self.refresh()
-            if self._served is None:
-                await asyncio.sleep(1)
 
     async def run(self) -> None:
         """Refresh the certificate until cancelled."""
@@ -286,7 +389,7 @@ class WebhookTls:
         """Serve the key pair of the source; log and count one that cannot be used."""
         try:
             pair = await self._source.refresh(self._served)
-            if pair != self._served:
+            if pair and pair != self._served:
                 self._serve(pair)
         except CertificateError as error:
             if str(error) != self._fault:
