@@ -214,6 +214,19 @@ async def test_sigterm_stops_the_operator_and_releases_the_lease(running: Runnin
     assert running.holder() == ""
 
 
+async def test_a_second_signal_stops_the_operator_at_once(running: Running) -> None:
+    started = asyncio.get_running_loop().time()
+    running.process.send_signal(signal.SIGTERM)
+
+    async def is_closing() -> bool:
+        async with running.session.get(f"{running.webhook}/", ssl=False) as answer:
+            return answer.headers.get("Connection") == "close"
+
+    await until(is_closing, "it drains")
+    assert await running.end() == 0
+    assert asyncio.get_running_loop().time() - started < DRAIN_SECONDS
+
+
 async def test_operator_with_a_pending_write_does_not_release_the_lease(running: Running) -> None:
     await running.review(raw_booking("a", *NINE))
     assert await running.end() == 0

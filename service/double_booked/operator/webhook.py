@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import re
+import signal
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from time import perf_counter
@@ -97,7 +99,9 @@ class WebhookServer:
         return self.is_open and not self.is_draining
 
     async def __call__(self, review: kopf.WebhookFn) -> AsyncIterator[kopf.WebhookClientConfig]:
-        """Serve until cancelled, and then for the drain; a second cancellation ends at once.
+        """Serve until cancelled, and then for the drain.
+
+        A second cancellation, or a signal during the drain, ends it at once.
 
         kopf cancels it once at SIGTERM, waits for it without a limit, and only then calls the
         cleanup handlers. Until then all tasks of the Operator go on.
@@ -126,6 +130,7 @@ class WebhookServer:
     async def _drain(self, runner: web.ServerRunner) -> None:
         """Answer on for the drain; then accept no connections, and finish the last reviews."""
         self.is_draining = True
+        _cancel_at_signal(asyncio.current_task())
         structlog.get_logger().info("draining", seconds=self._drain_seconds)
         await asyncio.sleep(self._drain_seconds)
         for site in runner.sites:
@@ -186,6 +191,14 @@ class WebhookServer:
                 return _unavailable("the review took too long"), "unavailable"
             structlog.get_logger().exception("review failed", kind=kind)
             return _respond_with(500, "the review failed; the log says why"), "failed"
+
+
+def _cancel_at_signal(task: "asyncio.Task[Any] | None") -> None:
+    """Have the next SIGTERM or SIGINT cancel a task; kopf handles only the first."""
+    loop = asyncio.get_running_loop()
+    if task and threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
 
 
 async def _read(request: web.BaseRequest) -> bytes:
