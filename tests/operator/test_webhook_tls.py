@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from double_booked.operator.cluster import Cluster
+from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import NamespacedName
 from double_booked.operator.registration import Registration
@@ -666,6 +666,18 @@ async def test_webhooks_that_call_other_hosts_never_get_the_path(
     configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] = dict(elsewhere)
     await kept(cluster).wait_ready()
     assert configured.objects[CONFIGURATION]["webhooks"][0]["clientConfig"] == elsewhere
+
+
+async def test_a_configuration_that_changed_since_it_was_read_is_not_overwritten(
+    configured: FakeApiServer, cluster: Cluster
+) -> None:
+    registration = Registration(cluster, "double-booked", NAMES)
+    configured.put(CONFIGURATION, configured.objects[CONFIGURATION])
+    registered = await registration.read()
+    configured.put(CONFIGURATION, configured.objects[CONFIGURATION])
+    with pytest.raises(ClusterError, match="another resourceVersion"):
+        await registration.write(registered, "0" * 32, None)
+    assert asked_at(configured) == ""
 
 
 async def test_written_fields_have_no_manager(configured: FakeApiServer, cluster: Cluster) -> None:
