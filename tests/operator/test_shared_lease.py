@@ -19,6 +19,7 @@ from double_booked.operator.shared_lease import (
     SharedLease,
 )
 from double_booked.operator.stored_lease import DURATION_SECONDS, TRUST_SECONDS
+from waiting import until
 
 from .factories import Clock
 from .fake_api_server import LEASES, FakeApiServer, serving
@@ -269,8 +270,12 @@ async def test_replica_that_loses_to_another_renewal_trusts_the_lease(
 ) -> None:
     await shared(api)
     one, two = Replica(cluster, clock), Replica(cluster, clock)
-    assert await asyncio.gather(one.look(), two.look()) == [True, True]
-    assert api.count("GET", PATH) == 3
+    api.held_responses["GET", PATH] = both_read = asyncio.Event()
+    looks = asyncio.gather(one.look(), two.look())
+    await until(lambda: api.count("GET", PATH) == 2, "both have read the Lease")
+    both_read.set()
+    assert await looks == [True, True]
+    assert (api.count("PUT", PATH), api.count("GET", PATH)) == (2, 3)
 
 
 async def test_write_of_a_label_counts_as_no_renewal(
