@@ -246,6 +246,15 @@ bench: install ## print the benchmark tables (needs Go for the peer and the fast
 bench-hostile: install ## attack a server and an operator, and print figures beside their goals (ONLY="memory http"; limits need root)
 	PYTHONPATH=tests $(BIN)/python -m bench.hostile $(addprefix --only=,$(ONLY))
 
+build/model/ledger: $(wildcard tests/model/*.cpp tests/model/*.h)
+	mkdir -p $(@D)
+	g++ -std=c++20 -O2 -o $@ tests/model/ledger.cpp
+
+model: build/model/ledger ## check every scenario of the operator's admission model, also without each guard (needs g++; takes minutes)
+	build/model/ledger all
+	build/model/ledger random --scenarios=200 --limit=3000000
+	$(PYTHON) tests/model/rollout.py
+
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH PYTHONPATH=tests $(BIN)/python -m scale
 
@@ -302,4 +311,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove everything that the other targets create
 	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNELS:%=%/*.c) $(KERNELS:%=%/*.so)
 
-.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-spark test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile scale soak fuzz test-asan lock clean
+.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-spark test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile model scale soak fuzz test-asan lock clean
