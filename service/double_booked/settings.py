@@ -231,17 +231,21 @@ class OperatorSettings:
     operator_namespace: Annotated[
         str,
         Setting(
-            "Namespace of the Lease and the Secret; empty for that of the pod or the kubeconfig."
+            "Namespace of the Leases and the Secret; empty for that of the pod or the kubeconfig."
         ),
     ] = ""
-    lease_name: Annotated[str, Setting("Lease that selects the process which answers reviews.")] = (
-        "double-booked-operator"
-    )
+    lease_name: Annotated[
+        str,
+        Setting(
+            "Lease that all replicas share, so that no older release admits beside them; with"
+            " `-leader` that of the replica that writes statuses."
+        ),
+    ] = "double-booked-operator"
     lease_holder: Annotated[
         str,
         Setting(
-            "Name of this process in the Lease, such as the uid of its pod; unique among running"
-            " processes. If empty, it is generated."
+            "Name of this process in the leader's Lease, such as the uid of its pod; unique among"
+            " running processes. If empty, it is generated."
         ),
     ] = ""
     webhook_configuration: Annotated[

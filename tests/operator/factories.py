@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from double_booked.conflicts.instants import NANOS_PER_SECOND
+from double_booked.operator.ledger import Reservations, reserve
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import (
     API_VERSION,
@@ -74,8 +75,13 @@ def schedule_of(*cached: Booking | Calendar) -> Schedule:
     return schedule
 
 
+def reservations_of(*wanted: Booking | Calendar) -> Reservations:
+    """Return reservations of creates."""
+    return Reservations(reserve(one, None) for one in wanted)
+
+
 def metrics_of(
-    schedule: Schedule, over: Mapping[NamespacedName, tuple[NamespacedName, ...]]
+    schedule: Schedule, over: Mapping[NamespacedName, tuple[NamespacedName, ...]] | None
 ) -> Metrics:
     """Return the metrics of an operator that admits, with some values of every gauge."""
     metrics = Metrics()
@@ -83,13 +89,14 @@ def metrics_of(
     gauges = Gauges(
         reservations=lambda: 3,
         admitting=lambda: True,
+        leading=lambda: True,
         lag=lambda: 1.5,
         details=lambda: 4,
         webhook_configured=lambda: True,
         unenforced=lambda: {"FailurePolicyIgnore": 2},
         foreign_webhooks=lambda: 1,
     )
-    metrics.export(schedule, over, gauges)
+    metrics.export(schedule, lambda: over, gauges)
     return metrics
 
 

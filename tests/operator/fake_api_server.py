@@ -29,6 +29,10 @@ EVENTS = "/api/v1/namespaces/team/events"
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 CALENDARS = f"/apis/{API_VERSION}/namespaces/team/calendars"
 BOOKINGS = f"/apis/{API_VERSION}/namespaces/team/bookings"
+LEDGERS = f"/apis/{API_VERSION}/namespaces/team/ledgers"
+LEDGER = f"{LEDGERS}/bookings"
+
+_COLLECTIONS = {"calendars", "bookings", "ledgers", "validatingwebhookconfigurations"}
 
 Raw = dict[str, Any]
 
@@ -115,6 +119,12 @@ class FakeApiServer:
         self._publish(path, "MODIFIED" if old else "ADDED", new)
         self.objects[path] = new
         return new
+
+    def put_open_ledger(self, **fields: Any) -> Raw:
+        """Write a ledger that is open, with some more fields."""
+        ledger = self.put(LEDGER, {"reservations": [], **fields})
+        ledger["openedAs"] = ledger["metadata"]["uid"]
+        return ledger
 
     def delete(self, path: str) -> None:
         """Delete an object, as another client would."""
@@ -239,7 +249,8 @@ class FakeApiServer:
 
 
 def _is_collection(path: str) -> bool:
-    return path.endswith(("calendars", "bookings", "validatingwebhookconfigurations"))
+    *_, parent, last = path.split("/")
+    return last in _COLLECTIONS and parent not in _COLLECTIONS
 
 
 def _is_in(path: str, prefix: str) -> bool:

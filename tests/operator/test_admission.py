@@ -17,19 +17,15 @@ from double_booked.operator.admission import (
     warning_message,
 )
 from double_booked.operator.objects import Booking, Calendar, Rules
-from double_booked.operator.reservations import Reservations
 
-from .factories import HOUR, at, booking, calendar, key, schedule_of
+from .factories import HOUR, at, booking, calendar, key, reservations_of, schedule_of
 
 
 def view_of(
     *cached: Booking | Calendar, reserved: tuple[Booking | Calendar, ...] = ()
 ) -> CapacityView:
     """Return what occupies calendars: cached objects and reserved ones."""
-    reservations = Reservations(lambda: 0.0)
-    for wanted in reserved:
-        reservations.add(wanted)
-    return CapacityView(schedule_of(*cached), reservations)
+    return CapacityView(schedule_of(*cached), reservations_of(*reserved))
 
 
 def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:

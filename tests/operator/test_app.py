@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import signal
 import ssl
@@ -45,6 +46,13 @@ class Running:
 
     async def review(self, raw: dict[str, Any], path: str = "bookings") -> dict[str, Any]:
         """Return the response to the review of a CREATE."""
+        status, content = await self.review_answer(raw, path)
+        assert status == 200, content
+        response: dict[str, Any] = json.loads(content)["response"]
+        return response
+
+    async def review_answer(self, raw: dict[str, Any], path: str = "bookings") -> tuple[int, str]:
+        """Return the status and the body of the response to the review of a CREATE."""
         kind = {"group": "double-booked.io", "version": "v1alpha1", "resource": path}
         request = {
             "uid": "1",
@@ -63,8 +71,7 @@ class Running:
             json=review | {"request": request},
             ssl=verifying,
         ) as answer:
-            response: dict[str, Any] = (await answer.json())["response"]
-            return response
+            return answer.status, await answer.text()
 
     def secret(self) -> str:
         """Return the secret part of the paths to which the API server sends reviews."""
@@ -76,10 +83,9 @@ class Running:
         self.process.send_signal(signal.SIGTERM)
         return await self.process.wait()
 
-    def holder(self) -> str:
-        """Return the holder of the Lease."""
-        lease = self.api.objects[f"{LEASES}/double-booked-operator"]
-        holder: str = lease["spec"]["holderIdentity"]
+    def holder(self, lease: str = "double-booked-operator") -> str:
+        """Return the holder of a Lease."""
+        holder: str = self.api.objects[f"{LEASES}/{lease}"]["spec"]["holderIdentity"]
         return holder
 
 
@@ -182,16 +188,19 @@ async def test_operator_writes_the_statuses_of_stored_bookings(running: Running)
     assert 'double_booked_operator_conflicts{calendar="staging",namespace="team"} 1.0' in metrics
 
 
-async def test_operator_that_loses_the_lease_is_alive_and_not_ready(running: Running) -> None:
+async def test_operator_beside_one_of_an_older_release_does_not_admit(running: Running) -> None:
     assert (await running.get("healthz"))[0] == 200
     lease = running.api.objects[f"{LEASES}/double-booked-operator"]
     lease["spec"]["holderIdentity"] = "another"
     lease["metadata"]["resourceVersion"] = "another"
 
-    async def is_unready() -> bool:
-        return (await running.get("readyz"))[0] != 200
+    async def metrics() -> str:
+        return (await running.get("metrics"))[1]
 
-    await until(is_unready, "it is not ready", 60)
+    async def is_not_admitting() -> bool:
+        return "double_booked_operator_admitting 0.0" in await metrics()
+
+    await until(is_not_admitting, "it does not admit", 60)
     assert (await running.get("healthz"))[0] == 200
 
 
@@ -207,11 +216,24 @@ async def test_operator_is_not_ready_before_it_has_a_certificate(
         await ready(running)
 
 
-async def test_sigterm_stops_the_operator_and_releases_the_lease(running: Running) -> None:
-    started = asyncio.get_running_loop().time()
-    assert await running.end() == 0
-    assert DRAIN_SECONDS <= asyncio.get_running_loop().time() - started < DRAIN_SECONDS + 5
-    assert running.holder() == ""
+async def test_new_process_waits_for_an_older_release_and_is_ready(
+    api: FakeApiServer, environment: dict[str, str]
+) -> None:
+    """Otherwise a rolling update would never end the older release."""
+    lease = {"holderIdentity": "older", "leaseDurationSeconds": 15, "renewTime": "now"}
+    api.put(f"{LEASES}/double-booked-operator", {"spec": lease})
+    async with started(api, environment) as running:
+        await ready(running)
+        assert (await running.review_answer(raw_booking("a", *NINE)))[0] == 503
+        released = api.objects[f"{LEASES}/double-booked-operator"]["spec"] | {"holderIdentity": ""}
+        released |= {"acquireTime": "2026-11-01T00:00:00Z", "renewTime": "2026-11-01T01:00:00Z"}
+        api.put(f"{LEASES}/double-booked-operator", {"spec": released})
+
+        async def is_admitting() -> bool:
+            return (await running.review_answer(raw_booking("a", *NINE)))[0] == 200
+
+        await until(is_admitting, "it admits", 20)
+        assert running.holder() == "ledger"
 
 
 async def test_a_second_signal_stops_the_operator_at_once(running: Running) -> None:
@@ -227,10 +249,61 @@ async def test_a_second_signal_stops_the_operator_at_once(running: Running) -> N
     assert asyncio.get_running_loop().time() - started < DRAIN_SECONDS
 
 
-async def test_operator_with_a_pending_write_does_not_release_the_lease(running: Running) -> None:
-    await running.review(raw_booking("a", *NINE))
-    assert await running.end() == 0
-    assert running.holder() != ""
+async def test_two_replicas_admit_together(api: FakeApiServer, environment: dict[str, str]) -> None:
+    api.put(f"{CALENDARS}/staging", raw_calendar())
+    other = environment | {
+        "WEBHOOK_HOST": f"127.0.0.1:{free_port()}",
+        "HEALTH_CHECK_HOST": f"127.0.0.1:{free_port()}",
+    }
+    async with started(api, environment) as one, started(api, other) as two:
+        await ready(one)
+        await ready(two)
+        answers = await asyncio.gather(
+            *(
+                replica.review(raw_booking(f"{name}{number}", *NINE))
+                for number in range(5)
+                for name, replica in (("one", one), ("two", two))
+            )
+        )
+        assert [answer["allowed"] for answer in answers].count(True) == 1
+        leading = [
+            "double_booked_operator_leading 1.0" in (await replica.get("metrics"))[1]
+            for replica in (one, two)
+        ]
+        assert leading.count(True) == 1
+
+
+async def test_killed_replica_does_not_delay_the_other(
+    api: FakeApiServer, environment: dict[str, str]
+) -> None:
+    api.put(f"{CALENDARS}/staging", raw_calendar())
+    other = environment | {
+        "WEBHOOK_HOST": f"127.0.0.1:{free_port()}",
+        "HEALTH_CHECK_HOST": f"127.0.0.1:{free_port()}",
+    }
+    async with started(api, environment) as one, started(api, other) as two:
+        await ready(one)
+        await ready(two)
+        assert (await one.review(raw_booking("a", *NINE)))["allowed"]
+        one.process.kill()
+        rejected = await two.review(raw_booking("b", *NINE))
+        assert "it is being booked by a just now" in rejected["status"]["message"]
+        later = ("2026-12-02T09:00:00Z", "2026-12-02T10:00:00Z")
+        assert (await two.review(raw_booking("c", *later)))["allowed"]
+
+
+async def test_sigterm_drains_and_lets_another_process_lead(running: Running) -> None:
+    assert running.holder("double-booked-operator-leader") != ""
+    running.process.send_signal(signal.SIGTERM)
+
+    async def is_unready() -> bool:
+        return (await running.get("readyz"))[0] == 503
+
+    await until(is_unready, "it is not ready", 5)
+    assert (await running.review(raw_booking("a", *NINE)))["allowed"]
+    assert await running.process.wait() == 0
+    assert running.holder("double-booked-operator-leader") == ""
+    assert running.holder() == "ledger"
 
 
 async def failure_of(environment: dict[str, str]) -> tuple[int | None, str]:

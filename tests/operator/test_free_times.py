@@ -9,19 +9,15 @@ from hypothesis import strategies as st
 from double_booked.operator.admission import CapacityView, find_overlaps
 from double_booked.operator.free_times import next_free_time
 from double_booked.operator.objects import Booking, Calendar
-from double_booked.operator.reservations import Reservations
 
-from .factories import HOUR, at, booking, calendar, schedule_of
+from .factories import HOUR, at, booking, calendar, reservations_of, schedule_of
 
 DAYS = 24
 """Hours of a day."""
 
 
 def view_of(*others: Booking | Calendar, reserved: tuple[Booking, ...] = ()) -> CapacityView:
-    reservations = Reservations(lambda: 0.0)
-    for wanted in reserved:
-        reservations.add(wanted)
-    return CapacityView(schedule_of(*others), reservations)
+    return CapacityView(schedule_of(*others), reservations_of(*reserved))
 
 
 def free_hour(wanted: Booking, view: CapacityView, now: float = 0) -> float | None:

@@ -162,16 +162,25 @@ def test_bookings_count_on_a_missing_calendar() -> None:
     assert series(exported, "bookings") == {("team", "not-yet"): 1}
 
 
+def test_only_the_leader_counts_objects() -> None:
+    """Otherwise the sum over all replicas would count each object several times."""
+    exported = metrics_of(schedule_of(calendar(), booking("a", 9, 10)), None)
+    assert value(exported, "calendars") is None
+    assert series(exported, "bookings") == series(exported, "conflicts") == {}
+    assert value(exported, "reservations") == 3
+
+
 def test_gauges_are_read_at_each_scrape() -> None:
     answers: dict[str, float] = {"reservations": 0, "admitting": False, "lag": 0}
-    answers |= {"configured": False, "foreign": 0, "unenforced": 0, "details": 0}
+    answers |= {"leading": False, "configured": False, "foreign": 0, "unenforced": 0, "details": 0}
     exported = Metrics()
     exported.export(
         Schedule(),
-        {},
+        dict,
         Gauges(
             reservations=lambda: int(answers["reservations"]),
             admitting=lambda: bool(answers["admitting"]),
+            leading=lambda: bool(answers["leading"]),
             lag=lambda: answers["lag"],
             details=lambda: int(answers["details"]),
             webhook_configured=lambda: bool(answers["configured"]),
@@ -182,17 +191,18 @@ def test_gauges_are_read_at_each_scrape() -> None:
     names = (
         "reservations",
         "admitting",
+        "leading",
         "queue_lag_seconds",
         "tls_expiry_timestamp_seconds",
         "webhook_configured",
         "foreign_webhooks",
         "pending_details",
     )
-    assert [value(exported, name) for name in names] == [0, 0, 0, 0, 0, 0, 0]
-    answers |= {"reservations": 7, "admitting": True, "lag": 2.5}
+    assert [value(exported, name) for name in names] == [0, 0, 0, 0, 0, 0, 0, 0]
+    answers |= {"reservations": 7, "admitting": True, "leading": True, "lag": 2.5}
     exported.certificate.set_expiry(2e9)
     answers |= {"configured": True, "foreign": 2, "unenforced": 3, "details": 4}
-    assert [value(exported, name) for name in names] == [7, 1, 2.5, 2e9, 1, 2, 4]
+    assert [value(exported, name) for name in names] == [7, 1, 1, 2.5, 2e9, 1, 2, 4]
     unenforced = "double_booked_operator_unenforced_calendars"
     reasons = ("FailurePolicyIgnore", "NamespaceNotSelected", "Unknown", "WebhookNotFound")
     assert [
@@ -209,6 +219,10 @@ def test_counters_start_at_zero() -> None:
     exported = Metrics()
     assert value(exported, "reconcile_errors_total") == 0
     assert value(exported, "watch_errors_total") == 0
+    assert value(exported, "late_writes_total") == 0
+    for result in ("success", "conflict", "failure"):
+        sample = "double_booked_operator_ledger_writes_total"
+        assert exported.registry.get_sample_value(sample, {"result": result}) == 0
     for result in ("success", "failure"):
         for name in ("tls_reloads_total", "deletions_total"):
             sample = f"double_booked_operator_{name}"

@@ -9,7 +9,6 @@ import pytest
 
 from double_booked.operator.cluster import Cluster, ClusterError
 from double_booked.operator.reflector import Reflector
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS as KIND
 from double_booked.operator.store import CachedObject, Store
@@ -28,8 +27,7 @@ class Cache:
         self.schedule = Schedule()
         self.changes: list[tuple[str, str]] = []
         self.errors = 0
-        self.reservations = Reservations(lambda: 0.0)
-        self.store = Store(self.schedule, self.reservations)
+        self.store = Store(self.schedule)
         self.store.subscribe(self.on_change)
         self.reflector = Reflector(cluster, KIND, "", self.store, self.count)
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from double_booked.operator.admission import CapacityView, find_overlaps
+from double_booked.operator.ledger import Reservation, Reservations, reserve, settled_version
 from double_booked.operator.objects import Booking, NamespacedName, Rules
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 
-from .factories import HOUR, at, booking, calendar, key, schedule_of
+from .factories import HOUR, at, booking, calendar, key, reservations_of, schedule_of
 from .test_links import largest_matching
 
 NAMES = "abcde"
@@ -21,9 +21,7 @@ PLACES = ("staging", "gpu")
 
 
 def view_of(*cached: Booking, capacity: int = 1) -> CapacityView:
-    return CapacityView(
-        schedule_of(calendar(capacity=capacity), *cached), Reservations(lambda: 0.0)
-    )
+    return CapacityView(schedule_of(calendar(capacity=capacity), *cached), Reservations())
 
 
 def fits(wanted: Booking, view: CapacityView, old: Booking | None = None) -> bool:
@@ -70,7 +68,7 @@ def test_adding_a_name_is_always_admitted() -> None:
 
 def test_a_pair_counts_once_only_on_shared_calendars() -> None:
     schedule = schedule_of(calendar(), calendar("gpu"), a("gpu"), c("staging"))
-    view = CapacityView(schedule, Reservations(lambda: 0.0))
+    view = CapacityView(schedule, Reservations())
     wanted = b("gpu", "staging", replaces=("a",))
     assert [overlap.calendar for overlap in find_overlaps(wanted, None, view)] == ["staging"]
 
@@ -80,7 +78,7 @@ def test_a_swap_fits_in_two_writes() -> None:
     moved = booking("a", 10, 11, replaces=("b",), version=2)
     view = view_of(first, second)
     assert fits(moved, view, first)
-    view.reservations.add(moved)
+    view = replace(view, reservations=reservations_of(moved))
     # The move of a may still be stored or not: both of its times are occupied.
     back = booking("b", 9, 10, replaces=("a",), version=2)
     assert fits(back, view, second)
@@ -89,8 +87,7 @@ def test_a_swap_fits_in_two_writes() -> None:
 
 def test_a_name_whose_removal_is_reserved_does_not_count_once() -> None:
     old = b(replaces=("a",))
-    view = view_of(old)
-    view.reservations.add(b(version=2))
+    view = replace(view_of(old), reservations=reservations_of(b(version=2)))
     assert not fits(a(), view)
 
 
@@ -124,8 +121,8 @@ class Writes(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.schedule = Schedule()
-        self.reservations = Reservations(lambda: 0.0)
-        self.view = CapacityView(self.schedule, self.reservations)
+        self.reservations: list[Reservation] = []
+        self.deleted: dict[str, int] = {}
         self.stored: dict[NamespacedName, Booking] = {}
         self.under_way: list[tuple[Booking, Booking | None]] = []
         self.events: list[tuple[Booking, bool]] = []
@@ -148,12 +145,19 @@ class Writes(RuleBasedStateMachine):
         old = self.stored.get(key(name))
         self.version += 1
         wanted = self.booking(name, spec, old)
-        if find_overlaps(wanted, old, self.view):
+        pending = [one for one in self.reservations if not self.is_settled(one)]
+        if find_overlaps(wanted, old, CapacityView(self.schedule, Reservations(pending))):
             return
-        self.reservations.add(wanted, old.metadata.version if old else 0)
+        self.reservations = [*pending, reserve(wanted, old)]
         self.under_way.append((wanted, old))
         if lands:
             self.land(len(self.under_way) - 1)
+
+    def is_settled(self, reservation: Reservation) -> bool:
+        """Whether the cache shows that the write of a reservation was stored, or cannot be."""
+        deleted = self.deleted.get(reservation.wanted.metadata.uid, 0)
+        observed = self.schedule.bookings.get(reservation.key)
+        return bool(settled_version(reservation, observed, deleted))
 
     def booking(
         self, name: str, spec: tuple[int, int, set[str], set[str]], old: Booking | None
@@ -198,10 +202,9 @@ class Writes(RuleBasedStateMachine):
             return
         seen, is_there = self.events.pop(0)
         if is_there:
-            self.reservations.on_observed(seen)
             self.schedule.upsert_booking(seen)
         else:
-            self.reservations.on_deleted(seen)
+            self.deleted[seen.metadata.uid] = seen.metadata.version
             self.schedule.drop_booking(seen.key, seen.metadata.version)
 
     @rule()

@@ -5,22 +5,18 @@ from typing import Any
 
 import pytest
 
-from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster
+from double_booked.operator.commits import Commits, NotAdmittingError
+from double_booked.operator.ledger_store import LedgerStore
 from double_booked.operator.links import MAX_LINKED
-from double_booked.operator.reservations import WRITE_SECONDS, Reservations
-from double_booked.operator.reviews import (
-    MAX_RECHECKED,
-    NotAdmittingError,
-    RejectionError,
-    Reviewer,
-)
+from double_booked.operator.metrics import Metrics
+from double_booked.operator.reviews import MAX_RECHECKED, RejectionError, Reviewer
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
 from double_booked.operator.store import Store
 
-from .factories import key, raw_booking, raw_calendar
-from .fake_api_server import ACCESS_REVIEWS, BOOKINGS, CALENDARS, FakeApiServer
+from .factories import Clock, key, raw_booking, raw_calendar
+from .fake_api_server import ACCESS_REVIEWS, BOOKINGS, CALENDARS, LEDGER, FakeApiServer
 
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 USER = {"username": "anna", "uid": "7", "groups": ["team"], "extra": {"scope": ["all"]}}
@@ -34,10 +30,14 @@ class Desk:
     api: FakeApiServer
     reviewer: Reviewer
     schedule: Schedule
-    reservations: Reservations
     store: Store
-    now: float = 0.0
+    clock: Clock
     may_admit: bool = True
+
+    def reserved(self) -> list[str]:
+        """Return the names of the objects that are reserved in the stored ledger."""
+        stored = self.api.objects.get(LEDGER, {})
+        return [one["name"] for one in stored.get("reservations", ())]
 
     def exists(self, raw: dict[str, Any], *, is_cached: bool = True) -> dict[str, Any]:
         """Store a booking in the API server, and cache it or not."""
@@ -55,18 +55,18 @@ class Desk:
 @pytest.fixture
 def desk(api: FakeApiServer, cluster: Cluster) -> Desk:
     desk: Desk
-    schedule, reservations = Schedule(), Reservations(lambda: desk.now)
-    store = Store(schedule, reservations)
-    view = CapacityView(schedule, reservations)
-    reviewer = Reviewer(view, store, cluster, lambda: desk.may_admit)
-    desk = Desk(api, reviewer, schedule, reservations, store)
+    schedule, clock = Schedule(), Clock()
+    store = Store(schedule)
+    commits = Commits(cluster, store, LedgerStore(clock), lambda: desk.may_admit, Metrics())
+    desk = Desk(api, Reviewer(store, cluster, commits), schedule, store, clock)
     api.put(f"{CALENDARS}/staging", raw_calendar())
+    api.put_open_ledger()
     return desk
 
 
 async def test_booking_that_fits_is_admitted_and_reserved(desk: Desk) -> None:
     assert await desk.review(raw_booking("a", *NINE)) == []
-    assert len(desk.reservations) == 1
+    assert desk.reserved() == ["a"]
     with pytest.raises(RejectionError, match="it is being booked by a just now") as rejected:
         await desk.review(raw_booking("b", *NINE))
     assert rejected.value.code == 403
@@ -91,12 +91,12 @@ async def test_review_is_rejected_when_the_api_server_is_unreachable(desk: Desk)
     desk.api.fail("GET", f"{CALENDARS}/staging", 500)
     with pytest.raises(NotAdmittingError, match="cannot read calendar team/staging"):
         await desk.review(raw_booking("a", *NINE))
-    assert len(desk.reservations) == 0
+    assert desk.reserved() == []
 
 
 async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE), dry_run=True)
-    assert len(desk.reservations) == 0
+    assert desk.reserved() == []
     desk.exists(raw_booking("b", *NINE))
     with pytest.raises(RejectionError):
         await desk.review(raw_booking("a", *NINE), dry_run=True)
@@ -104,11 +104,11 @@ async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
 
 async def test_process_that_may_not_admit_admits_nothing(desk: Desk) -> None:
     desk.may_admit = False
-    with pytest.raises(NotAdmittingError, match="does not hold the Lease"):
+    with pytest.raises(NotAdmittingError, match="this process may not admit now"):
         await desk.review(raw_booking("a", *NINE))
     with pytest.raises(NotAdmittingError):
         await desk.reviewer.review_calendar(raw_calendar("gpu"), None, USER, dry_run=False)
-    assert len(desk.reservations) == 0
+    assert desk.reserved() == []
 
 
 async def test_write_that_adds_no_time_passes_without_the_lease(desk: Desk) -> None:
@@ -120,7 +120,7 @@ async def test_write_that_adds_no_time_passes_without_the_lease(desk: Desk) -> N
         raw_booking("a", "2026-12-01T09:30:00Z", "2026-12-01T09:30:00Z", generation=2),
     ):
         assert await desk.review(new, old) == []
-    assert len(desk.reservations) == 0
+    assert desk.api.count("PUT", LEDGER) == 0
 
 
 async def test_write_to_a_terminating_object_is_admitted(desk: Desk) -> None:
@@ -178,7 +178,7 @@ async def test_invalid_booking_is_rejected_with_the_fix(desk: Desk) -> None:
 async def test_invalid_booking_can_be_fixed(desk: Desk) -> None:
     old = raw_booking("a", "soon", NINE[1])
     assert await desk.review(raw_booking("a", *NINE, generation=2), old) == []
-    assert len(desk.reservations) == 1
+    assert desk.reserved() == ["a"]
 
 
 async def test_policy_report_admits_with_a_warning(desk: Desk) -> None:
@@ -209,41 +209,6 @@ async def test_rules_of_an_admitted_calendar_apply_at_once(desk: Desk) -> None:
         await desk.reviewer.review_calendar(raw_calendar(minGap="soon"), old, USER, dry_run=False)
 
 
-async def settle(desk: Desk) -> None:
-    """Expire all due reservations, once."""
-    for reservation in desk.reservations.expired():
-        await desk.reviewer.expire(reservation)
-
-
-async def test_expired_reservation_is_released_after_a_read(desk: Desk) -> None:
-    for name, when in (("never", NINE), ("other", TEN)):
-        await desk.review(raw_booking(name, *when))
-    written = desk.exists(
-        raw_booking("came", "2026-12-03T09:00:00Z", NINE[1].replace("01T", "03T"))
-    )
-    desk.exists(raw_booking("other", *TEN), is_cached=False)
-    await desk.review(
-        raw_booking("came", *NINE, "nowhere", uid=written["metadata"]["uid"], generation=9), written
-    )
-    await settle(desk)
-    assert len(desk.reservations) == 3
-    desk.now += WRITE_SECONDS
-    await settle(desk)
-    assert len(desk.reservations) == 0
-    # The object that was read is cached.
-    assert key("other") in desk.schedule.bookings
-    assert await desk.review(raw_booking("late", *NINE)) == []
-
-
-async def test_reservation_stays_while_the_object_cannot_be_read(desk: Desk) -> None:
-    await desk.review(raw_booking("a", *NINE))
-    desk.now += WRITE_SECONDS
-    desk.api.fail("GET", f"{BOOKINGS}/a", 403)
-    with pytest.raises(Exception, match="configured to fail with 403"):
-        await settle(desk)
-    assert len(desk.reservations) == 1
-
-
 async def test_replacing_a_booking_requires_the_right_to_delete_it(desk: Desk) -> None:
     desk.exists(raw_booking("a", *NINE))
     desk.api.undeletable.add("a")
@@ -255,7 +220,7 @@ async def test_replacing_a_booking_requires_the_right_to_delete_it(desk: Desk) -
         "b: spec.replaces names a, and anna may not delete that in namespace team: ask for the"
         " right to delete it, or leave the name out."
     )
-    assert len(desk.reservations) == 0
+    assert desk.reserved() == []
     desk.api.undeletable.clear()
     assert await desk.review(new) == []
 
@@ -346,8 +311,8 @@ async def test_booking_in_the_past_is_admitted_with_a_warning(desk: Desk) -> Non
 
 async def test_rejection_by_a_pending_write_says_when_to_try_again(desk: Desk) -> None:
     await desk.review(raw_booking("a", *NINE))
-    desk.now += 30
+    desk.clock.now += 45
     with pytest.raises(
-        RejectionError, match="it is being booked by a just now; try again in 10 seconds"
+        RejectionError, match="it is being booked by a just now; try again in 15 seconds"
     ):
         await desk.review(raw_booking("b", *NINE))

@@ -11,7 +11,6 @@ import pytest
 from double_booked.operator.cluster import Cluster
 from double_booked.operator.metrics import Metrics
 from double_booked.operator.objects import Enforcement
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.status_writer import StatusWriter
 from double_booked.operator.store import BOOKINGS as BOOKING_KIND
@@ -85,7 +84,7 @@ class Office:
 async def office_of(api: FakeApiServer, cluster: Cluster) -> AsyncIterator[Office]:
     """Run a status writer until the end of the block."""
     schedule, metrics = Schedule(), Metrics()
-    store = Store(schedule, Reservations(lambda: 0.0))
+    store = Store(schedule)
     writer = StatusWriter(schedule, store, cluster, metrics, lambda _: office.enforcement)
     store.subscribe(writer.on_change)
     office = Office(api, schedule, store, writer, metrics)

@@ -8,7 +8,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
@@ -24,7 +23,7 @@ def schedule() -> Schedule:
 
 @pytest.fixture
 def store(schedule: Schedule) -> Store:
-    return Store(schedule, Reservations(lambda: 0.0))
+    return Store(schedule)
 
 
 def at_version(raw: dict[str, Any], version: int) -> dict[str, Any]:
@@ -91,7 +90,7 @@ class LateObservations(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.schedule = Schedule()
-        self.store = Store(self.schedule, Reservations(lambda: 0.0))
+        self.store = Store(self.schedule)
         self.version = 0
         self.stored: dict[str, dict[str, Any]] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []

@@ -17,9 +17,9 @@ from double_booked.operator.capacity import (
     subtract,
 )
 from double_booked.operator.intervals import BookedSpan
+from double_booked.operator.ledger import Reservations
 from double_booked.operator.links import MAX_LINKED, make_links, reachable
 from double_booked.operator.objects import Booking, Calendar, NamespacedName, Rules, format_time
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 
 MAX_WARNING = 256
@@ -82,7 +82,7 @@ class CapacityView:
 
     Attributes:
         schedule: The cached objects.
-        reservations: The admitted writes that have not been observed yet.
+        reservations: The admitted writes of a namespace that have not been observed yet.
     """
 
     schedule: Schedule
@@ -94,7 +94,7 @@ class CapacityView:
         Returns:
             None if the calendar is neither cached nor reserved.
         """
-        strictest = None
+        strictest = None  # guard strictest-rules
         cached = self.schedule.calendars.get(calendar)
         for rules in (*([cached.rules] if cached else []), *self.reservations.rules_for(calendar)):
             strictest = rules.stricter(strictest) if strictest else rules
@@ -124,8 +124,7 @@ class CapacityView:
     def linked(self, wanted: Booking) -> set[NamespacedName]:
         """Return a booking and all that would be linked with it, directly or through others."""
         replaces = [
-            (booking.key, booking.replaced_keys())
-            for booking in self.reservations.bookings(wanted.key.namespace)
+            (booking.key, booking.replaced_keys()) for booking in self.reservations.bookings()
         ]
         replaces.append((wanted.key, wanted.replaced_keys()))
         named = {name for key, names in replaces for name in (key, *names)}

@@ -11,21 +11,22 @@ from uuid import uuid4
 
 import structlog
 
-from double_booked.operator.admission import CapacityView
 from double_booked.operator.cluster import Cluster, ClusterError
+from double_booked.operator.commits import Commits
 from double_booked.operator.deletions import Deletions
 from double_booked.operator.enforcement import ExpectedWebhook
-from double_booked.operator.lease import Lease, monotonic_boottime
+from double_booked.operator.leader import Leader
+from double_booked.operator.ledger_store import LEDGERS, LedgerStore
 from double_booked.operator.metrics import Gauges, Metrics
 from double_booked.operator.objects import NamespacedName
-from double_booked.operator.reflector import Reflector
+from double_booked.operator.reflector import Cache, Reflector
 from double_booked.operator.registration import Registration
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.review_paths import ReviewPaths
 from double_booked.operator.reviews import Reviewer
 from double_booked.operator.schedule import Schedule
-from double_booked.operator.status_writer import StatusWriter
-from double_booked.operator.store import BOOKINGS, CALENDARS, Store
+from double_booked.operator.shared_lease import SharedLease
+from double_booked.operator.statuses import Statuses
+from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 from double_booked.operator.webhook import WebhookServer
 from double_booked.operator.webhook_monitor import WebhookMonitor
 from double_booked.operator.webhook_tls import (
@@ -67,26 +68,34 @@ class Operator:
         self._metrics = Metrics()
         self._cluster = Cluster()
         self._schedule = Schedule()
-        self._reservations = Reservations(monotonic_boottime)
         self._monitor = WebhookMonitor(self._cluster, self._schedule, self._expected_webhook)
-        store = Store(self._schedule, self._reservations)
-        self._status_writer = StatusWriter(
-            self._schedule, store, self._cluster, self._metrics, self._monitor.enforcement
+        store = Store(self._schedule)
+        ledgers = LedgerStore()
+        self._leader = self._make_leader()
+        self._statuses = Statuses(
+            store, self._cluster, self._metrics, self._monitor, self._leader.is_leading
         )
-        store.subscribe(self._status_writer.on_change)
-        self._monitor.subscribe(self._status_writer.on_enforcement_change)
-        self._deletions = Deletions(self._schedule, self._cluster, self._metrics, self.may_admit)
+        self._deletions = Deletions(
+            self._schedule, self._cluster, self._metrics, self._leader.is_leading
+        )
+        namespaces = split_names(settings.watch_namespaces) or ("",)
         self._reflectors = [
-            Reflector(
-                self._cluster, kind, namespace, store, on_error=self._metrics.watch_errors.inc
-            )
-            for namespace in split_names(settings.watch_namespaces) or ("",)
+            self._reflector(kind, namespace, store)
+            for namespace in namespaces
             for kind in (CALENDARS, BOOKINGS)
         ]
-        self._lease = self._make_lease()
+        self._ledger_reflectors = [
+            self._reflector(LEDGERS, namespace, ledgers) for namespace in namespaces
+        ]
+        self._lease = SharedLease(
+            self._cluster,
+            NamespacedName(self._namespace(), settings.lease_name),
+            prepare=self._open_ledgers,
+            is_new=lambda: not self._schedule.bookings,
+        )
         self._synced_term = 0
-        view = CapacityView(self._schedule, self._reservations)
-        self.reviewer = Reviewer(view, store, self._cluster, self.may_admit)
+        self._commits = Commits(self._cluster, store, ledgers, self.may_admit, self._metrics)
+        self.reviewer = Reviewer(store, self._cluster, self._commits)
         self._paths = ReviewPaths()
         self._tls = WebhookTls(self._certificate_source(), self._metrics.certificate)
         if settings.webhook_client_ca_file:
@@ -96,16 +105,25 @@ class Operator:
         self.webhook = WebhookServer(
             listening, self._tls.context, self._paths, self.may_admit, self._metrics
         )
-        self._http = HttpServer(probes.make_app(self._metrics.registry, self.may_admit))
+        self._http = HttpServer(probes.make_app(self._metrics.registry, self.is_ready))
         self._tasks: list[asyncio.Task[None]] = []
 
     def may_admit(self) -> bool:
         """Whether this process may answer reviews now."""
         return (
             self.webhook.is_open
-            and self._lease.may_admit()
+            and self._lease.is_shared()
+            # Guard list-before-answering: an older release has admitted by its memory alone.
             and self._synced_term == self._lease.term
         )
+
+    def is_ready(self) -> bool:
+        """Whether the API server may send reviews to this process.
+
+        A process that only waits for one of an older release is ready too: the Deployment then
+        goes on to end that one. Reviews that come meanwhile are sent again.
+        """
+        return self.webhook.is_ready and (self.may_admit() or self._lease.waits_for_old_release())
 
     async def start(self) -> None:
         """Start all tasks; return when the cache is filled and a certificate is served."""
@@ -119,16 +137,18 @@ class Operator:
     async def _start(self) -> None:
         await self._http.start(self._settings.health_check_host, probes.HOST_SETTING)
         self._export_gauges()
-        for reflector in self._reflectors:
+        reflectors = (*self._reflectors, *self._ledger_reflectors)
+        for reflector in reflectors:
             self._spawn(reflector.run())
-        for reflector in self._reflectors:
+        for reflector in reflectors:
             await reflector.synced.wait()
         await self._monitor.refresh()
         for coroutine in (
-            self._status_writer.run(),
+            self._leader.run(),
+            self._statuses.run(),
             self._lease.run(),
             self._resync_on_new_term(),
-            self.reviewer.expire_reservations(),
+            self._commits.run(self._leader.is_leading),
         ):
             self._spawn(coroutine)
         await self._tls.wait_ready()
@@ -138,28 +158,24 @@ class Operator:
         self._spawn(self._deletions.run())
 
     async def stop(self) -> None:
-        """Stop all tasks, and release the Lease unless admitted writes are pending."""
+        """Stop all tasks, and let another process lead. The other Lease stays with the replicas."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._reservations:
-            log = structlog.get_logger()
-            log.info("lease not released: writes pending", reservations=len(self._reservations))
-        else:
-            with suppress(ClusterError):
-                await self._lease.release()
+        with suppress(ClusterError):
+            await self._leader.release()
         await self._cluster.close()
         await self._http.stop()
         self.ended.set()
         structlog.get_logger().info("stopped")
 
     async def _resync_on_new_term(self) -> None:
-        """List all objects once in each term, when no write of a former holder can arrive."""
+        """List all objects once in each term, when no write of an older release can arrive."""
         while True:
             term = self._lease.term
-            if self._lease.may_admit() and term != self._synced_term:
+            if self._lease.is_shared() and term != self._synced_term:
                 try:
-                    await asyncio.gather(*(reflector.list() for reflector in self._reflectors))
+                    await self._list()
                     self._synced_term = term
                     # Writes failed until now, and their errors may have disclosed the path.
                     self._paths.note_outage()
@@ -169,6 +185,17 @@ class Operator:
                         "list failed", code=error.code, reason=str(error)
                     )
             await asyncio.sleep(_TERM_CHECK_SECONDS)
+
+    async def _open_ledgers(self) -> None:
+        """Open a ledger in each namespace with bookings, for the first term of this release."""
+        await self._list()
+        await self._commits.open_all()
+
+    async def _list(self) -> None:
+        await asyncio.gather(*(reflector.list() for reflector in self._reflectors))
+
+    def _reflector(self, kind: Kind, namespace: str, cache: Cache) -> Reflector:
+        return Reflector(self._cluster, kind, namespace, cache, self._metrics.watch_errors.inc)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(coroutine)
@@ -181,10 +208,10 @@ class Operator:
             self.has_failed = True
             self.ended.set()
 
-    def _make_lease(self) -> Lease:
-        key = NamespacedName(self._namespace(), self._settings.lease_name)
+    def _make_leader(self) -> Leader:
+        key = NamespacedName(self._namespace(), f"{self._settings.lease_name}-leader")
         identity = self._settings.lease_holder or f"{socket.gethostname()}_{os.getpid()}_{uuid4()}"
-        return Lease(self._cluster, key, identity, is_new=lambda: not self._schedule.bookings)
+        return Leader(self._cluster, key, identity)
 
     def _namespace(self) -> str:
         if self._settings.operator_namespace:
@@ -200,7 +227,7 @@ class Operator:
             SecretStore(self._cluster, NamespacedName(self._namespace(), settings.webhook_secret)),
             Registration(self._cluster, settings.webhook_configuration, names),
             self._paths,
-            self._lease.is_held,
+            self._leader.is_leading,
         )
         if settings.webhook_cert_file:
             return FileCertificateSource(
@@ -221,12 +248,13 @@ class Operator:
 
     def _export_gauges(self) -> None:
         gauges = Gauges(
-            reservations=lambda: len(self._reservations),
+            reservations=self._commits.pending,
             admitting=self.may_admit,
-            lag=self._status_writer.lag,
-            details=self._status_writer.pending_details,
+            leading=self._leader.is_leading,
+            lag=self._statuses.lag,
+            details=self._statuses.pending_details,
             webhook_configured=lambda: not self._monitor.state.reason,
             unenforced=self._monitor.unenforced,
             foreign_webhooks=lambda: len(self._monitor.foreign),
         )
-        self._metrics.export(self._schedule, self._status_writer.over, gauges)
+        self._metrics.export(self._schedule, self._statuses.over, gauges)

@@ -7,8 +7,9 @@ import structlog
 
 from double_booked.operator import cluster
 from double_booked.operator.app import Operator
+from double_booked.operator.commits import NotAdmittingError
 from double_booked.operator.objects import GROUP, VERSION, parse_metadata
-from double_booked.operator.reviews import NotAdmittingError, RejectionError
+from double_booked.operator.reviews import RejectionError
 from double_booked.operator.webhook import NOT_ADMITTING
 
 registry = kopf.OperatorRegistry()

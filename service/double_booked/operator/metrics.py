@@ -4,6 +4,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from prometheus_client import (
     Counter,
@@ -31,6 +32,9 @@ UNENFORCED_REASONS = (
 _REVIEW_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+Over: TypeAlias = Callable[[], Mapping[NamespacedName, tuple[NamespacedName, ...]] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Gauges:
     """Functions that return the gauges of the operator's parts at each scrape.
@@ -38,6 +42,7 @@ class Gauges:
     Attributes:
         reservations: How many admitted writes have not been observed.
         admitting: Whether this process may answer reviews.
+        leading: Whether this process writes statuses.
         lag: Seconds that the oldest change has waited for its verdicts.
         details: How many pending statuses differ only in whom a booking conflicts with.
         webhook_configured: Whether the webhook's configuration sends reviews to this operator.
@@ -47,6 +52,7 @@ class Gauges:
 
     reservations: Callable[[], int]
     admitting: Callable[[], bool]
+    leading: Callable[[], bool]
     lag: Callable[[], float]
     details: Callable[[], int]
     webhook_configured: Callable[[], bool]
@@ -58,6 +64,7 @@ class Gauges:
         values: tuple[tuple[str, str, float], ...] = (
             ("reservations", "Admitted writes that have not been observed.", self.reservations()),
             ("admitting", "Whether this process may answer reviews.", self.admitting()),
+            ("leading", "Whether this process is the one that writes statuses.", self.leading()),
             (
                 "queue_lag_seconds",
                 "Seconds that the oldest change has waited for its verdicts.",
@@ -138,18 +145,33 @@ class Metrics:
         )
         for result in ("success", "failure"):
             self.deletions.labels(result)
+        self.ledger_writes = Counter(
+            "double_booked_operator_ledger_writes_total",
+            "Writes of ledgers; in a conflict another replica was quicker.",
+            ("result",),
+            registry=self.registry,
+        )
+        for result in ("success", "conflict", "failure"):
+            self.ledger_writes.labels(result)
+        self.late_writes = Counter(
+            "double_booked_operator_late_writes_total",
+            "Bookings stored more than a minute after they were admitted, when their time may have"
+            " been given to others.",
+            registry=self.registry,
+        )
 
     def export(
         self,
         schedule: Schedule,
-        over: Mapping[NamespacedName, tuple[NamespacedName, ...]],
+        over: Over,
         gauges: Gauges,
     ) -> None:
         """Export gauges, and counts of the cached objects, which are collected at each scrape.
 
         Args:
             schedule: The cached objects.
-            over: The calendars that each double-booked booking puts over their capacity.
+            over: Returns the calendars that each double-booked booking puts over their capacity;
+                None in a process that does not lead, which then counts no objects.
             gauges: What the other parts report.
         """
         self.registry.register(_CacheCollector(schedule, over, gauges))
@@ -159,7 +181,7 @@ class _CacheCollector(Collector):
     def __init__(
         self,
         schedule: Schedule,
-        over: Mapping[NamespacedName, tuple[NamespacedName, ...]],
+        over: Over,
         gauges: Gauges,
     ) -> None:
         self._schedule = schedule
@@ -167,8 +189,11 @@ class _CacheCollector(Collector):
         self._gauges = gauges
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the metrics of the cached objects."""
+        """Yield the gauges, and from the leader the metrics of the cached objects."""
         yield from self._gauges.collect()
+        over = self._over()
+        if over is None:
+            return
         yield GaugeMetricFamily(
             "double_booked_operator_calendars", "Calendars.", value=len(self._schedule.calendars)
         )
@@ -180,13 +205,15 @@ class _CacheCollector(Collector):
         yield self._by_calendar(
             "double_booked_operator_conflicts",
             "Double-booked bookings on a calendar that have not ended.",
-            self._conflicts(),
+            self._conflicts(over),
         )
 
-    def _conflicts(self) -> Mapping[NamespacedName, int]:
+    def _conflicts(
+        self, over: Mapping[NamespacedName, tuple[NamespacedName, ...]]
+    ) -> Mapping[NamespacedName, int]:
         now = time.time_ns() // NANOS_PER_SECOND * NANOS_PER_SECOND
         counts: Tally[NamespacedName] = Tally(dict.fromkeys(self._schedule.calendars, 0))
-        for key, calendars in self._over.items():
+        for key, calendars in over.items():
             if (booking := self._schedule.bookings.get(key)) and booking.end > now:
                 counts.update(calendars)
         return counts

@@ -261,7 +261,15 @@ def parse_calendar(raw: RawObject) -> Calendar:
     Raises:
         InvalidObjectError: Its spec is invalid.
     """
-    spec = raw.get("spec") or {}
+    return _calendar(raw, parse_rules(raw.get("spec") or {}))
+
+
+def parse_rules(spec: RawObject) -> Rules:
+    """Parse the rules in the spec of a Calendar.
+
+    Raises:
+        InvalidObjectError: They are invalid.
+    """
     capacity = spec.get("capacity", 1)
     if not isinstance(capacity, int) or capacity < 1:
         raise InvalidObjectError(f"spec.capacity is {capacity!r}: give a whole number from 1 on.")
@@ -273,7 +281,7 @@ def parse_calendar(raw: RawObject) -> Calendar:
     if gap > MAX_GAP_DAYS * _SECONDS_PER_DAY:
         raise InvalidObjectError(f"spec.minGap is {gap_text}: give {MAX_GAP_DAYS}d at most.")
     rejects = spec.get("policy", "Reject") != "Report"
-    return _calendar(raw, Rules(capacity, rejects, gap * NANOS_PER_SECOND, sys.intern(gap_text)))
+    return Rules(capacity, rejects, gap * NANOS_PER_SECOND, sys.intern(gap_text))
 
 
 def parse_calendar_lenient(raw: RawObject) -> Calendar:

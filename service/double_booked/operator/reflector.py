@@ -3,14 +3,15 @@
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from double_booked.operator.cluster import GONE, Cluster, ClusterError, path_of
-from double_booked.operator.store import CachedObject, Kind, Store
+from double_booked.operator.store import Kind
 
 _PAGE = "500"
 _WATCH_SECONDS = 240
@@ -18,6 +19,57 @@ _SILENCE_SECONDS = 120.0
 """A watch brings a bookmark every minute; without one its connection counts as dead."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+
+
+class Cache(Protocol):
+    """What a reflector fills; `Store` describes the methods."""
+
+    def parse(self, kind: Kind, raw: dict[str, Any]) -> Any: ...  # noqa: ANN401, D102
+    def upsert(self, kind: Kind, raw: dict[str, Any]) -> object: ...  # noqa: D102
+    def on_deleted(self, kind: Kind, raw: dict[str, Any]) -> None: ...  # noqa: D102
+    def replace_all(  # noqa: D102
+        self, kind: Kind, objects: Sequence[Any], version: int, namespace: str
+    ) -> None: ...
+    def advance(self, kind: Kind, version: int, namespace: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All objects of a kind at one moment.
+
+    Attributes:
+        objects: The parsed objects.
+        version: The resourceVersion of the list.
+    """
+
+    objects: Sequence[Any]
+    version: int
+
+
+async def list_objects(cluster: Cluster, kind: Kind, namespace: str, cache: Cache) -> Listing:
+    """List all objects of a kind, and replace the cached ones.
+
+    Args:
+        cluster: The API server.
+        kind: The kind.
+        namespace: The namespace to list; empty for all.
+        cache: The cache.
+
+    Raises:
+        ClusterError: A page of the list is missing; nothing was replaced.
+    """
+    objects: list[Any] = []
+    token = ""
+    while True:
+        params = {"limit": _PAGE} | ({"continue": token} if token else {})
+        page = await cluster.get(path_of(kind.plural, namespace=namespace), params)
+        objects += (cache.parse(kind, raw) for raw in page["items"])
+        token = page["metadata"].get("continue", "")
+        if not token:
+            break
+    listing = Listing(objects, int(page["metadata"]["resourceVersion"]))
+    cache.replace_all(kind, objects, listing.version, namespace)
+    return listing
 
 
 class Reflector:
@@ -32,7 +84,7 @@ class Reflector:
         cluster: Cluster,
         kind: Kind,
         namespace: str,
-        store: Store,
+        store: Cache,
         on_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.synced = asyncio.Event()
@@ -74,20 +126,10 @@ class Reflector:
         Raises:
             ClusterError: A page of the list is missing; nothing was replaced.
         """
-        objects: list[CachedObject] = []
-        token = ""
-        while True:
-            params = {"limit": _PAGE} | ({"continue": token} if token else {})
-            page = await self._cluster.get(self._path, params)
-            objects += (self._store.parse(self._kind, raw) for raw in page["items"])
-            token = page["metadata"].get("continue", "")
-            if not token:
-                break
-        version = page["metadata"]["resourceVersion"]
-        self._store.replace_all(self._kind, objects, int(version), self._namespace)
-        self._version = version
+        listing = await list_objects(self._cluster, self._kind, self._namespace, self._store)
+        self._version = str(listing.version)
         self.synced.set()
-        self._log.info("listed", objects=len(objects))
+        self._log.info("listed", objects=len(listing.objects))
 
     async def _watch(self) -> None:
         """Apply changes from the last resourceVersion on, until the API server ends the watch."""

@@ -1,18 +1,16 @@
-"""Answers admission reviews: checks a write and reserves its time in one step."""
+"""Answers admission reviews: checks a write, and reserves its time in the ledger."""
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from typing import Any, TypeVar
-
-import structlog
 
 from double_booked.operator.admission import (
     CapacityView,
     capacity_warnings,
     find_overlaps,
     links_message,
-    loses_links,
     missing_calendar_warnings,
     past_warnings,
     rejection_message,
@@ -27,11 +25,12 @@ from double_booked.operator.cluster import (
     path_of,
     url_path,
 )
+from double_booked.operator.commits import Commits, Decision, NotAdmittingError
 from double_booked.operator.free_times import next_free_time
+from double_booked.operator.ledger import reserve
 from double_booked.operator.objects import (
     GROUP,
     Booking,
-    Calendar,
     InvalidObjectError,
     NamespacedName,
     RawObject,
@@ -41,7 +40,6 @@ from double_booked.operator.objects import (
     parse_calendar_lenient,
     parse_metadata,
 )
-from double_booked.operator.reservations import Reservation, TooManyReservationsError
 from double_booked.operator.store import BOOKINGS, CALENDARS, Kind, Store
 
 MAX_RECHECKED = 50
@@ -50,7 +48,6 @@ MAX_RECHECKED = 50
 INVALID = 422
 
 _MAX_RECHECKS = 3
-_EXPIRY_CHECK_SECONDS = 1.0
 
 
 _Object = TypeVar("_Object")
@@ -68,20 +65,13 @@ class RejectionError(Exception):
         self.code = code
 
 
-class NotAdmittingError(Exception):
-    """This process may not answer reviews now; the message says why."""
-
-
 class Reviewer:
-    """Answers reviews from the cache, and reads conflicting bookings again before a rejection."""
+    """Answers reviews by the ledger, and reads what is in the way again before a rejection."""
 
-    def __init__(
-        self, view: CapacityView, store: Store, cluster: Cluster, may_admit: Callable[[], bool]
-    ) -> None:
-        self._view = view
+    def __init__(self, store: Store, cluster: Cluster, commits: Commits) -> None:
         self._store = store
         self._cluster = cluster
-        self._may_admit = may_admit
+        self._commits = commits
 
     async def review_booking(
         self, new: RawObject, old: RawObject | None, user: RawObject, *, dry_run: bool
@@ -95,24 +85,25 @@ class Reviewer:
             dry_run: Whether the write will not be stored.
 
         Raises:
-            RejectionError: Its spec is invalid, it would put a calendar over its capacity, it
-                replaces a booking that the user may not delete or too many bookings, or too many
-                admitted writes are pending in its namespace.
-            NotAdmittingError: Another process may be answering reviews, or the API server cannot
-                be read.
+            RejectionError: Its spec is invalid, it would put a calendar over its capacity, or it
+                replaces a booking that the user may not delete or too many bookings.
+            NotAdmittingError: Its reservation could not be committed, or the API server cannot be
+                read.
         """
         before = parse_booking_lenient(old) if old else None
         if _is_deleted(new):
             return []
         wanted = _parse_or_reject(parse_booking, new)
         await self._check_replaced(wanted, before, user)
-        if before and self._adds_nothing(wanted, before):
+        if before and _adds_nothing(wanted, before):
             return []
         await self._fetch_missing_calendars(wanted)
-        warnings = await self._admit(wanted, before, dry_run=dry_run)
+        overlaps = await self._admit(wanted, before, dry_run=dry_run)
+        warnings = [warning_message(overlap) for overlap in overlaps]
         if before is None:
             warnings += past_warnings(wanted, time.time_ns())
-        return warnings + missing_calendar_warnings(wanted, self._view)
+        view = self._commits.view(wanted.key.namespace)
+        return warnings + missing_calendar_warnings(wanted, view)
 
     async def review_calendar(
         self,
@@ -125,87 +116,48 @@ class Reviewer:
         """Admit a calendar; return a warning if more is booked on it than its new rules allow.
 
         Raises:
-            RejectionError: Its spec is invalid, or too many admitted writes are pending.
-            NotAdmittingError: Another process may be answering reviews.
+            RejectionError: Its spec is invalid.
+            NotAdmittingError: Its reservation could not be committed.
         """
         wanted = _parse_or_reject(parse_calendar, new)
         before = parse_calendar_lenient(old) if old else None
         if before and (_is_deleted(new) or before.rules == wanted.rules):
             return []
-        self._reserve(wanted, before, dry_run=dry_run)
-        return capacity_warnings(wanted, self._view.schedule)
+        reservation = None if dry_run else reserve(wanted, before)
 
-    async def expire_reservations(self) -> None:
-        """Release reservations whose time is over, until cancelled."""
-        while True:
-            await asyncio.sleep(_EXPIRY_CHECK_SECONDS)
-            for reservation in self._view.reservations.expired():
-                try:
-                    await self.expire(reservation)
-                except ClusterError as error:
-                    structlog.get_logger().warning(
-                        "reservation check failed", code=error.code, reason=str(error)
-                    )
-                    break
+        def decide(view: CapacityView) -> Decision[list[str]]:
+            # Guard calendars-on-ledger: other replicas may not have observed the new rules.
+            return Decision(capacity_warnings(wanted, view.schedule), reservation)
 
-    async def expire(self, reservation: Reservation) -> None:
-        """Read a reserved object, and release its reservation.
+        return await self._commits.submit(wanted.metadata.key.namespace, decide)
 
-        Raises:
-            ClusterError: The object cannot be read; the reservation stays.
-        """
-        kind = BOOKINGS if isinstance(reservation.wanted, Booking) else CALENDARS
-        await self._refresh(kind, reservation.metadata.key, tries=5)
-        # If the write was stored, the refresh has already released the reservation.
-        self._view.reservations.expire(reservation)
-
-    async def _admit(self, wanted: Booking, before: Booking | None, *, dry_run: bool) -> list[str]:
-        """Reserve the time of a booking if it fits, and return warnings.
+    async def _admit(
+        self, wanted: Booking, before: Booking | None, *, dry_run: bool
+    ) -> list[CalendarOverlap]:
+        """Reserve the time of a booking if it fits; return overlaps that are only reported.
 
         Raises:
             RejectionError: It does not fit.
+            NotAdmittingError: Its reservation could not be committed.
         """
-        overlaps = find_overlaps(wanted, before, self._view)
+        reservation = None if dry_run else reserve(wanted, before)
+
+        def decide(view: CapacityView) -> Decision[_Verdict]:
+            verdict = _judge(wanted, before, view)
+            return Decision(verdict, None if verdict.is_rejection else reservation)
+
+        namespace = wanted.key.namespace
+        verdict = await self._commits.submit(namespace, decide)
         for _ in range(_MAX_RECHECKS):
-            rejecting = _rejecting(overlaps)
-            if not rejecting:
+            if not verdict.rejecting or not await self._recheck(namespace, verdict.rejecting):
                 break
-            is_changed = await self._recheck_conflicts(rejecting)
-            overlaps = find_overlaps(wanted, before, self._view)
-            if not is_changed:
-                break
-        # There is no await between find_overlaps and _reserve, so of two concurrent reviews the
-        # second sees the reservation of the first.
-        if rejecting := _rejecting(overlaps):
-            free = next_free_time(wanted, self._view, time.time_ns())
+            verdict = await self._commits.submit(namespace, decide)
+        if verdict.is_rejection:
+            view = self._commits.view(namespace)
             # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
             # apply retries for seconds, and server-side apply advises --force-conflicts.
-            raise RejectionError(FORBIDDEN, rejection_message(wanted, rejecting, free))
-        self._reserve(wanted, before, dry_run=dry_run)
-        return [warning_message(overlap) for overlap in overlaps]
-
-    def _reserve(
-        self, wanted: Booking | Calendar, before: Booking | Calendar | None, *, dry_run: bool
-    ) -> None:
-        if not self._may_admit():
-            raise NotAdmittingError("this process does not hold the Lease")
-        if dry_run:
-            return
-        try:
-            self._view.reservations.add(wanted, before.metadata.version if before else 0)
-        except TooManyReservationsError as error:
-            raise RejectionError(FORBIDDEN, f"{wanted.metadata.key.name}: {error}") from error
-
-    def _adds_nothing(self, wanted: Booking, before: Booking) -> bool:
-        """Return whether a write occupies no more time or calendars, and keeps what it replaces."""
-        start, end = wanted.occupies(0)
-        first, last = before.occupies(0)
-        return (
-            set(wanted.calendars) <= set(before.calendars)
-            and first <= start
-            and end <= last
-            and not loses_links(wanted, before, self._view)
-        )
+            raise RejectionError(FORBIDDEN, _rejection(wanted, verdict, view))
+        return verdict.overlaps
 
     async def _check_replaced(
         self, wanted: Booking, before: Booking | None, user: RawObject
@@ -215,17 +167,13 @@ class Reviewer:
         A replaced booking loses its time as if it were deleted, so the user needs the right to
         delete it. Names of bookings that do not exist are allowed.
         """
-        named_before = before.replaces if before else ()
-        added = [
-            key
-            for key in wanted.replaced_keys()
-            if key.name not in named_before and key != wanted.key
-        ]
+        added = _added_names(wanted, before)
         if not added:
             return
         try:
             await asyncio.gather(*map(self._fetch_missing_booking, added))
-            existing = [key for key in added if self._view.exists(key)]
+            view = self._commits.view(wanted.key.namespace)
+            existing = [key for key in added if view.exists(key)]
             allowed = await asyncio.gather(*(self._may_delete(key, user) for key in existing))
         except ClusterError as error:
             raise NotAdmittingError(f"cannot check who may be replaced: {error}") from error
@@ -239,8 +187,6 @@ class Reviewer:
                 f" {user.get('username', 'this user')} may not delete that in namespace"
                 f" {wanted.key.namespace}: ask for the right to delete it, or leave the name out.",
             )
-        if message := links_message(wanted, self._view):
-            raise RejectionError(FORBIDDEN, message)
 
     async def _may_delete(self, key: NamespacedName, user: RawObject) -> bool:
         """Ask the API server whether a user may delete a booking."""
@@ -251,30 +197,35 @@ class Reviewer:
 
     async def _fetch_missing_booking(self, key: NamespacedName) -> None:
         """Get a booking that is not cached: the same apply may have created it."""
-        if not self._view.exists(key):
+        if not self._commits.view(key.namespace).exists(key):
             await self._refresh(BOOKINGS, key)
 
     async def _fetch_missing_calendars(self, wanted: Booking) -> None:
         """Get calendars that are not cached: the same apply may have created them."""
         for key in wanted.calendar_keys():
-            if key not in self._view.schedule.calendars:
+            if key not in self._store.schedule.calendars:
                 try:
                     await self._refresh(CALENDARS, key)
                 except ClusterError as error:
                     raise NotAdmittingError(f"cannot read calendar {key}: {error}") from error
 
-    async def _recheck_conflicts(self, overlaps: Iterable[CalendarOverlap]) -> bool:
-        """Read conflicting bookings again; return whether any of them changed."""
+    async def _recheck(self, namespace: str, overlaps: Collection[CalendarOverlap]) -> bool:
+        """Read what is in the way of a booking again; return whether any of it changed."""
         keys = {key for overlap in overlaps for key in overlap.others}
         if len(keys) > MAX_RECHECKED:
             return False
         versions = {key: self._store.version_of(BOOKINGS, key) for key in keys}
-        refreshes = (self._refresh(BOOKINGS, key) for key in sorted(keys))
-        for failure in await asyncio.gather(*refreshes, return_exceptions=True):
-            if failure is not None and not isinstance(failure, ClusterError):
+        reads: list[Awaitable[object]] = [self._refresh(BOOKINGS, key) for key in sorted(keys)]
+        if any(overlap.pending for overlap in overlaps):
+            reads.append(self._commits.refresh(namespace))
+        found = await asyncio.gather(*reads, return_exceptions=True)
+        for failure in found:
+            if isinstance(failure, BaseException) and not isinstance(failure, ClusterError):
                 raise failure
         # The watch may have brought a change in the meantime.
-        return versions != {key: self._store.version_of(BOOKINGS, key) for key in keys}
+        return True in found or versions != {
+            key: self._store.version_of(BOOKINGS, key) for key in keys
+        }
 
     async def _refresh(self, kind: Kind, key: NamespacedName, tries: int = 1) -> None:
         """Get an object from the API server, and cache its state."""
@@ -311,9 +262,65 @@ def _deletion_review(key: NamespacedName, user: RawObject) -> dict[str, Any]:
     }
 
 
-def _rejecting(overlaps: Iterable[CalendarOverlap]) -> list[CalendarOverlap]:
-    """Return the overlaps on calendars of policy Reject."""
-    return [overlap for overlap in overlaps if overlap.rules.rejects]
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a booking would do to its calendars.
+
+    Attributes:
+        overlaps: Where it does not fit.
+        fault: Why it may not be linked with the bookings that it replaces; empty if it may.
+    """
+
+    overlaps: list[CalendarOverlap]
+    fault: str
+
+    @property
+    def rejecting(self) -> list[CalendarOverlap]:
+        """The overlaps on calendars of policy Reject."""
+        return [overlap for overlap in self.overlaps if overlap.rules.rejects]
+
+    @property
+    def is_rejection(self) -> bool:
+        """Whether the booking is rejected."""
+        return bool(self.fault or self.rejecting)
+
+
+def _judge(wanted: Booking, before: Booking | None, view: CapacityView) -> _Verdict:
+    """Return what a booking would do to its calendars, and to the bookings that it replaces."""
+    fault = links_message(wanted, view) if _added_names(wanted, before) else ""
+    return _Verdict(find_overlaps(wanted, before, view), fault)
+
+
+def _rejection(wanted: Booking, verdict: _Verdict, view: CapacityView) -> str:
+    """Return the message of a rejection."""
+    if verdict.fault:
+        return verdict.fault
+    free = next_free_time(wanted, view, time.time_ns())
+    return rejection_message(wanted, verdict.rejecting, free)
+
+
+def _added_names(wanted: Booking, before: Booking | None) -> list[NamespacedName]:
+    """Return the bookings that a write adds to `replaces`."""
+    named_before = before.replaces if before else ()
+    return [
+        key for key in wanted.replaced_keys() if key.name not in named_before and key != wanted.key
+    ]
+
+
+def _adds_nothing(wanted: Booking, before: Booking) -> bool:
+    """Return whether a write occupies no more time or calendars, and replaces the same bookings.
+
+    It then needs no ledger. A process whose cache is old only counts too much of the booking.
+    Guard dropped-links-on-ledger: a booking that no longer replaces another counts beside it.
+    """
+    start, end = wanted.occupies(0)
+    first, last = before.occupies(0)
+    return (
+        set(wanted.calendars) <= set(before.calendars)
+        and first <= start
+        and end <= last
+        and set(wanted.replaces) == set(before.replaces)
+    )
 
 
 def _parse_or_reject(read: Callable[[RawObject], _Object], raw: RawObject) -> _Object:

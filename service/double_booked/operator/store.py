@@ -1,9 +1,11 @@
 """The cache of Calendars and Bookings, which accepts observations in any order."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from double_booked.operator.ledger import Reservation, settled_version
 from double_booked.operator.objects import (
     Booking,
     Calendar,
@@ -12,10 +14,13 @@ from double_booked.operator.objects import (
     parse_booking_lenient,
     parse_calendar_lenient,
 )
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 
 CachedObject: TypeAlias = Booking | Calendar
+
+MAX_DELETIONS = 10_000
+"""How many deletions are remembered. A reservation whose deletion is forgotten stays until it
+expires."""
 
 
 class OnChange(Protocol):
@@ -35,7 +40,7 @@ class Kind:
     """
 
     plural: str
-    parse: Callable[[RawObject], CachedObject]
+    parse: Callable[[RawObject], Any]
 
 
 CALENDARS = Kind("calendars", parse_calendar_lenient)
@@ -49,17 +54,29 @@ class Store:
     late. A late observation must not bring back an object that was deleted meanwhile. An object
     that is not cached is therefore accepted only if it is newer than the watch's watermark: the
     watch has reported every object that existed then, and its deletion.
+
+    Attributes:
+        schedule: The cached objects.
     """
 
-    def __init__(self, schedule: Schedule, reservations: Reservations) -> None:
-        self._schedule = schedule
-        self._reservations = reservations
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
         self._subscribers: list[OnChange] = []
+        self._on_advance: Callable[[], None] = lambda: None
         self._watermarks: dict[tuple[str, str], int] = {}
+        self._deletions: OrderedDict[str, int] = OrderedDict()
 
     def subscribe(self, on_change: OnChange) -> None:
         """Call a function with each later change of a cached object."""
         self._subscribers.append(on_change)
+
+    def unsubscribe(self, on_change: OnChange) -> None:
+        """No longer call a function."""
+        self._subscribers.remove(on_change)
+
+    def notify_of_advances(self, on_advance: Callable[[], None]) -> None:
+        """Call a function each time a watermark may have advanced."""
+        self._on_advance = on_advance
 
     def parse(self, kind: Kind, raw: RawObject) -> CachedObject:
         """Parse an object, or return the cached one if it has the same resourceVersion."""
@@ -67,7 +84,8 @@ class Store:
         cached = self._cached(kind).get(NamespacedName(metadata["namespace"], metadata["name"]))
         if cached and str(cached.metadata.version) == metadata["resourceVersion"]:
             return cached
-        return kind.parse(raw)
+        parsed: CachedObject = kind.parse(raw)
+        return parsed
 
     def upsert(self, kind: Kind, raw: RawObject) -> bool:
         """Cache an object unless a newer state is cached; return whether it was."""
@@ -80,8 +98,10 @@ class Store:
             kind: The kind of the object.
             raw: Its last state, with the resourceVersion of the deletion.
         """
-        deleted = kind.parse(raw)
-        self._reservations.on_deleted(deleted)
+        deleted: CachedObject = kind.parse(raw)
+        self._deletions[deleted.metadata.uid] = deleted.metadata.version
+        if len(self._deletions) > MAX_DELETIONS:
+            self._deletions.popitem(last=False)
         self._drop(kind, deleted.metadata.key, deleted.metadata.version)
 
     def drop_if_stale(self, kind: Kind, key: NamespacedName, version: int) -> bool:
@@ -124,6 +144,22 @@ class Store:
         """
         scope = kind.plural, namespace
         self._watermarks[scope] = max(version, self._watermarks.get(scope, 0))
+        self._on_advance()
+
+    def watermark(self, kind: Kind, namespace: str) -> int:
+        """Return the resourceVersion up to which a namespace has been observed.
+
+        Only watches and lists advance it: the response to a GET or a write shows one object.
+        """
+        scopes = ((kind.plural, ""), (kind.plural, namespace))
+        return max(self._watermarks.get(scope, 0) for scope in scopes)
+
+    def settled_version(self, reservation: Reservation) -> int:
+        """Return the resourceVersion at which a reservation was seen settled; 0 if it was not."""
+        wanted = reservation.wanted
+        kind = BOOKINGS if isinstance(wanted, Booking) else CALENDARS
+        observed = self._cached(kind).get(reservation.key)
+        return settled_version(reservation, observed, self._deletions.get(wanted.metadata.uid, 0))
 
     def version_of(self, kind: Kind, key: NamespacedName) -> int:
         """Return the resourceVersion of a cached object; 0 if it is not cached."""
@@ -131,28 +167,22 @@ class Store:
         return cached.metadata.version if cached else 0
 
     def _cached(self, kind: Kind) -> dict[NamespacedName, Booking] | dict[NamespacedName, Calendar]:
-        return self._schedule.bookings if kind is BOOKINGS else self._schedule.calendars
+        return self.schedule.bookings if kind is BOOKINGS else self.schedule.calendars
 
     def _upsert(self, kind: Kind, new: CachedObject) -> bool:
-        self._reservations.on_observed(new)
         old = self._cached(kind).get(new.metadata.key)
-        if old is None and new.metadata.version <= self._watermark(kind, new.metadata.key):
+        if old is None and new.metadata.version <= self.watermark(kind, new.metadata.key.namespace):
             return False
         if isinstance(new, Booking):
-            is_new = self._schedule.upsert_booking(new)
+            is_new = self.schedule.upsert_booking(new)
         else:
-            is_new = self._schedule.upsert_calendar(new)
+            is_new = self.schedule.upsert_calendar(new)
         if is_new:
             self._publish(old, new)
         return is_new
 
-    def _watermark(self, kind: Kind, key: NamespacedName) -> int:
-        """Return the resourceVersion up to which an object's namespace has been observed."""
-        scopes = ((kind.plural, ""), (kind.plural, key.namespace))
-        return max(self._watermarks.get(scope, 0) for scope in scopes)
-
     def _drop(self, kind: Kind, key: NamespacedName, version: int) -> bool:
-        drop = self._schedule.drop_booking if kind is BOOKINGS else self._schedule.drop_calendar
+        drop = self.schedule.drop_booking if kind is BOOKINGS else self.schedule.drop_calendar
         old = drop(key, version)
         if old is not None:
             self._publish(old, None)

@@ -62,6 +62,10 @@ class WebhookMonitor:
         """Call a function whenever the enforcement of a calendar may have changed."""
         self._subscribers.append(on_change)
 
+    def unsubscribe(self, on_change: Callable[[], None]) -> None:
+        """No longer call a function."""
+        self._subscribers.remove(on_change)
+
     async def run(self) -> None:
         """Refresh the state until cancelled."""
         while True:

@@ -9,6 +9,7 @@ from tests.operator.factories import booking, calendar, raw_booking, raw_calenda
 from double_booked.operator.admission import CapacityView, find_overlaps
 from double_booked.operator.admission_review import InvalidReviewError, parse_review
 from double_booked.operator.cluster import path_of
+from double_booked.operator.ledger import Reservations, reserve, size_of
 from double_booked.operator.objects import (
     InvalidObjectError,
     parse_booking,
@@ -16,7 +17,6 @@ from double_booked.operator.objects import (
     parse_calendar,
     parse_calendar_lenient,
 )
-from double_booked.operator.reservations import Reservations
 from double_booked.operator.schedule import Schedule
 
 NINE = ("2025-12-01T09:00:00Z", "2025-12-01T10:00:00Z")
@@ -36,15 +36,15 @@ def decide(kind: str, request: dict[str, Any]) -> None:
     if kind == "calendars":
         if request["oldObject"]:
             parse_calendar_lenient(request["oldObject"])
-        Reservations(lambda: 0.0).add(parse_calendar(request["object"]))
+        size_of(reserve(parse_calendar(request["object"]), None))
         return
-    view = CapacityView(booked(), Reservations(lambda: 0.0))
+    view = CapacityView(booked(), Reservations())
     before = parse_booking_lenient(request["oldObject"]) if request["oldObject"] else None
     wanted = parse_booking(request["object"])
     for key in (*wanted.calendar_keys(), *wanted.replaced_keys(), wanted.key):
         assert path_of("bookings", key).count("/") == 7
     find_overlaps(wanted, before, view)
-    view.reservations.add(wanted)
+    size_of(reserve(wanted, before))
 
 
 def booked() -> Schedule:
