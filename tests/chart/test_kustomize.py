@@ -19,6 +19,8 @@ HELM = Path(tool("helm"))
 EXAMPLE = ROOT / "examples/kustomization"
 SPARK = "--set=spark.enabled=true,spark.input=gs://BUCKET/events,spark.output=gs://BUCKET/conflicts"
 KIND = "CustomResourceDefinition"
+OF_THE_CLUSTER = ("Cluster", "Custom", "Flow", "Priority", "Validating")
+"""How the names of kinds begin whose objects have no namespace."""
 
 
 def comparable(manifest: dict[str, Any]) -> str:
@@ -191,14 +193,17 @@ def objects_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def namespaces(folder: Path) -> set[str]:
-    """Return the namespaces of objects, of subjects of bindings, and of webhook services."""
+    """Return the namespaces of objects, and those of accounts and Services that they name."""
     found = set()
     for manifest in objects_of(folder):
-        if not manifest["kind"].startswith(("Cluster", "Custom", "Validating")):
+        if not manifest["kind"].startswith(OF_THE_CLUSTER):
             found.add(manifest["metadata"].get("namespace"))
         found |= {subject["namespace"] for subject in manifest.get("subjects", ())}
         for webhook in manifest.get("webhooks", ()):
             found.add(webhook["clientConfig"]["service"]["namespace"])
+        if manifest["kind"] == "FlowSchema":
+            [[subject]] = [rule["subjects"] for rule in manifest["spec"]["rules"]]
+            found.add(subject["serviceAccount"]["namespace"])
     return found
 
 

@@ -41,6 +41,7 @@ KEY = "double-booked-operator"
 SOURCES = ["operator", "operator-cert-manager", "operator-namespaced"]
 BOOKINGS = [
     (["double-booked.io"], ["calendars", "bookings"], None, ["get", "list", "watch"]),
+    (["double-booked.io"], ["ledgers"], None, ["get", "list", "watch", "create", "update"]),
     (["double-booked.io"], ["bookings"], None, ["delete"]),
     (["double-booked.io"], ["calendars/status", "bookings/status"], None, ["patch"]),
     ([""], ["events"], None, ["create"]),
@@ -49,7 +50,7 @@ BOOKINGS = [
 ]
 LEASES = [
     (["coordination.k8s.io"], ["leases"], None, ["create"]),
-    (["coordination.k8s.io"], ["leases"], [KEY], ["get", "update"]),
+    (["coordination.k8s.io"], ["leases"], [KEY, f"{KEY}-leader"], ["get", "update"]),
 ]
 SECRETS = [
     ([""], ["secrets"], None, ["create"]),
@@ -147,11 +148,25 @@ def limits(name: str) -> str:
 def test_each_admission_policy_is_bound_and_denies(name: str) -> None:
     objects = render(values(name))
     policies = {key for kind, key in objects if kind == "ValidatingAdmissionPolicy"}
-    assert policies == {f"{KEY}-deleted-bookings", f"{KEY}-webhook"}
+    assert policies == {f"{KEY}-deleted-bookings", f"{KEY}-ledgers", f"{KEY}-webhook"}
     for policy in policies:
         binding = objects["ValidatingAdmissionPolicyBinding", policy]["spec"]
         assert binding == {"policyName": policy, "validationActions": ["Deny"]}
         assert objects["ValidatingAdmissionPolicy", policy]["spec"]["failurePolicy"] == "Fail"
+
+
+def test_a_ledger_with_reservations_or_a_closed_one_cannot_be_deleted() -> None:
+    """The expressions are evaluated in tests/e2e/test_definitions.py."""
+    spec = render(values("operator"))["ValidatingAdmissionPolicy", f"{KEY}-ledgers"]["spec"]
+    [rule] = spec["matchConstraints"]["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["DELETE"], ["ledgers"])
+    of_reservations, of_closed = spec["validations"]
+    assert "oldObject.?reservations" in of_reservations["expression"]
+    assert "oldObject.?closed" in of_closed["expression"]
+    for validation in spec["validations"]:
+        # Otherwise the namespace would stay as well.
+        assert "has(namespaceObject.metadata.deletionTimestamp)" in validation["expression"]
+        assert validation["message"].endswith("try again in a few minutes")
 
 
 def test_the_limits_apply_to_the_account_of_the_operator() -> None:
@@ -199,8 +214,8 @@ def test_the_client_authority_is_mounted_as_a_file(name: str) -> None:
 def test_editors_can_book_and_only_admins_can_change_calendars() -> None:
     read = {"get", "list", "watch"}
     write = {"create", "update", "patch", "delete", "deletecollection"}
-    assert aggregated("view") == {("calendars", verb) for verb in read} | {
-        ("bookings", verb) for verb in read
+    assert aggregated("view") == {
+        (kind, verb) for kind in ("calendars", "bookings", "ledgers") for verb in read
     }
     assert aggregated("edit") == {("bookings", verb) for verb in write}
     assert aggregated("admin") == aggregated("edit") | {("calendars", verb) for verb in write}
@@ -256,9 +271,78 @@ def test_only_the_operators_pod_has_a_token() -> None:
     assert service["automountServiceAccountToken"] is False
 
 
-def test_one_operator_runs_at_a_time_and_leaves_a_lost_node_soon() -> None:
+def rolling(unavailable: int, surge: int) -> dict[str, Any]:
+    """Return the strategy of a Deployment."""
+    limits = {"maxUnavailable": unavailable, "maxSurge": surge}
+    return {"type": "RollingUpdate", "rollingUpdate": limits}
+
+
+def test_two_operators_run_and_are_replaced_without_a_gap() -> None:
     deployment = render(values("operator"))["Deployment", KEY]["spec"]
-    assert (deployment["replicas"], deployment["strategy"]) == (1, {"type": "Recreate"})
+    assert (deployment["replicas"], deployment["strategy"]) == (2, rolling(0, 1))
+    more = render(values("operator"), "--set=operator.replicaCount=3")["Deployment", KEY]["spec"]
+    assert more["replicas"] == 3
+
+
+def test_on_the_host_network_no_pod_is_added_before_another_is_gone() -> None:
+    """The pods share the ports of their nodes, so a new one may fit on no node."""
+    hosted = "--set=operator.hostNetwork=true,operator.webhookPort=9443"
+    deployment = render(values("operator"), hosted)["Deployment", KEY]["spec"]
+    assert deployment["strategy"] == rolling(1, 0)
+
+
+def test_an_operator_that_hangs_gets_no_reviews_after_15_seconds() -> None:
+    probe = container(render(values("operator")), KEY)["readinessProbe"]
+    checks = probe["periodSeconds"] * probe["failureThreshold"]
+    assert checks + probe["timeoutSeconds"] <= 15
+
+
+def test_a_node_drain_evicts_one_operator_at_a_time() -> None:
+    objects = render(values("operator"))
+    assert objects["PodDisruptionBudget", KEY]["spec"] == {
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        "selector": objects["Deployment", KEY]["spec"]["selector"],
+    }
+    least = render(values("operator"), "--set=operator.podDisruptionBudget.minAvailable=50%")
+    assert least["PodDisruptionBudget", KEY]["spec"]["minAvailable"] == "50%"
+    without = render(values("operator"), "--set=operator.podDisruptionBudget.enabled=false")
+    assert ("PodDisruptionBudget", KEY) not in without
+
+
+def test_operators_are_spread_over_zones_and_nodes_if_there_are_several() -> None:
+    constraints = container_pod("operator")["topologySpreadConstraints"]
+    selector = render(values("operator"))["Deployment", KEY]["spec"]["selector"]
+    assert [constraint["topologyKey"] for constraint in constraints] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
+    for constraint in constraints:
+        # In a cluster of one node both pods run there.
+        assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
+        assert constraint["labelSelector"] == selector
+        assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+    own = {"topologyKey": "rack", "maxSkew": 2, "whenUnsatisfiable": "DoNotSchedule"}
+    for given in ([], [own]):
+        option = f"--set-json=operator.topologySpreadConstraints={json.dumps(given)}"
+        pod = render(values("operator"), option)["Deployment", KEY]["spec"]["template"]["spec"]
+        assert pod.get("topologySpreadConstraints", []) == given
+
+
+def test_the_operators_requests_have_a_priority_level_of_their_own() -> None:
+    objects = render(values("operator-namespaced"))
+    schema = objects["FlowSchema", KEY]["spec"]
+    [[subject]] = [rule["subjects"] for rule in schema["rules"]]
+    assert subject["serviceAccount"] == {"name": "booker", "namespace": "shared"}
+    level = objects["PriorityLevelConfiguration", schema["priorityLevelConfiguration"]["name"]]
+    assert level["spec"]["limited"]["limitResponse"]["type"] == "Queue"
+    # Those of service accounts in general (9000) and in kube-system (900) match too.
+    assert schema["matchingPrecedence"] < 900
+    without = render(values("operator"), "--set=operator.flowSchema.enabled=false")
+    assert {kind for kind, _ in without}.isdisjoint({"FlowSchema", "PriorityLevelConfiguration"})
+
+
+def test_operators_leave_a_lost_node_soon() -> None:
     tolerations = container_pod("operator")["tolerations"]
     assert {toleration["tolerationSeconds"] for toleration in tolerations} == {30}
     assert {toleration["key"] for toleration in tolerations} == {
@@ -452,7 +536,7 @@ def test_the_operators_metrics_are_scraped_like_the_services() -> None:
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm3"])
-@pytest.mark.parametrize("kind", ["bookings", "calendars"])
+@pytest.mark.parametrize("kind", ["bookings", "calendars", "ledgers"])
 def test_a_definition_is_rendered_unchanged(helm: str, kind: str) -> None:
     written = yaml.safe_load((CHART / f"files/crds/{kind}.yaml").read_text())
     [rendered] = [
@@ -622,7 +706,8 @@ def test_every_field_of_the_definitions_has_a_description() -> None:
     for file in CHART.glob("files/crds/*.yaml"):
         [version] = yaml.safe_load(file.read_text())["spec"]["versions"]
         properties = version["schema"]["openAPIV3Schema"]["properties"]
-        waiting = [("spec", properties["spec"]), ("status", properties["status"])]
+        of_all_kinds = ("apiVersion", "kind", "metadata")
+        waiting = [item for item in properties.items() if item[0] not in of_all_kinds]
         while waiting:
             path, schema = waiting.pop()
             assert schema.get("description"), f"{file.name}: {path}"

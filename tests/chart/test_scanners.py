@@ -60,8 +60,8 @@ ACCEPTED = [
     ),
     Accepted(
         "deployment-replicas|deployment-strategy",
-        rf"{_OPERATOR}|(everything-else|dev|scaled-by-others) .*",
-        "One operator answers reviews; a second would only wait. The features request two.",
+        "(everything-else|dev|scaled-by-others) .*",
+        "The features request it.",
     ),
     Accepted(
         "deployment-has-poddisruptionbudget", "everything-else .*", "The feature turns it off."

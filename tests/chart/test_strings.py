@@ -52,6 +52,9 @@ SHAPES: dict[str, Any] = {
     "operator.extraEnv": [{"name": "A", "value": ""}],
     "operator.tolerations": [{"key": "", "value": ""}],
     "operator.affinity": {"nodeAffinity": {"a": ""}},
+    "operator.topologySpreadConstraints": [
+        {"topologyKey": "", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}
+    ],
     "initContainers": [{"name": "first", "image": ""}],
     "extraContainers": [{"name": "beside", "image": ""}],
     "hostAliases": [{"ip": "192.0.2.1", "hostnames": [""]}],

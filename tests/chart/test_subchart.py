@@ -128,7 +128,11 @@ def test_two_subcharts_share_no_name_and_select_only_their_own_pods(
     names = [identity(manifest) for _, manifest in found]
     assert len(names) == len(set(names))
     definitions = [name for kind, _, name in names if kind == "CustomResourceDefinition"]
-    assert sorted(definitions) == ["bookings.double-booked.io", "calendars.double-booked.io"]
+    assert sorted(definitions) == [
+        "bookings.double-booked.io",
+        "calendars.double-booked.io",
+        "ledgers.double-booked.io",
+    ]
     matches = [
         (source, target)
         for source, manifest in found

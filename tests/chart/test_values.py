@@ -6,7 +6,7 @@ import pytest
 
 from chart.programs import refusal, render, template, values
 
-A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1"
+A_CLUSTER = "--api-versions=apiregistration.k8s.io/v1,flowcontrol.apiserver.k8s.io/v1/FlowSchema"
 
 
 @pytest.mark.parametrize(
@@ -86,6 +86,14 @@ SCALED = "autoscaling.enabled=true"
         ("minReadySeconds=600", "minReadySeconds"),
         ("podDisruptionBudget.maxUnavailable=0", "no node could be drained"),
         ("podDisruptionBudget.maxUnavailable=0%", "no node could be drained"),
+        (
+            "operator.enabled=true,operator.podDisruptionBudget.maxUnavailable=0",
+            "set operator.podDisruptionBudget.enabled=false",
+        ),
+        (
+            "operator.enabled=true,operator.podDisruptionBudget.minAvailable=2",
+            "operator.podDisruptionBudget.minAvailable is 2 of 2 pods",
+        ),
         ("resources.requests.cpu=2001m", "resources.requests.cpu is 2001m, more than"),
         ("resources.requests.memory=1.1Gi", "raise the limit, or request less"),
         ("resources.requests.memory=1074M", "raise the limit, or request less"),
@@ -168,6 +176,10 @@ SCALED = "autoscaling.enabled=true"
         ("revisionHistoryLimit=2147483648", "revisionHistoryLimit"),
         ("podSecurityContext.runAsUser=-1", "runAsUser"),
         (TWICE, "topology.example with DoNotSchedule twice"),
+        (
+            f"operator.enabled=true,{TWICE.replace('topologyS', 'operator.topologyS')}",
+            "operator.topologySpreadConstraints has topology.example with DoNotSchedule twice",
+        ),
     ],
 )
 def test_values_that_kubernetes_would_reject_are_rejected(mistake: str, sentence: str) -> None:
@@ -211,6 +223,12 @@ def test_valid_values_are_accepted(sound: str) -> None:
 )
 def test_a_feature_without_its_api_in_the_cluster_is_rejected(name: str, sentence: str) -> None:
     assert sentence in refusal(values(name), A_CLUSTER)
+
+
+def test_a_cluster_without_flow_schemas_can_have_the_operator_without_them() -> None:
+    options = (values("operator"), "--api-versions=apiregistration.k8s.io/v1")
+    assert "set operator.flowSchema.enabled=false" in refusal(*options)
+    render(*options, "--set=operator.flowSchema.enabled=false")
 
 
 def test_a_feature_of_a_service_that_is_not_installed_needs_no_api() -> None:

@@ -1,4 +1,4 @@
-"""Test how an API server validates Calendars and Bookings, and when it calls the webhook.
+"""Test how an API server validates our kinds, when it calls the webhook, and what policies deny.
 
 The definitions get an API group of their own, apart from all other definitions, objects and
 webhooks. An API server is enough: no pods run.
@@ -20,6 +20,7 @@ from waiting import wait_until
 
 SECONDS = 30
 EARLY, LATE = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"
+RESERVATION = {"id": "0123456789abcdef", "kind": "Booking", "name": "a", "uid": "1-a"}
 NOT_A_TIME = (
     "must be a date and time with a zone, like 2026-12-01T09:00:00Z or 2026-12-01T10:00:00+01:00"
 )
@@ -424,6 +425,98 @@ def test_kubectl_explain_describes_the_fields(group: str) -> None:
     options = ("booking.spec.end", f"--api-version={group}/v1alpha1")
     expected = run(tool("kubectl"), "explain", *options)
     assert "The end itself is free" in " ".join(expected.split())
+
+
+def ledger(group: str, **fields: Any) -> dict[str, Any]:
+    """Return a Ledger with these root fields."""
+    return manifest(group, "Ledger", None) | {"metadata": {"name": "bookings"}} | fields
+
+
+def test_a_ledger_is_stored_as_it_was_written(group: str, team: Namespace) -> None:
+    times = {"start": EARLY, "end": LATE}
+    names = {"calendars": [f"c{n}" for n in range(16)], "replaces": ["b" * 253]}
+    rules = {"capacity": 4294967295, "policy": "Report", "minGap": "1h30m"}
+    calendar = RESERVATION | {"kind": "Calendar", "oldVersion": "9" * 20, "rules": rules}
+    written = {
+        "closed": "",
+        "openedAs": "a67ab3b7-8fdc-4bc5-a3b9-23f1b1b3c0de",
+        "bookingsVersion": "18446744073709551615",
+        "calendarsVersion": "0",
+        "reservations": [RESERVATION | {"oldVersion": ""} | times | names, calendar],
+    }
+    found = tried(team, ledger(group, **written))
+    assert {key: found[key] for key in written} == written
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"metadata": {"name": "tried"}}, "metadata.name must be bookings"),
+        ({"bookingsVersion": "x1"}, "bookingsVersion in body should match"),
+        ({"reservations": [RESERVATION] * 257}, "must have at most 256 items"),
+        ({"reservations": [RESERVATION | {"id": "1"}]}, "id in body should match"),
+        ({"reservations": [RESERVATION | {"kind": "Ledger"}]}, "Unsupported value"),
+        ({"reservations": [RESERVATION | {"calendars": ["a"] * 17}]}, "at most 16 items"),
+        ({"reservations": [{"name": "a"}]}, "reservations[0].id: Required value"),
+    ],
+)
+def test_an_invalid_ledger_is_rejected(
+    group: str, team: Namespace, fields: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(AssertionError, match=re.escape(reason)):
+        tried(team, ledger(group) | fields)
+
+
+def test_a_list_of_ledgers_shows_whether_they_are_closed(group: str, team: Namespace) -> None:
+    team.apply(ledger(group, closed="0123", bookingsVersion="17"))
+    header, line = team.kubectl("get", f"ledgers.{group}").splitlines()
+    team.kubectl("delete", f"ledgers.{group}", "bookings")
+    assert header.split() == ["NAME", "CLOSED", "BOOKINGS", "VERSION", "AGE"]
+    assert line.split()[:-1] == ["bookings", "0123", "17"]
+
+
+def test_a_ledger_with_reservations_stays_until_its_namespace_is_deleted(
+    group: str, team: Namespace
+) -> None:
+    other = Namespace(f"{team.name}-too")
+    other.kubectl("create", "namespace", other.name)
+    for space in (team, other):
+        space.apply(ledger(group, reservations=[RESERVATION]))
+    with policy_for_ledgers(group):
+        denied = "reservations of bookings that are being written are in this Ledger"
+        wait_until(lambda: denied in deletion(team, group), "the policy is applied", SECONDS)
+        team.apply(ledger(group, closed="0123"))
+        assert "this Ledger is closed until the operator" in deletion(team, group)
+        team.apply(ledger(group, closed=""))
+        assert deletion(team, group) == ""
+        other.kubectl("delete", "namespace", other.name, "--timeout=60s")
+    team.kubectl("delete", f"ledgers.{group}", "bookings")
+
+
+def deletion(team: Namespace, group: str) -> str:
+    """Return the API server's error for the deletion of the Ledger in a dry run."""
+    try:
+        team.kubectl("delete", f"ledgers.{group}", "bookings", "--dry-run=server")
+    except AssertionError as refused:
+        return str(refused)
+    return ""
+
+
+@contextmanager
+def policy_for_ledgers(group: str) -> Iterator[None]:
+    """Install the chart's policy for Ledgers of the group."""
+    objects = render(values("operator"))
+    name = "double-booked-operator-ledgers"
+    kinds = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    text = json.dumps(
+        {"apiVersion": "v1", "kind": "List", "items": [objects[kind, name] for kind in kinds]}
+    )
+    own = text.replace("double-booked.io", group).replace(name, group)
+    run(tool("kubectl"), "create", "--filename=-", text=own)
+    try:
+        yield
+    finally:
+        run(tool("kubectl"), "delete", "--filename=-", text=own)
 
 
 def test_updates_without_a_spec_change_pass_without_an_operator(

@@ -40,7 +40,8 @@ def apply(namespace: Namespace, name: str) -> subprocess.CompletedProcess[str]:
 
 def denied(namespace: Namespace) -> list[dict[str, Any]]:
     """Return the log entries of the operator about requests that it has no right to make."""
-    log = namespace.kubectl("logs", f"deployment/{OPERATOR}").splitlines()
+    pods = (f"--selector=app={OPERATOR}", "--tail=-1")
+    log = namespace.kubectl("logs", *pods).splitlines()
     entries = [json.loads(line) for line in log if line.startswith("{")]
     assert entries
     # Rejections by the operator itself have the same code.
@@ -86,6 +87,9 @@ def test_the_operator_has_exactly_the_rights_that_it_uses(installed: Namespace) 
         ("list", "bookings.double-booked.io", "--all-namespaces"),
         ("patch", "calendars.double-booked.io", "--subresource=status"),
         ("update", f"leases/{OPERATOR}"),
+        ("update", f"leases/{OPERATOR}-leader"),
+        ("create", "ledgers.double-booked.io", "--all-namespaces"),
+        ("update", "ledgers.double-booked.io", "--all-namespaces"),
         ("get", f"secrets/{OPERATOR}-webhook"),
         ("delete", "bookings.double-booked.io", "--all-namespaces"),
         ("get", "namespaces/another"),
@@ -95,6 +99,8 @@ def test_the_operator_has_exactly_the_rights_that_it_uses(installed: Namespace) 
         assert installed.kubectl("auth", "can-i", account, *allowed).strip() == "yes", allowed
     for refused in (
         ("delete", "calendars.double-booked.io"),
+        ("delete", "ledgers.double-booked.io"),
+        ("patch", "ledgers.double-booked.io"),
         ("patch", "bookings.double-booked.io"),
         ("get", "secrets"),
         ("list", "namespaces"),
@@ -121,7 +127,9 @@ def test_editors_can_book_and_only_admins_can_change_calendars(installed: Namesp
     wait_until(lambda: may("admin", "create", "calendars"), "admins may change calendars", 30)
     wait_until(lambda: may("edit", "delete", "bookings"), "editors may book", 30)
     wait_until(lambda: may("view", "watch", "calendars"), "viewers may see calendars", 30)
+    assert may("view", "get", "ledgers")
     for verb in ("create", "update", "patch", "delete"):
+        assert not may("admin", verb, "ledgers")
         assert not may("edit", verb, "calendars")
         assert not may("view", verb, "bookings")
 
@@ -150,6 +158,8 @@ def test_an_uninstall_leaves_only_what_the_readme_lists(
     left = {name for name in namespace.objects() - before if not name.startswith("endpoint")}
     assert left == {
         f"lease.coordination.k8s.io/{OPERATOR}",
+        f"lease.coordination.k8s.io/{OPERATOR}-leader",
+        "ledger.double-booked.io/bookings",
         f"secret/{OPERATOR}-webhook",
         "calendar.double-booked.io/gpu-pool",
         "calendar.double-booked.io/maintenance-window",
@@ -193,7 +203,7 @@ async def test_two_pods_never_both_admit_during_an_eviction(
     installed: Namespace, bookers: Team
 ) -> None:
     await bookers.calendar("staging")
-    # Rounds continue while the pod is deleted, until its successor has admitted a booking.
+    # Rounds continue while all pods are deleted, until a successor has admitted a booking.
     deleted, rounds, won_after = False, 0, 0
     async with asyncio.timeout(240):
         while not won_after:

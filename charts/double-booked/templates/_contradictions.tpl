@@ -3,9 +3,9 @@
 {{- include "double-booked.validateResources" (dict "name" "resources" "resources" .Values.resources) -}}
 {{- include "double-booked.validateMemory" . -}}
 {{- include "double-booked.validateReplicas" . -}}
-{{- include "double-booked.validateBudget" . -}}
+{{- include "double-booked.validateBudget" (dict "path" "" "budget" .Values.podDisruptionBudget "replicas" (ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled)) -}}
 {{- include "double-booked.validateStart" . -}}
-{{- include "double-booked.validateSpread" . -}}
+{{- include "double-booked.validateSpread" (dict "path" "" "constraints" .Values.topologySpreadConstraints) -}}
 {{- include "double-booked.validateArguments" . -}}
 {{- include "double-booked.validateVolumes" . -}}
 {{- include "double-booked.validateContainers" (dict "path" "" "own" "double-booked" "values" .Values) -}}
@@ -63,19 +63,19 @@
 {{- end -}}
 
 {{- define "double-booked.validateBudget" -}}
-{{- $budget := .Values.podDisruptionBudget -}}
-{{- $replicas := ternary .Values.autoscaling.minReplicas .Values.replicaCount .Values.autoscaling.enabled -}}
+{{- $budget := .budget -}}
+{{- $replicas := .replicas -}}
 {{- $least := $budget.minAvailable -}}
 {{- if $budget.enabled -}}
 {{- if and (kindIs "invalid" $least) (has (toString $budget.maxUnavailable) (list "0" "0%")) -}}
-{{- fail "podDisruptionBudget.maxUnavailable is 0, so no node could be drained: allow at least 1, or set podDisruptionBudget.enabled=false." -}}
+{{- fail (printf "%spodDisruptionBudget.maxUnavailable is 0, so no node could be drained: allow at least 1, or set %spodDisruptionBudget.enabled=false." .path .path) -}}
 {{- end -}}
 {{- $isAll := eq (toString $least) "100%" -}}
 {{- if not (or (kindIs "invalid" $least) (kindIs "string" $least) (kindIs "invalid" $replicas)) -}}
 {{- $isAll = and (gt (int $replicas) 0) (ge (int $least) (int $replicas)) -}}
 {{- end -}}
 {{- if $isAll -}}
-{{- fail (printf "podDisruptionBudget.minAvailable is %v of %v pods, so no node could be drained: keep fewer available, or run more pods." $least $replicas) -}}
+{{- fail (printf "%spodDisruptionBudget.minAvailable is %v of %v pods, so no node could be drained: keep fewer available, or run more pods." .path $least $replicas) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -91,11 +91,11 @@
 
 {{- define "double-booked.validateSpread" -}}
 {{- $spreads := list -}}
-{{- range .Values.topologySpreadConstraints -}}
+{{- range .constraints -}}
 {{- $spreads = append $spreads (printf "%s with %s" .topologyKey .whenUnsatisfiable) -}}
 {{- end -}}
 {{- with include "double-booked.repeated" $spreads -}}
-{{- fail (printf "topologySpreadConstraints has %s twice: keep one of them." .) -}}
+{{- fail (printf "%stopologySpreadConstraints has %s twice: keep one of them." $.path .) -}}
 {{- end -}}
 {{- end -}}
 
@@ -258,6 +258,8 @@ WEBHOOK_CLIENT_CA_FILE: operator.clientCA.existingSecret
 {{- define "double-booked.validateOperatorPod" -}}
 {{- $operator := .Values.operator -}}
 {{- include "double-booked.validateResources" (dict "name" "operator.resources" "resources" $operator.resources) -}}
+{{- include "double-booked.validateBudget" (dict "path" "operator." "budget" $operator.podDisruptionBudget "replicas" $operator.replicaCount) -}}
+{{- include "double-booked.validateSpread" (dict "path" "operator." "constraints" $operator.topologySpreadConstraints) -}}
 {{- include "double-booked.validateEnv" (dict "name" "operator.extraEnv" "extra" $operator.extraEnv "owned" (include "double-booked.ownedOperatorEnv" . | fromYaml)) -}}
 {{- if eq (int $operator.webhookPort) (int $operator.metricsPort) -}}
 {{- fail (printf "operator.webhookPort and operator.metricsPort are both %d: choose two ports." (int $operator.webhookPort)) -}}

@@ -58,6 +58,10 @@ labels:
 - apiGroups: [double-booked.io]
   resources: [calendars, bookings]
   verbs: [get, list, watch]
+# A Ledger is never deleted or patched: each write replaces the version that the decision was made by.
+- apiGroups: [double-booked.io]
+  resources: [ledgers]
+  verbs: [get, list, watch, create, update]
 # Finished Bookings with ttlSecondsAfterFinished.
 - apiGroups: [double-booked.io]
   resources: [bookings]

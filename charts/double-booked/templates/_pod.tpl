@@ -84,3 +84,31 @@ grpc:
 {{- define "double-booked.preStopSleep" -}}
 {{- dig "preStop" "sleep" "seconds" 0 .lifecycle | int64 -}}
 {{- end -}}
+
+{{/* The spread of pods: over zones and nodes if possible, unless there are `constraints`, which may be empty. */}}
+{{- define "double-booked.spread" -}}
+{{- if kindIs "invalid" .constraints -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- topologyKey: {{ . }}
+  maxSkew: 1
+  whenUnsatisfiable: ScheduleAnyway
+  matchLabelKeys: [pod-template-hash]
+  labelSelector:
+    matchLabels:
+      {{- $.selector | nindent 6 }}
+{{- end }}
+{{- else if .constraints -}}
+{{ toYaml .constraints }}
+{{- end -}}
+{{- end -}}
+
+{{/* The limits of a PodDisruptionBudget. */}}
+{{- define "double-booked.budget" -}}
+{{- if kindIs "invalid" .minAvailable -}}
+maxUnavailable: {{ .maxUnavailable }}
+{{- else -}}
+minAvailable: {{ .minAvailable }}
+{{- end }}
+# A pod that never gets ready must not block a node drain.
+unhealthyPodEvictionPolicy: AlwaysAllow
+{{- end -}}

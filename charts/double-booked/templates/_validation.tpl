@@ -280,8 +280,11 @@ names: {{ toJson $only.values }}
 {{- if and .Values.operator.enabled (eq .Values.operator.certificate.source "certManager") -}}
 {{- $required = append $required (list "operator.certificate.source=certManager" "cert-manager.io/v1/Certificate" "install cert-manager") -}}
 {{- end -}}
+{{- if and .Values.operator.enabled .Values.operator.flowSchema.enabled -}}
+{{- $required = append $required (list "operator.flowSchema.enabled" "flowcontrol.apiserver.k8s.io/v1/FlowSchema" "set operator.flowSchema.enabled=false") -}}
+{{- end -}}
 {{- if and .Values.operator.enabled (not (include "double-booked.hasDefinitions" .)) -}}
-{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Booking" "set crds.enabled=true, or install the definitions by other means") -}}
+{{- $required = append $required (list "operator.enabled" "double-booked.io/v1alpha1/Ledger" "set crds.enabled=true, or install the definitions of this version by other means") -}}
 {{- end -}}
 {{- if .Values.spark.enabled -}}
 {{- if eq .Values.spark.operator "apache" -}}
