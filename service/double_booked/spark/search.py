@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
 from pyspark.sql import types as T  # noqa: N812 - its usual name
 
+from double_booked.columns.finding import gap_nanoseconds
 from double_booked.conflicts.instants import NANOS_PER_SECOND
 from double_booked.conflicts.options import parse_duration
-from double_booked.conflicts.validation import MAX_GAP_SECONDS
 from double_booked.spark.capacities import read_capacities
 from double_booked.spark.carry import CARRIED_COLUMNS, add_carried, read_latest_start
 from double_booked.spark.cells import Cut, cut
@@ -158,18 +158,17 @@ def _check_explain(explain: Explain, *, is_incremental: bool) -> None:
 
 
 def _nanoseconds(min_gap: str | timedelta) -> int:
-    if isinstance(min_gap, timedelta):
-        gap = min_gap // timedelta(microseconds=1) * 1_000
-        if gap < 0:
-            raise InvalidTableError(f"min_gap is {min_gap}; use 0s or more.")
-        return gap
+    """Return a gap in nanoseconds.
+
+    Raises:
+        InvalidTableError: It is no duration, negative, or longer than 9999 years.
+    """
     try:
-        seconds = parse_duration(min_gap)
+        if isinstance(min_gap, timedelta):
+            return gap_nanoseconds(min_gap)
+        return gap_nanoseconds(parse_duration(min_gap) * NANOS_PER_SECOND)
     except ValueError as error:
         raise InvalidTableError(f"min_gap: {error}") from None
-    if seconds > MAX_GAP_SECONDS:
-        raise InvalidTableError(f"min_gap is {min_gap}; use at most 9999 years.")
-    return seconds * NANOS_PER_SECOND
 
 
 def _sample(events: DataFrame, size: int) -> tuple[pa.Table, Counts]:
