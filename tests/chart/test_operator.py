@@ -3,11 +3,13 @@
 import base64
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 from google.protobuf.json_format import ParseDict
+from tests.operator.factories import TEAM, booking, calendar
 
 from chart.cluster import rendering_error
 from chart.programs import (
@@ -33,6 +35,14 @@ from double_booked.operator.enforcement import (
     enforcement_of,
     foreign_webhooks,
     path_for,
+)
+from double_booked.operator.ledger import (
+    MAX_RESERVATIONS,
+    close,
+    ledger_json,
+    new_ledger,
+    open_ledger,
+    reserve,
 )
 from double_booked.operator.objects import Calendar, NamespacedName, ObjectMeta, Rules
 from double_booked.tls.authority import ensure_fresh
@@ -680,6 +690,23 @@ def groups(found: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
 @pytest.mark.parametrize("file", ["calendars", "bookings", "double-booking"])
 def test_an_example_matches_the_definitions(file: str) -> None:
     check((ROOT / f"examples/bookings/{file}.yaml").read_text())
+
+
+def test_a_ledger_of_the_operator_matches_the_definition() -> None:
+    created = new_ledger(TEAM)
+    made = reserve(booking("made", 9, 10, "staging", "gpu", replaces=("old",)), None)
+    moved = reserve(booking("moved", 9, 10.000001, version=7), booking("moved", 8, 9, version=6))
+    ruled = reserve(calendar(capacity=2, rejects=False, gap_text="1h30m"), None)
+    stored = replace(created, metadata=replace(created.metadata, uid="uid", version=17))
+    booked = replace(open_ledger(stored, 2**64 - 1, 0), reservations=(made, moved, ruled))
+    check(yaml.safe_dump_all(map(ledger_json, (created, booked, close(booked)))))
+
+
+def test_a_ledger_of_the_operator_has_room_for_its_reservations() -> None:
+    definition = yaml.safe_load((CHART / "files/crds/ledgers.yaml").read_text())
+    [version] = definition["spec"]["versions"]
+    fields = version["schema"]["openAPIV3Schema"]["properties"]
+    assert fields["reservations"]["maxItems"] == MAX_RESERVATIONS
 
 
 @pytest.mark.parametrize(
