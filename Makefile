@@ -252,7 +252,7 @@ build/model/ledger: $(wildcard tests/model/*.cpp tests/model/*.h)
 
 model: build/model/ledger ## check every scenario of the operator's admission model, also without each guard (needs g++; takes minutes)
 	build/model/ledger all
-	build/model/ledger random --scenarios=200 --limit=3000000
+	build/model/ledger random --scenarios=100 --limit=2000000
 	$(PYTHON) tests/model/rollout.py
 
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)

@@ -856,6 +856,8 @@ class Model {
 
   // ---- Steps of others
 
+  // A policy of the API server lets nobody delete a ledger that has reservations, or that is not
+  // the one that was opened.
   void lose_ledger(const State &s) {
     bool may_be_deleted =
         (s.ledger == OPEN && s.reservation_count == 0) || !guards_.ledger_cannot_be_deleted;
