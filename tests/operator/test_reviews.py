@@ -297,6 +297,16 @@ async def test_more_linked_bookings_than_the_limit_are_rejected(desk: Desk) -> N
     assert rejected.value.code == 403
 
 
+async def test_new_booking_that_links_too_many_by_its_name_is_rejected(desk: Desk) -> None:
+    for number in range(MAX_LINKED):
+        name, before = f"b{number:02}", f"b{number - 1:02}"
+        names = ["named"] if number in {0, MAX_LINKED // 2} else [before]
+        desk.exists(raw_booking(name, *NINE, spec={"replaces": names}))
+    with pytest.raises(RejectionError, match=r"with this name in spec\.replaces would link 65"):
+        await desk.review(raw_booking("named", *TEN))
+    assert await desk.review(raw_booking("another", *TEN)) == []
+
+
 async def test_rejection_names_the_next_free_time(desk: Desk) -> None:
     desk.exists(raw_booking("a", "2099-12-01T09:00:00Z", "2099-12-01T10:00:00Z"))
     desk.exists(raw_booking("b", "2099-12-01T10:30:00Z", "2099-12-01T12:00:00Z"))

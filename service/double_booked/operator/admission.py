@@ -34,7 +34,8 @@ class OtherBookings:
     """The other bookings on a calendar around a span, cached or reserved.
 
     A booking that is being moved counts at both times, and is linked only with bookings that it
-    names in both states. Whichever state is stored in the end, the depth is not greater.
+    names in both states (guard links-of-all-states). Whichever state is stored in the end, the
+    depth is not greater.
 
     Attributes:
         spans: The spans of each booking.
@@ -218,11 +219,18 @@ def rejection_message(
 
 def links_message(wanted: Booking, view: CapacityView) -> str:
     """Return why a booking would be linked with too many others; empty if it would not."""
-    if not wanted.replaces or len(linked := view.linked(wanted)) <= MAX_LINKED:
+    # Guard limit-links-of-creates: a booking that names no others may be named by them.
+    if (linked := len(view.linked(wanted))) <= MAX_LINKED:
         return ""
+    limit = f"directly or through others, but at most {MAX_LINKED} may be linked"
+    if wanted.replaces:
+        return (
+            f"{wanted.key.name}: spec.replaces would link {linked} bookings, {limit}:"
+            " leave out names that are not needed."
+        )
     return (
-        f"{wanted.key.name}: spec.replaces would link {len(linked)} bookings, directly or through"
-        f" others, but at most {MAX_LINKED} may be linked: leave out names that are not needed."
+        f"{wanted.key.name}: the bookings with this name in spec.replaces would link {linked}"
+        f" bookings, {limit}: choose another name."
     )
 
 

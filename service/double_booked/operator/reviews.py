@@ -287,7 +287,8 @@ class _Verdict:
 
 def _judge(wanted: Booking, before: Booking | None, view: CapacityView) -> _Verdict:
     """Return what a booking would do to its calendars, and to the bookings that it replaces."""
-    fault = links_message(wanted, view) if _added_names(wanted, before) else ""
+    adds_links = before is None or _added_names(wanted, before)
+    fault = links_message(wanted, view) if adds_links else ""
     return _Verdict(find_overlaps(wanted, before, view), fault)
 
 
@@ -311,7 +312,8 @@ def _adds_nothing(wanted: Booking, before: Booking) -> bool:
     """Return whether a write occupies no more time or calendars, and replaces the same bookings.
 
     It then needs no ledger. A process whose cache is old only counts too much of the booking.
-    Guard dropped-links-on-ledger: a booking that no longer replaces another counts beside it.
+    Guards dropped-links-on-ledger and added-links-on-ledger: a booking that no longer replaces
+    another counts beside it, and so do all of a set that links too many.
     """
     start, end = wanted.occupies(0)
     first, last = before.occupies(0)
