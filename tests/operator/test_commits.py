@@ -1,6 +1,7 @@
 """Replicas that decide at once never admit more than fits, however their caches lag."""
 
 import asyncio
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -367,6 +368,15 @@ async def test_watermark_of_another_history_closes_the_ledger(
     api.put_open_ledger(bookingsVersion="999999")
     with pytest.raises(NotAdmittingError, match="lost or restored"):
         await one.submit(raw_booking("a", *NINE))
+    assert api.objects[LEDGER]["closed"]
+
+
+async def test_ledger_of_a_restored_api_server_is_closed(api: FakeApiServer, one: Replica) -> None:
+    restored = deepcopy(api.put_open_ledger())
+    await one.submit(raw_booking("a", *NINE))
+    api.objects[LEDGER] = restored
+    with pytest.raises(NotAdmittingError, match="lost or restored"):
+        await one.submit(raw_booking("b", *TEN))
     assert api.objects[LEDGER]["closed"]
 
 

@@ -365,7 +365,18 @@ class Commits:
             if known:
                 self._ledgers.forget(namespace, known.metadata.version)
             return None
+        if known and parse_ledger(raw).metadata.version < known.metadata.version:
+            await self._close_restored(raw, known)
         return self._observe(raw)
+
+    async def _close_restored(self, raw: dict[str, Any], known: Ledger) -> None:
+        """Close a ledger that is older than the one known before it was read.
+
+        The data of the API server were restored, and reservations since then are lost.
+        """
+        self._ledgers.forget(known.namespace, known.metadata.version)
+        structlog.get_logger().error("ledger restored", namespace=known.namespace)
+        await self._write(close(self._observe(raw)))
 
     def _observe(self, raw: dict[str, Any]) -> Ledger:
         ledger = parse_ledger(raw)
