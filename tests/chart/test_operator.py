@@ -165,14 +165,15 @@ def test_each_admission_policy_is_bound_and_denies(name: str) -> None:
         assert objects["ValidatingAdmissionPolicy", policy]["spec"]["failurePolicy"] == "Fail"
 
 
-def test_a_ledger_with_reservations_or_a_closed_one_cannot_be_deleted() -> None:
+def test_a_ledger_that_may_be_needed_cannot_be_deleted() -> None:
     """The expressions are evaluated in tests/e2e/test_definitions.py."""
     spec = render(values("operator"))["ValidatingAdmissionPolicy", f"{KEY}-ledgers"]["spec"]
     [rule] = spec["matchConstraints"]["resourceRules"]
     assert (rule["operations"], rule["resources"]) == (["DELETE"], ["ledgers"])
-    of_reservations, of_closed = spec["validations"]
+    of_reservations, of_closed, of_restored = spec["validations"]
     assert "oldObject.?reservations" in of_reservations["expression"]
     assert "oldObject.?closed" in of_closed["expression"]
+    assert "oldObject.?openedAs" in of_restored["expression"]
     for validation in spec["validations"]:
         # Otherwise the namespace would stay as well.
         assert "has(namespaceObject.metadata.deletionTimestamp)" in validation["expression"]

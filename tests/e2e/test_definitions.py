@@ -487,7 +487,9 @@ def test_a_ledger_with_reservations_stays_until_its_namespace_is_deleted(
         wait_until(lambda: denied in deletion(team, group), "the policy is applied", SECONDS)
         team.apply(ledger(group, closed="0123"))
         assert "this Ledger is closed until the operator" in deletion(team, group)
-        team.apply(ledger(group, closed=""))
+        team.apply(ledger(group, closed="", openedAs="another-uid"))
+        assert "this Ledger was restored from a backup" in deletion(team, group)
+        team.apply(ledger(group, closed="", openedAs=""))
         assert deletion(team, group) == ""
         other.kubectl("delete", "namespace", other.name, "--timeout=60s")
     team.kubectl("delete", f"ledgers.{group}", "bookings")
