@@ -100,6 +100,26 @@ async def test_a_dry_run_reserves_nothing(desk: Desk) -> None:
     desk.exists(raw_booking("b", *NINE))
     with pytest.raises(RejectionError):
         await desk.review(raw_booking("a", *NINE), dry_run=True)
+    await desk.reviewer.review_calendar(raw_calendar("gpu"), None, USER, dry_run=True)
+    assert {method for method, _ in desk.api.requests} == {"GET"}
+
+
+async def test_a_dry_run_in_a_new_namespace_creates_no_ledger(desk: Desk) -> None:
+    desk.api.delete(LEDGER)
+    assert await desk.review(raw_booking("a", *NINE), dry_run=True) == []
+    assert LEDGER not in desk.api.objects
+
+
+async def test_a_dry_run_sees_what_is_reserved(desk: Desk) -> None:
+    await desk.review(raw_booking("a", *NINE))
+    with pytest.raises(RejectionError, match="it is being booked by a just now"):
+        await desk.review(raw_booking("b", *NINE), dry_run=True)
+
+
+async def test_a_dry_run_is_not_answered_by_a_process_that_may_not_admit(desk: Desk) -> None:
+    desk.may_admit = False
+    with pytest.raises(NotAdmittingError):
+        await desk.review(raw_booking("a", *NINE), dry_run=True)
 
 
 async def test_process_that_may_not_admit_admits_nothing(desk: Desk) -> None:

@@ -138,6 +138,22 @@ class Commits:
             self._tasks[namespace] = asyncio.create_task(self._work_off(namespace))
         return await answer
 
+    async def preview(self, namespace: str, decide: Decide[T]) -> T:
+        """Decide about a write that will not be stored, and write nothing; return the result.
+
+        Raises:
+            NotAdmittingError: The ledger cannot be read, or this process may not admit now.
+        """
+        if not self._may_admit():
+            raise NotAdmittingError("this process may not admit now")
+        try:
+            ledger = self._ledgers.get(namespace) or await self._read(namespace)
+            if ledger:
+                await self._catch_up(ledger)
+        except ClusterError as error:
+            raise _unusable(namespace, error) from error
+        return decide(self.view(namespace)).result
+
     def view(self, namespace: str) -> CapacityView:
         """Return what occupies the calendars of a namespace, as far as this process knows."""
         ledger = self._ledgers.get(namespace)
@@ -175,8 +191,7 @@ class Commits:
         try:
             results = await self._commit(namespace, [one.decide for one in batch])
         except ClusterError as error:
-            reason = f"the ledger of namespace {namespace} cannot be used: {error}"
-            self._fail(batch, NotAdmittingError(reason))
+            self._fail(batch, _unusable(namespace, error))
         except Exception as error:  # noqa: BLE001 - the reviews raise it
             self._fail(batch, error)
         else:
@@ -200,7 +215,10 @@ class Commits:
         """
         for _ in range(_MAX_TRIES):
             ledger = await self._open_ledger(namespace)
-            if not await self._catch_up(ledger):
+            await self._catch_up(ledger)
+            if not self._is_caught_up(ledger):
+                # Its watermark is of another history than what was listed.
+                await self._write(close(ledger))
                 continue
             pruned = self._pruned(ledger)
             results, reservations = self._decide(pruned, batch)
@@ -250,16 +268,10 @@ class Commits:
                 settled[reservation.id] = looked[reservation.id]
         return prune(ledger, settled)
 
-    async def _catch_up(self, ledger: Ledger) -> bool:
-        """Wait until this process has observed all that is no longer reserved in a ledger.
-
-        Guard wait-for-watermark.
-
-        Returns:
-            Whether it has; else the ledger was closed, since its watermark is of another history.
-        """
+    async def _catch_up(self, ledger: Ledger) -> None:
+        """Observe all that is no longer reserved in a ledger; guard wait-for-watermark."""
         if self._is_caught_up(ledger):
-            return True
+            return
         try:
             async with asyncio.timeout(_LAG_SECONDS):
                 while not self._is_caught_up(ledger):
@@ -267,10 +279,6 @@ class Commits:
                     await self._advanced.wait()
         except TimeoutError:
             await self._list(ledger.namespace)
-        if self._is_caught_up(ledger):
-            return True
-        await self._write(close(ledger))
-        return False
 
     def _is_caught_up(self, ledger: Ledger) -> bool:
         namespace = ledger.namespace
@@ -499,6 +507,10 @@ class Commits:
 def _newest(listing: Listing) -> int:
     """Return the highest resourceVersion of listed objects; 0 without any."""
     return max((one.metadata.version for one in listing.objects), default=0)
+
+
+def _unusable(namespace: str, error: ClusterError) -> NotAdmittingError:
+    return NotAdmittingError(f"the ledger of namespace {namespace} cannot be used: {error}")
 
 
 def _full(namespace: str, reservations: int) -> NotAdmittingError:

@@ -123,13 +123,14 @@ class Reviewer:
         before = parse_calendar_lenient(old) if old else None
         if before and (_is_deleted(new) or before.rules == wanted.rules):
             return []
-        reservation = None if dry_run else reserve(wanted, before)
+        reservation = reserve(wanted, before)
 
         def decide(view: CapacityView) -> Decision[list[str]]:
             # Guard calendars-on-ledger: other replicas may not have observed the new rules.
             return Decision(capacity_warnings(wanted, view.schedule), reservation)
 
-        return await self._commits.submit(wanted.metadata.key.namespace, decide)
+        ask = self._commits.preview if dry_run else self._commits.submit
+        return await ask(wanted.metadata.key.namespace, decide)
 
     async def _admit(
         self, wanted: Booking, before: Booking | None, *, dry_run: bool
@@ -140,18 +141,19 @@ class Reviewer:
             RejectionError: It does not fit.
             NotAdmittingError: Its reservation could not be committed.
         """
-        reservation = None if dry_run else reserve(wanted, before)
+        reservation = reserve(wanted, before)
+        ask = self._commits.preview if dry_run else self._commits.submit
 
         def decide(view: CapacityView) -> Decision[_Verdict]:
             verdict = _judge(wanted, before, view)
             return Decision(verdict, None if verdict.is_rejection else reservation)
 
         namespace = wanted.key.namespace
-        verdict = await self._commits.submit(namespace, decide)
+        verdict = await ask(namespace, decide)
         for _ in range(_MAX_RECHECKS):
             if not verdict.rejecting or not await self._recheck(namespace, verdict.rejecting):
                 break
-            verdict = await self._commits.submit(namespace, decide)
+            verdict = await ask(namespace, decide)
         if verdict.is_rejection:
             view = self._commits.view(namespace)
             # Not 409, an optimistic-lock conflict to clients: kubectl diff crashes on it, kubectl
@@ -216,8 +218,7 @@ class Reviewer:
             return False
         versions = {key: self._store.version_of(BOOKINGS, key) for key in keys}
         reads: list[Awaitable[object]] = [self._refresh(BOOKINGS, key) for key in sorted(keys)]
-        if any(overlap.pending for overlap in overlaps):
-            reads.append(self._commits.refresh(namespace))
+        reads.append(self._commits.refresh(namespace))
         found = await asyncio.gather(*reads, return_exceptions=True)
         for failure in found:
             if isinstance(failure, BaseException) and not isinstance(failure, ClusterError):
