@@ -16,8 +16,8 @@ Kind = Literal["bookings", "calendars"]
 Outcome = Literal["stored", "refused", "failed"]
 Span = tuple[int, int]
 
-RESERVED_SECONDS = 45.0
-"""Seconds that a failed write may stay reserved after its admission (WRITE_SECONDS is 40)."""
+RESERVED_SECONDS = 65.0
+"""Seconds that a failed write may stay reserved after its admission (EXPIRY_SECONDS is 60)."""
 
 
 @dataclass(frozen=True, slots=True)
