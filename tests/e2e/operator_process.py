@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,8 +39,10 @@ RIVALS = 20
 REFUSALS = ("would be double-booked", "exceeded quota", "failed calling webhook", "does not answer")
 NINE = ("2026-12-01T09:00:00Z", "2026-12-01T10:00:00Z")
 NEXT = ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00Z")
-_READY_SECONDS = 180
-"""Seconds until a successor of a killed operator is ready: Lease and reservations must expire."""
+_READY_SECONDS = 60
+"""Seconds until an operator is ready; it waits for nothing that others have reserved."""
+
+OPERATOR = (sys.executable, "-m", "double_booked", "operator")
 
 
 def configuration_of(namespace: str) -> str:
@@ -70,6 +72,7 @@ class Process:
 
     Attributes:
         log: The file with its log.
+        command: The command that runs it.
         started: Time of its start in seconds since 1970.
     """
 
@@ -78,6 +81,7 @@ class Process:
     http: int
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    command: Sequence[str] = OPERATOR
     popen: subprocess.Popen[bytes] | None = None
     started: float = 0.0
 
@@ -94,7 +98,7 @@ class Process:
         self.started = time.time()
         with self.log.open("ab") as log:
             self.popen = subprocess.Popen(
-                [sys.executable, "-m", "double_booked", "operator"],
+                self.command,
                 env=os.environ | settings | self.environment,
                 stdout=log,
                 stderr=log,
@@ -142,11 +146,22 @@ class Process:
         """Return the entries of its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it with a signal; return its exit code."""
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
         assert self.popen
         self.popen.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it with a signal; return its exit code. It answers on for 10 s after SIGTERM."""
+        self.send(number)
+        assert self.popen
         return self.popen.wait(30)
+
+    def kill(self) -> None:
+        """Kill it, also while it is stopped."""
+        if self.popen:
+            self.popen.kill()
+            self.popen.wait()
 
     def _get(self, path: str) -> bytes:
         if not listens("127.0.0.1", self.http):
@@ -335,8 +350,11 @@ async def kubectl(place: Namespace, *arguments: str, content: Any = None) -> Fin
 async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     """Serve a webhook that admits every write of a namespace; yield the requested reviews."""
     reviews: list[dict[str, Any]] = []
+    transports: set[asyncio.Transport] = set()
 
     async def allow(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        if request.transport:
+            transports.add(request.transport)
         review = await request.json()
         reviews.append(review["request"])
         response = {"uid": review["request"]["uid"], "allowed": True}
@@ -360,6 +378,14 @@ async def listening_in(namespace: str) -> AsyncIterator[list[dict[str, Any]]]:
     finally:
         run(tool("kubectl"), "delete", "--ignore-not-found", WEBHOOKS, configuration_of(namespace))
         await runner.cleanup()
+        await abort(transports)
+
+
+async def abort(transports: Iterable[asyncio.Transport]) -> None:
+    """Abort connections: their peers keep them, and TLS would wait for them to close."""
+    for transport in transports:
+        transport.abort()
+    await asyncio.sleep(0)  # the event loop closes them in its next iteration
 
 
 @asynccontextmanager
@@ -382,6 +408,7 @@ class Proxy:
         answer_delay: Maximum of the random delay of other answers, in seconds.
         watch_seconds: Seconds after which it ends a watch; 0 for never. It ends half of them as
             too old (410 Gone), so that the operator has to list again.
+        is_cut: Whether it closes every connection without an answer.
         transports: All its connections so far.
     """
 
@@ -390,13 +417,23 @@ class Proxy:
     watch_delay: float = 0.0
     answer_delay: float = 0.0
     watch_seconds: float = 0.0
+    is_cut: bool = False
     kubeconfig: str = ""
     transports: set[asyncio.Transport] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Close all connections, and the later ones until `is_cut` is reset."""
+        self.is_cut = True
+        for transport in self.transports:
+            transport.abort()
+        self.transports.clear()
 
     async def forward(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         """Forward one request."""
         if request.transport:
             self.transports.add(request.transport)
+            if self.is_cut:
+                request.transport.abort()
         data = await request.read() or None
         kind = {"Content-Type": request.headers.get("Content-Type", "application/json")}
         url = f"{self.server}{request.path_qs}"
@@ -453,22 +490,22 @@ async def proxied(
         await runner.setup()
         await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
-            proxy.kubeconfig = _kubeconfig(folder, f"http://127.0.0.1:{runner.addresses[0][1]}")
+            proxy.kubeconfig = _kubeconfig(folder, runner.addresses[0][1])
             yield proxy
         finally:
             await runner.cleanup()
-            for transport in proxy.transports:
-                transport.abort()
-            await asyncio.sleep(0)  # the event loop closes them in its next iteration
+            await abort(proxy.transports)
 
 
-def _kubeconfig(folder: Path, server: str) -> str:
-    """Write a kubeconfig for a server without authentication; return its path."""
+def _kubeconfig(folder: Path, port: int) -> str:
+    """Write a kubeconfig for a proxy on this machine; return its path."""
+    server = f"http://127.0.0.1:{port}"
     config = {
         "current-context": "slow",
         "contexts": [{"name": "slow", "context": {"cluster": "slow", "user": "slow"}}],
         "clusters": [{"name": "slow", "cluster": {"server": server}}],
         "users": [{"name": "slow", "user": {}}],
     }
-    (folder / "slow.kubeconfig").write_text(yaml.safe_dump(config))
-    return str(folder / "slow.kubeconfig")
+    path = folder / f"proxy-{port}.kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)

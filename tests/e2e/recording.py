@@ -15,6 +15,7 @@ from waiting import until
 
 _REFUSED = 403
 _NOT_FOUND = 404
+_DENIED = '.double-booked.io" denied the request'
 
 DAY = "2027-03-01"
 HALF_HOURS = 40
@@ -57,7 +58,7 @@ class Recorder:
             version = int(answer["metadata"].get("resourceVersion") or 0)
         except ClusterError as error:
             message = str(error)
-            outcome = "refused" if "denied the request" in message else "failed"
+            outcome = "refused" if _DENIED in message else "failed"
             known = {_NOT_FOUND, 409} | ({_REFUSED} if outcome == "refused" else set())
             assert self.may_fail or error.code in known, error  # noqa: PT017
         ended = time.monotonic()

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -32,6 +33,8 @@ from e2e.operator_process import (
 from waiting import until
 
 ROUNDS = 200
+SUCCESSION_SECONDS = 20.0
+"""Seconds within which a replica that starts is ready; it waits for no Lease."""
 
 
 @pytest.fixture
@@ -95,10 +98,10 @@ async def test_quota_rejections_never_let_two_bookings_win(place: Namespace, boo
             return False
         return True
 
-    await until(is_free, "the slot is free again", 60)
+    await until(is_free, "the slot is free again", 70)
 
 
-async def test_two_operators_never_both_admit(
+async def test_successor_of_a_lost_operator_admits_at_once_and_not_too_much(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     """One operator is cut off in the middle of a round, like a pod on a lost node."""
@@ -107,46 +110,46 @@ async def test_two_operators_never_both_admit(
         second = Process(place.name, first.port, first.http, tmp_path / "second.log")
         task = asyncio.create_task(winners(bookers, 0, "staging"))
         await asyncio.sleep(0.02)
-        assert first.popen
-        first.popen.send_signal(signal.SIGSTOP)
+        first.send(signal.SIGSTOP)
         won = await task
         assert len(won) <= 1
-        first.popen.kill()
-        first.popen.wait()
+        first.kill()
         second.start()
         try:
-            # Nothing is admitted until the Lease and the reservations of the first have expired.
-            with pytest.raises(ClusterError, match="failed calling webhook"):
-                await bookers.book("early", *hour(0), "staging")
             await asyncio.to_thread(second.until_ready)
+            assert time.time() - second.started < SUCCESSION_SECONDS
             bookings = await bookers.get("bookings")
             again = await winners(bookers, 1, "staging")
             assert len(bookings) <= 1
             assert len(again) == 1
+            # A booking that the first had admitted may hold its time for a minute.
             late = await bookers.race(["late-a", "late-b"], *hour(0), "staging")
-            assert list(late.values()).count("") == 1 - len(bookings)
+            assert list(late.values()).count("") <= 1 - len(bookings)
         finally:
-            assert second.popen
-            second.popen.kill()
-            second.popen.wait()
+            second.kill()
 
 
-async def test_a_stopped_operator_hands_over_at_once(
+async def test_a_stopped_operator_answers_on_and_its_successor_knows_what_it_admitted(
     place: Namespace, bookers: Team, tmp_path: Path
 ) -> None:
     with operating(place.name, tmp_path) as first:
         await bookers.calendar("staging")
         await bookers.book("a", *NINE, "staging")
-        assert first.end() == 0
+        first.send(signal.SIGTERM)
+        await asyncio.sleep(1)
+        assert not first.is_ready()
+        await bookers.book("b", *hour(1), "staging")
+        assert await asyncio.to_thread(first.end) == 0
         second = Process(place.name, first.port, first.http, tmp_path / "second.log")
         second.start()
         try:
             await asyncio.to_thread(second.until_ready)
+            assert time.time() - second.started < SUCCESSION_SECONDS
+            with pytest.raises(ClusterError, match="a has it"):
+                await bookers.book("c", *NINE, "staging")
             assert await winners(bookers, 0, "staging")
-            entries = [entry for entry in second.entries() if entry["event"] == "lease acquired"]
-            assert [entry["admits_in"] for entry in entries] == [0.0]
         finally:
-            second.end()
+            second.kill()
 
 
 async def test_double_bookings_are_marked_after_every_kill(
