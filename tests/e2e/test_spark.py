@@ -189,7 +189,8 @@ def test_the_answer_is_that_of_columns_after_the_loss_of_an_executor(place: Name
     assert place.until_pod_ended(DRIVER) == "Failed", text
     [status] = place.get("pod", DRIVER)["status"]["containerStatuses"]
     assert status["state"]["terminated"]["exitCode"] == 1, text  # there are conflicts
-    assert "(executor 3)" in text  # the first two were there before the loss
+    # The other one may be done before a third one has started.
+    assert "Executor lost" in text
     assert "forbidden" not in text
     found = json.loads([line for line in lines if line.startswith("{")][-1])
     assert (found["event"], found["events"]) == ("searched table", int(events))
