@@ -255,6 +255,11 @@ model: build/model/ledger ## check every scenario of the operator's admission mo
 	build/model/ledger random --scenarios=100 --limit=2000000
 	$(PYTHON) tests/model/rollout.py
 
+ROBUSTNESS_SECONDS = 1800
+robustness: install tools ## run replicas with faults in the cluster of KUBECONFIG, and write build/robustness.json (ROBUSTNESS_SECONDS=1800)
+	PATH=$(CURDIR)/$(TOOLS):$$PATH ROBUSTNESS_SECONDS=$(ROBUSTNESS_SECONDS) $(BIN)/pytest --override-ini timeout=0 tests/e2e/test_robustness.py --keyword=no_fault
+	@cat build/robustness.json
+
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)
 	PATH=$(CURDIR)/$(TOOLS):$$PATH PYTHONPATH=tests $(BIN)/python -m scale
 
@@ -311,4 +316,4 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 clean: ## remove everything that the other targets create
 	rm -rf .venv build dist page/node_modules tests/bench/peer/scheduling service/*.egg-info $(KERNELS:%=%/*.c) $(KERNELS:%=%/*.so)
 
-.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-spark test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile model scale soak fuzz test-asan lock clean
+.PHONY: help install page pictures lint-page docs demo run dev dev-image image spark-image spark-stand-in image-size sbom version dist package-chart push-chart release-notes push-image checksums same-digest release-dry-run test-image test-page test-spark test-server test-grpcio test-chart test-bench e2e e2e-failed test tools chart-docs kustomize lint words format proto bench bench-hostile model robustness scale soak fuzz test-asan lock clean
