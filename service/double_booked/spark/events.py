@@ -146,6 +146,7 @@ def _fault(table: DataFrame, columns: EventColumns) -> Column:
         (F.col(columns.key).isNull(), f"{columns.key} is null"),
         *_time_faults(columns.start, start),
         *_time_faults(columns.end, end),
+        *_skipped_fault(columns, before),
         (before, f"{columns.end} is before {columns.start}"),
     ]
     resource = columns.resource
@@ -155,6 +156,19 @@ def _fault(table: DataFrame, columns: EventColumns) -> Column:
     if columns.after is not None:
         faults.append(_late_fault(columns.start, start, columns.after))
     return F.coalesce(*(F.when(wrong, F.lit(text)) for wrong, text in faults))
+
+
+def _skipped_fault(columns: EventColumns, before: Column) -> list[tuple[Column, str]]:
+    """Return the fault of local times in order whose instants are not: the start is skipped."""
+    types = (columns.start_type, columns.end_type)
+    if not all(isinstance(each.type, T.TimestampNTZType) for each in types):
+        return []
+    is_in_order = F.col(columns.end) >= F.col(columns.start)
+    reason = (
+        f"{columns.start} is a time that the clocks of {columns.start_type.zone} skip; read with "
+        f"the offset before the skip, it is after {columns.end}"
+    )
+    return [(before & is_in_order, reason)]
 
 
 def _late_fault(name: str, start: tuple[Column, Column], after: int) -> tuple[Column, str]:

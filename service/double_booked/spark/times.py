@@ -119,11 +119,11 @@ def _join_integer(seconds: Column, nanos: Column, per_second: int) -> Column:
 
 def _split_local(time: Column) -> tuple[Column, Column]:
     """Return seconds and nanoseconds of a TIMESTAMP_NTZ in UTC, whatever the session's zone."""
-    seconds = F.extract(F.lit("SECOND"), time)
-    whole = F.hour(time) * 3_600 + F.minute(time) * 60 + F.floor(seconds)
+    decimal = F.extract(F.lit("SECOND"), time)
+    seconds = F.floor(decimal).cast("long")  # workers need a long, and floor leaves a decimal
     days = F.unix_date(time.cast("date")).cast("long")
-    nanos = ((seconds - F.floor(seconds)) * NANOS_PER_SECOND).cast("int")
-    return days * _SECONDS_PER_DAY + whole, nanos
+    whole = days * _SECONDS_PER_DAY + F.hour(time) * 3_600 + F.minute(time) * 60 + seconds
+    return whole, ((decimal - seconds) * NANOS_PER_SECOND).cast("int")
 
 
 def _join_local(seconds: Column, nanos: Column) -> Column:

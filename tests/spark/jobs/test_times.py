@@ -1,14 +1,22 @@
 """Times of every type are split exactly, and joined again."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - its usual name
 
-from double_booked.spark import find_conflicts
+from double_booked import columns
+from double_booked.spark import InvalidTableError, find_conflicts
 from double_booked.spark.times import time_type
 
+LOCAL: dict[str, Any] = {"key": "id", "start": "start", "end": "end", "resource": "room"}
+LOCAL_SCHEMA = "id long, start timestamp_ntz, end timestamp_ntz, room string"
 FIRST, LAST = -62_135_596_800, 253_402_300_799
 
 
@@ -77,3 +85,78 @@ def test_answer_has_type_of_input(spark: SparkSession) -> None:
         ]
     overlap = conflicts.overlaps.select(F.unix_micros("start"), F.unix_micros("end"), "depth")
     assert overlap.collect() == [Row(1_767_261_660_000_000, 1_767_265_200_000_000, 2)]
+
+
+def instant(local: datetime, zone: str) -> datetime:
+    """Return the instant of a local time: a skipped one is later, a repeated one the first."""
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_events(zone: str) -> Iterator[tuple[int, datetime, datetime, str]]:
+    """Yield events in the nights in which clocks change, and before 1970."""
+    random = Random(zone)  # noqa: S311 - the same events each time
+    nights = ["1890-06-01", "1969-12-31", "2026-03-08", "2026-03-29", "2026-10-25", "2026-11-01"]
+    for number in range(240):
+        night = nights[number % len(nights)]
+        minutes = timedelta(minutes=random.randrange(300), microseconds=random.randrange(3))
+        start = datetime.fromisoformat(night) + minutes
+        end = start + timedelta(minutes=random.randrange(40))
+        if instant(start, zone) <= instant(end, zone):
+            yield number, start, end, night
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+def test_conflicts_of_local_times_are_those_of_their_instants(
+    spark: SparkSession, zone: str
+) -> None:
+    events = list(local_events(zone))
+    starts = pa.array(
+        [instant(start, zone) for _, start, _, _ in events], pa.timestamp("us", "UTC")
+    )
+    ends = pa.array([instant(end, zone) for _, _, end, _ in events], starts.type)
+    nights = pa.array([night for *_, night in events])
+    first = pa.array(columns.find_groups(starts, ends, nights, capacity=2).first).to_pylist()
+    overlaps = pa.table(columns.find_overlaps(starts, ends, nights, capacity=2)).to_pylist()
+
+    found = find_conflicts(
+        spark.createDataFrame(events, LOCAL_SCHEMA),
+        **LOCAL,
+        capacity=2,
+        zone=zone,
+        explain="depth",
+        max_events_per_range=20,
+    )
+
+    assert found.plan.ranges > 0
+    assert set(found.members.select("key", "group").collect()) == {
+        (event[0], events[row][0])
+        for event, row in zip(events, first, strict=True)
+        if row is not None
+    }
+    assert found.overlaps is not None
+    assert sorted(map(tuple, found.overlaps.select("start", "end", "depth").collect())) == sorted(
+        (*(local(overlap[name], zone) for name in ("start", "end")), overlap["depth"])
+        for overlap in overlaps
+    )
+
+
+def local(time: datetime, zone: str) -> datetime:
+    return time.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+
+
+def test_skipped_start_after_its_end_is_explained(spark: SparkSession) -> None:
+    table = spark.sql(
+        "select id, cast(start as timestamp_ntz) as start, cast(end as timestamp_ntz) as end, "
+        "'a' as room from values (1, '2026-03-29 02:30', '2026-03-29 03:15'), "
+        "(2, '2026-03-29 02:00', '2026-03-29 02:30'), "
+        "(3, '2026-03-30 02:30', '2026-03-30 02:15') as t(id, start, end)"
+    )
+
+    with pytest.raises(InvalidTableError) as error:
+        find_conflicts(table, **LOCAL, zone="Europe/Berlin")
+
+    assert dict(error.value.rows) == {
+        1: "start is a time that the clocks of Europe/Berlin skip; read with the offset before "
+        "the skip, it is after end",
+        3: "end is before start",
+    }
