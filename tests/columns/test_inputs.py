@@ -202,7 +202,10 @@ def test_first_hundred_faults_are_listed_and_all_are_counted() -> None:
         ((pa.array(["a"]), pa.array(["b"])), "start is of type string; convert it to a timestamp"),
         ((pa.array([1.5]), pa.array([2.5])), "start is of type float64; convert it"),
         ((pa.array([1], pa.int32()),) * 2, "start is of type int32; convert it"),
-        ((pa.array([1], pa.timestamp("s")), pa.array([1], pa.timestamp("ms"))), "different types"),
+        (
+            (pa.array([1], pa.timestamp("s", "UTC")), pa.array([1], pa.timestamp("ms"))),
+            "different types, timestamp in s with the zone UTC and timestamp in ms without a zone",
+        ),
         ((pa.array([1], pa.timestamp("s")), pa.array([1], pa.timestamp("s", "UTC"))), "different"),
         ((START, END[1:]), "end has 3 rows, but start has 4"),
         ((START, END, pa.array(NAMES)[1:]), "resource has 3 rows, but start has 4"),

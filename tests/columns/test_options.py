@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -52,14 +53,19 @@ def test_capacity_of_the_unnamed_resource_is_that_of_the_empty_name() -> None:
         (None, pa.array([1]), "capacity is a column; use one of integers, for resources that"),
         (NAMES, pa.array([1, 1]), "resource has names instead of codes; use a mapping"),
         (NAMES.dictionary_encode(), pa.array([1]), "capacity has 1 values for codes up to 1"),
-        (NAMES.dictionary_encode(), pa.array([1, 0]), r"capacity\[1\] is 0; use 1 or more"),
-        (NAMES.dictionary_encode(), pa.array([1, None]), r"capacity\[1\] is 0; use 1 or more"),
+        (NAMES.dictionary_encode(), pa.array([1, 0]), r"capacity\[1\] is 0; use an integer from 1"),
+        (NAMES.dictionary_encode(), pa.array([1, None]), r"capacity\[1\] is null; use an integer"),
         (pa.array([0, 1, 0, 1, 1]), {"a": 2}, "resource has codes instead of names"),
         (NAMES, 0, "capacity is 0; use an integer from 1 to 4294967295"),
         (NAMES, {"a": 2**32}, r"capacity\['a'\] is 4294967296; use an integer from 1"),
         (NAMES, {"a": 1.5}, r"capacity\['a'\] is 1.5; use an integer"),
         (NAMES, {1: 1}, "capacity has the name 1; use strings"),
-        (NAMES, 1.5, "capacity is float; pass a column"),
+        (NAMES, {"a": True}, r"capacity\['a'\] is True; use an integer"),
+        (NAMES, True, "capacity is True; use an integer"),
+        (NAMES, 1.5, "capacity is 1.5; use an integer from 1 to 4294967295, a mapping from names"),
+        (NAMES, "2", "capacity is '2'; use an integer from 1"),
+        (NAMES, None, "capacity is None; use an integer from 1"),
+        (NAMES, [1, 2], "capacity is list; pass a column"),
     ],
 )
 def test_invalid_capacity_is_rejected(resource: object, capacity: object, message: str) -> None:
@@ -77,10 +83,14 @@ def test_capacities_by_code_need_one_dictionary() -> None:
 
 
 @pytest.mark.parametrize(
-    "gap", [-1, 1.5, "1h", timedelta(seconds=-1), 9999 * 31_556_952 * 10**9 + 1]
+    "gap",
+    [
+        *(-1, 1.5, "1h", True, timedelta(seconds=-1), 9999 * 31_556_952 * 10**9 + 1),
+        *(np.timedelta64(15, "m"), np.timedelta64(15, "ns")),
+    ],
 )
 def test_invalid_gap_is_rejected(gap: object) -> None:
-    with pytest.raises(ValueError, match=r"min_gap is .*; use nanoseconds or a timedelta"):
+    with pytest.raises(ValueError, match=r"min_gap is .*; use nanoseconds or a datetime.timedelta"):
         find_groups(START, END, min_gap=gap)  # type: ignore[arg-type]
 
 

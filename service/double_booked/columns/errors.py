@@ -57,6 +57,8 @@ _TYPES = {
     "+l": "list",
 }
 
+_UNITS = {"s": "s", "m": "ms", "u": "us", "n": "ns"}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -107,5 +109,27 @@ def invalid_type(column: str, arrow_format: str, accepted: str) -> InvalidColumn
         arrow_format: Its type, as an Arrow schema writes it.
         accepted: The types that can be used.
     """
-    known = _TYPES.get(arrow_format, f"Arrow type {arrow_format}")
-    return InvalidColumnsError(f"{column} is of type {known}; convert it to {accepted}")
+    found = _type_name(arrow_format)
+    return InvalidColumnsError(f"{column} is of type {found}; convert it to {accepted}")
+
+
+def different_types(start_format: str, end_format: str) -> InvalidColumnsError:
+    """Return the error for starts and ends of different types.
+
+    Args:
+        start_format: The type of the starts, as an Arrow schema writes it.
+        end_format: The type of the ends.
+    """
+    start, end = _type_name(start_format), _type_name(end_format)
+    return InvalidColumnsError(
+        f"start and end are of different types, {start} and {end}; convert one of them"
+    )
+
+
+def _type_name(arrow_format: str) -> str:
+    """Return a type in words, or its format if it is a rare one."""
+    kind, _, zone = arrow_format.partition(":")
+    if kind[:-1] == "ts":
+        where = f"with the zone {zone}" if zone else "without a zone"
+        return f"timestamp in {_UNITS[kind[-1]]} {where}"
+    return _TYPES.get(arrow_format, f"Arrow type {arrow_format}")

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from numbers import Integral
+from numbers import Number
+from operator import index
 from typing import Literal, TypeVar
 
 from double_booked.columns.kernel import Groups, Search
@@ -120,27 +121,35 @@ def gap_nanoseconds(min_gap: int | timedelta) -> int:
 
 
 def _checked_gap(gap: object) -> int:
-    number = _integer(gap)
+    number = integer(gap)
     if number is None or not 0 <= number <= MAX_GAP_SECONDS * NANOS_PER_SECOND:
         raise ValueError(
-            f"min_gap is {gap!r}; use nanoseconds or a timedelta, from 0 to 9999 years"
+            f"min_gap is {gap!r}; use nanoseconds or a datetime.timedelta, from 0 to 9999 years"
         )
     return number
 
 
-def _integer(number: object) -> int | None:
-    """Return an integer of Python or of NumPy as one of Python."""
-    return int(number) if isinstance(number, Integral) else None
+def integer(number: object) -> int | None:
+    """Return an integer of Python or of NumPy as one of Python, and None for anything else.
+
+    A truth value is no integer here, nor is numpy.timedelta64, which NumPy registers as one.
+    """
+    if isinstance(number, bool):
+        return None
+    try:
+        return index(number)  # type: ignore[arg-type]
+    except TypeError:
+        return None
 
 
 def _checked_capacity(capacity: object) -> object:
     """Return the capacity with Python's integers; a column is not looked at.
 
     Raises:
-        ValueError: A number is not 1 or more.
+        ValueError: A number is not 1 or more, or it is something else than a column.
     """
-    if isinstance(capacity, Integral):
-        return _checked_number(capacity, "capacity")
+    if capacity is None or isinstance(capacity, Number | str | bytes):
+        return _checked_number(capacity, "capacity", ", a mapping from names, or a column")
     if isinstance(capacity, Mapping):
         return {
             _checked_name(name): _checked_number(number, f"capacity[{name!r}]")
@@ -155,10 +164,10 @@ def _checked_name(name: object) -> str:
     return name
 
 
-def _checked_number(value: object, path: str) -> int:
-    number = _integer(value)
+def _checked_number(value: object, path: str, others: str = "") -> int:
+    number = integer(value)
     if number is None or not 1 <= number <= MAX_CAPACITY:
-        raise ValueError(f"{path} is {value!r}; use an integer from 1 to {MAX_CAPACITY}")
+        raise ValueError(f"{path} is {value!r}; use an integer from 1 to {MAX_CAPACITY}{others}")
     return number
 
 

@@ -136,6 +136,7 @@ from double_booked.conflicts.wire cimport Reader, prefetch
 
 from double_booked.columns.errors import (
     InvalidColumnsError,
+    different_types,
     invalid_rows,
     invalid_type,
 )
@@ -637,10 +638,7 @@ cdef check_same_type(Source start, Source end):
     """Raise InvalidColumnsError if one column has a zone, a unit or a kind that the other lacks."""
     first, last = format_of(start), format_of(end)
     if first[:4] != last[:4] or (len(first) > 4) != (len(last) > 4):
-        raise InvalidColumnsError(
-            f"start and end are of different types, {first.decode()} and {last.decode()}; "
-            "convert one of them"
-        )
+        raise different_types(first.decode(), last.decode())
 
 
 cdef open_names(NameColumn *column, Source source):
@@ -831,7 +829,6 @@ cdef class Search:
 
     cdef take_capacities(self, Source source):
         cdef size_t place
-        cdef int64_t value
         if self.resource is None or format_of(source) not in INTEGERS:
             raise InvalidColumnsError(
                 "capacity is a column; use one of integers, for resources that are a dictionary or "
@@ -841,8 +838,11 @@ cdef class Search:
         if self.capacities == NULL:
             raise MemoryError
         for place, value in enumerate(integers_of(source)):
-            if value < 1 or value > UINT32_MAX:
-                raise InvalidColumnsError(f"capacity[{place}] is {value}; use 1 or more")
+            if value is None or not 1 <= value <= UINT32_MAX:
+                found = "null" if value is None else value
+                raise InvalidColumnsError(
+                    f"capacity[{place}] is {found}; use an integer from 1 to {UINT32_MAX}"
+                )
             self.capacities[place] = <uint32_t>value
         self.capacity_count = source.length
 
@@ -1539,7 +1539,7 @@ cdef check_amounts(Source source, size_t rows):
 
 
 def integers_of(Source source):
-    """Yield the values of a column of integers; a null is 0."""
+    """Yield the values of a column of integers; a null is None."""
     cdef size_t i, j, first
     cdef const ArrowArray *array
     cdef Bitmap validity
@@ -1551,7 +1551,7 @@ def integers_of(Source source):
             if is_valid(&validity, j):
                 yield read_integer(array.buffers[1], integer_format, validity.offset + j)
             else:
-                yield 0
+                yield None
 
 
 cdef check_length(Source source, str name, size_t rows):

@@ -221,7 +221,8 @@ def _names(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]
     type=TableType(),
     required=True,
     help="Where to write the conflicts, in place of earlier ones: a folder, which gets the"
-    " subfolders members and groups, or the beginning of the names of tables, as in"
+    " subfolders members and groups (with --explain also overlaps, with --errors split also"
+    " rejected), or the beginning of the names of tables, as in"
     " iceberg:lake.bookings.conflicts for lake.bookings.conflicts_members.",
 )
 @click.option("--key", metavar="COLUMN", required=True, help="Column that identifies an event.")

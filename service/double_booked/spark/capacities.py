@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame
 
+from double_booked.columns.finding import integer
 from double_booked.conflicts.options import MAX_CAPACITY
 from double_booked.spark.errors import InvalidTableError
 
@@ -36,11 +37,12 @@ def read_capacities(capacity: int | Mapping[str, int] | DataFrame) -> Capacities
     Raises:
         InvalidTableError: A capacity is not from 1 to 2^32 - 1, or a resource has two.
     """
-    if isinstance(capacity, int):
-        _check(capacity, "capacity")
-        return Capacities(default=capacity)
-    pairs = capacity.items() if isinstance(capacity, Mapping) else _collect(capacity)
-    return Capacities(by_resource=_by_resource(pairs))
+    if isinstance(capacity, Mapping):
+        return Capacities(by_resource=_by_resource(capacity.items()))
+    if isinstance(capacity, DataFrame):
+        return Capacities(by_resource=_by_resource(_collect(capacity)))
+    others = ", a mapping by resource, or a DataFrame of Spark"
+    return Capacities(default=_checked(capacity, "capacity", others))
 
 
 def _collect(table: DataFrame) -> list[tuple[str, int]]:
@@ -56,14 +58,26 @@ def _by_resource(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     capacities: dict[str, int] = {}
     for resource, capacity in pairs:
         if not isinstance(resource, str):
-            raise InvalidTableError(f"a capacity has the resource {resource!r}; use its name.")
-        _check(capacity, f"the capacity of resource {resource!r}")
-        if capacities.setdefault(resource, capacity) != capacity:
+            raise InvalidTableError(f"a capacity has the resource {_shown(resource)}; use a name.")
+        number = _checked(capacity, f"the capacity of resource {resource!r}")
+        if capacities.setdefault(resource, number) != number:
             raise InvalidTableError(f"resource {resource!r} has two capacities; state one.")
     return capacities
 
 
-def _check(capacity: object, what: str) -> None:
-    is_number = isinstance(capacity, int) and not isinstance(capacity, bool)
-    if not is_number or not 1 <= capacity <= MAX_CAPACITY:  # type: ignore[operator]
-        raise InvalidTableError(f"{what} is {capacity!r}; use a number from 1 to {MAX_CAPACITY}.")
+def _checked(capacity: object, what: str, others: str = "") -> int:
+    """Return a capacity.
+
+    Raises:
+        InvalidTableError: It is not from 1 to 2^32 - 1.
+    """
+    number = integer(capacity)
+    if number is not None and 1 <= number <= MAX_CAPACITY:
+        return number
+    raise InvalidTableError(
+        f"{what} is {_shown(capacity)}; use an integer from 1 to {MAX_CAPACITY}{others}."
+    )
+
+
+def _shown(value: object) -> str:
+    return "null" if value is None else repr(value)

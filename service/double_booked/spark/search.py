@@ -85,6 +85,7 @@ def find_conflicts(
         InvalidTableError: An option, a column or a row is invalid.
         ChangedInputError: `df` has changed between two reads.
     """
+    _check_frame(df, "the table")
     written = check_columns(
         df, key=key, start=start, end=end, resource=resource, unit=unit, zone=zone
     )
@@ -119,6 +120,15 @@ def find_conflicts(
     )
 
 
+def _check_frame(table: object, what: str) -> None:
+    if isinstance(table, DataFrame):
+        return
+    found = f"{type(table).__module__}.{type(table).__qualname__}"
+    raise InvalidTableError(
+        f"{what} is a {found}; use a DataFrame of Spark, such as spark.createDataFrame returns."
+    )
+
+
 def _check_options(
     df: DataFrame, columns: Sequence[str], max_events_per_range: int, errors: str
 ) -> None:
@@ -128,6 +138,8 @@ def _check_options(
         raise InvalidTableError(f"the table has a column {REASON!r}; rename it to split rows off.")
     if max_events_per_range < 1:
         raise InvalidTableError(f"max_events_per_range is {max_events_per_range}; use at least 1.")
+    if isinstance(columns, str):
+        raise InvalidTableError(f"columns is {columns!r}; use a list of column names.")
     for name in columns:
         if name not in df.columns:
             raise InvalidTableError(f"columns: the table has no column {name!r}.")
@@ -143,6 +155,7 @@ def _read_carry(
         raise InvalidTableError(f"carry is {carry!r}; use a carry table, 'first' or None.")
     if carry is None or isinstance(carry, str):
         return None, None
+    _check_frame(carry, "carry")
     latest_start = read_latest_start(carry, key_type, sweep)
     return carry.where(F.col("key").isNotNull()), latest_start
 
@@ -157,7 +170,7 @@ def _check_explain(explain: Explain, *, is_incremental: bool) -> None:
         )
 
 
-def _nanoseconds(min_gap: str | timedelta) -> int:
+def _nanoseconds(min_gap: object) -> int:
     """Return a gap in nanoseconds.
 
     Raises:
@@ -166,9 +179,11 @@ def _nanoseconds(min_gap: str | timedelta) -> int:
     try:
         if isinstance(min_gap, timedelta):
             return gap_nanoseconds(min_gap)
-        return gap_nanoseconds(parse_duration(min_gap) * NANOS_PER_SECOND)
+        if isinstance(min_gap, str):
+            return gap_nanoseconds(parse_duration(min_gap) * NANOS_PER_SECOND)
     except ValueError as error:
         raise InvalidTableError(f"min_gap: {error}") from None
+    raise InvalidTableError(f"min_gap is {min_gap!r}; use a text like '15m', or a timedelta.")
 
 
 def _sample(events: DataFrame, size: int) -> tuple[pa.Table, Counts]:

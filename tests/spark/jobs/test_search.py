@@ -254,13 +254,20 @@ def test_changing_table_is_refused(
         ({"start": "local"}, "column 'local' has TIMESTAMP_NTZ, local times: name their zone"),
         ({"unit": "h"}, "unit is 'h'; use one of s, ms, us, ns"),
         ({"zone": "Mars/Base"}, "zone is 'Mars/Base', which is no time zone"),
-        ({"capacity": 0}, "capacity is 0; use a number from 1 to 4294967295"),
+        ({"capacity": 0}, "capacity is 0; use an integer from 1 to 4294967295, a mapping by"),
+        ({"capacity": "2"}, "capacity is '2'; use an integer from 1"),
+        ({"capacity": 1.5}, "capacity is 1.5; use an integer from 1"),
+        ({"capacity": True}, "capacity is True; use an integer from 1"),
         ({"capacity": {"a": -1}}, "the capacity of resource 'a' is -1"),
+        ({"capacity": {"a": None}}, "the capacity of resource 'a' is null; use an integer from 1"),
         ({"min_gap": "soon"}, "min_gap: 'soon' is not a duration"),
+        ({"min_gap": 15}, "min_gap is 15; use a text like '15m', or a timedelta"),
+        ({"carry": 1}, "carry is a builtins.int; use a DataFrame of Spark"),
         ({"errors": "drop"}, "errors is 'drop'; use 'raise' or 'split'"),
         ({"explain": "all"}, "explain is 'all'; use None, 'depth' or 'members'"),
         ({"max_events_per_range": 0}, "max_events_per_range is 0; use at least 1"),
         ({"columns": ["title"]}, "columns: the table has no column 'title'"),
+        ({"columns": "title"}, "columns is 'title'; use a list of column names"),
     ],
 )
 def test_invalid_option_is_refused(
@@ -277,3 +284,10 @@ def test_invalid_option_is_refused(
 
     with pytest.raises(InvalidTableError, match=message):
         find_conflicts(table, **EVENTS | options)
+
+
+def test_table_of_another_library_is_refused() -> None:
+    table = pa.table({"id": [1], "start": [0], "end": [1], "room": ["a"]})
+
+    with pytest.raises(InvalidTableError, match=r"table is a pyarrow.lib.Table; use a DataFrame"):
+        find_conflicts(table, **EVENTS)
