@@ -102,6 +102,8 @@ class Client:
     """The spec of each Booking that clients expect to exist; shared by all clients."""
 
     chooser: random.Random
+    replaces: bool = True
+    """Whether its bookings replace others."""
 
     async def work(self, is_enough: Callable[[], bool]) -> None:
         """Send requests until enough are recorded."""
@@ -166,7 +168,7 @@ class Client:
         return self.chooser.sample(others, min(count, len(others)))
 
     def _others(self, name: str) -> list[str]:
-        return [plan for plan in self.plans if plan != name]
+        return [plan for plan in self.plans if plan != name] if self.replaces else []
 
 
 def _time(half_hours: int) -> str:
