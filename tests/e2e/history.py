@@ -93,6 +93,16 @@ class Write:
     creates: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation in a ledger, and the clock times between which the ledger had it."""
+
+    name: str
+    spec: Spec
+    start: float
+    end: float
+
+
 def read_event(kind: Kind, raw: Mapping[str, Any], seen: float) -> Event:
     """Return the event in a line of a watch."""
     stored = raw["object"]
@@ -176,7 +186,9 @@ def violations(events: Iterable[Event], writes: Iterable[Write] = ()) -> list[st
     return found
 
 
-def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]:
+def unjustified(
+    events: Iterable[Event], writes: Sequence[Write], reserved: Iterable[Reserved] = ()
+) -> list[Write]:
     """Return each rejected write that no stored or reserved booking explains.
 
     A spec may count from the start of the request that stored it, because it is reserved first,
@@ -188,8 +200,11 @@ def unjustified(events: Iterable[Event], writes: Sequence[Write]) -> list[Write]
     Args:
         events: All events, in any order.
         writes: All requests.
+        reserved: The recorded reservations; without them, what the requests may have reserved.
     """
     timeline = _timeline(events, writes)
+    timeline += [_Phase(one.name, one.spec, one.start, one.end, "failed") for one in reserved]
+    timeline.sort(key=lambda phase: phase.start)
     return [
         write
         for write in writes

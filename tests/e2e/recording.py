@@ -5,16 +5,17 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from double_booked.operator.cluster import ClusterError, path_of
-from e2e.history import Event, Kind, Outcome, Write, read_event, read_spec
+from e2e.history import Event, Kind, Outcome, Reserved, Write, read_event, read_spec
 from e2e.operator_process import NINE, Team
 from waiting import until
 
 _REFUSED = 403
 _NOT_FOUND = 404
+_DELAY_SECONDS = 1.0
 _DENIED = '.double-booked.io" denied the request'
 
 DAY = "2027-03-01"
@@ -32,12 +33,14 @@ class Recorder:
         may_fail: Whether requests may fail in any way, since things are being broken.
         writes: The requests.
         events: The events.
+        reserved: The reservations of the ledger.
     """
 
     bookers: Team
     may_fail: bool = False
     writes: list[Write] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    reserved: list[Reserved] = field(default_factory=list)
 
     async def watch(self, kind: Kind) -> None:
         """Record the events of a kind until cancelled."""
@@ -45,6 +48,27 @@ class Recorder:
         params = {"watch": "1", "resourceVersion": "0", "timeoutSeconds": "7200"}
         async for line in self.bookers.cluster.lines(path, params, 7200):
             self.events.append(read_event(kind, json.loads(line), time.monotonic()))
+
+    async def watch_ledger(self) -> None:
+        """Record the reservations of the ledger until cancelled."""
+        path = path_of("ledgers", namespace=self.bookers.namespace)
+        params = {"watch": "1", "resourceVersion": "0", "timeoutSeconds": "7200"}
+        present: dict[str, Reserved] = {}
+        try:
+            async for line in self.bookers.cluster.lines(path, params, 7200):
+                event, now = json.loads(line), time.monotonic()
+                gone = event["type"] == "DELETED"
+                entries = () if gone else event["object"].get("reservations") or ()
+                ids = {entry["id"] for entry in entries}
+                self.reserved += [
+                    replace(one, end=now) for key, one in present.items() if key not in ids
+                ]
+                present = {
+                    entry["id"]: present.get(entry["id"]) or _read_reserved(entry, now)
+                    for entry in entries
+                }
+        finally:
+            self.reserved += present.values()
 
     async def ask(
         self, verb: str, kind: Kind, name: str, spec: dict[str, Any] | None = None
@@ -169,6 +193,13 @@ class Client:
 
     def _others(self, name: str) -> list[str]:
         return [plan for plan in self.plans if plan != name] if self.replaces else []
+
+
+def _read_reserved(entry: dict[str, Any], now: float) -> Reserved:
+    """Return a reservation; it was stored a moment before the watch brought it."""
+    kind: Kind = "bookings" if entry["kind"] == "Booking" else "calendars"
+    spec = read_spec(kind, entry["name"], entry.get("rules") or entry)
+    return Reserved(entry["name"], spec, now - _DELAY_SECONDS, float("inf"))
 
 
 def _time(half_hours: int) -> str:

@@ -325,7 +325,10 @@ async def run_with_faults(namespace: str, folder: Path, seconds: float) -> Resul
             dict(Counter(write.outcome for write in recorder.writes)),
             dict(nemesis.injected),
             violations(recorder.events, recorder.writes),
-            [f"{one.name}: {one.message}" for one in unjustified(recorder.events, recorder.writes)],
+            [
+                f"{one.name}: {one.message}"
+                for one in unjustified(recorder.events, recorder.writes, recorder.reserved)
+            ],
         )
 
 
@@ -341,6 +344,7 @@ async def _record(recorder: Recorder, nemesis: Nemesis, end: float) -> None:
     await recorder.bookers.book("anchor", *NINE, "apart")
     kinds: tuple[Kind, ...] = ("bookings", "calendars")
     background = [asyncio.create_task(recorder.watch(kind)) for kind in kinds]
+    background.append(asyncio.create_task(recorder.watch_ledger()))
     background += [asyncio.create_task(nemesis.break_replicas()) for _ in range(2)]
     background.append(asyncio.create_task(nemesis.break_others()))
     plans: dict[str, dict[str, Any]] = {}
@@ -350,11 +354,11 @@ async def _record(recorder: Recorder, nemesis: Nemesis, end: float) -> None:
     ]
     try:
         await asyncio.gather(*(client.work(lambda: time.monotonic() > end) for client in clients))
-        for task in background[2:]:
+        for task in background[3:]:
             assert not task.done(), task
             task.cancel()
         await asyncio.sleep(2)  # until the watches have brought the last writes
-        assert not any(task.done() for task in background[:2]), "a watch has ended"
+        assert not any(task.done() for task in background[:3]), "a watch has ended"
     finally:
         for task in background:
             task.cancel()
