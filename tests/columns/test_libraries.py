@@ -159,3 +159,10 @@ def test_engines_of_the_benchmark_find_the_same_groups(shape: str) -> None:
         )
         checksums.add(ran.stdout.split()[1])
     assert len(checksums) == 1
+
+
+@pytest.mark.parametrize("unit", ["m", "ns"])
+def test_a_gap_of_numpy_is_rejected(unit: str) -> None:
+    gap = np.timedelta64(15, unit)
+    with pytest.raises(ValueError, match=r"min_gap is .*; use nanoseconds or a datetime.timedelta"):
+        find_groups(pa.array([0]), pa.array([1]), min_gap=gap)  # type: ignore[arg-type]

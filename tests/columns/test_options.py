@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -83,11 +82,7 @@ def test_capacities_by_code_need_one_dictionary() -> None:
 
 
 @pytest.mark.parametrize(
-    "gap",
-    [
-        *(-1, 1.5, "1h", True, timedelta(seconds=-1), 9999 * 31_556_952 * 10**9 + 1),
-        *(np.timedelta64(15, "m"), np.timedelta64(15, "ns")),
-    ],
+    "gap", [-1, 1.5, "1h", True, timedelta(seconds=-1), 9999 * 31_556_952 * 10**9 + 1]
 )
 def test_invalid_gap_is_rejected(gap: object) -> None:
     with pytest.raises(ValueError, match=r"min_gap is .*; use nanoseconds or a datetime.timedelta"):
