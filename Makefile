@@ -257,7 +257,7 @@ model: build/model/ledger ## check every scenario of the operator's admission mo
 
 ROBUSTNESS_SECONDS = 1800
 robustness: install tools ## run replicas with faults in the cluster of KUBECONFIG, and write build/robustness.json (ROBUSTNESS_SECONDS=1800)
-	PATH=$(CURDIR)/$(TOOLS):$$PATH ROBUSTNESS_SECONDS=$(ROBUSTNESS_SECONDS) $(BIN)/pytest --override-ini timeout=0 tests/e2e/test_robustness.py -k no_fault
+	PATH=$(CURDIR)/$(TOOLS):$$PATH ROBUSTNESS_SECONDS=$(ROBUSTNESS_SECONDS) $(BIN)/pytest --override-ini timeout=0 tests/e2e/test_robustness.py tests/e2e/test_releases.py -k "no_fault or a_create"
 	@cat build/robustness.json
 
 scale: install ## measure the operator with many bookings in the API server of KUBECONFIG (needs helm and kubectl)

@@ -23,7 +23,7 @@ from e2e.operator_process import NINE, Process, Team, operating, operating_meanw
 from e2e.recording import CAPACITIES, CLIENTS, Client, Recorder
 from waiting import until
 
-WRITES = 10_000
+WRITES = 4_000
 SEED = 15
 _REFUSED = 403
 _NOT_FOUND = 404
@@ -91,7 +91,7 @@ async def brief_namespace(name: str) -> AsyncIterator[Namespace]:
         )
 
 
-async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
+async def test_thousands_of_deleted_bookings_leave_nothing_behind(
     place: Namespace, tmp_path: Path
 ) -> None:
     """Answers are late and watches end as too old, so that lists overlap with everything else.
@@ -122,7 +122,7 @@ async def test_ten_thousand_deleted_bookings_leave_nothing_behind(
         await until(is_last_third, "most is done", 180)
         proxy.watch_seconds = 0.0
         await work
-        assert churn.refused > 100
+        assert churn.refused > WRITES / 100
         lists = [entry for entry in process.entries() if entry["event"] == "listed"]
         assert len(lists) > 20
         await assert_empty(bookers, process)
@@ -216,4 +216,4 @@ async def test_no_write_of_a_history_exceeds_a_capacity_and_each_rejection_is_ju
     assert violations(events, writes)[:3] == []
     assert unjustified(events, writes)[:3] == []
     # The history has bookings that replaced others in time without room for both.
-    assert len(violations(unrelated(events), writes)) > 100
+    assert len(violations(unrelated(events), writes)) > WRITES / 100
