@@ -23,7 +23,7 @@ from e2e.operator_process import NINE, Process, Team, operating, operating_meanw
 from e2e.recording import CAPACITIES, CLIENTS, Client, Recorder
 from waiting import until
 
-WRITES = 4_000
+WRITES = 3_000
 SEED = 15
 _REFUSED = 403
 _NOT_FOUND = 404
