@@ -156,7 +156,7 @@ def test_test_1_runs_the_unit_tests_with_teamcity_messages(
     container = {
         "image": DEV_IMAGE,
         "imagePullPolicy": "IfNotPresent",
-        # `make test` runs all of them, which takes minutes; these need the kernel, sockets and keys.
+        # All of them take minutes, and `make test` runs them; these need kernel, sockets and keys.
         "env": [
             {"name": "TEST", "value": "1"},
             {"name": "PYTEST_ADDOPTS", "value": "tests/conflicts tests/runtime tests/tls"},
