@@ -32,7 +32,7 @@ from e2e.operator_process import (
 )
 from waiting import until
 
-ROUNDS = 200
+ROUNDS = 80
 SUCCESSION_SECONDS = 20.0
 """Seconds within which a replica that starts is ready; it waits for no Lease."""
 
@@ -159,7 +159,7 @@ async def test_double_bookings_are_marked_after_every_kill(
     environment = {"LEASE_HOLDER": "the-same-pod"}
     with operating(place.name, tmp_path, "Ignore", **environment) as process:
         await bookers.calendar("staging")
-        for number in range(50):
+        for number in range(25):
             assert process.popen
             rivals, when = [f"k{number}-a", f"k{number}-b"], hour(number)
             racing = asyncio.create_task(bookers.race(rivals, *when, "staging"))

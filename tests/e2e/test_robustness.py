@@ -22,7 +22,7 @@ from e2e.replicas import Balancer, operating_replicas
 from e2e.robustness import patient_team, run_with_faults
 from waiting import until
 
-SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "120"))
+SECONDS = float(os.environ.get("ROBUSTNESS_SECONDS", "90"))
 RIVALS = 100
 Record = Callable[[str, object], None]
 MAX_LEDGER_BYTES = 5 * 1024

@@ -161,9 +161,9 @@ class SharedLease:
         """
         if _tenure_of(lease) != self._opening:
             self._begin(lease, UNKNOWN_SECONDS)
-        if await self._stored.renew(lease, OPENING) is None:
-            return  # another process was quicker; the next look shows what it wrote
         if self._clock() < self._opens_at:
+            # If another process is quicker, it has renewed the Lease.
+            await self._stored.renew(lease, OPENING)
             return
         await self._prepare()
         # Others have renewed the Lease meanwhile, or an older release has taken it.
