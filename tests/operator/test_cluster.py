@@ -1,5 +1,6 @@
 """Requests to the API server, and how failures are handled."""
 
+import asyncio
 import json
 
 import kopf
@@ -50,6 +51,31 @@ async def test_a_create_is_not_retried(booked: FakeApiServer, cluster: Cluster) 
     with pytest.raises(ClusterError, match="configured to fail with 503"):
         await cluster.create(EVENTS, {"metadata": {"name": "e"}})
     assert booked.count("POST", EVENTS) == 1
+
+
+async def test_requests_in_progress_survive_a_new_login(booked: FakeApiServer) -> None:
+    logins: list[kopf.ConnectionInfo] = []
+
+    def log_in() -> kopf.ConnectionInfo:
+        logins.append(kopf.ConnectionInfo(server=booked.url))
+        return logins[-1]
+
+    cluster = Cluster(log_in)
+    try:
+        released = booked.held_responses["GET", PATH] = asyncio.Event()
+        slow = asyncio.create_task(cluster.get(PATH, tries=1))
+        while not booked.count("GET", PATH):
+            await asyncio.sleep(0)
+        other = f"{BOOKINGS}/b"
+        booked.put(other, raw_booking("b", *NINE))
+        booked.fail("GET", other, 401, 401, 401)
+        answers = await asyncio.gather(*(cluster.get(other) for _ in range(3)))
+        assert {answer["metadata"]["name"] for answer in answers} == {"b"}
+        released.set()
+        assert (await slow)["metadata"]["name"] == "a"
+        assert len(logins) == 2
+    finally:
+        await cluster.close()
 
 
 async def test_an_expired_token_is_replaced(booked: FakeApiServer) -> None:

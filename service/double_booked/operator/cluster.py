@@ -82,6 +82,8 @@ class Cluster:
         self._log_in = log_in
         self._info = log_in()
         self._session: aiohttp.ClientSession | None = None
+        self._logging_in = asyncio.Lock()
+        self._former: aiohttp.ClientSession | None = None
 
     @property
     def default_namespace(self) -> str:
@@ -150,9 +152,9 @@ class Cluster:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session:
-            await self._session.close()
-            self._session = None
+        sessions, self._session, self._former = (self._session, self._former), None, None
+        for session in filter(None, sessions):
+            await session.close()
 
     async def _send(self, request: _Request, tries: int) -> Any:  # noqa: ANN401 - JSON
         """Send a request, with retries and exponential backoff; return the JSON of the response."""
@@ -177,7 +179,8 @@ class Cluster:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         # Without `encoded`, %2F and %2E would be decoded and dots resolved: a name could then reach
         # another object.
-        url = URL(f"{self._info.server.rstrip('/')}{request.path}", encoded=True)
+        info = self._info
+        url = URL(f"{info.server.rstrip('/')}{request.path}", encoded=True)
         try:
             async with self._open_session().request(
                 request.method,
@@ -188,16 +191,18 @@ class Cluster:
                 timeout=timeout,
             ) as response:
                 if not response.ok:
-                    await self._raise_error(response)
+                    await self._raise_error(response, info)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             reason = str(error) or type(error).__name__
             raise ClusterError(0, f"the API server does not answer: {reason}") from error
 
-    async def _raise_error(self, response: aiohttp.ClientResponse) -> None:
+    async def _raise_error(
+        self, response: aiohttp.ClientResponse, used: kopf.ConnectionInfo
+    ) -> None:
         content = await response.read()
         if response.status == _UNAUTHORIZED:
-            await self._log_in_again()
+            await self._log_in_again(used)
         try:
             message = json.loads(content)["message"]
         except (ValueError, KeyError, TypeError):
@@ -206,10 +211,18 @@ class Cluster:
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0
         raise ClusterError(response.status, str(message), seconds)
 
-    async def _log_in_again(self) -> None:
-        """Log in again for later requests: tokens of service accounts expire."""
-        self._info = await asyncio.to_thread(self._log_in)
-        await self.close()
+    async def _log_in_again(self, rejected: kopf.ConnectionInfo) -> None:
+        """Log in again for later requests: tokens of service accounts expire.
+
+        Requests in progress go on in the former session, which the next login closes.
+        """
+        async with self._logging_in:
+            if self._info is not rejected:
+                return  # another request has logged in
+            self._info = await asyncio.to_thread(self._log_in)
+            stale, self._former, self._session = self._former, self._session, None
+        if stale:
+            await stale.close()
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
