@@ -195,3 +195,10 @@ def test_admission_rejects_exactly_the_conflicts_of_the_definition(
     assert bool(overlaps) == bool(added)
     if overlaps:
         assert overlaps[0].span[0] == min(added)
+
+
+def test_time_after_a_booking_is_not_kept_while_a_longer_gap_is_only_reserved() -> None:
+    """The change of the gap may never be stored."""
+    instant, old = booking("x", 10, 10), booking("b", 9, 10)
+    view = view_of(calendar(), old, instant, reserved=(calendar(gap=HOUR, version=2),))
+    assert not fits(booking("b", 9, 10.5, version=2), view, old)

@@ -9,7 +9,12 @@ import pytest
 
 from double_booked.operator.admission import CapacityView, find_overlaps
 from double_booked.operator.cluster import Cluster
-from double_booked.operator.commits import Commits, Decision, NotAdmittingError
+from double_booked.operator.commits import (
+    Commits,
+    Decision,
+    NotAdmittingError,
+    RestoredError,
+)
 from double_booked.operator.ledger import EXPIRY_SECONDS, MAX_RESERVATIONS, reserve
 from double_booked.operator.ledger_store import LedgerStore
 from double_booked.operator.metrics import Metrics
@@ -375,9 +380,16 @@ async def test_ledger_of_a_restored_api_server_is_closed(api: FakeApiServer, one
     restored = deepcopy(api.put_open_ledger())
     await one.submit(raw_booking("a", *NINE))
     api.objects[LEDGER] = restored
-    with pytest.raises(NotAdmittingError, match="lost or restored"):
+    api.fail("PUT", LEDGER, 409, 500)
+    with pytest.raises(NotAdmittingError, match="cannot be used"):
+        await one.submit(raw_booking("b", *TEN))
+    assert not restored.get("closed")
+    with pytest.raises(NotAdmittingError, match="were restored"):
         await one.submit(raw_booking("b", *TEN))
     assert api.objects[LEDGER]["closed"]
+    # What it has cached is of another history.
+    with pytest.raises(RestoredError):
+        await one.commits.run(lambda: False)
 
 
 async def test_deleted_ledger_is_created_again(api: FakeApiServer, one: Replica) -> None:
@@ -432,9 +444,38 @@ async def test_decision_that_fails_does_not_stop_the_queue(
     def fail(_: CapacityView) -> Decision[None]:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        await one.commits.submit(TEAM, fail)
+    failed, other = await asyncio.gather(
+        one.commits.submit(TEAM, fail), one.submit(raw_booking("b", *TEN)), return_exceptions=True
+    )
+    assert isinstance(failed, ZeroDivisionError)
+    assert other is True
     assert await one.submit(raw_booking("a", *NINE))
+
+
+async def test_review_that_is_given_up_during_a_conflict_reserves_nothing(
+    api: FakeApiServer, replicas: Any
+) -> None:
+    one, other = replicas
+    await one.submit(raw_booking("a", *NINE))
+    await other.submit(raw_booking("b", *TEN))
+    released = api.held_responses["PUT", LEDGER] = asyncio.Event()
+    later = ("2026-12-02T10:00:00Z", "2026-12-02T11:00:00Z")
+    given_up = asyncio.create_task(one.submit(raw_booking("c", *later)))
+    before = api.count("PUT", LEDGER)
+    while api.count("PUT", LEDGER) == before:
+        await asyncio.sleep(0)
+    given_up.cancel()
+    released.set()
+    assert await one.submit(raw_booking("d", "2026-12-03T10:00:00Z", "2026-12-03T11:00:00Z"))
+    assert reserved(api) == ["a", "b", "d"]
+
+
+async def test_repeated_review_fits_in_a_full_ledger(api: FakeApiServer, one: Replica) -> None:
+    api.put(f"{CALENDARS}/staging", raw_calendar(capacity=1000))
+    await one.sync()
+    names = [f"b{number}" for number in range(MAX_RESERVATIONS)]
+    assert all(await asyncio.gather(*(one.submit(raw_booking(name, *NINE)) for name in names)))
+    assert await one.submit(raw_booking("b0", *NINE))
 
 
 async def test_given_up_review_is_not_decided(api: FakeApiServer, one: Replica) -> None:

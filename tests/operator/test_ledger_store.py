@@ -94,6 +94,7 @@ def test_deleted_ledger_is_forgotten_unless_it_is_newer(store: LedgerStore) -> N
     store.on_deleted(LEDGERS, raw(ledger(6)))
     assert store.get(TEAM) is None
     assert store.looked(TEAM) == store.seconds_left(TEAM) == {}
+    assert store.seconds_unchanged(TEAM) == 0
 
 
 def test_list_drops_the_ledgers_that_are_gone(store: LedgerStore) -> None:

@@ -101,6 +101,15 @@ class CapacityView:
             strictest = rules.stricter(strictest) if strictest else rules
         return strictest
 
+    def shortest_gap(self, calendar: NamespacedName) -> int:
+        """Return the shortest gap that a calendar may have; 0 if it has no rules.
+
+        While a longer one is only reserved, a booking may not have the time after its end yet.
+        """
+        cached = self.schedule.calendars.get(calendar)
+        known = (*([cached.rules] if cached else []), *self.reservations.rules_for(calendar))
+        return min((rules.gap for rules in known), default=0)
+
     def others(
         self, calendar: NamespacedName, span: Span, gap: int, own: NamespacedName
     ) -> OtherBookings:
@@ -161,7 +170,8 @@ def find_overlaps(
         if rules is None:
             continue
         span = wanted.occupies(rules.gap)
-        before = [old.occupies(rules.gap)] if old and keeps_links and old.is_on(calendar) else []
+        keeps_time = old is not None and keeps_links and old.is_on(calendar)
+        before = [old.occupies(view.shortest_gap(calendar))] if old and keeps_time else []
         if parts := subtract([span], before):
             others = view.others(calendar, span, rules.gap, wanted.key)
             occupancy = others.occupancy_with(wanted, span)

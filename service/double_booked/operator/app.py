@@ -149,13 +149,14 @@ class Operator:
             self._lease.run(),
             self._resync_on_new_term(),
             self._commits.run(self._leader.is_leading),
+            # A leader has these duties also while it has no certificate.
+            self._monitor.run(),
+            self._deletions.run(),
         ):
             self._spawn(coroutine)
         await self._tls.wait_ready()
         await self._monitor.refresh()
         self._spawn(self._tls.run())
-        self._spawn(self._monitor.run())
-        self._spawn(self._deletions.run())
 
     async def stop(self) -> None:
         """Stop all tasks, and let another process lead. The other Lease stays with the replicas."""

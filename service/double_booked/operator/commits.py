@@ -65,6 +65,10 @@ class NotAdmittingError(Exception):
     """This process may not answer reviews now; the message says why."""
 
 
+class RestoredError(Exception):
+    """The data of the API server were restored, so nothing that is cached can be relied on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[T]):
     """What was decided about a write.
@@ -122,6 +126,7 @@ class Commits:
         self._waiting: defaultdict[str, list[_Waiting]] = defaultdict(list)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._advanced = asyncio.Event()
+        self._is_restored = False
         self._never_came: OrderedDict[str, None] = OrderedDict()
         store.notify_of_advances(self._advanced.set)
         store.subscribe(self._count_late_write)
@@ -189,25 +194,28 @@ class Commits:
 
     async def _answer(self, namespace: str, batch: Sequence[_Waiting]) -> None:
         try:
-            results = await self._commit(namespace, [one.decide for one in batch])
+            await self._commit(namespace, batch)
         except ClusterError as error:
             self._fail(batch, _unusable(namespace, error))
         except Exception as error:  # noqa: BLE001 - the reviews raise it
             self._fail(batch, error)
-        else:
-            for one, result in zip(batch, results, strict=True):
-                if isinstance(result, NotAdmittingError):
-                    self._fail([one], result)
-                elif not one.answer.done():
-                    one.answer.set_result(result)
+
+    def _deliver(self, batch: Sequence[_Waiting], results: Sequence[Any]) -> None:
+        for one, result in zip(batch, results, strict=True):
+            if isinstance(result, Exception):
+                self._fail([one], result)
+            elif not one.answer.done():
+                one.answer.set_result(result)
 
     def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
         for one in batch:
             if not one.answer.done():
                 one.answer.set_exception(error)
 
-    async def _commit(self, namespace: str, batch: Sequence[Decide[Any]]) -> list[Any]:
+    async def _commit(self, namespace: str, batch: Sequence[_Waiting]) -> None:
         """Decide a batch in order, each decision seeing the reservations of those before it.
+
+        Reviews that are given up meanwhile are left out, so that nothing is reserved for them.
 
         Raises:
             NotAdmittingError: This process may not admit, or the ledger is closed.
@@ -221,14 +229,16 @@ class Commits:
                 await self._write(close(ledger))
                 continue
             pruned = self._pruned(ledger)
-            results, reservations = self._decide(pruned, batch)
+            batch = [one for one in batch if not one.answer.done()]
+            results, reservations = self._decide(pruned, [one.decide for one in batch])
             if not self._may_admit():
                 raise NotAdmittingError("this process may not admit now")
-            if reservations == pruned.reservations:
-                return results
-            # Guard reserve-before-answer: the results are returned only after the write.
-            if await self._write(replace(pruned, reservations=reservations)):
-                return results
+            # Guard reserve-before-answer: the results are delivered only after the write.
+            if reservations == pruned.reservations or await self._write(
+                replace(pruned, reservations=reservations)
+            ):
+                self._deliver(batch, results)
+                return
             await self._read(namespace)
         raise NotAdmittingError(f"other replicas commit all the time in namespace {namespace}")
 
@@ -237,19 +247,24 @@ class Commits:
     ) -> tuple[list[Any], tuple[Reservation, ...]]:
         """Return the results of a batch, and the reservations of the ledger with those added.
 
-        The result of a decision for which the ledger has no room is an error.
+        The result of a decision that fails, or for which the ledger has no room, is an error.
         """
         view = self._view(ledger)
         size = sum(map(size_of, ledger.reservations))
         results: list[Any] = []
         for decide in batch:
-            decision = decide(view)
+            try:
+                decision = decide(view)
+            except Exception as error:  # noqa: BLE001 - its own review raises it
+                results.append(error)
+                continue
             if added := decision.reservation:
                 size += size_of(added)
-                if len(view.reservations) >= MAX_RESERVATIONS or size > MAX_BYTES:
+                reservations = view.reservations.plus(added)
+                if len(reservations) > MAX_RESERVATIONS or size > MAX_BYTES:
                     results.append(_full(ledger.namespace, len(view.reservations)))
                     continue
-                view = replace(view, reservations=view.reservations.plus(added))
+                view = replace(view, reservations=reservations)
             results.append(decision.result)
         return results, tuple(view.reservations)
 
@@ -291,7 +306,7 @@ class Commits:
         """List the bookings and the calendars of a namespace."""
         kinds = (BOOKINGS, CALENDARS)
         bookings, calendars = await asyncio.gather(
-            *(list_objects(self._cluster, kind, namespace, self._store) for kind in kinds)
+            *(list_objects(self._cluster, kind, namespace, self._store, 1) for kind in kinds)
         )
         return bookings, calendars
 
@@ -332,8 +347,8 @@ class Commits:
         is_early = seconds > 0 and not at_once
         if is_early and (ledger.was_open or self._has_bookings(namespace)):
             raise NotAdmittingError(
-                f"the ledger of namespace {namespace} was lost or restored, and writes may be under"
-                f" way that are not in it: it opens in {seconds:.0f} seconds"
+                f"the ledger of namespace {namespace} is new, or was lost or restored, and writes"
+                f" may be under way that are not in it: it opens in {seconds:.0f} seconds"
             )
         # Guard list-before-opening: the watermarks cover what was stored while it was closed.
         bookings, calendars = await self._list(namespace)
@@ -359,7 +374,7 @@ class Commits:
         except ClusterError as error:
             if error.code != CONFLICT:
                 raise
-            raw = await self._cluster.get(path_of(LEDGERS.plural, ledger_key(namespace)))
+            raw = await self._cluster.get(path_of(LEDGERS.plural, ledger_key(namespace)), tries=1)
         return self._observe(raw)
 
     async def _read(self, namespace: str) -> Ledger | None:
@@ -373,18 +388,24 @@ class Commits:
             if known:
                 self._ledgers.forget(namespace, known.metadata.version)
             return None
-        if known and parse_ledger(raw).metadata.version < known.metadata.version:
-            await self._close_restored(raw, known)
-        return self._observe(raw)
+        ledger = self._observe(raw)
+        if known and ledger.metadata.version < known.metadata.version:
+            await self._close_restored(ledger)
+        return ledger
 
-    async def _close_restored(self, raw: dict[str, Any], known: Ledger) -> None:
+    async def _close_restored(self, ledger: Ledger) -> None:
         """Close a ledger that is older than the one known before it was read.
 
-        The data of the API server were restored, and reservations since then are lost.
+        The data of the API server were restored, and reservations since then are lost. So is the
+        order of resourceVersions, by which objects are cached: the process must start again.
+
+        Raises:
+            NotAdmittingError: Always.
+            ClusterError: The ledger could not be closed; the next review tries it again.
         """
-        self._ledgers.forget(known.namespace, known.metadata.version)
-        structlog.get_logger().error("ledger restored", namespace=known.namespace)
-        await self._write(close(self._observe(raw)))
+        if ledger.closed or await self._write(close(ledger)):
+            self._is_restored = True
+        raise NotAdmittingError("the data of the API server were restored: try again in a minute")
 
     def _observe(self, raw: dict[str, Any]) -> Ledger:
         ledger = parse_ledger(raw)
@@ -439,9 +460,14 @@ class Commits:
 
         Args:
             is_leading: Whether this process is the one that also cleans quiet ledgers.
+
+        Raises:
+            RestoredError: The data of the API server were restored.
         """
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
+            if self._is_restored:
+                raise RestoredError("the data of the API server were restored")
             for ledger in self._ledgers.all():
                 try:
                     await self.maintain(ledger, may_clean=is_leading())
@@ -491,10 +517,15 @@ class Commits:
         version = settled_version(reservation, observed, 0)
         self._ledgers.note_look(reservation.key.namespace, reservation.id, version)
         if not version:
+            self._note_never_came(reservation)
+
+    def _note_never_came(self, reservation: Reservation) -> None:
+        structlog.get_logger().info("write never came", object=str(reservation.key))
+        # Updates are bound to the reviewed version, so they never come late.
+        if isinstance(reservation.wanted, Booking) and not reservation.old_version:
             self._never_came[reservation.wanted.metadata.uid] = None
             if len(self._never_came) > _MAX_NEVER_CAME:
                 self._never_came.popitem(last=False)
-            structlog.get_logger().info("write never came", object=str(reservation.key))
 
     def _count_late_write(self, old: CachedObject | None, new: CachedObject | None) -> None:
         """Count a booking that is stored though its reservation has expired."""

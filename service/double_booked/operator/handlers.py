@@ -32,7 +32,7 @@ async def start(memo: Operator, settings: kopf.OperatorSettings, **_: Any) -> No
 
 @kopf.on.cleanup(registry=registry)
 async def stop(memo: Operator, **_: Any) -> None:
-    """Stop the operator, so that another process may admit."""
+    """Stop the operator, and let another process lead."""
     await memo.stop()
 
 
@@ -70,3 +70,8 @@ async def _review(
         raise kopf.AdmissionError(str(error), code=error.code) from error
     except NotAdmittingError as error:
         raise kopf.AdmissionError(str(error), code=NOT_ADMITTING) from error
+    except Exception as error:
+        # kopf would deny the write without a line in the log; so the failurePolicy decides.
+        structlog.get_logger().exception("review failed", object=str(parse_metadata(new).key))
+        reason = "the review failed; the operator's log says why"
+        raise kopf.AdmissionError(reason, code=NOT_ADMITTING) from error

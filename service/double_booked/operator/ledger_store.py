@@ -82,8 +82,12 @@ class LedgerStore:
         return now - known.first_seen.get(one, now) if known else 0.0
 
     def seconds_unchanged(self, namespace: str) -> float:
-        """Return for how many seconds this process has known the present state of a ledger."""
-        return self._clock() - self._known[namespace].changed
+        """Return for how many seconds this process has known the present state of a ledger.
+
+        0 if it is gone, as with a namespace that was deleted meanwhile.
+        """
+        known = self._known.get(namespace)
+        return self._clock() - known.changed if known else 0.0
 
     def seconds_left(self, namespace: str) -> Mapping[str, float]:
         """Return the seconds until each reservation expires, by id."""

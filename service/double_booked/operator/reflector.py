@@ -46,7 +46,9 @@ class Listing:
     version: int
 
 
-async def list_objects(cluster: Cluster, kind: Kind, namespace: str, cache: Cache) -> Listing:
+async def list_objects(
+    cluster: Cluster, kind: Kind, namespace: str, cache: Cache, tries: int = 5
+) -> Listing:
     """List all objects of a kind, and replace the cached ones.
 
     Args:
@@ -54,6 +56,7 @@ async def list_objects(cluster: Cluster, kind: Kind, namespace: str, cache: Cach
         kind: The kind.
         namespace: The namespace to list; empty for all.
         cache: The cache.
+        tries: How often each page is tried.
 
     Raises:
         ClusterError: A page of the list is missing; nothing was replaced.
@@ -62,7 +65,7 @@ async def list_objects(cluster: Cluster, kind: Kind, namespace: str, cache: Cach
     token = ""
     while True:
         params = {"limit": _PAGE} | ({"continue": token} if token else {})
-        page = await cluster.get(path_of(kind.plural, namespace=namespace), params)
+        page = await cluster.get(path_of(kind.plural, namespace=namespace), params, tries)
         objects += (cache.parse(kind, raw) for raw in page["items"])
         token = page["metadata"].get("continue", "")
         if not token:
